@@ -1,0 +1,8 @@
+"""What `streamlit run dashboard/app.py` starts: the page, our routes beside it, and the workers."""
+
+import streamlit as st
+
+from dashboard.live.routes import routes
+from dashboard.live.server import get_hub, lifespan
+
+app = st.App("main.py", routes=routes(get_hub()), lifespan=lifespan)

@@ -1,0 +1,439 @@
+"""How each chart looks: its traces, axes and reference lines, without any data.
+
+Titles of traces use Plotly's ``<sub>``; the page reads the same text for its own legends. What stands in ``layout.meta`` is
+for the page: the card's title, a first subtitle and the palette.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import plotly.graph_objects as go
+
+from dashboard.info import Learner, LossInfo, Mark
+from dashboard.theme import PALETTES, Palette, with_opacity
+
+ChartId = Literal["loss", "fit", "adaptation", "path", "gauge"]
+CHARTS: tuple[ChartId, ...] = ("loss", "fit", "adaptation", "path", "gauge")
+LEARNERS: tuple[Learner, ...] = ("random", "joint", "maml")
+"""In drawing order: MAML lies on top."""
+
+THETA_0, THETA_N = "θ<sub>0</sub>", "θ<sub>N</sub>"
+_FONT_SIZE = 13
+_FONT = "Source Sans, Source Sans Pro, Segoe UI, Helvetica, Arial, sans-serif"
+
+TITLES: dict[ChartId, str] = {
+    "loss": "Loss while meta-training",
+    "fit": "One new task, before and after adaptation",
+    "adaptation": "Adapting to held-out tasks",
+    "path": "Where adaptation moves the weights",
+    "gauge": "Is α stable?",
+}
+HINTS: dict[ChartId, str] = {
+    "loss": "The gap between before and after is what MAML trains: a start that adapts well.",
+    "fit": "θ_0 fits no task; N gradient steps on the support points bend it onto this one.",
+    "adaptation": "Loss after each inner step, from three different starts.",
+    "path": "Each thin line is one task's inner steps, all from the same θ_0.",
+    "gauge": "Above the line, inner steps overshoot.",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Levels:
+    """What the looks depend on: the task family and its loss. A new one means new figures."""
+
+    zero_level: float | None = None
+    """Expected loss of the zero predictor; None draws no line."""
+    non_adapting_level: float | None = None
+    """Expected loss of the best predictor that cannot adapt; None draws no line."""
+    x_range: tuple[float, float] = (-5.0, 5.0)
+    """Inputs of the fit chart."""
+    y_range: tuple[float, float] = (-5.5, 5.5)
+    """Outputs of the fit chart."""
+    loss_name: str = "query loss (MSE)"
+
+
+def figure(chart_id: ChartId, palette: Palette, levels: Levels) -> go.Figure:
+    """The chart with all its traces, empty.
+
+    Args:
+        chart_id: One of `CHARTS`.
+        palette: `theme.LIGHT` or `theme.DARK`.
+        levels: Reference levels and axes of the task family.
+    """
+    match chart_id:
+        case "loss":
+            traces, axes = _loss_traces(palette), _loss_axes(palette, levels)
+        case "fit":
+            traces, axes = _fit_traces(palette), _fit_axes(levels)
+        case "adaptation":
+            traces, axes = _adaptation_traces(palette), _adaptation_axes(levels)
+        case "path":
+            traces, axes = _path_traces(palette), _path_axes()
+        case "gauge":
+            traces, axes = _gauge_traces(palette), _gauge_axes(palette)
+        case _:
+            raise ValueError(f"chart_id is {chart_id!r}; expected one of {', '.join(CHARTS)}")
+    drawn = go.Figure(data=traces, layout=_layout(palette))
+    drawn.update_layout(
+        meta={"title": TITLES[chart_id], "hint": HINTS[chart_id], "palette": dataclasses.asdict(palette)}
+    )
+    return drawn.update_layout(**axes)
+
+
+def figures_json(levels: Levels) -> dict[str, dict[str, Any]]:
+    """Every figure as plain JSON values: ``{"light": {chart_id: figure}, "dark": {...}}``."""
+    return {
+        name: {chart_id: json.loads(figure(chart_id, palette, levels).to_json()) for chart_id in CHARTS}
+        for name, palette in PALETTES.items()
+    }
+
+
+def _layout(palette: Palette) -> dict[str, Any]:
+    """What all charts share. Margins are fixed: measuring labels costs Plotly a second pass at every redraw."""
+    axis = {
+        "gridcolor": palette.grid,
+        "linecolor": palette.grid,
+        "tickcolor": palette.grid,
+        "zeroline": False,
+        "automargin": False,
+        "title": {"font": {"color": palette.muted, "size": _FONT_SIZE}, "standoff": 6},
+        "tickfont": {"color": palette.muted},
+        "fixedrange": False,
+    }
+    return {
+        "template": {},
+        "paper_bgcolor": "rgba(0, 0, 0, 0)",
+        "plot_bgcolor": "rgba(0, 0, 0, 0)",
+        "font": {"family": _FONT, "size": _FONT_SIZE, "color": palette.text},
+        "margin": {"l": 52, "r": 12, "t": 8, "b": 40},
+        "showlegend": True,
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "bgcolor": "rgba(0, 0, 0, 0)"},
+        "hovermode": "closest",
+        "hoverlabel": {"bgcolor": palette.page, "bordercolor": palette.grid, "font": {"color": palette.text}},
+        "uirevision": "maml",
+        "xaxis": axis,
+        "yaxis": axis,
+    }
+
+
+def _line(name: str, color: str, width: float, dash: str = "solid", **more: Any) -> go.Scatter:
+    return go.Scatter(
+        x=[],
+        y=[],
+        name=name,
+        mode="lines",
+        line={"color": color, "width": width, "dash": dash},
+        legendgroup=name,
+        **more,
+    )
+
+
+def _points(name: str, color: str, size: float, outline: str, **more: Any) -> go.Scatter:
+    marker = {"color": color, "size": size, "line": {"color": outline, "width": 1.5 if size > 8 else 0.5}}
+    return go.Scatter(x=[], y=[], name=name, mode="markers", marker=marker, legendgroup=name, **more)
+
+
+def _area(name: str, color: str, opacity: float, **more: Any) -> go.Scatter:
+    fill = with_opacity(color, opacity)
+    return go.Scatter(
+        x=[], y=[], name=name, mode="lines", line={"width": 0}, fill="toself", fillcolor=fill, hoverinfo="skip", **more
+    )
+
+
+def _log_axis(title: str, decades: Sequence[float]) -> dict[str, Any]:
+    """A log axis that names 0.1, 0.3, 1, 3, ...: Plotly's own choice puts bare small digits between the decades."""
+    exponents = range(-9, 10)
+    values = [factor * 10.0**exponent for exponent in exponents for factor in (1, 3)]
+    return {
+        "type": "log",
+        "range": list(decades),
+        "title": {"text": title},
+        "tickmode": "array",
+        "tickvals": values,
+        "ticktext": [_tick(value) for value in values],
+    }
+
+
+def _tick(value: float) -> str:
+    if 1e-3 <= value * 1.01 and value < 9e3:
+        return f"{value:.4g}"
+    exponent = math.floor(math.log10(value * 1.01))
+    factor = round(value / 10.0**exponent)
+    return f"10<sup>{exponent}</sup>" if factor == 1 else f"{factor}·10<sup>{exponent}</sup>"
+
+
+# --- Loss -------------------------------------------------------------------------------------------------------------
+
+
+def _loss_traces(palette: Palette) -> list[go.Scatter]:
+    number = "%{y:.4g}"
+    return [
+        _line("previous run", palette.ghost, 2, "dash", hoverinfo="skip"),
+        _line("previous run", palette.ghost, 2, "dash", hoverinfo="skip", showlegend=False),
+        _line("training, raw", palette.query_pale, 1, hoverinfo="skip"),
+        _line("training, smoothed", palette.query, 2.5, hovertemplate=number),
+        _line("held-out before", palette.theta_0, 2.5, hovertemplate=number),
+        _line("held-out after", palette.theta_N, 2.5, hovertemplate=number),
+    ]
+
+
+def _loss_axes(palette: Palette, levels: Levels) -> dict[str, Any]:
+    return {
+        "xaxis": {"title": {"text": "outer step"}, "range": [0, 100], "tickformat": "~s", "nticks": 7},
+        "yaxis": _log_axis(levels.loss_name, [-1.0, 1.0]),
+        "hovermode": "x unified",
+        # Room on the right for the reference levels' names, on top for the marks'.
+        "margin": {"l": 58, "r": 104, "t": 20, "b": 40},
+        **_reference_levels(palette, levels.zero_level, levels.non_adapting_level),
+    }
+
+
+def _reference_levels(
+    palette: Palette, zero: float | None, non_adapting: float | None
+) -> dict[str, list[dict[str, Any]]]:
+    """Thin lines across the loss chart, named in its right margin (where no curve runs)."""
+    shapes: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    named = [(zero, "always 0", "bottom"), (non_adapting, "best fixed", "top")]
+    if zero is not None and non_adapting is not None and zero < non_adapting:
+        named = [(zero, "always 0", "top"), (non_adapting, "best fixed", "bottom")]
+    for level, text, anchor in named:
+        if level is None or not math.isfinite(level) or level <= 0:
+            continue
+        shapes.append(
+            {
+                "type": "line",
+                "name": "level",
+                "layer": "below",
+                "xref": "paper",
+                "x0": 0,
+                "x1": 1,
+                "yref": "y",
+                "y0": level,
+                "y1": level,
+                "line": {"color": palette.muted, "width": 1, "dash": "dot"},
+            }
+        )
+        annotations.append(
+            {
+                "name": "level",
+                "text": f"{text}: {level:.3g}",
+                "hovertext": {
+                    "always 0": "Expected loss of the predictor that always answers 0",
+                    "best fixed": "Expected loss of the best predictor that cannot adapt to the task",
+                }[text],
+                "xref": "paper",
+                "x": 1,
+                "xanchor": "left",
+                "xshift": 4,
+                # On a log axis shapes take the value, annotations its logarithm.
+                "yref": "y",
+                "y": math.log10(level),
+                "yanchor": anchor,
+                "yshift": -3 if anchor == "bottom" else 3,
+                "showarrow": False,
+                "font": {"color": palette.muted},
+            }
+        )
+    return {"shapes": shapes, "annotations": annotations}
+
+
+def marks_layout(info: LossInfo, palette: Palette, x_range: Sequence[float] | None = None) -> dict[str, Any]:
+    """The loss chart's change marks as a layout patch, its reference levels included (a patch replaces the whole lists).
+
+    Every mark has a thin line. Names are given to the newest marks first and only where they do not overlap; the page
+    decides that again with real text widths, for all annotations called "mark".
+
+    Args:
+        info: Takes `marks` and the levels.
+        palette: The same as the figure's.
+        x_range: Outer steps that the chart shows; by default up to the last mark.
+    """
+    patch = _reference_levels(palette, info.zero_level, info.non_adapting_level)
+    low, high = x_range if x_range is not None else (0.0, max((float(mark.step) for mark in info.marks), default=1.0))
+    named = _named_marks(info.marks, max(high - low, 1.0))
+    for index, mark in enumerate(info.marks):
+        patch["shapes"].append(
+            {
+                "type": "line",
+                "name": "mark",
+                "layer": "below",
+                "xref": "x",
+                "x0": mark.step,
+                "x1": mark.step,
+                "yref": "paper",
+                "y0": 0,
+                "y1": 1,
+                "line": {"color": with_opacity(palette.muted, 0.5), "width": 1},
+            }
+        )
+        patch["annotations"].append(
+            {
+                "name": "mark",
+                "text": mark.text.replace("->", "→"),
+                "hovertext": f"outer step {mark.step}: {mark.text}",
+                "visible": index in named,
+                "xref": "x",
+                "x": mark.step,
+                "xanchor": "left",
+                "xshift": -2,
+                "yref": "paper",
+                "y": 1,
+                "yanchor": "bottom",
+                "showarrow": False,
+                "borderpad": 0,
+                "font": {"color": palette.muted},
+            }
+        )
+    return patch
+
+
+def _named_marks(marks: Sequence[Mark], span: float) -> set[int]:
+    """Indices of the marks whose names fit side by side, at about 7 of a chart's 450 pixels a letter."""
+    named: set[int] = set()
+    taken: list[tuple[float, float]] = []
+    for index in reversed(range(len(marks))):
+        start = float(marks[index].step)
+        end = start + span * (len(marks[index].text) + 1) * 7 / 450
+        if all(end <= other_start or start >= other_end for other_start, other_end in taken):
+            named.add(index)
+            taken.append((start, end))
+    return named
+
+
+# --- Fit --------------------------------------------------------------------------------------------------------------
+
+
+def _fit_traces(palette: Palette) -> list[go.Scatter]:
+    at = "(%{x:.3g}, %{y:.3g})"
+    return [
+        _points("query", palette.query, 6, palette.page, opacity=0.55, hovertemplate=at),
+        _line("truth", palette.truth, 2, "dash", hoverinfo="skip"),
+        _line("between", with_opacity(palette.theta_N, 0.35), 1, hoverinfo="skip"),
+        _line(THETA_0, palette.theta_0, 2.5, hovertemplate=at),
+        _line(THETA_N, palette.theta_N, 2.5, hovertemplate=at),
+        # The page fills it and colours it between theta_0 and theta_N.
+        _line("θ<sub>k</sub>", palette.theta_N, 4.5, hoverinfo="skip", showlegend=False),
+        _points("support", palette.support, 10, palette.text, hovertemplate=at),
+    ]
+
+
+def _fit_axes(levels: Levels) -> dict[str, Any]:
+    return {
+        "xaxis": {"title": {"text": "input x"}, "range": list(levels.x_range), "nticks": 11},
+        "yaxis": {"title": {"text": "output y"}, "range": list(levels.y_range), "nticks": 7},
+        "margin": {"l": 44, "r": 10, "t": 6, "b": 40},
+    }
+
+
+# --- Adaptation -------------------------------------------------------------------------------------------------------
+
+_LEARNER_NAMES: dict[Learner, str] = {
+    "maml": f"MAML's {THETA_0}",
+    "joint": "joint pretraining",
+    "random": "random start",
+}
+
+
+def _adaptation_traces(palette: Palette) -> list[go.Scatter]:
+    colors: dict[Learner, str] = {"maml": palette.theta_N, "joint": palette.joint, "random": palette.random}
+    dashes: dict[Learner, str] = {"maml": "solid", "joint": "dash", "random": "dot"}
+    at_n = _line("N", with_opacity(palette.muted, 0.6), 1, hoverinfo="skip", showlegend=False)
+    bands = [
+        _area(
+            f"{_LEARNER_NAMES[learner]}, 95% CI",
+            colors[learner],
+            0.2,
+            legendgroup=_LEARNER_NAMES[learner],
+            showlegend=False,
+        )
+        for learner in LEARNERS
+    ]
+    means = [
+        _line(
+            _LEARNER_NAMES[learner],
+            colors[learner],
+            3 if learner == "maml" else 2.5,
+            dashes[learner],
+            hovertemplate="%{y:.4g}",
+        )
+        for learner in LEARNERS
+    ]
+    return [at_n, *bands, *means]
+
+
+def _adaptation_axes(levels: Levels) -> dict[str, Any]:
+    return {
+        "xaxis": {"title": {"text": "inner step"}, "range": [-0.2, 10.2], "nticks": 12, "tickformat": "d"},
+        "yaxis": _log_axis(f"held-out {levels.loss_name}", [-1.0, 1.0]),
+        "hovermode": "x unified",
+        "margin": {"l": 58, "r": 12, "t": 8, "b": 40},
+    }
+
+
+# --- Path -------------------------------------------------------------------------------------------------------------
+
+
+def _path_traces(palette: Palette) -> list[go.Scatter]:
+    return [
+        _line(f"trail of {THETA_0}", with_opacity(palette.theta_0, 0.55), 2, hoverinfo="skip"),
+        _line("inner steps", with_opacity(palette.theta_N, 0.6), 1.5, hoverinfo="skip"),
+        _points(f"{THETA_N} of a task", palette.theta_N, 7, palette.page, hovertemplate="(%{x:.3g}, %{y:.3g})"),
+        _points(THETA_0, palette.theta_0, 12, palette.page, hovertemplate="(%{x:.3g}, %{y:.3g})"),
+    ]
+
+
+def _path_axes() -> dict[str, Any]:
+    # Ticks without numbers: a direction of weight space has no unit worth reading. Equal scales, so that lengths compare.
+    bare = {"showticklabels": False, "ticks": "", "nticks": 6, "range": [-1, 1]}
+    return {
+        "xaxis": {**bare, "title": {"text": "main direction", "standoff": 4}},
+        "yaxis": {**bare, "title": {"text": "second direction", "standoff": 4}, "scaleanchor": "x"},
+        "margin": {"l": 26, "r": 8, "t": 8, "b": 26},
+    }
+
+
+# --- Gauge ------------------------------------------------------------------------------------------------------------
+
+
+def _gauge_traces(palette: Palette) -> list[go.Scatter]:
+    outline = {"color": palette.page, "width": 1.5}
+    return [
+        _area("stable", palette.stable, 0.22, showlegend=False),
+        _area("10–90% of tasks", palette.caution, 0.38),
+        _area("overshoots", palette.unstable, 0.3, showlegend=False),
+        _line("2/λ<sub>max</sub>", palette.unstable, 3, hovertemplate="2/λ<sub>max</sub> = %{y:.3g}<extra></extra>"),
+        _line("α", palette.text, 2, hoverinfo="skip", showlegend=False),
+        go.Scatter(
+            x=[],
+            y=[],
+            name="α",
+            mode="markers+text",
+            marker={"color": palette.text, "size": 13, "symbol": "diamond", "line": outline},
+            text=["<b>α</b>"],
+            textposition="bottom center",
+            textfont={"color": palette.text},
+            hovertemplate="α = %{y:.3g}<extra></extra>",
+            showlegend=False,
+        ),
+    ]
+
+
+def _gauge_axes(palette: Palette) -> dict[str, Any]:
+    zone = {"xref": "paper", "x": 0.5, "xanchor": "center", "yref": "paper", "showarrow": False}
+    axis = _log_axis("", [-4.0, 1.0])
+    decades = slice(None, None, 2)  # no 0.3, 3, ...: the scale is long and the chart slim
+    return {
+        "xaxis": {"visible": False, "range": [0, 1], "fixedrange": True},
+        "yaxis": {**axis, "tickvals": axis["tickvals"][decades], "ticktext": axis["ticktext"][decades]},
+        "annotations": [
+            {**zone, "text": "steps overshoot", "y": 0.99, "yanchor": "top", "font": {"color": palette.text}},
+            {**zone, "text": "stable", "y": 0.01, "yanchor": "bottom", "font": {"color": palette.text}},
+        ],
+        "margin": {"l": 46, "r": 6, "t": 8, "b": 10},
+    }

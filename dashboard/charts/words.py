@@ -1,0 +1,140 @@
+"""What each chart says, in a sentence: `summary` for people who do not see it, `subtitle` to teach those who do.
+
+Subtitles write theta as ``θ_0``, ``θ_N``, ``θ_5``; the page sets the index as a subscript.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from dashboard.charts.looks import HINTS
+from dashboard.charts.numbers import AnyInfo
+from dashboard.info import AdaptationInfo, Array, FitInfo, GaugeInfo, Learner, LossInfo, PathInfo
+
+
+def number(value: float) -> str:
+    """Three significant digits, and words where there is no number.
+
+    >>> [number(value) for value in (0.04321, 3.0, 70000, 1.2e-9, float("inf"))]
+    ['0.0432', '3', '7e+04', '1.2e-09', 'infinite']
+    """
+    if math.isnan(value):
+        return "not a number"
+    if math.isinf(value):
+        return "infinite"
+    return f"{value:.3g}"
+
+
+def summary(info: AnyInfo) -> str:
+    """One plain sentence with the chart's current content, for its aria-label."""
+    match info:
+        case LossInfo():
+            return _loss_summary(info)
+        case FitInfo():
+            n = info.num_inner_steps
+            return (
+                f"Theta 0 against theta N on one held-out task: query loss {number(info.query_loss[0])} before adaptation, "
+                f"{number(info.query_loss[n])} after {_steps(n)} on {len(info.support_x)} support points."
+            )
+        case AdaptationInfo():
+            return _adaptation_summary(info)
+        case PathInfo():
+            tasks, points = info.paths.shape[:2]
+            return (
+                f"Inner paths of {tasks} tasks from theta 0, {_steps(points - 1)} each, in a plane that holds "
+                f"{info.explained:.0%} of their movement."
+            )
+        case GaugeInfo():
+            return f"Alpha is {number(info.alpha)}; {_gauge_words(info)}"
+
+
+def subtitle(info: AnyInfo) -> str:
+    """The short line under the chart's title, with live numbers where there are any."""
+    match info:
+        case LossInfo():
+            before, after = _newest(info.curves.before), _newest(info.curves.after)
+            if before is None or after is None:
+                return HINTS["loss"]
+            return f"Held-out tasks now: {number(before)} before adaptation, {number(after)} after. That gap is what MAML trains."
+        case FitInfo():
+            if info.num_inner_steps == 0:
+                return "With N = 0 there is no adaptation: one curve has to serve every task."
+            points, n = len(info.support_x), info.num_inner_steps
+            return f"{_steps(n).capitalize()} on {points} support points bend θ_0 into θ_N."
+        case AdaptationInfo():
+            maml = info.trajectories.get("maml")
+            if maml is None:
+                return HINTS["adaptation"]
+            n = min(info.num_inner_steps, len(maml.mean) - 1)
+            after = f"After N = {n}" if n == info.num_inner_steps else f"After {_steps(n)}"
+            share = float(maml.diverged_share[n])
+            if share > 0:
+                return f"{after}: mean {number(maml.mean[n])}, median {number(maml.median[n])}; {_percent(share)} of tasks diverge."
+            rivals = [
+                f"{name} {number(info.trajectories[key].mean[n])}" for key, name in _RIVALS if key in info.trajectories
+            ]
+            return f"{after}: " + ", ".join([f"MAML {number(maml.mean[n])}", *rivals]) + "."
+        case PathInfo():
+            return f"One line a task. The plane holds {_percent(info.explained)} of the movement."
+        case GaugeInfo():
+            ratio = info.alpha / info.limit if info.limit > 0 else math.inf
+            return "No limit found" if math.isinf(info.limit) else f"α is {number(ratio)} × the limit"
+
+
+_RIVALS: tuple[tuple[Learner, str], ...] = (("joint", "joint"), ("random", "random"))
+
+
+def _loss_summary(info: LossInfo) -> str:
+    before, after, training = (_newest(line) for line in (info.curves.before, info.curves.after, info.curves.smoothed))
+    parts = [
+        f"{name} {number(value)}"
+        for name, value in (
+            ("smoothed training query loss", training),
+            ("held-out loss before adaptation", before),
+            ("after adaptation", after),
+        )
+        if value is not None
+    ]
+    if not parts:
+        return "Loss curves: no outer step yet."
+    marks = f" {len(info.marks)} changes of the set-up are marked." if len(info.marks) > 1 else ""
+    return f"Loss curves: {', '.join(parts)}.{marks}"
+
+
+def _adaptation_summary(info: AdaptationInfo) -> str:
+    names: dict[Learner, str] = {"maml": "MAML", "joint": "joint pretraining", "random": "a random start"}
+    parts = []
+    for key, name in names.items():
+        if key in info.trajectories:
+            line = info.trajectories[key].mean
+            n = min(info.num_inner_steps, len(line) - 1)
+            parts.append(f"{name} {number(line[0])} before and {number(line[n])} after {_steps(n)}")
+    return f"Held-out loss: {'; '.join(parts)}." if parts else "Held-out loss: not measured yet."
+
+
+def _gauge_words(info: GaugeInfo) -> str:
+    if math.isinf(info.limit):
+        return "no direction curves upwards, so there is no limit."
+    verdict = "stable for nearly all tasks"
+    if info.alpha >= info.limit_high:
+        verdict = "inner steps overshoot on nearly all tasks"
+    elif info.alpha >= info.limit:
+        verdict = "inner steps overshoot on most tasks"
+    elif info.alpha >= info.limit_low:
+        verdict = "inner steps overshoot on some tasks"
+    return f"the stability limit 2 over lambda max is {number(info.limit)}: {verdict}."
+
+
+def _newest(values: Array) -> float | None:
+    drawn = np.asarray(values)[np.isfinite(values)] if len(values) else values
+    return float(drawn[-1]) if len(drawn) else None
+
+
+def _steps(count: int) -> str:
+    return "1 inner step" if count == 1 else f"{count} inner steps"
+
+
+def _percent(share: float) -> str:
+    return "less than 1%" if 0 < share < 0.005 else f"{share:.0%}"

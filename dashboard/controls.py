@@ -1,0 +1,211 @@
+"""The sidebar: everything of a set-up but alpha, beta and N, which people drag and which therefore live in the component.
+
+Each widget sends its own field when it changes; what cannot change while a run trains says that it restarts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.live.server import get_hub
+from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig
+from maml_core.errors import ConfigError
+from maml_core.presets import PRESETS
+
+_RESTARTS = " Changing it restarts the run from outer step 0."
+
+
+def sidebar(token: str) -> None:
+    """Draw the sidebar for a page."""
+    st.markdown("#### MAML, live")
+    _presets(token)
+    _numbers(token)
+    _choices(token)
+    _network(token)
+    with st.expander("More"):
+        _more(token)
+
+
+def _help(name: str, owner: type[Any] = RunConfig) -> str:
+    text: str = owner.__dataclass_fields__[name].metadata["help"]
+    return text
+
+
+def _presets(token: str) -> None:
+    def start() -> None:
+        preset = next((p for p in PRESETS if p.name == st.session_state["preset"]), None)
+        if preset is not None:
+            get_hub().restart(token, preset.config)
+            state.show(preset.config)
+
+    chosen = st.selectbox(
+        "Preset",
+        [preset.name for preset in PRESETS],
+        index=None,
+        placeholder="Start from a preset ...",
+        key="preset",
+        on_change=start,
+        help="A whole set-up. Choosing one restarts the run; the curves so far stay as a pale ghost.",
+    )
+    teaches = next((preset.teaches for preset in PRESETS if preset.name == chosen), None)
+    if teaches:
+        st.caption(teaches)
+
+
+def _numbers(token: str) -> None:
+    left, right = st.columns(2)
+    left.number_input("Shots", 1, 100, key="set.shots", on_change=_sender(token, "shots"), help=_help("shots"))
+    right.number_input(
+        "Tasks per step", 1, 500, key="set.meta_batch_size", on_change=_sender(token, "meta_batch_size"), help=_help("meta_batch_size")
+    )
+
+
+def _choices(token: str) -> None:
+    st.segmented_control(
+        "Order",
+        ["second", "first"],
+        format_func={"second": "Second (MAML)", "first": "First (FOMAML)"}.__getitem__,
+        required=True,
+        key="set.order",
+        on_change=_sender(token, "order"),
+        help=_help("order"),
+        width="stretch",
+    )
+    st.segmented_control(
+        "Outer optimiser",
+        ["adam", "sgd"],
+        format_func={"adam": "Adam", "sgd": "Plain SGD"}.__getitem__,
+        required=True,
+        key="set.outer_optimizer",
+        on_change=_sender(token, "outer_optimizer"),
+        help=_help("outer_optimizer") + " A switch forgets the moments.",
+        width="stretch",
+    )
+
+
+def _network(token: str) -> None:
+    left, right = st.columns([3, 2])
+    left.text_input(
+        "Hidden widths",
+        key="set.hidden_widths",
+        on_change=_restarter(token, _with_network),
+        help="Units of each hidden layer, for example 40, 40; empty for a linear model." + _RESTARTS,
+    )
+    right.number_input(
+        "Seed",
+        0,
+        2**31 - 1,
+        key="set.seed",
+        on_change=_restarter(token, lambda c: dataclasses.replace(c, weights_seed=state.value("seed"), tasks_seed=state.value("seed"))),
+        help="Of the initial weights and of the training tasks; the held-out tasks stay the same." + _RESTARTS,
+    )
+    st.segmented_control(
+        "Tasks",
+        ["sinusoid", "linear"],
+        format_func={"sinusoid": "Sinusoids", "linear": "Lines"}.__getitem__,
+        required=True,
+        key="set.family",
+        on_change=_restarter(token, _with_family),
+        help="y = A sin(x - phase), the paper's regression tasks; or y = w x, where everything has a closed form." + _RESTARTS,
+        width="stretch",
+    )
+
+
+def _more(token: str) -> None:
+    st.selectbox(
+        "Activation",
+        ["relu", "tanh", "gelu", "softplus"],
+        key="set.activation",
+        on_change=_restarter(token, _with_network),
+        help=_help("activation", MLPConfig) + _RESTARTS,
+    )
+    st.number_input("Query points", 1, 500, key="set.num_query", on_change=_sender(token, "num_query"), help=_help("num_query"))
+    st.number_input(
+        "Clip norm",
+        min_value=1e-6,
+        max_value=1e6,
+        value=None,
+        placeholder="off",
+        key="set.clip_norm",
+        on_change=_sender(token, "clip_norm"),
+        help=_help("clip_norm"),
+    )
+    st.number_input(
+        "Noise",
+        0.0,
+        100.0,
+        step=0.1,
+        key="set.noise_std",
+        on_change=_restarter(token, _with_family),
+        help=_help("noise_std", SinusoidConfig) + _RESTARTS,
+    )
+    st.number_input(
+        "Inner steps at evaluation",
+        1,
+        50,
+        key="set.evaluation_steps",
+        on_change=_restarter(token, lambda c: dataclasses.replace(c, evaluation_steps=state.value("evaluation_steps"))),
+        help=_help("evaluation_steps") + _RESTARTS,
+    )
+    st.toggle(
+        "Joint pretraining beside it",
+        key="set.joint_baseline",
+        on_change=_restarter(token, lambda c: dataclasses.replace(c, joint_baseline=state.value("joint_baseline"))),
+        help=_help("joint_baseline") + _RESTARTS,
+    )
+
+
+def _with_family(config: RunConfig) -> RunConfig:
+    """The chosen family, with its usual ranges where it changed."""
+    kinds = {"sinusoid": SinusoidConfig, "linear": LinearConfig}
+    kind = kinds[state.value("family")]
+    tasks = config.tasks if isinstance(config.tasks, kind) else kind()
+    return dataclasses.replace(config, tasks=dataclasses.replace(tasks, noise_std=float(state.value("noise_std"))))
+
+
+def _with_network(config: RunConfig) -> RunConfig:
+    text = str(state.value("hidden_widths")).replace(";", ",").replace(" ", ",")
+    try:
+        widths = tuple(int(part) for part in text.split(",") if part)
+    except ValueError:
+        raise ConfigError("Hidden widths", state.value("hidden_widths"), "whole numbers with commas between, for example 40, 40") from None
+    return dataclasses.replace(
+        config, model=dataclasses.replace(config.model, hidden_widths=widths, activation=state.value("activation"))
+    )
+
+
+def _sender(token: str, name: str) -> Callable[[], None]:
+    """Send one setting to the run, while it trains."""
+
+    def send() -> None:
+        _attempt(lambda: get_hub().change(token, {name: state.value(name)}))
+
+    return send
+
+
+def _restarter(token: str, build: Callable[[RunConfig], RunConfig]) -> Callable[[], None]:
+    """Restart the run with a set-up made from its current one."""
+
+    def restart() -> None:
+        def act() -> None:
+            config = get_hub().config(token)
+            if config is not None:
+                get_hub().restart(token, build(config))
+
+        _attempt(act)
+
+    return restart
+
+
+def _attempt(action: Callable[[], None]) -> None:
+    """Do it; a value that is not accepted is named, and the widgets go back to what the run has."""
+    try:
+        action()
+    except ConfigError as error:
+        state.note(f"{error}.")
+        state.follow_run()

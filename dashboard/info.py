@@ -1,0 +1,132 @@
+"""What each chart shows, as plain frozen numpy records: engine results in, `charts` out.
+
+Nothing here draws and nothing here knows streamlit, plotly or torch. `charts` turns a record into a Plotly figure or into the
+numbers of a live frame; tests compare records exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.floating]
+Learner = Literal["maml", "random", "joint"]
+
+
+def _empty() -> Array:
+    return np.empty(0, dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A change of the set-up while training, drawn as a thin line on the loss curves."""
+
+    step: int
+    """Outer step from which the change acts."""
+    text: str
+    """For example ``alpha 0.01 -> 0.1``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curves:
+    """The loss curves of one run. Every loss is positive or NaN (NaN leaves a gap)."""
+
+    steps: Array = field(default_factory=_empty)
+    """Outer steps of `raw`, shape [n] (decimated: a bucket gives its smallest and its largest loss)."""
+    raw: Array = field(default_factory=_empty)
+    """Training query loss after adaptation, shape [n]."""
+    smoothed_steps: Array = field(default_factory=_empty)
+    smoothed: Array = field(default_factory=_empty)
+    """Exponential moving average of the training query loss, shape [m]."""
+    held_out_steps: Array = field(default_factory=_empty)
+    before: Array = field(default_factory=_empty)
+    """Held-out query loss before adaptation (inner step 0), mean over tasks, shape [h]."""
+    after: Array = field(default_factory=_empty)
+    """Held-out query loss after N inner steps, mean over tasks, shape [h]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossInfo:
+    """The loss chart: this run, the ghost of the previous one, change marks and reference levels."""
+
+    curves: Curves = field(default_factory=Curves)
+    ghost: Curves = field(default_factory=Curves)
+    """The run before the last reset; empty where there was none."""
+    marks: tuple[Mark, ...] = ()
+    zero_level: float | None = None
+    """Expected loss of the zero predictor."""
+    non_adapting_level: float | None = None
+    """Expected loss of the best predictor that cannot adapt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitInfo:
+    """theta_0 against theta_N on one held-out task with a one-dimensional input. K is the number of inner steps computed, K >= N."""
+
+    grid: Array
+    """Inputs of the curves, shape [G]."""
+    truth: Array
+    """The task's function without noise, shape [G]."""
+    curves: Array
+    """Predictions of theta_0..theta_K, shape [K + 1, G]."""
+    support_x: Array
+    support_y: Array
+    """Support points, shape [shots]."""
+    query_x: Array
+    query_y: Array
+    """Query points, shape [num_query]."""
+    support_loss: Array
+    query_loss: Array
+    """Losses of theta_0..theta_K on the task, shape [K + 1]."""
+    num_inner_steps: int
+    """N: theta_N is ``curves[N]``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trajectory:
+    """Held-out query loss against the inner step, shape [E + 1] each."""
+
+    mean: Array
+    low: Array
+    high: Array
+    """95% confidence interval of the mean over tasks."""
+    median: Array
+    diverged_share: Array
+    """Share of the tasks that count as diverged after each step, 0..1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdaptationInfo:
+    """The adaptation chart."""
+
+    num_inner_steps: int
+    """N, drawn as a thin line."""
+    trajectories: Mapping[Learner, Trajectory]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathInfo:
+    """The parameter-path chart: inner paths of P tasks in a plane fitted to them."""
+
+    paths: Array
+    """theta_0..theta_N of P tasks, shape [P, N + 1, 2]."""
+    trail: Array
+    """Where theta_0 was, oldest first, the current one last, shape [t, 2]."""
+    explained: float
+    """Share of the paths' variance that lies in the plane, 0..1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GaugeInfo:
+    """The stability gauge: alpha against 2 / lambda_max of the support Hessian at theta_0."""
+
+    alpha: float
+    limit: float
+    """2 / the median of lambda_max over held-out tasks; inf where no direction curves upwards."""
+    limit_low: float
+    limit_high: float
+    """2 / lambda_max at its 90% and its 10% quantile over tasks: beyond `limit_low` a tenth of the tasks overshoot."""

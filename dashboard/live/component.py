@@ -1,0 +1,43 @@
+"""The live page's component: a small loader of `static/main.js`, registered once and mounted once a page.
+
+Everything that moves comes over the component's own WebSocket, so the mount data never change and Streamlit's reruns leave
+the charts alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+# The module's address is absolute, because Streamlit runs this text from a blob: URL. It is kept this short because
+# Streamlit sends it again at every mount.
+_LOADER = """
+export default async function (component) {
+  const { default: mount } = await import(location.origin + "/maml/static/main.js");
+  return mount(component);
+}
+"""
+
+# Without a shadow root: Plotly puts its styles and its hover layer into the document.
+_component = st.components.v2.component("maml_live", js=_LOADER, isolate_styles=False)
+
+
+def mount(*, key: str, token: str, on_sync: Callable[[], Any] | None = None) -> Any:
+    """Mount the live page, or keep it where it is mounted already.
+
+    Args:
+        key: Streamlit's key; the same on every rerun, or the page would be built anew.
+        token: The page token that its WebSocket shows.
+        on_sync: Called at the start of the rerun that follows a change of settings which the server made itself (a
+            preset, a shared address, a resumed run), so that the sidebar can follow.
+
+    Returns:
+        Streamlit's component result; its `sync` is a number in that one rerun and None otherwise.
+    """
+    return _component(key=key, data={"token": token}, on_sync_change=on_sync or _nothing)
+
+
+def _nothing() -> None:
+    """A trigger exists only where it has a callback."""

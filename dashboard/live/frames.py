@@ -1,0 +1,132 @@
+"""Binary frames: what changed since the last one, as float32 numbers behind a small JSON header.
+
+Layout, little-endian: uint32 header length, the header as UTF-8 JSON, zeros up to a multiple of 4, then the floats that the header's
+``arrays`` point into. Looks stay in Python (`charts`); frames carry numbers, axis ranges and sentences.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dashboard import charts
+from dashboard.charts import AnyInfo, Levels, Range
+from dashboard.live.run import LiveRun
+from dashboard.theme import PALETTES
+from maml_core.config import LinearConfig, RunConfig, SinusoidConfig
+from maml_core.records import Levels as EngineLevels
+
+
+class FrameMaker:
+    """Frames for one page. It remembers what the page has, so that only charts whose numbers changed are sent again."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        """Of the newest frame."""
+        self._sent: dict[str, list[bytes]] = {}
+        self._ranges: dict[str, Range] = {}
+
+    def forget(self) -> None:
+        """Send everything again with the next frame: the page starts afresh."""
+        self._sent.clear()
+        self._ranges.clear()
+
+    def frame(self, run: LiveRun, numbers: Mapping[str, float]) -> bytes:
+        """The next frame of a run, with figures for the page's status line."""
+        self.number += 1
+        body = _Floats()
+        arrays: list[list[Any]] = []
+        header: dict[str, Any] = {
+            "frame": self.number,
+            "step": run.step,
+            "ranges": {},
+            "summaries": {},
+            "subtitles": {},
+        }
+        infos: list[AnyInfo | None] = [
+            run.loss_info(),
+            run.fit_info(),
+            run.adaptation_info(),
+            run.path_info(),
+            run.gauge_info(),
+        ]
+        for info in infos:
+            if info is None:
+                continue
+            chart = charts.chart_id(info)
+            updates = charts.update(info)
+            sent = [values.tobytes() for _, _, values in updates]
+            if sent == self._sent.get(chart):
+                continue
+            self._sent[chart] = sent
+            arrays += [[chart, trace, axis, body.add(values), len(values)] for trace, axis, values in updates]
+            self._ranges[chart] = header["ranges"][chart] = charts.ranges(info, self._ranges.get(chart))
+            header["summaries"][chart] = charts.summary(info)
+            header["subtitles"][chart] = charts.subtitle(info)
+        fit = run.fit_info()
+        if fit is not None and "fit" in header["summaries"]:
+            header["steps"] = {
+                "offset": body.add(fit.curves.ravel()),
+                "count": fit.curves.shape[0],
+                "width": fit.curves.shape[1],
+                "grid_offset": body.add(fit.grid),
+                "num_inner_steps": fit.num_inner_steps,
+                "support_loss": _plain(fit.support_loss),
+                "query_loss": _plain(fit.query_loss),
+            }
+        header["arrays"] = arrays
+        header["numbers"] = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+        header["change"] = run.change_id
+        text = json.dumps(header, separators=(",", ":")).encode()
+        padding = b"\0" * (-(4 + len(text)) % 4)
+        return struct.pack("<I", len(text)) + text + padding + body.bytes()
+
+
+class _Floats:
+    """Float arrays one behind the other."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._count = 0
+
+    def add(self, values: Any) -> int:
+        """Append an array; returns its offset in floats."""
+        offset = self._count
+        array = np.ascontiguousarray(values, dtype="<f4")
+        self._parts.append(array.tobytes())
+        self._count += array.size
+        return offset
+
+    def bytes(self) -> bytes:
+        return b"".join(self._parts)
+
+
+def looks(config: RunConfig, levels: EngineLevels | None) -> Levels:
+    """What the figures of a run depend on."""
+    match config.tasks:
+        case SinusoidConfig(amplitude=amplitude, x=x):
+            height = 1.15 * max(abs(amplitude[0]), abs(amplitude[1]), 0.1)
+        case LinearConfig(w_mean=w_mean, w_std=w_std, x=x):
+            height = 1.15 * max((abs(w_mean) + 2.0 * w_std) * max(abs(x[0]), abs(x[1])), 0.1)
+    return Levels(
+        zero_level=levels.zero if levels else None,
+        non_adapting_level=levels.non_adapting if levels else None,
+        x_range=x,
+        y_range=(-height, height),
+    )
+
+
+def marks_layout(run: LiveRun) -> dict[str, Any]:
+    """The loss chart's marks and reference lines for both palettes."""
+    info = run.loss_info()
+    x_range = charts.ranges(info)["xaxis"]
+    return {"loss": {name: charts.marks_layout(info, palette, x_range) for name, palette in PALETTES.items()}}
+
+
+def _plain(values: Any) -> list[float | None]:
+    return [float(value) if math.isfinite(value) else None for value in values]

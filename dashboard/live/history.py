@@ -1,0 +1,131 @@
+"""Curves of a run in bounded memory: a curve keeps at most a few hundred points however long the run is."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from dashboard.info import Array, Curves
+from maml_core.records import Records
+
+MAX_POINTS = 400
+SMOOTHING_STEPS = 50.0
+"""Time constant of the smoothed training loss, in outer steps."""
+
+
+class Curve:
+    """Values over steps, thinned by dropping every second point whenever it is full; the newest point is always there."""
+
+    def __init__(self, max_points: int = MAX_POINTS) -> None:
+        self._max_points = max_points
+        self._stride = 1
+        self._count = 0
+        self._points: list[tuple[float, float]] = []
+        self._newest: tuple[float, float] | None = None
+
+    def add(self, step: float, value: float) -> None:
+        """Append a point; steps must grow."""
+        if self._count % self._stride == 0:
+            self._points.append((step, value))
+            if len(self._points) > self._max_points:
+                self._points = self._points[::2]
+                self._stride *= 2
+        self._count += 1
+        self._newest = (step, value)
+
+    def arrays(self) -> tuple[Array, Array]:
+        """Steps and values."""
+        points = self._points
+        if self._newest is not None and points[-1][0] != self._newest[0]:
+            points = [*points, self._newest]
+        return _columns(points)
+
+
+class Envelope:
+    """A noisy curve, thinned so that its extremes stay: each bucket of steps keeps its smallest and its largest value."""
+
+    def __init__(self, max_points: int = MAX_POINTS) -> None:
+        self._max_buckets = max_points // 2
+        self._width = 1
+        self._buckets: list[tuple[int, tuple[float, float], tuple[float, float]]] = []
+
+    def add(self, step: float, value: float) -> None:
+        """Append a point; steps must grow."""
+        self._put(int(step) // self._width, (step, value), (step, value))
+        if len(self._buckets) > self._max_buckets:
+            self._width *= 2
+            old, self._buckets = self._buckets, []
+            for _, low, high in old:
+                self._put(int(low[0]) // self._width, low, high)
+
+    def arrays(self) -> tuple[Array, Array]:
+        """Steps and values, two points a bucket in the order of their steps."""
+        points = [point for _, low, high in self._buckets for point in sorted({low, high})]
+        return _columns(points)
+
+    def _put(self, index: int, low: tuple[float, float], high: tuple[float, float]) -> None:
+        if self._buckets and self._buckets[-1][0] == index:
+            _, old_low, old_high = self._buckets[-1]
+            self._buckets[-1] = (index, min(old_low, low, key=_value), max(old_high, high, key=_value))
+        else:
+            self._buckets.append((index, low, high))
+
+
+class History:
+    """The loss curves of one run, fed with the records of its chunks."""
+
+    def __init__(self) -> None:
+        self._raw, self._smoothed = Envelope(), Curve()
+        self._before, self._after = Curve(), Curve()
+        self._average: float | None = None
+        self.train_loss = math.nan
+        """The newest training query loss."""
+        self.before = math.nan
+        self.after = math.nan
+        """The newest held-out losses."""
+
+    def add(self, records: Records) -> None:
+        """Append what a chunk measured. Losses that are not finite leave a gap."""
+        for step, loss in zip(records.steps.tolist(), records.query_loss.tolist(), strict=True):
+            self.train_loss = loss
+            if math.isfinite(loss):
+                self._raw.add(step, loss)
+                rate = 1.0 / SMOOTHING_STEPS
+                self._average = loss if self._average is None else self._average + rate * (loss - self._average)
+                self._smoothed.add(step, self._average)
+        rows = zip(
+            records.held_out_steps.tolist(),
+            records.held_out_before.tolist(),
+            records.held_out_after.tolist(),
+            strict=True,
+        )
+        for step, before, after in rows:
+            self.before, self.after = before, after
+            self._before.add(step, before if math.isfinite(before) else math.nan)
+            self._after.add(step, after if math.isfinite(after) else math.nan)
+
+    def curves(self) -> Curves:
+        """What the loss chart draws."""
+        steps, raw = self._raw.arrays()
+        smoothed_steps, smoothed = self._smoothed.arrays()
+        held_out_steps, before = self._before.arrays()
+        _, after = self._after.arrays()
+        return Curves(
+            steps=steps,
+            raw=raw,
+            smoothed_steps=smoothed_steps,
+            smoothed=smoothed,
+            held_out_steps=held_out_steps,
+            before=before,
+            after=after,
+        )
+
+
+def _value(point: tuple[float, float]) -> float:
+    return point[1]
+
+
+def _columns(points: list[tuple[float, float]]) -> tuple[Array, Array]:
+    columns = np.array(points, dtype=np.float32).reshape(-1, 2)
+    return columns[:, 0], columns[:, 1]

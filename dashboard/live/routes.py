@@ -1,0 +1,125 @@
+"""The routes beside Streamlit's own: the page's socket, and the static files of the component.
+
+Streamlit checks the origin of its own routes only; the socket checks the origin and a random token by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import plotly
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from dashboard.live.hub import Hub
+
+STATIC = Path(__file__).parent / "static"
+_TYPES = {".js": "text/javascript", ".css": "text/css"}
+_MAX_MESSAGE = 20_000
+_GONE, _FORBIDDEN = 4404, 4403
+
+
+def routes(hub: Hub) -> list[BaseRoute]:
+    """The routes that `st.App` mounts."""
+
+    async def live(socket: WebSocket) -> None:
+        await _serve(hub, socket)
+
+    return [WebSocketRoute("/maml/live", live), Route("/maml/static/{name}", _static)]
+
+
+async def _serve(hub: Hub, socket: WebSocket) -> None:
+    """One page's socket, from its hello to its end."""
+    await socket.accept()
+    if not _same_origin(socket):
+        await socket.close(_FORBIDDEN, "this socket serves its own page only")
+        return
+    token = socket.query_params.get("token", "")
+    if not hub.knows(token):
+        await socket.send_text(json.dumps({"type": "gone"}))
+        await socket.close(_GONE, "unknown page")
+        return
+    try:
+        hello = _message(await socket.receive_text())
+    except WebSocketDisconnect:
+        return
+
+    async def send(message: str | bytes) -> None:
+        await (socket.send_text(message) if isinstance(message, str) else socket.send_bytes(message))
+
+    page = hub.connect(token, send, resume=str(hello.get("resume", "")), released=hello.get("released") is True)
+    writer = asyncio.create_task(_write(page.outbox, send))
+    try:
+        while True:
+            hub.receive(page, _message(await socket.receive_text()))
+    except (WebSocketDisconnect, RuntimeError):
+        pass  # the page has gone; there is nobody to tell
+    finally:
+        hub.disconnect(page, send)
+        writer.cancel()
+
+
+async def _write(outbox: asyncio.Queue[str | bytes], send) -> None:  # type: ignore[no-untyped-def]
+    """Send what the hub puts out, one message after the other."""
+    try:
+        while True:
+            await send(await outbox.get())
+    except (WebSocketDisconnect, RuntimeError):
+        return  # the reading side sees the end as well, and cleans up
+
+
+def _message(text: str) -> dict[str, object]:
+    """A page's message; anything else becomes an empty one, which the hub refuses with a sentence."""
+    if len(text) > _MAX_MESSAGE:
+        return {}
+    try:
+        message = json.loads(text)
+    except ValueError:
+        return {}
+    return message if isinstance(message, dict) else {}
+
+
+def _same_origin(socket: WebSocket) -> bool:
+    """Whether the page that opened the socket came from this server. Programs that are no browsers send no origin."""
+    origin = socket.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == socket.headers.get("host")
+
+
+async def _static(request: Request) -> Response:
+    """A file of the component, or Plotly's own script, compressed once."""
+    name = request.path_params["name"]
+    path = _files().get(name)
+    if path is None:
+        return Response("no such file", status_code=404)
+    version = f'"{name}-{path.stat().st_mtime_ns}"'
+    headers = {"ETag": version, "Vary": "Accept-Encoding", "Cache-Control": _caching(name)}
+    if request.headers.get("if-none-match") == version:
+        return Response(status_code=304, headers=headers)
+    body = path.read_bytes()
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        headers["Content-Encoding"] = "gzip"
+        body = _compressed(path, path.stat().st_mtime_ns)
+    return Response(body, media_type=_TYPES[path.suffix], headers=headers)
+
+
+def _caching(name: str) -> str:
+    # Plotly changes only when the package does; our own files are asked for again each time, and answered with 304.
+    return "public, max-age=86400" if name == "plotly.min.js" else "no-cache"
+
+
+@lru_cache(maxsize=1)
+def _files() -> dict[str, Path]:
+    files = {path.name: path for path in STATIC.iterdir() if path.suffix in _TYPES}
+    return {**files, "plotly.min.js": Path(plotly.__file__).parent / "package_data" / "plotly.min.js"}
+
+
+@lru_cache(maxsize=32)
+def _compressed(path: Path, modified_ns: int) -> bytes:
+    return gzip.compress(path.read_bytes(), compresslevel=6)

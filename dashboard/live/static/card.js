@@ -1,0 +1,147 @@
+// The frame around a chart: title, a line that teaches, legend, menu, and the table behind the picture.
+
+import { el, newId, popoverButton, rich, setRich } from "./dom.js";
+import { csv, download, table } from "./table.js";
+
+const TABLE_REFRESH_MS = 1000;
+
+export class Card {
+  #chart;
+  #title = el("h3", { id: newId("title") });
+  #subtitle = el("p", { class: "maml-subtitle" });
+  #legend = el("div", { class: "maml-legend", role: "group", "aria-label": "Series" });
+  #table = el("div", { class: "maml-table", tabindex: "0", hidden: true });
+  #zoom = el("button", { type: "button", class: "maml-chip", hidden: true, onclick: () => this.#chart.unzoom() }, "Reset zoom");
+  #tableRefreshed = 0;
+  #tableItem;
+  #legendText = "";
+  plot = el("div", { class: "maml-plot", role: "img", "aria-label": "Chart, waiting for data" });
+  controls = el("div", { class: "maml-card-controls" });
+  root;
+
+  constructor(chart) {
+    this.#chart = chart;
+    const menu = this.#menu();
+    this.root = el(
+      "section",
+      { class: "maml-card", "data-chart": chart.id, "aria-labelledby": this.#title.id },
+      el("header", {}, this.#title, this.#zoom, menu.button, menu.panel),
+      this.#subtitle,
+      this.#legend,
+      el("div", { class: "maml-stage" }, this.plot, this.#table),
+      this.controls,
+    );
+  }
+
+  /** Controls below the picture, and one button beside the menu. */
+  addControls(below, button) {
+    this.controls.append(below);
+    this.#zoom.after(button);
+  }
+
+  #menu() {
+    const item = (label, action) => el("button", { type: "button", class: "maml-item", onclick: action }, label);
+    this.#tableItem = item("Show table", () => this.#toggleTable());
+    const list = el(
+      "div",
+      { class: "maml-menu" },
+      item("Save PNG", () => this.#save("png")),
+      item("Save SVG", () => this.#save("svg")),
+      this.#tableItem,
+      item("Download CSV", () => download(csv(this.#chart), this.#filename("csv"))),
+    );
+    const menu = popoverButton({ class: "maml-icon", "aria-label": `Save or read the ${this.#chart.id} chart` }, "⋯", list);
+    list.addEventListener("click", () => menu.panel.hidePopover());
+    return menu;
+  }
+
+  #filename(extension) {
+    return `maml-${this.#chart.id}-step-${window.mamlLive.lastStep ?? 0}.${extension}`;
+  }
+
+  async #save(format) {
+    download(await this.#chart.picture(format), this.#filename(format));
+  }
+
+  #toggleTable() {
+    // The table lies over the picture, whose node stays as it is.
+    this.#table.hidden = !this.#table.hidden;
+    this.#tableItem.textContent = this.#table.hidden ? "Show table" : "Show chart";
+    this.#tableRefreshed = 0;
+    this.refresh();
+    if (!this.#table.hidden) this.#table.focus();
+  }
+
+  /** After a redraw: an open table follows, slowly enough to be read. */
+  refresh() {
+    if (this.#table.hidden || performance.now() - this.#tableRefreshed < TABLE_REFRESH_MS) return;
+    this.#tableRefreshed = performance.now();
+    this.#table.replaceChildren(table(this.#chart));
+  }
+
+  describe(figure) {
+    setRich(this.#title, figure.layout.meta.title);
+    if (!this.#subtitle.textContent) this.subtitle(figure.layout.meta.hint);
+    this.#drawLegend(figure);
+  }
+
+  subtitle(text) {
+    setRich(this.#subtitle, text);
+    this.#subtitle.title = text.replace(/_/g, "");
+  }
+
+  summary(text) {
+    this.plot.setAttribute("aria-label", text);
+  }
+
+  zoomed(on) {
+    this.#zoom.hidden = !on;
+  }
+
+  #drawLegend(figure) {
+    const shown = figure.data.filter(({ showlegend, name }) => showlegend !== false && name);
+    const text = JSON.stringify(shown.map(({ name, line, marker, fillcolor }) => [name, line, marker, fillcolor]));
+    if (text === this.#legendText) return;
+    this.#legendText = text;
+    this.#legend.replaceChildren(...shown.map((trace) => this.#entry(trace)));
+  }
+
+  #entry(trace) {
+    const { name, legendgroup } = trace;
+    if (!legendgroup) return el("span", { class: "maml-series" }, swatch(trace), el("span", {}, ...rich(name)));
+    return el(
+      "button",
+      {
+        type: "button",
+        class: "maml-series",
+        "aria-pressed": String(!this.#chart.hidden.has(legendgroup)),
+        title: "Show or hide",
+        onclick: (event) => event.currentTarget.setAttribute("aria-pressed", String(this.#chart.toggle(legendgroup))),
+      },
+      swatch(trace),
+      el("span", {}, ...rich(name)),
+    );
+  }
+}
+
+/** A small picture of the line, the marker or the area. */
+function swatch({ mode, line, marker, fillcolor, fill }) {
+  const ns = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(ns, "svg");
+  svg.setAttribute("viewBox", "0 0 18 10");
+  svg.setAttribute("aria-hidden", "true");
+  const add = (tag, attributes) => {
+    const node = document.createElementNS(ns, tag);
+    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+    svg.append(node);
+  };
+  const outline = { stroke: marker?.line?.color ?? "none", "stroke-width": (marker?.line?.width ?? 0) * 0.8 };
+  if (fill) add("rect", { x: 1, y: 0, width: 16, height: 10, rx: 2, fill: fillcolor });
+  else if (mode === "markers" && marker.symbol === "diamond") add("path", { d: "M9 0 14 5 9 10 4 5Z", fill: marker.color });
+  else if (mode === "markers") add("circle", { cx: 9, cy: 5, r: Math.min(4.2, marker.size / 2), fill: marker.color, ...outline });
+  else {
+    const dashes = { dash: "5 3", dot: "2 2.5" }[line.dash] ?? "none";
+    add("path", { d: "M0 5H18", stroke: line.color, "stroke-width": Math.max(1.8, line.width), "stroke-dasharray": dashes });
+  }
+  return svg;
+}

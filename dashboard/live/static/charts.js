@@ -1,0 +1,377 @@
+// The charts: Plotly nodes that are made once and fed numbers, at most one redraw an animation frame.
+
+import { Card } from "./card.js";
+import { reducedMotion } from "./dom.js";
+
+const CONFIG = { displayModeBar: false, doubleClick: false, responsive: false, showTips: false };
+
+// After a redraw the page rests at least this many times its cost, so that a slow machine stays responsive.
+const REST = 0.7;
+const REDUCED_MOTION_MS = 500;
+
+export const ORDER = ["loss", "fit", "adaptation", "path", "gauge"];
+
+class Chart {
+  id;
+  title = "";
+  card;
+  node;
+  hidden = new Set();
+  zoomed = false;
+  lastDrawn = -Infinity;
+  #made = false;
+  #looks = null;
+  #stale = false;
+  #arrays = [];
+  #colors = [];
+  #changed = new Set();
+  #ranges = null;
+  #drawnRanges = "";
+  #marks = null;
+  #marksChanged = false;
+
+  constructor(id) {
+    this.id = id;
+    this.card = new Card(this);
+    this.node = this.card.plot;
+  }
+
+  /** New looks (theme, task family, text size): the next draw rebuilds the figure around the numbers it has. */
+  look(figure, scale) {
+    this.#looks = { figure, scale };
+    this.#stale = true;
+    this.title = figure.layout.meta?.title ?? this.id;
+    this.card.describe(figure);
+  }
+
+  set(trace, axis, values) {
+    (this.#arrays[trace] ??= { x: [], y: [] })[axis] = values;
+    this.#changed.add(trace);
+  }
+
+  array(trace) {
+    return this.#arrays[trace];
+  }
+
+  color(trace, color) {
+    this.#colors[trace] = color;
+    if (this.#made) this.#looksLate.push([trace, color]);
+  }
+  #looksLate = [];
+
+  range(ranges) {
+    this.#ranges = ranges;
+  }
+
+  marks(patch) {
+    const text = JSON.stringify(patch);
+    if (text === this.#marks) return;
+    this.#marks = text;
+    this.#marksChanged = true;
+  }
+
+  get waiting() {
+    return Boolean(this.#looks) && (this.#stale || this.#marksChanged || this.#changed.size > 0 || this.#rangeDue);
+  }
+
+  get #rangeDue() {
+    return !this.zoomed && this.#ranges !== null && JSON.stringify(this.#ranges) !== this.#drawnRanges;
+  }
+
+  draw() {
+    if (this.#stale) this.#rebuild();
+    else this.#refill();
+    this.#changed.clear();
+    this.#looksLate = [];
+    this.#marksChanged = false;
+    this.#stale = false;
+    this.lastDrawn = performance.now();
+    this.card.refresh();
+  }
+
+  /** The figure anew on the same node: zoom survives by `uirevision`, hidden series by `hidden`. */
+  #rebuild() {
+    const { figure, scale } = this.#looks;
+    const layout = structuredClone(figure.layout);
+    layout.font.size *= scale;
+    layout.font.family = getComputedStyle(this.node).fontFamily;
+    for (const axis of [layout.xaxis, layout.yaxis]) if (axis.title) axis.title.font.size = layout.font.size;
+    for (const side of ["l", "r", "t", "b"]) layout.margin[side] *= (1 + scale) / 2;
+    layout.showlegend = false; // the card has it as buttons; pictures get Plotly's own
+    if (this.#marks) Object.assign(layout, JSON.parse(this.#marks));
+    for (const [axis, range] of Object.entries(this.zoomed ? this.#currentRanges() : this.#ranges ?? {})) layout[axis].range = [...range];
+    if (!this.zoomed) this.#drawnRanges = JSON.stringify(this.#ranges);
+    Object.assign(layout.yaxis, this.#ticks(layout.yaxis.range));
+    this.#nameMarks(layout);
+    const args = [this.node, this.#data(figure, scale), layout, CONFIG];
+    if (this.#made) window.Plotly.react(...args);
+    else {
+      window.Plotly.newPlot(...args);
+      this.#made = true;
+      this.#listen();
+    }
+  }
+
+  #data(figure, scale) {
+    return figure.data.map((trace, index) => {
+      const { x = [], y = [] } = this.#arrays[index] ?? {};
+      const drawn = { ...trace, x, y, visible: !this.hidden.has(trace.legendgroup) };
+      if (trace.line) drawn.line = { ...trace.line, width: trace.line.width * scale };
+      if (trace.marker) drawn.marker = { ...trace.marker, size: trace.marker.size * scale };
+      if (this.#colors[index]) drawn.line = { ...drawn.line, color: this.#colors[index] };
+      return drawn;
+    });
+  }
+
+  /** New numbers into the traces that changed, and new ranges with them: one redraw. */
+  #refill() {
+    const indices = [...this.#changed].sort((a, b) => a - b);
+    const arrays = indices.map((index) => this.#arrays[index]);
+    const layout = this.#marksChanged ? JSON.parse(this.#marks) : {};
+    if (this.#rangeDue) {
+      for (const [axis, range] of Object.entries(this.#ranges)) layout[`${axis}.range`] = [...range];
+      this.#drawnRanges = JSON.stringify(this.#ranges);
+      if (layout["yaxis.range"]) {
+        for (const [key, list] of Object.entries(this.#ticks(layout["yaxis.range"]))) layout[`yaxis.${key}`] = list;
+      }
+    }
+    if (this.id === "loss" && Object.keys(layout).length) {
+      layout.annotations ??= structuredClone(this.node.layout.annotations ?? []);
+      this.#nameMarks(layout);
+    }
+    const data = { x: arrays.map(({ x }) => x), y: arrays.map(({ y }) => y) };
+    if (this.#looksLate.length) data["line.color"] = indices.map((index) => this.#colors[index] ?? this.node.data[index].line?.color);
+    if (!indices.length) window.Plotly.relayout(this.node, layout);
+    else if (Object.keys(layout).length) window.Plotly.update(this.node, data, layout, indices);
+    else window.Plotly.restyle(this.node, data, indices);
+  }
+
+  /** Of a log axis's list of ticks (1, 3, 10, 30, ...) as many as its range has room for. */
+  #ticks(range) {
+    const { tickmode, tickvals, ticktext } = this.#looks.figure.layout.yaxis;
+    if (tickmode !== "array") return {};
+    const perDecade = tickvals.length > 30 ? 2 : 1;
+    const room = Math.max(3, this.node.clientHeight / (26 * this.#looks.scale));
+    let stride = 1;
+    while (((range[1] - range[0]) * perDecade) / stride > room) stride *= 2;
+    // Counted from 1 = 10^0, so that a wider range keeps the ticks it had.
+    const kept = tickvals.flatMap((value, i) => ((i - tickvals.indexOf(1)) % stride === 0 ? [i] : []));
+    return { tickvals: kept.map((i) => tickvals[i]), ticktext: kept.map((i) => ticktext[i]) };
+  }
+
+  /** Names the newest marks first, each only where it does not run into one that is named already. */
+  #nameMarks(layout) {
+    const marks = (layout.annotations ?? []).filter(({ name }) => name === "mark");
+    if (!marks.length) return;
+    const size = this.node._fullLayout?._size?.w ?? this.node.clientWidth - 160;
+    const range = layout["xaxis.range"] ?? layout.xaxis?.range ?? this.node.layout?.xaxis?.range ?? [0, 1];
+    const letter = 0.54 * (this.#looks.figure.layout.font.size * this.#looks.scale);
+    const taken = [];
+    for (const mark of marks.toReversed()) {
+      const left = ((mark.x - range[0]) / (range[1] - range[0])) * size;
+      const width = (mark.text.length + 1) * letter;
+      // Near the right edge the name stands on the line's left.
+      const flipped = left + width > size + 90;
+      const [start, end] = flipped ? [left - width, left] : [left, left + width];
+      mark.xanchor = flipped ? "right" : "left";
+      mark.visible = left >= 0 && left <= size && taken.every(([from, to]) => end <= from || start >= to);
+      if (mark.visible) taken.push([start, end]);
+    }
+  }
+
+  #currentRanges() {
+    const { xaxis, yaxis } = this.node.layout;
+    return { xaxis: xaxis.range, yaxis: yaxis.range };
+  }
+
+  #listen() {
+    this.node.on("plotly_relayout", (change) => {
+      // Only a person's zoom comes as single ends; our own ranges come whole.
+      if (Object.keys(change).some((key) => key.endsWith("range[0]") || key.endsWith("range[1]"))) {
+        this.zoomed = true;
+        this.card.zoomed(true);
+      }
+    });
+    this.node.on("plotly_doubleclick", () => this.unzoom());
+    let width = 0;
+    let height = 0;
+    new ResizeObserver(([{ contentRect }]) => {
+      if (Math.abs(contentRect.width - width) < 1 && Math.abs(contentRect.height - height) < 1) return;
+      const first = width === 0;
+      ({ width, height } = contentRect);
+      if (!first && width > 0 && height > 0) window.Plotly.Plots.resize(this.node);
+    }).observe(this.node);
+  }
+
+  unzoom() {
+    this.zoomed = false;
+    this.card.zoomed(false);
+    this.#drawnRanges = "";
+    const ranges = this.#ranges ?? {};
+    const layout = {};
+    for (const axis of ["xaxis", "yaxis"]) {
+      layout[`${axis}.range`] = [...(ranges[axis] ?? this.#looks.figure.layout[axis].range)];
+    }
+    for (const [key, list] of Object.entries(this.#ticks(layout["yaxis.range"]))) layout[`yaxis.${key}`] = list;
+    window.Plotly.relayout(this.node, layout);
+    this.#drawnRanges = JSON.stringify(this.#ranges);
+  }
+
+  toggle(group) {
+    const shown = this.hidden.delete(group);
+    if (!shown) this.hidden.add(group);
+    const indices = this.node.data.flatMap((trace, index) => (trace.legendgroup === group ? [index] : []));
+    window.Plotly.restyle(this.node, { visible: shown }, indices);
+    return shown;
+  }
+
+  // --- What the card's menu needs ---
+
+  traces() {
+    return (this.node.data ?? []).map(({ name, x, y }) => ({ name, x, y }));
+  }
+
+  axisTitles() {
+    const { xaxis, yaxis } = this.node.layout ?? {};
+    return { x: xaxis?.title?.text || "x", y: yaxis?.title?.text || "y" };
+  }
+
+  /** The chart as a picture, with its title and Plotly's own legend, on the page's colour. */
+  async picture(format) {
+    const layout = structuredClone(this.node.layout);
+    const slim = this.id === "gauge";
+    layout.showlegend = true;
+    layout.paper_bgcolor = layout.plot_bgcolor = layout.meta.palette.page;
+    layout.title = { text: this.title, x: 0.02, xanchor: "left", y: 0.97, yanchor: "top" };
+    layout.margin = { ...layout.margin, t: slim ? 130 : 90, b: layout.margin.b + 10 };
+    layout.width = slim ? 360 : 1000;
+    layout.height = 620;
+    return window.Plotly.toImage({ data: this.node.data, layout }, { format, width: layout.width, height: 620, scale: 2 });
+  }
+}
+
+/** All charts, and the order in which they are redrawn. */
+export class Charts {
+  #charts = new Map(ORDER.map((id) => [id, new Chart(id)]));
+  #figures = null;
+  #theme = "light";
+  #scale = 1;
+  #turn = 0;
+  #scheduled = false;
+  #restUntil = 0;
+  #urgent = false;
+  #lastChange = null;
+  #open = []; // frames not yet drawn whole: {header, left: Set of chart ids}
+  #onDrawn;
+  #stats;
+
+  /** `onDrawn(header)` is called once all charts of a frame show it (or something newer). */
+  constructor({ onDrawn, stats }) {
+    this.#onDrawn = onDrawn;
+    this.#stats = stats;
+    for (const id of ORDER) stats.drawn[id] = 0;
+  }
+
+  get(id) {
+    return this.#charts.get(id);
+  }
+
+  get cards() {
+    return [...this.#charts.values()].map(({ card }) => card);
+  }
+
+  figures({ light, dark }) {
+    this.#figures = { light, dark };
+    this.#restyle();
+  }
+
+  recolor({ theme = this.#theme, scale = this.#scale }) {
+    if (theme === this.#theme && scale === this.#scale) return;
+    this.#theme = theme;
+    this.#scale = scale;
+    this.#restyle();
+  }
+
+  palette() {
+    return this.#figures?.[this.#theme].fit.layout.meta.palette ?? null;
+  }
+
+  layouts(patches) {
+    this.#layouts = patches;
+    for (const [id, patch] of Object.entries(patches)) this.get(id)?.marks(patch[this.#theme]);
+    this.schedule();
+  }
+  #layouts = {};
+
+  #restyle() {
+    if (!this.#figures) return;
+    for (const [id, chart] of this.#charts) {
+      if (this.#layouts[id]) chart.marks(this.#layouts[id][this.#theme]);
+      chart.look(this.#figures[this.#theme][id], this.#scale);
+    }
+    this.schedule();
+  }
+
+  frame({ header, floats }) {
+    const touched = new Set();
+    for (const [id, trace, axis, offset, size] of header.arrays) {
+      this.get(id)?.set(trace, axis, floats.subarray(offset, offset + size));
+      touched.add(id);
+    }
+    for (const [id, ranges] of Object.entries(header.ranges ?? {})) this.get(id)?.range(ranges);
+    for (const [id, chart] of this.#charts) {
+      if (header.subtitles?.[id] !== undefined) chart.card.subtitle(header.subtitles[id]);
+      if (header.summaries?.[id] !== undefined) chart.card.summary(header.summaries[id]);
+    }
+    this.#urgent ||= header.change !== null && header.change !== undefined && header.change !== this.#lastChange;
+    this.#lastChange = header.change ?? this.#lastChange;
+    this.#open.push({ header, left: touched });
+    this.#settle();
+    this.schedule();
+  }
+
+  /** Asks for a redraw soon; `now` skips the rest between redraws (a person is waiting for it). */
+  schedule(now = false) {
+    this.#urgent ||= now;
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    requestAnimationFrame(() => this.#tick());
+  }
+
+  #tick() {
+    this.#scheduled = false;
+    if (!window.Plotly || !this.#figures) return;
+    const now = performance.now();
+    const chart = this.#next(now);
+    if (!chart) {
+      this.#urgent = false;
+      if ([...this.#charts.values()].some(({ waiting }) => waiting)) this.schedule();
+      return;
+    }
+    if (this.#urgent || now >= this.#restUntil) {
+      chart.draw();
+      const end = performance.now();
+      this.#restUntil = end + REST * (end - now);
+      this.#stats.drawn[chart.id]++;
+      for (const { left } of this.#open) left.delete(chart.id);
+      this.#settle();
+    }
+    this.schedule();
+  }
+
+  /** The next chart in turn that has something new. */
+  #next(now) {
+    const pause = reducedMotion() && !this.#urgent ? REDUCED_MOTION_MS : 0;
+    for (let i = 0; i < ORDER.length; i++) {
+      const chart = this.get(ORDER[(this.#turn + i) % ORDER.length]);
+      if (!chart.waiting || now - chart.lastDrawn < pause) continue;
+      this.#turn = (this.#turn + i + 1) % ORDER.length;
+      return chart;
+    }
+    return null;
+  }
+
+  #settle() {
+    while (this.#open.length && this.#open[0].left.size === 0) this.#onDrawn(this.#open.shift().header);
+  }
+}

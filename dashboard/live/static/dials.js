@@ -1,0 +1,293 @@
+// The three numbers that people drag while it trains, and the two formulas they stand in.
+
+import { el, help, newId, perFrame, setText } from "./dom.js";
+import { decade, exact } from "./format.js";
+
+const TICKS = 1000; // resolution of a logarithmic slider
+const HOLD_MS = 500; // after the last touch, how long the server's echo waits
+
+const DIALS = {
+  alpha: {
+    symbol: "α",
+    name: "inner step size",
+    log: true,
+    help: "How far each inner step moves against the support gradient. Too small: the task is hardly learned. Beyond 2/λmax (the shaded part of the slider): steps overshoot and the loss explodes.",
+  },
+  beta: {
+    symbol: "β",
+    name: "outer step size",
+    log: true,
+    help: "How far each outer step moves the shared start θ0. It sets the speed of meta-training, not of adaptation.",
+  },
+  num_inner_steps: {
+    symbol: "N",
+    name: "inner steps",
+    log: false,
+    help: "How many gradient steps a task gets. At N = 0 nothing adapts: all tasks share one predictor. More steps cost more time and make large α less stable.",
+  },
+};
+
+class Dial {
+  root;
+  key;
+  value = NaN;
+  #spec;
+  #range = [0, 1];
+  #slider;
+  #field;
+  #ticks = el("div", { class: "maml-ticks", "aria-hidden": "true" });
+  #touched = -Infinity;
+  #dragging = false;
+  #server = NaN;
+  #timer = 0;
+  #change;
+
+  constructor(key, change) {
+    this.key = key;
+    this.#spec = DIALS[key];
+    this.#change = change;
+    const { symbol, name, help: text } = this.#spec;
+    const tip = newId("tip");
+    const label = newId("dial");
+    this.#slider = el("input", {
+      type: "range",
+      "data-dial": key,
+      "aria-labelledby": label,
+      "aria-describedby": tip,
+      oninput: () => this.#drag(),
+      onpointerdown: () => (this.#dragging = true),
+      onchange: () => this.#release(),
+    });
+    addEventListener("pointerup", () => (this.#dragging = false));
+    this.#field = el("input", {
+      type: "text",
+      inputmode: "decimal",
+      autocomplete: "off",
+      spellcheck: "false",
+      "data-field": key,
+      "aria-labelledby": label,
+      "aria-describedby": tip,
+      onchange: () => this.#type(),
+      onkeydown: (event) => this.#key(event),
+      onfocus: (event) => event.target.select(),
+    });
+    this.root = el(
+      "div",
+      { class: "maml-dial", "data-key": key },
+      el(
+        "div",
+        { class: "maml-dial-head" },
+        el("span", { id: label, class: "maml-dial-label" }, el("b", {}, symbol), ` ${name}`),
+        help(tip, text),
+        this.#field,
+      ),
+      this.#slider,
+      this.#ticks,
+    );
+  }
+
+  range([low, high]) {
+    if (low === this.#range[0] && high === this.#range[1] && this.#slider.max !== "") return;
+    this.#range = [low, high];
+    const { log } = this.#spec;
+    Object.assign(this.#slider, log ? { min: 0, max: TICKS, step: 1 } : { min: low, max: high, step: 1 });
+    const marks = log ? decades(low, high) : [...new Set([low, 5, 10, 15, high])].filter((n) => n >= low && n <= high);
+    this.#ticks.replaceChildren(
+      ...marks.map((mark) => {
+        const at = log ? this.#position(10 ** mark) / TICKS : (mark - low) / (high - low);
+        return el("span", { style: `--at:${at}` }, log ? decade(mark) : String(mark));
+      }),
+    );
+    if (Number.isFinite(this.value)) this.#show(this.value);
+  }
+
+  /** The server's value; it waits while the person has the dial in hand. */
+  echo(value) {
+    this.#server = value;
+    clearTimeout(this.#timer);
+    const rest = this.#touched + HOLD_MS - performance.now();
+    if (this.#dragging || rest > 0) this.#timer = setTimeout(() => this.echo(this.#server), Math.max(rest, 60));
+    else if (document.activeElement !== this.#field) this.#show(value);
+  }
+
+  /** Back to what the server has: it refused the last value. */
+  restore() {
+    this.#touched = -Infinity;
+    if (Number.isFinite(this.#server)) this.#show(this.#server);
+  }
+
+  /** Shades the slider where step sizes overshoot: from `low` on some tasks, from `high` on nearly all. */
+  zones(low, high) {
+    const at = (value) => `${Math.min(1, Math.max(0, this.#position(value) / TICKS)).toFixed(3)}`;
+    this.#slider.style.setProperty("--caution", at(low));
+    this.#slider.style.setProperty("--unstable", at(high));
+  }
+
+  #position(value) {
+    const [low, high] = this.#range;
+    return this.#spec.log ? (TICKS * Math.log(value / low)) / Math.log(high / low) : value;
+  }
+
+  #drag() {
+    const [low, high] = this.#range;
+    const raw = Number(this.#slider.value);
+    // Two digits while dragging: a number one can say aloud. The field takes any.
+    const value = this.#spec.log ? Number((low * (high / low) ** (raw / TICKS)).toPrecision(2)) : raw;
+    this.#take(Math.min(high, Math.max(low, value)), false);
+  }
+
+  #release() {
+    this.#dragging = false;
+  }
+
+  #type() {
+    const value = Number(this.#field.value.trim().replace(",", "."));
+    const valid = this.#field.value.trim() !== "" && Number.isFinite(value);
+    this.#field.setAttribute("aria-invalid", String(!valid));
+    if (valid) this.#take(value, true);
+    else this.#show(this.value);
+  }
+
+  #key(event) {
+    if (event.key === "Enter") this.#field.blur();
+    else if (event.key === "Escape") {
+      this.#show(this.value);
+      this.#field.blur();
+    } else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
+      event.preventDefault();
+      const up = event.key === "ArrowUp";
+      const next = this.#spec.log ? this.value * (up ? 1.1 : 1 / 1.1) : this.value + (up ? 1 : -1);
+      const [low, high] = this.#range;
+      this.#take(Math.min(high, Math.max(low, Number(next.toPrecision(3)))), true);
+    }
+  }
+
+  #take(value, typed) {
+    if (value === this.value) return;
+    this.#touched = performance.now();
+    this.#show(value, typed);
+    this.#change(this.key, value);
+  }
+
+  #show(value) {
+    this.value = value;
+    this.#field.removeAttribute("aria-invalid");
+    const text = exact(value);
+    if (this.#field.value !== text) this.#field.value = text;
+    const position = this.#position(Math.max(value, this.#spec.log ? this.#range[0] : value));
+    if (!this.#dragging) this.#slider.value = position;
+    this.#slider.setAttribute("aria-valuetext", text);
+    const span = this.#slider.max - this.#slider.min || 1;
+    this.#slider.style.setProperty("--fill", Math.min(1, Math.max(0, (position - this.#slider.min) / span)).toFixed(4));
+  }
+}
+
+function decades(low, high) {
+  const first = Math.ceil(Math.log10(low) - 1e-9);
+  const last = Math.floor(Math.log10(high) + 1e-9);
+  return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+}
+
+export class Dials {
+  root;
+  formulas = new Formulas();
+  #dials;
+  #config = {};
+
+  /** `set(changes)` sends to the server; it is called at most once an animation frame, with the newest values. */
+  constructor(set) {
+    let changes = {};
+    const flush = perFrame(() => {
+      const sent = changes;
+      changes = {};
+      set(sent);
+    });
+    this.#dials = Object.keys(DIALS).map(
+      (key) =>
+        new Dial(key, (name, value) => {
+          changes[name] = value;
+          this.formulas.show({ ...this.#config, ...this.#values() });
+          flush();
+        }),
+    );
+    this.root = el("div", { class: "maml-dials" }, ...this.#dials.map(({ root }) => root), this.formulas.root);
+  }
+
+  #values() {
+    return Object.fromEntries(this.#dials.map(({ key, value }) => [key, value]));
+  }
+
+  state({ config, ranges }) {
+    this.#config = config;
+    for (const dial of this.#dials) {
+      if (ranges[dial.key]) dial.range(ranges[dial.key]);
+      dial.echo(config[dial.key]);
+    }
+    this.formulas.show({ ...config, ...this.#values() });
+  }
+
+  restore() {
+    for (const dial of this.#dials) dial.restore();
+    this.formulas.show({ ...this.#config, ...this.#values() });
+  }
+
+  limits(low, high) {
+    this.#dials[0].zones(low, high);
+  }
+}
+
+/** Both loops as people write them, with the numbers of now. */
+class Formulas {
+  root;
+  #numbers = {};
+
+  constructor() {
+    const number = (key) => (this.#numbers[key] = el("b", { class: `maml-value maml-value-${key}` }, "…"));
+    const sub = (...inner) => el("sub", {}, ...inner);
+    const theta = (index) => el("span", { class: "maml-theta" }, "θ", sub(index));
+    const loss = (kind) => el("span", {}, el("i", {}, "L"), sub(el("span", { class: `maml-ink-${kind}` }, kind)));
+    this.#numbers.rule = el("span");
+    this.#numbers.close = el("span");
+    this.#numbers.order = el("span", { class: "maml-order" });
+    this.root = el(
+      "div",
+      { class: "maml-formulas", role: "group", "aria-label": "The two update rules" },
+      el(
+        "p",
+        {},
+        el("span", { class: "maml-loop" }, "Inner loop"),
+        el(
+          "span",
+          { class: "maml-math" },
+          ...[theta("i"), " = ", theta("i−1"), " − ", number("alpha"), " ∇", loss("support"), "(", theta("i−1"), ")"],
+          el("span", { class: "maml-aside" }, el("i", {}, "i"), " = 1 … ", number("num_inner_steps")),
+        ),
+      ),
+      el(
+        "p",
+        {},
+        el("span", { class: "maml-loop" }, "Outer loop"),
+        el(
+          "span",
+          { class: "maml-math" },
+          ...[theta("0"), " ← ", theta("0"), " − ", number("beta"), this.#numbers.rule],
+          ...[" mean", sub(number("meta_batch_size"), " tasks"), " ∇", sub(theta("0")), loss("query")],
+          ...["(", theta("N"), "(", theta("0"), "))", this.#numbers.close],
+        ),
+      ),
+      el("p", {}, el("span", { class: "maml-loop" }), this.#numbers.order),
+    );
+  }
+
+  show(config) {
+    const adam = config.outer_optimizer === "adam";
+    for (const key of ["alpha", "beta", "num_inner_steps", "meta_batch_size"]) setText(this.#numbers[key], exact(config[key]));
+    setText(this.#numbers.rule, adam ? " Adam(" : "");
+    setText(this.#numbers.close, adam ? " )" : "");
+    const first = config.order === "first";
+    setText(
+      this.#numbers.order,
+      first ? "first order: inner gradients count as constants" : "second order: differentiates through the inner steps",
+    );
+  }
+}

@@ -1,0 +1,370 @@
+// The live page: builds itself once in Streamlit's element and is then fed by its own socket.
+
+import { Charts } from "./charts.js";
+import { Dials } from "./dials.js";
+import { el, isDark, setRich, setText } from "./dom.js";
+import { short } from "./format.js";
+import { Socket } from "./socket.js";
+import { Task } from "./task.js";
+import { Transport } from "./transport.js";
+
+const BASE = new URL(".", import.meta.url);
+const PRESENTER = "maml-presenter";
+const PRESENTER_SCALE = 1.35;
+const LOG_LENGTH = 400;
+const TOAST_MS = 7000;
+const ANNOUNCE_MS = 5000;
+const ANNOUNCE_STEPS_MS = 30_000;
+const WELCOME =
+  "MAML looks for one start θ_0 from which a few gradient steps fit any task. Press Play, then drag α, β and N while it trains.";
+
+const pages = new WeakMap(); // by parent element: Streamlit calls again with the same one when the theme changes
+
+// For tests and the benchmark.
+window.mamlLive ??= { frames: 0, drawn: {}, lastFrame: null, lastStep: null, log: [] };
+
+function record(event, { frame, change = null }) {
+  const { log } = window.mamlLive;
+  log.push({ t: performance.now(), event, frame, change });
+  if (log.length > LOG_LENGTH) log.shift();
+}
+
+let plotly = null;
+function loadPlotly() {
+  plotly ??= new Promise((resolve, reject) => {
+    if (window.Plotly) resolve();
+    else document.head.append(el("script", { src: new URL("plotly.min.js", BASE).href, onload: resolve, onerror: reject }));
+  });
+  return plotly;
+}
+
+function loadStyle() {
+  const href = new URL("style.css", BASE).href;
+  if (document.querySelector(`link[href="${href}"]`)) return Promise.resolve();
+  return new Promise((done) => {
+    document.head.append(el("link", { rel: "stylesheet", href, onload: done, onerror: done }));
+  });
+}
+
+class Page {
+  #component;
+  #root = el("div", { class: "maml-live", style: "visibility:hidden" });
+  #charts;
+  #transport;
+  #dials;
+  #task;
+  #socket;
+  #sentence = el("p", { class: "maml-sentence" });
+  #readout = el("p", { class: "maml-readout" });
+  #live = el("div", { class: "maml-visually-hidden", "aria-live": "polite" });
+  #announced = { text: "", at: -Infinity, kind: "" };
+  #announceTimer = 0;
+  #status = { kind: "ready", sentence: "" };
+  #toastTimer = 0;
+  #toasting = false;
+  #notice = "";
+  #share = null;
+  #shareTimer = 0;
+  #changeId = 0;
+  #pendingSync = false;
+
+  constructor(component) {
+    this.#component = component;
+    const send = (message) => this.#socket.send(message);
+    this.#charts = new Charts({ onDrawn: (header) => this.#drawn(header), stats: window.mamlLive });
+    this.#task = new Task({ charts: this.#charts, send });
+    this.#dials = new Dials((changes) => send({ type: "set", id: ++this.#changeId, changes }));
+    this.#transport = new Transport({
+      send,
+      innerStep: () => this.#innerStep(),
+      address: () => this.#address(),
+      presenter: () => this.#presenter(!this.#presenting),
+    });
+    this.#charts.get("fit").card.addControls(this.#task.root, this.#task.newTask);
+    this.#root.append(
+      this.#transport.root,
+      this.#dials.root,
+      el("div", { class: "maml-line" }, this.#sentence, this.#readout),
+      el("div", { class: "maml-grid" }, ...this.#charts.cards.map(({ root }) => root)),
+      this.#live,
+    );
+    component.parentElement.append(this.#root);
+    this.#say();
+    this.#presenter(localStorage.getItem(PRESENTER) === "1");
+    this.recolor();
+    this.#socket = this.#connect(component.data.token);
+    loadPlotly().then(
+      () => this.#charts.schedule(),
+      () => this.#toast("The charts' library could not be loaded; reload the page.", "error"),
+    );
+    addEventListener("keydown", this.#key);
+    addEventListener("resize", this.#fitHeight);
+    this.#root.addEventListener("click", blurAfterPointer);
+    this.#fitHeight();
+  }
+
+  /** Once the style sheet is there: nothing is seen, or measured, before. */
+  show() {
+    this.#root.style.visibility = "";
+    this.recolor();
+    this.#fitHeight();
+  }
+
+  /** Streamlit called again: another theme, or another page token after the server came back. */
+  again(component) {
+    this.#component = component;
+    if (component.data.token !== this.#socket.token) {
+      this.#socket.close();
+      this.#socket = this.#connect(component.data.token);
+    }
+    this.recolor();
+    this.#fitHeight();
+  }
+
+  recolor() {
+    const dark = isDark(this.#root);
+    this.#root.dataset.theme = dark ? "dark" : "light";
+    this.#charts.recolor({ theme: dark ? "dark" : "light" });
+    this.#paint();
+  }
+
+  destroy() {
+    this.#socket.close();
+    removeEventListener("keydown", this.#key);
+    removeEventListener("resize", this.#fitHeight);
+    clearTimeout(this.#announceTimer);
+    this.#root.remove();
+  }
+
+  // --- The server's side ---
+
+  #connect(token) {
+    return new Socket(token, {
+      message: (message) => this.#message(message),
+      frame: (frame) => this.#frame(frame),
+      link: (link) => this.#linked(link),
+    });
+  }
+
+  #linked(link) {
+    this.#transport.link(link);
+    this.#root.dataset.link = link;
+    if (link === "gone") this.#say();
+  }
+
+  #message(message) {
+    switch (message.type) {
+      case "figures":
+        this.#charts.figures(message);
+        this.#paint();
+        break;
+      case "state":
+        this.#state(message);
+        break;
+      case "error":
+        this.#toast(message.message, "error");
+        this.#dials.restore();
+        break;
+    }
+  }
+
+  #state(state) {
+    this.#status = state.status;
+    this.#transport.state(state);
+    this.#dials.state(state);
+    this.#task.state(state);
+    if (state.layout) this.#charts.layouts(state.layout);
+    if (state.notice && state.notice !== this.#notice) this.#toast(state.notice, "notice");
+    this.#notice = state.notice ?? "";
+    this.#say();
+    if (state.share !== undefined && state.share !== this.#share) this.#shareSoon(state.share);
+    if (state.controls_changed) this.#component.setTriggerValue?.("sync", Date.now());
+    this.#announce();
+  }
+
+  #frame(frame) {
+    const { header } = frame;
+    window.mamlLive.frames++;
+    record("received", header);
+    this.#transport.step(header.step);
+    this.#transport.rate(header.numbers?.steps_per_s);
+    this.#numbers(header.numbers ?? {});
+    this.#task.steps(frame);
+    this.#charts.frame(frame);
+    this.#limits(header);
+    this.#announce();
+  }
+
+  #drawn(header) {
+    window.mamlLive.lastFrame = header;
+    window.mamlLive.lastStep = header.step;
+    record("drawn", header);
+    this.#socket.send({ type: "ack", frame: header.frame });
+  }
+
+  /** The gauge's band (its second trace) shades the alpha slider too. */
+  #limits({ arrays }) {
+    if (!arrays.some(([id]) => id === "gauge")) return;
+    const band = this.#charts.get("gauge").array(1)?.y;
+    if (band?.length === 4) this.#dials.limits(band[0], band[2]);
+  }
+
+  #numbers({ train_loss, before, after, step_ms }) {
+    const parts = [];
+    if (Number.isFinite(train_loss)) parts.push(`training ${short(train_loss)}`);
+    if (before !== undefined && before !== null) parts.push(`held-out ${short(before)} → ${short(after)}`);
+    if (Number.isFinite(step_ms)) parts.push(`${short(step_ms)} ms a step`);
+    setText(this.#readout, parts.join("  ·  "));
+  }
+
+  // --- Words ---
+
+  #say() {
+    if (this.#toasting) return;
+    const gone = this.#root.dataset.link === "gone";
+    const text = gone ? "The server was restarted; reload the page." : this.#status.sentence || WELCOME;
+    this.#sentence.dataset.kind = gone ? "error" : this.#status.sentence ? this.#status.kind : "";
+    setRich(this.#sentence, text);
+    this.#sentence.title = text;
+  }
+
+  #toast(text, kind) {
+    clearTimeout(this.#toastTimer);
+    this.#toasting = true;
+    this.#sentence.dataset.kind = kind;
+    setRich(this.#sentence, text);
+    this.#sentence.title = text;
+    this.#speak(text);
+    this.#toastTimer = setTimeout(() => {
+      this.#toasting = false;
+      this.#say();
+    }, TOAST_MS);
+  }
+
+  /** To screen readers: a change of status soon, the progress of a run seldom. */
+  #announce() {
+    const { kind, sentence } = this.#status;
+    const now = performance.now();
+    const changed = kind !== this.#announced.kind || (sentence && sentence !== this.#announced.sentence);
+    if (!changed && (kind !== "running" || now - this.#announced.at < ANNOUNCE_STEPS_MS)) return;
+    clearTimeout(this.#announceTimer);
+    const wait = Math.max(0, this.#announced.at + ANNOUNCE_MS - now);
+    if (wait > 0) {
+      this.#announceTimer = setTimeout(() => this.#announce(), wait);
+      return;
+    }
+    Object.assign(this.#announced, { at: now, kind, sentence });
+    const step = this.#transport.root.querySelector(".maml-step").textContent;
+    const pill = this.#transport.root.querySelector(".maml-pill").textContent;
+    this.#speak(`${pill}, outer step ${step}. ${sentence || this.#readout.textContent}`);
+  }
+
+  #speak(text) {
+    this.#announced.at = performance.now();
+    setText(this.#live, text);
+  }
+
+  // --- The address ---
+
+  #shareSoon(share) {
+    this.#share = share;
+    // Browsers throttle replaceState, and nobody reads an address that changes more often.
+    this.#shareTimer ||= setTimeout(() => {
+      this.#shareTimer = 0;
+      history.replaceState(history.state, "", this.#address());
+    }, 1000);
+  }
+
+  #address() {
+    const query = this.#share ? `?${this.#share}` : location.search;
+    return `${location.origin}${location.pathname}${query}${location.hash}`;
+  }
+
+  // --- Looks ---
+
+  /** The charts' colours for the page's own dots and curves, so that a meaning has one colour everywhere. */
+  #paint() {
+    for (const [name, color] of Object.entries(this.#charts.palette() ?? {})) {
+      this.#root.style.setProperty(`--maml-${name.replaceAll("_", "-").toLowerCase()}`, color);
+    }
+  }
+
+  get #presenting() {
+    return this.#root.classList.contains("maml-presenter");
+  }
+
+  #presenter(on) {
+    this.#root.classList.toggle("maml-presenter", on);
+    localStorage.setItem(PRESENTER, on ? "1" : "0");
+    this.#charts.recolor({ scale: on ? PRESENTER_SCALE : 1 });
+    this.#transport.presenting(on);
+    this.#fitHeight();
+    return on;
+  }
+
+  /** Exactly what is left of the window, so that nothing scrolls; the style sheet has the least height it takes. */
+  #fitHeight = () => {
+    const scroller = this.#root.closest("[data-testid=stMain]");
+    const block = this.#root.closest("[data-testid=stMainBlockContainer]");
+    const top = this.#root.getBoundingClientRect().top + (scroller?.scrollTop ?? window.scrollY);
+    const below = block ? parseFloat(getComputedStyle(block).paddingBottom) : 8;
+    this.#root.style.setProperty("--maml-height", `${Math.floor(window.innerHeight - top - Math.min(below, 24))}px`);
+  };
+
+  // --- Keys ---
+
+  #innerStep() {
+    this.#transport.pause();
+    this.#task.advance();
+  }
+
+  #key = (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || !isFree(document.activeElement, this.#root)) return;
+    const action = {
+      p: () => this.#transport.toggle(),
+      o: () => this.#transport.outerStep(),
+      i: () => this.#innerStep(),
+      x: () => this.#socket.send({ type: "reset" }),
+      t: () => this.#task.redraw(),
+      l: () => this.#transport.presenter(),
+      "?": () => this.#transport.help(),
+    }[event.key];
+    if (!action) return;
+    event.preventDefault();
+    action();
+  };
+}
+
+/** Whether a letter typed now can be a shortcut: nothing has the focus, or one of our sliders, which take no letters. */
+function isFree(focused, root) {
+  if (!focused || focused === document.body || focused === document.documentElement) return true;
+  return root.contains(focused) && focused.matches("input[type=range]");
+}
+
+/** A button clicked with the mouse gives the focus back, or the keys would stop working; with the keyboard it keeps it. */
+function blurAfterPointer(event) {
+  if (event.detail > 0) event.target.closest("button")?.blur();
+}
+
+export default async function mount(component) {
+  const { parentElement } = component;
+  const known = pages.get(parentElement);
+  if (known) {
+    known.again(component);
+  } else {
+    loadPlotly();
+    const styled = loadStyle();
+    const page = new Page(component);
+    pages.set(parentElement, page);
+    await styled;
+    page.show();
+  }
+  return () => {
+    // Streamlit may clean up before it calls again with the same element: only one that left the document is really gone.
+    setTimeout(() => {
+      if (parentElement.isConnected) return;
+      pages.get(parentElement)?.destroy();
+      pages.delete(parentElement);
+    }, 0);
+  };
+}

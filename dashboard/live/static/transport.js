@@ -1,0 +1,220 @@
+// The strip at the top: what runs, how fast, and the way out (a link, a larger type).
+
+import { el, popoverButton, setText } from "./dom.js";
+import { short, whole } from "./format.js";
+
+const SPEEDS = [
+  ["", "Real time"],
+  ["30", "30 steps/s"],
+  ["10", "10 steps/s"],
+  ["3", "3 steps/s"],
+  ["1", "1 step/s"],
+];
+
+const STATUS = {
+  ready: "Ready",
+  running: "Training",
+  paused: "Paused",
+  diverged: "Diverged",
+  dead: "Network dead",
+  finished: "Done",
+  replaying: "Replaying",
+};
+
+export const KEYS = [
+  ["p", "Play or pause"],
+  ["o", "One outer step"],
+  ["i", "One inner step (slow motion)"],
+  ["x", "Reset"],
+  ["t", "New task"],
+  ["l", "Presenter mode (large type)"],
+  ["?", "These keys"],
+];
+
+const ICONS = {
+  play: "M5 3.2v13.6L17 10Z",
+  pause: "M4.5 3h4v14h-4zM11.5 3h4v14h-4z",
+  outer: "M3 3.5v13L11.5 10ZM13.5 3.5h3.2v13h-3.2z",
+  inner: "M4 15.5c4 0 3.2-11 7-11 3 0 2.2 5.5 5 5.5M4 15.5h.1M15.9 10h.1",
+  reset: "M15.8 7.2A6.5 6.5 0 1 0 16.5 10M16.5 3.4v4.2h-4.2",
+  share: "M8 11.8 12 7.9M6.6 9.3 5 10.9a2.9 2.9 0 0 0 4.1 4.1l1.6-1.6M13.4 10.7 15 9.1A2.9 2.9 0 0 0 10.9 5L9.3 6.6",
+  presenter: "M3 4h14v9H3zM10 13v3M7 16.5h6",
+};
+
+function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 20 20");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  path.setAttribute("d", ICONS[name]);
+  if (["play", "pause", "outer"].includes(name)) svg.classList.add("maml-solid");
+  svg.append(path);
+  return svg;
+}
+
+export class Transport {
+  root;
+  playing = false;
+  #actions;
+  #play = el("button", { type: "button", class: "maml-primary", onclick: () => this.toggle() });
+  #step = el("output", { class: "maml-step" }, "0");
+  #rate = el("span", { class: "maml-rate" });
+  #pill = el("span", { class: "maml-pill" });
+  #until = el("input", { type: "text", inputmode: "numeric", value: "500", "aria-label": "Run until outer step" });
+  #speed = el("select", { "aria-label": "Speed" }, ...SPEEDS.map(([value, label]) => el("option", { value }, label)));
+  #share = el("button", { type: "button", title: "Copy the address of this run", onclick: () => this.#copy() });
+  #presenter;
+  #help;
+  #link = "open";
+  #kind = "ready";
+
+  /** `actions`: send(message), innerStep(), address(), presenter() -> bool. */
+  constructor(actions) {
+    this.#actions = actions;
+    const { send } = actions;
+    const button = (name, label, title, onclick) =>
+      el("button", { type: "button", title, "data-action": name, onclick }, icon(name), label ? el("span", {}, label) : null);
+    this.#play.dataset.action = "play";
+    this.#share.dataset.action = "share";
+    this.#share.append(icon("share"), el("span", {}, "Share"));
+    this.#presenter = button("presenter", "", "Presenter mode: large type (l)", () => this.presenter());
+    this.#presenter.setAttribute("aria-label", "Presenter mode");
+    this.#speed.addEventListener("change", () => {
+      send({ type: "speed", steps_per_s: this.#speed.value ? Number(this.#speed.value) : null });
+      this.#speed.blur();
+    });
+    const keys = el(
+      "dl",
+      { class: "maml-keys" },
+      el("p", {}, "Keys, while no field has the focus"),
+      ...KEYS.flatMap(([key, text]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, text)]),
+    );
+    this.#help = popoverButton({ class: "maml-icon", "aria-label": "Keyboard help", title: "Keys (?)" }, "?", keys);
+    this.root = el(
+      "div",
+      { class: "maml-transport", role: "toolbar", "aria-label": "Training" },
+      this.#play,
+      button("outer", "Outer step", "One outer step (o)", () => this.outerStep()),
+      button("inner", "Inner step", "Pause and show the next inner step on one task (i)", () => actions.innerStep()),
+      button("reset", "Reset", "Back to the same initial weights; this run stays as a pale ghost (x)", () => send({ type: "reset" })),
+      el(
+        "form",
+        {
+          class: "maml-until",
+          onsubmit: (event) => {
+            event.preventDefault();
+            const step = Number(this.#until.value.replace(/\s/g, ""));
+            this.#until.setAttribute("aria-invalid", String(!(Number.isInteger(step) && step >= 0)));
+            if (Number.isInteger(step) && step >= 0) send({ type: "run_until", step });
+            this.#until.blur();
+          },
+        },
+        el("span", { "aria-hidden": "true" }, "until step"),
+        this.#until,
+        el("button", { type: "submit", title: "Run until this outer step, then pause" }, "Go"),
+      ),
+      this.#speed,
+      el(
+        "span",
+        { class: "maml-report" },
+        this.#pill,
+        el("span", { class: "maml-count" }, el("span", { class: "maml-count-label" }, "outer step"), this.#step, this.#rate),
+        ...[this.#share, this.#presenter, this.#help.button, this.#help.panel],
+      ),
+    );
+    this.#drawPlay();
+    this.#drawPill();
+  }
+
+  toggle() {
+    this.#actions.send({ type: this.playing ? "pause" : "play" });
+    this.playing = !this.playing; // shown at once; the next state corrects it
+    this.#drawPlay();
+  }
+
+  pause() {
+    if (this.playing) this.toggle();
+  }
+
+  outerStep() {
+    this.#actions.send({ type: "outer_step" });
+  }
+
+  presenter() {
+    this.#presenter.setAttribute("aria-pressed", String(this.#actions.presenter()));
+  }
+
+  presenting(on) {
+    this.#presenter.setAttribute("aria-pressed", String(on));
+  }
+
+  help() {
+    this.#help.panel.togglePopover();
+  }
+
+  state({ playing, step, status, speed }) {
+    this.playing = playing;
+    this.#kind = status.kind;
+    this.#drawPlay();
+    this.#drawPill();
+    this.step(step);
+    const value = speed === null || speed === undefined ? "" : String(speed);
+    if (document.activeElement !== this.#speed) {
+      if (![...this.#speed.options].some((option) => option.value === value)) {
+        this.#speed.append(el("option", { value }, `${value} steps/s`));
+      }
+      this.#speed.value = value;
+    }
+    if (!playing) setText(this.#rate, "");
+  }
+
+  step(step) {
+    setText(this.#step, whole(step));
+  }
+
+  rate(steps_per_s) {
+    const known = this.playing && Number.isFinite(steps_per_s) && steps_per_s > 0;
+    setText(this.#rate, known ? `${short(steps_per_s < 10 ? steps_per_s : Math.round(steps_per_s))}/s` : "");
+  }
+
+  link(link) {
+    this.#link = link;
+    this.#drawPill();
+  }
+
+  #drawPlay() {
+    const label = this.playing ? "Pause" : "Play";
+    if (this.#play.dataset.label === label) return;
+    this.#play.dataset.label = label;
+    this.#play.title = `${label} (p)`;
+    this.#play.replaceChildren(icon(label.toLowerCase()), el("span", {}, label));
+  }
+
+  #drawPill() {
+    const lost = { lost: "Connection lost; reconnecting", gone: "Server restarted" }[this.#link];
+    setText(this.#pill, lost ?? STATUS[this.#kind] ?? this.#kind);
+    this.#pill.dataset.kind = lost ? "lost" : this.#kind;
+  }
+
+  async #copy() {
+    const address = this.#actions.address();
+    let copied = true;
+    try {
+      await navigator.clipboard.writeText(address);
+    } catch {
+      copied = copyBySelection(address); // a page served over plain http has no clipboard API
+    }
+    const label = this.#share.querySelector("span");
+    setText(label, copied ? "Copied" : "See address bar");
+    setTimeout(() => setText(label, "Share"), 1800);
+  }
+}
+
+function copyBySelection(text) {
+  const area = el("textarea", { value: text, style: "position:fixed;opacity:0" });
+  document.body.append(area);
+  area.select();
+  const copied = document.execCommand("copy");
+  area.remove();
+  return copied;
+}

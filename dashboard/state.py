@@ -1,0 +1,79 @@
+"""The only file that touches Streamlit's session state and the address.
+
+The run's settings belong to the hub; widgets show them and send what changed. A widget's key is its field's name behind ``set.``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from dashboard import address
+from dashboard.live.server import get_hub
+from maml_core.config import LinearConfig, RunConfig, SinusoidConfig
+from maml_core.presets import DEFAULT_PRESET
+
+_TOKEN, _NOTES = "page.token", "page.notes"
+
+
+def page_token() -> str:
+    """This session's page at the hub; opened from the address the first time, or when the hub has forgotten it."""
+    hub = get_hub()
+    token: str | None = st.session_state.get(_TOKEN)
+    if token is None or not hub.knows(token):
+        opened = address.read(dict(st.query_params), DEFAULT_PRESET.config)
+        token = hub.open_page(opened.config, opened.timeline)
+        st.session_state[_TOKEN] = token
+        st.session_state[_NOTES] = list(opened.notes)
+        show(opened.config)
+    return token
+
+
+def take_notes() -> list[str]:
+    """Sentences to show once."""
+    notes: list[str] = st.session_state.pop(_NOTES, [])
+    return notes
+
+
+def note(sentence: str) -> None:
+    """Show a sentence with the next drawing of the page."""
+    st.session_state.setdefault(_NOTES, []).append(sentence)
+
+
+def follow_run() -> None:
+    """Put the run's settings into the widgets, after the server changed them by itself."""
+    config = get_hub().config(st.session_state.get(_TOKEN, ""))
+    if config is not None:
+        show(config)
+
+
+def show(config: RunConfig) -> None:
+    """Put a config's values into the widgets; only before they are drawn in a rerun."""
+    for key, value in widget_values(config).items():
+        st.session_state[key] = value
+
+
+def widget_values(config: RunConfig) -> dict[str, Any]:
+    """What each widget shows for a config."""
+    tasks = config.tasks
+    return {
+        "set.family": tasks.kind,
+        "set.shots": config.shots,
+        "set.meta_batch_size": config.meta_batch_size,
+        "set.order": config.order,
+        "set.outer_optimizer": config.outer_optimizer,
+        "set.hidden_widths": ", ".join(str(width) for width in config.model.hidden_widths),
+        "set.activation": config.model.activation,
+        "set.seed": config.weights_seed,
+        "set.num_query": config.num_query,
+        "set.noise_std": tasks.noise_std if isinstance(tasks, SinusoidConfig | LinearConfig) else 0.0,
+        "set.clip_norm": config.clip_norm,
+        "set.evaluation_steps": config.evaluation_steps,
+        "set.joint_baseline": config.joint_baseline,
+    }
+
+
+def value(name: str) -> Any:
+    """What a widget says now."""
+    return st.session_state[f"set.{name}"]

@@ -1,0 +1,99 @@
+"""One colour for each idea, the same on every chart, for a light and a dark page.
+
+The hues are Okabe and Ito's ("Color Universal Design", 2008), shifted in lightness where a thin line or small text would
+otherwise have too little contrast with the page. Lines that share a chart also differ in dash or in marker.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Theme = Literal["light", "dark"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Palette:
+    """Colours as CSS hex strings; a field is a meaning, never a place."""
+
+    page: str
+    """What lies behind the charts (for hover boxes and marker outlines; the charts themselves are transparent)."""
+    text: str
+    muted: str
+    """Axis titles, reference levels and change marks."""
+    grid: str
+    support: str
+    """The points a task adapts on."""
+    query: str
+    """The points a task is judged on, and the training loss on them."""
+    query_pale: str
+    """The raw training loss under the smoothed one."""
+    theta_0: str
+    """Before adaptation."""
+    theta_N: str
+    """After adaptation."""
+    truth: str
+    """The task's function without noise."""
+    joint: str
+    """The joint-pretraining baseline."""
+    random: str
+    """The random-start baseline."""
+    ghost: str
+    """The run before the last reset."""
+    stable: str
+    """Step sizes at which gradient descent converges."""
+    caution: str
+    """Step sizes at which some tasks overshoot."""
+    unstable: str
+    """Step sizes at which gradient descent diverges."""
+
+
+LIGHT = Palette(
+    page="#ffffff",
+    text="#1f2430",
+    muted="#5c6370",
+    grid="#e6e8ec",
+    support="#e69f00",
+    query="#009e73",
+    query_pale="#a8d9c9",
+    theta_0="#0072b2",
+    theta_N="#d55e00",
+    truth="#6b7280",
+    joint="#a8478a",
+    random="#808591",
+    ghost="#b9bec8",
+    stable="#009e73",
+    caution="#e69f00",
+    unstable="#d55e00",
+)
+
+DARK = Palette(
+    page="#0e1117",
+    text="#f1f3f7",
+    muted="#aab1be",
+    grid="#2a303b",
+    support="#f5bd41",
+    query="#2fc79a",
+    query_pale="#235f50",
+    theta_0="#56b4e9",
+    theta_N="#ff8533",
+    truth="#b4bac6",
+    joint="#dc8fc2",
+    random="#9097a4",
+    ghost="#565d6b",
+    stable="#2fc79a",
+    caution="#f5bd41",
+    unstable="#ff8533",
+)
+
+PALETTES: dict[Theme, Palette] = {"light": LIGHT, "dark": DARK}
+
+
+def with_opacity(color: str, opacity: float) -> str:
+    """A hex colour as a CSS ``rgba()`` of the given opacity.
+
+    >>> with_opacity("#0072b2", 0.25)
+    'rgba(0, 114, 178, 0.25)'
+    """
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, {opacity:g})"

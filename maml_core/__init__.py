@@ -1,0 +1,87 @@
+"""The engine of MAML, live: model-agnostic meta-learning as pure functions on plain values.
+
+Public names load when they are first used, so that `maml_core.config`, `maml_core.execution` and the other torch-free modules stay
+light for whoever only submits work.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
+    from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, from_dict, replace, to_dict
+    from maml_core.errors import ConfigError, StateError
+    from maml_core.evaluate import evaluate, summarize
+    from maml_core.execution import ChunkPool
+    from maml_core.inner import adapt
+    from maml_core.models import MLP, ModuleModel
+    from maml_core.outer import meta_gradient
+    from maml_core.presets import PRESETS
+    from maml_core.problem import Problem, build_problem, held_out_tasks, training_tasks
+    from maml_core.records import Entry, View
+    from maml_core.runs import advance, advance_through, apply_entry, init_run, replay
+    from maml_core.snapshot import snapshot
+    from maml_core.storage import state_from_bytes, state_to_bytes
+
+_HOMES = {
+    "chunks": ("ChunkRequest", "ChunkResult", "run_chunk"),
+    "config": ("LinearConfig", "MLPConfig", "RunConfig", "SinusoidConfig", "from_dict", "replace", "to_dict"),
+    "errors": ("ConfigError", "StateError"),
+    "evaluate": ("evaluate", "summarize"),
+    "execution": ("ChunkPool",),
+    "inner": ("adapt",),
+    "models": ("MLP", "ModuleModel"),
+    "outer": ("meta_gradient",),
+    "presets": ("PRESETS",),
+    "problem": ("Problem", "build_problem", "held_out_tasks", "training_tasks"),
+    "records": ("Entry", "View"),
+    "runs": ("advance", "advance_through", "apply_entry", "init_run", "replay"),
+    "snapshot": ("snapshot",),
+    "storage": ("state_from_bytes", "state_to_bytes"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "MLP",
+    "PRESETS",
+    "ChunkPool",
+    "ChunkRequest",
+    "ChunkResult",
+    "ConfigError",
+    "Entry",
+    "LinearConfig",
+    "MLPConfig",
+    "ModuleModel",
+    "Problem",
+    "RunConfig",
+    "SinusoidConfig",
+    "StateError",
+    "View",
+    "adapt",
+    "advance",
+    "advance_through",
+    "apply_entry",
+    "build_problem",
+    "evaluate",
+    "from_dict",
+    "held_out_tasks",
+    "init_run",
+    "meta_gradient",
+    "replace",
+    "replay",
+    "run_chunk",
+    "snapshot",
+    "state_from_bytes",
+    "state_to_bytes",
+    "summarize",
+    "to_dict",
+    "training_tasks",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'maml_core' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"maml_core.{_HOME_OF[name]}"), name)

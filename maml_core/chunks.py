@@ -1,0 +1,83 @@
+"""A chunk: the unit of work that crosses the executor's seam, as plain bytes and numpy.
+
+`run_chunk` is what executors run. This file imports without torch, so that whoever submits chunks need not load it.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from maml_core.config import RunConfig
+from maml_core.records import Entry, Levels, Records, Snapshot, Status, View
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkRequest:
+    """Move one run forward, and say what it looks like then."""
+
+    config: RunConfig
+    """The set-up that holds at `state`."""
+    state: bytes | None = None
+    """From `ChunkResult.state`; None is outer step 0."""
+    timeline: tuple[Entry, ...] = ()
+    """Entries to apply when their step is reached."""
+    num_steps: int | None = None
+    budget_s: float | None = None
+    """Processor seconds; see `runs.advance`. Both None: do not advance."""
+    view: View | None = None
+    """What to look at afterwards; None for nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkResult:
+    """Where the run is now."""
+
+    config: RunConfig
+    state: bytes
+    step: int
+    status: Status
+    records: Records | None
+    snapshot: Snapshot | None
+    levels: Levels
+    cpu_s: float
+    """Processor time that the whole chunk took."""
+    advance_s: float
+    """Processor time of the outer steps alone."""
+
+
+def run_chunk(request: ChunkRequest) -> ChunkResult:
+    """Do what a request asks for. Everything it depends on is in the request.
+
+    Raises:
+        ConfigError: The timeline changes something to a value that is not accepted.
+        StateError: The state is damaged or of another version.
+    """
+    from maml_core.problem import build_problem
+    from maml_core.runs import advance_through, init_run
+    from maml_core.snapshot import snapshot
+    from maml_core.storage import state_from_bytes, state_to_bytes
+
+    start = time.thread_time()
+    config = request.config
+    problem = build_problem(config)
+    state = init_run(config, problem=problem) if request.state is None else state_from_bytes(request.state)
+    records = None
+    advance_start = time.thread_time()
+    if request.num_steps is not None or request.budget_s is not None:
+        config, state, records = advance_through(
+            config, state, request.timeline, num_steps=request.num_steps, budget_s=request.budget_s, problem=problem
+        )
+    advance_s = time.thread_time() - advance_start
+    view = request.view
+    return ChunkResult(
+        config=config,
+        state=state_to_bytes(state) if records is not None or request.state is None else request.state,
+        step=state.step,
+        status=state.status,
+        records=records,
+        snapshot=snapshot(config, state, view, problem=problem) if view is not None else None,
+        levels=Levels(problem.family.zero_level(), problem.family.non_adapting_level()),
+        cpu_s=time.thread_time() - start,
+        advance_s=advance_s,
+    )

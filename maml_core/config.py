@@ -1,0 +1,263 @@
+"""Every frozen config on one page: task families, models, and the run that joins them.
+
+A config is checked when it is made, so one that exists can be used. Each field carries its accepted range and its help text in its
+metadata; the page, the command line and the address bar read them from here. Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from maml_core.errors import ConfigError
+
+Interval = tuple[float, float]
+
+
+def setting(default: Any, help: str, *, low: float | None = None, high: float | None = None, above: float | None = None) -> Any:
+    """A config field with its help text and accepted range: `low` and `high` are included, `above` is not."""
+    return field(default=default, metadata={"help": help, "low": low, "high": high, "above": above})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinusoidConfig:
+    """Tasks y = A sin(x - phase): the regression family of MAML (Finn et al. 2017, section 5.1)."""
+
+    kind: Literal["sinusoid"] = "sinusoid"
+    amplitude: Interval = setting((0.1, 5.0), "Range of the amplitude A, drawn uniformly.", low=0.0, high=100.0)
+    phase_rad: Interval = setting((0.0, math.pi), "Range of the phase in radians, drawn uniformly.", low=-100.0, high=100.0)
+    x: Interval = setting((-5.0, 5.0), "Range of the inputs, drawn uniformly.", low=-100.0, high=100.0)
+    noise_std: float = setting(0.0, "Standard deviation of Gaussian noise on every observed y.", low=0.0, high=100.0)
+
+    def __post_init__(self) -> None:
+        _check_fields(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinearConfig:
+    """Tasks y = w . x with w ~ N(w_mean, w_std^2): the family whose adaptation has a closed form."""
+
+    kind: Literal["linear"] = "linear"
+    num_features: int = setting(1, "Number of input features.", low=1, high=64)
+    w_mean: float = setting(0.0, "Mean of every weight of a task.", low=-100.0, high=100.0)
+    w_std: float = setting(1.0, "Standard deviation of every weight of a task.", low=0.0, high=100.0)
+    x: Interval = setting((-5.0, 5.0), "Range of every input feature, drawn uniformly.", low=-100.0, high=100.0)
+    noise_std: float = setting(0.0, "Standard deviation of Gaussian noise on every observed y.", low=0.0, high=100.0)
+
+    def __post_init__(self) -> None:
+        _check_fields(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MLPConfig:
+    """A fully connected network. Without hidden layers it is an affine map (linear when `use_bias` is off)."""
+
+    kind: Literal["mlp"] = "mlp"
+    hidden_widths: tuple[int, ...] = setting((40, 40), "Units in each hidden layer, for example 40, 40.", low=1, high=1024)
+    activation: Literal["relu", "tanh", "gelu", "softplus"] = setting("relu", "Non-linearity after each hidden layer.")
+    use_bias: bool = setting(True, "Give every layer a bias.")
+
+    def __post_init__(self) -> None:
+        _check_fields(self)
+        if len(self.hidden_widths) > 8:
+            raise ConfigError("hidden_widths", self.hidden_widths, "at most 8 hidden layers; remove some")
+
+
+TaskConfig = SinusoidConfig | LinearConfig
+ModelConfig = MLPConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """A whole run at outer step 0. With its timeline and seeds it replays bit for bit on one machine.
+
+    Changes while training (`CHANGEABLE`) are entries on the run's timeline; every other field needs a new run.
+    """
+
+    tasks: TaskConfig = field(default_factory=SinusoidConfig)
+    model: ModelConfig = field(default_factory=MLPConfig)
+
+    alpha: float = setting(0.01, "Inner step size: how far one gradient step on a task's support points moves theta.", low=0.0, high=100.0)
+    num_inner_steps: int = setting(1, "N, the number of inner steps from theta_0 to theta_N in training.", low=0, high=50)
+    order: Literal["second", "first"] = setting(
+        "second", "Second order (MAML) differentiates through the inner steps; first order (FOMAML) treats the inner gradients as constants."
+    )
+    beta: float = setting(1e-3, "Outer step size: how far one meta-gradient step moves theta_0.", above=0.0, high=100.0)
+    outer_optimizer: Literal["adam", "sgd"] = setting("adam", "How theta_0 is updated: Adam, or the paper's plain gradient step.")
+    adam_betas: Interval = setting((0.9, 0.999), "Decay rates of Adam's two moments.", low=0.0, high=0.999999)
+    adam_eps: float = setting(1e-8, "Adam's epsilon.", above=0.0, high=1.0)
+    clip_norm: float | None = setting(None, "Largest Euclidean norm of the meta-gradient; empty means no clipping.", above=0.0, high=1e6)
+
+    shots: int = setting(10, "Support points per task: what the inner loop learns from.", low=1, high=100)
+    num_query: int = setting(10, "Query points per task: what the outer loop is judged on.", low=1, high=500)
+    meta_batch_size: int = setting(25, "Tasks per outer step; the meta-loss is their mean.", low=1, high=500)
+
+    weights_seed: int = setting(0, "Seed of the initial weights.", low=0, high=2**31 - 1)
+    tasks_seed: int = setting(0, "Seed of the training tasks.", low=0, high=2**31 - 1)
+    evaluation_seed: int = setting(1, "Seed of the held-out tasks; left alone, all runs are judged on common tasks.", low=0, high=2**31 - 1)
+
+    evaluation_tasks: int = setting(100, "Held-out tasks on which the curves are measured.", low=2, high=100_000)
+    evaluation_steps: int = setting(10, "Inner steps at evaluation (N_eval), independent of N.", low=0, high=100)
+    evaluate_every: int = setting(20, "Outer steps between two points of the held-out curves.", low=1, high=1_000_000)
+    joint_baseline: bool = setting(True, "Train joint pretraining (alpha = 0) alongside, on the same tasks with the same beta.")
+    dtype: Literal["float32", "float64"] = setting("float32", "Floating-point type of the whole run.")
+
+    def __post_init__(self) -> None:
+        _check_fields(self)
+
+    @property
+    def num_inputs(self) -> int:
+        """Width of one input x."""
+        return self.tasks.num_features if isinstance(self.tasks, LinearConfig) else 1
+
+
+CHANGEABLE = frozenset(
+    {"alpha", "num_inner_steps", "order", "beta", "outer_optimizer", "clip_norm", "shots", "num_query", "meta_batch_size"}
+)
+"""Fields of `RunConfig` that may change while a run trains."""
+
+
+def replace(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
+    """A copy of `config` with some fields changed.
+
+    Raises:
+        ConfigError: Unknown field, wrong type or value out of range.
+    """
+    unknown = set(changes) - {f.name for f in dataclasses.fields(config)}
+    if unknown:
+        name = min(unknown)
+        raise ConfigError(name, changes[name], f"no such field; the fields are {', '.join(f.name for f in dataclasses.fields(config))}")
+    return dataclasses.replace(config, **changes)
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """A config as plain JSON values, every field named.
+
+    >>> to_dict(MLPConfig())
+    {'kind': 'mlp', 'hidden_widths': [40, 40], 'activation': 'relu', 'use_bias': True}
+    """
+
+    def plain(value: Any) -> Any:
+        if dataclasses.is_dataclass(value):
+            return to_dict(value)
+        return list(value) if isinstance(value, tuple) else value
+
+    return {f.name: plain(getattr(config, f.name)) for f in dataclasses.fields(config)}
+
+
+def from_dict(data: Mapping[str, Any]) -> RunConfig:
+    """The `RunConfig` of `to_dict`'s output; missing fields take their defaults.
+
+    Raises:
+        ConfigError: Unknown key, wrong type or value out of range; `field` is a dotted path such as ``tasks.amplitude``.
+    """
+    return _from_dict(RunConfig, data, "")
+
+
+def _from_dict(cls: type[Any], data: Mapping[str, Any], path: str) -> Any:
+    if not isinstance(data, Mapping):
+        raise ConfigError(path.rstrip(".") or "config", data, "a table of settings is expected")
+    hints = typing.get_type_hints(cls)
+    unknown = [key for key in data if key not in hints]
+    if unknown:
+        raise ConfigError(path + str(unknown[0]), data[unknown[0]], f"no such field; the fields are {', '.join(hints)}")
+    values: dict[str, Any] = {}
+    for name, value in data.items():
+        variants = [hint for hint in _members(hints[name]) if dataclasses.is_dataclass(hint)]
+        if variants:
+            values[name] = _variant(variants, value, f"{path}{name}.")
+        else:
+            values[name] = tuple(value) if isinstance(value, list) else value
+    try:
+        return cls(**values)
+    except ConfigError as error:
+        raise ConfigError(path + error.field, error.value, error.accepted) from None
+
+
+def _variant(variants: list[Any], value: Any, path: str) -> Any:
+    """The member of a union of configs that `value["kind"]` names; the first one where no kind is given."""
+    if not isinstance(value, Mapping):
+        raise ConfigError(path.rstrip("."), value, "a table of settings is expected")
+    kinds = {variant.__dataclass_fields__["kind"].default: variant for variant in variants}
+    kind = value.get("kind", next(iter(kinds)))
+    if kind not in kinds:
+        raise ConfigError(f"{path}kind", kind, f"one of {', '.join(kinds)}")
+    return _from_dict(kinds[kind], value, path)
+
+
+def _members(hint: Any) -> tuple[Any, ...]:
+    return typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+
+
+def accepted_range(cls: type[Any], name: str) -> str:
+    """The accepted range of a field in words, for error messages and help texts."""
+    meta = cls.__dataclass_fields__[name].metadata
+    low, high, above = meta.get("low"), meta.get("high"), meta.get("above")
+    if above is not None:
+        return f"above {above:g} and at most {high:g}"
+    return f"from {low:g} to {high:g}" if low is not None else "any value of its type"
+
+
+def _check_fields(config: Any) -> None:
+    """Check every field of a config against its annotation and its range; numbers of a fitting type are left as they are."""
+    hints = typing.get_type_hints(type(config))
+    for f in dataclasses.fields(config):
+        value = getattr(config, f.name)
+        hint = hints[f.name]
+        if any(dataclasses.is_dataclass(member) for member in _members(hint)):
+            if not isinstance(value, _members(hint)):
+                raise ConfigError(f.name, value, f"one of {', '.join(member.__name__ for member in _members(hint))}")
+            continue
+        clean = _checked(f.name, value, hint, type(config))
+        if clean is not value:
+            object.__setattr__(config, f.name, clean)
+
+
+def _checked(name: str, value: Any, hint: Any, cls: type[Any]) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if isinstance(hint, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        return _checked(name, value, next(a for a in arguments if a is not type(None)), cls)
+    if origin is Literal:
+        if value not in arguments:
+            raise ConfigError(name, value, f"one of {', '.join(str(a) for a in arguments)}")
+        return value
+    if origin is tuple:
+        return _checked_tuple(name, value, arguments, cls)
+    if hint is bool:
+        if not isinstance(value, bool):
+            raise ConfigError(name, value, "true or false")
+        return value
+    return _checked_number(name, value, hint, cls)
+
+
+def _checked_tuple(name: str, value: Any, arguments: tuple[Any, ...], cls: type[Any]) -> tuple[Any, ...]:
+    if not isinstance(value, tuple | list):
+        raise ConfigError(name, value, "a list of numbers")
+    if arguments[-1] is Ellipsis:
+        return tuple(_checked_number(name, item, arguments[0], cls) for item in value)
+    if len(value) != 2:
+        raise ConfigError(name, value, "two numbers")
+    pair = tuple(_checked_number(name, item, float, cls) for item in value)
+    if name != "adam_betas" and pair[0] > pair[1]:
+        raise ConfigError(name, value, "the smaller number first")
+    return pair
+
+
+def _checked_number(name: str, value: Any, hint: type[Any], cls: type[Any]) -> Any:
+    accepted = accepted_range(cls, name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ConfigError(name, value, f"a {'whole ' if hint is int else ''}number {accepted}")
+    if hint is int and not isinstance(value, int):
+        raise ConfigError(name, value, f"a whole number {accepted}")
+    meta = cls.__dataclass_fields__[name].metadata
+    low, high, above = meta["low"], meta["high"], meta["above"]
+    if not math.isfinite(value) or (low is not None and value < low) or (above is not None and value <= above) or value > high:
+        raise ConfigError(name, value, f"a finite number {accepted}")
+    return hint(value)

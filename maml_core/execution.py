@@ -1,0 +1,134 @@
+"""Where chunks run: a `concurrent.futures.Executor`, by default a pool of processes on this machine.
+
+Workers start from a fork server that has the engine loaded (spawned where there is none), use one torch thread each, run at lower
+priority than whoever serves the page, and end when their parent does. A killed worker breaks the whole pool of the standard library;
+`ChunkPool` puts a new one in its place, and the caller, who still holds the last state of every run, submits again.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import multiprocessing.spawn
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, ParamSpec, TypeVar
+
+from maml_core.chunks import ChunkRequest, run_chunk
+from maml_core.config import RunConfig
+from maml_core.records import View
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+NICENESS = 10
+"""How much lower the workers' priority is than the page server's."""
+
+
+class ChunkPool(Executor):
+    """A process pool that outlives its workers.
+
+    Args:
+        num_workers: Processes; by default one for every processor but one, which is left to whoever serves and draws.
+    """
+
+    def __init__(self, num_workers: int | None = None) -> None:
+        self.num_workers = num_workers or default_workers()
+        self.num_rebuilt = 0
+        """How often a broken pool was replaced."""
+        self._lock = threading.Lock()
+        self._closed = False
+        _keep_main_out_of_workers()
+        self._context = _context()
+        self._pool = self._new_pool()
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """As of any executor. A future of a pool that broke ends in `BrokenProcessPool`; the next `submit` finds a new pool.
+
+        Raises:
+            RuntimeError: After `shutdown`.
+        """
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the pool was shut down")
+            try:
+                return self._pool.submit(fn, *args, **kwargs)
+            except BrokenProcessPool:
+                _log.warning("a worker process ended; starting a new pool")
+                self._pool.shutdown(wait=False, cancel_futures=True)
+                self._pool = self._new_pool()
+                self.num_rebuilt += 1
+                return self._pool.submit(fn, *args, **kwargs)
+
+    def warm_up(self) -> list[Future[int]]:
+        """Start every worker now and load the engine in it; the futures give their process ids."""
+        return [self.submit(load_engine) for _ in range(self.num_workers)]
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the workers; nothing can be submitted afterwards."""
+        with self._lock:
+            self._closed = True
+            self._pool.shutdown(wait=wait, cancel_futures=cancel_futures)
+
+    def _new_pool(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(self.num_workers, mp_context=self._context, initializer=_init_worker)
+
+
+def default_workers() -> int:
+    """Processors that this process may use, less one, and at least one."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, usable - 1)
+
+
+def load_engine() -> int:
+    """Run one tiny chunk, so that the first real one finds everything loaded; gives the process id."""
+    run_chunk(ChunkRequest(config=RunConfig(evaluation_tasks=2), num_steps=1, view=View()))
+    return os.getpid()
+
+
+def _context() -> Any:
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["maml_core.snapshot", "maml_core.storage"])
+    return context
+
+
+def _init_worker() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _keep_main_out_of_workers() -> None:
+    """Stop workers from running the parent's main script again.
+
+    A child of `multiprocessing` imports its parent's `__main__`. Under `streamlit run` that is the page's script, which would import
+    streamlit in every worker and, after a pool was rebuilt, break the new pool as well. Chunks need only this package.
+    """
+    original = multiprocessing.spawn.get_preparation_data
+    if getattr(original, "keeps_main_out", False):
+        return
+
+    def without_main(name: str) -> dict[str, Any]:
+        data: dict[str, Any] = original(name)
+        return {key: value for key, value in data.items() if not key.startswith("init_main_from")}
+
+    without_main.keeps_main_out = True  # type: ignore[attr-defined]
+    multiprocessing.spawn.get_preparation_data = without_main

@@ -1,0 +1,26 @@
+"""What every model offers."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from maml_core.types import Params
+
+
+class Model(Protocol):
+    """A network as a pure function of its parameters, batched over a leading axis of parameters."""
+
+    def init(self, seed: int, dtype: torch.dtype = torch.float32) -> Params:
+        """Initial parameters, one lane: every tensor [1, ...]. The same seed gives the same bits."""
+        ...
+
+    def apply(self, theta: Params, x: Tensor) -> Tensor:
+        """Predictions [B, points, outputs] of B parameter sets for x [B, points, inputs]."""
+        ...
+
+    def is_dead(self, theta: Params, x: Tensor) -> Tensor:
+        """Whether a whole hidden layer is off on all of x [B, points, inputs], so that no gradient can wake it: [B], boolean."""
+        ...

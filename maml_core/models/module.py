@@ -1,0 +1,52 @@
+"""Any `torch.nn.Module` as a model."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from maml_core.types import Params
+
+
+class ModuleModel:
+    """Adapter for a user's module: x [points, inputs] -> [points, outputs], its parameters batched over lanes and tasks.
+
+    The module is copied, put in evaluation mode and never changed: its buffers are constants (batch norm uses its stored
+    statistics, dropout is off), so nothing leaks between tasks.
+
+    Args:
+        module: The module. `init` re-initialises a copy through each layer's `reset_parameters`, under the given seed.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self._module = copy.deepcopy(module).eval()
+        self._buffers = {name: buffer.detach().clone() for name, buffer in self._module.named_buffers()}
+        self._batched = vmap(self._call, in_dims=(0, 0))
+
+    def init(self, seed: int, dtype: torch.dtype = torch.float32) -> Params:
+        """Fresh parameters from the layers' own `reset_parameters`, leaving torch's global generator untouched."""
+        module = copy.deepcopy(self._module)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            for layer in module.modules():
+                reset = getattr(layer, "reset_parameters", None)
+                if callable(reset):
+                    reset()
+        return {name: value.detach().to(dtype).unsqueeze(0) for name, value in module.named_parameters()}
+
+    def apply(self, theta: Params, x: Tensor) -> Tensor:
+        """Predictions [B, points, outputs]."""
+        prediction: Tensor = self._batched(theta, x)
+        return prediction
+
+    def is_dead(self, theta: Params, x: Tensor) -> Tensor:
+        """Never known for a foreign module: all False, [B]."""
+        return torch.zeros(x.shape[0], dtype=torch.bool)
+
+    def _call(self, theta: Params, x: Tensor) -> Tensor:
+        buffers = {name: buffer.to(x.dtype) if buffer.is_floating_point() else buffer for name, buffer in self._buffers.items()}
+        output: Tensor = functional_call(self._module, {**theta, **buffers}, (x,))
+        return output

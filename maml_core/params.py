@@ -1,0 +1,58 @@
+"""Arithmetic on `Params`."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from maml_core.types import Params
+
+
+def over_tasks(theta: Params, num_tasks: int) -> Params:
+    """One copy of theta for each task: [L, ...] -> [L * T, ...], tasks of one lane side by side. Differentiable."""
+    return {name: _over_tasks(value, num_tasks) for name, value in theta.items()}
+
+
+def _over_tasks(value: Tensor, num_tasks: int) -> Tensor:
+    lanes, *shape = value.shape
+    if lanes == 1:  # a view is enough, and saves the copy
+        return value.expand(num_tasks, *shape)
+    return value.unsqueeze(1).expand(lanes, num_tasks, *shape).reshape(lanes * num_tasks, *shape)
+
+
+def per_lane(values: float | Tensor, num_tasks: int) -> float | Tensor:
+    """A number, or one number a lane [L], as what the inner loop takes: a number or [L * T]."""
+    return values.repeat_interleave(num_tasks) if isinstance(values, Tensor) and values.ndim == 1 else values
+
+
+def aligned(values: float | Tensor, like: Tensor) -> float | Tensor:
+    """`values` [B] shaped so that it multiplies `like` [B, ...]; a plain number stays as it is."""
+    return values.view(-1, *[1] * (like.ndim - 1)) if isinstance(values, Tensor) and values.ndim == 1 else values
+
+
+def leaves(theta: Params) -> Params:
+    """The same values as fresh leaves that require a gradient."""
+    return {name: value.detach().requires_grad_() for name, value in theta.items()}
+
+
+def detached(theta: Params) -> Params:
+    """The same values, outside any graph."""
+    return {name: value.detach() for name, value in theta.items()}
+
+
+def flattened(theta: Params) -> Tensor:
+    """All parameters of each lane or task in one row, [B, D], in the order of the dictionary."""
+    return torch.cat([value.flatten(1) for value in theta.values()], dim=1)
+
+
+def norm(theta: Params) -> Tensor:
+    """Euclidean norm over all parameters of each lane, [L]."""
+    return torch.stack([value.flatten(1).square().sum(1) for value in theta.values()]).sum(0).sqrt()
+
+
+def all_finite(theta: Params) -> bool:
+    """Whether every number is finite."""
+    everything = torch.cat([value.flatten() for value in theta.values()])
+    total = float(everything.sum())
+    # The sum is finite unless a term is not, or it overflows: the slow test is needed only when the fast one says no.
+    return total - total == 0.0 or bool(everything.isfinite().all())

@@ -1,0 +1,70 @@
+"""A problem: the task family, the model and the loss that a config names, ready to compute with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+
+from maml_core.config import RunConfig
+from maml_core.losses import Loss, mse
+from maml_core.models import Model, build_model
+from maml_core.rng import Stream
+from maml_core.tasks import TaskFamily, build_family
+from maml_core.tasks.family import draw_tasks
+from maml_core.types import Tasks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What is learned and with what. Give your own to `runs.init_run` and `runs.advance` to use any model or task family."""
+
+    family: TaskFamily
+    model: Model
+    loss: Loss = mse
+
+
+def build_problem(config: RunConfig) -> Problem:
+    """The problem that a config names."""
+    family = build_family(config.tasks)
+    model = build_model(config.model, num_inputs=family.num_inputs, num_outputs=family.num_outputs)
+    return Problem(family=family, model=model)
+
+
+def torch_dtype(config: RunConfig) -> torch.dtype:
+    """The config's floating-point type."""
+    return torch.float64 if config.dtype == "float64" else torch.float32
+
+
+def training_tasks(config: RunConfig, problem: Problem, step: int) -> Tasks:
+    """The tasks of one outer step: a function of (tasks_seed, step) and the shapes asked for."""
+    return draw_tasks(
+        problem.family,
+        seed=config.tasks_seed,
+        stream=Stream.TRAINING_TASKS,
+        index=step,
+        num_tasks=config.meta_batch_size,
+        shots=config.shots,
+        num_query=config.num_query,
+        dtype=torch_dtype(config),
+    )
+
+
+def held_out_tasks(config: RunConfig, problem: Problem, num_tasks: int | None = None) -> Tasks:
+    """The evaluation tasks: a function of `evaluation_seed` and the shapes asked for, drawn once and kept."""
+    return _held_out(
+        problem.family,
+        config.evaluation_seed,
+        num_tasks or config.evaluation_tasks,
+        config.shots,
+        config.num_query,
+        torch_dtype(config),
+    )
+
+
+@lru_cache(maxsize=16)
+def _held_out(family: TaskFamily, seed: int, num_tasks: int, shots: int, num_query: int, dtype: torch.dtype) -> Tasks:
+    return draw_tasks(
+        family, seed=seed, stream=Stream.HELD_OUT_TASKS, num_tasks=num_tasks, shots=shots, num_query=num_query, dtype=dtype
+    )

@@ -1,0 +1,178 @@
+"""What the engine hands out: plain frozen records of numbers, text and numpy arrays. Nothing here imports torch.
+
+They cross the seam between processes and are all that a screen or a table ever sees of a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float32]
+
+
+class Status(NamedTuple):
+    """Whether a run can go on, and if not, why, in a sentence for people."""
+
+    kind: Literal["ok", "diverged", "dead"] = "ok"
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of a run's timeline."""
+
+    step: int
+    """Outer step before which it acts."""
+    kind: Literal["change", "resume", "rollback"]
+    """A changed setting; going on after a roll-back; or the note that a roll-back happened (a replay makes its own)."""
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """The changed fields and their new values; for a roll-back, the step that it went back to, as ``to_step``."""
+
+
+class Records(NamedTuple):
+    """What was measured while advancing. Losses belong to theta_0 BEFORE the step's update."""
+
+    steps: Ints
+    query_loss: Numbers
+    """Training query loss after adaptation, mean over the step's tasks."""
+    joint_loss: Numbers
+    """The joint baseline's training query loss; NaN where it is off."""
+    held_out_steps: Ints
+    held_out_before: Numbers
+    """Held-out query loss before adaptation, mean over tasks."""
+    held_out_after: Numbers
+    """Held-out query loss after N steps, mean over tasks."""
+    held_out_diverged: Numbers
+    """Share of the held-out tasks that diverged after N steps."""
+    events: tuple[Entry, ...]
+    """Roll-backs."""
+
+    @staticmethod
+    def joined(parts: list[Records]) -> Records:
+        """Records of consecutive stretches as one."""
+        arrays = [np.concatenate(columns) for columns in zip(*(part[:-1] for part in parts), strict=True)]
+        return Records(*arrays, events=tuple(event for part in parts for event in part.events))
+
+
+class Summary(NamedTuple):
+    """Held-out query loss after each of 0..N_eval inner steps; every field has shape [N_eval + 1]."""
+
+    mean: Numbers
+    """Over all tasks; inf if one task's loss is not finite."""
+    ci95: Numbers
+    """Half-width of the 95% confidence interval of the mean over tasks (normal, 1.96 standard errors)."""
+    median: Numbers
+    diverged_share: Numbers
+    """Share of diverged tasks, 0..1."""
+
+
+class Curvature(NamedTuple):
+    """lambda_max, the largest eigenvalue of the support Hessian, over tasks. Along it gradient descent is stable for alpha < 2 / lambda_max."""
+
+    median: float
+    low: float
+    """10% quantile over tasks."""
+    high: float
+    """90% quantile over tasks."""
+
+    @staticmethod
+    def stability_limit(lambda_max: float) -> float:
+        """2 / lambda_max; inf where nothing curves upwards.
+
+        >>> Curvature.stability_limit(20.0)
+        0.1
+        """
+        return 2.0 / lambda_max if lambda_max > 0.0 else float("inf")
+
+
+class Plane(NamedTuple):
+    """A plane in parameter space."""
+
+    origin: Floats
+    """[D]"""
+    basis: Floats
+    """Two orthonormal directions, [2, D]."""
+
+
+class TaskFit(NamedTuple):
+    """One task of a one-input family, and what theta_0..theta_K say about it."""
+
+    parameters: Numbers
+    """What defines the task: amplitude and phase, or w."""
+    grid: Floats
+    """[G]"""
+    truth: Floats
+    """[G], without noise."""
+    curves: Floats
+    """[K + 1, G]"""
+    support_x: Floats
+    support_y: Floats
+    query_x: Floats
+    query_y: Floats
+    support_loss: Floats
+    """[K + 1]"""
+    query_loss: Floats
+    """[K + 1]"""
+    dead: bool
+    """Whether theta_N has a whole hidden layer off on the grid."""
+
+
+class InnerPaths(NamedTuple):
+    """Inner paths of P tasks, in the plane."""
+
+    paths: Floats
+    """theta_0..theta_N of each task, [P, N + 1, 2]."""
+    theta_0: Floats
+    """All parameters of theta_0, [D], so that whoever keeps them can draw where it has been."""
+    plane: Plane
+    explained: float
+    """Share of the paths' squared length that lies in the plane, 0..1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What somebody wants to see of a state; what is None or False is not computed."""
+
+    task_parameters: tuple[float, ...] | None = None
+    """The demonstration task; None draws it."""
+    task_draw: int = 0
+    """Number of the draw of the demonstration task and its points."""
+    fit: bool = True
+    trajectories: bool = True
+    """The held-out losses of the current theta_0 (and of the random start, which costs nothing once known)."""
+    joint_trajectory: bool = True
+    """Those of the joint baseline."""
+    curvature: bool = True
+    paths: bool = True
+    plane: Plane | None = None
+    """The plane to draw paths in; None fits one to the paths."""
+    previous_plane: Plane | None = None
+    """A new fit takes its signs from this one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What one state looks like: everything a live page shows besides the curves."""
+
+    step: int
+    fit: TaskFit | None
+    trajectories: Mapping[str, Summary]
+    """Held-out losses by learner: "maml", "random" (the initial weights) and "joint"."""
+    paths: InnerPaths | None
+    curvature: Curvature | None
+
+
+class Levels(NamedTuple):
+    """Reference levels of a task family under squared error, from its configured ranges."""
+
+    zero: float
+    """Expected loss of the zero predictor."""
+    non_adapting: float
+    """Expected loss of the best predictor that cannot adapt: a floor for the loss before adaptation."""

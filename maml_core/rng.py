@@ -1,0 +1,37 @@
+"""Random numbers that depend on (seed, stream, index) and on nothing else.
+
+The tasks of outer step t come from a counter-based generator (Philox; Salmon et al. 2011) whose key is (seed, stream) and whose
+counter is t, so a step's tasks can be drawn in any order, in any process, without hidden state.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+
+class Stream(IntEnum):
+    """What the numbers are for; streams of one seed are independent."""
+
+    WEIGHTS = 0
+    TRAINING_TASKS = 1
+    HELD_OUT_TASKS = 2
+    DEMO_TASK = 3
+    CURVATURE = 4
+
+
+def generator(seed: int, stream: Stream, index: int = 0, part: int = 0) -> np.random.Generator:
+    """A fresh generator for (seed, stream, index, part), at its start.
+
+    Args:
+        seed: 0 or larger.
+        stream: What the numbers are for.
+        index: Outer step, or the number of a redraw.
+        part: Separates quantities that must not shift each other (say support inputs from query inputs).
+
+    >>> generator(0, Stream.WEIGHTS).random() == generator(0, Stream.WEIGHTS).random()
+    True
+    """
+    # The low counter words advance while numbers are drawn; index and part sit above them and cannot be reached.
+    return np.random.Generator(np.random.Philox(key=[seed, int(stream)], counter=[0, 0, part, index]))

@@ -1,0 +1,316 @@
+"""A run is a value: `init_run` makes the first state, `advance` moves a state forward, and the timeline says what was changed when.
+
+State and config are immutable. Step t draws its tasks from (tasks_seed, t), so how a run is cut into chunks never matters, and config
++ timeline replay it bit for bit. A run that goes wrong is a result: its status says so in a sentence, parameters and optimiser
+moments go back to the last good checkpoint, and it waits for `resume`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+
+from maml_core.config import CHANGEABLE, RunConfig, replace
+from maml_core.errors import ConfigError
+from maml_core.evaluate import evaluate, summarize
+from maml_core.landscape import curvature
+from maml_core.optim import OptimizerState, adam, clipped, init_optimizer, sgd
+from maml_core.outer import MetaGradient, meta_gradient
+from maml_core.params import all_finite
+from maml_core.problem import Problem, build_problem, held_out_tasks, torch_dtype, training_tasks
+from maml_core.records import Curvature, Entry, Records, Status
+from maml_core.types import Params
+
+CHECKPOINT_EVERY = 50
+"""Outer steps between checkpoints; a roll-back goes to the last but one, so at least this far where there is so much."""
+
+HIGH_LOSS = 10.0
+"""A training loss above this many times the run's loss scale is high; `HIGH_LOSS_STEPS` of them in a row are divergence."""
+
+HIGH_LOSS_STEPS = 50
+
+EXPLODED_LOSS = 1000.0
+"""One training loss above this many times the loss scale is divergence at once: its gradient alone would stall Adam for thousands of
+steps."""
+
+CURVATURE_TASKS = 32
+"""Held-out tasks on which lambda_max is measured."""
+
+
+class Learner(NamedTuple):
+    """Parameters and the state of their outer optimiser."""
+
+    theta: Params
+    optimizer: OptimizerState
+
+
+class Checkpoint(NamedTuple):
+    """A state worth going back to."""
+
+    step: int
+    meta: Learner
+    joint: Learner | None
+
+
+class RunState(NamedTuple):
+    """Everything that the next step depends on, besides the config."""
+
+    step: int
+    """Outer steps taken."""
+    meta: Learner
+    joint: Learner | None
+    """The joint-pretraining baseline, trained on the same tasks; None where it is off."""
+    good: Checkpoint
+    """Where a roll-back goes."""
+    candidate: Checkpoint
+    """Becomes `good` when it has survived until the next checkpoint."""
+    loss_scale: float
+    """What losses are compared with: the zero predictor's level, or the initial held-out loss where that is larger."""
+    high_loss_steps: int = 0
+    status: Status = Status()
+
+
+def init_run(config: RunConfig, *, problem: Problem | None = None) -> RunState:
+    """The state at outer step 0."""
+    problem = problem or build_problem(config)
+    theta = problem.model.init(config.weights_seed, torch_dtype(config))
+    learner = Learner(theta, init_optimizer(config.outer_optimizer, theta))
+    joint = learner if config.joint_baseline else None
+    start = Checkpoint(0, learner, joint)
+    initial = summarize(evaluate(theta, held_out_tasks(config, problem), problem=problem, alpha=0.0, num_steps=0))
+    scale = max(problem.family.zero_level(), float(initial.mean[0]), 1e-12)
+    return RunState(step=0, meta=learner, joint=joint, good=start, candidate=start, loss_scale=scale)
+
+
+def advance(
+    config: RunConfig,
+    state: RunState,
+    *,
+    num_steps: int | None = None,
+    budget_s: float | None = None,
+    problem: Problem | None = None,
+) -> tuple[RunState, Records]:
+    """Move a run forward by up to `num_steps` outer steps, or for about `budget_s` seconds of this thread's time (at least one step).
+
+    Where it stops has no influence on the run. A run that is not ok does not move: `resume` it first.
+
+    Args:
+        config: The set-up that holds from this state on.
+        state: Where to start; never changed.
+        num_steps: Stop after so many steps.
+        budget_s: Stop after the step that uses up this much processor time.
+        problem: In place of the one that the config names.
+
+    Raises:
+        ValueError: Neither `num_steps` nor `budget_s` is given, or one is negative.
+    """
+    if num_steps is None and budget_s is None:
+        raise ValueError("give num_steps, budget_s or both: how far shall the run advance?")
+    if (num_steps is not None and num_steps < 0) or (budget_s is not None and budget_s < 0):
+        raise ValueError(f"num_steps = {num_steps} and budget_s = {budget_s} must not be negative")
+    problem = problem or build_problem(config)
+    deadline = time.thread_time() + budget_s if budget_s is not None else float("inf")
+    losses: list[tuple[int, float, float]] = []
+    held_out: list[tuple[int, float, float, float]] = []
+    events: list[Entry] = []
+    last = state.step + num_steps if num_steps is not None else None
+    while state.status.kind == "ok" and (last is None or state.step < last):
+        if state.step % CHECKPOINT_EVERY == 0:
+            state = _checkpointed(config, state, problem)
+            if state.status.kind != "ok":
+                events.append(_rollback_entry(state))
+                break
+        if state.step % config.evaluate_every == 0:
+            held_out.append(_held_out_losses(config, state, problem))
+        step = state.step
+        state, query_loss, joint_loss = _outer_step(config, state, problem)
+        losses.append((step, query_loss, joint_loss))
+        if state.status.kind != "ok":
+            events.append(_rollback_entry(state))
+        if time.thread_time() >= deadline:
+            break
+    columns = np.array(losses, dtype=np.float64).reshape(-1, 3)
+    evaluations = np.array(held_out, dtype=np.float64).reshape(-1, 4)
+    return state, Records(
+        steps=columns[:, 0].astype(np.int64),
+        query_loss=columns[:, 1],
+        joint_loss=columns[:, 2],
+        held_out_steps=evaluations[:, 0].astype(np.int64),
+        held_out_before=evaluations[:, 1],
+        held_out_after=evaluations[:, 2],
+        held_out_diverged=evaluations[:, 3],
+        events=tuple(events),
+    )
+
+
+def apply_entry(config: RunConfig, state: RunState, entry: Entry) -> tuple[RunConfig, RunState]:
+    """The set-up and state from which a run goes on after a line of its timeline.
+
+    Raises:
+        ConfigError: The entry changes a field that cannot change while a run trains, or to a value that is not accepted.
+    """
+    match entry.kind:
+        case "change":
+            return _changed(config, state, entry.changes)
+        case "resume":
+            return config, state._replace(status=Status(), high_loss_steps=0)
+        case "rollback":
+            return config, state  # a note of what `advance` does by itself
+
+
+def advance_through(
+    config: RunConfig,
+    state: RunState,
+    timeline: Sequence[Entry],
+    *,
+    num_steps: int | None = None,
+    budget_s: float | None = None,
+    problem: Problem | None = None,
+) -> tuple[RunConfig, RunState, Records]:
+    """`advance`, with every entry of the timeline from `state.step` on applied before the step that it names.
+
+    Entries that lie beyond the end are left for the next call; entries of earlier steps count as already applied.
+    """
+    problem = problem or build_problem(config)
+    until = state.step + num_steps if num_steps is not None else None
+    deadline = time.thread_time() + budget_s if budget_s is not None else None
+    parts = []
+    for entry in sorted((e for e in timeline if e.step >= state.step), key=lambda e: e.step):
+        if until is not None and entry.step > until:
+            break
+        state, records = advance(config, state, num_steps=entry.step - state.step, budget_s=_left(deadline), problem=problem)
+        parts.append(records)
+        if state.step < entry.step:  # out of time, or the run came to a stop before
+            return config, state, Records.joined(parts)
+        config, state = apply_entry(config, state, entry)
+    remaining = until - state.step if until is not None else None
+    state, records = advance(config, state, num_steps=remaining, budget_s=_left(deadline), problem=problem)
+    return config, state, Records.joined([*parts, records])
+
+
+def replay(
+    config: RunConfig, timeline: Sequence[Entry], *, num_steps: int, problem: Problem | None = None
+) -> tuple[RunConfig, RunState, Records]:
+    """Run a config from outer step 0 to `num_steps`, with every change of the timeline at its step."""
+    problem = problem or build_problem(config)
+    return advance_through(config, init_run(config, problem=problem), timeline, num_steps=num_steps, problem=problem)
+
+
+def _left(deadline: float | None) -> float | None:
+    return max(0.0, deadline - time.thread_time()) if deadline is not None else None
+
+
+def _changed(config: RunConfig, state: RunState, changes: Mapping[str, Any]) -> tuple[RunConfig, RunState]:
+    fixed = sorted(set(changes) - CHANGEABLE)
+    if fixed:
+        raise ConfigError(
+            fixed[0], changes[fixed[0]], f"it cannot change while a run trains; start a new run. What can: {', '.join(sorted(CHANGEABLE))}"
+        )
+    new = replace(config, changes)
+    if new.outer_optimizer != config.outer_optimizer:  # the moments of one optimiser mean nothing to another
+
+        def restarted(learner: Learner | None) -> Any:
+            return None if learner is None else Learner(learner.theta, init_optimizer(new.outer_optimizer, learner.theta))
+
+        def restarted_checkpoint(point: Checkpoint) -> Checkpoint:
+            return point._replace(meta=restarted(point.meta), joint=restarted(point.joint))
+
+        state = state._replace(
+            meta=restarted(state.meta),
+            joint=restarted(state.joint),
+            good=restarted_checkpoint(state.good),
+            candidate=restarted_checkpoint(state.candidate),
+        )
+    return new, state
+
+
+def _outer_step(config: RunConfig, state: RunState, problem: Problem) -> tuple[RunState, float, float]:
+    """One outer step of the run and of its baseline, on the same tasks."""
+    tasks = training_tasks(config, problem, state.step)
+    meta = meta_gradient(
+        state.meta.theta, tasks, problem=problem, alpha=config.alpha, num_inner_steps=config.num_inner_steps, order=config.order
+    )
+    query_loss, joint_loss = float(meta.query_loss), float("nan")
+    learner, joint = _updated(config, state.meta, meta), None
+    if state.joint is not None:
+        plain = meta_gradient(state.joint.theta, tasks, problem=problem, alpha=0.0, num_inner_steps=0)
+        joint, joint_loss = _updated(config, state.joint, plain), float(plain.query_loss)
+
+    high = state.high_loss_steps + 1 if not query_loss <= HIGH_LOSS * state.loss_scale else 0
+    step = state.step + 1
+    if not all_finite(learner.theta) or (joint is not None and not all_finite(joint.theta)):
+        what = f"The meta-gradient of outer step {state.step} is not finite."
+    elif query_loss > EXPLODED_LOSS * state.loss_scale:
+        what = f"The training loss of outer step {state.step} is {query_loss:.2g}, over {EXPLODED_LOSS:g} times the usual scale."
+    elif high >= HIGH_LOSS_STEPS:
+        what = f"The training loss stayed above {HIGH_LOSS:g} times the usual scale for {high} outer steps."
+    else:
+        return state._replace(step=step, meta=learner, joint=joint, high_loss_steps=high), query_loss, joint_loss
+    return _rolled_back(state._replace(step=step), "diverged", f"{what} {_cause(config, state, problem)}"), query_loss, joint_loss
+
+
+def _updated(config: RunConfig, learner: Learner, meta: MetaGradient) -> Learner:
+    gradient = clipped(meta.gradient, config.clip_norm)
+    if config.outer_optimizer == "sgd":
+        return Learner(*sgd(learner.theta, gradient, learner.optimizer, beta=config.beta))
+    return Learner(
+        *adam(
+            learner.theta,
+            gradient,
+            learner.optimizer,
+            beta=config.beta,
+            adam_betas=config.adam_betas,
+            adam_eps=config.adam_eps,
+        )
+    )
+
+
+def _checkpointed(config: RunConfig, state: RunState, problem: Problem) -> RunState:
+    """Check that the network is alive, and move the checkpoints on while the losses are as they should be."""
+    low, high = problem.family.input_range
+    grid = torch.linspace(low, high, 64, dtype=torch_dtype(config)).view(1, -1, 1).expand(1, -1, problem.family.num_inputs)
+    if bool(problem.model.is_dead(state.meta.theta, grid)[0]):
+        what = f"The network of theta_0 is dead at outer step {state.step}: a whole hidden layer is off for every input, so no gradient reaches it."
+        return _rolled_back(state, "dead", f"{what} {_cause(config, state, problem)}")
+    if state.high_loss_steps > 0 or state.candidate.step == state.step:
+        return state
+    return state._replace(good=state.candidate, candidate=Checkpoint(state.step, state.meta, state.joint))
+
+
+def _rolled_back(state: RunState, kind: Literal["diverged", "dead"], sentence: str) -> RunState:
+    """Parameters and moments of the last good checkpoint; the step count goes on, so that no tasks are drawn twice."""
+    good = state.good
+    sentence += f" theta_0 and the optimiser went back to outer step {good.step}."
+    return state._replace(
+        meta=good.meta, joint=good.joint, candidate=good, high_loss_steps=0, status=Status(kind, sentence)
+    )
+
+
+def _rollback_entry(state: RunState) -> Entry:
+    return Entry(step=state.step, kind="rollback", changes={"to_step": state.good.step})
+
+
+def _cause(config: RunConfig, state: RunState, problem: Problem) -> str:
+    """What most likely went wrong: alpha against 2 / lambda_max at the last good theta_0."""
+    tasks = held_out_tasks(config, problem, num_tasks=CURVATURE_TASKS)
+    shape = curvature(state.good.meta.theta, tasks, problem=problem)
+    limit, strict = Curvature.stability_limit(shape.median), Curvature.stability_limit(shape.high)
+    if config.num_inner_steps > 0 and config.alpha > strict:
+        compared = f"{config.alpha / limit:.2g} times" if config.alpha > limit else "below, but near,"
+        return (
+            f"alpha = {config.alpha:g} is {compared} 2 / lambda_max = {limit:.2g}, the median stability limit of the last good theta_0: "
+            f"inner steps overshoot. Try alpha below {strict:.2g}, or fewer inner steps than {config.num_inner_steps}."
+        )
+    return f"alpha = {config.alpha:g} is within 2 / lambda_max = {limit:.2g}, so beta = {config.beta:g} is the likelier cause: try a smaller one."
+
+
+def _held_out_losses(config: RunConfig, state: RunState, problem: Problem) -> tuple[int, float, float, float]:
+    tasks = held_out_tasks(config, problem)
+    summary = summarize(
+        evaluate(state.meta.theta, tasks, problem=problem, alpha=config.alpha, num_steps=config.num_inner_steps)
+    )
+    return state.step, float(summary.mean[0]), float(summary.mean[-1]), float(summary.diverged_share[-1])

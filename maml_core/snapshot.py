@@ -1,0 +1,170 @@
+"""What one state looks like: computed from a state and a `View`, in plain numpy."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import lru_cache
+
+import numpy as np
+import torch
+
+from maml_core.config import RunConfig
+from maml_core.evaluate import evaluate, summarize
+from maml_core.inner import adapt
+from maml_core.landscape import curvature, explained, fit_plane, flat, project
+from maml_core.params import over_tasks
+from maml_core.problem import Problem, build_problem, held_out_tasks, torch_dtype
+from maml_core.records import Floats, InnerPaths, Plane, Snapshot, Summary, TaskFit, View
+from maml_core.rng import Stream
+from maml_core.runs import CURVATURE_TASKS, RunState
+from maml_core.tasks.family import draw_tasks
+from maml_core.types import Examples, Params
+
+GRID_POINTS = 121
+PATH_TASKS = 8
+
+
+def snapshot(config: RunConfig, state: RunState, view: View, *, problem: Problem | None = None) -> Snapshot:
+    """Everything that `view` asks for, at theta_0 of `state`. Changes nothing."""
+    problem = problem or build_problem(config)
+    theta_0 = state.meta.theta
+    return Snapshot(
+        step=state.step,
+        fit=_fit(config, theta_0, view, problem) if view.fit and problem.family.num_inputs == 1 else None,
+        trajectories=_trajectories(config, state, view, problem) if view.trajectories else {},
+        paths=_paths(config, theta_0, view, problem) if view.paths else None,
+        curvature=curvature(theta_0, held_out_tasks(config, problem, CURVATURE_TASKS), problem=problem) if view.curvature else None,
+    )
+
+
+def _trajectories(config: RunConfig, state: RunState, view: View, problem: Problem) -> dict[str, Summary]:
+    found = {"maml": _trajectory(config, state.meta.theta, problem)}
+    if state.joint is not None and view.joint_trajectory:
+        found["joint"] = _trajectory(config, state.joint.theta, problem)
+    # The random start moves only with these settings, so the others are put to one value and the answer is kept.
+    fixed = RunConfig()
+    found["random"] = _random_trajectory(
+        dataclasses.replace(
+            config,
+            beta=fixed.beta,
+            outer_optimizer=fixed.outer_optimizer,
+            num_inner_steps=fixed.num_inner_steps,
+            order=fixed.order,
+            meta_batch_size=fixed.meta_batch_size,
+            clip_norm=fixed.clip_norm,
+        )
+    )
+    return found
+
+
+@lru_cache(maxsize=64)
+def _random_trajectory(config: RunConfig) -> Summary:
+    problem = build_problem(config)
+    return _trajectory(config, problem.model.init(config.weights_seed, torch_dtype(config)), problem)
+
+
+def _trajectory(config: RunConfig, theta_0: Params, problem: Problem) -> Summary:
+    tasks = held_out_tasks(config, problem)
+    return summarize(evaluate(theta_0, tasks, problem=problem, alpha=config.alpha, num_steps=config.evaluation_steps))
+
+
+def _fit(config: RunConfig, theta_0: Params, view: View, problem: Problem) -> TaskFit:
+    """theta_0..theta_K on the demonstration task, K the larger of N and N_eval."""
+    family, dtype = problem.family, torch_dtype(config)
+    task = draw_tasks(
+        family,
+        seed=config.evaluation_seed,
+        stream=Stream.DEMO_TASK,
+        index=view.task_draw,
+        num_tasks=1,
+        shots=config.shots,
+        num_query=config.num_query,
+        dtype=dtype,
+    )
+    if view.task_parameters is not None:  # the same points (and noise), another curve through them
+        chosen = torch.tensor([view.task_parameters], dtype=dtype)
+        task = task._replace(
+            support=_moved(family.target, task.support, task.parameters, chosen),
+            query=_moved(family.target, task.query, task.parameters, chosen),
+            parameters=chosen,
+        )
+    low, high = family.input_range
+    grid = torch.linspace(low, high, GRID_POINTS, dtype=dtype).view(1, -1, 1)
+
+    def seen(theta: Params) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        with torch.no_grad():
+            apply, loss = problem.model.apply, problem.loss
+            return (
+                apply(theta, grid)[0, :, 0],
+                loss(apply(theta, task.support.x), task.support.y)[0],
+                loss(apply(theta, task.query.x), task.query.y)[0],
+            )
+
+    num_steps = max(config.num_inner_steps, config.evaluation_steps)
+    with torch.no_grad():
+        adapted = adapt(
+            theta_0,
+            task.support,
+            model=problem.model,
+            loss=problem.loss,
+            alpha=config.alpha,
+            num_steps=num_steps,
+            order="first",
+            record=lambda theta: (theta, *seen(theta)),
+        )
+        theta_n = adapted.records[config.num_inner_steps][0]
+        dead = bool(problem.model.is_dead(theta_n, grid)[0])
+    return TaskFit(
+        parameters=task.parameters[0].double().numpy(),
+        grid=_floats(grid[0, :, 0]),
+        truth=_floats(family.target(task.parameters, grid)[0, :, 0]),
+        curves=_floats(torch.stack([curve for _, curve, _, _ in adapted.records])),
+        support_x=_floats(task.support.x[0, :, 0]),
+        support_y=_floats(task.support.y[0, :, 0]),
+        query_x=_floats(task.query.x[0, :, 0]),
+        query_y=_floats(task.query.y[0, :, 0]),
+        support_loss=_floats(torch.stack([support for _, _, support, _ in adapted.records])),
+        query_loss=_floats(torch.stack([query for _, _, _, query in adapted.records])),
+        dead=dead,
+    )
+
+
+def _moved(target, examples: Examples, old: torch.Tensor, new: torch.Tensor) -> Examples:  # type: ignore[no-untyped-def]
+    return Examples(examples.x, examples.y - target(old, examples.x) + target(new, examples.x))
+
+
+def _paths(config: RunConfig, theta_0: Params, view: View, problem: Problem) -> InnerPaths:
+    tasks = held_out_tasks(config, problem, PATH_TASKS)
+    with torch.no_grad():
+        thetas = torch.stack(
+            adapt(
+                over_tasks(theta_0, PATH_TASKS),
+                tasks.support,
+                model=problem.model,
+                loss=problem.loss,
+                alpha=config.alpha,
+                num_steps=config.num_inner_steps,
+                order="first",
+                record=flat,
+            ).records,
+            dim=1,
+        )  # [P, N + 1, D]
+    start = flat(theta_0)
+    moved = (thetas - start)[:, 1:].flatten(0, 1)
+    moved = moved[moved.isfinite().all(1)]
+    plane = view.plane or _fitted(moved, start, view.previous_plane)
+    return InnerPaths(
+        paths=project(thetas, plane), theta_0=_floats(start[0]), plane=plane, explained=explained(moved, plane)
+    )
+
+
+def _fitted(moved: torch.Tensor, start: torch.Tensor, previous: Plane | None) -> Plane:
+    if len(moved) == 0:  # N = 0 or nothing finite: any plane is as good
+        moved = torch.eye(2, start.shape[1], dtype=start.dtype)
+    plane = fit_plane(moved, previous)
+    return plane if previous is not None else plane._replace(origin=_floats(start[0]))
+
+
+def _floats(values: torch.Tensor) -> Floats:
+    numbers: Floats = values.detach().to(torch.float32).numpy()
+    return np.array(numbers)

@@ -1,0 +1,31 @@
+"""The types that everything else speaks, and the legend of axis names used in shape comments.
+
+L lanes (configurations side by side), T tasks, B = L * T, K support points, M query points, N inner steps, D parameters.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+Params = dict[str, Tensor]
+"""Parameters by name. Every tensor has one leading axis: lanes [L, ...], or lanes x tasks [B, ...] inside the inner loop."""
+
+
+class Examples(NamedTuple):
+    """Inputs and targets of many tasks."""
+
+    x: Tensor
+    """[B, points, inputs]"""
+    y: Tensor
+    """[B, points, outputs]"""
+
+
+class Tasks(NamedTuple):
+    """A batch of tasks: what each adapts on (support) and is judged on (query)."""
+
+    support: Examples
+    query: Examples
+    parameters: Tensor
+    """What defines each task, [T, ...]: amplitude and phase of a sinusoid, w of a linear task. Given to oracles only."""
