@@ -6,7 +6,6 @@ outer step. The engine is strict about configs; this reader falls back field by 
 
 from __future__ import annotations
 
-
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -47,15 +46,21 @@ class Address(NamedTuple):
 
 
 def write(config: RunConfig, timeline: Sequence[Entry] = ()) -> str:
-    """The query string of a run. Changes made before the first step become part of the config."""
-    for entry in timeline:
-        if entry.step == 0 and entry.kind == "change":
-            config = replace(config, entry.changes)
-    later = [entry for entry in timeline if entry.kind == "resume" or (entry.kind == "change" and entry.step > 0)]
+    """The query string of a run."""
+    config, later, _ = folded(config, timeline)
     pairs = [("v", VERSION), *_differences(to_dict(config), to_dict(RunConfig()))]
     if later:
         pairs.append(("t", "~".join(_entry_text(entry) for entry in later)))
     return "&".join(f"{key}={quote(text, safe=':~,.-+')}" for key, text in pairs)
+
+
+def folded(config: RunConfig, timeline: Sequence[Entry]) -> Address:
+    """The same run with the changes made before its first step as part of the config, and without notes of roll-backs."""
+    for entry in timeline:
+        if entry.step == 0 and entry.kind == "change":
+            config = replace(config, entry.changes)
+    later = (entry for entry in timeline if entry.kind == "resume" or (entry.kind == "change" and entry.step > 0))
+    return Address(config, tuple(later), ())
 
 
 def read(query: Mapping[str, str], default: RunConfig | None = None) -> Address:

@@ -13,6 +13,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.live.server import get_hub
+from dashboard.text import LESSON
 from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig
 from maml_core.errors import ConfigError
 from maml_core.presets import PRESETS
@@ -29,6 +30,8 @@ def sidebar(token: str) -> None:
     _network(token)
     with st.expander("More"):
         _more(token)
+    with st.popover("A first lesson", icon=":material/school:", width="stretch"):
+        st.markdown(LESSON)
 
 
 def _help(name: str, owner: type[Any] = RunConfig) -> str:
@@ -61,7 +64,12 @@ def _numbers(token: str) -> None:
     left, right = st.columns(2)
     left.number_input("Shots", 1, 100, key="set.shots", on_change=_sender(token, "shots"), help=_help("shots"))
     right.number_input(
-        "Tasks per step", 1, 500, key="set.meta_batch_size", on_change=_sender(token, "meta_batch_size"), help=_help("meta_batch_size")
+        "Tasks / step",
+        1,
+        500,
+        key="set.meta_batch_size",
+        on_change=_sender(token, "meta_batch_size"),
+        help=_help("meta_batch_size"),
     )
 
 
@@ -69,7 +77,7 @@ def _choices(token: str) -> None:
     st.segmented_control(
         "Order",
         ["second", "first"],
-        format_func={"second": "Second (MAML)", "first": "First (FOMAML)"}.__getitem__,
+        format_func={"second": "Second", "first": "First"}.__getitem__,
         required=True,
         key="set.order",
         on_change=_sender(token, "order"),
@@ -101,7 +109,9 @@ def _network(token: str) -> None:
         0,
         2**31 - 1,
         key="set.seed",
-        on_change=_restarter(token, lambda c: dataclasses.replace(c, weights_seed=state.value("seed"), tasks_seed=state.value("seed"))),
+        on_change=_restarter(
+            token, lambda c: dataclasses.replace(c, weights_seed=state.value("seed"), tasks_seed=state.value("seed"))
+        ),
         help="Of the initial weights and of the training tasks; the held-out tasks stay the same." + _RESTARTS,
     )
     st.segmented_control(
@@ -111,7 +121,8 @@ def _network(token: str) -> None:
         required=True,
         key="set.family",
         on_change=_restarter(token, _with_family),
-        help="y = A sin(x - phase), the paper's regression tasks; or y = w x, where everything has a closed form." + _RESTARTS,
+        help="y = A sin(x - phase), the paper's regression tasks; or y = w x, where everything has a closed form."
+        + _RESTARTS,
         width="stretch",
     )
 
@@ -124,7 +135,9 @@ def _more(token: str) -> None:
         on_change=_restarter(token, _with_network),
         help=_help("activation", MLPConfig) + _RESTARTS,
     )
-    st.number_input("Query points", 1, 500, key="set.num_query", on_change=_sender(token, "num_query"), help=_help("num_query"))
+    st.number_input(
+        "Query points", 1, 500, key="set.num_query", on_change=_sender(token, "num_query"), help=_help("num_query")
+    )
     st.number_input(
         "Clip norm",
         min_value=1e-6,
@@ -173,7 +186,9 @@ def _with_network(config: RunConfig) -> RunConfig:
     try:
         widths = tuple(int(part) for part in text.split(",") if part)
     except ValueError:
-        raise ConfigError("Hidden widths", state.value("hidden_widths"), "whole numbers with commas between, for example 40, 40") from None
+        raise ConfigError(
+            "Hidden widths", state.value("hidden_widths"), "whole numbers with commas between, for example 40, 40"
+        ) from None
     return dataclasses.replace(
         config, model=dataclasses.replace(config.model, hidden_widths=widths, activation=state.value("activation"))
     )

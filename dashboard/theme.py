@@ -1,7 +1,7 @@
 """One colour for each idea, the same on every chart, for a light and a dark page.
 
-The hues are Okabe and Ito's ("Color Universal Design", 2008), shifted in lightness where a thin line or small text would
-otherwise have too little contrast with the page. Lines that share a chart also differ in dash or in marker.
+The hues are Okabe and Ito's ("Color Universal Design", 2008), shifted in lightness where a thin line or small text
+would otherwise have too little contrast with the page. Lines that share a chart also differ in dash or in marker.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ LIGHT = Palette(
     theta_0="#0072b2",
     theta_N="#d55e00",
     truth="#6b7280",
-    joint="#a8478a",
-    random="#808591",
+    joint="#7a3b8f",
+    random="#8b909b",
     ghost="#b9bec8",
     stable="#009e73",
     caution="#e69f00",
@@ -78,8 +78,8 @@ DARK = Palette(
     theta_0="#56b4e9",
     theta_N="#ff8533",
     truth="#b4bac6",
-    joint="#dc8fc2",
-    random="#9097a4",
+    joint="#f2b8df",
+    random="#7d8491",
     ghost="#565d6b",
     stable="#2fc79a",
     caution="#f5bd41",

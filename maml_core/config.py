@@ -19,7 +19,9 @@ from maml_core.errors import ConfigError
 Interval = tuple[float, float]
 
 
-def setting(default: Any, help: str, *, low: float | None = None, high: float | None = None, above: float | None = None) -> Any:
+def setting(
+    default: Any, help: str, *, low: float | None = None, high: float | None = None, above: float | None = None
+) -> Any:
     """A config field with its help text and accepted range: `low` and `high` are included, `above` is not."""
     return field(default=default, metadata={"help": help, "low": low, "high": high, "above": above})
 
@@ -30,7 +32,9 @@ class SinusoidConfig:
 
     kind: Literal["sinusoid"] = "sinusoid"
     amplitude: Interval = setting((0.1, 5.0), "Range of the amplitude A, drawn uniformly.", low=0.0, high=100.0)
-    phase_rad: Interval = setting((0.0, math.pi), "Range of the phase in radians, drawn uniformly.", low=-100.0, high=100.0)
+    phase_rad: Interval = setting(
+        (0.0, math.pi), "Range of the phase in radians, drawn uniformly.", low=-100.0, high=100.0
+    )
     x: Interval = setting((-5.0, 5.0), "Range of the inputs, drawn uniformly.", low=-100.0, high=100.0)
     noise_std: float = setting(0.0, "Standard deviation of Gaussian noise on every observed y.", low=0.0, high=100.0)
 
@@ -58,7 +62,9 @@ class MLPConfig:
     """A fully connected network. Without hidden layers it is an affine map (linear when `use_bias` is off)."""
 
     kind: Literal["mlp"] = "mlp"
-    hidden_widths: tuple[int, ...] = setting((40, 40), "Units in each hidden layer, for example 40, 40.", low=1, high=1024)
+    hidden_widths: tuple[int, ...] = setting(
+        (40, 40), "Units in each hidden layer, for example 40, 40.", low=1, high=1024
+    )
     activation: Literal["relu", "tanh", "gelu", "softplus"] = setting("relu", "Non-linearity after each hidden layer.")
     use_bias: bool = setting(True, "Give every layer a bias.")
 
@@ -82,16 +88,25 @@ class RunConfig:
     tasks: TaskConfig = field(default_factory=SinusoidConfig)
     model: ModelConfig = field(default_factory=MLPConfig)
 
-    alpha: float = setting(0.01, "Inner step size: how far one gradient step on a task's support points moves theta.", low=0.0, high=100.0)
-    num_inner_steps: int = setting(1, "N, the number of inner steps from theta_0 to theta_N in training.", low=0, high=50)
+    alpha: float = setting(
+        0.01, "Inner step size: how far one gradient step on a task's support points moves theta.", low=0.0, high=100.0
+    )
+    num_inner_steps: int = setting(
+        1, "N, the number of inner steps from theta_0 to theta_N in training.", low=0, high=50
+    )
     order: Literal["second", "first"] = setting(
-        "second", "Second order (MAML) differentiates through the inner steps; first order (FOMAML) treats the inner gradients as constants."
+        "second",
+        "Second order (MAML) differentiates through the inner steps; first order (FOMAML) treats the inner gradients as constants.",
     )
     beta: float = setting(1e-3, "Outer step size: how far one meta-gradient step moves theta_0.", above=0.0, high=100.0)
-    outer_optimizer: Literal["adam", "sgd"] = setting("adam", "How theta_0 is updated: Adam, or the paper's plain gradient step.")
+    outer_optimizer: Literal["adam", "sgd"] = setting(
+        "adam", "How theta_0 is updated: Adam, or the paper's plain gradient step."
+    )
     adam_betas: Interval = setting((0.9, 0.999), "Decay rates of Adam's two moments.", low=0.0, high=0.999999)
     adam_eps: float = setting(1e-8, "Adam's epsilon.", above=0.0, high=1.0)
-    clip_norm: float | None = setting(None, "Largest Euclidean norm of the meta-gradient; empty means no clipping.", above=0.0, high=1e6)
+    clip_norm: float | None = setting(
+        None, "Largest Euclidean norm of the meta-gradient; empty means no clipping.", above=0.0, high=1e6
+    )
 
     shots: int = setting(10, "Support points per task: what the inner loop learns from.", low=1, high=100)
     num_query: int = setting(10, "Query points per task: what the outer loop is judged on.", low=1, high=500)
@@ -99,12 +114,16 @@ class RunConfig:
 
     weights_seed: int = setting(0, "Seed of the initial weights.", low=0, high=2**31 - 1)
     tasks_seed: int = setting(0, "Seed of the training tasks.", low=0, high=2**31 - 1)
-    evaluation_seed: int = setting(1, "Seed of the held-out tasks; left alone, all runs are judged on common tasks.", low=0, high=2**31 - 1)
+    evaluation_seed: int = setting(
+        1, "Seed of the held-out tasks; left alone, all runs are judged on common tasks.", low=0, high=2**31 - 1
+    )
 
     evaluation_tasks: int = setting(100, "Held-out tasks on which the curves are measured.", low=2, high=100_000)
     evaluation_steps: int = setting(10, "Inner steps at evaluation (N_eval), independent of N.", low=0, high=100)
     evaluate_every: int = setting(20, "Outer steps between two points of the held-out curves.", low=1, high=1_000_000)
-    joint_baseline: bool = setting(True, "Train joint pretraining (alpha = 0) alongside, on the same tasks with the same beta.")
+    joint_baseline: bool = setting(
+        True, "Train joint pretraining (alpha = 0) alongside, on the same tasks with the same beta."
+    )
     dtype: Literal["float32", "float64"] = setting("float32", "Floating-point type of the whole run.")
 
     def __post_init__(self) -> None:
@@ -117,7 +136,17 @@ class RunConfig:
 
 
 CHANGEABLE = frozenset(
-    {"alpha", "num_inner_steps", "order", "beta", "outer_optimizer", "clip_norm", "shots", "num_query", "meta_batch_size"}
+    {
+        "alpha",
+        "num_inner_steps",
+        "order",
+        "beta",
+        "outer_optimizer",
+        "clip_norm",
+        "shots",
+        "num_query",
+        "meta_batch_size",
+    }
 )
 """Fields of `RunConfig` that may change while a run trains."""
 
@@ -131,7 +160,11 @@ def replace(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
     unknown = set(changes) - {f.name for f in dataclasses.fields(config)}
     if unknown:
         name = min(unknown)
-        raise ConfigError(name, changes[name], f"no such field; the fields are {', '.join(f.name for f in dataclasses.fields(config))}")
+        raise ConfigError(
+            name,
+            changes[name],
+            f"no such field; the fields are {', '.join(f.name for f in dataclasses.fields(config))}",
+        )
     return dataclasses.replace(config, **changes)
 
 
@@ -156,7 +189,8 @@ def from_dict(data: Mapping[str, Any]) -> RunConfig:
     Raises:
         ConfigError: Unknown key, wrong type or value out of range; `field` is a dotted path such as ``tasks.amplitude``.
     """
-    return _from_dict(RunConfig, data, "")
+    config: RunConfig = _from_dict(RunConfig, data, "")
+    return config
 
 
 def _from_dict(cls: type[Any], data: Mapping[str, Any], path: str) -> Any:
@@ -258,6 +292,11 @@ def _checked_number(name: str, value: Any, hint: type[Any], cls: type[Any]) -> A
         raise ConfigError(name, value, f"a whole number {accepted}")
     meta = cls.__dataclass_fields__[name].metadata
     low, high, above = meta["low"], meta["high"], meta["above"]
-    if not math.isfinite(value) or (low is not None and value < low) or (above is not None and value <= above) or value > high:
+    if (
+        not math.isfinite(value)
+        or (low is not None and value < low)
+        or (above is not None and value <= above)
+        or value > high
+    ):
         raise ConfigError(name, value, f"a finite number {accepted}")
     return hint(value)

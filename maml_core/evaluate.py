@@ -78,7 +78,9 @@ def summarize(evaluation: Evaluation, lane: int = 0) -> Summary:
     spread = np.full(len(losses), np.inf)
     spread[finite] = 1.96 * losses[finite].std(axis=1, ddof=1) / np.sqrt(losses.shape[1])
     diverged = losses > DIVERGED_FACTOR * evaluation.zero_loss.double().numpy()
-    return Summary(mean=losses.mean(axis=1), ci95=spread, median=np.median(losses, axis=1), diverged_share=diverged.mean(axis=1))
+    return Summary(
+        mean=losses.mean(axis=1), ci95=spread, median=np.median(losses, axis=1), diverged_share=diverged.mean(axis=1)
+    )
 
 
 def _parts(tasks: Tasks, size: int) -> list[Tasks]:

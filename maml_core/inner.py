@@ -65,7 +65,9 @@ def adapt(
             # Tasks do not touch each other, so the gradient of the sum holds each task's own gradient.
             total = loss(model.apply(point, support.x), support.y).sum()
             gradient = torch.autograd.grad(total, list(point.values()), create_graph=order == "second")
-        theta = {name: value - aligned(alpha, value) * g for (name, value), g in zip(theta.items(), gradient, strict=True)}
+        theta = {
+            name: value - aligned(alpha, value) * g for (name, value), g in zip(theta.items(), gradient, strict=True)
+        }
         if record is not None:
             records.append(record(theta))
     return Adapted(theta, records)

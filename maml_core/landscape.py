@@ -35,9 +35,17 @@ def largest_eigenvalues(theta_0: Params, tasks: Tasks, *, problem: Problem, num_
     sizes = [shape.numel() for shape in shapes]
 
     def hessian_times(vectors: Tensor) -> Tensor:
-        pieces = [piece.view(num_tasks, *shape) for piece, shape in zip(vectors.split(sizes, dim=1), shapes, strict=True)]
+        pieces = [
+            piece.view(num_tasks, *shape)
+            for piece, shape in zip(torch.split(vectors, sizes, dim=1), shapes, strict=True)
+        ]
         products = torch.autograd.grad(
-            gradient, list(theta.values()), grad_outputs=pieces, retain_graph=True, allow_unused=True, materialize_grads=True
+            gradient,
+            list(theta.values()),
+            grad_outputs=pieces,
+            retain_graph=True,
+            allow_unused=True,
+            materialize_grads=True,
         )
         return torch.cat([product.flatten(1) for product in products], dim=1)
 
@@ -62,7 +70,8 @@ def largest_eigenvalues(theta_0: Params, tasks: Tasks, *, problem: Problem, num_
         small = small + torch.diag_embed(beside, 1) + torch.diag_embed(beside, -1)
     if not bool(small.isfinite().all()):
         return torch.full((num_tasks,), torch.inf, dtype=gradient[0].dtype)
-    return torch.linalg.eigvalsh(small)[:, -1].to(gradient[0].dtype)
+    eigenvalues: Tensor = torch.linalg.eigvalsh(small)
+    return eigenvalues[:, -1].to(gradient[0].dtype)
 
 
 def fit_plane(paths: Tensor, previous: Plane | None = None) -> Plane:
@@ -93,7 +102,7 @@ def project(theta: Tensor, plane: Plane) -> Floats:
 
 def explained(paths: Tensor, plane: Plane) -> float:
     """Share of the squared length of rows [rows, D] that lies in the plane, 0..1; 1 where there is no length."""
-    rows = paths.float().numpy()
+    rows = paths.double().numpy()
     total = float(np.square(rows).sum())
     return float(np.square(rows @ plane.basis.T).sum()) / total if total > 0.0 else 1.0
 

@@ -28,7 +28,9 @@ def init_optimizer(kind: str, theta: Params) -> OptimizerState:
     return OptimizerState(0, zeros, zeros)
 
 
-def sgd(theta: Params, gradient: Params, state: OptimizerState, *, beta: float | Tensor) -> tuple[Params, OptimizerState]:
+def sgd(
+    theta: Params, gradient: Params, state: OptimizerState, *, beta: float | Tensor
+) -> tuple[Params, OptimizerState]:
     """theta - beta * gradient (Finn et al. 2017, algorithm 2, line 10)."""
     updated = {name: value - aligned(beta, value) * gradient[name] for name, value in theta.items()}
     return updated, state._replace(step=state.step + 1)

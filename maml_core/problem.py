@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import torch
 
-from maml_core.config import RunConfig
+from maml_core.config import ModelConfig, RunConfig, TaskConfig
 from maml_core.losses import Loss, mse
 from maml_core.models import Model, build_model
 from maml_core.rng import Stream
@@ -27,9 +27,15 @@ class Problem:
 
 def build_problem(config: RunConfig) -> Problem:
     """The problem that a config names."""
-    family = build_family(config.tasks)
-    model = build_model(config.model, num_inputs=family.num_inputs, num_outputs=family.num_outputs)
-    return Problem(family=family, model=model)
+    return _problem(config.tasks, config.model)
+
+
+@lru_cache(maxsize=16)
+def _problem(tasks: TaskConfig, model: ModelConfig) -> Problem:
+    family = build_family(tasks)
+    return Problem(
+        family=family, model=build_model(model, num_inputs=family.num_inputs, num_outputs=family.num_outputs)
+    )
 
 
 def torch_dtype(config: RunConfig) -> torch.dtype:
@@ -54,7 +60,7 @@ def training_tasks(config: RunConfig, problem: Problem, step: int) -> Tasks:
 def held_out_tasks(config: RunConfig, problem: Problem, num_tasks: int | None = None) -> Tasks:
     """The evaluation tasks: a function of `evaluation_seed` and the shapes asked for, drawn once and kept."""
     return _held_out(
-        problem.family,
+        problem.family,  # type: ignore[arg-type]  # a Protocol does not say that its members hash, as every plain object does
         config.evaluation_seed,
         num_tasks or config.evaluation_tasks,
         config.shots,
@@ -66,5 +72,11 @@ def held_out_tasks(config: RunConfig, problem: Problem, num_tasks: int | None = 
 @lru_cache(maxsize=16)
 def _held_out(family: TaskFamily, seed: int, num_tasks: int, shots: int, num_query: int, dtype: torch.dtype) -> Tasks:
     return draw_tasks(
-        family, seed=seed, stream=Stream.HELD_OUT_TASKS, num_tasks=num_tasks, shots=shots, num_query=num_query, dtype=dtype
+        family,
+        seed=seed,
+        stream=Stream.HELD_OUT_TASKS,
+        num_tasks=num_tasks,
+        shots=shots,
+        num_query=num_query,
+        dtype=dtype,
     )

@@ -57,8 +57,16 @@ class Records(NamedTuple):
     @staticmethod
     def joined(parts: list[Records]) -> Records:
         """Records of consecutive stretches as one."""
-        arrays = [np.concatenate(columns) for columns in zip(*(part[:-1] for part in parts), strict=True)]
-        return Records(*arrays, events=tuple(event for part in parts for event in part.events))
+        return Records(
+            steps=np.concatenate([part.steps for part in parts]),
+            query_loss=np.concatenate([part.query_loss for part in parts]),
+            joint_loss=np.concatenate([part.joint_loss for part in parts]),
+            held_out_steps=np.concatenate([part.held_out_steps for part in parts]),
+            held_out_before=np.concatenate([part.held_out_before for part in parts]),
+            held_out_after=np.concatenate([part.held_out_after for part in parts]),
+            held_out_diverged=np.concatenate([part.held_out_diverged for part in parts]),
+            events=tuple(event for part in parts for event in part.events),
+        )
 
 
 class Summary(NamedTuple):

@@ -182,7 +182,9 @@ def advance_through(
     for entry in sorted((e for e in timeline if e.step >= state.step), key=lambda e: e.step):
         if until is not None and entry.step > until:
             break
-        state, records = advance(config, state, num_steps=entry.step - state.step, budget_s=_left(deadline), problem=problem)
+        state, records = advance(
+            config, state, num_steps=entry.step - state.step, budget_s=_left(deadline), problem=problem
+        )
         parts.append(records)
         if state.step < entry.step:  # out of time, or the run came to a stop before
             return config, state, Records.joined(parts)
@@ -208,13 +210,17 @@ def _changed(config: RunConfig, state: RunState, changes: Mapping[str, Any]) -> 
     fixed = sorted(set(changes) - CHANGEABLE)
     if fixed:
         raise ConfigError(
-            fixed[0], changes[fixed[0]], f"it cannot change while a run trains; start a new run. What can: {', '.join(sorted(CHANGEABLE))}"
+            fixed[0],
+            changes[fixed[0]],
+            f"it cannot change while a run trains; start a new run. What can: {', '.join(sorted(CHANGEABLE))}",
         )
     new = replace(config, changes)
     if new.outer_optimizer != config.outer_optimizer:  # the moments of one optimiser mean nothing to another
 
         def restarted(learner: Learner | None) -> Any:
-            return None if learner is None else Learner(learner.theta, init_optimizer(new.outer_optimizer, learner.theta))
+            return (
+                None if learner is None else Learner(learner.theta, init_optimizer(new.outer_optimizer, learner.theta))
+            )
 
         def restarted_checkpoint(point: Checkpoint) -> Checkpoint:
             return point._replace(meta=restarted(point.meta), joint=restarted(point.joint))
@@ -232,7 +238,12 @@ def _outer_step(config: RunConfig, state: RunState, problem: Problem) -> tuple[R
     """One outer step of the run and of its baseline, on the same tasks."""
     tasks = training_tasks(config, problem, state.step)
     meta = meta_gradient(
-        state.meta.theta, tasks, problem=problem, alpha=config.alpha, num_inner_steps=config.num_inner_steps, order=config.order
+        state.meta.theta,
+        tasks,
+        problem=problem,
+        alpha=config.alpha,
+        num_inner_steps=config.num_inner_steps,
+        order=config.order,
     )
     query_loss, joint_loss = float(meta.query_loss), float("nan")
     learner, joint = _updated(config, state.meta, meta), None
@@ -250,7 +261,11 @@ def _outer_step(config: RunConfig, state: RunState, problem: Problem) -> tuple[R
         what = f"The training loss stayed above {HIGH_LOSS:g} times the usual scale for {high} outer steps."
     else:
         return state._replace(step=step, meta=learner, joint=joint, high_loss_steps=high), query_loss, joint_loss
-    return _rolled_back(state._replace(step=step), "diverged", f"{what} {_cause(config, state, problem)}"), query_loss, joint_loss
+    return (
+        _rolled_back(state._replace(step=step), "diverged", f"{what} {_cause(config, state, problem)}"),
+        query_loss,
+        joint_loss,
+    )
 
 
 def _updated(config: RunConfig, learner: Learner, meta: MetaGradient) -> Learner:
@@ -272,9 +287,14 @@ def _updated(config: RunConfig, learner: Learner, meta: MetaGradient) -> Learner
 def _checkpointed(config: RunConfig, state: RunState, problem: Problem) -> RunState:
     """Check that the network is alive, and move the checkpoints on while the losses are as they should be."""
     low, high = problem.family.input_range
-    grid = torch.linspace(low, high, 64, dtype=torch_dtype(config)).view(1, -1, 1).expand(1, -1, problem.family.num_inputs)
+    grid = (
+        torch.linspace(low, high, 64, dtype=torch_dtype(config)).view(1, -1, 1).expand(1, -1, problem.family.num_inputs)
+    )
     if bool(problem.model.is_dead(state.meta.theta, grid)[0]):
-        what = f"The network of theta_0 is dead at outer step {state.step}: a whole hidden layer is off for every input, so no gradient reaches it."
+        what = (
+            f"The network of theta_0 is dead at outer step {state.step}: "
+            "a whole hidden layer is off for every input, so no gradient reaches it."
+        )
         return _rolled_back(state, "dead", f"{what} {_cause(config, state, problem)}")
     if state.high_loss_steps > 0 or state.candidate.step == state.step:
         return state
@@ -305,7 +325,10 @@ def _cause(config: RunConfig, state: RunState, problem: Problem) -> str:
             f"alpha = {config.alpha:g} is {compared} 2 / lambda_max = {limit:.2g}, the median stability limit of the last good theta_0: "
             f"inner steps overshoot. Try alpha below {strict:.2g}, or fewer inner steps than {config.num_inner_steps}."
         )
-    return f"alpha = {config.alpha:g} is within 2 / lambda_max = {limit:.2g}, so beta = {config.beta:g} is the likelier cause: try a smaller one."
+    return (
+        f"alpha = {config.alpha:g} is within 2 / lambda_max = {limit:.2g}, "
+        f"so beta = {config.beta:g} is the likelier cause: try a smaller one."
+    )
 
 
 def _held_out_losses(config: RunConfig, state: RunState, problem: Problem) -> tuple[int, float, float, float]:

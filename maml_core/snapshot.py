@@ -33,7 +33,9 @@ def snapshot(config: RunConfig, state: RunState, view: View, *, problem: Problem
         fit=_fit(config, theta_0, view, problem) if view.fit and problem.family.num_inputs == 1 else None,
         trajectories=_trajectories(config, state, view, problem) if view.trajectories else {},
         paths=_paths(config, theta_0, view, problem) if view.paths else None,
-        curvature=curvature(theta_0, held_out_tasks(config, problem, CURVATURE_TASKS), problem=problem) if view.curvature else None,
+        curvature=curvature(theta_0, held_out_tasks(config, problem, CURVATURE_TASKS), problem=problem)
+        if view.curvature
+        else None,
     )
 
 

@@ -73,12 +73,16 @@ def state_from_bytes(data: bytes) -> RunState:
 
     def params(prefix: str) -> Params:
         # Copied into torch's own memory: sums must not depend on how a buffer happens to be aligned.
-        return {name: torch.tensor(arrays[f"{prefix}/{name}"]) for name in facts["order"] if f"{prefix}/{name}" in arrays}
+        return {
+            name: torch.tensor(arrays[f"{prefix}/{name}"]) for name in facts["order"] if f"{prefix}/{name}" in arrays
+        }
 
     def learner(prefix: str) -> Learner | None:
         if prefix not in facts["optimizer_steps"]:
             return None
-        moments = OptimizerState(facts["optimizer_steps"][prefix], params(f"{prefix}/first"), params(f"{prefix}/second"))
+        moments = OptimizerState(
+            facts["optimizer_steps"][prefix], params(f"{prefix}/first"), params(f"{prefix}/second")
+        )
         return Learner(params(f"{prefix}/theta"), moments)
 
     def present(prefix: str) -> Learner:

@@ -1,7 +1,7 @@
 """Info records to pictures: `looks` draws the figures once, `numbers` fills them, `words` says what they show.
 
-A figure holds no data. It is made per `Levels` and per palette, and its traces are then filled frame by frame with `update`
-and `ranges`; the order of the traces is the contract between the two files, and a test holds it.
+A figure holds no data. It is made per `Levels` and per palette, and its traces are then filled frame by frame with
+`update` and `ranges`; the order of the traces is the contract between the two files, and a test holds it.
 """
 
 from dashboard.charts.looks import CHARTS, ChartId, Levels, figure, figures_json, marks_layout

@@ -1,7 +1,7 @@
 """How each chart looks: its traces, axes and reference lines, without any data.
 
-Titles of traces use Plotly's ``<sub>``; the page reads the same text for its own legends. What stands in ``layout.meta`` is
-for the page: the card's title, a first subtitle and the palette.
+Titles of traces use Plotly's ``<sub>``; the page reads the same text for its own legends. What stands in
+``layout.meta`` is for the page: the card's title, a first subtitle and the palette.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _FONT = "Source Sans, Source Sans Pro, Segoe UI, Helvetica, Arial, sans-serif"
 
 TITLES: dict[ChartId, str] = {
     "loss": "Loss while meta-training",
-    "fit": "One new task, before and after adaptation",
+    "fit": f"One new task: {THETA_0} against {THETA_N}",
     "adaptation": "Adapting to held-out tasks",
-    "path": "Where adaptation moves the weights",
+    "path": "Paths in weight space",
     "gauge": "Is α stable?",
 }
 HINTS: dict[ChartId, str] = {
@@ -101,9 +101,13 @@ def _layout(palette: Palette) -> dict[str, Any]:
         "tickcolor": palette.grid,
         "zeroline": False,
         "automargin": False,
+        "ticklabeloverflow": "allow",  # or Plotly measures every label at every redraw: a quarter of its time
         "title": {"font": {"color": palette.muted, "size": _FONT_SIZE}, "standoff": 6},
         "tickfont": {"color": palette.muted},
-        "fixedrange": False,
+        # The line under a unified hover box.
+        "spikecolor": palette.muted,
+        "spikethickness": 1,
+        "spikedash": "dot",
     }
     return {
         "template": {},
@@ -122,13 +126,13 @@ def _layout(palette: Palette) -> dict[str, Any]:
 
 
 def _line(name: str, color: str, width: float, dash: str = "solid", **more: Any) -> go.Scatter:
+    more = {"legendgroup": name, **more}
     return go.Scatter(
         x=[],
         y=[],
         name=name,
         mode="lines",
         line={"color": color, "width": width, "dash": dash},
-        legendgroup=name,
         **more,
     )
 
@@ -160,7 +164,7 @@ def _log_axis(title: str, decades: Sequence[float]) -> dict[str, Any]:
 
 
 def _tick(value: float) -> str:
-    if 1e-3 <= value * 1.01 and value < 9e3:
+    if 9e-4 < value < 9e3:
         return f"{value:.4g}"
     exponent = math.floor(math.log10(value * 1.01))
     factor = round(value / 10.0**exponent)
@@ -174,17 +178,45 @@ def _loss_traces(palette: Palette) -> list[go.Scatter]:
     number = "%{y:.4g}"
     return [
         _line("previous run", palette.ghost, 2, "dash", hoverinfo="skip"),
-        _line("previous run", palette.ghost, 2, "dash", hoverinfo="skip", showlegend=False),
+        _line(
+            "previous run, after",
+            palette.ghost,
+            2,
+            "dash",
+            hoverinfo="skip",
+            showlegend=False,
+            legendgroup="previous run",
+        ),
         _line("training, raw", palette.query_pale, 1, hoverinfo="skip"),
         _line("training, smoothed", palette.query, 2.5, hovertemplate=number),
         _line("held-out before", palette.theta_0, 2.5, hovertemplate=number),
         _line("held-out after", palette.theta_N, 2.5, hovertemplate=number),
+        # The newest point of the three curves above: where they are now, and all there is before the first outer step.
+        go.Scatter(
+            x=[],
+            y=[],
+            name="now",
+            mode="markers",
+            marker={
+                "color": [palette.query, palette.theta_0, palette.theta_N],
+                "size": 8,
+                "line": {"color": palette.page, "width": 1},
+            },
+            hoverinfo="skip",
+            showlegend=False,
+        ),
     ]
 
 
 def _loss_axes(palette: Palette, levels: Levels) -> dict[str, Any]:
     return {
-        "xaxis": {"title": {"text": "outer step"}, "range": [0, 100], "tickformat": "~s", "nticks": 7},
+        "xaxis": {
+            "title": {"text": "outer step"},
+            "range": [0, 100],
+            "tickformat": "~s",
+            "hoverformat": ",d",
+            "nticks": 7,
+        },
         "yaxis": _log_axis(levels.loss_name, [-1.0, 1.0]),
         "hovermode": "x unified",
         # Room on the right for the reference levels' names, on top for the marks'.
@@ -209,7 +241,7 @@ def _reference_levels(
             {
                 "type": "line",
                 "name": "level",
-                "layer": "below",
+                "layer": "between",
                 "xref": "paper",
                 "x0": 0,
                 "x1": 1,
@@ -244,7 +276,7 @@ def _reference_levels(
 
 
 def marks_layout(info: LossInfo, palette: Palette, x_range: Sequence[float] | None = None) -> dict[str, Any]:
-    """The loss chart's change marks as a layout patch, its reference levels included (a patch replaces the whole lists).
+    """The loss chart's change marks as a layout patch, reference levels included (a patch replaces the whole lists).
 
     Every mark has a thin line. Names are given to the newest marks first and only where they do not overlap; the page
     decides that again with real text widths, for all annotations called "mark".
@@ -262,7 +294,7 @@ def marks_layout(info: LossInfo, palette: Palette, x_range: Sequence[float] | No
             {
                 "type": "line",
                 "name": "mark",
-                "layer": "below",
+                "layer": "between",
                 "xref": "x",
                 "x0": mark.step,
                 "x1": mark.step,
@@ -389,7 +421,7 @@ def _path_traces(palette: Palette) -> list[go.Scatter]:
 
 
 def _path_axes() -> dict[str, Any]:
-    # Ticks without numbers: a direction of weight space has no unit worth reading. Equal scales, so that lengths compare.
+    # Ticks without numbers: a direction of weight space has no unit worth reading. Equal scales: lengths compare.
     bare = {"showticklabels": False, "ticks": "", "nticks": 6, "range": [-1, 1]}
     return {
         "xaxis": {**bare, "title": {"text": "main direction", "standoff": 4}},

@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from dashboard.charts.looks import LEARNERS, ChartId
-from dashboard.info import AdaptationInfo, FitInfo, GaugeInfo, LossInfo, PathInfo
+from dashboard.info import AdaptationInfo, Array, FitInfo, GaugeInfo, LossInfo, PathInfo
 
 AnyInfo = LossInfo | FitInfo | AdaptationInfo | PathInfo | GaugeInfo
 Floats = npt.NDArray[np.float32]
 Update = tuple[int, Literal["x", "y"], Floats]
+Line = tuple[npt.ArrayLike, npt.ArrayLike]
 Range = dict[str, list[float]]
 """``{"xaxis": [low, high], "yaxis": [low, high]}`` as Plotly writes them: log10 of the value on a log axis."""
 
@@ -51,8 +52,10 @@ def chart_id(info: AnyInfo) -> ChartId:
 def update(info: AnyInfo) -> list[Update]:
     """Every array of the record's chart as ``(trace index, "x" or "y", values)``.
 
-    Values are float32 and contiguous; NaN leaves a gap, +-inf becomes a number far off the chart.
+    The fit chart's theta_k is left out: only the page knows which k is looked at. Values are float32 and contiguous; NaN
+    leaves a gap, +-inf becomes a number far off the chart.
     """
+    lines: Sequence[Line | None]
     match info:
         case LossInfo():
             lines = _loss_lines(info)
@@ -65,16 +68,21 @@ def update(info: AnyInfo) -> list[Update]:
         case GaugeInfo():
             lines = _gauge_lines(info)
     updates: list[Update] = []
-    for index, (x, y) in enumerate(lines):
+    for index, line in enumerate(lines):
+        if line is None:
+            continue
+        x, y = line
         updates += [(index, "x", _float32(x)), (index, "y", _float32(y))]
     return updates
 
 
-Line = tuple[npt.ArrayLike, npt.ArrayLike]
-
-
 def _loss_lines(info: LossInfo) -> list[Line]:
     run, ghost = info.curves, info.ghost
+    heads = [
+        _head(run.smoothed_steps, run.smoothed),
+        _head(run.held_out_steps, run.before),
+        _head(run.held_out_steps, run.after),
+    ]
     return [
         (ghost.smoothed_steps, ghost.smoothed),
         (ghost.held_out_steps, ghost.after),
@@ -82,10 +90,15 @@ def _loss_lines(info: LossInfo) -> list[Line]:
         (run.smoothed_steps, run.smoothed),
         (run.held_out_steps, run.before),
         (run.held_out_steps, run.after),
+        ([x for x, _ in heads], [y for _, y in heads]),
     ]
 
 
-def _fit_lines(info: FitInfo) -> list[Line]:
+def _head(steps: Array, values: Array) -> tuple[float, float]:
+    return (float(steps[-1]), float(values[-1])) if len(steps) else (math.nan, math.nan)
+
+
+def _fit_lines(info: FitInfo) -> list[Line | None]:
     last = info.num_inner_steps
     picked = np.unique(np.linspace(1, last - 1, min(last - 1, _MAX_BETWEEN)).round().astype(int)) if last > 1 else []
     between = info.curves[picked] if last > 1 else []
@@ -95,7 +108,7 @@ def _fit_lines(info: FitInfo) -> list[Line]:
         _joined([info.grid] * len(between), list(between)),
         (info.grid, info.curves[0]),
         (info.grid, info.curves[last]),
-        ([], []),  # theta_k: the page fills it, it alone knows which k is looked at
+        None,  # theta_k
         (info.support_x, info.support_y),
     ]
 
@@ -148,7 +161,7 @@ def _clip(value: float) -> float:
     return min(max(value, 1 / _OFF_THE_CHART), _OFF_THE_CHART)
 
 
-def _joined(xs: Sequence[npt.NDArray[np.floating]], ys: Sequence[npt.NDArray[np.floating]]) -> Line:
+def _joined(xs: Sequence[Array], ys: Sequence[Array]) -> Line:
     """Several lines as one, with NaN between: many thin traces cost Plotly far more than one long one."""
     if not xs:
         return [], []
@@ -211,11 +224,11 @@ def _loss_steps(info: LossInfo) -> list[float]:
     return [0.0, nice_steps(max(now, min(before, 10 * max(now, 50.0))))]
 
 
-def _last(*steps: npt.NDArray[np.floating]) -> float:
+def _last(*steps: Array) -> float:
     return max((float(array[-1]) for array in steps if len(array)), default=0.0)
 
 
-def _loss_values(info: LossInfo) -> list[npt.NDArray[np.floating]]:
+def _loss_values(info: LossInfo) -> list[Array]:
     levels = [level for level in (info.zero_level, info.non_adapting_level) if level is not None]
     run, ghost = info.curves, info.ghost
     lines = (run.smoothed, run.before, run.after, ghost.smoothed, ghost.after)
@@ -226,14 +239,17 @@ def _loss_values(info: LossInfo) -> list[npt.NDArray[np.floating]]:
     ]
 
 
-def _bulk(values: npt.NDArray[np.floating], low: float, high: float) -> npt.NDArray[np.floating]:
+def _bulk(values: Array, low: float, high: float) -> Array:
     """The values' range without their extremes; empty where nothing can be drawn on a log axis."""
     drawn = np.asarray(values, dtype=np.float64)
     drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
-    return np.quantile(drawn, [low, high]) if len(drawn) else drawn
+    if not len(drawn):
+        return drawn
+    # Rounded outwards: of a few points none is an extreme.
+    return np.array([np.quantile(drawn, low, method="lower"), np.quantile(drawn, high, method="higher")])
 
 
-def _decades(lines: Sequence[npt.NDArray[np.floating]], previous: Sequence[float] | None) -> list[float]:
+def _decades(lines: Sequence[Array], previous: Sequence[float] | None) -> list[float]:
     """A log10 range around positive values: half decades, kept while it holds them and wastes no more than a decade."""
     values = np.concatenate([np.asarray(line, dtype=np.float64).ravel() for line in lines] or [np.empty(0)])
     logs = np.log10(values[np.isfinite(values) & (values > 0)])

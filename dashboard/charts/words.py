@@ -35,8 +35,8 @@ def summary(info: AnyInfo) -> str:
         case FitInfo():
             n = info.num_inner_steps
             return (
-                f"Theta 0 against theta N on one held-out task: query loss {number(info.query_loss[0])} before adaptation, "
-                f"{number(info.query_loss[n])} after {_steps(n)} on {len(info.support_x)} support points."
+                f"Theta 0 against theta N on one held-out task: query loss {number(info.query_loss[0])} before "
+                f"adaptation, {number(info.query_loss[n])} after {_steps(n)} on {len(info.support_x)} support points."
             )
         case AdaptationInfo():
             return _adaptation_summary(info)
@@ -71,7 +71,8 @@ def subtitle(info: AnyInfo) -> str:
             after = f"After N = {n}" if n == info.num_inner_steps else f"After {_steps(n)}"
             share = float(maml.diverged_share[n])
             if share > 0:
-                return f"{after}: mean {number(maml.mean[n])}, median {number(maml.median[n])}; {_percent(share)} of tasks diverge."
+                mean, median = number(maml.mean[n]), number(maml.median[n])
+                return f"{after}: mean {mean}, median {median}; {_percent(share)} of tasks diverge."
             rivals = [
                 f"{name} {number(info.trajectories[key].mean[n])}" for key, name in _RIVALS if key in info.trajectories
             ]

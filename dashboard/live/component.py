@@ -1,7 +1,7 @@
 """The live page's component: a small loader of `static/main.js`, registered once and mounted once a page.
 
-Everything that moves comes over the component's own WebSocket, so the mount data never change and Streamlit's reruns leave
-the charts alone.
+Everything that moves comes over the component's own WebSocket, so the mount data never change and Streamlit's reruns
+leave the charts alone.
 """
 
 from __future__ import annotations

@@ -79,6 +79,7 @@ class History:
         self._raw, self._smoothed = Envelope(), Curve()
         self._before, self._after = Curve(), Curve()
         self._average: float | None = None
+        self._opening: tuple[float, float] | None = None
         self.train_loss = math.nan
         """The newest training query loss."""
         self.before = math.nan
@@ -102,8 +103,13 @@ class History:
         )
         for step, before, after in rows:
             self.before, self.after = before, after
-            self._before.add(step, before if math.isfinite(before) else math.nan)
-            self._after.add(step, after if math.isfinite(after) else math.nan)
+            self._before.add(step, _drawn(before))
+            self._after.add(step, _drawn(after))
+
+    def open(self, before: float, after: float) -> None:
+        """The held-out losses at outer step 0, drawn until the first chunk brings its own."""
+        self.before, self.after = before, after
+        self._opening = _drawn(before), _drawn(after)
 
     def curves(self) -> Curves:
         """What the loss chart draws."""
@@ -111,6 +117,9 @@ class History:
         smoothed_steps, smoothed = self._smoothed.arrays()
         held_out_steps, before = self._before.arrays()
         _, after = self._after.arrays()
+        if len(held_out_steps) == 0 and self._opening is not None:
+            held_out_steps = np.zeros(1, dtype=np.float32)
+            before, after = (np.array([loss], dtype=np.float32) for loss in self._opening)
         return Curves(
             steps=steps,
             raw=raw,
@@ -120,6 +129,10 @@ class History:
             before=before,
             after=after,
         )
+
+
+def _drawn(loss: float) -> float:
+    return loss if math.isfinite(loss) else math.nan
 
 
 def _value(point: tuple[float, float]) -> float:

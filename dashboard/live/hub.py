@@ -10,6 +10,7 @@ changed, else of the run that has used the least processor time.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import math
@@ -18,15 +19,18 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
+from functools import lru_cache
 from typing import Any
 
 from dashboard import address, charts
+from dashboard.charts import Levels
 from dashboard.live.frames import FrameMaker, looks, marks_layout
 from dashboard.live.run import LiveRun
 from maml_core.chunks import run_chunk
-from maml_core.config import RunConfig, SinusoidConfig, to_dict
+from maml_core.config import RunConfig, SinusoidConfig, TaskConfig, to_dict
 from maml_core.errors import ConfigError, StateError
 from maml_core.records import Entry
+from maml_core.records import Levels as EngineLevels
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +45,9 @@ FRAME_S = 0.11
 
 MAX_CREDIT_S = 0.2
 """How far behind the others a run may be counted; more would let one that paused take all processors when it goes on."""
+
+MAX_LOST = 3
+"""A run whose chunks are lost more often in a row stops, instead of killing one worker after the other."""
 
 MAX_UNACKNOWLEDGED = 2
 """Frames that a page may have received without drawing; a slow browser skips frames instead of falling behind."""
@@ -94,7 +101,9 @@ class Hub:
         clock: Seconds that only grow.
     """
 
-    def __init__(self, executor: Executor, *, num_workers: int = 1, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, executor: Executor, *, num_workers: int = 1, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._executor = executor
         self._num_workers = num_workers
         self._clock = clock
@@ -102,6 +111,7 @@ class Hub:
         self._pages: dict[str, Page] = {}
         self._in_flight: dict[str, int] = {}
         self._turn = 0.0
+        self._levels: dict[TaskConfig, EngineLevels] = {}
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self.lost_chunks = 0
@@ -155,10 +165,8 @@ class Hub:
                 now = self._clock()
                 self._tidy(now)
                 self._submit(now)
-                try:
+                with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), self._seconds_to_sleep(now))
-                except TimeoutError:
-                    pass
                 self._wake.clear()
         finally:
             for task in self._tasks:
@@ -180,8 +188,8 @@ class Hub:
             page = min(ready, key=lambda page: (not page.run.urgent, page.turn))
             self._turn = max(self._turn, page.turn)
             budget_s = min(0.040, max(0.010, 0.200 * self._num_workers / playing))
-            behind = not page.visible or len(page.unacknowledged) >= MAX_UNACKNOWLEDGED
-            request = page.run.next_request(now, budget_s=budget_s, frame_s=1.0 if behind else FRAME_S)
+            frame_s = FRAME_S if len(page.unacknowledged) < MAX_UNACKNOWLEDGED else 1.0
+            request = page.run.next_request(now, budget_s=budget_s, frame_s=frame_s if page.visible else math.inf)
             self._in_flight[page.run.key] = 1
             try:
                 future = asyncio.wrap_future(self._executor.submit(run_chunk, request))
@@ -200,9 +208,16 @@ class Hub:
             result = await future
         except BrokenProcessPool:
             self.lost_chunks += 1
-            notice = f"A worker process ended; a new one took over at outer step {run.step}. Nothing is lost but one chunk."
+            notice = (
+                f"A worker process ended; a new one took over at outer step {run.step}. Nothing is lost but one chunk."
+            )
         except (ConfigError, StateError) as error:
-            notice = f"{error} The run was started again."
+            notice = f"{error}. The run was started again."
+        except (
+            Exception
+        ):  # a fault of ours: one run must not take the hub down, and its page must not stand still silently
+            _log.exception("a chunk failed")
+            notice = "This set-up could not be computed (the server's log says why). The run was started again; choose other settings."
         finally:
             self._in_flight.pop(run.key, None)
             self._wake.set()
@@ -210,9 +225,14 @@ class Hub:
             return  # the run was started again meanwhile
         if result is not None:
             run.finished(result, self._clock())
-        elif isinstance(future.exception(), BrokenProcessPool):
+        elif isinstance(future.exception(), BrokenProcessPool) and run.num_lost < MAX_LOST:
             run.lost()
         else:
+            if isinstance(future.exception(), BrokenProcessPool):
+                notice = (
+                    f"The worker process ended {MAX_LOST + 1} times in a row with this set-up; it may need more memory than there is. "
+                    "The run was started again; choose smaller settings."
+                )
             run.restart()
         page = self._page_of(run)
         if page is None:
@@ -262,8 +282,10 @@ class Hub:
         page = self._pages[token]
         now = self._clock()
         taken_over = False
-        before = next((p for p in self._pages.values() if p.run.key == resume and p is not page), None) if resume else None
-        if before is not None and (released or not before.connected) and page.run.step == 0 and page.run.key != resume:
+        before = (
+            next((p for p in self._pages.values() if p.run.key == resume and p is not page), None) if resume else None
+        )
+        if before is not None and (released or not before.connected) and _continues(page.run, before.run):
             page.run, taken_over = before.run, True
             before.send = None
             del self._pages[before.token]
@@ -308,7 +330,9 @@ class Hub:
                     run.urgent = True
             case "set":
                 change_id = message.get("id")
-                run.change(dict(message["changes"]), now=now, change_id=change_id if isinstance(change_id, int) else None)
+                run.change(
+                    dict(message["changes"]), now=now, change_id=change_id if isinstance(change_id, int) else None
+                )
             case "play":
                 run.play()
             case "pause":
@@ -323,7 +347,9 @@ class Hub:
             case "speed":
                 run.set_speed(message["steps_per_s"])
             case "task":
-                parameters = None if message.get("redraw") else (float(message["amplitude"]), float(message["phase_rad"]))
+                parameters = (
+                    None if message.get("redraw") else (float(message["amplitude"]), float(message["phase_rad"]))
+                )
                 run.choose_task(parameters)
             case kind:
                 raise ValueError(f"The page sent {str(kind)[:40]!r}, which this server does not know; reload the page.")
@@ -359,12 +385,16 @@ class Hub:
         if not page.connected:
             return
         run = page.run
-        look = looks(run.config, run.levels)
-        if look != page.looks:
-            page.looks = look
-            page.frames.forget()
-            self._put(page, {"type": "figures", **charts.figures_json(look)})
-            page.said = {}
+        if run.levels is not None:
+            self._levels[run.config.tasks] = run.levels
+        levels = self._levels.get(run.config.tasks)
+        if levels is not None:  # else the first chunk will tell, in a moment
+            look = looks(run.config, levels)
+            if look != page.looks:
+                page.looks = look
+                page.frames.forget()
+                page.outbox.put_nowait(_figures_message(look))
+                page.said = {}
         state = self._state(page)
         said = page.said
         page.said = {key: value for key, value in state.items() if key != "step"}
@@ -393,12 +423,25 @@ class Hub:
         }
 
 
+def _continues(opened: LiveRun, before: LiveRun) -> bool:
+    """Whether a page just opened asks for the run that its tab had: the same start, and no change that the run does not have."""
+    new, old = (address.folded(run.start, [*run.timeline, *run.scheduled]) for run in (opened, before))
+    return opened.step == 0 and new.config == old.config and new.timeline == old.timeline[: len(new.timeline)]
+
+
+@lru_cache(maxsize=16)
+def _figures_message(look: Levels) -> str:
+    return json.dumps({"type": "figures", **charts.figures_json(look)}, separators=(",", ":"))
+
+
 def _task(run: LiveRun) -> dict[str, Any] | None:
     """The demonstration task's sliders; None for families that have none."""
     tasks = run.config.tasks
     if not isinstance(tasks, SinusoidConfig):
         return None
-    amplitude, phase = (float(value) for value in run.fit.parameters) if run.fit is not None else (tasks.amplitude[1], 0.0)
+    amplitude, phase = (
+        (float(value) for value in run.fit.parameters) if run.fit is not None else (tasks.amplitude[1], 0.0)
+    )
     return {
         "amplitude": amplitude,
         "phase_rad": phase,

@@ -98,14 +98,15 @@ async def _static(request: Request) -> Response:
     path = _files().get(name)
     if path is None:
         return Response("no such file", status_code=404)
-    version = f'"{name}-{path.stat().st_mtime_ns}"'
+    modified_ns = path.stat().st_mtime_ns
+    version = f'"{name}-{modified_ns}"'
     headers = {"ETag": version, "Vary": "Accept-Encoding", "Cache-Control": _caching(name)}
     if request.headers.get("if-none-match") == version:
         return Response(status_code=304, headers=headers)
     body = path.read_bytes()
     if "gzip" in request.headers.get("accept-encoding", ""):
         headers["Content-Encoding"] = "gzip"
-        body = _compressed(path, path.stat().st_mtime_ns)
+        body = _compressed(path, modified_ns)
     return Response(body, media_type=_TYPES[path.suffix], headers=headers)
 
 
@@ -121,5 +122,5 @@ def _files() -> dict[str, Path]:
 
 
 @lru_cache(maxsize=32)
-def _compressed(path: Path, modified_ns: int) -> bytes:
+def _compressed(path: Path, _modified_ns: int) -> bytes:
     return gzip.compress(path.read_bytes(), compresslevel=6)

@@ -9,7 +9,7 @@ import dataclasses
 import math
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -32,6 +32,23 @@ TRAJECTORY_S = 0.2
 """Time between two held-out trajectories."""
 
 MAX_TRAIL = 256
+
+
+class _Sent(NamedTuple):
+    """What the chunk in flight was given."""
+
+    pending: tuple[Entry, ...] = ()
+    scheduled: tuple[Entry, ...] = ()
+    change_id: int | None = None
+    num_steps: int | None = None
+
+
+class _Drag(NamedTuple):
+    """The setting that is being dragged; its mark is the newest one."""
+
+    name: str
+    at: float
+    old: Any
 
 
 class LiveRun:
@@ -65,13 +82,15 @@ class LiveRun:
         self.state: bytes | None = None
         self._state_config = config
         """The set-up of the held state: without the changes that no chunk has applied yet."""
-        self._sent: tuple[tuple[Entry, ...], int | None, int | None] = ((), None, None)
+        self._sent = _Sent()
         self.step = 0
         self.status = Status()
         self.playing = False
         self.stop_at: int | None = None
         self.history = History()
         self.marks: list[Mark] = []
+        self.num_lost = 0
+        """Chunks lost in a row."""
         self.change_id: int | None = None
         """The newest change that the page asked for and that a chunk has seen."""
         self.fit: TaskFit | None = None
@@ -85,7 +104,7 @@ class LiveRun:
         self._pending_id: int | None = None
         self._waiting_steps = 0
         self._resume_when_changed = False
-        self._drag: tuple[str, float, Any] | None = None
+        self._drag: _Drag | None = None
         self._plane: Plane | None = None
         self._fitted_explained = 0.0
         self._thetas: list[Floats] = []
@@ -110,7 +129,7 @@ class LiveRun:
         self.urgent = True
         if not changed:
             return
-        self._mark(changed, now)
+        self._mark(changed, self.config, step=self.step, now=now)
         self.scheduled.clear()  # from here on this is a run of its own, not the replay of a shared one
         self.config = new
         self._pending.append(Entry(step=self.step, kind="change", changes=changed))
@@ -219,28 +238,32 @@ class LiveRun:
             budget_s=None if num_steps is not None and num_steps <= 1 else budget_s,
             view=view,
         )
-        self._sent = (pending, self._pending_id, request.num_steps)
+        self._sent = _Sent(pending, tuple(self.scheduled), self._pending_id, request.num_steps)
         self._pending = []
         self.urgent = False
         return request
 
     def finished(self, result: ChunkResult, now: float) -> None:
         """Take in the result of the last request."""
-        pending, change_id, num_steps = self._sent
-        if self._waiting_steps > 0 and num_steps == 1:
+        sent = self._sent
+        if self._waiting_steps > 0 and sent.num_steps == 1:
             self._waiting_steps -= 1
-        done = [entry for entry in self.scheduled if entry.step <= result.step]
+        # What was sent counts, not what is scheduled now: a change may have cut the replay short while the chunk was under way.
+        done = [entry for entry in sent.scheduled if entry.step <= result.step and entry.kind != "rollback"]
         self.scheduled = [entry for entry in self.scheduled if entry.step > result.step]
-        for entry in done:
-            if entry.kind == "change":
-                self._mark_entry(entry)
-        self.timeline.extend([*pending, *done])
+        config = self._state_config
+        for entry in [*sent.pending, *done]:
+            if entry in done and entry.kind == "change":
+                self._mark({n: v for n, v in entry.changes.items() if v != getattr(config, n)}, config, step=entry.step)
+            config = replace(config, entry.changes)
+        self.timeline.extend([*sent.pending, *done])
         self.state, self.levels = result.state, result.levels
-        self._state_config = result.config
+        self._state_config = self.config = result.config
+        for entry in self._pending:
+            self.config = replace(self.config, entry.changes)
         taken, self.step = result.step - self.step, result.step
-        if done:
-            self.config = result.config
-        self.change_id = change_id
+        self.num_lost = 0
+        self.change_id = sent.change_id
         self.cpu_s += result.cpu_s
         if taken > 0:
             self.seconds_per_step = result.advance_s / taken
@@ -256,9 +279,9 @@ class LiveRun:
 
     def lost(self) -> None:
         """The chunk in flight was lost with its worker: ask for it again from the held state."""
-        pending, _, _ = self._sent
-        self._pending = [*pending, *self._pending]
+        self._pending = [*self._sent.pending, *self._pending]
         self.urgent = True
+        self.num_lost += 1
 
     def _stopped(self, status: Status) -> None:
         self._resume_when_changed = self.playing or self._resume_when_changed
@@ -301,6 +324,9 @@ class LiveRun:
                 else {}
             )
             self.trajectories = {**kept, **snapshot.trajectories}
+            if self.step == 0:
+                mean = self.trajectories["maml"].mean
+                self.history.open(float(mean[0]), float(mean[min(self._state_config.num_inner_steps, len(mean) - 1)]))
         self.curvature = snapshot.curvature or self.curvature
         if snapshot.paths is not None:
             if snapshot.paths.plane is not self._plane:
@@ -388,34 +414,23 @@ class LiveRun:
         """Where the live sliders begin and end."""
         return slider_ranges(self.config)
 
-    def _mark_entry(self, entry: Entry) -> None:
-        self._mark(dict(entry.changes), -math.inf, step=entry.step)
-        self.config = replace(self.config, entry.changes)
-
-    def _mark(self, changed: Mapping[str, Any], now: float, step: int | None = None) -> None:
+    def _mark(self, changed: Mapping[str, Any], before: RunConfig, *, step: int, now: float = -math.inf) -> None:
         """Mark a change on the curve; the changes of one drag share a mark, and a drag back to its start leaves none."""
-        name = next(iter(changed))
-        old = getattr(self.config, name)
-        step = self.step if step is None else step
-        if len(changed) == 1 and self._drag is not None and self._drag[0] == name and now - self._drag[1] <= DRAG_S:
-            old = self._drag[2]
-            step = self.marks.pop().step if self.marks else step
-        if self.state is None or (self.step == 0 and step == 0):
-            self._drag = None
+        if not changed or self.state is None or (self.step == 0 and step == 0):
             return  # before the first step a change is not an event of the run
-        self._drag = (name, now, old) if len(changed) == 1 else None
-        changes = (
-            [(name, old, changed[name])]
-            if len(changed) == 1
-            else [(n, getattr(self.config, n), v) for n, v in changed.items()]
-        )
+        olds = {name: getattr(before, name) for name in changed}
+        name = next(iter(changed))
+        if len(changed) == 1 and self._drag is not None and self._drag.name == name and now - self._drag.at <= DRAG_S:
+            olds[name] = self._drag.old
+            step = self.marks.pop().step
         texts = [
-            f"{LABELS.get(n, n)} {_short(before)} -> {_short(after)}" for n, before, after in changes if before != after
+            f"{LABELS.get(name, name)} {_short(olds[name])} -> {_short(new)}"
+            for name, new in changed.items()
+            if new != olds[name]
         ]
         if texts:
             self.marks.append(Mark(step=step, text=", ".join(texts)))
-        else:
-            self._drag = None
+        self._drag = _Drag(name, now, olds[name]) if texts and len(changed) == 1 else None
 
 
 LABELS = {
@@ -433,13 +448,12 @@ def _short(value: Any) -> str:
 
 
 def _trajectory(summary: Summary) -> Trajectory:
-    def finite(values: Any) -> Any:
-        return np.where(np.isfinite(values), values, np.nan).astype(np.float32)
-
+    known = np.isfinite(summary.ci95)  # an infinite mean has no interval
+    mean, ci95 = summary.mean, np.where(known, summary.ci95, 0.0)
     return Trajectory(
-        mean=finite(summary.mean),
-        low=finite(np.maximum(summary.mean - summary.ci95, 1e-12)),
-        high=finite(summary.mean + summary.ci95),
-        median=finite(summary.median),
-        diverged_share=summary.diverged_share.astype(np.float32),
+        mean=mean,
+        low=np.where(known, np.maximum(mean - ci95, 1e-12), np.nan),
+        high=np.where(known, mean + ci95, np.nan),
+        median=summary.median,
+        diverged_share=summary.diverged_share,
     )

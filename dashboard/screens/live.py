@@ -14,7 +14,7 @@ _STYLE = """
 [data-testid="stMainBlockContainer"] { padding: 0.5rem 1rem 0.25rem; max-width: none; }
 [data-testid="stHeader"] { background: transparent; height: 0; min-height: 0; }
 [data-testid="stSidebarContent"] [data-testid="stSidebarHeader"] { height: 2rem; min-height: 2rem; margin-bottom: 0; padding-top: 0.25rem; }
-[data-testid="stSidebarUserContent"] { padding: 0 1rem 0.5rem; }
+[data-testid="stSidebarUserContent"] { padding: 0 0 0.5rem; }
 [data-testid="stSidebarUserContent"] [data-testid="stVerticalBlock"] { gap: 0.55rem; }
 [data-testid="stSidebar"] { min-width: 15.5rem; }
 </style>

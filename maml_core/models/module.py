@@ -42,11 +42,13 @@ class ModuleModel:
         prediction: Tensor = self._batched(theta, x)
         return prediction
 
-    def is_dead(self, theta: Params, x: Tensor) -> Tensor:
+    def is_dead(self, theta: Params, x: Tensor) -> Tensor:  # noqa: ARG002
         """Never known for a foreign module: all False, [B]."""
         return torch.zeros(x.shape[0], dtype=torch.bool)
 
     def _call(self, theta: Params, x: Tensor) -> Tensor:
-        buffers = {name: buffer.to(x.dtype) if buffer.is_floating_point() else buffer for name, buffer in self._buffers.items()}
+        buffers = {
+            name: buffer.to(x.dtype) if buffer.is_floating_point() else buffer for name, buffer in self._buffers.items()
+        }
         output: Tensor = functional_call(self._module, {**theta, **buffers}, (x,))
         return output

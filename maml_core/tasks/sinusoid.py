@@ -29,7 +29,8 @@ class Sinusoid:
         uniform = rng.random((num_tasks, 2))
         low = np.array([self.config.amplitude[0], self.config.phase_rad[0]])
         high = np.array([self.config.amplitude[1], self.config.phase_rad[1]])
-        return low + (high - low) * uniform
+        parameters: Numbers = low + (high - low) * uniform
+        return parameters
 
     def target(self, parameters: Tensor, x: Tensor) -> Tensor:
         """A sin(x - phase), [T, points, 1]."""

@@ -19,7 +19,9 @@ def forward(theta: Params, x: Tensor) -> Tensor:
     return x
 
 
-def meta_loss(theta_0: Params, tasks: Tasks, *, alpha: float, num_inner_steps: int, create_graph: bool = True) -> Tensor:
+def meta_loss(
+    theta_0: Params, tasks: Tasks, *, alpha: float, num_inner_steps: int, create_graph: bool = True
+) -> Tensor:
     """Mean query loss after adaptation, one task after the other."""
     losses = []
     for task in range(tasks.support.x.shape[0]):

@@ -24,6 +24,7 @@ class Chart {
   #stale = false;
   #arrays = [];
   #colors = [];
+  #recolored = false;
   #changed = new Set();
   #ranges = null;
   #drawnRanges = "";
@@ -44,9 +45,13 @@ class Chart {
     this.card.describe(figure);
   }
 
+  /** New numbers for a trace; false where they are the old ones, and nothing needs to be drawn. */
   set(trace, axis, values) {
-    (this.#arrays[trace] ??= { x: [], y: [] })[axis] = values;
+    const held = (this.#arrays[trace] ??= { x: [], y: [] });
+    if (same(held[axis], values)) return false;
+    held[axis] = values;
     this.#changed.add(trace);
+    return true;
   }
 
   array(trace) {
@@ -54,10 +59,11 @@ class Chart {
   }
 
   color(trace, color) {
+    if (this.#colors[trace] === color) return;
     this.#colors[trace] = color;
-    if (this.#made) this.#looksLate.push([trace, color]);
+    this.#changed.add(trace);
+    this.#recolored = true;
   }
-  #looksLate = [];
 
   range(ranges) {
     this.#ranges = ranges;
@@ -82,7 +88,7 @@ class Chart {
     if (this.#stale) this.#rebuild();
     else this.#refill();
     this.#changed.clear();
-    this.#looksLate = [];
+    this.#recolored = false;
     this.#marksChanged = false;
     this.#stale = false;
     this.lastDrawn = performance.now();
@@ -96,7 +102,7 @@ class Chart {
     layout.font.size *= scale;
     layout.font.family = getComputedStyle(this.node).fontFamily;
     for (const axis of [layout.xaxis, layout.yaxis]) if (axis.title) axis.title.font.size = layout.font.size;
-    for (const side of ["l", "r", "t", "b"]) layout.margin[side] *= (1 + scale) / 2;
+    for (const side of ["l", "r", "t", "b"]) layout.margin[side] *= scale;
     layout.showlegend = false; // the card has it as buttons; pictures get Plotly's own
     if (this.#marks) Object.assign(layout, JSON.parse(this.#marks));
     for (const [axis, range] of Object.entries(this.zoomed ? this.#currentRanges() : this.#ranges ?? {})) layout[axis].range = [...range];
@@ -140,7 +146,7 @@ class Chart {
       this.#nameMarks(layout);
     }
     const data = { x: arrays.map(({ x }) => x), y: arrays.map(({ y }) => y) };
-    if (this.#looksLate.length) data["line.color"] = indices.map((index) => this.#colors[index] ?? this.node.data[index].line?.color);
+    if (this.#recolored) data["line.color"] = indices.map((index) => this.#colors[index] ?? this.node.data[index].line?.color);
     if (!indices.length) window.Plotly.relayout(this.node, layout);
     else if (Object.keys(layout).length) window.Plotly.update(this.node, data, layout, indices);
     else window.Plotly.restyle(this.node, data, indices);
@@ -243,11 +249,17 @@ class Chart {
     layout.showlegend = true;
     layout.paper_bgcolor = layout.plot_bgcolor = layout.meta.palette.page;
     layout.title = { text: this.title, x: 0.02, xanchor: "left", y: 0.97, yanchor: "top" };
-    layout.margin = { ...layout.margin, t: slim ? 130 : 90, b: layout.margin.b + 10 };
+    layout.margin = { ...layout.margin, t: slim ? 130 : 90, b: layout.margin.b + 10, l: layout.margin.l + 16 };
     layout.width = slim ? 360 : 1000;
     layout.height = 620;
     return window.Plotly.toImage({ data: this.node.data, layout }, { format, width: layout.width, height: 620, scale: 2 });
   }
+}
+
+function same(a, b) {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i])) return false;
+  return true;
 }
 
 /** All charts, and the order in which they are redrawn. */
@@ -315,8 +327,7 @@ export class Charts {
   frame({ header, floats }) {
     const touched = new Set();
     for (const [id, trace, axis, offset, size] of header.arrays) {
-      this.get(id)?.set(trace, axis, floats.subarray(offset, offset + size));
-      touched.add(id);
+      if (this.get(id)?.set(trace, axis, floats.subarray(offset, offset + size))) touched.add(id);
     }
     for (const [id, ranges] of Object.entries(header.ranges ?? {})) this.get(id)?.range(ranges);
     for (const [id, chart] of this.#charts) {

@@ -55,6 +55,7 @@ class Dial {
       "aria-labelledby": label,
       "aria-describedby": tip,
       oninput: () => this.#drag(),
+      onkeydown: (event) => this.#nudge(event),
       onpointerdown: () => (this.#dragging = true),
       onchange: () => this.#release(),
     });
@@ -133,6 +134,16 @@ class Dial {
     const raw = Number(this.#slider.value);
     // Two digits while dragging: a number one can say aloud. The field takes any.
     const value = this.#spec.log ? Number((low * (high / low) ** (raw / TICKS)).toPrecision(2)) : raw;
+    this.#take(Math.min(high, Math.max(low, value)), false);
+  }
+
+  /** An arrow key on a logarithmic slider: a twentieth of a decade, since a thousandth of the way would not show. */
+  #nudge(event) {
+    const way = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
+    if (!this.#spec.log || !way) return;
+    event.preventDefault();
+    const [low, high] = this.#range;
+    const value = Number((this.value * 10 ** (way / 20)).toPrecision(2));
     this.#take(Math.min(high, Math.max(low, value)), false);
   }
 

@@ -48,7 +48,7 @@ function loadStyle() {
 
 class Page {
   #component;
-  #root = el("div", { class: "maml-live", style: "visibility:hidden" });
+  #root = el("div", { class: "maml-live", "data-link": "open", style: "visibility:hidden" });
   #charts;
   #transport;
   #dials;
@@ -189,8 +189,8 @@ class Page {
     this.#transport.step(header.step);
     this.#transport.rate(header.numbers?.steps_per_s);
     this.#numbers(header.numbers ?? {});
-    this.#task.steps(frame);
     this.#charts.frame(frame);
+    this.#task.steps(frame);
     this.#limits(header);
     this.#announce();
   }

@@ -33,7 +33,7 @@ export function table(chart) {
   return el(
     "table",
     {},
-    el("caption", {}, `${chart.title}: ${rows.length} of ${total} points`),
+    el("caption", {}, `${plain(chart.title)}: ${rows.length} of ${total} points`),
     el("thead", {}, el("tr", {}, ...["series", x, y].map((text) => el("th", { scope: "col" }, text)))),
     el("tbody", {}, ...rows.map((row) => el("tr", {}, ...row.map((cell) => el("td", {}, cell))))),
   );

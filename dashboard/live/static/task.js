@@ -17,6 +17,7 @@ export class Task {
   #shown = 0; // where the drawn curve is, between whole steps while it glides
   #glide = 0;
   #playing = 0;
+  #running = false;
   #slider = el("input", { type: "range", min: 0, max: 1, step: 1, "aria-label": "Inner step k", "data-dial": "k" });
   #label = el("span", { class: "maml-k" });
   #playButton = el("button", { type: "button", class: "maml-step-through", title: "Watch theta_0 become theta_N" }, "▸ inner steps");
@@ -75,7 +76,10 @@ export class Task {
     return shape;
   }
 
-  state({ task }) {
+  state({ task, playing }) {
+    // Who plays on after stepping through wants to see theta_N again.
+    if (playing && !this.#running) this.#follow();
+    this.#running = playing;
     this.#amplitude.root.hidden = this.#phase.root.hidden = !task;
     if (!task) return;
     for (const [shape, value, range] of [
@@ -87,6 +91,13 @@ export class Task {
       shape.input.value = value;
       paint(shape);
     }
+  }
+
+  #follow() {
+    this.#stop();
+    this.#chosen = null;
+    if (this.#steps) this.#shown = this.k;
+    this.#show();
   }
 
   /** All curves of the task, from a frame. */
@@ -184,7 +195,8 @@ export class Task {
     fit.set(THETA_K, "x", grid);
     fit.set(THETA_K, "y", curve);
     const palette = this.#charts.palette();
-    if (palette) fit.color(THETA_K, mix(palette.theta_0, palette.theta_N, n ? Math.min(1, this.#shown / n) : 0));
+    // At the ends it is theta_0 or theta_N, thicker; on the way, a curve of its own.
+    if (palette) fit.color(THETA_K, this.#shown >= n ? palette.theta_N : this.#shown === 0 ? palette.theta_0 : palette.text);
     this.#charts.schedule(now);
   }
 }
@@ -192,13 +204,4 @@ export class Task {
 function paint({ input, value }) {
   setText(value, Number(input.value).toFixed(2));
   input.style.setProperty("--fill", (input.value - input.min) / (input.max - input.min || 1));
-}
-
-/** Between two hex colours. */
-function mix(from, to, part) {
-  const channels = [1, 3, 5].map((i) => {
-    const [a, b] = [from, to].map((color) => parseInt(color.slice(i, i + 2), 16));
-    return Math.round(a + (b - a) * part);
-  });
-  return `rgb(${channels.join(",")})`;
 }

@@ -1,0 +1,192 @@
+"""What a newcomer does on the page: open, play, change alpha, pause, step, reset."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.browser.conftest import OpenPage
+from tests.browser.live_page import CHARTS, LivePage
+
+STEPS_SEEN = """() => {
+  window.stepsSeen = [mamlStep()];
+  new MutationObserver(() => {
+    const step = mamlStep();
+    if (step !== stepsSeen.at(-1)) stepsSeen.push(step);
+  }).observe(document.querySelector(".maml-step"), { childList: true, characterData: true, subtree: true });
+}"""
+
+
+def test_it_opens_at_outer_step_0_with_every_chart_drawn(open_page: OpenPage) -> None:
+    live = open_page()
+    assert (live.step, live.status) == (0, "Ready")
+    for chart in CHARTS:
+        drawn = live.plot(chart).locator(".scatterlayer path").count()
+        assert drawn > 0, f"nothing is drawn on the {chart} chart"
+    assert live.marks == []
+    for name in ("θ0", "θN", "truth"):
+        assert np.isfinite(live.trace("fit", name)).all()
+
+
+def test_play_trains_and_the_loss_falls(live: LivePage) -> None:
+    live.train(150)
+    assert live.status == "Training"
+    before, after = (live.trace("loss", f"held-out {name}")[1] for name in ("before", "after"))
+    assert after[-1] < after[0]
+    assert after[-1] < before[-1]
+
+
+def test_pause_freezes_the_step(live: LivePage) -> None:
+    live.train(5)
+    step = live.pause()
+    assert live.status == "Paused"
+    assert live.action("play").inner_text() == "Play"
+    live.page.wait_for_timeout(500)
+    assert live.step == step
+
+
+def test_a_drag_of_alpha_changes_the_run_and_leaves_one_mark(live: LivePage) -> None:
+    live.train(5)
+    live.drag(live.dial("alpha"), 0.7, moves=30)
+    marks = live.wait_marks(1)
+    alpha = float(live.field("alpha").input_value())
+    assert alpha > 0.03
+    live.wait_address(f"a:{alpha:g}(,|~|$)")
+    live.wait_step(live.step + 20)
+    marks = live.marks
+    assert len(marks) == 1
+    assert marks[0] == f"alpha 0.02 → {alpha:g}"
+    assert f"{alpha:g}" in live.formula
+
+
+def test_two_drags_leave_two_marks(live: LivePage) -> None:
+    live.train(5)
+    live.drag(live.dial("alpha"), 0.3)
+    live.wait_marks(1)
+    step = live.step
+    live.wait_step(step + 1)
+    live.drag(live.dial("num_inner_steps"), 0.25)
+    marks = live.wait_marks(2)
+    assert [mark.split()[0] for mark in marks] == ["alpha", "N"]
+
+
+def test_a_field_takes_an_exact_value(live: LivePage) -> None:
+    live.set(alpha=0.0123, beta=0.00045)
+    live.wait_address(r"alpha=0\.0123&beta=0\.00045")
+    assert live.field("alpha").input_value() == "0.0123"
+    assert "0.0123" in live.formula
+    limit = live.wait_trace("gauge", "α", lambda values: abs(values[1, 0] - 0.0123) < 1e-6)
+    assert limit[1, 0] == pytest.approx(0.0123)
+
+
+def test_a_refused_value_is_named_and_the_old_one_comes_back(live: LivePage) -> None:
+    live.set(alpha=-3)
+    live.wait("() => document.querySelector('.maml-sentence').textContent.includes('alpha')")
+    assert "-3" in live.sentence
+    live.wait("() => document.querySelector('[data-field=alpha]').value === '0.02'")
+
+
+def test_one_outer_step_is_one_step(live: LivePage) -> None:
+    for step in (1, 2):
+        live.action("outer").click()
+        live.wait_step(step)
+        assert live.wait_steady() == step
+    assert live.status == "Paused"
+
+
+def test_inner_steps_show_theta_0_to_theta_n_one_after_the_other(live: LivePage) -> None:
+    live.train(20)
+    slider = live.page.get_by_label("Inner step k")
+    assert slider.input_value() == "3"
+    for k in ("0", "1", "2", "3", "0"):
+        live.page.keyboard.press("i")
+        live.wait("(k) => document.querySelector('[data-dial=k]').value === k", k)
+    live.wait_steady()
+    assert live.status == "Paused"
+    start = live.trace("fit", "θ0")
+    live.wait_trace("fit", "θk", lambda curve: np.array_equal(curve, start))
+
+
+def test_the_slider_over_inner_steps_ends_at_theta_n(live: LivePage) -> None:
+    slider = live.page.get_by_label("Inner step k")
+    slider.fill("0")
+    live.wait_trace("fit", "θk", lambda curve: np.array_equal(curve, live.trace("fit", "θ0")))
+    slider.fill("3")
+    live.wait_trace("fit", "θk", lambda curve: np.array_equal(curve, live.trace("fit", "θN")))
+    losses = live.page.get_by_role("table", name="Loss on this task").inner_text()
+    assert "support" in losses
+    assert "query" in losses
+
+
+def test_a_new_task_has_other_points(live: LivePage) -> None:
+    before = live.trace("fit", "support")
+    live.action("new-task").click()
+    after = live.wait_trace("fit", "support", lambda points: not np.array_equal(points, before))
+    assert after.shape == before.shape
+
+
+def test_the_amplitude_slider_stretches_the_truth(live: LivePage) -> None:
+    live.page.get_by_label("amplitude").fill("4")
+    wide = live.wait_trace("fit", "truth", lambda curve: abs(np.abs(curve[1]).max() - 4.0) < 0.02)
+    live.page.get_by_label("amplitude").fill("2")
+    narrow = live.wait_trace("fit", "truth", lambda curve: abs(np.abs(curve[1]).max() - 2.0) < 0.02)
+    assert wide[1] == pytest.approx(2.0 * narrow[1], abs=1e-5)
+
+
+def test_reset_returns_to_the_same_weights_and_leaves_a_ghost(live: LivePage) -> None:
+    start = live.trace("fit", "θ0")
+    live.train(60)
+    live.pause()
+    trained = live.trace("loss", "training, smoothed")
+    assert not np.array_equal(live.trace("fit", "θ0"), start)
+    live.action("reset").click()
+    live.wait("() => mamlStep() === 0")
+    live.wait_trace("fit", "θ0", lambda curve: np.array_equal(curve, start))
+    ghost = live.wait_trace("loss", "previous run", lambda values: values.shape[1] > 0)
+    assert np.array_equal(ghost, trained)
+    assert live.trace("loss", "training, smoothed").shape[1] == 0
+
+
+def test_run_until_stops_exactly_there(live: LivePage) -> None:
+    live.run_until(30)
+    live.wait_step(30)
+    assert live.wait_steady() == 30
+    assert live.status == "Paused"
+
+
+def test_at_a_slow_speed_every_single_step_is_shown(live: LivePage) -> None:
+    live.page.get_by_label("Speed").select_option("10")
+    live.page.evaluate(STEPS_SEEN)
+    live.play()
+    live.wait("() => stepsSeen.length >= 6")
+    seen = live.page.evaluate("stepsSeen")
+    assert seen == list(range(len(seen)))
+
+
+def test_a_preset_restarts_with_its_settings(open_page: OpenPage) -> None:
+    live = open_page()
+    live.train(5)
+    live.page.get_by_label("Preset").first.click()
+    live.page.get_by_role("option", name="Alpha too large").click()
+    live.wait("() => document.querySelector('[data-field=alpha]').value === '0.3'")
+    assert live.field("num_inner_steps").input_value() == "5"
+    assert live.wait_steady() == 0
+    live.wait_trace("loss", "previous run", lambda values: values.shape[1] > 0)
+
+
+def test_shots_change_while_it_trains_and_widths_restart_it(open_page: OpenPage) -> None:
+    live = open_page()
+    live.train(5)
+    shots = live.page.get_by_label("Shots")
+    shots.fill("5")
+    shots.press("Enter")
+    assert live.wait_marks(1) == ["shots 10 → 5"]
+    live.wait_trace("fit", "support", lambda points: points.shape == (2, 5))
+    assert live.status == "Training"
+    widths = live.page.get_by_label("Hidden widths")
+    widths.fill("20, 20")
+    widths.press("Enter")
+    live.wait_address(r"model\.hidden_widths=20_20")
+    assert live.wait_steady() == 0
+    assert live.marks == []
+    assert "shots=5" in live.page.url

@@ -1,0 +1,381 @@
+"""Records to arrays, ranges and words exactly; figures by the names of their traces and axes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from dashboard.charts import (
+    CHARTS,
+    AnyInfo,
+    ChartId,
+    Levels,
+    chart_id,
+    figure,
+    figures_json,
+    marks_layout,
+    ranges,
+    subtitle,
+    summary,
+    update,
+)
+from dashboard.info import AdaptationInfo, Curves, FitInfo, GaugeInfo, LossInfo, Mark, PathInfo, Trajectory
+from dashboard.theme import DARK, LIGHT
+
+LEVELS = Levels(zero_level=4.2517, non_adapting_level=3.0057)
+
+NAMES = {
+    "loss": [
+        "previous run",
+        "previous run, after",
+        "training, raw",
+        "training, smoothed",
+        "held-out before",
+        "held-out after",
+        "now",
+    ],
+    "fit": ["query", "truth", "between", "θ<sub>0</sub>", "θ<sub>N</sub>", "θ<sub>k</sub>", "support"],
+    "adaptation": [
+        *["N", "random start, 95% CI", "joint pretraining, 95% CI", "MAML's θ<sub>0</sub>, 95% CI"],
+        *["random start", "joint pretraining", "MAML's θ<sub>0</sub>"],
+    ],
+    "path": ["trail of θ<sub>0</sub>", "inner steps", "θ<sub>N</sub> of a task", "θ<sub>0</sub>"],
+    "gauge": ["stable", "10–90% of tasks", "overshoots", "2/λ<sub>max</sub>", "α", "α"],
+}
+AXES = {
+    "loss": ("outer step", "query loss (MSE)"),
+    "fit": ("input x", "output y"),
+    "adaptation": ("inner step", "held-out query loss (MSE)"),
+    "path": ("main direction", "second direction"),
+    "gauge": (None, ""),
+}
+
+
+def array(*values: float) -> np.ndarray:
+    return np.array(values, dtype=np.float64)
+
+
+def loss_info(*, last: int = 400, after: float = 0.5, **more: object) -> LossInfo:
+    curves = Curves(
+        steps=array(0, 1, last),
+        raw=array(4.0, 3.0, 0.6),
+        smoothed_steps=array(0, last),
+        smoothed=array(4.0, 0.7),
+        held_out_steps=array(0, last),
+        before=array(4.4, 3.6),
+        after=array(3.9, after),
+    )
+    return LossInfo(**{"curves": curves, "zero_level": 4.2517, "non_adapting_level": 3.0057, **more})
+
+
+def fit_info(n: int = 3) -> FitInfo:
+    grid = np.linspace(-5, 5, 4)
+    curves = np.arange(6)[:, None] + np.zeros(4)  # theta_k predicts k everywhere
+    return FitInfo(
+        grid=grid,
+        truth=np.sin(grid),
+        curves=curves,
+        support_x=array(1, 2),
+        support_y=array(3, 4),
+        query_x=array(5),
+        query_y=array(6),
+        support_loss=1.0 / (1 + np.arange(6)),
+        query_loss=2.0 / (1 + np.arange(6)),
+        num_inner_steps=n,
+    )
+
+
+def trajectory(*mean: float, diverged: float = 0.0) -> Trajectory:
+    line = array(*mean)
+    return Trajectory(
+        mean=line, low=line - 0.1, high=line + 0.1, median=line, diverged_share=np.full(len(line), diverged)
+    )
+
+
+def adaptation_info(**more: object) -> AdaptationInfo:
+    lines = {"maml": trajectory(4, 1, 0.5), "joint": trajectory(4, 3, 2.5), "random": trajectory(5, 4, 3.5)}
+    return AdaptationInfo(**{"num_inner_steps": 1, "trajectories": lines, **more})
+
+
+def path_info(scale: float = 1.0) -> PathInfo:
+    paths = scale * np.array([[[1.0, 1.0], [2.0, 1.0]], [[1.0, 1.0], [1.0, 3.0]]])
+    return PathInfo(paths=paths, trail=scale * np.array([[0.0, 0.0], [1.0, 1.0]]), explained=0.83)
+
+
+def gauge_info(alpha: float = 0.01, limit: float = 0.2) -> GaugeInfo:
+    return GaugeInfo(alpha=alpha, limit=limit, limit_low=limit / 2, limit_high=limit * 2)
+
+
+INFOS: list[AnyInfo] = [loss_info(), fit_info(), adaptation_info(), path_info(), gauge_info()]
+EMPTY: list[AnyInfo] = [
+    LossInfo(),
+    fit_info(0),
+    AdaptationInfo(num_inner_steps=0, trajectories={}),
+    PathInfo(paths=np.zeros((0, 1, 2)), trail=np.zeros((0, 2)), explained=0.0),
+    gauge_info(np.nan, np.inf),
+]
+
+
+def lines(info: AnyInfo) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+    found: dict[int, dict[str, np.ndarray]] = {}
+    for trace, axis, values in update(info):
+        found.setdefault(trace, {})[axis] = values
+    return {trace: (axes["x"], axes["y"]) for trace, axes in found.items()}
+
+
+# --- Figures ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_figure_has_its_traces_and_axes(chart: ChartId) -> None:
+    drawn = figure(chart, LIGHT, LEVELS)
+    assert [trace.name for trace in drawn.data] == NAMES[chart]
+    assert (drawn.layout.xaxis.title.text, drawn.layout.yaxis.title.text) == AXES[chart]
+    assert all(len(trace.x) == 0 for trace in drawn.data)
+    assert drawn.layout.uirevision == "maml"
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_both_themes_have_the_same_traces(chart: ChartId) -> None:
+    light, dark = (figure(chart, palette, LEVELS) for palette in (LIGHT, DARK))
+    assert [trace.name for trace in light.data] == [trace.name for trace in dark.data]
+    assert light.layout.font.color != dark.layout.font.color
+
+
+def test_figures_json_is_plain_json() -> None:
+    figures = figures_json(LEVELS)
+    assert json.loads(json.dumps(figures, allow_nan=False)) == figures
+    assert {theme: tuple(charts) for theme, charts in figures.items()} == {"light": CHARTS, "dark": CHARTS}
+
+
+def test_an_idea_has_one_colour_on_all_charts() -> None:
+    colors: dict[str, set[str]] = {}
+    for chart in CHARTS:
+        for trace in figure(chart, LIGHT, LEVELS).data:
+            if trace.name in ("θ<sub>0</sub>", "held-out before"):
+                colors.setdefault("theta_0", set()).add(trace.line.color or trace.marker.color)
+            if trace.name in ("θ<sub>N</sub>", "θ<sub>N</sub> of a task", "held-out after", "MAML's θ<sub>0</sub>"):
+                colors.setdefault("theta_N", set()).add(trace.line.color or trace.marker.color)
+    assert colors == {"theta_0": {LIGHT.theta_0}, "theta_N": {LIGHT.theta_N}}
+
+
+def test_levels_are_drawn_where_they_are() -> None:
+    drawn = figure("loss", LIGHT, LEVELS)
+    assert [shape.y0 for shape in drawn.layout.shapes] == [4.2517, 3.0057]
+    assert [note.text for note in drawn.layout.annotations] == ["always 0: 4.25", "best fixed: 3.01"]
+    # A shape on a log axis takes the value, an annotation its logarithm.
+    assert [note.y for note in drawn.layout.annotations] == pytest.approx(np.log10([4.2517, 3.0057]))
+    assert not figure("loss", LIGHT, Levels()).layout.shapes
+
+
+def test_the_fit_chart_takes_its_axes_from_the_levels() -> None:
+    drawn = figure("fit", LIGHT, dataclasses.replace(LEVELS, x_range=(-1.0, 2.0), y_range=(-3.0, 4.0)))
+    assert (drawn.layout.xaxis.range, drawn.layout.yaxis.range) == ((-1.0, 2.0), (-3.0, 4.0))
+
+
+def test_an_unknown_chart_is_named() -> None:
+    with pytest.raises(ValueError, match="'loss_curve'"):
+        figure("loss_curve", LIGHT, LEVELS)  # type: ignore[arg-type]
+
+
+# --- Arrays -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("info", [*INFOS, *EMPTY], ids=lambda info: type(info).__name__)
+def test_update_fits_the_figure(info: AnyInfo) -> None:
+    traces = len(figure(chart_id(info), LIGHT, LEVELS).data)
+    for trace, (x, y) in lines(info).items():
+        assert 0 <= trace < traces
+        assert x.shape == y.shape
+        assert x.dtype == y.dtype == np.float32
+        assert x.flags.c_contiguous
+        assert y.flags.c_contiguous
+        assert not np.isinf(y).any()
+
+
+def named(info: AnyInfo) -> dict[str, list[list[float]]]:
+    names = NAMES[chart_id(info)]
+    return {names[trace]: [x.tolist(), y.tolist()] for trace, (x, y) in lines(info).items()}
+
+
+def test_loss_arrays() -> None:
+    ghost = Curves(smoothed_steps=array(0, 9), smoothed=array(3, 2), held_out_steps=array(5), after=array(1))
+    drawn = named(loss_info(ghost=ghost, after=0.5))
+    assert drawn["previous run"] == [[0, 9], [3, 2]]
+    assert drawn["previous run, after"] == [[5], [1]]
+    assert drawn["held-out after"] == [[0, 400], pytest.approx([3.9, 0.5])]
+    assert drawn["now"] == [[400, 400, 400], pytest.approx([0.7, 3.6, 0.5])]
+
+
+def test_fit_arrays() -> None:
+    drawn = named(fit_info(n=3))
+    assert drawn["θ<sub>0</sub>"][1] == [0, 0, 0, 0]
+    assert drawn["θ<sub>N</sub>"][1] == [3, 3, 3, 3]
+    assert "θ<sub>k</sub>" not in drawn
+    assert drawn["support"] == [[1, 2], [3, 4]]
+    np.testing.assert_array_equal(drawn["between"][1], [1, 1, 1, 1, np.nan, 2, 2, 2, 2])
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_no_steps_between(n: int) -> None:
+    assert named(fit_info(n=n))["between"] == [[], []]
+
+
+def test_only_some_of_many_steps_between_are_drawn() -> None:
+    info = dataclasses.replace(fit_info(), curves=np.arange(21)[:, None] + np.zeros(4), num_inner_steps=20)
+    values = np.array(named(info)["between"][1])
+    picked = np.unique(values[~np.isnan(values)])
+    assert len(picked) == 8
+    assert (picked[0], picked[-1]) == (1, 19)
+
+
+def test_adaptation_arrays() -> None:
+    drawn = named(adaptation_info())
+    assert drawn["MAML's θ<sub>0</sub>"] == [[0, 1, 2], [4, 1, 0.5]]
+    assert drawn["MAML's θ<sub>0</sub>, 95% CI"][0] == [0, 1, 2, 2, 1, 0]
+    assert drawn["MAML's θ<sub>0</sub>, 95% CI"][1] == pytest.approx([3.9, 0.9, 0.4, 0.6, 1.1, 4.1])
+    assert drawn["N"][0] == [1, 1]
+
+
+def test_a_diverging_line_leaves_the_chart_and_its_band_ends() -> None:
+    drawn = named(adaptation_info(trajectories={"maml": trajectory(4, np.inf, np.nan)}))
+    mean = drawn["MAML's θ<sub>0</sub>"][1]
+    assert mean[1] == 1e9
+    assert np.isnan(mean[2])
+    assert drawn["MAML's θ<sub>0</sub>, 95% CI"][0] == [0, 0]
+    assert drawn["joint pretraining"] == [[], []]
+
+
+def test_path_arrays() -> None:
+    drawn = named(path_info())
+    np.testing.assert_array_equal(drawn["inner steps"], [[1, 2, np.nan, 1, 1], [1, 1, np.nan, 1, 3]])
+    assert drawn["θ<sub>N</sub> of a task"] == [[2, 1], [1, 3]]
+    assert drawn["θ<sub>0</sub>"] == [[1], [1]]
+
+
+def test_gauge_zones_meet() -> None:
+    zones = [y for _, y in list(lines(gauge_info(alpha=0.05)).values())]
+    np.testing.assert_allclose(zones[0], [1e-9, 1e-9, 0.1, 0.1])
+    np.testing.assert_allclose(zones[1], [0.1, 0.1, 0.4, 0.4])
+    np.testing.assert_allclose(zones[2][:2], [0.4, 0.4])
+    np.testing.assert_allclose(zones[5], [0.05])
+
+
+# --- Ranges -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("info", [*INFOS, *EMPTY], ids=lambda info: type(info).__name__)
+def test_ranges_are_finite_and_stay_for_the_same_record(info: AnyInfo) -> None:
+    first = ranges(info)
+    for low, high in first.values():
+        assert np.isfinite([low, high]).all()
+        assert low < high
+    assert ranges(info, first) == first
+
+
+def test_the_step_axis_grows_in_round_jumps() -> None:
+    assert [ranges(loss_info(last=last))["xaxis"][1] for last in (1, 99, 100, 101, 450, 70_000)] == [
+        50,
+        100,
+        100,
+        200,
+        500,
+        100_000,
+    ]
+
+
+def test_a_long_ghost_does_not_squeeze_a_young_run() -> None:
+    ghost = Curves(steps=array(0, 20_000), raw=array(1, 1))
+    assert ranges(loss_info(last=20, ghost=ghost))["xaxis"] == [0, 500]
+    assert ranges(loss_info(last=400, ghost=Curves(steps=array(0, 900), raw=array(1, 1))))["xaxis"] == [0, 1000]
+
+
+def test_the_loss_axis_is_calm() -> None:
+    first = ranges(loss_info(after=0.5))
+    assert first["yaxis"] == [-0.5, 1.0]
+    assert ranges(loss_info(after=0.4), first) == first
+    lower = ranges(loss_info(after=0.01), first)
+    assert lower["yaxis"][0] == -2.5
+    assert ranges(loss_info(after=0.03), lower)["yaxis"] == lower["yaxis"]
+
+
+def test_a_diverged_run_does_not_flatten_the_rest() -> None:
+    diverged = Curves(
+        steps=array(0, 1, 2), raw=array(1, 1e30, np.nan), smoothed_steps=array(0, 1), smoothed=array(1, 1e30)
+    )
+    low, high = ranges(LossInfo(curves=diverged))["yaxis"]
+    assert (low, high) == (-0.5, 4.5)
+
+
+def test_the_plane_keeps_until_the_paths_leave_it_or_shrink() -> None:
+    first = ranges(path_info())
+    spans = [high - low for low, high in first.values()]
+    assert spans[0] == pytest.approx(spans[1])
+    assert ranges(path_info(1.1), first) == first
+    assert ranges(path_info(3.0), first) != first
+    assert ranges(path_info(0.1), first) != first
+
+
+def test_one_exploding_path_does_not_hide_the_others() -> None:
+    info = path_info()
+    exploded = np.concatenate([info.paths, [[[1.0, 1.0], [1e6, 1e6]]]])
+    (low, high), _ = ranges(dataclasses.replace(info, paths=exploded)).values()
+    assert high - low < 50
+
+
+def test_the_gauge_scale_holds_every_usual_alpha() -> None:
+    assert ranges(gauge_info(alpha=1e-4)) == ranges(gauge_info(alpha=1.0)) == {"xaxis": [0, 1], "yaxis": [-4, 1]}
+    assert ranges(gauge_info(alpha=1e-6))["yaxis"][0] == -6
+
+
+# --- Marks ------------------------------------------------------------------------------------------------------------
+
+
+def test_marks_come_with_the_levels() -> None:
+    patch = marks_layout(loss_info(marks=(Mark(step=412, text="alpha 0.01 -> 0.1"),)), LIGHT, [0, 500])
+    assert [shape["name"] for shape in patch["shapes"]] == ["level", "level", "mark"]
+    assert patch["shapes"][-1]["x0"] == patch["shapes"][-1]["x1"] == 412
+    assert patch["annotations"][-1]["text"] == "alpha 0.01 → 0.1"
+    assert patch["annotations"][-1]["hovertext"] == "outer step 412: alpha 0.01 -> 0.1"
+    figure("loss", LIGHT, LEVELS).update_layout(patch)  # Plotly accepts every key
+
+
+def test_the_newest_marks_are_named_where_there_is_room() -> None:
+    marks = tuple(Mark(step=step, text="beta 0.001 -> 0.01") for step in (10, 15, 300, 310))
+    notes = marks_layout(loss_info(marks=marks), LIGHT, [0, 500])["annotations"]
+    assert [note["visible"] for note in notes if note["name"] == "mark"] == [False, True, False, True]
+
+
+# --- Words ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("info", [*INFOS, *EMPTY], ids=lambda info: type(info).__name__)
+def test_every_record_has_words(info: AnyInfo) -> None:
+    assert summary(info).endswith(".")
+    assert subtitle(info)
+    assert "nan" not in summary(info)
+
+
+def test_the_words_carry_the_numbers() -> None:
+    assert summary(loss_info(after=0.5)) == (
+        "Loss curves: smoothed training query loss 0.7, held-out loss before adaptation 3.6, after adaptation 0.5."
+    )
+    assert subtitle(adaptation_info()) == "After N = 1: MAML 1, joint 3, random 4."
+    assert subtitle(path_info()) == "One line a task. The plane holds 83% of the movement."
+    assert subtitle(gauge_info(alpha=0.1, limit=0.2)) == "α is 0.5 × the limit"
+
+
+def test_diverged_tasks_are_said() -> None:
+    info = adaptation_info(trajectories={"maml": trajectory(4, np.inf, np.inf, diverged=0.25)})
+    assert subtitle(info) == "After N = 1: mean infinite, median infinite; 25% of tasks diverge."
+
+
+@pytest.mark.parametrize(
+    ("alpha", "words"),
+    [(0.01, "stable for nearly all"), (0.15, "on some tasks"), (0.3, "on most tasks"), (0.5, "on nearly all tasks")],
+)
+def test_the_gauge_judges(alpha: float, words: str) -> None:
+    assert words in summary(gauge_info(alpha=alpha))

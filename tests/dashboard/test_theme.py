@@ -1,0 +1,89 @@
+"""The palettes: readable on their page, and told apart by people who see fewer colours."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from dashboard.theme import DARK, LIGHT, PALETTES, Palette, with_opacity
+
+# Machado, Oliveira and Fernandes (2009), severity 1: what deuteranopes and protanopes see of linear RGB.
+SIGHT = {
+    "normal": np.eye(3),
+    "deuteranopia": np.array(
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]]
+    ),
+    "protanopia": np.array(
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+    ),
+}
+
+# Ideas that share a chart as lines or points of the same kind.
+TOGETHER = [
+    ("query", "theta_0", "theta_N"),
+    ("theta_0", "theta_N", "truth"),
+    ("theta_N", "joint", "random"),
+    ("support", "query"),
+]
+
+
+def linear_rgb(color: str) -> np.ndarray:
+    rgb = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+
+
+def luminance(color: str) -> float:
+    return float(np.array([0.2126, 0.7152, 0.0722]) @ linear_rgb(color))
+
+
+def contrast(one: str, other: str) -> float:
+    bright, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def lab(rgb: np.ndarray) -> np.ndarray:
+    xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) @ np.clip(rgb, 0, 1)
+    x, y, z = np.cbrt(xyz / np.array([0.9505, 1.0, 1.089]))
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("sight", SIGHT)
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+def test_colours_on_one_chart_are_told_apart(palette: Palette, sight: str) -> None:
+    for names in TOGETHER:
+        for one, other in combinations(names, 2):
+            seen = [lab(SIGHT[sight] @ linear_rgb(getattr(palette, name))) for name in (one, other)]
+            assert np.linalg.norm(seen[0] - seen[1]) > 20, f"{one} and {other} look alike"
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+def test_text_and_lines_stand_out_from_the_page(palette: Palette) -> None:
+    assert contrast(palette.text, palette.page) >= 7
+    assert contrast(palette.muted, palette.page) >= 4.5
+    for name in ("query", "theta_0", "theta_N", "truth", "joint", "random"):
+        assert contrast(getattr(palette, name), palette.page) >= 3, name
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+def test_what_is_background_stays_in_the_background(palette: Palette) -> None:
+    assert (
+        contrast(palette.grid, palette.page)
+        < contrast(palette.ghost, palette.page)
+        < contrast(palette.theta_N, palette.page)
+    )
+    assert contrast(palette.query_pale, palette.page) < contrast(palette.query, palette.page)
+
+
+def test_every_colour_is_a_hex_string() -> None:
+    for palette in PALETTES.values():
+        for field in fields(palette):
+            color = getattr(palette, field.name)
+            assert len(color) == 7
+            assert color == f"#{int(color[1:], 16):06x}"
+
+
+def test_with_opacity() -> None:
+    assert with_opacity("#ff8000", 0.5) == "rgba(255, 128, 0, 0.5)"
