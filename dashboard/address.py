@@ -6,13 +6,14 @@ outer step. The engine is strict about configs; this reader falls back field by 
 
 from __future__ import annotations
 
+import dataclasses
 import types
 import typing
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
 
-from maml_core.config import CHANGEABLE, RunConfig, from_dict, replace, to_dict
+from maml_core.config import CHANGEABLE, RunConfig, from_dict, replace
 from maml_core.errors import ConfigError
 from maml_core.records import Entry
 
@@ -48,7 +49,7 @@ class Address(NamedTuple):
 def write(config: RunConfig, timeline: Sequence[Entry] = ()) -> str:
     """The query string of a run."""
     config, later, _ = folded(config, timeline)
-    pairs = [("v", VERSION), *_differences(to_dict(config), to_dict(RunConfig()))]
+    pairs = [("v", VERSION), *_differences(config, RunConfig())]
     if later:
         pairs.append(("t", "~".join(_entry_text(entry) for entry in later)))
     return "&".join(f"{key}={quote(text, safe=':~,.-+')}" for key, text in pairs)
@@ -141,14 +142,18 @@ def _entry_text(entry: Entry) -> str:
     return f"{entry.step}:" + ",".join(f"{CODES[name]}:{_text(value)}" for name, value in entry.changes.items())
 
 
-def _differences(data: Mapping[str, Any], default: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+def _differences(config: Any, default: Any, prefix: str = "") -> list[tuple[str, str]]:
+    """The fields in which a config differs from a default one; another kind is named, and compared with its own defaults."""
     pairs = []
-    for key, value in data.items():
-        if isinstance(value, Mapping):
-            same_kind = value.get("kind") == default[key].get("kind")
-            pairs += _differences(value, default[key] if same_kind else {}, f"{key}.")
-        elif key not in default or value != default[key]:
-            pairs.append((prefix + key, _text(value)))
+    for f in dataclasses.fields(config):
+        value, usual = getattr(config, f.name), getattr(default, f.name)
+        if dataclasses.is_dataclass(value):
+            if type(value) is not type(usual):
+                pairs.append((f"{f.name}.kind", value.kind))
+                usual = type(value)()
+            pairs += _differences(value, usual, f"{f.name}.")
+        elif value != usual:
+            pairs.append((prefix + f.name, _text(value)))
     return pairs
 
 

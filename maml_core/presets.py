@@ -30,7 +30,7 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "Alpha too large",
         "alpha lies beyond 2 / lambda_max: inner steps overshoot and the run diverges. Watch the gauge, then lower alpha.",
-        RunConfig(alpha=0.3, num_inner_steps=5),
+        RunConfig(alpha=0.1, num_inner_steps=5),
     ),
     Preset(
         "Too many inner steps",

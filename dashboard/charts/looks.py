@@ -23,6 +23,8 @@ LEARNERS: tuple[Learner, ...] = ("random", "joint", "maml")
 """In drawing order: MAML lies on top."""
 
 THETA_0, THETA_N = "θ<sub>0</sub>", "θ<sub>N</sub>"
+NOT_DATA = "not data"
+"""The `meta` of a trace that only guides the eye; the page leaves it out of tables and files."""
 _FONT_SIZE = 13
 _FONT = "Source Sans, Source Sans Pro, Segoe UI, Helvetica, Arial, sans-serif"
 
@@ -204,6 +206,7 @@ def _loss_traces(palette: Palette) -> list[go.Scatter]:
             },
             hoverinfo="skip",
             showlegend=False,
+            meta=NOT_DATA,
         ),
     ]
 
@@ -375,7 +378,7 @@ _LEARNER_NAMES: dict[Learner, str] = {
 def _adaptation_traces(palette: Palette) -> list[go.Scatter]:
     colors: dict[Learner, str] = {"maml": palette.theta_N, "joint": palette.joint, "random": palette.random}
     dashes: dict[Learner, str] = {"maml": "solid", "joint": "dash", "random": "dot"}
-    at_n = _line("N", with_opacity(palette.muted, 0.6), 1, hoverinfo="skip", showlegend=False)
+    at_n = _line("N", with_opacity(palette.muted, 0.6), 1, hoverinfo="skip", showlegend=False, meta=NOT_DATA)
     bands = [
         _area(
             f"{_LEARNER_NAMES[learner]}, 95% CI",
@@ -440,7 +443,7 @@ def _gauge_traces(palette: Palette) -> list[go.Scatter]:
         _area("10–90% of tasks", palette.caution, 0.38),
         _area("overshoots", palette.unstable, 0.3, showlegend=False),
         _line("2/λ<sub>max</sub>", palette.unstable, 3, hovertemplate="2/λ<sub>max</sub> = %{y:.3g}<extra></extra>"),
-        _line("α", palette.text, 2, hoverinfo="skip", showlegend=False),
+        _line("α", palette.text, 2, hoverinfo="skip", showlegend=False, meta=NOT_DATA),
         go.Scatter(
             x=[],
             y=[],

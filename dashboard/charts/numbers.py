@@ -288,7 +288,9 @@ def _plane(info: PathInfo, previous: Mapping[str, Sequence[float]] | None) -> Ra
     if previous is not None:
         kept_low = np.array([previous["xaxis"][0], previous["yaxis"][0]])
         kept_high = np.array([previous["xaxis"][1], previous["yaxis"][1]])
-        if (kept_low <= low).all() and (high <= kept_high).all() and float((kept_high - kept_low).max()) <= 6 * half:
+        span = float((kept_high - kept_low).max())
+        edge = 0.04 * span  # a marker on the very edge would be cut
+        if (kept_low + edge <= low).all() and (high <= kept_high - edge).all() and span <= 6 * half:
             return {axis: [float(v) for v in previous[axis]] for axis in ("xaxis", "yaxis")}
     center = (low + high) / 2
     return {

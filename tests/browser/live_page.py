@@ -21,7 +21,8 @@ DRAWN = """() => window.mamlLive?.lastFrame
 STEP = """window.mamlStep = () => Number(document.querySelector(".maml-step").textContent.replace(/\\s/g, ""))"""
 
 STEADY = """() => {
-  const key = mamlStep() + "/" + mamlLive.frames, seen = (window.mamlSeen ??= { key: null, at: 0 });
+  const drawn = Object.values(mamlLive.drawn).reduce((sum, count) => sum + count, 0);
+  const key = [mamlStep(), mamlLive.frames, drawn].join("/"), seen = (window.mamlSeen ??= { key: null, at: 0 });
   if (seen.key !== key || document.querySelector(".maml-pill").dataset.kind === "running") {
     Object.assign(seen, { key, at: performance.now() });
     return false;
@@ -44,7 +45,7 @@ class LivePage:
         self.sockets: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("websocket", lambda socket: self.sockets.append(socket.url) if "/maml/live" in socket.url else None)
-        page.add_init_script(STEP)
+        page.context.add_init_script(STEP)  # for the tabs that it opens, too
 
     def open(self, url: str) -> LivePage:
         """Go there, and wait until every chart is drawn."""
@@ -101,7 +102,7 @@ class LivePage:
         return self.wait_steady()
 
     def wait_steady(self) -> int:
-        """Until neither the step has moved nor a frame has come for a while; gives the step."""
+        """Until the step has not moved, no frame has come and nothing was drawn for a while; gives the step."""
         self.wait(STEADY)
         return self.step
 

@@ -335,9 +335,12 @@ class Page {
   };
 }
 
-/** Whether a letter typed now can be a shortcut: nothing has the focus, or one of our sliders, which take no letters. */
+const CONTROLS = "input, textarea, select, button, a[href], summary, [contenteditable=true], [role]:not([role=img]):not([role=main])";
+
+/** Whether a letter typed now can be a shortcut: no control has the focus, or one of our sliders, which take no letters. */
 function isFree(focused, root) {
-  if (!focused || focused === document.body || focused === document.documentElement) return true;
+  // Streamlit's scrolling areas take the focus when they are clicked; they are no controls.
+  if (!focused?.matches(CONTROLS)) return true;
   return root.contains(focused) && focused.matches("input[type=range]");
 }
 

@@ -1,0 +1,57 @@
+"""A page without a browser: speaks the live socket's protocol, draws nothing, acknowledges every frame."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import struct
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from websockets.sync.client import ClientConnection, connect
+
+MAX_FRAME = 2**24
+
+
+class ProtocolClient:
+    """One connected socket that has said hello."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self.send(type="hello", resume="", released=False)
+
+    def send(self, **message: Any) -> None:
+        self._socket.send(json.dumps(message))
+
+    def receive(self, timeout_s: float = 20.0) -> dict[str, Any]:
+        """The next message; of a frame its header, after it was acknowledged.
+
+        Raises:
+            TimeoutError: Nothing came.
+        """
+        message = self._socket.recv(timeout_s)
+        if isinstance(message, str):
+            return json.loads(message)
+        header = frame_header(message)
+        self.send(type="ack", frame=header["frame"])
+        return header
+
+    def receive_until(self, kind: str) -> dict[str, Any]:
+        """The next message of a kind (welcome, figures, state, error)."""
+        while True:
+            message = self.receive()
+            if message.get("type") == kind:
+                return message
+
+
+@contextlib.contextmanager
+def protocol_client(host: str, token: str, *, hello: bool = True, headers: Mapping[str, str] | None = None) -> Iterator[Any]:
+    """Connect with a page token; without `hello`, the bare connection."""
+    with connect(f"ws://{host}/maml/live?token={token}", additional_headers=headers, max_size=MAX_FRAME, proxy=None) as socket:
+        yield ProtocolClient(socket) if hello else socket
+
+
+def frame_header(frame: bytes) -> dict[str, Any]:
+    """The JSON header of a binary frame."""
+    (length,) = struct.unpack_from("<I", frame)
+    return json.loads(frame[4 : 4 + length])

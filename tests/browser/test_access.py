@@ -1,0 +1,231 @@
+"""Who cannot use a mouse, see a chart or bear motion; screens large, small and dark; charts as files and tables."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from dashboard.theme import DARK, LIGHT, Palette
+from tests.browser.conftest import OpenPage
+from tests.browser.live_page import CHARTS, LivePage
+
+FOCUSED = """() => {
+  const { dataset, ariaLabel } = document.activeElement;
+  return dataset.action ?? (dataset.dial && `dial ${dataset.dial}`) ?? (dataset.field && `field ${dataset.field}`) ?? ariaLabel ?? "";
+}"""
+
+OVERFLOW = """() => {
+  const main = document.querySelector("[data-testid=stMain]");
+  const root = document.documentElement;
+  return {
+    width: Math.max(root.scrollWidth - innerWidth, main.scrollWidth - main.clientWidth),
+    height: Math.max(root.scrollHeight - innerHeight, main.scrollHeight - main.clientHeight),
+  };
+}"""
+
+OUTSIDE = """() => [...document.querySelectorAll(".maml-live :is(.maml-card, .maml-plot, button, input, select)")]
+  .filter((node) => node.offsetParent !== null)
+  .map((node) => [node, node.getBoundingClientRect()])
+  .filter(([, box]) => box.left < 0 || box.right > innerWidth + 1)
+  .map(([node]) => node.outerHTML.slice(0, 80))"""
+
+
+def tab_until(live: LivePage, name: str, *, at_most: int = 80) -> list[str]:
+    """Press Tab until something of this name has the focus; gives what had it on the way."""
+    passed: list[str] = []
+    for _ in range(at_most):
+        live.page.keyboard.press("Tab")
+        passed.append(live.page.evaluate(FOCUSED))
+        if passed[-1] == name:
+            return passed
+    raise AssertionError(f"{name!r} was not reached; {passed}")
+
+
+def test_everything_is_reached_and_used_with_the_keyboard_alone(open_page: OpenPage) -> None:
+    live = open_page()
+    tab_until(live, "play")
+    live.page.keyboard.press("Enter")
+    live.wait_step(5)
+    passed = tab_until(live, "dial alpha")
+    assert [name for name in passed if name in ("outer", "inner", "reset", "Run until outer step", "Speed", "share")] == [
+        "outer",
+        "inner",
+        "reset",
+        "Run until outer step",
+        "Speed",
+        "share",
+    ]
+    live.page.keyboard.press("ArrowRight")
+    live.page.keyboard.press("ArrowRight")
+    assert live.wait_marks(1)[0].startswith("alpha 0.02")
+    tab_until(live, "dial beta")
+    tab_until(live, "field num_inner_steps")
+    live.page.keyboard.type("5")
+    live.page.keyboard.press("Enter")
+    live.wait_address("n:5")
+
+
+def test_single_keys_act_while_no_field_has_the_focus(live: LivePage) -> None:
+    keyboard = live.page.keyboard
+    support = live.trace("fit", "support").tolist()
+    keyboard.press("t")
+    live.wait_trace("fit", "support", lambda points: points.tolist() != support)
+    keyboard.press("o")
+    live.wait_step(1)
+    keyboard.press("p")
+    live.wait_step(10)
+    keyboard.press("i")
+    live.wait("() => document.querySelector('[data-dial=k]').value === '0'")
+    assert live.wait_steady() >= 10
+    assert live.status == "Paused"
+    keyboard.press("x")
+    live.wait("() => mamlStep() === 0")
+
+
+def test_the_keys_still_act_after_a_click_on_play(live: LivePage) -> None:
+    live.train(5)
+    live.page.keyboard.press("p")
+    live.wait("() => document.querySelector('.maml-pill').textContent === 'Paused'")
+
+
+def test_letters_typed_into_a_field_are_no_shortcuts(live: LivePage) -> None:
+    live.field("alpha").focus()
+    live.page.keyboard.type("poixt")
+    live.page.keyboard.press("Escape")
+    assert live.wait_steady() == 0
+    assert live.field("alpha").input_value() == "0.02"
+
+
+@pytest.mark.parametrize("pressed", [{"key": "r"}, {"key": "c"}, {"key": "p", "ctrlKey": True}, {"key": "o", "metaKey": True}])
+def test_keys_of_streamlit_and_of_the_browser_are_left_to_them(live: LivePage, pressed: dict[str, object]) -> None:
+    # True: no listener of ours prevented what the key does otherwise.
+    sent = "(pressed) => window.dispatchEvent(new KeyboardEvent('keydown', { ...pressed, bubbles: true, cancelable: true }))"
+    assert live.page.evaluate(sent, pressed) is True
+    assert live.wait_steady() == 0
+    own = "() => window.dispatchEvent(new KeyboardEvent('keydown', { key: 't', cancelable: true }))"
+    assert live.page.evaluate(own) is False
+
+
+def test_every_chart_has_a_role_and_says_what_it_shows(live: LivePage) -> None:
+    live.train(25)
+    live.pause()
+    labels = {chart: live.plot(chart).get_attribute("aria-label") or "" for chart in CHARTS}
+    assert [live.plot(chart).get_attribute("role") for chart in CHARTS] == ["img"] * len(CHARTS)
+    assert all(re.search(r"\d", label) for label in labels.values()), labels
+    assert len(set(labels.values())) == len(CHARTS)
+
+
+def test_every_control_has_a_name(live: LivePage) -> None:
+    nameless = live.page.locator(".maml-live").aria_snapshot()
+    assert [line for line in nameless.splitlines() if re.fullmatch(r"\s*- (button|slider|textbox|combobox|img):?", line)] == []
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_behind_each_chart_is_a_table(live: LivePage, chart: str) -> None:
+    if live.step == 0:
+        live.run_until(25)
+        live.wait_step(25)
+    live.menu(chart, "Show table")
+    table = live.page.locator(f"[data-chart={chart}] .maml-table table")
+    rows = table.locator("tbody tr").all_inner_texts()
+    head = table.locator("thead").inner_text()
+    live.menu(chart, "Show chart")
+    assert len(head.split("\t")) == 3
+    assert len(rows) >= 2
+    assert len(rows) <= 200
+    assert all(re.search(r"\d", row) for row in rows)
+    assert table.is_hidden()
+
+
+@pytest.mark.parametrize(
+    ("item", "extension", "beginning"), [("Save SVG", "svg", b"<svg"), ("Save PNG", "png", b"\x89PNG"), ("Download CSV", "csv", b'"series"')]
+)
+def test_a_chart_is_saved_as_a_file(live: LivePage, item: str, extension: str, beginning: bytes) -> None:
+    with live.page.expect_download() as downloading:
+        live.menu("fit", item)
+    download = downloading.value
+    assert download.suggested_filename == f"maml-fit-step-0.{extension}"
+    assert download.path().read_bytes().startswith(beginning)
+
+
+@pytest.mark.parametrize(("scheme", "palette"), [("light", LIGHT), ("dark", DARK)])
+def test_the_charts_follow_the_theme(open_page: OpenPage, scheme: str, palette: Palette) -> None:
+    live = open_page(color_scheme=scheme)
+    assert live.page.locator(".maml-live").get_attribute("data-theme") == scheme
+    colors = live.plot("fit").evaluate("node => Object.fromEntries(node.data.map(({ name, line }) => [name, line?.color]))")
+    assert colors["θ<sub>0</sub>"] == palette.theta_0
+    assert colors["θ<sub>N</sub>"] == palette.theta_N
+    background = live.page.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
+    brightness = sum(int(part) for part in re.findall(r"\d+", background)[:3]) / 3
+    assert (brightness < 128) == (scheme == "dark")
+
+
+def test_reduced_motion_is_respected(open_page: OpenPage) -> None:
+    live = open_page(reduced_motion="reduce")
+    live.train(5)
+    assert live.status == "Training"
+    assert live.page.evaluate("getComputedStyle(document.querySelector('.maml-pill'), '::before').animationName") == "none"
+    live.pause()
+    # The curve of the next inner step stands there at once: no frame shows it between theta_0 and theta_1.
+    live.page.get_by_label("Inner step k").fill("0")
+    live.wait_trace("fit", "θk", lambda curve: (curve == live.trace("fit", "θ0")).all())
+    live.page.evaluate(
+        """() => {
+          const node = document.querySelector("[data-chart=fit] .maml-plot");
+          const index = node.data.findIndex(({ name }) => name.includes("k<"));
+          window.heights = new Set([node.data[index].y[0]]);
+          node.on("plotly_afterplot", () => heights.add(node.data[index].y[0]));
+        }"""
+    )
+    live.action("inner").click()
+    live.wait("() => heights.size > 1")
+    live.wait_steady()
+    assert live.page.evaluate("heights.size") == 2
+
+
+def test_presenter_mode_enlarges_the_type_and_is_remembered(open_page: OpenPage) -> None:
+    live = open_page()
+
+    def sizes() -> list[float]:
+        return [
+            live.page.evaluate("parseFloat(getComputedStyle(document.querySelector('.maml-live')).fontSize)"),
+            live.plot("loss").evaluate("node => node.layout.font.size"),
+        ]
+
+    before = sizes()
+    live.action("presenter").click()
+    live.wait("(size) => document.querySelector('[data-chart=loss] .maml-plot').layout.font.size > size", before[1])
+    large = sizes()
+    assert large[0] > 1.2 * before[0]
+    assert large[1] > 1.2 * before[1]
+    assert live.action("presenter").get_attribute("aria-pressed") == "true"
+    assert live.page.evaluate(OVERFLOW)["width"] <= 0
+    live.page.reload()
+    live.wait_drawn()
+    assert sizes() == large
+
+
+def test_one_screen_without_scrolling_at_1440_by_900(live: LivePage) -> None:
+    assert live.page.evaluate(OVERFLOW) == {"width": 0, "height": 0}
+    assert live.page.evaluate(OUTSIDE) == []
+    for chart in CHARTS:
+        box = live.plot(chart).bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= 900
+        assert box["height"] > 120
+
+
+def test_a_long_sentence_does_not_move_the_charts(live: LivePage) -> None:
+    before = [live.plot(chart).bounding_box() for chart in CHARTS]
+    live.set(alpha=-3)
+    live.wait("() => document.querySelector('.maml-sentence').dataset.kind === 'error'")
+    assert [live.plot(chart).bounding_box() for chart in CHARTS] == before
+
+
+def test_no_sideways_scrolling_at_1024_by_768(open_page: OpenPage) -> None:
+    live = open_page(viewport={"width": 1024, "height": 768})
+    assert live.page.evaluate(OVERFLOW)["width"] <= 0
+    assert live.page.evaluate(OUTSIDE) == []
+    live.train(5)
+    assert live.plot("gauge").bounding_box()["height"] > 120

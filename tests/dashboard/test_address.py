@@ -1,0 +1,237 @@
+"""A set-up as a query string and back: exact for what was written, forgiving for everything else."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard import address
+from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, replace
+from maml_core.presets import PRESETS
+from maml_core.records import Entry
+
+
+def parsed(query: str) -> dict[str, str]:
+    """What a browser makes of it."""
+    return dict(parse_qsl(query, keep_blank_values=True, strict_parsing=True))
+
+
+def numbers(low: float, high: float) -> st.SearchStrategy[float]:
+    return st.floats(low, high, allow_nan=False)
+
+
+def intervals(low: float, high: float) -> st.SearchStrategy[tuple[float, float]]:
+    return st.tuples(numbers(low, high), numbers(low, high)).map(lambda pair: (min(pair), max(pair)))
+
+
+SINUSOIDS = st.builds(
+    SinusoidConfig,
+    amplitude=intervals(0.0, 100.0),
+    phase_rad=intervals(-100.0, 100.0),
+    x=intervals(-100.0, 100.0),
+    noise_std=numbers(0.0, 100.0),
+)
+LINES = st.builds(
+    LinearConfig,
+    num_features=st.integers(1, 64),
+    w_mean=numbers(-100.0, 100.0),
+    w_std=numbers(0.0, 100.0),
+    x=intervals(-100.0, 100.0),
+)
+MODELS = st.builds(
+    MLPConfig,
+    hidden_widths=st.lists(st.integers(1, 1024), max_size=8).map(tuple),
+    activation=st.sampled_from(["relu", "tanh", "gelu", "softplus"]),
+    use_bias=st.booleans(),
+)
+CHANGEABLE: dict[str, st.SearchStrategy[Any]] = {
+    "alpha": numbers(0.0, 100.0),
+    "num_inner_steps": st.integers(0, 50),
+    "order": st.sampled_from(["second", "first"]),
+    "beta": numbers(1e-300, 100.0),
+    "outer_optimizer": st.sampled_from(["adam", "sgd"]),
+    "clip_norm": st.none() | numbers(1e-300, 1e6),
+    "shots": st.integers(1, 100),
+    "num_query": st.integers(1, 500),
+    "meta_batch_size": st.integers(1, 500),
+}
+SEEDS = st.integers(0, 2**31 - 1)
+CONFIGS = st.builds(
+    RunConfig,
+    tasks=SINUSOIDS | LINES,
+    model=MODELS,
+    adam_betas=st.tuples(numbers(0.0, 0.9), numbers(0.0, 0.99)),
+    adam_eps=numbers(1e-300, 1.0),
+    weights_seed=SEEDS,
+    tasks_seed=SEEDS,
+    evaluation_seed=SEEDS,
+    evaluation_tasks=st.integers(2, 100_000),
+    evaluation_steps=st.integers(0, 100),
+    evaluate_every=st.integers(1, 1_000_000),
+    joint_baseline=st.booleans(),
+    dtype=st.sampled_from(["float32", "float64"]),
+    **CHANGEABLE,
+)
+CHANGES = st.fixed_dictionaries({}, optional=CHANGEABLE).filter(bool)
+ENTRIES = st.builds(Entry, step=st.integers(1, 10_000_000), kind=st.just("change"), changes=CHANGES) | st.builds(
+    Entry, step=st.integers(1, 10_000_000), kind=st.just("resume")
+)
+TIMELINES = st.lists(ENTRIES, max_size=8).map(lambda entries: tuple(sorted(entries, key=lambda entry: entry.step)))
+
+
+class TestRoundTrip:
+    @given(config=CONFIGS, timeline=TIMELINES)
+    def test_what_was_written_is_read_back(self, config: RunConfig, timeline: tuple[Entry, ...]):
+        read = address.read(parsed(address.write(config, timeline)))
+        assert read == address.Address(config, timeline, ())
+
+    @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
+    def test_presets(self, preset: Any):
+        assert address.read(parsed(address.write(preset.config))).config == preset.config
+
+    def test_a_linear_model_without_hidden_layers(self):
+        config = RunConfig(model=MLPConfig(hidden_widths=()))
+        assert address.read(parsed(address.write(config))).config == config
+
+    def test_only_differences_from_the_defaults_are_written(self):
+        assert address.write(RunConfig(alpha=0.02)) == "v=1&alpha=0.02"
+
+    def test_changes_before_the_first_step_belong_to_the_set_up(self):
+        query = address.write(RunConfig(), [Entry(step=0, kind="change", changes={"alpha": 0.5})])
+        assert address.read(parsed(query)) == address.Address(RunConfig(alpha=0.5), (), ())
+
+    def test_roll_backs_are_left_to_the_replay(self):
+        query = address.write(RunConfig(), [Entry(step=7, kind="rollback", changes={"to_step": 0})])
+        assert query == "v=1"
+
+    def test_a_timeline_of_many_drags(self):
+        timeline = tuple(Entry(step=1000 + i, kind="change", changes={"alpha": 0.0123456789 + i * 1e-6}) for i in range(3000))
+        read = address.read(parsed(address.write(RunConfig(), timeline)))
+        assert read.timeline == timeline[: len(read.timeline)]
+        assert len(read.timeline) == 3000 or read.notes
+
+    def test_a_timeline_that_is_too_long_is_never_cut_within_a_value(self):
+        # Cut at any character, "12:a:0.55" would become the valid "12:a:0.5".
+        for padding in range(12):
+            entries = ["1" * (padding + 1) if False else f"{10**padding if padding < 7 else 10**6}:a:0.55"]
+            entries += ["2000000:a:0.55"] * 3000
+            read = address.read({"t": "~".join(entries)})
+            assert {entry.changes["alpha"] for entry in read.timeline} == {0.55}
+            assert len(read.timeline) == len(entries) or read.notes
+
+
+class TestForgiving:
+    def test_without_an_address_there_is_the_default(self):
+        default = RunConfig(alpha=0.3)
+        assert address.read({}, default) == address.Address(default, (), ())
+
+    def test_what_belongs_to_others_is_not_ours(self):
+        default = RunConfig(alpha=0.3)
+        assert address.read({"utm_source": "mail", "embed": "true"}, default) == address.Address(default, (), ())
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            {"alpha": "nan"},
+            {"alpha": "inf"},
+            {"alpha": "-1"},
+            {"alpha": ""},
+            {"alpha": "__import__('os')"},
+            {"alpha": "9" * 400},
+            {"shots": "9" * 400},
+            {"shots": "1.5"},
+            {"shots": "0"},
+            {"order": "third"},
+            {"joint_baseline": "maybe"},
+            {"tasks": "linear"},
+            {"model": "none"},
+            {"tasks.kind": "omniglot"},
+            {"tasks.amplitude": "5.0_1.0"},
+            {"tasks.amplitude": "1.0"},
+            {"tasks.no_such": "1"},
+            {"tasks.kind.kind": "linear"},
+            {"model.hidden_widths": "40_x"},
+            {"model.hidden_widths": "_".join(["4"] * 9)},
+            {"model.hidden_widths": "4" * 30_000},
+            {"alpha.kind": "1"},
+            {"clip_norm.x": "1"},
+            {"order.": "first"},
+            {"shots.shots.shots": "1"},
+            {"weights_seed": str(2**31)},
+        ],
+        ids=lambda query: str(query)[:50],
+    )
+    def test_a_bad_field_falls_back_with_a_note(self, query: dict[str, str]):
+        read = address.read({"beta": "0.5", **query})
+        assert read.config == RunConfig(beta=0.5)
+        assert len(read.notes) == 1
+        assert next(iter(query))[:20] in read.notes[0]
+
+    def test_a_bad_field_leaves_the_others(self):
+        read = address.read({"alpha": "x", "shots": "7", "tasks.noise_std": "0.5", "beta": "-3"})
+        assert read.config == RunConfig(shots=7, tasks=SinusoidConfig(noise_std=0.5))
+        assert len(read.notes) == 2
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "x",
+            ":",
+            "5",
+            "5:",
+            "5:a",
+            "5:a:",
+            "5:z:1",
+            "5:a:nan",
+            "5:a:-1",
+            "-1:a:0.1",
+            "99999999:a:0.1",
+            "5:q:" + "9" * 400,
+            "9" * 5000 + ":a:1",
+            "5:rollback",
+            "5:a:0.1,",
+            "~",
+        ],
+        ids=lambda text: text[:20],
+    )
+    def test_a_bad_timeline_ends_with_a_note_before_it(self, text: str):
+        read = address.read({"t": "2:a:0.5~" + text})
+        assert [entry.step for entry in read.timeline] == [2]
+        assert len(read.notes) == 1
+
+    def test_a_timeline_out_of_order_ends_there(self):
+        read = address.read({"t": "5:a:0.5~3:a:0.1"})
+        assert ([entry.step for entry in read.timeline], len(read.notes)) == ([5], 1)
+
+    def test_another_format_is_named(self):
+        read = address.read({"v": "2", "alpha": "0.5"})
+        assert read.config.alpha == 0.5
+        assert "'2'" in read.notes[0]
+
+    def test_notes_are_short_whatever_was_sent(self):
+        read = address.read({"alpha": "x" * 10_000, "v": "y" * 10_000, "shots." + "z" * 10_000: "1", "t": "w" * 10_000})
+        assert read.notes
+        assert all(len(note) < 300 for note in read.notes)
+
+    KEYS = st.sampled_from(["v", "t", "alpha", "shots", "tasks.kind", "tasks.x", "tasks", "model.hidden_widths", "alpha.x", "clip_norm"])
+    PIECES = st.sampled_from(["", "nan", "inf", "-1", "1e999", "0x10", "1_2", "none", "yes", "linear", "5:a:0.1", "5:u:sgd,c:none", "~", ":"])
+
+    @given(query=st.dictionaries(KEYS | st.text(max_size=20), PIECES | st.text(max_size=30), max_size=6))
+    def test_anything_can_be_read(self, query: dict[str, str]):
+        read = address.read(query)
+        assert isinstance(read.config, RunConfig)
+        config = read.config
+        for entry in read.timeline:
+            config = replace(config, entry.changes)
+        assert math.isfinite(config.alpha)
+
+    @given(query=st.dictionaries(KEYS | st.text(max_size=20), PIECES | st.text(max_size=30), max_size=6))
+    def test_whatever_was_read_can_be_written_and_read_again(self, query: dict[str, str]):
+        first = address.read(query)
+        again = address.read(parsed(address.write(first.config, first.timeline)))
+        assert again == address.folded(first.config, first.timeline)

@@ -1,0 +1,828 @@
+"""The hub on a real event loop, with executors that compute when the test says so and a clock that the test moves."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.live import hub as hub_module
+from dashboard.live.hub import HIDDEN_PAUSE_S, KEEP_S, MAX_UNACKNOWLEDGED, Hub, Page
+from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
+from maml_core.config import MLPConfig, RunConfig, replace
+from maml_core.records import Entry, Levels, Status
+
+TINY = RunConfig(
+    model=MLPConfig(hidden_widths=(4,)),
+    shots=2,
+    num_query=2,
+    meta_batch_size=2,
+    evaluation_tasks=2,
+    evaluation_steps=1,
+    evaluate_every=5,
+)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Inline(Executor):
+    """Computes at once, a few outer steps where a chunk would take its time."""
+
+    def __init__(self) -> None:
+        self.requests: list[ChunkRequest] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self.requests.append(args[0])
+        try:
+            future.set_result(self.compute(args[0]))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+    def compute(self, request: ChunkRequest) -> ChunkResult:
+        if request.num_steps is None and request.budget_s is not None:
+            import dataclasses
+
+            request = dataclasses.replace(request, num_steps=2, budget_s=None)
+        return run_chunk(request)
+
+
+class Priced(Inline):
+    """Computes nothing: a chunk takes the processor time that its run's alpha names, and a playing one takes a step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used: dict[int, float] = {}
+        """Processor seconds by weights_seed, which names the run."""
+
+    def compute(self, request: ChunkRequest) -> ChunkResult:
+        cpu_s = request.config.alpha
+        seed = request.config.weights_seed
+        self.used[seed] = self.used.get(seed, 0.0) + cpu_s
+        return priced_result(request, cpu_s)
+
+
+def priced_result(request: ChunkRequest, cpu_s: float = 0.01) -> ChunkResult:
+    step = int(request.state or b"0") + (1 if request.num_steps is None else request.num_steps)
+    return ChunkResult(
+        config=request.config,
+        state=str(step).encode(),
+        step=step,
+        status=Status(),
+        records=None,
+        snapshot=None,
+        levels=Levels(4.25, 3.0),
+        cpu_s=cpu_s,
+        advance_s=cpu_s,
+    )
+
+
+class Held(Inline):
+    """Computes a chunk when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: list[tuple[Future[Any], ChunkRequest]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.requests.append(args[0])
+        self.waiting.append((Future(), args[0]))
+        return self.waiting[-1][0]
+
+    def finish(self) -> ChunkRequest:
+        future, request = self.waiting.pop(0)
+        future.set_result(priced_result(request))
+        return request
+
+    def fail(self, error: BaseException) -> None:
+        self.waiting.pop(0)[0].set_exception(error)
+
+
+class Client:
+    """A page's socket that keeps all it was sent."""
+
+    def __init__(self, hub: Hub, token: str, *, resume: str = "", released: bool = False) -> None:
+        self.hub = hub
+
+        async def send(message: str | bytes) -> None:
+            raise AssertionError("the routes write from the outbox")
+
+        self.send = send
+        self.page = hub.connect(token, send, resume=resume, released=released)
+
+    def take(self) -> list[dict[str, Any]]:
+        """The messages since the last look; a frame is its header."""
+        found = []
+        while not self.page.outbox.empty():
+            message = self.page.outbox.get_nowait()
+            if isinstance(message, bytes):
+                length = int.from_bytes(message[:4], "little")
+                found.append({"type": "frame", **strict(message[4 : 4 + length].decode())})
+            else:
+                found.append(strict(message))
+        return found
+
+    def say(self, type: str, **fields: Any) -> None:
+        self.hub.receive(self.page, {"type": type, **fields})
+
+    def close(self) -> None:
+        self.hub.disconnect(self.page, self.send)
+
+
+def strict(text: str) -> dict[str, Any]:
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    message: dict[str, Any] = json.loads(text, parse_constant=refuse)
+    return message
+
+
+def kinds(messages: list[dict[str, Any]]) -> list[str]:
+    return [message["type"] for message in messages]
+
+
+def states(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [message for message in messages if message["type"] == "state"]
+
+
+async def turns(count: int = 60) -> None:
+    """Let the loop go round."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def until(condition: Callable[[], bool], limit: int = 20_000) -> None:
+    for _ in range(limit):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it did not happen")
+
+
+def on_loop(scene: Callable[[Hub, Any, Clock], Awaitable[None]], executor: Executor | None = None, **options: Any) -> None:
+    """Play a scene with a hub that runs."""
+
+    async def play() -> None:
+        clock = Clock()
+        used = executor or Inline()
+        hub = Hub(used, clock=clock, **options)
+        running = asyncio.create_task(hub.run())
+        await turns(5)
+        try:
+            await scene(hub, used, clock)
+            assert not running.done(), "the hub ended"
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    coroutine: Coroutine[Any, Any, None] = play()
+    asyncio.run(coroutine)
+
+
+async def wake(hub: Hub) -> None:
+    """What the hub's own timer does after a second at the latest."""
+    hub._wake.set()
+    await turns()
+
+
+class TestConnecting:
+    def test_a_page_is_welcomed_and_shown_outer_step_0(self):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(TINY))
+            await until(lambda: len(executor.requests) == 1)
+            await turns()
+            messages = client.take()
+            assert kinds(messages)[0] == "welcome"
+            assert messages[0]["run_key"] == client.page.run.key
+            assert {"figures", "state", "frame"} <= set(kinds(messages))
+            assert kinds(messages)[-1] == "frame"
+            assert messages[-1]["step"] == 0
+
+        on_loop(scene)
+
+    def test_nothing_is_computed_for_a_page_that_never_connected(self):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            hub.open_page(TINY)
+            await wake(hub)
+            assert executor.requests == []
+
+        on_loop(scene)
+
+    def test_a_page_that_was_closed_gets_no_more_chunks(self):
+        async def scene(hub: Hub, executor: Priced, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(TINY))
+            client.say("play")
+            await until(lambda: client.page.run.step > 5)
+            client.close()
+            await turns()
+            count = len(executor.requests)
+            await wake(hub)
+            assert len(executor.requests) == count
+
+        on_loop(scene, Priced())
+
+    def test_a_socket_that_was_replaced_does_not_close_the_page(self):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            token = hub.open_page(TINY)
+            old = Client(hub, token)
+            new = Client(hub, token)
+            old.close()
+            assert new.page.connected
+
+        on_loop(scene)
+
+    def test_a_reconnect_goes_on_where_it_was(self):
+        async def scene(hub: Hub, executor: Priced, clock: Clock) -> None:
+            token = hub.open_page(TINY)
+            client = Client(hub, token)
+            client.say("play")
+            await until(lambda: client.page.run.step > 5)
+            client.close()
+            await turns()
+            step = client.page.run.step
+            again = Client(hub, token, resume=client.page.run.key)
+            await until(lambda: again.page.run.step > step)
+
+        on_loop(scene, Priced())
+
+    @pytest.mark.parametrize("released", [True, False], ids=["before the old socket ends", "after it"])
+    def test_a_reload_takes_its_run_over(self, released: bool):
+        async def scene(hub: Hub, executor: Priced, clock: Clock) -> None:
+            old = Client(hub, hub.open_page(TINY))
+            old.say("play")
+            await until(lambda: old.page.run.step > 5)
+            run = old.page.run
+            if not released:
+                old.close()
+            new = Client(hub, hub.open_page(TINY), resume=run.key, released=released)
+            messages = new.take()
+            assert new.page.run is run
+            assert messages[0] == {"type": "welcome", "run_key": run.key}
+            assert states(messages)[0]["controls_changed"] is True
+            assert not hub.knows(old.page.token)
+
+        on_loop(scene, Priced())
+
+    def test_a_duplicated_tab_gets_a_run_of_its_own(self):
+        async def scene(hub: Hub, executor: Priced, clock: Clock) -> None:
+            old = Client(hub, hub.open_page(TINY))
+            new = Client(hub, hub.open_page(TINY), resume=old.page.run.key, released=False)
+            assert new.page.run is not old.page.run
+            assert old.page.connected
+
+        on_loop(scene, Priced())
+
+    def test_another_address_opened_in_the_same_tab_gets_its_own_run(self):
+        async def scene(hub: Hub, executor: Priced, clock: Clock) -> None:
+            old = Client(hub, hub.open_page(TINY))
+            shared = replace(TINY, {"alpha": 0.3})
+            new = Client(hub, hub.open_page(shared), resume=old.page.run.key, released=True)
+            assert new.page.run.config == shared
+
+        on_loop(scene, Priced())
+
+    def test_a_reload_that_finds_a_run_far_on_measures_its_speed_from_there(self):
+        async def scene(hub: Hub, executor: Held, clock: Clock) -> None:
+            old = Client(hub, hub.open_page(TINY))
+            old.page.run.step = 5000
+            old.say("play")
+            new = Client(hub, hub.open_page(TINY), resume=old.page.run.key, released=True)
+            clock.now += 1.0
+            new.page.measure_rate(clock.now)
+            assert not new.page.steps_per_s > 100.0
+
+        on_loop(scene, Held())
+
+    def test_a_page_is_forgotten_after_a_while_without_a_socket(self):
+        async def scene(hub: Hub, executor: Priced, clock: Clock) -> None:
+            token = hub.open_page(TINY)
+            client = Client(hub, token)
+            client.close()
+            clock.now += KEEP_S - 1.0
+            await wake(hub)
+            assert hub.knows(token)
+            clock.now += 2.0
+            await wake(hub)
+            assert not hub.knows(token)
+            assert hub.config(token) is None
+
+        on_loop(scene, Priced())
+
+    def test_opening_a_page_while_the_hub_looks_through_its_pages_harms_nobody(self, monkeypatch: pytest.MonkeyPatch):
+        # Scripts open pages from threads of their own, between any two instructions of the loop.
+        async def scene(hub: Hub, executor: Priced, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(TINY))
+            hub.open_page(TINY)
+            await turns()
+            opened: list[str] = []
+
+            def connected(page: Page) -> bool:
+                if not opened:
+                    opened.append(hub.open_page(TINY))
+                return page.send is not None
+
+            monkeypatch.setattr(Page, "connected", property(connected))
+            client.say("play")
+            await until(lambda: client.page.run.step > 3)
+            assert opened
+
+        on_loop(scene, Priced())
+
+
+class TestFairness:
+    def test_two_runs_share_compute_whatever_their_chunks_cost(self):
+        async def scene(hub: Hub, executor: Priced, clock: Clock) -> None:
+            for seed, cpu_s in ((1, 0.013), (2, 0.041)):
+                Client(hub, hub.open_page(replace(TINY, {"weights_seed": seed, "alpha": cpu_s}))).say("play")
+            await until(lambda: sum(executor.used.values()) > 10.0)
+            assert max(executor.used.values()) / min(executor.used.values()) < 1.1
+
+        on_loop(scene, Priced())
+
+    def test_ten_runs_share_compute(self):
+        async def scene(hub: Hub, executor: Priced, clock: Clock) -> None:
+            for seed in range(10):
+                Client(hub, hub.open_page(replace(TINY, {"weights_seed": seed, "alpha": 0.01 + 0.003 * seed}))).say("play")
+            await until(lambda: sum(executor.used.values()) > 40.0)
+            assert max(executor.used.values()) / min(executor.used.values()) < 1.1
+
+        on_loop(scene, Priced())
+
+    def test_a_changed_run_goes_first(self):
+        async def scene(hub: Hub, executor: Held, clock: Clock) -> None:
+            clients = [Client(hub, hub.open_page(replace(TINY, {"weights_seed": seed}))) for seed in range(5)]
+            for client in clients:
+                client.say("play")
+            for _ in range(40):
+                await until(lambda: bool(executor.waiting))
+                executor.finish()
+                await turns(20)
+            idle = next(c for c in clients if c.page.run.config.weights_seed not in {r.config.weights_seed for _, r in executor.waiting})
+            idle.page.turn += 100.0
+            idle.say("set", changes={"beta": 0.5})
+            before = len(executor.requests)
+            executor.finish()
+            await until(lambda: len(executor.requests) > before)
+            assert executor.requests[before].config.weights_seed == idle.page.run.config.weights_seed
+
+        on_loop(scene, Held())
+
+    def test_a_run_that_paused_long_does_not_catch_up(self):
+        async def scene(hub: Hub, executor: Priced, clock: Clock) -> None:
+            busy, lazy = (Client(hub, hub.open_page(replace(TINY, {"weights_seed": seed}))) for seed in (1, 2))
+            busy.say("play")
+            await until(lambda: executor.used[1] > 20.0)
+            lazy.say("play")
+            used = dict(executor.used)
+            await until(lambda: sum(executor.used.values()) > sum(used.values()) + 4.0)
+            gained = [executor.used[seed] - used[seed] for seed in (1, 2)]
+            assert max(gained) - min(gained) < 0.3
+
+        on_loop(scene, Priced())
+
+    def test_one_chunk_a_run_is_in_flight_at_most(self):
+        async def scene(hub: Hub, executor: Held, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(TINY))
+            client.say("play")
+            for _ in range(5):
+                client.say("set", changes={"alpha": 0.1})
+                client.say("reset")
+                client.say("play")
+                await turns()
+                assert len(executor.waiting) == 1
+
+        on_loop(scene, Held(), num_workers=4)
+
+    def test_the_executor_gets_one_chunk_more_than_it_runs_at_a_time(self):
+        async def scene(hub: Hub, executor: Held, clock: Clock) -> None:
+            for _ in range(6):
+                Client(hub, hub.open_page(TINY))
+            await turns()
+            assert len(executor.waiting) == 3
+
+        on_loop(scene, Held(), num_workers=2)
+
+
+class TestVisibility:
+    def test_a_hidden_page_gets_no_frames(self):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(TINY))
+            client.say("visible", visible=False)
+            client.say("play")
+            await until(lambda: client.page.run.step > 3)
+            client.take()
+            clock.now += 5.0
+            step = client.page.run.step
+            await until(lambda: client.page.run.step > step + 3)
+            assert "frame" not in kinds(client.take())
+
+        on_loop(scene)
+
+    def test_a_page_that_comes_back_into_sight_gets_a_frame_though_it_stands_still(self):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(TINY))
+            await until(lambda: bool(executor.requests))
+            client.say("visible", visible=False)
+            await turns()
+            client.take()
+            client.say("visible", visible=True)
+            await turns()
+            assert "frame" in kinds(client.take())
+
+        on_loop(scene)
+
+    def test_a_run_out_of_sight_pauses_after_a_while_and_the_page_says_so(self):
+        async def scene(hub: Hub, executor: Priced, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(TINY))
+            client.say("play")
+            client.say("visible", visible=False)
+            clock.now += HIDDEN_PAUSE_S - 1.0
+            await wake(hub)
+            assert client.page.run.playing
+            client.take()
+            clock.now += 2.0
+            await wake(hub)
+            assert not client.page.run.playing
+            assert any("ten minutes" in state["notice"] for state in states(client.take()))
+
+        on_loop(scene, Priced())
+
+
+class TestFrames:
+    def test_no_more_frames_than_are_drawn(self):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(TINY))
+            client.say("play")
+            for _ in range(12):
+                step = client.page.run.step
+                await until(lambda step=step: client.page.run.step > step)
+                clock.now += 2.0
+            assert kinds(client.take()).count("frame") == MAX_UNACKNOWLEDGED
+
+        on_loop(scene)
+
+    def test_an_acknowledgement_brings_the_frame_that_was_held_back(self):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(TINY))
+            client.say("play")
+            for _ in range(6):
+                step = client.page.run.step
+                await until(lambda step=step: client.page.run.step > step)
+                clock.now += 2.0
+            client.say("pause")
+            await turns()
+            client.take()
+            client.say("ack", frame=1)
+            frames = [message for message in client.take() if message["type"] == "frame"]
+            assert [frame["step"] for frame in frames] == [client.page.run.step]
+
+        on_loop(scene)
+
+    def test_a_new_socket_owes_nothing_for_the_frames_of_the_old_one(self):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            token = hub.open_page(TINY)
+            client = Client(hub, token)
+            for _ in range(4):
+                client.say("task", redraw=True)
+                await turns()
+            again = Client(hub, token)
+            await turns()
+            assert "frame" in kinds(again.take())
+
+        on_loop(scene)
+
+
+class TestTrouble:
+    def test_a_lost_chunk_is_computed_again_and_the_page_says_so(self):
+        async def scene(hub: Hub, executor: Held, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(TINY))
+            client.say("play")
+            await until(lambda: len(executor.waiting) == 1)
+            executor.finish()
+            await until(lambda: len(executor.waiting) == 1)
+            lost = executor.waiting[0][1]
+            executor.fail(BrokenProcessPool("a worker died"))
+            await until(lambda: len(executor.waiting) == 1)
+            again = executor.waiting[0][1]
+            assert (again.state, again.config, again.timeline) == (lost.state, lost.config, lost.timeline)
+            assert hub.lost_chunks == 1
+            assert any("worker" in state["notice"] for state in states(client.take()))
+            assert client.page.run.playing
+
+        on_loop(scene, Held())
+
+    def test_a_notice_is_given_once(self):
+        async def scene(hub: Hub, executor: Held, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(TINY))
+            await until(lambda: len(executor.waiting) == 1)
+            executor.fail(BrokenProcessPool("a worker died"))
+            await until(lambda: len(executor.waiting) == 1)
+            executor.finish()
+            client.say("play")
+            await turns()
+            notices = [state["notice"] for state in states(client.take())]
+            assert sum(bool(notice) for notice in notices) == 1
+
+        on_loop(scene, Held())
+
+    def test_a_pool_that_is_broken_when_a_chunk_is_given_to_it_is_asked_again(self):
+        class Broken(Priced):
+            def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+                if not self.requests:
+                    self.requests.append(args[0])
+                    raise BrokenProcessPool("a worker died")
+                return super().submit(fn, *args, **kwargs)
+
+        async def scene(hub: Hub, executor: Broken, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(TINY))
+            client.say("play")
+            await until(lambda: client.page.run.step > 2)
+
+        on_loop(scene, Broken())
+
+    def test_an_executor_that_takes_nothing_does_not_end_the_hub(self):
+        class Full(Priced):
+            def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+                if len(self.requests) < 1:
+                    self.requests.append(args[0])
+                    raise OSError("no more processes")
+                return super().submit(fn, *args, **kwargs)
+
+        async def scene(hub: Hub, executor: Full, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(TINY))
+            client.say("play")
+            await turns()
+            other = Client(hub, hub.open_page(TINY))
+            other.say("play")
+            await until(lambda: other.page.run.step > 2)
+
+        on_loop(scene, Full())
+
+    @pytest.mark.parametrize("error", [RuntimeError("no memory"), BrokenProcessPool("killed")], ids=["fails", "kills its worker"])
+    def test_a_set_up_that_can_never_be_computed_does_not_keep_the_workers_busy(self, error: Exception):
+        class Failing(Priced):
+            def compute(self, request: ChunkRequest) -> ChunkResult:
+                raise error
+
+        async def scene(hub: Hub, executor: Failing, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(TINY))
+            client.say("play")
+            await turns(3000)
+            assert len(executor.requests) <= 20
+
+        on_loop(scene, Failing())
+
+    def test_a_chunk_that_fails_costs_no_trained_step(self):
+        async def scene(hub: Hub, executor: Held, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(TINY))
+            client.say("play")
+            for _ in range(5):
+                await until(lambda: len(executor.waiting) == 1)
+                executor.finish()
+                await turns()
+            step = client.page.run.step
+            assert step > 0
+            await until(lambda: len(executor.waiting) == 1)
+            executor.fail(MemoryError())
+            await turns()
+            assert client.page.run.step == step
+
+        on_loop(scene, Held())
+
+    def test_a_chunk_of_the_run_before_a_reset_changes_nothing(self):
+        async def scene(hub: Hub, executor: Held, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(TINY))
+            client.say("play")
+            for _ in range(4):
+                await until(lambda: len(executor.waiting) == 1)
+                executor.finish()
+                await turns()
+            await until(lambda: len(executor.waiting) == 1)
+            client.say("reset")
+            executor.finish()
+            await until(lambda: len(executor.waiting) == 1)
+            assert (client.page.run.step, client.page.run.state) == (0, None)
+            assert executor.waiting[0][1].state is None
+
+        on_loop(scene, Held())
+
+    def test_the_work_thrown_away_by_resets_counts_for_whose_turn_it_is(self):
+        async def scene(hub: Hub, executor: Held, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(TINY))
+            await until(lambda: len(executor.waiting) == 1)
+            client.say("reset")
+            executor.finish()
+            await turns()
+            assert client.page.turn > 0.0
+
+        on_loop(scene, Held())
+
+
+class TestMessages:
+    def test_a_change_is_answered_with_a_state(self):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(TINY))
+            client.take()
+            client.say("set", changes={"alpha": 0.5}, id=1)
+            assert [state["config"]["alpha"] for state in states(client.take())] == [0.5]
+
+        on_loop(scene)
+
+    def test_what_changes_nothing_is_not_told_again(self):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(TINY))
+            await turns()
+            client.take()
+            client.say("pause")
+            client.say("set", changes={"alpha": TINY.alpha})
+            client.say("ack", frame=1)
+            await turns()
+            assert states(client.take()) == []
+
+        on_loop(scene)
+
+    def test_the_step_alone_is_left_to_the_frames(self):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(TINY))
+            client.say("play")
+            await until(lambda: client.page.run.step > 4)
+            client.take()
+            step = client.page.run.step
+            await until(lambda: client.page.run.step > step + 8)
+            assert states(client.take()) == []
+
+        on_loop(scene)
+
+    @pytest.mark.parametrize("last", [True, False], ids=["last of them", "more to come"])
+    def test_the_sidebar_follows_a_replayed_change(self, last: bool):
+        timeline = [Entry(step=4, kind="change", changes={"shots": 5})]
+        if not last:
+            timeline.append(Entry(step=500_000, kind="change", changes={"shots": 6}))
+
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(TINY, timeline))
+            await turns()
+            client.take()
+            client.say("play")
+            await until(lambda: client.page.run.config.shots == 5)
+            await turns()
+            told = [state for state in states(client.take()) if state["config"]["shots"] == 5]
+            assert told[0]["controls_changed"] is True
+
+        on_loop(scene)
+
+    @pytest.mark.parametrize(
+        "message",
+        [
+            {},
+            {"type": None},
+            {"type": ["set"]},
+            {"type": "no such"},
+            {"type": "set"},
+            {"type": "set", "changes": None},
+            {"type": "set", "changes": [1, 2]},
+            {"type": "set", "changes": "alpha"},
+            {"type": "set", "changes": {"alpha": float("nan")}},
+            {"type": "set", "changes": {"alpha": float("inf")}},
+            {"type": "set", "changes": {"alpha": "0.1"}},
+            {"type": "set", "changes": {"alpha": True}},
+            {"type": "set", "changes": {"alpha": None}},
+            {"type": "set", "changes": {"alpha": 10**400}},
+            {"type": "set", "changes": {"shots": 10**400}},
+            {"type": "set", "changes": {"no_such": 1}},
+            {"type": "run_until"},
+            {"type": "run_until", "step": 10**400},
+            {"type": "run_until", "step": "9"},
+            {"type": "speed"},
+            {"type": "speed", "steps_per_s": float("nan")},
+            {"type": "speed", "steps_per_s": True},
+            {"type": "task"},
+            {"type": "task", "amplitude": None, "phase_rad": 1},
+            {"type": "task", "amplitude": 10**400, "phase_rad": 1},
+            {"type": "task", "amplitude": 1e39, "phase_rad": 1},
+            {"type": "task", "amplitude": float("inf"), "phase_rad": 1},
+            {"type": "ack"},
+            {"type": "ack", "frame": "x"},
+            {"type": "visible"},
+        ],
+        ids=lambda message: str(message)[:60],
+    )
+    def test_what_is_not_understood_is_answered_and_the_run_stays_as_it_was(self, message: dict[str, Any]):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(TINY))
+            await turns()
+            client.page.unacknowledged[:] = [1]
+            before = (client.page.run.config, client.page.run.status_kind, client.page.run.steps_per_s)
+            client.take()
+            hub.receive(client.page, message)
+            await turns()
+            messages = client.take()
+            assert kinds(messages)[0] == "error"
+            assert len(messages[0]["message"]) > 10
+            assert (client.page.run.config, client.page.run.status_kind, client.page.run.steps_per_s) == before
+
+        on_loop(scene)
+
+    VALUES = st.recursive(
+        st.none() | st.booleans() | st.integers() | st.sampled_from([10**400, -(10**400)]) | st.floats() | st.text(max_size=8),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+        max_leaves=6,
+    )
+    TYPES = st.sampled_from(
+        ["set", "play", "pause", "outer_step", "reset", "run_until", "speed", "task", "ack", "visible", "hello", "nonsense"]
+    )
+    CHANGES = st.dictionaries(st.sampled_from([*RunConfig.__dataclass_fields__, "x"]), VALUES, max_size=3)
+    FIELDS = st.fixed_dictionaries(
+        {},
+        optional={
+            "changes": CHANGES | VALUES,
+            "step": VALUES,
+            "steps_per_s": VALUES,
+            "amplitude": VALUES,
+            "phase_rad": VALUES,
+            "redraw": VALUES,
+            "frame": VALUES,
+            "visible": VALUES,
+            "id": VALUES,
+        },
+    )
+
+    @given(messages=st.lists(st.tuples(TYPES | VALUES, FIELDS), min_size=1, max_size=8))
+    def test_no_message_breaks_the_page(self, messages: list[tuple[Any, dict[str, Any]]]):
+        async def scene(hub: Hub, executor: Priced, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(TINY))
+            for kind, fields in messages:
+                hub.receive(client.page, {"type": kind, **fields})
+                await turns(8)
+            client.take()
+            client.say("set", changes={"alpha": 0.125})
+            client.say("play")
+            step = client.page.run.step
+            await until(lambda: client.page.run.step > step or client.page.run.steps_per_s is not None)
+            assert states(client.take())[-1]["config"]["alpha"] == 0.125
+
+        on_loop(scene, Priced())
+
+    def test_all_that_is_said_of_a_diverged_run_is_strict_json(self):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(replace(TINY, {"alpha": 50.0, "num_inner_steps": 20})))
+            client.say("play")
+            await until(lambda: client.page.run.status_kind == "diverged")
+            client.say("set", changes={"alpha": 0.0})
+            client.say("set", changes={"num_inner_steps": 0})
+            client.say("ack", frame=100)
+            await turns()
+            messages = client.take()
+            assert {"frame", "state", "figures"} <= set(kinds(messages))
+            sentences = [state["status"]["sentence"] for state in states(messages)]
+            assert any("alpha" in sentence for sentence in sentences)
+
+        on_loop(scene)
+
+
+class TestScripts:
+    """What the threads of Streamlit's scripts call."""
+
+    def test_a_change_from_the_sidebar_reaches_the_run(self):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(TINY))
+            await asyncio.to_thread(hub.change, client.page.token, {"shots": 7})
+            await until(lambda: hub.config(client.page.token) == replace(TINY, {"shots": 7}))
+            assert states(client.take())[-1]["config"]["shots"] == 7
+
+        on_loop(scene)
+
+    def test_a_restart_from_the_sidebar_reaches_the_run(self):
+        async def scene(hub: Hub, executor: Priced, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(TINY))
+            client.say("play")
+            await until(lambda: client.page.run.step > 3)
+            await asyncio.to_thread(hub.restart, client.page.token, replace(TINY, {"weights_seed": 9}))
+            await until(lambda: client.page.run.start.weights_seed == 9)
+            assert hub.step(client.page.token) == 0
+
+        on_loop(scene, Priced())
+
+    def test_a_page_that_is_gone_is_no_error(self):
+        hub = Hub(Inline())
+        hub.change("unknown", {"shots": 3})
+        hub.restart("unknown", TINY)
+        assert (hub.config("unknown"), hub.step("unknown"), hub.knows("unknown")) == (None, 0, False)
+
+
+def test_frames_come_often_enough():
+    assert 1.0 / hub_module.FRAME_S >= 4.0

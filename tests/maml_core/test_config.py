@@ -1,0 +1,270 @@
+"""Configs: a set-up that exists can be used, and one that cannot says which field, which value, what is accepted."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from maml_core.config import CHANGEABLE, LinearConfig, MLPConfig, RunConfig, SinusoidConfig, accepted_range, from_dict, replace, to_dict
+from maml_core.errors import ConfigError
+from maml_core.presets import DEFAULT_PRESET, PRESETS, slider_ranges
+
+finite = st.floats(-100.0, 100.0)
+intervals = st.tuples(finite, finite).map(lambda pair: (min(pair), max(pair)))
+sinusoids = st.builds(
+    SinusoidConfig,
+    amplitude=st.tuples(st.floats(0, 100), st.floats(0, 100)).map(lambda pair: (min(pair), max(pair))),
+    phase_rad=intervals,
+    x=intervals,
+    noise_std=st.floats(0, 100),
+)
+linears = st.builds(
+    LinearConfig, num_features=st.integers(1, 64), w_mean=finite, w_std=st.floats(0, 100), x=intervals, noise_std=st.floats(0, 100)
+)
+models = st.builds(
+    MLPConfig,
+    hidden_widths=st.lists(st.integers(1, 1024), max_size=8).map(tuple),
+    activation=st.sampled_from(["relu", "tanh", "gelu", "softplus"]),
+    use_bias=st.booleans(),
+)
+runs = st.builds(
+    RunConfig,
+    tasks=sinusoids | linears,
+    model=models,
+    alpha=st.floats(0, 100),
+    num_inner_steps=st.integers(0, 50),
+    order=st.sampled_from(["second", "first"]),
+    beta=st.floats(0, 100, exclude_min=True),
+    outer_optimizer=st.sampled_from(["adam", "sgd"]),
+    adam_betas=st.tuples(st.floats(0, 0.999999), st.floats(0, 0.999999)),
+    adam_eps=st.floats(0, 1, exclude_min=True),
+    clip_norm=st.none() | st.floats(0, 1e6, exclude_min=True),
+    shots=st.integers(1, 100),
+    num_query=st.integers(1, 500),
+    meta_batch_size=st.integers(1, 500),
+    weights_seed=st.integers(0, 2**31 - 1),
+    tasks_seed=st.integers(0, 2**31 - 1),
+    evaluation_seed=st.integers(0, 2**31 - 1),
+    evaluation_tasks=st.integers(2, 100_000),
+    evaluation_steps=st.integers(0, 100),
+    evaluate_every=st.integers(1, 1_000_000),
+    joint_baseline=st.booleans(),
+    dtype=st.sampled_from(["float32", "float64"]),
+)
+
+
+@given(config=runs)
+def test_config_to_json_and_back_is_identity(config: RunConfig) -> None:
+    assert from_dict(json.loads(json.dumps(to_dict(config)))) == config
+
+
+@given(config=runs)
+def test_json_names_every_field(config: RunConfig) -> None:
+    assert set(to_dict(config)) == {f.name for f in dataclasses.fields(RunConfig)}
+    assert to_dict(config)["tasks"]["kind"] == config.tasks.kind
+
+
+def test_missing_fields_take_their_defaults() -> None:
+    assert from_dict({"alpha": 0.5, "tasks": {"noise_std": 1.0}}) == RunConfig(alpha=0.5, tasks=SinusoidConfig(noise_std=1.0))
+
+
+def numeric_fields() -> list[tuple[type[Any], str, type[Any]]]:
+    """Every plain number of every config, with its type."""
+    found: list[tuple[type[Any], str, type[Any]]] = []
+    for cls in (RunConfig, SinusoidConfig, LinearConfig):
+        for f in dataclasses.fields(cls):
+            kind = {"int": int, "float": float, "float | None": float}.get(str(f.type))
+            if kind is not None:
+                found.append((cls, f.name, kind))
+    return found
+
+
+each_number = pytest.mark.parametrize(("cls", "name", "kind"), numeric_fields(), ids=lambda part: getattr(part, "__name__", part))
+
+
+def test_the_numeric_fields_are_found() -> None:
+    assert {name for cls, name, _ in numeric_fields() if cls is LinearConfig} == {"num_features", "w_mean", "w_std", "noise_std"}
+    assert len(numeric_fields()) == 18
+
+
+@each_number
+def test_numbers_beyond_the_range_are_refused_and_the_ends_are_accepted(cls: type[Any], name: str, kind: type[Any]) -> None:
+    meta = cls.__dataclass_fields__[name].metadata
+    low = meta["low"] if meta["low"] is not None else meta["above"]
+    step = 1 if kind is int else 1e-9
+    assert getattr(cls(**{name: kind(meta["high"])}), name) == meta["high"]
+    if meta["above"] is None:
+        assert getattr(cls(**{name: kind(low)}), name) == low
+    for bad in (kind(low) - step if meta["above"] is None else kind(low), kind(meta["high"]) + (1 if kind is int else 1e-3)):
+        with pytest.raises(ConfigError) as caught:
+            cls(**{name: bad})
+        assert (caught.value.field, caught.value.value) == (name, bad)
+        assert name in str(caught.value)
+        assert repr(bad) in str(caught.value)
+        assert accepted_range(cls, name) in str(caught.value)
+
+
+@each_number
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf"), True, "1", [1], {}, 1j])
+def test_what_is_no_finite_number_is_refused_by_name(cls: type[Any], name: str, kind: type[Any], bad: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        cls(**{name: bad})
+    assert caught.value.field == name
+
+
+@pytest.mark.parametrize("name", ["alpha", "shots"])
+def test_a_whole_number_beyond_every_float_is_refused_by_name(name: str) -> None:
+    """JSON may hold one: Python reads it as an int that no float can hold."""
+    with pytest.raises(ConfigError) as caught:
+        from_dict(json.loads(f'{{"{name}": 1{"0" * 400}}}'))
+    assert caught.value.field == name
+
+
+@pytest.mark.parametrize("name", [name for cls, name, kind in numeric_fields() if kind is int and cls is RunConfig])
+def test_whole_numbers_must_be_whole(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{name} = 2.0 .*whole number"):
+        RunConfig(**{name: 2.0})
+
+
+def test_a_whole_number_serves_as_a_float() -> None:
+    value = RunConfig(alpha=1).alpha
+    assert (value, type(value)) == (1.0, float)
+
+
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        ({"learning_rate": 0.1}, "learning_rate"),
+        ({"tasks": {"kind": "sinusoid", "frequency": 1.0}}, "tasks.frequency"),
+        ({"tasks": {"kind": "linear", "amplitude": [0, 1]}}, "tasks.amplitude"),
+        ({"model": {"dropout": 0.5}}, "model.dropout"),
+        ({"tasks": {"kind": "cosine"}}, "tasks.kind"),
+        ({"tasks": {"kind": ["sinusoid"]}}, "tasks.kind"),
+        ({"tasks": {"kind": {}}}, "tasks.kind"),
+        ({"tasks": {"kind": None}}, "tasks.kind"),
+        ({"tasks": "sinusoid"}, "tasks"),
+        ({"tasks": None}, "tasks"),
+        ({"model": []}, "model"),
+        ({"model": {"kind": "convnet"}}, "model.kind"),
+        ({"alpha": "0.1"}, "alpha"),
+        ({"alpha": None}, "alpha"),
+        ({"order": "third"}, "order"),
+        ({"order": 1}, "order"),
+        ({"order": ["second"]}, "order"),
+        ({"outer_optimizer": None}, "outer_optimizer"),
+        ({"dtype": "float16"}, "dtype"),
+        ({"joint_baseline": 1}, "joint_baseline"),
+        ({"joint_baseline": "true"}, "joint_baseline"),
+        ({"model": {"use_bias": 0}}, "model.use_bias"),
+        ({"model": {"hidden_widths": 40}}, "model.hidden_widths"),
+        ({"model": {"hidden_widths": "40, 40"}}, "model.hidden_widths"),
+        ({"model": {"hidden_widths": [40, 0]}}, "model.hidden_widths"),
+        ({"model": {"hidden_widths": [40, 40.0]}}, "model.hidden_widths"),
+        ({"model": {"hidden_widths": [[40]]}}, "model.hidden_widths"),
+        ({"model": {"hidden_widths": [4] * 9}}, "model.hidden_widths"),
+        ({"model": {"activation": "sigmoid"}}, "model.activation"),
+        ({"tasks": {"amplitude": [5.0, 0.1]}}, "tasks.amplitude"),
+        ({"tasks": {"amplitude": [-1.0, 1.0]}}, "tasks.amplitude"),
+        ({"tasks": {"x": [1.0]}}, "tasks.x"),
+        ({"tasks": {"x": [1.0, 2.0, 3.0]}}, "tasks.x"),
+        ({"tasks": {"x": [0.0, math.nan]}}, "tasks.x"),
+        ({"tasks": {"x": [0.0, True]}}, "tasks.x"),
+        ({"tasks": {"phase_rad": 3.0}}, "tasks.phase_rad"),
+        ({"adam_betas": [0.9, 1.0]}, "adam_betas"),
+        ({"adam_betas": [0.9]}, "adam_betas"),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_is_named_with_its_path(data: dict[str, Any], field: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        from_dict(data)
+    assert caught.value.field == field
+    assert str(caught.value).startswith(f"{field} = ")
+
+
+@pytest.mark.parametrize("data", [None, [], "alpha", 3])
+def test_what_is_no_table_is_refused(data: Any) -> None:
+    with pytest.raises(ConfigError, match="table"):
+        from_dict(data)
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4)
+values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3), max_leaves=5)
+keys = st.sampled_from([f.name for f in dataclasses.fields(RunConfig)] + ["kind", "hidden_widths", "x", "nothing"])
+
+
+@given(data=st.dictionaries(keys, values | st.dictionaries(keys, values, max_size=3), max_size=4))
+def test_any_json_is_a_config_or_a_config_error(data: dict[str, Any]) -> None:
+    try:
+        config = from_dict(data)
+    except ConfigError as error:
+        assert error.field  # noqa: PT017 - either way out is right, but only with a field
+    else:
+        assert from_dict(to_dict(config)) == config
+
+
+def test_the_message_says_what_is_accepted() -> None:
+    with pytest.raises(ConfigError, match=r"^alpha = 200 is not accepted: a finite number from 0 to 100$"):
+        RunConfig(alpha=200)
+    with pytest.raises(ConfigError, match=r"^beta = 0 is not accepted: a finite number above 0 and at most 100$"):
+        RunConfig(beta=0)
+    with pytest.raises(ConfigError, match=r"^order = 'third' is not accepted: one of second, first$"):
+        RunConfig(order="third")  # type: ignore[arg-type]
+
+
+def test_a_part_of_another_type_is_refused() -> None:
+    with pytest.raises(ConfigError, match="^tasks = "):
+        RunConfig(tasks=MLPConfig())  # type: ignore[arg-type]
+
+
+def test_replace_checks_like_the_constructor() -> None:
+    assert replace(RunConfig(), {"alpha": 0.5}).alpha == 0.5
+    with pytest.raises(ConfigError, match="^lr = 1"):
+        replace(RunConfig(), {"lr": 1})
+    with pytest.raises(ConfigError, match="^shots = 0"):
+        replace(RunConfig(), {"shots": 0})
+
+
+def test_configs_cannot_be_changed_in_place() -> None:
+    config = RunConfig()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.alpha = 0.5  # type: ignore[misc]
+
+
+def test_every_changeable_field_exists() -> None:
+    assert {f.name for f in dataclasses.fields(RunConfig)} > CHANGEABLE
+
+
+@pytest.mark.parametrize("cls", [RunConfig, SinusoidConfig, LinearConfig, MLPConfig])
+def test_every_setting_has_a_help_text(cls: type[Any]) -> None:
+    for f in dataclasses.fields(cls):
+        if f.name not in ("kind", "tasks", "model"):
+            assert f.metadata["help"].endswith("."), f.name
+
+
+def test_a_config_error_is_a_value_error() -> None:
+    assert issubclass(ConfigError, ValueError)
+
+
+def test_inputs_follow_the_task_family() -> None:
+    assert RunConfig().num_inputs == 1
+    assert RunConfig(tasks=LinearConfig(num_features=3)).num_inputs == 3
+
+
+def test_presets_have_different_names_and_round_trip() -> None:
+    assert len({preset.name for preset in PRESETS}) == len(PRESETS)
+    assert DEFAULT_PRESET in PRESETS
+    for preset in PRESETS:
+        assert from_dict(to_dict(preset.config)) == preset.config
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
+def test_sliders_reach_the_settings_of_every_preset(preset: Any) -> None:
+    for name, (low, high) in slider_ranges(preset.config).items():
+        assert low <= getattr(preset.config, name) <= high
