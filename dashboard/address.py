@@ -81,7 +81,8 @@ def read(query: Mapping[str, str], default: RunConfig | None = None) -> Address:
             continue
         settings = _with_field(settings, key, text, notes)
     config = from_dict(settings)
-    return Address(config, _read_timeline(query.get("t", ""), config, notes), tuple(notes))
+    timeline = _read_timeline(query.get("t", ""), config, notes)
+    return folded(config, timeline)._replace(notes=tuple(notes))
 
 
 def _with_field(settings: dict[str, Any], key: str, text: str, notes: list[str]) -> dict[str, Any]:
@@ -95,7 +96,7 @@ def _with_field(settings: dict[str, Any], key: str, text: str, notes: list[str])
         table[name] = _parsed(text, _hint(group, name, table.get("kind")))
         from_dict(tried)
     except ConfigError as error:
-        notes.append(f"The address says {key} = {text[:40]}: {error.accepted}. The default is used.")
+        notes.append(f"The address says {key[:40]} = {text[:40]}: {error.accepted[:200]}. The default is used.")
         return settings
     except (ValueError, KeyError):
         notes.append(f"The address says {key[:40]} = {text[:40]}, which is not understood. It is ignored.")
@@ -106,7 +107,10 @@ def _with_field(settings: dict[str, Any], key: str, text: str, notes: list[str])
 def _read_timeline(text: str, config: RunConfig, notes: list[str]) -> tuple[Entry, ...]:
     """The entries of a timeline; reading stops, with a note, at the first one that is not understood."""
     entries: list[Entry] = []
-    for part in text[:_MAX_TEXT].split("~") if text else []:
+    if len(text) > _MAX_TEXT:
+        text = text[:_MAX_TEXT].rpartition("~")[0]
+        notes.append("The address's timeline is too long to be read: its last changes are left out.")
+    for part in text.split("~") if text else []:
         try:
             entry = _read_entry(part)
             config = replace(config, entry.changes)
@@ -170,7 +174,9 @@ def _hint(group: str, name: str, kind: str | None) -> Any:
     hints = typing.get_type_hints(RunConfig)
     if group:
         member = hints[group]
-        variants = typing.get_args(member) if isinstance(member, types.UnionType) else (member,)
+        variants = [v for v in (typing.get_args(member) or (member,)) if dataclasses.is_dataclass(v)]
+        if not variants:
+            raise KeyError(group)
         variant = next((v for v in variants if v.__dataclass_fields__["kind"].default == kind), variants[0])
         hints = typing.get_type_hints(variant)
     return hints[name]

@@ -6,7 +6,7 @@ Each widget sends its own field when it changes; what cannot change while a run 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
@@ -14,9 +14,15 @@ import streamlit as st
 from dashboard import state
 from dashboard.live.server import get_hub
 from dashboard.text import LESSON
-from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig
+from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, replace
 from maml_core.errors import ConfigError
 from maml_core.presets import PRESETS
+
+Values = Mapping[str, Any]
+"""What the widgets say, by field."""
+
+Build = Callable[[RunConfig, Values], RunConfig]
+"""A set-up from the run's current one and the widgets."""
 
 _RESTARTS = " Changing it restarts the run from outer step 0."
 
@@ -43,7 +49,7 @@ def _presets(token: str) -> None:
     def start() -> None:
         preset = next((p for p in PRESETS if p.name == st.session_state["preset"]), None)
         if preset is not None:
-            get_hub().restart(token, preset.config)
+            get_hub().restart(token, lambda _: preset.config)
             state.show(preset.config)
 
     chosen = st.selectbox(
@@ -109,9 +115,7 @@ def _network(token: str) -> None:
         0,
         2**31 - 1,
         key="set.seed",
-        on_change=_restarter(
-            token, lambda c: dataclasses.replace(c, weights_seed=state.value("seed"), tasks_seed=state.value("seed"))
-        ),
+        on_change=_restarter(token, lambda c, v: replace(c, {"weights_seed": v["seed"], "tasks_seed": v["seed"]})),
         help="Of the initial weights and of the training tasks; the held-out tasks stay the same." + _RESTARTS,
     )
     st.segmented_control(
@@ -140,7 +144,7 @@ def _more(token: str) -> None:
     )
     st.number_input(
         "Clip norm",
-        min_value=1e-6,
+        min_value=0.0,
         max_value=1e6,
         value=None,
         placeholder="off",
@@ -159,58 +163,66 @@ def _more(token: str) -> None:
     )
     st.number_input(
         "Inner steps at evaluation",
-        1,
-        50,
+        0,
+        100,
         key="set.evaluation_steps",
-        on_change=_restarter(token, lambda c: dataclasses.replace(c, evaluation_steps=state.value("evaluation_steps"))),
+        on_change=_restarter(token, lambda c, v: replace(c, {"evaluation_steps": v["evaluation_steps"]})),
         help=_help("evaluation_steps") + _RESTARTS,
     )
     st.toggle(
         "Joint pretraining beside it",
         key="set.joint_baseline",
-        on_change=_restarter(token, lambda c: dataclasses.replace(c, joint_baseline=state.value("joint_baseline"))),
+        on_change=_restarter(token, lambda c, v: replace(c, {"joint_baseline": v["joint_baseline"]})),
         help=_help("joint_baseline") + _RESTARTS,
     )
 
 
-def _with_family(config: RunConfig) -> RunConfig:
+def _with_family(config: RunConfig, values: Values) -> RunConfig:
     """The chosen family, with its usual ranges where it changed."""
-    kinds = {"sinusoid": SinusoidConfig, "linear": LinearConfig}
-    kind = kinds[state.value("family")]
+    kind = {"sinusoid": SinusoidConfig, "linear": LinearConfig}[values["family"]]
     tasks = config.tasks if isinstance(config.tasks, kind) else kind()
-    return dataclasses.replace(config, tasks=dataclasses.replace(tasks, noise_std=float(state.value("noise_std"))))
+    return replace(config, {"tasks": dataclasses.replace(tasks, noise_std=float(values["noise_std"]))})
 
 
-def _with_network(config: RunConfig) -> RunConfig:
-    text = str(state.value("hidden_widths")).replace(";", ",").replace(" ", ",")
+def _with_network(config: RunConfig, values: Values) -> RunConfig:
+    text = str(values["hidden_widths"]).replace(";", ",").replace(" ", ",")
     try:
         widths = tuple(int(part) for part in text.split(",") if part)
     except ValueError:
-        raise ConfigError(
-            "Hidden widths", state.value("hidden_widths"), "whole numbers with commas between, for example 40, 40"
-        ) from None
-    return dataclasses.replace(
-        config, model=dataclasses.replace(config.model, hidden_widths=widths, activation=state.value("activation"))
-    )
+        what = "whole numbers with commas between, for example 40, 40"
+        raise ConfigError("Hidden widths", values["hidden_widths"], what) from None
+    model = dataclasses.replace(config.model, hidden_widths=widths, activation=values["activation"])
+    return replace(config, {"model": model})
 
 
 def _sender(token: str, name: str) -> Callable[[], None]:
     """Send one setting to the run, while it trains."""
 
     def send() -> None:
-        _attempt(lambda: get_hub().change(token, {name: state.value(name)}))
+        changes = {name: state.values()[name]}
+
+        def act() -> None:
+            config = get_hub().config(token)
+            if config is not None:
+                replace(config, changes)  # what is not accepted is said here, beside the widget
+                get_hub().change(token, changes)
+
+        _attempt(act)
 
     return send
 
 
-def _restarter(token: str, build: Callable[[RunConfig], RunConfig]) -> Callable[[], None]:
-    """Restart the run with a set-up made from its current one."""
+def _restarter(token: str, build: Build) -> Callable[[], None]:
+    """Restart the run with a set-up made from its current one and what the widgets say."""
 
     def restart() -> None:
+        values = state.values()
+
         def act() -> None:
             config = get_hub().config(token)
             if config is not None:
-                get_hub().restart(token, build(config))
+                build(config, values)  # what is not accepted is said here, beside the widget
+                get_hub().restart(token, lambda current: build(current, values))
 
         _attempt(act)
 

@@ -74,6 +74,8 @@ def widget_values(config: RunConfig) -> dict[str, Any]:
     }
 
 
-def value(name: str) -> Any:
-    """What a widget says now."""
-    return st.session_state[f"set.{name}"]
+def values() -> dict[str, Any]:
+    """What the widgets say now, by field."""
+    return {
+        str(key).removeprefix("set."): value for key, value in st.session_state.items() if str(key).startswith("set.")
+    }

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
     from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, from_dict, replace, to_dict
     from maml_core.errors import ConfigError, StateError
-    from maml_core.evaluate import evaluate, summarize
+    from maml_core.evaluation import evaluate, summarize
     from maml_core.execution import ChunkPool
     from maml_core.inner import adapt
     from maml_core.models import MLP, ModuleModel
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from maml_core.problem import Problem, build_problem, held_out_tasks, training_tasks
     from maml_core.records import Entry, View
     from maml_core.runs import advance, advance_through, apply_entry, init_run, replay
-    from maml_core.snapshot import snapshot
+    from maml_core.snapshots import snapshot
     from maml_core.storage import state_from_bytes, state_to_bytes
 
 _HOMES = {
     "chunks": ("ChunkRequest", "ChunkResult", "run_chunk"),
     "config": ("LinearConfig", "MLPConfig", "RunConfig", "SinusoidConfig", "from_dict", "replace", "to_dict"),
     "errors": ("ConfigError", "StateError"),
-    "evaluate": ("evaluate", "summarize"),
+    "evaluation": ("evaluate", "summarize"),
     "execution": ("ChunkPool",),
     "inner": ("adapt",),
     "models": ("MLP", "ModuleModel"),
@@ -38,7 +38,7 @@ _HOMES = {
     "problem": ("Problem", "build_problem", "held_out_tasks", "training_tasks"),
     "records": ("Entry", "View"),
     "runs": ("advance", "advance_through", "apply_entry", "init_run", "replay"),
-    "snapshot": ("snapshot",),
+    "snapshots": ("snapshot",),
     "storage": ("state_from_bytes", "state_to_bytes"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

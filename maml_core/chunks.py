@@ -51,17 +51,21 @@ def run_chunk(request: ChunkRequest) -> ChunkResult:
 
     Raises:
         ConfigError: The timeline changes something to a value that is not accepted.
-        StateError: The state is damaged or of another version.
+        StateError: The state is damaged, of another version or of another model.
     """
-    from maml_core.problem import build_problem
+    from maml_core.problem import build_problem, torch_dtype
     from maml_core.runs import advance_through, init_run
-    from maml_core.snapshot import snapshot
-    from maml_core.storage import state_from_bytes, state_to_bytes
+    from maml_core.snapshots import snapshot
+    from maml_core.storage import check_state, state_from_bytes, state_to_bytes
 
     start = time.thread_time()
     config = request.config
     problem = build_problem(config)
-    state = init_run(config, problem=problem) if request.state is None else state_from_bytes(request.state)
+    if request.state is None:
+        state = init_run(config, problem=problem)
+    else:
+        state = state_from_bytes(request.state)
+        check_state(state, problem, torch_dtype(config))
     records = None
     advance_start = time.thread_time()
     if request.num_steps is not None or request.budget_s is not None:

@@ -12,6 +12,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 from maml_core.errors import ConfigError
@@ -196,7 +197,7 @@ def from_dict(data: Mapping[str, Any]) -> RunConfig:
 def _from_dict(cls: type[Any], data: Mapping[str, Any], path: str) -> Any:
     if not isinstance(data, Mapping):
         raise ConfigError(path.rstrip(".") or "config", data, "a table of settings is expected")
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)  # type: ignore[arg-type]
     unknown = [key for key in data if key not in hints]
     if unknown:
         raise ConfigError(path + str(unknown[0]), data[unknown[0]], f"no such field; the fields are {', '.join(hints)}")
@@ -219,9 +220,14 @@ def _variant(variants: list[Any], value: Any, path: str) -> Any:
         raise ConfigError(path.rstrip("."), value, "a table of settings is expected")
     kinds = {variant.__dataclass_fields__["kind"].default: variant for variant in variants}
     kind = value.get("kind", next(iter(kinds)))
-    if kind not in kinds:
+    if not isinstance(kind, str) or kind not in kinds:
         raise ConfigError(f"{path}kind", kind, f"one of {', '.join(kinds)}")
     return _from_dict(kinds[kind], value, path)
+
+
+@lru_cache(maxsize=16)
+def _hints(cls: type[Any]) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
 
 
 def _members(hint: Any) -> tuple[Any, ...]:
@@ -239,7 +245,7 @@ def accepted_range(cls: type[Any], name: str) -> str:
 
 def _check_fields(config: Any) -> None:
     """Check every field of a config against its annotation and its range; numbers of a fitting type are left as they are."""
-    hints = typing.get_type_hints(type(config))
+    hints = _hints(type(config))  # type: ignore[arg-type]
     for f in dataclasses.fields(config):
         value = getattr(config, f.name)
         hint = hints[f.name]
@@ -292,11 +298,8 @@ def _checked_number(name: str, value: Any, hint: type[Any], cls: type[Any]) -> A
         raise ConfigError(name, value, f"a whole number {accepted}")
     meta = cls.__dataclass_fields__[name].metadata
     low, high, above = meta["low"], meta["high"], meta["above"]
-    if (
-        not math.isfinite(value)
-        or (low is not None and value < low)
-        or (above is not None and value <= above)
-        or value > high
-    ):
+    # Comparisons are false for NaN, and take integers that are too large to be floats.
+    inside = value <= high and (low is None or value >= low) and (above is None or value > above)
+    if not inside or value == -math.inf:
         raise ConfigError(name, value, f"a finite number {accepted}")
     return hint(value)

@@ -95,7 +95,7 @@ def _context() -> Any:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["maml_core.snapshot", "maml_core.storage"])
+    context.set_forkserver_preload(["maml_core.snapshots", "maml_core.storage"])
     return context
 
 

@@ -56,15 +56,22 @@ def adapt(
 
     Returns:
         theta_N, differentiable with respect to theta_0 where theta_0 requires a gradient, and the records.
+
+    Raises:
+        ValueError: An order of another name.
     """
+    if order not in ("second", "first"):
+        raise ValueError(f"order = {order!r}: choose 'second' or 'first'")
     theta = theta_0
     records = [] if record is None else [record(theta)]
     for _ in range(num_steps):
-        point = theta if order == "second" else leaves(theta)
+        # Without a graph to theta_0 there is nothing that a second-order graph could add.
+        second = order == "second" and any(value.requires_grad for value in theta.values())
+        point = theta if second else leaves(theta)
         with torch.enable_grad():
             # Tasks do not touch each other, so the gradient of the sum holds each task's own gradient.
             total = loss(model.apply(point, support.x), support.y).sum()
-            gradient = torch.autograd.grad(total, list(point.values()), create_graph=order == "second")
+            gradient = torch.autograd.grad(total, list(point.values()), create_graph=second, materialize_grads=True)
         theta = {
             name: value - aligned(alpha, value) * g for (name, value), g in zip(theta.items(), gradient, strict=True)
         }

@@ -16,7 +16,8 @@ from maml_core.types import Params, Tasks
 def curvature(theta_0: Params, tasks: Tasks, *, problem: Problem, num_iterations: int = 8) -> Curvature:
     """lambda_max at theta_0: median and 10-90% band over the tasks."""
     values = largest_eigenvalues(theta_0, tasks, problem=problem, num_iterations=num_iterations).double().numpy()
-    low, median, high = np.quantile(values, [0.1, 0.5, 0.9])
+    # Not interpolated: between a finite value and an infinite one there is none.
+    low, median, high = np.quantile(values, [0.1, 0.5, 0.9], method="nearest")
     return Curvature(float(median), float(low), float(high))
 
 
@@ -68,10 +69,9 @@ def largest_eigenvalues(theta_0: Params, tasks: Tasks, *, problem: Problem, num_
     if len(basis) > 1:
         beside = torch.stack(off_diagonal[:-1], 1).double()
         small = small + torch.diag_embed(beside, 1) + torch.diag_embed(beside, -1)
-    if not bool(small.isfinite().all()):
-        return torch.full((num_tasks,), torch.inf, dtype=gradient[0].dtype)
-    eigenvalues: Tensor = torch.linalg.eigvalsh(small)
-    return eigenvalues[:, -1].to(gradient[0].dtype)
+    finite = small.isfinite().flatten(1).all(1)
+    largest: Tensor = torch.linalg.eigvalsh(torch.where(finite[:, None, None], small, 0.0))[:, -1]
+    return torch.where(finite, largest, torch.inf).to(gradient[0].dtype)
 
 
 def fit_plane(paths: Tensor, previous: Plane | None = None) -> Plane:
@@ -95,9 +95,11 @@ def fit_plane(paths: Tensor, previous: Plane | None = None) -> Plane:
 
 
 def project(theta: Tensor, plane: Plane) -> Floats:
-    """Coordinates in the plane of parameters [..., D]: [..., 2]."""
-    coordinates: Floats = (theta.float().numpy() - plane.origin) @ plane.basis.T
-    return coordinates
+    """Coordinates in the plane of parameters [..., D]: [..., 2]; NaN where a parameter is not finite."""
+    numbers = theta.double().numpy()
+    finite = np.isfinite(numbers).all(axis=-1, keepdims=True)
+    coordinates = (np.where(finite, numbers, 0.0) - plane.origin) @ plane.basis.T
+    return np.where(finite, coordinates, np.nan).astype(np.float32)
 
 
 def explained(paths: Tensor, plane: Plane) -> float:

@@ -64,7 +64,7 @@ def meta_gradient(
         query = for_lanes(tasks.query, num_lanes)
         task_losses = problem.loss(problem.model.apply(theta_n, query.x), query.y).view(num_lanes, num_tasks)
         query_loss = task_losses.mean(1)
-        gradient = torch.autograd.grad(query_loss.sum(), list(start.values()))
+        gradient = torch.autograd.grad(query_loss.sum(), list(start.values()), materialize_grads=True)
     return MetaGradient(dict(zip(start, gradient, strict=True)), query_loss.detach(), task_losses.detach())
 
 

@@ -19,6 +19,7 @@ class Stream(IntEnum):
     HELD_OUT_TASKS = 2
     DEMO_TASK = 3
     CURVATURE = 4
+    PROBE = 5
 
 
 def generator(seed: int, stream: Stream, index: int = 0, part: int = 0) -> np.random.Generator:

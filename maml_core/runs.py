@@ -12,17 +12,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import torch
 
 from maml_core.config import CHANGEABLE, RunConfig, replace
 from maml_core.errors import ConfigError
-from maml_core.evaluate import evaluate, summarize
+from maml_core.evaluation import evaluate, summarize
 from maml_core.landscape import curvature
 from maml_core.optim import OptimizerState, adam, clipped, init_optimizer, sgd
 from maml_core.outer import MetaGradient, meta_gradient
 from maml_core.params import all_finite
 from maml_core.problem import Problem, build_problem, held_out_tasks, torch_dtype, training_tasks
 from maml_core.records import Curvature, Entry, Records, Status
+from maml_core.tasks.family import probe_inputs
 from maml_core.types import Params
 
 CHECKPOINT_EVERY = 50
@@ -83,7 +83,9 @@ def init_run(config: RunConfig, *, problem: Problem | None = None) -> RunState:
     start = Checkpoint(0, learner, joint)
     initial = summarize(evaluate(theta, held_out_tasks(config, problem), problem=problem, alpha=0.0, num_steps=0))
     scale = max(problem.family.zero_level(), float(initial.mean[0]), 1e-12)
-    return RunState(step=0, meta=learner, joint=joint, good=start, candidate=start, loss_scale=scale)
+    return _watched(
+        config, RunState(step=0, meta=learner, joint=joint, good=start, candidate=start, loss_scale=scale), problem
+    )
 
 
 def advance(
@@ -106,12 +108,12 @@ def advance(
         problem: In place of the one that the config names.
 
     Raises:
-        ValueError: Neither `num_steps` nor `budget_s` is given, or one is negative.
+        ValueError: Neither `num_steps` nor `budget_s` is given, or one is negative or not a number.
     """
     if num_steps is None and budget_s is None:
         raise ValueError("give num_steps, budget_s or both: how far shall the run advance?")
-    if (num_steps is not None and num_steps < 0) or (budget_s is not None and budget_s < 0):
-        raise ValueError(f"num_steps = {num_steps} and budget_s = {budget_s} must not be negative")
+    if (num_steps is not None and not num_steps >= 0) or (budget_s is not None and not budget_s >= 0):
+        raise ValueError(f"num_steps = {num_steps} and budget_s = {budget_s} must be numbers from 0 on")
     problem = problem or build_problem(config)
     deadline = time.thread_time() + budget_s if budget_s is not None else float("inf")
     losses: list[tuple[int, float, float]] = []
@@ -119,11 +121,6 @@ def advance(
     events: list[Entry] = []
     last = state.step + num_steps if num_steps is not None else None
     while state.status.kind == "ok" and (last is None or state.step < last):
-        if state.step % CHECKPOINT_EVERY == 0:
-            state = _checkpointed(config, state, problem)
-            if state.status.kind != "ok":
-                events.append(_rollback_entry(state))
-                break
         if state.step % config.evaluate_every == 0:
             held_out.append(_held_out_losses(config, state, problem))
         step = state.step
@@ -151,7 +148,8 @@ def apply_entry(config: RunConfig, state: RunState, entry: Entry) -> tuple[RunCo
     """The set-up and state from which a run goes on after a line of its timeline.
 
     Raises:
-        ConfigError: The entry changes a field that cannot change while a run trains, or to a value that is not accepted.
+        ConfigError: The entry is of no known kind, or changes a field that cannot change while a run trains, or to a value that is
+            not accepted.
     """
     match entry.kind:
         case "change":
@@ -160,6 +158,8 @@ def apply_entry(config: RunConfig, state: RunState, entry: Entry) -> tuple[RunCo
             return config, state._replace(status=Status(), high_loss_steps=0)
         case "rollback":
             return config, state  # a note of what `advance` does by itself
+        case _:
+            raise ConfigError("kind", entry.kind, "one of change, resume, rollback")
 
 
 def advance_through(
@@ -253,19 +253,24 @@ def _outer_step(config: RunConfig, state: RunState, problem: Problem) -> tuple[R
 
     high = state.high_loss_steps + 1 if not query_loss <= HIGH_LOSS * state.loss_scale else 0
     step = state.step + 1
-    if not all_finite(learner.theta) or (joint is not None and not all_finite(joint.theta)):
+    if not _is_finite(learner):
         what = f"The meta-gradient of outer step {state.step} is not finite."
+    elif joint is not None and not _is_finite(joint):
+        what = f"The gradient of the joint baseline at outer step {state.step} is not finite."
     elif query_loss > EXPLODED_LOSS * state.loss_scale:
         what = f"The training loss of outer step {state.step} is {query_loss:.2g}, over {EXPLODED_LOSS:g} times the usual scale."
     elif high >= HIGH_LOSS_STEPS:
         what = f"The training loss stayed above {HIGH_LOSS:g} times the usual scale for {high} outer steps."
     else:
-        return state._replace(step=step, meta=learner, joint=joint, high_loss_steps=high), query_loss, joint_loss
-    return (
-        _rolled_back(state._replace(step=step), "diverged", f"{what} {_cause(config, state, problem)}"),
-        query_loss,
-        joint_loss,
-    )
+        taken = state._replace(step=step, meta=learner, joint=joint, high_loss_steps=high)
+        return _watched(config, taken, problem), query_loss, joint_loss
+    sentence = f"{what} {_cause(config, state, problem)}"
+    return _rolled_back(state._replace(step=step), "diverged", sentence), query_loss, joint_loss
+
+
+def _is_finite(learner: Learner) -> bool:
+    """Parameters, and squared gradients too: one that overflowed would stop Adam for ever with finite parameters."""
+    return all_finite(learner.theta) and (not learner.optimizer.second or all_finite(learner.optimizer.second))
 
 
 def _updated(config: RunConfig, learner: Learner, meta: MetaGradient) -> Learner:
@@ -284,13 +289,11 @@ def _updated(config: RunConfig, learner: Learner, meta: MetaGradient) -> Learner
     )
 
 
-def _checkpointed(config: RunConfig, state: RunState, problem: Problem) -> RunState:
-    """Check that the network is alive, and move the checkpoints on while the losses are as they should be."""
-    low, high = problem.family.input_range
-    grid = (
-        torch.linspace(low, high, 64, dtype=torch_dtype(config)).view(1, -1, 1).expand(1, -1, problem.family.num_inputs)
-    )
-    if bool(problem.model.is_dead(state.meta.theta, grid)[0]):
+def _watched(config: RunConfig, state: RunState, problem: Problem) -> RunState:
+    """At every checkpoint: check that the network is alive, and move the checkpoints on while the losses are as they should be."""
+    if state.step % CHECKPOINT_EVERY != 0:
+        return state
+    if bool(problem.model.is_dead(state.meta.theta, probe_inputs(problem.family, 64, torch_dtype(config)))[0]):
         what = (
             f"The network of theta_0 is dead at outer step {state.step}: "
             "a whole hidden layer is off for every input, so no gradient reaches it."
@@ -316,10 +319,12 @@ def _rollback_entry(state: RunState) -> Entry:
 
 def _cause(config: RunConfig, state: RunState, problem: Problem) -> str:
     """What most likely went wrong: alpha against 2 / lambda_max at the last good theta_0."""
+    if config.num_inner_steps == 0:
+        return f"There is no inner step, so beta = {config.beta:g} is the likely cause: try a smaller one."
     tasks = held_out_tasks(config, problem, num_tasks=CURVATURE_TASKS)
     shape = curvature(state.good.meta.theta, tasks, problem=problem)
     limit, strict = Curvature.stability_limit(shape.median), Curvature.stability_limit(shape.high)
-    if config.num_inner_steps > 0 and config.alpha > strict:
+    if config.alpha > strict:
         compared = f"{config.alpha / limit:.2g} times" if config.alpha > limit else "below, but near,"
         return (
             f"alpha = {config.alpha:g} is {compared} 2 / lambda_max = {limit:.2g}, the median stability limit of the last good theta_0: "

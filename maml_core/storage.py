@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from maml_core.errors import StateError
+from maml_core.models import Model
 from maml_core.optim import OptimizerState
+from maml_core.problem import Problem
 from maml_core.records import Status
 from maml_core.runs import Checkpoint, Learner, RunState
 from maml_core.types import Params
@@ -72,41 +75,52 @@ def state_from_bytes(data: bytes) -> RunState:
         raise StateError(f"the run state has format {facts.get('format')!r}, this version reads {FORMAT}")
 
     def params(prefix: str) -> Params:
+        present = {name.removeprefix(f"{prefix}/") for name in arrays if name.startswith(f"{prefix}/")}
+        if not present or present != set(facts["order"]):
+            raise ValueError(f"{prefix} holds {sorted(present)}, not {facts['order']}")
         # Copied into torch's own memory: sums must not depend on how a buffer happens to be aligned.
-        return {
-            name: torch.tensor(arrays[f"{prefix}/{name}"]) for name in facts["order"] if f"{prefix}/{name}" in arrays
-        }
+        return {name: torch.tensor(arrays[f"{prefix}/{name}"]) for name in facts["order"]}
 
-    def learner(prefix: str) -> Learner | None:
-        if prefix not in facts["optimizer_steps"]:
-            return None
+    def learner(prefix: str) -> Learner:
+        has_moments = any(name.startswith(f"{prefix}/first/") for name in arrays)
         moments = OptimizerState(
-            facts["optimizer_steps"][prefix], params(f"{prefix}/first"), params(f"{prefix}/second")
+            _whole(facts["optimizer_steps"][prefix], "optimizer_steps"),
+            params(f"{prefix}/first") if has_moments else {},
+            params(f"{prefix}/second") if has_moments else {},
         )
         return Learner(params(f"{prefix}/theta"), moments)
 
-    def present(prefix: str) -> Learner:
-        found = learner(prefix)
-        if found is None or not found.theta:
-            raise StateError(f"the run state has no {prefix}")
-        return found
+    def joint(prefix: str) -> Learner | None:
+        return learner(prefix) if prefix in facts["optimizer_steps"] else None
 
     def checkpoint(place: str) -> Checkpoint:
-        return Checkpoint(facts[f"{place}_step"], present(f"{place}/meta"), learner(f"{place}/joint"))
+        step = _whole(facts[f"{place}_step"], f"{place}_step")
+        return Checkpoint(step, learner(f"{place}/meta"), joint(f"{place}/joint"))
 
     try:
+        kind, sentence = facts["status"]
+        if kind not in ("ok", "diverged", "dead") or not isinstance(sentence, str):
+            raise ValueError(f"status is {kind!r}")
+        if not isinstance(facts["loss_scale"], float):
+            raise ValueError(f"loss_scale is {facts['loss_scale']!r}")
         return RunState(
-            step=facts["step"],
-            meta=present("meta"),
-            joint=learner("joint"),
+            step=_whole(facts["step"], "step"),
+            meta=learner("meta"),
+            joint=joint("joint"),
             good=checkpoint("good"),
             candidate=checkpoint("candidate"),
             loss_scale=facts["loss_scale"],
-            high_loss_steps=facts["high_loss_steps"],
-            status=Status(*facts["status"]),
+            high_loss_steps=_whole(facts["high_loss_steps"], "high_loss_steps"),
+            status=Status(kind, sentence),
         )
-    except (KeyError, TypeError) as error:
-        raise StateError(f"the run state is incomplete ({error})") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise StateError(f"the run state is incomplete or damaged ({error})") from error
+
+
+def _whole(value: Any, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{name} is {value!r}, not a whole number from 0 on")
+    return value
 
 
 def _facts(data: bytes) -> Mapping[str, Any]:
@@ -118,3 +132,29 @@ def _facts(data: bytes) -> Mapping[str, Any]:
     if not isinstance(facts, dict):
         raise TypeError("the run state's facts are not a table")
     return facts
+
+
+def check_state(state: RunState, problem: Problem, dtype: torch.dtype) -> None:
+    """See that a state belongs to a problem's model.
+
+    Raises:
+        StateError: Names, shapes or floating-point type of the parameters differ.
+    """
+    wanted = _signature(problem.model, dtype)  # type: ignore[arg-type]  # a Protocol does not say that its members hash
+    found = _signature_of(state.meta.theta)
+    if found != wanted:
+        raise StateError(
+            f"the run state holds another model: its parameters are {dict(found)}, needed are {dict(wanted)}"
+        )
+
+
+Signature = tuple[tuple[str, tuple[tuple[int, ...], torch.dtype]], ...]
+
+
+@lru_cache(maxsize=16)
+def _signature(model: Model, dtype: torch.dtype) -> Signature:
+    return _signature_of(model.init(0, dtype))
+
+
+def _signature_of(theta: Params) -> Signature:
+    return tuple((name, (tuple(value.shape), value.dtype)) for name, value in theta.items())

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from dashboard import charts
-from dashboard.charts import AnyInfo, Levels, Range
+from dashboard.charts import Levels, Range
+from dashboard.live.infos import fit_info, infos, loss_info
 from dashboard.live.run import LiveRun
 from dashboard.theme import PALETTES
 from maml_core.config import LinearConfig, RunConfig, SinusoidConfig
@@ -48,16 +49,7 @@ class FrameMaker:
             "summaries": {},
             "subtitles": {},
         }
-        infos: list[AnyInfo | None] = [
-            run.loss_info(),
-            run.fit_info(),
-            run.adaptation_info(),
-            run.path_info(),
-            run.gauge_info(),
-        ]
-        for info in infos:
-            if info is None:
-                continue
+        for info in infos(run):
             chart = charts.chart_id(info)
             updates = charts.update(info)
             sent = [values.tobytes() for _, _, values in updates]
@@ -68,7 +60,7 @@ class FrameMaker:
             self._ranges[chart] = header["ranges"][chart] = charts.ranges(info, self._ranges.get(chart))
             header["summaries"][chart] = charts.summary(info)
             header["subtitles"][chart] = charts.subtitle(info)
-        fit = run.fit_info()
+        fit = fit_info(run)
         if fit is not None and "fit" in header["summaries"]:
             header["steps"] = {
                 "offset": body.add(fit.curves.ravel()),
@@ -123,7 +115,7 @@ def looks(config: RunConfig, levels: EngineLevels | None) -> Levels:
 
 def marks_layout(run: LiveRun) -> dict[str, Any]:
     """The loss chart's marks and reference lines for both palettes."""
-    info = run.loss_info()
+    info = loss_info(run)
     x_range = charts.ranges(info)["xaxis"]
     return {"loss": {name: charts.marks_layout(info, palette, x_range) for name, palette in PALETTES.items()}}
 

@@ -10,8 +10,12 @@ from dashboard.info import Array, Curves
 from maml_core.records import Records
 
 MAX_POINTS = 400
+_LARGEST = float(np.finfo(np.float32).max)
 SMOOTHING_STEPS = 50.0
 """Time constant of the smoothed training loss, in outer steps."""
+
+SMOOTHING_LIMIT = 10.0
+"""A loss counts in the average for at most so many times the average."""
 
 
 class Curve:
@@ -90,10 +94,12 @@ class History:
         """Append what a chunk measured. Losses that are not finite leave a gap."""
         for step, loss in zip(records.steps.tolist(), records.query_loss.tolist(), strict=True):
             self.train_loss = loss
-            if math.isfinite(loss):
+            if math.isfinite(_drawn(loss)):
                 self._raw.add(step, loss)
                 rate = 1.0 / SMOOTHING_STEPS
-                self._average = loss if self._average is None else self._average + rate * (loss - self._average)
+                average = loss if self._average is None else self._average
+                # One exploded loss must not hide the next thousand steps.
+                self._average = average + rate * (min(loss, SMOOTHING_LIMIT * average) - average)
                 self._smoothed.add(step, self._average)
         rows = zip(
             records.held_out_steps.tolist(),
@@ -132,7 +138,8 @@ class History:
 
 
 def _drawn(loss: float) -> float:
-    return loss if math.isfinite(loss) else math.nan
+    """The loss, or NaN where float32 cannot hold it."""
+    return loss if abs(loss) <= _LARGEST else math.nan
 
 
 def _value(point: tuple[float, float]) -> float:

@@ -6,11 +6,12 @@ Streamlit checks the origin of its own routes only; the socket checks the origin
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import json
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
 
 import plotly
 from starlette.requests import Request
@@ -19,6 +20,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from dashboard.live.hub import Hub
+from dashboard.live.page import Outbox
 
 STATIC = Path(__file__).parent / "static"
 _TYPES = {".js": "text/javascript", ".css": "text/css"}
@@ -42,46 +44,42 @@ async def _serve(hub: Hub, socket: WebSocket) -> None:
         await socket.close(_FORBIDDEN, "this socket serves its own page only")
         return
     token = socket.query_params.get("token", "")
+    hello = await _receive(socket)
+    if hello is None:
+        return
     if not hub.knows(token):
         await socket.send_text(json.dumps({"type": "gone"}))
         await socket.close(_GONE, "unknown page")
         return
+    page, outbox = hub.connect(token, resume=str(hello.get("resume", "")), released=hello.get("released") is True)
+    writer = asyncio.create_task(_write(socket, outbox))
     try:
-        hello = _message(await socket.receive_text())
-    except WebSocketDisconnect:
-        return
-
-    async def send(message: str | bytes) -> None:
-        await (socket.send_text(message) if isinstance(message, str) else socket.send_bytes(message))
-
-    page = hub.connect(token, send, resume=str(hello.get("resume", "")), released=hello.get("released") is True)
-    writer = asyncio.create_task(_write(page.outbox, send))
-    try:
-        while True:
-            hub.receive(page, _message(await socket.receive_text()))
-    except (WebSocketDisconnect, RuntimeError):
-        pass  # the page has gone; there is nobody to tell
+        while (message := await _receive(socket)) is not None:
+            hub.receive(page, message)
     finally:
-        hub.disconnect(page, send)
+        hub.disconnect(page, outbox)
         writer.cancel()
 
 
-async def _write(outbox: asyncio.Queue[str | bytes], send) -> None:  # type: ignore[no-untyped-def]
+async def _write(socket: WebSocket, outbox: Outbox) -> None:
     """Send what the hub puts out, one message after the other."""
-    try:
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # the reading side sees the end as well, and cleans up
         while True:
-            await send(await outbox.get())
-    except (WebSocketDisconnect, RuntimeError):
-        return  # the reading side sees the end as well, and cleans up
+            message = await outbox.get()
+            await (socket.send_text(message) if isinstance(message, str) else socket.send_bytes(message))
 
 
-def _message(text: str) -> dict[str, object]:
-    """A page's message; anything else becomes an empty one, which the hub refuses with a sentence."""
-    if len(text) > _MAX_MESSAGE:
+async def _receive(socket: WebSocket) -> dict[str, Any] | None:
+    """A page's next message, None at the end. What is no JSON object becomes an empty one, which the hub refuses with a sentence."""
+    received = await socket.receive()
+    if received["type"] == "websocket.disconnect":
+        return None
+    text = received.get("text")
+    if text is None or len(text) > _MAX_MESSAGE:
         return {}
     try:
         message = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return message if isinstance(message, dict) else {}
 
@@ -89,7 +87,8 @@ def _message(text: str) -> dict[str, object]:
 def _same_origin(socket: WebSocket) -> bool:
     """Whether the page that opened the socket came from this server. Programs that are no browsers send no origin."""
     origin = socket.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == socket.headers.get("host")
+    # An origin is scheme://host[:port] and nothing else, so there is no need to parse it.
+    return origin is None or origin.partition("://")[2] == socket.headers.get("host")
 
 
 async def _static(request: Request) -> Response:

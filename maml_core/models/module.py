@@ -14,7 +14,8 @@ from maml_core.types import Params
 class ModuleModel:
     """Adapter for a user's module: x [points, inputs] -> [points, outputs], its parameters batched over lanes and tasks.
 
-    The module is copied, put in evaluation mode and never changed: its buffers are constants (batch norm uses its stored
+    The module is copied, put in evaluation mode and never changed: its buffers and its frozen
+    parameters (`requires_grad` off) are constants (batch norm uses its stored
     statistics, dropout is off), so nothing leaks between tasks.
 
     Args:
@@ -23,7 +24,8 @@ class ModuleModel:
 
     def __init__(self, module: nn.Module) -> None:
         self._module = copy.deepcopy(module).eval()
-        self._buffers = {name: buffer.detach().clone() for name, buffer in self._module.named_buffers()}
+        constants = [*self._module.named_buffers(), *self._frozen_parameters()]
+        self._constants = {name: value.detach().clone() for name, value in constants}
         self._batched = vmap(self._call, in_dims=(0, 0))
 
     def init(self, seed: int, dtype: torch.dtype = torch.float32) -> Params:
@@ -35,7 +37,11 @@ class ModuleModel:
                 reset = getattr(layer, "reset_parameters", None)
                 if callable(reset):
                     reset()
-        return {name: value.detach().to(dtype).unsqueeze(0) for name, value in module.named_parameters()}
+        return {
+            name: value.detach().to(dtype).unsqueeze(0)
+            for name, value in module.named_parameters()
+            if value.requires_grad
+        }
 
     def apply(self, theta: Params, x: Tensor) -> Tensor:
         """Predictions [B, points, outputs]."""
@@ -47,8 +53,11 @@ class ModuleModel:
         return torch.zeros(x.shape[0], dtype=torch.bool)
 
     def _call(self, theta: Params, x: Tensor) -> Tensor:
-        buffers = {
-            name: buffer.to(x.dtype) if buffer.is_floating_point() else buffer for name, buffer in self._buffers.items()
+        constants = {
+            name: value.to(x.dtype) if value.is_floating_point() else value for name, value in self._constants.items()
         }
-        output: Tensor = functional_call(self._module, {**theta, **buffers}, (x,))
+        output: Tensor = functional_call(self._module, {**theta, **constants}, (x,))
         return output
+
+    def _frozen_parameters(self) -> list[tuple[str, Tensor]]:
+        return [(name, value) for name, value in self._module.named_parameters() if not value.requires_grad]

@@ -44,6 +44,15 @@ class TaskFamily(Protocol):
         ...
 
 
+def probe_inputs(family: TaskFamily, num_points: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Inputs that cover a family's range, [1, points, inputs]: a grid for one input, fixed random points for more."""
+    low, high = family.input_range
+    if family.num_inputs == 1:
+        return torch.linspace(low, high, num_points, dtype=dtype).view(1, -1, 1)
+    points = generator(0, Stream.PROBE).random((1, num_points, family.num_inputs))
+    return torch.tensor(low + (high - low) * points, dtype=dtype)
+
+
 def draw_tasks(
     family: TaskFamily,
     *,

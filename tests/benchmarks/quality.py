@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from maml_core.config import RunConfig
-from maml_core.evaluate import evaluate, summarize
+from maml_core.evaluation import evaluate, summarize
 from maml_core.problem import build_problem, held_out_tasks
 from maml_core.runs import advance, init_run
 

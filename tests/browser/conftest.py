@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from maml_core.presets import DEFAULT_PRESET
 from tests.browser.live_page import LivePage
 from tests.browser.server import Server
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 WAIT_MS = 30_000
 """How long a test waits for anything: much longer than it takes, for busy machines."""
+
+VIEWPORT = {"width": 1440, "height": 900}
+OPENED_WITH = {name: getattr(DEFAULT_PRESET.config, name) for name in ("alpha", "beta", "num_inner_steps")}
 
 BROWSER_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
@@ -92,7 +96,7 @@ def open_page(browser: Browser, server: Server) -> Iterator[OpenPage]:
 
 def new_page(browser: Browser, **options: Any) -> LivePage:
     """A page that is not anywhere yet, in a profile of its own."""
-    context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
+    context = browser.new_context(**{"viewport": VIEWPORT, **options})
     context.set_default_timeout(WAIT_MS)
     return LivePage(context.new_page())
 
@@ -108,12 +112,14 @@ def shared_page(browser: Browser, server: Server) -> Iterator[LivePage]:
 
 @pytest.fixture
 def live(shared_page: LivePage) -> LivePage:
-    """A page at outer step 0 with the usual settings. Opening one takes seconds, so tests share it and put back what they change."""
+    """A page at outer step 0 with the settings it opened with. Opening one takes seconds: tests share it, and it is put right here."""
     live = shared_page
+    live.page.set_viewport_size(VIEWPORT)
+    live.page.emulate_media(reduced_motion="no-preference")
     live.page.mouse.move(0, 0)
     live.page.evaluate("document.activeElement?.blur()")
     live.page.get_by_label("Speed").select_option("")
-    live.set(alpha=0.02, beta=0.003, num_inner_steps=3)
+    live.set(**{name: value for name, value in OPENED_WITH.items() if float(live.field(name).input_value()) != value})
     live.action("reset").click()
     live.wait("() => mamlStep() === 0 && document.querySelector('.maml-pill').textContent === 'Ready'")
     live.wait_steady()

@@ -27,7 +27,7 @@ STEADY = """() => {
     Object.assign(seen, { key, at: performance.now() });
     return false;
   }
-  return performance.now() - seen.at > 600;
+  return performance.now() - seen.at > 500;
 }"""
 
 TRACE = """([chart, index]) => {

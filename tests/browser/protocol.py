@@ -45,9 +45,13 @@ class ProtocolClient:
 
 
 @contextlib.contextmanager
-def protocol_client(host: str, token: str, *, hello: bool = True, headers: Mapping[str, str] | None = None) -> Iterator[Any]:
+def protocol_client(
+    host: str, token: str, *, hello: bool = True, headers: Mapping[str, str] | None = None
+) -> Iterator[Any]:
     """Connect with a page token; without `hello`, the bare connection."""
-    with connect(f"ws://{host}/maml/live?token={token}", additional_headers=headers, max_size=MAX_FRAME, proxy=None) as socket:
+    with connect(
+        f"ws://{host}/maml/live?token={token}", additional_headers=headers, max_size=MAX_FRAME, proxy=None
+    ) as socket:
         yield ProtocolClient(socket) if hello else socket
 
 

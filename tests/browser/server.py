@@ -25,7 +25,11 @@ class Server:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the server)
         arguments = ["run", "dashboard/app.py", "--server.port", str(self.port), "--server.address", "127.0.0.1"]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", *arguments], cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log
+            [sys.executable, "-m", "streamlit", *arguments],
+            cwd=REPOSITORY,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
         )
         try:
             self._wait_until_ready()
@@ -110,7 +114,9 @@ def _free_port() -> int:
 def _processes() -> list[tuple[int, int, str]]:
     """Every process as (id, parent's id, command line); zombies are left out."""
     if not Path("/proc/self/stat").exists():
-        output = subprocess.run(["ps", "-A", "-ww", "-o", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True).stdout
+        output = subprocess.run(
+            ["ps", "-A", "-ww", "-o", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True
+        ).stdout
         rows = [[*line.split(None, 3), ""] for line in output.splitlines()]
         return [(int(row[0]), int(row[1]), row[3]) for row in rows if not row[2].startswith("Z")]
     found = []
@@ -124,4 +130,3 @@ def _processes() -> list[tuple[int, int, str]]:
         if state != "Z":
             found.append((int(folder.name), int(parent), command))
     return found
-

@@ -42,8 +42,8 @@ def test_a_shared_address_gives_the_same_curves_elsewhere(changed_run: LivePage,
         assert np.array_equal(here, there), f"{name!r} of the {chart} chart differs"
 
 
-def test_share_copies_the_address_of_the_run(open_page: OpenPage) -> None:
-    live = open_page(permissions=["clipboard-read", "clipboard-write"])
+def test_share_copies_the_address_of_the_run(live: LivePage) -> None:
+    live.context.grant_permissions(["clipboard-read", "clipboard-write"])
     live.set(alpha=0.07)
     live.wait_address("alpha=0.07")
     live.action("share").click()
@@ -69,17 +69,7 @@ def test_a_bad_address_opens_with_notes_and_defaults(open_page: OpenPage) -> Non
     assert live.field("alpha").input_value() == "0.1"
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        "?v=99&alpha=0.05",
-        "?alpha=-3",
-        "?v=1&alpha=nan",
-        "?v=1&tasks.kind=poems",
-        "?v=1&t=" + "~".join(["-1:a:0.1"] * 3),
-        "?v=1&%ff%fe=%00&alpha=" + "9" * 400,
-    ],
-)
+@pytest.mark.parametrize("address", ["?v=99&alpha=nan", "?v=1&%ff%fe=%00&tasks.kind=poems&beta=" + "9" * 400])
 def test_no_address_keeps_the_page_from_opening(open_page: OpenPage, address: str) -> None:
     live = open_page(address, ready=False)
     live.page.locator("[data-testid=stToast]").first.wait_for()

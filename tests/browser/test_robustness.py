@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from typing import NamedTuple
 
 import numpy as np
@@ -72,18 +73,15 @@ def test_zoom_survives_100_updates(watched: Watched) -> None:
 
 def test_a_double_click_gives_the_range_back(watched: Watched) -> None:
     live = watched.live
+    if live.action("play").inner_text() == "Pause":
+        live.pause()
     live.plot("loss").locator(".nsewdrag").dblclick()
     live.page.get_by_role("button", name="Reset zoom").wait_for(state="hidden")
     live.wait("() => document.querySelector('[data-chart=loss] .maml-plot').layout.xaxis.range[0] === 0")
-    low, high = live.plot("loss").evaluate(X_RANGE)
-    assert high > live.step
-    before = high
-    live.action("reset").click()
-    live.wait("(high) => document.querySelector('[data-chart=loss] .maml-plot').layout.xaxis.range[1] !== high", before)
+    assert live.plot("loss").evaluate(X_RANGE)[1] >= live.step
 
 
-def test_a_reload_finds_the_paused_run_again(open_page: OpenPage) -> None:
-    live = open_page()
+def test_a_reload_finds_the_paused_run_again(live: LivePage) -> None:
     live.train(30)
     step = live.pause()
     key, curve = live.run_key, live.trace("loss", "training, smoothed")
@@ -96,8 +94,7 @@ def test_a_reload_finds_the_paused_run_again(open_page: OpenPage) -> None:
     assert np.array_equal(live.trace("loss", "training, smoothed"), curve)
 
 
-def test_a_reload_finds_the_playing_run_again(open_page: OpenPage) -> None:
-    live = open_page()
+def test_a_reload_finds_the_playing_run_again(live: LivePage) -> None:
     live.train(30)
     key, step = live.run_key, live.step
     live.page.reload()
@@ -120,8 +117,7 @@ def test_a_reload_shows_the_runs_settings_in_the_sidebar(open_page: OpenPage) ->
     live.wait("() => document.querySelector('input[aria-label=Shots]').value === '7'")
 
 
-def test_a_duplicated_tab_gets_a_run_of_its_own(open_page: OpenPage) -> None:
-    live = open_page()
+def test_a_duplicated_tab_gets_a_run_of_its_own(live: LivePage) -> None:
     live.train(10)
     # As a browser duplicates a tab, sessionStorage goes with it.
     with live.context.expect_page() as opening:
@@ -130,8 +126,9 @@ def test_a_duplicated_tab_gets_a_run_of_its_own(open_page: OpenPage) -> None:
     twin.wait_drawn()
     assert twin.step == 0
     assert twin.run_key != live.run_key
+    twin.page.close()
     live.wait_step(live.step + 10)
-    live.pause()
+    assert twin.errors == []
 
 
 def test_a_closed_tab_stops_its_work(open_page: OpenPage, server: Server) -> None:
@@ -146,14 +143,13 @@ def test_a_closed_tab_stops_its_work(open_page: OpenPage, server: Server) -> Non
         with protocol_client(server.host, token) as client:
             return client.receive_until("state")["step"]
 
-    open_page().page.wait_for_timeout(1000)
+    time.sleep(1.0)
     first = step()
-    open_page().page.wait_for_timeout(2000)
+    time.sleep(2.0)
     assert step() - first <= 4
 
 
-def test_a_killed_worker_is_named_and_the_run_goes_on(open_page: OpenPage, server: Server) -> None:
-    live = open_page()
+def test_a_killed_worker_is_named_and_the_run_goes_on(live: LivePage, server: Server) -> None:
     live.train(20)
     before = server.workers()
     assert before
@@ -165,24 +161,26 @@ def test_a_killed_worker_is_named_and_the_run_goes_on(open_page: OpenPage, serve
     assert not set(before) & set(server.workers())
 
 
-def test_a_run_goes_on_after_a_killed_worker_as_if_nothing_had_happened(open_page: OpenPage, server: Server) -> None:
-    disturbed, calm = open_page(), open_page()
-    for live in (disturbed, calm):
+def test_a_lost_worker_leaves_no_trace_in_the_curves(live: LivePage, server: Server) -> None:
+    def curve(*, disturbed: bool) -> np.ndarray:
         live.page.get_by_label("Speed").select_option("30")
         live.run_until(40)
-        if live is disturbed:
+        if disturbed:
             live.wait_step(10)
             for worker in server.workers():
                 os.kill(worker, signal.SIGKILL)
         live.wait_step(40)
         assert live.wait_steady() == 40
-    curve = disturbed.trace("loss", "training, raw")
-    assert curve.shape == (2, 40)
-    assert np.array_equal(curve, calm.trace("loss", "training, raw"))
+        return live.trace("loss", "training, raw")
+
+    with_a_loss = curve(disturbed=True)
+    live.action("reset").click()
+    live.wait("() => mamlStep() === 0")
+    assert with_a_loss.shape == (2, 40)
+    assert np.array_equal(with_a_loss, curve(disturbed=False))
 
 
-def test_a_diverging_run_says_why_and_trains_again_with_a_sane_alpha(open_page: OpenPage) -> None:
-    live = open_page()
+def test_a_diverging_run_says_why_and_trains_again_with_a_sane_alpha(live: LivePage) -> None:
     live.train(10)
     live.set(num_inner_steps=20, alpha=1)
     live.wait("() => ['diverged', 'dead'].includes(document.querySelector('.maml-pill').dataset.kind)")
@@ -196,8 +194,8 @@ def test_a_diverging_run_says_why_and_trains_again_with_a_sane_alpha(open_page: 
     assert np.isfinite(loss[-1])
 
 
-def test_two_tabs_are_independent(open_page: OpenPage) -> None:
-    one, other = open_page(), open_page()
+def test_two_tabs_are_independent(live: LivePage, open_page: OpenPage) -> None:
+    one, other = live, open_page()
     one.set(alpha=0.05)
     one.train(20)
     assert other.step == 0

@@ -110,16 +110,17 @@ class TestRoundTrip:
         assert query == "v=1"
 
     def test_a_timeline_of_many_drags(self):
-        timeline = tuple(Entry(step=1000 + i, kind="change", changes={"alpha": 0.0123456789 + i * 1e-6}) for i in range(3000))
+        timeline = tuple(
+            Entry(step=1000 + i, kind="change", changes={"alpha": 0.0123456789 + i * 1e-6}) for i in range(3000)
+        )
         read = address.read(parsed(address.write(RunConfig(), timeline)))
         assert read.timeline == timeline[: len(read.timeline)]
         assert len(read.timeline) == 3000 or read.notes
 
     def test_a_timeline_that_is_too_long_is_never_cut_within_a_value(self):
         # Cut at any character, "12:a:0.55" would become the valid "12:a:0.5".
-        for padding in range(12):
-            entries = ["1" * (padding + 1) if False else f"{10**padding if padding < 7 else 10**6}:a:0.55"]
-            entries += ["2000000:a:0.55"] * 3000
+        for padding in range(7):
+            entries = [f"{10**padding}:a:0.55", *["2000000:a:0.55"] * 2000]
             read = address.read({"t": "~".join(entries)})
             assert {entry.changes["alpha"] for entry in read.timeline} == {0.55}
             assert len(read.timeline) == len(entries) or read.notes
@@ -218,8 +219,12 @@ class TestForgiving:
         assert read.notes
         assert all(len(note) < 300 for note in read.notes)
 
-    KEYS = st.sampled_from(["v", "t", "alpha", "shots", "tasks.kind", "tasks.x", "tasks", "model.hidden_widths", "alpha.x", "clip_norm"])
-    PIECES = st.sampled_from(["", "nan", "inf", "-1", "1e999", "0x10", "1_2", "none", "yes", "linear", "5:a:0.1", "5:u:sgd,c:none", "~", ":"])
+    KEYS = st.sampled_from(
+        ["v", "t", "alpha", "shots", "tasks.kind", "tasks.x", "tasks", "model.hidden_widths", "alpha.x", "clip_norm"]
+    )
+    PIECES = st.sampled_from(
+        ["", "nan", "inf", "-1", "1e999", "0x10", "1_2", "none", "yes", "linear", "5:a:0.1", "5:u:sgd,c:none", "~", ":"]
+    )
 
     @given(query=st.dictionaries(KEYS | st.text(max_size=20), PIECES | st.text(max_size=30), max_size=6))
     def test_anything_can_be_read(self, query: dict[str, str]):

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from dashboard import address
-from dashboard.live import run as run_module
-from dashboard.live.run import DRAG_S, MAX_TRAIL, LiveRun
+from dashboard.live.infos import adaptation_info, fit_info, gauge_info, loss_info, path_info
+from dashboard.live.marks import DRAG_S, LABELS
+from dashboard.live.run import MAX_TRAIL, LiveRun
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.config import LinearConfig, MLPConfig, RunConfig, replace
 from maml_core.errors import ConfigError
@@ -43,9 +44,9 @@ class Driver:
 
     def request(self, *, steps: int | None = None, frame_s: float = 0.1) -> ChunkRequest:
         request = self.run.next_request(self.now, budget_s=0.03, frame_s=frame_s)
-        if request.num_steps is None and steps is not None:
-            request = dataclasses.replace(request, num_steps=steps, budget_s=None)
-        elif request.num_steps is not None and steps is not None and request.num_steps > steps:
+        if (request.num_steps is None and steps is not None) or (
+            request.num_steps is not None and steps is not None and request.num_steps > steps
+        ):
             request = dataclasses.replace(request, num_steps=steps, budget_s=None)
         return request
 
@@ -97,10 +98,10 @@ class TestOpening:
 
     def test_every_chart_has_something_to_show_after_the_first_look(self):
         run = Driver().opened().run
-        infos = [run.fit_info(), run.path_info(), run.gauge_info()]
+        infos = [fit_info(run), path_info(run), gauge_info(run)]
         assert None not in infos
-        assert set(run.adaptation_info().trajectories) == {"maml", "random", "joint"}
-        assert run.loss_info().zero_level == pytest.approx(4.2517, abs=1e-4)
+        assert set(adaptation_info(run).trajectories) == {"maml", "random", "joint"}
+        assert loss_info(run).zero_level == pytest.approx(4.2517, abs=1e-4)
 
     def test_the_keys_of_runs_differ(self):
         assert LiveRun(TINY).key != LiveRun(TINY).key
@@ -120,6 +121,7 @@ class TestPlaying:
         driver.run.pause()
         driver.run.finished(run_chunk(request), driver.now)
         assert (driver.run.step, driver.run.status_kind) == (7, "paused")
+        assert driver.chunk().step == 7  # a last look
         assert not driver.run.is_due(driver.now + 10.0)
 
     def test_single_steps_add_up(self):
@@ -261,7 +263,7 @@ class TestChanging:
         driver.run.change({"alpha": 0.1}, now=driver.now)
         result = driver.chunk()
         assert result.config.alpha == 0.1
-        assert driver.run.marks == []
+        assert driver.run.marks == ()
 
     def test_a_change_while_it_plays_is_in_the_next_chunk(self):
         driver = Driver().opened().played(5)
@@ -306,6 +308,7 @@ class TestChanging:
     def test_several_fields_share_a_mark(self):
         driver = Driver().opened().played(5)
         driver.run.change({"alpha": 0.1, "shots": 5}, now=driver.now)
+        driver.chunk(steps=1)
         assert texts(driver.run) == ["alpha 0.01 -> 0.1, shots 3 -> 5"]
 
     def test_a_drag_leaves_one_mark_from_its_start_to_its_end(self):
@@ -321,25 +324,29 @@ class TestChanging:
         driver.run.change({"alpha": 0.02}, now=driver.now)
         driver.chunk(steps=1)
         driver.run.change({"alpha": 0.03}, now=driver.now + 1.1 * DRAG_S)
+        driver.chunk(steps=1)
         assert texts(driver.run) == ["alpha 0.01 -> 0.02", "alpha 0.02 -> 0.03"]
 
     def test_a_drag_of_another_setting_is_another_mark(self):
         driver = Driver().opened().played(5)
         driver.run.change({"alpha": 0.02}, now=driver.now)
+        driver.chunk(steps=1)
         driver.run.change({"beta": 0.01}, now=driver.now)
+        driver.chunk(steps=1)
         assert texts(driver.run) == ["alpha 0.01 -> 0.02", "beta 0.001 -> 0.01"]
 
     def test_a_drag_back_to_its_start_leaves_no_mark(self):
         driver = Driver().opened().played(5)
         for alpha in (0.02, 0.05, 0.01):
             driver.run.change({"alpha": alpha}, now=driver.now)
-        assert driver.run.marks == []
+            driver.chunk(steps=1)
+        assert driver.run.marks == ()
 
     def test_the_same_value_again_is_no_change(self):
         driver = Driver().opened().played(5)
         driver.run.change({"alpha": 0.01}, now=driver.now)
         driver.chunk(steps=1)
-        assert (driver.run.timeline, driver.run.marks) == ([], [])
+        assert (driver.run.timeline, driver.run.marks) == ([], ())
 
     def test_changes_of_one_chunk_are_one_entry(self):
         driver = Driver().opened().played(5)
@@ -347,7 +354,9 @@ class TestChanging:
             driver.run.change({"alpha": alpha}, now=driver.now)
         driver.run.change({"shots": 7}, now=driver.now)
         driver.chunk(steps=1)
-        assert [(entry.step, dict(entry.changes)) for entry in driver.run.timeline] == [(5, {"alpha": 0.05, "shots": 7})]
+        assert [(entry.step, dict(entry.changes)) for entry in driver.run.timeline] == [
+            (5, {"alpha": 0.05, "shots": 7})
+        ]
 
     def test_the_page_learns_which_change_a_chunk_has_seen(self):
         driver = Driver().opened().played(2)
@@ -541,7 +550,10 @@ class TestScheduled:
         driver.run.change({"beta": 0.01}, now=driver.now)
         driver.run.finished(run_chunk(request), driver.now)
         driver.chunk(steps=5)
-        assert [(entry.step, dict(entry.changes)) for entry in driver.run.timeline] == [(3, {"alpha": 0.05}), (5, {"beta": 0.01})]
+        assert [(entry.step, dict(entry.changes)) for entry in driver.run.timeline] == [
+            (3, {"alpha": 0.05}),
+            (5, {"beta": 0.01}),
+        ]
         assert replayed_state(driver.run) == driver.run.state
 
     def test_a_change_by_hand_during_a_chunk_shows_the_settings_that_act(self):
@@ -585,14 +597,14 @@ class TestRestart:
         driver.run.change({"alpha": 0.2}, now=driver.now)
         driver.run.restart()
         assert driver.run.start.alpha == driver.run.config.alpha == 0.2
-        assert (driver.run.timeline, driver.run.marks, driver.run.playing) == ([], [], False)
+        assert (driver.run.timeline, driver.run.marks, driver.run.playing) == ([], (), False)
 
     def test_the_curves_stay_as_a_ghost(self):
         driver = Driver().opened().played(8)
         curves = driver.run.history.curves()
         driver.run.restart()
-        np.testing.assert_array_equal(driver.run.loss_info().ghost.raw, curves.raw)
-        assert len(driver.run.loss_info().curves.raw) == 0
+        np.testing.assert_array_equal(loss_info(driver.run).ghost.raw, curves.raw)
+        assert len(loss_info(driver.run).curves.raw) == 0
 
     def test_a_second_reset_at_once_keeps_the_ghost(self):
         driver = Driver().opened().played(8)
@@ -608,11 +620,11 @@ class TestRestart:
     def test_another_task_family_does_not_show_the_levels_of_the_one_before(self):
         driver = Driver().opened()
         driver.run.restart(replace(TINY, {"tasks": LinearConfig()}))
-        assert driver.run.loss_info().zero_level is None
+        assert loss_info(driver.run).zero_level is None
 
     def test_inner_paths_that_overflow_are_looked_at_without_a_warning(self):
         driver = Driver(replace(TINY, {"alpha": 5.0, "num_inner_steps": 5})).opened()
-        assert driver.run.path_info() is not None
+        assert path_info(driver.run) is not None
 
     def test_a_chunk_of_the_run_before_is_recognised(self):
         run = Driver().opened().run
@@ -740,10 +752,10 @@ class TestTask:
 
     def test_a_new_draw_has_other_points(self):
         driver = Driver().opened()
-        before = driver.run.fit_info()
+        before = fit_info(driver.run)
         driver.run.choose_task(None)
         driver.chunk()
-        after = driver.run.fit_info()
+        after = fit_info(driver.run)
         assert before is not None
         assert after is not None
         assert not np.array_equal(before.support_x, after.support_x)
@@ -772,7 +784,7 @@ class TestTask:
 class TestMemory:
     def test_the_trail_is_bounded_and_keeps_its_ends(self):
         driver = Driver().opened()
-        first = driver.run._thetas[0]
+        first = driver.run.thetas[0]
         driver.run.choose_task(None)
         result = driver.chunk()
         for i in range(3 * MAX_TRAIL):
@@ -781,9 +793,9 @@ class TestMemory:
             paths = result.snapshot.paths._replace(theta_0=np.full_like(first, i))
             snapshot = dataclasses.replace(result.snapshot, paths=paths)
             driver.run.finished(dataclasses.replace(result, snapshot=snapshot), driver.now)
-        assert len(driver.run._thetas) <= MAX_TRAIL
-        np.testing.assert_array_equal(driver.run._thetas[0], first)
-        np.testing.assert_array_equal(driver.run._thetas[-1], np.full_like(first, 3 * MAX_TRAIL - 1))
+        assert len(driver.run.thetas) <= MAX_TRAIL
+        np.testing.assert_array_equal(driver.run.thetas[0], first)
+        np.testing.assert_array_equal(driver.run.thetas[-1], np.full_like(first, 3 * MAX_TRAIL - 1))
 
     def test_the_trail_of_a_wide_network_is_bounded_in_bytes(self):
         driver = Driver().opened()
@@ -791,15 +803,17 @@ class TestMemory:
         result = driver.chunk()
         assert result.snapshot is not None
         assert result.snapshot.paths is not None
-        assert driver.run._plane is not None
+        assert driver.run.plane is not None
         wide = 200_000
-        plane = driver.run._plane._replace(origin=np.zeros(wide, np.float32), basis=np.zeros((2, wide), np.float32))
+        plane = driver.run.plane._replace(origin=np.zeros(wide, np.float32), basis=np.zeros((2, wide), np.float32))
         paths = result.snapshot.paths._replace(theta_0=np.zeros(wide, np.float32), plane=plane)
-        driver.run._thetas.clear()
+        driver.run.thetas.clear()
         for _ in range(MAX_TRAIL):
-            driver.run.finished(dataclasses.replace(result, snapshot=dataclasses.replace(result.snapshot, paths=paths)), driver.now)
-        assert sum(theta.nbytes for theta in driver.run._thetas) <= 64 * 2**20
+            driver.run.finished(
+                dataclasses.replace(result, snapshot=dataclasses.replace(result.snapshot, paths=paths)), driver.now
+            )
+        assert sum(theta.nbytes for theta in driver.run.thetas) <= 64 * 2**20
 
 
 def test_every_changeable_label_is_a_setting():
-    assert run_module.LABELS.keys() <= set(RunConfig.__dataclass_fields__)
+    assert LABELS.keys() <= set(RunConfig.__dataclass_fields__)

@@ -35,7 +35,9 @@ def tiny(**changes: Any) -> RunConfig:
 def linear(num_features: int = 3, **changes: Any) -> RunConfig:
     """Noisy linear regression by a linear map without bias: every quantity has a closed form."""
     family = LinearConfig(num_features=num_features, w_mean=0.5, noise_std=0.3, x=(-1.5, 2.0))
-    return tiny(tasks=family, model=MLPConfig(hidden_widths=(), use_bias=False), **{"shots": 6, "alpha": 0.1, **changes})
+    return tiny(
+        tasks=family, model=MLPConfig(hidden_widths=(), use_bias=False), **{"shots": 6, "alpha": 0.1, **changes}
+    )
 
 
 def prepared(config: RunConfig) -> tuple[Problem, Params, Tasks]:
@@ -44,7 +46,9 @@ def prepared(config: RunConfig) -> tuple[Problem, Params, Tasks]:
     random = torch.Generator().manual_seed(5)
     theta_0 = {
         name: value + 0.1 * torch.randn(value.shape, generator=random, dtype=value.dtype)
-        for name, value in problem.model.init(config.weights_seed, torch.float64 if config.dtype == "float64" else torch.float32).items()
+        for name, value in problem.model.init(
+            config.weights_seed, torch.float64 if config.dtype == "float64" else torch.float32
+        ).items()
     }
     return problem, theta_0, training_tasks(config, problem, 0)
 
@@ -93,7 +97,9 @@ class Quadratic(NamedTuple):
         """theta_N = P^N theta_0 + alpha sum_{j<N} P^j b."""
         P = np.eye(len(self.b)) - alpha * self.A
         powers = [np.linalg.matrix_power(P, j) for j in range(num_steps + 1)]
-        return powers[num_steps] @ theta + alpha * sum((powers[j] @ self.b for j in range(num_steps)), np.zeros_like(self.b))
+        return powers[num_steps] @ theta + alpha * sum(
+            (powers[j] @ self.b for j in range(num_steps)), np.zeros_like(self.b)
+        )
 
     def first_order(self, theta: Array, alpha: float, num_steps: int) -> Array:
         """Q theta_N - r."""

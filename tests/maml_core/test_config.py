@@ -11,7 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maml_core.config import CHANGEABLE, LinearConfig, MLPConfig, RunConfig, SinusoidConfig, accepted_range, from_dict, replace, to_dict
+from maml_core.config import (
+    CHANGEABLE,
+    LinearConfig,
+    MLPConfig,
+    RunConfig,
+    SinusoidConfig,
+    accepted_range,
+    from_dict,
+    replace,
+    to_dict,
+)
 from maml_core.errors import ConfigError
 from maml_core.presets import DEFAULT_PRESET, PRESETS, slider_ranges
 
@@ -25,7 +35,12 @@ sinusoids = st.builds(
     noise_std=st.floats(0, 100),
 )
 linears = st.builds(
-    LinearConfig, num_features=st.integers(1, 64), w_mean=finite, w_std=st.floats(0, 100), x=intervals, noise_std=st.floats(0, 100)
+    LinearConfig,
+    num_features=st.integers(1, 64),
+    w_mean=finite,
+    w_std=st.floats(0, 100),
+    x=intervals,
+    noise_std=st.floats(0, 100),
 )
 models = st.builds(
     MLPConfig,
@@ -71,7 +86,9 @@ def test_json_names_every_field(config: RunConfig) -> None:
 
 
 def test_missing_fields_take_their_defaults() -> None:
-    assert from_dict({"alpha": 0.5, "tasks": {"noise_std": 1.0}}) == RunConfig(alpha=0.5, tasks=SinusoidConfig(noise_std=1.0))
+    assert from_dict({"alpha": 0.5, "tasks": {"noise_std": 1.0}}) == RunConfig(
+        alpha=0.5, tasks=SinusoidConfig(noise_std=1.0)
+    )
 
 
 def numeric_fields() -> list[tuple[type[Any], str, type[Any]]]:
@@ -85,23 +102,35 @@ def numeric_fields() -> list[tuple[type[Any], str, type[Any]]]:
     return found
 
 
-each_number = pytest.mark.parametrize(("cls", "name", "kind"), numeric_fields(), ids=lambda part: getattr(part, "__name__", part))
+each_number = pytest.mark.parametrize(
+    ("cls", "name", "kind"), numeric_fields(), ids=lambda part: getattr(part, "__name__", part)
+)
 
 
 def test_the_numeric_fields_are_found() -> None:
-    assert {name for cls, name, _ in numeric_fields() if cls is LinearConfig} == {"num_features", "w_mean", "w_std", "noise_std"}
-    assert len(numeric_fields()) == 18
+    assert {name for cls, name, _ in numeric_fields() if cls is LinearConfig} == {
+        "num_features",
+        "w_mean",
+        "w_std",
+        "noise_std",
+    }
+    assert len(numeric_fields()) == 19
 
 
 @each_number
-def test_numbers_beyond_the_range_are_refused_and_the_ends_are_accepted(cls: type[Any], name: str, kind: type[Any]) -> None:
+def test_numbers_beyond_the_range_are_refused_and_the_ends_are_accepted(
+    cls: type[Any], name: str, kind: type[Any]
+) -> None:
     meta = cls.__dataclass_fields__[name].metadata
     low = meta["low"] if meta["low"] is not None else meta["above"]
     step = 1 if kind is int else 1e-9
     assert getattr(cls(**{name: kind(meta["high"])}), name) == meta["high"]
     if meta["above"] is None:
         assert getattr(cls(**{name: kind(low)}), name) == low
-    for bad in (kind(low) - step if meta["above"] is None else kind(low), kind(meta["high"]) + (1 if kind is int else 1e-3)):
+    for bad in (
+        kind(low) - step if meta["above"] is None else kind(low),
+        kind(meta["high"]) + (1 if kind is int else 1e-3),
+    ):
         with pytest.raises(ConfigError) as caught:
             cls(**{name: bad})
         assert (caught.value.field, caught.value.value) == (name, bad)
@@ -195,7 +224,11 @@ def test_what_is_no_table_is_refused(data: Any) -> None:
 
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4)
-values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3), max_leaves=5)
+values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=5,
+)
 keys = st.sampled_from([f.name for f in dataclasses.fields(RunConfig)] + ["kind", "hidden_widths", "x", "nothing"])
 
 
@@ -219,15 +252,15 @@ def test_the_message_says_what_is_accepted() -> None:
 
 
 def test_a_part_of_another_type_is_refused() -> None:
-    with pytest.raises(ConfigError, match="^tasks = "):
+    with pytest.raises(ConfigError, match=r"^tasks = "):
         RunConfig(tasks=MLPConfig())  # type: ignore[arg-type]
 
 
 def test_replace_checks_like_the_constructor() -> None:
     assert replace(RunConfig(), {"alpha": 0.5}).alpha == 0.5
-    with pytest.raises(ConfigError, match="^lr = 1"):
+    with pytest.raises(ConfigError, match=r"^lr = 1"):
         replace(RunConfig(), {"lr": 1})
-    with pytest.raises(ConfigError, match="^shots = 0"):
+    with pytest.raises(ConfigError, match=r"^shots = 0"):
         replace(RunConfig(), {"shots": 0})
 
 

@@ -24,7 +24,9 @@ def test_theta_n_of_linear_regression_is_the_closed_form(num_steps: int, order: 
     config = linear()
     problem, theta_0, tasks = prepared(config)
     start = {name: value.requires_grad_() for name, value in over_tasks(theta_0, config.meta_batch_size).items()}
-    theta_n = adapt(start, tasks.support, model=problem.model, loss=mse, alpha=0.1, num_steps=num_steps, order=order).theta
+    theta_n = adapt(
+        start, tasks.support, model=problem.model, loss=mse, alpha=0.1, num_steps=num_steps, order=order
+    ).theta
     for task in range(config.meta_batch_size):
         expected = quadratic(tasks, task).adapted(flat(theta_0), 0.1, num_steps)
         np.testing.assert_allclose(theta_n["w0"][task, :, 0].detach().numpy(), expected, rtol=0, atol=TOLERANCE)
@@ -35,7 +37,14 @@ def test_records_are_of_theta_0_to_theta_n_in_order() -> None:
     config = linear(meta_batch_size=1)
     problem, theta_0, tasks = prepared(config)
     adapted = adapt(
-        theta_0, tasks.support, model=problem.model, loss=mse, alpha=0.1, num_steps=4, order="first", record=lambda theta: theta
+        theta_0,
+        tasks.support,
+        model=problem.model,
+        loss=mse,
+        alpha=0.1,
+        num_steps=4,
+        order="first",
+        record=lambda theta: theta,
     )
     assert len(adapted.records) == 5
     for k, theta_k in enumerate(adapted.records):
@@ -46,7 +55,10 @@ def test_records_are_of_theta_0_to_theta_n_in_order() -> None:
 
 def test_nothing_is_recorded_unless_asked() -> None:
     problem, theta_0, tasks = prepared(tiny(meta_batch_size=1))
-    assert adapt(theta_0, tasks.support, model=problem.model, loss=mse, alpha=0.1, num_steps=2, order="first").records == []
+    assert (
+        adapt(theta_0, tasks.support, model=problem.model, loss=mse, alpha=0.1, num_steps=2, order="first").records
+        == []
+    )
 
 
 @pytest.mark.parametrize("order", ["second", "first"])
@@ -69,19 +81,27 @@ def test_plain_parameters_can_be_adapted_in_either_order(order: Order) -> None:
     config = linear(meta_batch_size=1)
     problem, theta_0, tasks = prepared(config)
     theta_n = adapt(theta_0, tasks.support, model=problem.model, loss=mse, alpha=0.1, num_steps=2, order=order).theta
-    np.testing.assert_allclose(flat(theta_n), quadratic(tasks, 0).adapted(flat(theta_0), 0.1, 2), rtol=0, atol=TOLERANCE)
+    np.testing.assert_allclose(
+        flat(theta_n), quadratic(tasks, 0).adapted(flat(theta_0), 0.1, 2), rtol=0, atol=TOLERANCE
+    )
 
 
 @given(num_steps=st.integers(0, 4), alpha=st.floats(0.0, 1.0))
 def test_no_step_or_no_step_size_leaves_theta_0(num_steps: int, alpha: float) -> None:
     problem, theta_0, tasks = prepared(tiny(meta_batch_size=1))
     for n, a in ((0, alpha), (num_steps, 0.0)):
-        assert same(adapt(theta_0, tasks.support, model=problem.model, loss=mse, alpha=a, num_steps=n, order="first").theta, theta_0)
+        assert same(
+            adapt(theta_0, tasks.support, model=problem.model, loss=mse, alpha=a, num_steps=n, order="first").theta,
+            theta_0,
+        )
 
 
 def test_a_step_size_that_is_not_zero_moves_theta() -> None:
     problem, theta_0, tasks = prepared(tiny(meta_batch_size=1))
-    assert not same(adapt(theta_0, tasks.support, model=problem.model, loss=mse, alpha=1e-3, num_steps=1, order="first").theta, theta_0)
+    assert not same(
+        adapt(theta_0, tasks.support, model=problem.model, loss=mse, alpha=1e-3, num_steps=1, order="first").theta,
+        theta_0,
+    )
 
 
 @given(factor=st.floats(0.01, 100.0), num_steps=st.integers(1, 5))
@@ -107,7 +127,9 @@ def test_a_larger_loss_with_a_smaller_alpha_takes_the_same_path(factor: float, n
 def test_all_tasks_at_once_equal_one_after_the_other() -> None:
     config = tiny()
     problem, theta_0, tasks = prepared(config)
-    together = adapt(over_tasks(theta_0, 3), tasks.support, model=problem.model, loss=mse, alpha=0.1, num_steps=3, order="first").theta
+    together = adapt(
+        over_tasks(theta_0, 3), tasks.support, model=problem.model, loss=mse, alpha=0.1, num_steps=3, order="first"
+    ).theta
     for task in range(3):
         support = task_slice(tasks, [task]).support
         alone = adapt(theta_0, support, model=problem.model, loss=mse, alpha=0.1, num_steps=3, order="first").theta
@@ -118,10 +140,14 @@ def test_all_tasks_at_once_equal_one_after_the_other() -> None:
 def test_alpha_may_differ_between_tasks() -> None:
     problem, theta_0, tasks = prepared(tiny())
     alphas = torch.tensor([0.0, 0.05, 0.2], dtype=torch.float64)
-    together = adapt(over_tasks(theta_0, 3), tasks.support, model=problem.model, loss=mse, alpha=alphas, num_steps=2, order="first").theta
+    together = adapt(
+        over_tasks(theta_0, 3), tasks.support, model=problem.model, loss=mse, alpha=alphas, num_steps=2, order="first"
+    ).theta
     for task in range(3):
         support = task_slice(tasks, [task]).support
-        alone = adapt(theta_0, support, model=problem.model, loss=mse, alpha=float(alphas[task]), num_steps=2, order="first").theta
+        alone = adapt(
+            theta_0, support, model=problem.model, loss=mse, alpha=float(alphas[task]), num_steps=2, order="first"
+        ).theta
         for name, value in alone.items():
             torch.testing.assert_close(together[name][task : task + 1], value, rtol=0, atol=1e-12)
 

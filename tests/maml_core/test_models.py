@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from maml_core.config import MLPConfig
-from maml_core.evaluate import evaluate
+from maml_core.evaluation import evaluate
 from maml_core.models import MLP, ModuleModel
 from maml_core.outer import meta_gradient
 from maml_core.problem import Problem
@@ -228,6 +228,8 @@ def test_a_parameter_that_the_output_ignores_has_a_zero_gradient(num_steps: int)
     problem, _, tasks = prepared(tiny())
     adapter = ModuleModel(WithSpare().double())
     own = Problem(family=problem.family, model=adapter)
-    found = meta_gradient(adapter.init(0, torch.float64), tasks, problem=own, alpha=0.1, num_inner_steps=num_steps).gradient
+    found = meta_gradient(
+        adapter.init(0, torch.float64), tasks, problem=own, alpha=0.1, num_inner_steps=num_steps
+    ).gradient
     assert float(found["spare.weight"].abs().max()) == 0.0
     assert float(found["body.weight"].abs().max()) > 0.0

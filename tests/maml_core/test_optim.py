@@ -64,7 +64,8 @@ def test_each_lane_takes_its_own_beta(kind: str) -> None:
         gradients = [random_params(10 * step + lane + 50) for lane in range(3)]
         together, state = update(together, lanes(*gradients), state, beta=torch.tensor(betas, dtype=torch.float64))
         alone = [
-            update(theta, gradient, own, beta=beta) for (theta, own), gradient, beta in zip(alone, gradients, betas, strict=True)
+            update(theta, gradient, own, beta=beta)
+            for (theta, own), gradient, beta in zip(alone, gradients, betas, strict=True)
         ]
     for name, value in lanes(*(theta for theta, _ in alone)).items():
         torch.testing.assert_close(together[name], value, rtol=0, atol=1e-14)
@@ -75,7 +76,10 @@ def test_an_update_changes_none_of_its_arguments(kind: str) -> None:
     theta, gradient = random_params(0), random_params(1)
     update = adam if kind == "adam" else sgd
     _, state = update(theta, gradient, init_optimizer(kind, theta), beta=0.1)
-    before = [{name: value.clone() for name, value in params.items()} for params in (theta, gradient, state.first, state.second)]
+    before = [
+        {name: value.clone() for name, value in params.items()}
+        for params in (theta, gradient, state.first, state.second)
+    ]
     update(theta, gradient, state, beta=0.1)
     assert same([theta, gradient, state.first, state.second], before)
 

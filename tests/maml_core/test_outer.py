@@ -34,7 +34,9 @@ def test_gradient_of_linear_regression_is_the_closed_form(num_features: int, num
     problem, theta_0, tasks = prepared(linear(num_features))
     found = meta_gradient(theta_0, tasks, problem=problem, alpha=0.1, num_inner_steps=num_steps, order=order)
     each = [
-        getattr(quadratic(tasks, task), "second_order" if order == "second" else "first_order")(flat(theta_0), 0.1, num_steps)
+        getattr(quadratic(tasks, task), "second_order" if order == "second" else "first_order")(
+            flat(theta_0), 0.1, num_steps
+        )
         for task in range(3)
     ]
     np.testing.assert_allclose(flat(found.gradient), np.mean(each, axis=0), rtol=0, atol=TOLERANCE)
@@ -64,7 +66,11 @@ def test_fixed_point_is_the_weighted_mean_of_the_task_optima(order: Order, num_s
 
     def gradient(theta: float) -> float:
         start = {"w0": torch.full((1, 1, 1), theta, dtype=torch.float64)}
-        return float(meta_gradient(start, tasks, problem=problem, alpha=0.1, num_inner_steps=num_steps, order=order).gradient["w0"])
+        return float(
+            meta_gradient(start, tasks, problem=problem, alpha=0.1, num_inner_steps=num_steps, order=order).gradient[
+                "w0"
+            ]
+        )
 
     fixed_point = -gradient(0.0) / (gradient(1.0) - gradient(0.0))  # the gradient is affine in theta
     assert fixed_point == pytest.approx(expected, abs=5e-7)
@@ -74,7 +80,9 @@ def test_fixed_point_is_the_weighted_mean_of_the_task_optima(order: Order, num_s
 def meta_losses(theta_0: Params, tasks: Tasks, problem: Problem, num_steps: int) -> float:
     """The meta-loss by way of forward passes only."""
     start = over_tasks(theta_0, tasks.support.x.shape[0])
-    theta_n = adapt(start, tasks.support, model=problem.model, loss=mse, alpha=0.2, num_steps=num_steps, order="first").theta
+    theta_n = adapt(
+        start, tasks.support, model=problem.model, loss=mse, alpha=0.2, num_steps=num_steps, order="first"
+    ).theta
     return float(mse(problem.model.apply(theta_n, tasks.query.x), tasks.query.y).mean())
 
 
@@ -114,7 +122,9 @@ def test_second_order_is_the_product_of_all_hessian_factors(num_steps: int) -> N
         x, y = tasks.support.x[task], tasks.support.y[task]
         row, factors = torch.tensor(flat(theta_0)), []
         for _ in range(num_steps):
-            factors.append(torch.eye(10, dtype=torch.float64) - 0.2 * hessian(lambda r, x=x, y=y: task_loss(r, x, y), row))
+            factors.append(
+                torch.eye(10, dtype=torch.float64) - 0.2 * hessian(lambda r, x=x, y=y: task_loss(r, x, y), row)
+            )
             row = row.detach().requires_grad_()
             row = (row - 0.2 * torch.autograd.grad(task_loss(row, x, y), row)[0]).detach()
         row.requires_grad_()
@@ -130,7 +140,13 @@ def test_first_order_is_the_query_gradient_at_theta_n(num_steps: int) -> None:
     problem, theta_0, tasks = prepared(tiny())
     found = meta_gradient(theta_0, tasks, problem=problem, alpha=0.2, num_inner_steps=num_steps, order="first")
     theta_n = adapt(
-        over_tasks(theta_0, 3), tasks.support, model=problem.model, loss=mse, alpha=0.2, num_steps=num_steps, order="first"
+        over_tasks(theta_0, 3),
+        tasks.support,
+        model=problem.model,
+        loss=mse,
+        alpha=0.2,
+        num_steps=num_steps,
+        order="first",
     ).theta
     leaves = {name: value.detach().requires_grad_() for name, value in theta_n.items()}
     loss = mse(problem.model.apply(leaves, tasks.query.x), tasks.query.y).mean()
@@ -142,7 +158,8 @@ def test_first_order_differs_from_second_and_leaves_no_gradient_out() -> None:
     """Trap 2: a first-order flag that changes nothing, or leaves None."""
     problem, theta_0, tasks = prepared(tiny())
     second, first = (
-        meta_gradient(theta_0, tasks, problem=problem, alpha=0.2, num_inner_steps=2, order=order).gradient for order in ORDERS
+        meta_gradient(theta_0, tasks, problem=problem, alpha=0.2, num_inner_steps=2, order=order).gradient
+        for order in ORDERS
     )
     assert list(first) == list(theta_0)
     assert all(float(value.abs().max()) > 0.0 for value in first.values())
@@ -158,7 +175,9 @@ def test_batched_equals_a_sequential_loop_over_tasks(num_steps: int, order: Orde
     plain = {name: value[0].clone().requires_grad_() for name, value in theta_0.items()}
     loss = meta_loss(plain, tasks, alpha=0.05, num_inner_steps=num_steps, create_graph=order == "second")
     assert float(found.query_loss) == pytest.approx(float(loss.detach()), rel=1e-12)
-    for (name, value), gradient in zip(found.gradient.items(), torch.autograd.grad(loss, list(plain.values())), strict=True):
+    for (name, value), gradient in zip(
+        found.gradient.items(), torch.autograd.grad(loss, list(plain.values())), strict=True
+    ):
         torch.testing.assert_close(value[0], gradient, rtol=0, atol=1e-11, msg=name)
 
 
@@ -166,10 +185,16 @@ def test_every_task_counts_the_same() -> None:
     """Trap 16: only the last task's loss counted. Trap 9: a mean of a mean."""
     problem, theta_0, tasks = prepared(tiny())
     together = meta_gradient(theta_0, tasks, problem=problem, alpha=0.2, num_inner_steps=2)
-    alone = [meta_gradient(theta_0, task_slice(tasks, [t]), problem=problem, alpha=0.2, num_inner_steps=2) for t in range(3)]
-    np.testing.assert_allclose(flat(together.gradient), np.mean([flat(one.gradient) for one in alone], axis=0), rtol=0, atol=1e-12)
+    alone = [
+        meta_gradient(theta_0, task_slice(tasks, [t]), problem=problem, alpha=0.2, num_inner_steps=2) for t in range(3)
+    ]
+    np.testing.assert_allclose(
+        flat(together.gradient), np.mean([flat(one.gradient) for one in alone], axis=0), rtol=0, atol=1e-12
+    )
     np.testing.assert_allclose(together.task_losses[0].numpy(), [float(one.query_loss) for one in alone], rtol=1e-12)
-    assert float(together.query_loss) == pytest.approx(float(np.mean([float(one.query_loss) for one in alone])), rel=1e-12)
+    assert float(together.query_loss) == pytest.approx(
+        float(np.mean([float(one.query_loss) for one in alone])), rel=1e-12
+    )
 
 
 def test_reported_loss_is_the_query_loss_after_adaptation() -> None:
@@ -191,7 +216,9 @@ def test_task_order_does_not_matter(order: list[int]) -> None:
 @given(alpha=st.floats(0.0, 10.0))
 def test_without_inner_steps_both_orders_agree_whatever_alpha(alpha: float) -> None:
     problem, theta_0, tasks = prepared(tiny())
-    second, first = (meta_gradient(theta_0, tasks, problem=problem, alpha=alpha, num_inner_steps=0, order=order) for order in ORDERS)
+    second, first = (
+        meta_gradient(theta_0, tasks, problem=problem, alpha=alpha, num_inner_steps=0, order=order) for order in ORDERS
+    )
     assert same(tuple(second), tuple(first))
 
 
@@ -215,7 +242,9 @@ def test_both_orders_agree_where_the_hessian_is_zero(num_steps: int, alpha: floa
 
     flat_problem = Problem(family=problem.family, model=problem.model, loss=straight)
     second, first = (
-        meta_gradient(theta_0, tasks, problem=flat_problem, alpha=alpha, num_inner_steps=num_steps, order=order).gradient
+        meta_gradient(
+            theta_0, tasks, problem=flat_problem, alpha=alpha, num_inner_steps=num_steps, order=order
+        ).gradient
         for order in ORDERS
     )
     np.testing.assert_allclose(flat(second), flat(first), rtol=0, atol=1e-12)
@@ -265,7 +294,9 @@ def test_lanes_with_their_own_theta_0_and_alpha_equal_single_runs(num_steps: int
 def test_one_alpha_serves_all_lanes() -> None:
     problem, thetas, tasks, _ = three_lanes()
     together = meta_gradient(lanes(*thetas), tasks, problem=problem, alpha=0.1, num_inner_steps=2)
-    expected: list[Array] = [flat(meta_gradient(t, tasks, problem=problem, alpha=0.1, num_inner_steps=2).gradient) for t in thetas]
+    expected: list[Array] = [
+        flat(meta_gradient(t, tasks, problem=problem, alpha=0.1, num_inner_steps=2).gradient) for t in thetas
+    ]
     for lane in range(3):
         lane_gradient = {name: value[lane : lane + 1] for name, value in together.gradient.items()}
         np.testing.assert_allclose(flat(lane_gradient), expected[lane], rtol=0, atol=1e-11)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,24 @@ from torch import Tensor
 from maml_core.config import CHANGEABLE, LinearConfig, MLPConfig, RunConfig, SinusoidConfig, replace
 from maml_core.errors import ConfigError
 from maml_core.losses import mse
+from maml_core.models import MLP
 from maml_core.optim import adam, sgd
 from maml_core.outer import meta_gradient
 from maml_core.params import all_finite
 from maml_core.problem import Problem, build_problem, training_tasks
 from maml_core.records import Entry, Records, Status, View
-from maml_core.runs import CHECKPOINT_EVERY, HIGH_LOSS_STEPS, Learner, RunState, advance, advance_through, apply_entry, init_run, replay
-from maml_core.snapshot import snapshot
+from maml_core.runs import (
+    CHECKPOINT_EVERY,
+    HIGH_LOSS_STEPS,
+    Learner,
+    RunState,
+    advance,
+    advance_through,
+    apply_entry,
+    init_run,
+    replay,
+)
+from maml_core.snapshots import snapshot
 from maml_core.storage import state_from_bytes, state_to_bytes
 from maml_core.types import Params
 from tests.maml_core.helpers import same, tiny
@@ -41,7 +53,10 @@ TIMELINE = (
 
 
 def in_pieces(
-    config: RunConfig, timeline: tuple[Entry, ...], pieces: list[int], between: Callable[[RunState], RunState] = lambda state: state
+    config: RunConfig,
+    timeline: tuple[Entry, ...],
+    pieces: list[int],
+    between: Callable[[RunState], RunState] = lambda state: state,
 ) -> tuple[RunConfig, RunState, Records]:
     """A run in chunks of these lengths."""
     state, parts = init_run(config), []
@@ -53,17 +68,17 @@ def in_pieces(
 
 def lengths(cuts: set[int], total: int) -> list[int]:
     edges = [0, *sorted(cuts), total]
-    return [b - a for a, b in zip(edges, edges[1:])]
+    return [b - a for a, b in pairwise(edges)]
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(cuts=st.sets(st.integers(0, STEPS), max_size=8))
 def test_chunk_boundaries_never_matter(cuts: set[int]) -> None:
     whole = replay(tiny(), TIMELINE, num_steps=STEPS)
     assert same(in_pieces(tiny(), TIMELINE, lengths(cuts, STEPS)), whole)
 
 
-@settings(max_examples=5)
+@settings(max_examples=3)
 @given(cuts=st.sets(st.integers(0, STEPS), max_size=6))
 def test_saving_and_resuming_between_chunks_never_matters(cuts: set[int]) -> None:
     """Trap 15: moments, baseline and checkpoints all come back."""
@@ -113,14 +128,18 @@ def test_a_float32_run_replays_bit_for_bit() -> None:
     assert same(resumed, replay(config, TIMELINE, num_steps=25))
 
 
-@pytest.mark.parametrize(("seed", "moves_weights", "moves_tasks"), [("weights_seed", True, False), ("tasks_seed", False, True)])
+@pytest.mark.parametrize(
+    ("seed", "moves_weights", "moves_tasks"), [("weights_seed", True, False), ("tasks_seed", False, True)]
+)
 def test_each_seed_reaches_what_it_names(seed: str, moves_weights: bool, moves_tasks: bool) -> None:
     """Trap 14."""
     a, b = tiny(), tiny(**{seed: 5})
     problem = build_problem(a)
     assert same(init_run(a).meta.theta, init_run(b).meta.theta) != moves_weights
     for step in (0, 3):
-        assert same(training_tasks(a, problem, step).support.x, training_tasks(b, problem, step).support.x) != moves_tasks
+        assert (
+            same(training_tasks(a, problem, step).support.x, training_tasks(b, problem, step).support.x) != moves_tasks
+        )
 
 
 def test_every_step_draws_its_own_tasks() -> None:
@@ -133,7 +152,9 @@ def test_every_step_draws_its_own_tasks() -> None:
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_a_step_is_the_meta_gradient_and_the_outer_update(optimizer: Any) -> None:
-    config = tiny(outer_optimizer=optimizer, beta=0.01, num_inner_steps=2, clip_norm=None, adam_betas=(0.8, 0.9), adam_eps=1e-3)
+    config = tiny(
+        outer_optimizer=optimizer, beta=0.01, num_inner_steps=2, clip_norm=None, adam_betas=(0.8, 0.9), adam_eps=1e-3
+    )
     problem, state = build_problem(config), init_run(config)
     theta, moments = state.meta
     for step in range(3):
@@ -154,7 +175,9 @@ def test_the_joint_baseline_is_a_run_without_inner_steps_on_the_same_tasks() -> 
 
 
 def test_the_joint_baseline_does_not_touch_the_run() -> None:
-    on, off = (advance(tiny(joint_baseline=flag), init_run(tiny(joint_baseline=flag)), num_steps=5) for flag in (True, False))
+    on, off = (
+        advance(tiny(joint_baseline=flag), init_run(tiny(joint_baseline=flag)), num_steps=5) for flag in (True, False)
+    )
     assert same(on[0].meta, off[0].meta)
     assert off[0].joint is None
     assert np.isnan(off[1].joint_loss).all()
@@ -165,7 +188,9 @@ def test_recorded_losses_belong_to_theta_0_before_the_steps_update() -> None:
     config = tiny()
     problem, state = build_problem(config), init_run(config)
     _, records = advance(config, state, num_steps=1)
-    found = meta_gradient(state.meta.theta, training_tasks(config, problem, 0), problem=problem, alpha=config.alpha, num_inner_steps=1)
+    found = meta_gradient(
+        state.meta.theta, training_tasks(config, problem, 0), problem=problem, alpha=config.alpha, num_inner_steps=1
+    )
     assert records.query_loss[0] == float(found.query_loss)
     assert records.steps.tolist() == [0]
 
@@ -187,9 +212,14 @@ def test_held_out_losses_are_before_and_after_adaptation() -> None:
 
 
 def test_the_first_losses_of_the_default_run_never_change() -> None:
-    _, records = advance(RunConfig(dtype="float64", evaluation_tasks=2), init_run(RunConfig(dtype="float64", evaluation_tasks=2)), num_steps=3)
-    np.testing.assert_allclose(records.query_loss, [4.079789500001337, 3.5399404485744053, 2.926608554228689], rtol=0, atol=1e-9)
-    np.testing.assert_allclose(records.joint_loss, [4.242396214321939, 3.626487139408066, 3.053661280972614], rtol=0, atol=1e-9)
+    config = RunConfig(dtype="float64", evaluation_tasks=2)
+    _, records = advance(config, init_run(config), num_steps=3)
+    np.testing.assert_allclose(
+        records.query_loss, [4.079789500001337, 3.5399404485744053, 2.926608554228689], rtol=0, atol=1e-9
+    )
+    np.testing.assert_allclose(
+        records.joint_loss, [4.242396214321939, 3.626487139408066, 3.053661280972614], rtol=0, atol=1e-9
+    )
 
 
 def test_training_lowers_the_adapted_loss() -> None:
@@ -204,7 +234,9 @@ def test_advancing_changes_no_earlier_state() -> None:
     assert state_to_bytes(state) == before
 
 
-@pytest.mark.parametrize("arguments", [{}, {"num_steps": -1}, {"budget_s": -0.1}, {"num_steps": 2, "budget_s": float("nan")}])
+@pytest.mark.parametrize(
+    "arguments", [{}, {"num_steps": -1}, {"budget_s": -0.1}, {"num_steps": 2, "budget_s": float("nan")}]
+)
 def test_how_far_to_advance_must_make_sense(arguments: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="num_steps"):
         advance(tiny(), init_run(tiny()), **arguments)
@@ -227,7 +259,7 @@ def test_what_cannot_change_while_a_run_trains_is_refused_by_name(name: str) -> 
 
 
 def test_an_unknown_change_is_refused_by_name() -> None:
-    with pytest.raises(ConfigError, match="^speed = 3"):
+    with pytest.raises(ConfigError, match=r"^speed = 3"):
         apply_entry(tiny(), init_run(tiny()), Entry(step=0, kind="change", changes={"speed": 3}))
 
 
@@ -240,16 +272,22 @@ def test_an_unknown_kind_of_entry_is_refused() -> None:
 def test_a_change_to_a_bad_value_names_field_value_and_range_and_loses_nothing(bad: Any) -> None:
     config, (state, _) = tiny(), advance(tiny(), init_run(tiny()), num_steps=3)
     before = state_to_bytes(state)
-    with pytest.raises(ConfigError, match="^alpha = .*from 0 to 100"):
+    with pytest.raises(ConfigError, match=r"^alpha = .*from 0 to 100"):
         apply_entry(config, state, Entry(step=3, kind="change", changes={"alpha": bad}))
     assert state_to_bytes(state) == before
 
 
 def test_another_optimiser_starts_with_fresh_moments_everywhere() -> None:
     config, (state, _) = tiny(), advance(tiny(), init_run(tiny()), num_steps=CHECKPOINT_EVERY + 5)
-    config, changed = apply_entry(config, state, Entry(step=state.step, kind="change", changes={"outer_optimizer": "sgd"}))
+    config, changed = apply_entry(
+        config, state, Entry(step=state.step, kind="change", changes={"outer_optimizer": "sgd"})
+    )
     assert changed.joint is not None
-    for old, new in ((state.meta, changed.meta), (state.good.meta, changed.good.meta), (state.candidate.meta, changed.candidate.meta)):
+    for old, new in (
+        (state.meta, changed.meta),
+        (state.good.meta, changed.good.meta),
+        (state.candidate.meta, changed.candidate.meta),
+    ):
         assert same(new.theta, old.theta)
         assert (new.optimizer.step, new.optimizer.first, new.optimizer.second) == (0, {}, {})
     assert (changed.joint.optimizer.step, changed.joint.optimizer.first) == (0, {})
@@ -259,7 +297,9 @@ def test_another_optimiser_starts_with_fresh_moments_everywhere() -> None:
 
 def test_other_changes_keep_the_moments() -> None:
     config, (state, _) = tiny(), advance(tiny(), init_run(tiny()), num_steps=4)
-    _, changed = apply_entry(config, state, Entry(step=4, kind="change", changes={"beta": 0.5, "alpha": 0.3, "shots": 2}))
+    _, changed = apply_entry(
+        config, state, Entry(step=4, kind="change", changes={"beta": 0.5, "alpha": 0.3, "shots": 2})
+    )
     assert same(changed, state)
 
 
@@ -331,16 +371,18 @@ def test_a_diverged_run_does_not_move_until_resumed() -> None:
 
 def test_the_next_sane_value_trains_again() -> None:
     config, state, _, _ = wild_run()
-    config, state = apply_entry(config, state, Entry(step=state.step, kind="change", changes=SANE))
+    config, state = apply_entry(config, state, Entry(step=state.step, kind="change", changes={**SANE, "beta": 0.01}))
     config, state = apply_entry(config, state, Entry(step=state.step, kind="resume"))
-    after, records = advance(config, state, num_steps=120)
+    after, records = advance(config, state, num_steps=100)
     assert after.status == Status()
-    assert len(records.steps) == 120
+    assert len(records.steps) == 100
     assert all_finite(after.meta.theta)
-    assert records.query_loss[-40:].mean() < records.query_loss[:40].mean()
+    assert records.held_out_after[-1] < records.held_out_after[0]
 
 
-def live_run(config: RunConfig, changes: tuple[Entry, ...], *, until: int, pieces: int = 13) -> tuple[list[Entry], RunState, Records]:
+def live_run(
+    config: RunConfig, changes: tuple[Entry, ...], *, until: int, pieces: int = 13
+) -> tuple[list[Entry], RunState, Records]:
     """A run as a page drives it: in chunks, with changes on the way, resumed at once when it stops."""
     timeline, parts, state = list(changes), [], init_run(config)
     while state.step < until:
@@ -357,7 +399,9 @@ def live_run(config: RunConfig, changes: tuple[Entry, ...], *, until: int, piece
 @pytest.mark.parametrize("pieces", [13, 50])
 def test_a_replay_of_a_diverged_and_resumed_run_is_bit_identical(pieces: int) -> None:
     config = tiny(**RELU, **SANE)
-    timeline, state, records = live_run(config, (Entry(step=55, kind="change", changes=WILD),), until=110, pieces=pieces)
+    timeline, state, records = live_run(
+        config, (Entry(step=55, kind="change", changes=WILD),), until=110, pieces=pieces
+    )
     assert [event.kind for event in records.events] == ["rollback"]
     _, replayed, replayed_records = replay(config, timeline, num_steps=110)
     assert same(replayed, state)
@@ -366,7 +410,14 @@ def test_a_replay_of_a_diverged_and_resumed_run_is_bit_identical(pieces: int) ->
 
 def test_a_replay_of_a_run_that_died_and_was_resumed_is_bit_identical() -> None:
     """A network is found dead at a checkpoint, before the step that would follow, so its resumption stands at the same step."""
-    config = tiny(model=MLPConfig(hidden_widths=(2,)), outer_optimizer="sgd", beta=0.3, weights_seed=5, meta_batch_size=2, shots=3, num_query=3)
+    fragile = {
+        "model": MLPConfig(hidden_widths=(2,)),
+        "weights_seed": 5,
+        "meta_batch_size": 2,
+        "shots": 3,
+        "num_query": 3,
+    }
+    config = tiny(**fragile, outer_optimizer="sgd", beta=0.3, joint_baseline=False)
     stopped, _ = advance(config, init_run(config), num_steps=120)
     assert (stopped.status.kind, stopped.step) == ("dead", CHECKPOINT_EVERY)
     resume = Entry(step=stopped.step, kind="resume")
@@ -380,7 +431,7 @@ def test_a_replay_of_a_run_that_died_and_was_resumed_is_bit_identical() -> None:
 
 def scaled(state: RunState, factor: float) -> RunState:
     """The same state with predictions `factor` times as large: the last layer is linear."""
-    last = {name: value * factor if name.endswith(max(n[1:] for n in state.meta.theta)) else value for name, value in state.meta.theta.items()}
+    last = {name: value * (factor if name in ("w2", "b2") else 1.0) for name, value in state.meta.theta.items()}
     return state._replace(meta=state.meta._replace(theta=last))
 
 
@@ -396,7 +447,7 @@ def test_one_exploded_loss_is_divergence_at_once() -> None:
 
 def high_run() -> tuple[RunConfig, RunState]:
     """A run whose loss is high, finite, and stays so."""
-    return tiny(beta=1e-9, outer_optimizer="sgd"), scaled(init_run(tiny(outer_optimizer="sgd")), 50.0)
+    return tiny(beta=1e-9, outer_optimizer="sgd"), scaled(init_run(tiny(outer_optimizer="sgd")), 15.0)
 
 
 def test_a_loss_that_stays_high_is_divergence() -> None:
@@ -419,14 +470,14 @@ def test_a_loss_that_comes_down_again_is_no_divergence() -> None:
     config, state = high_run()
     state, _ = advance(config, state, num_steps=HIGH_LOSS_STEPS - 1)
     assert state.high_loss_steps == HIGH_LOSS_STEPS - 1
-    state, _ = advance(config, scaled(state, 1.0 / 50.0), num_steps=HIGH_LOSS_STEPS)
+    state, _ = advance(config, scaled(state, 1.0 / 15.0), num_steps=HIGH_LOSS_STEPS)
     assert (state.status.kind, state.high_loss_steps) == ("ok", 0)
 
 
 def test_no_checkpoint_is_made_while_the_loss_is_high() -> None:
     config, start = tiny(), init_run(tiny())
     state, _ = advance(config, start, num_steps=CHECKPOINT_EVERY - 3)
-    high, _ = advance(replace(config, {"beta": 1e-9}), scaled(state, 50.0), num_steps=10)
+    high, _ = advance(replace(config, {"beta": 1e-9}), scaled(state, 15.0), num_steps=10)
     assert high.status.kind == "ok"
     assert (high.good.step, high.candidate.step) == (0, 0)
 
@@ -452,14 +503,37 @@ def without_hidden_units(state: RunState) -> RunState:
     return state._replace(meta=state.meta._replace(theta=theta))
 
 
-def test_a_dead_network_gets_its_own_sentence_and_goes_back() -> None:
+class StartsAt(MLP):
+    """A network whose initial weights are given."""
+
+    def __init__(self, config: RunConfig, change: Callable[[Params], Params]) -> None:
+        super().__init__(config.model, num_inputs=config.num_inputs, num_outputs=1)
+        self.change = change
+
+    def init(self, seed: int, dtype: torch.dtype = torch.float32) -> Params:
+        return self.change(super().init(seed, dtype))
+
+
+def test_a_network_that_is_dead_from_the_start_gets_its_own_sentence() -> None:
+    config = tiny(model=MLPConfig(hidden_widths=(6, 5)))
+    model = StartsAt(config, lambda theta: {**theta, "b0": theta["b0"] - 1000.0})
+    problem = Problem(family=build_problem(config).family, model=model)
+    start = init_run(config, problem=problem)
+    assert (start.status.kind, start.step) == ("dead", 0)
+    assert "dead at outer step 0" in start.status.sentence
+    assert "whole hidden layer is off" in start.status.sentence
+    state, records = advance(config, start, num_steps=5, problem=problem)
+    assert same(state, start)
+    assert len(records.steps) == 0
+
+
+def test_a_dead_network_goes_back_to_the_last_good_checkpoint() -> None:
     config = tiny(model=MLPConfig(hidden_widths=(6, 5)))
     start = init_run(config)
-    state, records = advance(config, without_hidden_units(start), num_steps=5)
-    assert (state.status.kind, state.step) == ("dead", 0)
-    assert "dead at outer step 0" in state.status.sentence
-    assert "whole hidden layer is off" in state.status.sentence
-    assert records.events == (Entry(step=0, kind="rollback", changes={"to_step": 0}),)
+    alive, _ = advance(config, start, num_steps=CHECKPOINT_EVERY - 5)
+    state, records = advance(config, without_hidden_units(alive), num_steps=20)
+    assert state.status.kind == "dead"
+    assert records.events == (Entry(step=CHECKPOINT_EVERY, kind="rollback", changes={"to_step": 0}),)
     assert same(state.meta, start.meta)
 
 
@@ -474,10 +548,12 @@ def test_a_network_that_dies_on_the_way_is_found_at_the_next_checkpoint() -> Non
 def test_a_network_that_is_on_somewhere_in_the_input_space_is_not_called_dead() -> None:
     """With several features a unit may be off along the diagonal x_1 = x_2 and on beside it."""
     config = tiny(tasks=LinearConfig(num_features=2), model=MLPConfig(hidden_widths=(1,)))
-    start = init_run(config)
-    beside = {"w0": torch.tensor([[[1.0], [-1.0]]], dtype=torch.float64), "b0": torch.tensor([[-0.5]], dtype=torch.float64)}
-    state, _ = advance(config, start._replace(meta=start.meta._replace(theta={**start.meta.theta, **beside})), num_steps=1)
-    assert state.status.kind == "ok"
+    beside = {
+        "w0": torch.tensor([[[1.0], [-1.0]]], dtype=torch.float64),
+        "b0": torch.tensor([[-0.5]], dtype=torch.float64),
+    }
+    model = StartsAt(config, lambda theta: {**theta, **beside})
+    assert init_run(config, problem=Problem(family=build_problem(config).family, model=model)).status.kind == "ok"
 
 
 def test_moments_that_overflow_are_divergence() -> None:
@@ -494,7 +570,11 @@ def test_moments_that_overflow_are_divergence() -> None:
 
 def test_extreme_settings_never_raise() -> None:
     """Trap 18."""
-    for changes in ({"alpha": 100.0, "num_inner_steps": 50}, {"beta": 100.0}, {"beta": 100.0, "outer_optimizer": "sgd", "clip_norm": 1e6}):
+    for changes in (
+        {"alpha": 100.0, "num_inner_steps": 50},
+        {"beta": 100.0},
+        {"beta": 100.0, "outer_optimizer": "sgd", "clip_norm": 1e6},
+    ):
         config = tiny(**RELU, **changes)
         state, records = advance(config, init_run(config), num_steps=30)
         snapshot(config, state, View(paths=False))
@@ -503,7 +583,10 @@ def test_extreme_settings_never_raise() -> None:
 
 
 def test_the_loss_scale_is_the_zero_predictors_or_the_start_where_that_is_larger() -> None:
-    small, large = tiny(), tiny(tasks=SinusoidConfig(amplitude=(0.1, 0.2)), model=MLPConfig(hidden_widths=(50, 50), activation="softplus"))
+    small = tiny()
+    large = tiny(
+        tasks=SinusoidConfig(amplitude=(0.1, 0.2)), model=MLPConfig(hidden_widths=(50, 50), activation="softplus")
+    )
     assert init_run(small).loss_scale >= build_problem(small).family.zero_level()
     assert init_run(large).loss_scale > build_problem(large).family.zero_level()
 

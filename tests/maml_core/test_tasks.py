@@ -28,7 +28,9 @@ FAMILIES: list[TaskConfig] = [
 each_family = pytest.mark.parametrize("config", FAMILIES, ids=lambda config: f"{config.kind}-{FAMILIES.index(config)}")
 
 
-def draw(config: TaskConfig, *, seed: int = 0, index: int = 0, num_tasks: int = 4, shots: int = 5, num_query: int = 6) -> Tasks:
+def draw(
+    config: TaskConfig, *, seed: int = 0, index: int = 0, num_tasks: int = 4, shots: int = 5, num_query: int = 6
+) -> Tasks:
     return draw_tasks(
         build_family(config),
         seed=seed,
@@ -73,7 +75,9 @@ def test_fewer_shots_are_a_prefix_of_more(config: TaskConfig, few: int, more: in
 
 @each_family
 @given(shots=st.integers(1, 12), num_query=st.integers(1, 12))
-def test_the_number_of_shots_moves_no_query_point_and_the_reverse(config: TaskConfig, shots: int, num_query: int) -> None:
+def test_the_number_of_shots_moves_no_query_point_and_the_reverse(
+    config: TaskConfig, shots: int, num_query: int
+) -> None:
     plain = draw(config)
     assert same(tuple(draw(config, shots=shots).query), tuple(plain.query))
     assert same(tuple(draw(config, num_query=num_query).support), tuple(plain.support))
@@ -103,13 +107,17 @@ def test_sinusoid_is_amplitude_times_sine_of_x_minus_phase() -> None:
     for task in range(4):
         amplitude, phase = tasks.parameters[task].tolist()
         for points in tasks[:2]:
-            np.testing.assert_allclose(points.y[task].numpy(), amplitude * np.sin(points.x[task].numpy() - phase), rtol=0, atol=1e-12)
+            np.testing.assert_allclose(
+                points.y[task].numpy(), amplitude * np.sin(points.x[task].numpy() - phase), rtol=0, atol=1e-12
+            )
 
 
 def test_linear_target_is_the_dot_product() -> None:
     tasks = draw(LinearConfig(num_features=3))
     for task in range(4):
-        np.testing.assert_allclose(tasks.query.y[task, :, 0].numpy(), tasks.query.x[task].numpy() @ tasks.parameters[task].numpy())
+        np.testing.assert_allclose(
+            tasks.query.y[task, :, 0].numpy(), tasks.query.x[task].numpy() @ tasks.parameters[task].numpy()
+        )
 
 
 @pytest.mark.parametrize("config", FAMILIES[:2], ids=["default", "other"])

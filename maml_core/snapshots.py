@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from maml_core.config import RunConfig
-from maml_core.evaluate import evaluate, summarize
+from maml_core.evaluation import evaluate, summarize
 from maml_core.inner import adapt
 from maml_core.landscape import curvature, explained, fit_plane, flat, project
 from maml_core.params import over_tasks
@@ -17,7 +17,7 @@ from maml_core.problem import Problem, build_problem, held_out_tasks, torch_dtyp
 from maml_core.records import Floats, InnerPaths, Plane, Snapshot, Summary, TaskFit, View
 from maml_core.rng import Stream
 from maml_core.runs import CURVATURE_TASKS, RunState
-from maml_core.tasks.family import draw_tasks
+from maml_core.tasks.family import draw_tasks, probe_inputs
 from maml_core.types import Examples, Params
 
 GRID_POINTS = 121
@@ -43,26 +43,33 @@ def _trajectories(config: RunConfig, state: RunState, view: View, problem: Probl
     found = {"maml": _trajectory(config, state.meta.theta, problem)}
     if state.joint is not None and view.joint_trajectory:
         found["joint"] = _trajectory(config, state.joint.theta, problem)
-    # The random start moves only with these settings, so the others are put to one value and the answer is kept.
-    fixed = RunConfig()
-    found["random"] = _random_trajectory(
-        dataclasses.replace(
-            config,
-            beta=fixed.beta,
-            outer_optimizer=fixed.outer_optimizer,
-            num_inner_steps=fixed.num_inner_steps,
-            order=fixed.order,
-            meta_batch_size=fixed.meta_batch_size,
-            clip_norm=fixed.clip_norm,
+    if problem is build_problem(config):
+        # The random start moves only with these settings, so the others are put to one value and the answer is kept.
+        fixed = RunConfig()
+        found["random"] = _random_trajectory(
+            dataclasses.replace(
+                config,
+                beta=fixed.beta,
+                outer_optimizer=fixed.outer_optimizer,
+                num_inner_steps=fixed.num_inner_steps,
+                order=fixed.order,
+                meta_batch_size=fixed.meta_batch_size,
+                clip_norm=fixed.clip_norm,
+            )
         )
-    )
+    else:  # the caller's own problem
+        found["random"] = _trajectory(config, _initial(config, problem), problem)
     return found
 
 
 @lru_cache(maxsize=64)
 def _random_trajectory(config: RunConfig) -> Summary:
     problem = build_problem(config)
-    return _trajectory(config, problem.model.init(config.weights_seed, torch_dtype(config)), problem)
+    return _trajectory(config, _initial(config, problem), problem)
+
+
+def _initial(config: RunConfig, problem: Problem) -> Params:
+    return problem.model.init(config.weights_seed, torch_dtype(config))
 
 
 def _trajectory(config: RunConfig, theta_0: Params, problem: Problem) -> Summary:
@@ -90,8 +97,7 @@ def _fit(config: RunConfig, theta_0: Params, view: View, problem: Problem) -> Ta
             query=_moved(family.target, task.query, task.parameters, chosen),
             parameters=chosen,
         )
-    low, high = family.input_range
-    grid = torch.linspace(low, high, GRID_POINTS, dtype=dtype).view(1, -1, 1)
+    grid = probe_inputs(family, GRID_POINTS, dtype)
 
     def seen(theta: Params) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         with torch.no_grad():

@@ -1,0 +1,168 @@
+"""One open page: the run that it watches, the socket that feeds it, and what it has been told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import secrets
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from dashboard import address, charts
+from dashboard.charts import Levels
+from dashboard.live.frames import FrameMaker, looks, marks_layout
+from dashboard.live.run import LiveRun
+from maml_core.config import SinusoidConfig, to_dict
+from maml_core.records import Levels as EngineLevels
+
+MAX_UNACKNOWLEDGED = 2
+"""Frames that a page may have received without drawing; a slow browser skips frames instead of falling behind."""
+
+Outbox = asyncio.Queue[str | bytes]
+
+
+class Page:
+    """A page and its run; `outbox` is None until a socket connects, and after it has gone."""
+
+    def __init__(self, run: LiveRun, now: float) -> None:
+        self.token = secrets.token_urlsafe(16)
+        self.run = run
+        self.outbox: Outbox | None = None
+        self.visible = True
+        self.last_seen = now
+        """When the page was last connected and visible."""
+        self.notice = ""
+        """A sentence to show once."""
+        self.turn = 0.0
+        """Processor seconds that count when it is decided who is next."""
+        self.follow = False
+        """The sidebar shows settings that are no longer the run's."""
+        self.steps_per_s = math.nan
+        self._rate_from = (now, 0)
+        self._frames = FrameMaker()
+        self._unacknowledged: list[int] = []
+        self._owes_frame = False
+        self._looks: Levels | None = None
+        self._told: dict[str, Any] = {}
+
+    @property
+    def connected(self) -> bool:
+        """Whether a socket feeds the page."""
+        return self.outbox is not None
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the browser has yet to draw what it was sent."""
+        return len(self._unacknowledged) >= MAX_UNACKNOWLEDGED
+
+    def connect(self, now: float) -> Outbox:
+        """A new socket: tell it everything from the start. What it must send comes out of the queue."""
+        self.outbox = asyncio.Queue()
+        self.last_seen, self.visible = now, True
+        self._rate_from, self.steps_per_s = (now, self.run.step), math.nan
+        self._unacknowledged, self._owes_frame = [], False
+        self._frames.forget()
+        self._looks, self._told = None, {}
+        self.run.urgent = True
+        self.put({"type": "welcome", "run_key": self.run.key})
+        return self.outbox
+
+    def acknowledge(self, frame: int) -> None:
+        """The browser has drawn this frame and those before it."""
+        self._unacknowledged = [number for number in self._unacknowledged if number > frame]
+        if self._owes_frame:
+            self.send_frame()
+
+    def measure_rate(self, now: float) -> None:
+        """Outer steps per second over the last second or so."""
+        since, step = self._rate_from
+        if not self.run.playing or self.run.step < step:
+            self._rate_from, self.steps_per_s = (now, self.run.step), math.nan
+        elif now - since >= 1.0:
+            self.steps_per_s = (self.run.step - step) / (now - since)
+            self._rate_from = (now, self.run.step)
+
+    def put(self, message: Mapping[str, Any]) -> None:
+        """Send a message, if anybody listens."""
+        if self.outbox is not None:
+            self.outbox.put_nowait(json.dumps(message, separators=(",", ":"), allow_nan=False))
+
+    def send_frame(self) -> None:
+        """Send the newest numbers, now or as soon as the browser has caught up."""
+        if self.outbox is None or not self.visible:
+            return
+        self._owes_frame = self.is_behind
+        if self._owes_frame:
+            return
+        history = self.run.history
+        numbers = {
+            "steps_per_s": self.steps_per_s,
+            "step_ms": self.run.seconds_per_step * 1e3,
+            "train_loss": history.train_loss,
+            "before": history.before,
+            "after": history.after,
+        }
+        frame = self._frames.frame(self.run, numbers)
+        self._unacknowledged.append(self._frames.number)
+        self.outbox.put_nowait(frame)
+
+    def tell(self, levels: EngineLevels | None) -> None:
+        """Send what is not a number in a frame, where it differs from what the page was told last.
+
+        Args:
+            levels: The task family's reference levels; None while no chunk has told them yet.
+        """
+        if self.outbox is None:
+            return
+        if levels is not None:
+            look = looks(self.run.config, levels)
+            if look != self._looks:
+                self._looks, self._told = look, {}
+                self._frames.forget()
+                self.outbox.put_nowait(_figures_message(look))
+        state = self._state()
+        told, self._told = self._told, {key: value for key, value in state.items() if key not in ("step", "notice")}
+        if self._told == told and not self.notice and not self.follow:
+            return
+        if told.get("marks") != state["marks"]:
+            state["layout"] = marks_layout(self.run)
+        self.put({**state, "controls_changed": self.follow})
+        self.notice, self.follow = "", False
+
+    def _state(self) -> dict[str, Any]:
+        run = self.run
+        return {
+            "type": "state",
+            "playing": run.playing,
+            "step": run.step,
+            "status": {"kind": run.status_kind, "sentence": run.sentence},
+            "notice": self.notice,
+            "config": to_dict(run.config),
+            "ranges": run.slider_ranges(),
+            "task": _task(run),
+            "speed": run.steps_per_s,
+            "share": address.write(run.start, [*run.timeline, *run.scheduled]),
+            "marks": [{"step": mark.step, "text": mark.text} for mark in run.marks],
+        }
+
+
+@lru_cache(maxsize=16)
+def _figures_message(look: Levels) -> str:
+    return json.dumps({"type": "figures", **charts.figures_json(look)}, separators=(",", ":"))
+
+
+def _task(run: LiveRun) -> dict[str, Any] | None:
+    """The demonstration task's sliders; None for families that have none."""
+    tasks = run.config.tasks
+    if not isinstance(tasks, SinusoidConfig):
+        return None
+    known = run.fit is not None and len(run.fit.parameters) == 2
+    amplitude, phase = (float(v) for v in run.fit.parameters) if run.fit and known else (tasks.amplitude[1], 0.0)
+    return {
+        "amplitude": amplitude,
+        "phase_rad": phase,
+        "amplitude_range": list(tasks.amplitude),
+        "phase_range": list(tasks.phase_rad),
+    }

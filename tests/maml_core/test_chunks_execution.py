@@ -1,0 +1,214 @@
+"""Chunks, the pool they run on, and what survives when a process is killed."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
+from maml_core.config import MLPConfig
+from maml_core.errors import StateError
+from maml_core.execution import NICENESS, ChunkPool, default_workers
+from maml_core.records import Entry, View
+from maml_core.runs import init_run, replay
+from maml_core.storage import state_to_bytes
+from tests.maml_core.helpers import same, tiny
+
+ROOT = Path(__file__).resolve().parents[2]
+TIMELINE = (Entry(step=3, kind="change", changes={"alpha": 0.05}),)
+
+
+def outcome(result: ChunkResult) -> tuple[object, ...]:
+    """What must not depend on where a chunk ran; all but its times."""
+    return result.config, result.state, result.step, result.status, result.records
+
+
+def test_a_chunk_without_a_state_starts_at_outer_step_0() -> None:
+    result = run_chunk(ChunkRequest(config=tiny()))
+    assert (result.step, result.records, result.snapshot) == (0, None, None)
+    assert result.state == state_to_bytes(init_run(tiny()))
+
+
+def test_a_chunk_follows_the_timeline_and_returns_the_new_config() -> None:
+    result = run_chunk(ChunkRequest(config=tiny(), timeline=TIMELINE, num_steps=6))
+    config, state, records = replay(tiny(), TIMELINE, num_steps=6)
+    assert same(outcome(result), (config, state_to_bytes(state), 6, state.status, records))
+    assert result.config.alpha == 0.05
+
+
+def test_chunks_one_after_the_other_equal_one_chunk() -> None:
+    whole = run_chunk(ChunkRequest(config=tiny(), timeline=TIMELINE, num_steps=9))
+    config, state = tiny(), None
+    for _ in range(3):
+        part = run_chunk(ChunkRequest(config=config, state=state, timeline=TIMELINE, num_steps=3))
+        config, state = part.config, part.state
+    assert same(outcome(part)[:4], outcome(whole)[:4])
+
+
+def test_a_chunk_that_does_not_advance_hands_the_state_back() -> None:
+    start = run_chunk(ChunkRequest(config=tiny(), num_steps=2))
+    looked = run_chunk(ChunkRequest(config=tiny(), state=start.state, view=View()))
+    assert (looked.state, looked.step, looked.records) == (start.state, 2, None)
+    assert looked.snapshot is not None
+    assert looked.snapshot.step == 2
+
+
+def test_a_chunk_tells_the_reference_levels() -> None:
+    levels = run_chunk(ChunkRequest(config=tiny())).levels
+    assert (levels.zero, levels.non_adapting) == pytest.approx((4.2517, 3.0057), abs=5e-5)
+
+
+def test_damaged_state_is_a_state_error() -> None:
+    with pytest.raises(StateError):
+        run_chunk(ChunkRequest(config=tiny(), state=b"nonsense", num_steps=1))
+
+
+@pytest.mark.parametrize("widths", [(3,), (7, 5)], ids=str)
+def test_the_state_of_another_model_is_a_state_error(widths: tuple[int, ...]) -> None:
+    other = run_chunk(ChunkRequest(config=tiny(model=MLPConfig(hidden_widths=widths, activation="tanh"))))
+    with pytest.raises(StateError):
+        run_chunk(ChunkRequest(config=tiny(), state=other.state, num_steps=1))
+
+
+def test_requests_and_results_are_plain_data() -> None:
+    """They cross the seam without torch: neither a request nor a result may need it to be read."""
+    request = ChunkRequest(config=tiny(), timeline=TIMELINE, num_steps=2, view=View())
+    for thing in (request, run_chunk(request)):
+        data = pickle.dumps(thing)
+        assert b"torch" not in data
+        assert type(pickle.loads(data)) is type(thing)
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ChunkPool]:
+    pool = ChunkPool(1)
+    yield pool
+    pool.shutdown()
+
+
+def test_a_pool_runs_chunks_with_the_same_bits(pool: ChunkPool) -> None:
+    request = ChunkRequest(config=tiny(), timeline=TIMELINE, num_steps=6)
+    assert same(outcome(pool.submit(run_chunk, request).result()), outcome(run_chunk(request)))
+
+
+def test_workers_use_one_thread(pool: ChunkPool) -> None:
+    assert pool.submit(torch.get_num_threads).result() == 1
+
+
+def test_workers_run_at_lower_priority(pool: ChunkPool) -> None:
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    assert pool.submit(os.getpriority, os.PRIO_PROCESS, 0).result() == min(19, ours + NICENESS)
+
+
+def test_warming_up_loads_the_engine_in_another_process(pool: ChunkPool) -> None:
+    (worker,) = (future.result() for future in pool.warm_up())
+    assert worker != os.getpid()
+
+
+def test_an_error_in_a_chunk_reaches_the_caller_and_keeps_the_pool(pool: ChunkPool) -> None:
+    rebuilt = pool.num_rebuilt
+    with pytest.raises(StateError):
+        pool.submit(run_chunk, ChunkRequest(config=tiny(), state=b"nonsense", num_steps=1)).result()
+    assert pool.submit(os.getpid).result() > 0
+    assert pool.num_rebuilt == rebuilt
+
+
+def test_a_killed_worker_loses_only_its_chunk(pool: ChunkPool) -> None:
+    request = ChunkRequest(config=tiny(), timeline=TIMELINE, num_steps=5)
+    held = pool.submit(run_chunk, request).result()
+    rebuilt = pool.num_rebuilt
+    worker = pool.submit(os.getpid).result()
+    lost = pool.submit(run_chunk, ChunkRequest(config=held.config, state=held.state, num_steps=1_000_000))
+    os.kill(worker, signal.SIGKILL)
+    with pytest.raises(BrokenProcessPool):
+        lost.result(timeout=60)
+    again = ChunkRequest(config=held.config, state=held.state, timeline=TIMELINE, num_steps=7)
+    resumed = pool.submit(run_chunk, again).result(timeout=60)
+    assert pool.num_rebuilt == rebuilt + 1
+    assert pool.submit(os.getpid).result() != worker
+    assert resumed.state == run_chunk(ChunkRequest(config=tiny(), timeline=TIMELINE, num_steps=12)).state
+
+
+def test_nothing_can_be_submitted_after_shutdown() -> None:
+    pool = ChunkPool(1)
+    pool.shutdown()
+    with pytest.raises(RuntimeError, match="shut down"):
+        pool.submit(os.getpid)
+
+
+def test_there_is_at_least_one_worker() -> None:
+    assert default_workers() >= 1
+
+
+def alive(process: int) -> bool:
+    """Whether a process still runs; one that ended and waits to be collected does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+OWNER = """
+import os, time
+from maml_core.execution import ChunkPool
+if __name__ == "__main__":
+    pool = ChunkPool(2)
+    pids = set()
+    while len(pids) < 2:
+        futures = [pool.submit(time.sleep, 0.2) for _ in range(2)] + [pool.submit(os.getpid) for _ in range(8)]
+        pids |= {future.result() for future in futures[2:]}
+    print(*pids, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes through /proc")
+def test_workers_end_when_their_parent_is_killed() -> None:
+    owner = subprocess.Popen([sys.executable, "-c", OWNER], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    try:
+        assert owner.stdout is not None
+        workers = [int(process) for process in owner.stdout.readline().split()]
+        owner.stdout.close()
+        assert len(workers) == 2
+        assert all(alive(worker) for worker in workers)
+    finally:
+        owner.kill()
+        owner.wait()
+    for _ in range(300):
+        if not any(alive(worker) for worker in workers):
+            break
+        time.sleep(0.1)
+    assert not any(alive(worker) for worker in workers)
+
+
+def test_a_worker_does_not_run_the_parents_main_script(tmp_path: Path) -> None:
+    """A page's script has no `__main__` guard: run again in a worker, it would start pools without end."""
+    script = tmp_path / "page.py"
+    script.write_text(
+        "import os, pathlib\n"
+        "from maml_core.execution import ChunkPool\n"
+        "with open(pathlib.Path(__file__).with_name('runs'), 'a') as file: file.write('x')\n"
+        "pool = ChunkPool(1)\n"
+        "assert pool.submit(os.getpid).result() != os.getpid()\n"
+        "pool.shutdown()\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, str(script)], check=True, timeout=120, env=environment)
+    assert (tmp_path / "runs").read_text() == "x"
+
+
+def test_records_of_a_chunk_are_numpy() -> None:
+    records = run_chunk(ChunkRequest(config=tiny(), num_steps=2)).records
+    assert records is not None
+    assert all(isinstance(column, np.ndarray) for column in records[:-1])

@@ -1,0 +1,173 @@
+"""What a state looks like: the numbers behind every live chart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from maml_core.config import LinearConfig, MLPConfig
+from maml_core.evaluation import evaluate, summarize
+from maml_core.losses import mse
+from maml_core.problem import Problem, build_problem, held_out_tasks
+from maml_core.records import Plane, TaskFit, View
+from maml_core.runs import advance, init_run
+from maml_core.snapshots import snapshot
+from maml_core.storage import state_to_bytes
+from tests.maml_core.helpers import flat, same, tiny
+
+NOTHING = {"fit": False, "trajectories": False, "curvature": False, "paths": False}
+
+
+def fit_of(view: dict[str, Any] | None = None, **changes: Any) -> TaskFit:
+    config = tiny(**changes)
+    fit = snapshot(config, init_run(config), View(**{**NOTHING, "fit": True, **(view or {})})).fit
+    assert fit is not None
+    return fit
+
+
+def test_what_is_not_asked_for_is_not_computed() -> None:
+    shown = snapshot(tiny(), init_run(tiny()), View(**NOTHING))
+    assert (shown.fit, dict(shown.trajectories), shown.paths, shown.curvature) == (None, {}, None, None)
+
+
+def test_looking_changes_nothing() -> None:
+    """Trap 4."""
+    config = tiny(num_inner_steps=2)
+    state, _ = advance(config, init_run(config), num_steps=3)
+    before, random_state = state_to_bytes(state), torch.get_rng_state()
+    snapshot(config, state, View())
+    assert state_to_bytes(state) == before
+    assert torch.equal(torch.get_rng_state(), random_state)
+
+
+def test_losses_of_the_fit_belong_to_its_points_and_steps() -> None:
+    """Trap 5."""
+    fit = fit_of(num_inner_steps=2, evaluation_steps=5, alpha=0.05)
+    assert fit.curves.shape == (6, len(fit.grid))
+    assert fit.support_loss.shape == fit.query_loss.shape == (6,)
+    for k in range(6):
+        for x, y, losses in (
+            (fit.support_x, fit.support_y, fit.support_loss),
+            (fit.query_x, fit.query_y, fit.query_loss),
+        ):
+            predictions = np.interp(x, fit.grid, fit.curves[k])
+            assert losses[k] == pytest.approx(float(np.mean((predictions - y) ** 2)), rel=0.02, abs=1e-3)
+    assert fit.support_loss[5] < fit.support_loss[0]
+
+
+def test_the_fit_shows_enough_steps_for_training_and_for_evaluation() -> None:
+    assert len(fit_of(num_inner_steps=6, evaluation_steps=2).curves) == 7
+
+
+def test_a_chosen_task_keeps_its_inputs_and_noise() -> None:
+    drawn = fit_of()
+    chosen = fit_of({"task_parameters": (2.0, 1.0)})
+    assert same(chosen.support_x, drawn.support_x)
+    np.testing.assert_allclose(chosen.support_y, 2.0 * np.sin(chosen.support_x - 1.0), atol=1e-5)
+    np.testing.assert_allclose(chosen.truth, 2.0 * np.sin(chosen.grid - 1.0), atol=1e-5)
+    assert chosen.parameters.tolist() == [2.0, 1.0]
+
+
+def test_another_draw_is_another_task_and_the_same_draw_the_same() -> None:
+    assert same(tuple(fit_of({"task_draw": 3})), tuple(fit_of({"task_draw": 3})))
+    assert not np.isclose(fit_of({"task_draw": 3}).support_x, fit_of({"task_draw": 4}).support_x).any()
+
+
+def test_a_family_of_several_inputs_has_no_curve() -> None:
+    config = tiny(tasks=LinearConfig(num_features=2))
+    assert snapshot(config, init_run(config), View()).fit is None
+
+
+def test_a_dead_theta_n_is_reported() -> None:
+    config = tiny(model=MLPConfig(hidden_widths=(6, 5)))
+    state = init_run(config)
+    off = {name: value - 1000.0 if name == "b1" else value for name, value in state.meta.theta.items()}
+    shown = [snapshot(config, s, View()).fit for s in (state, state._replace(meta=state.meta._replace(theta=off)))]
+    assert [fit is not None and fit.dead for fit in shown] == [False, True]
+
+
+def test_trajectories_are_of_the_run_the_random_start_and_the_baseline() -> None:
+    config = tiny(alpha=0.05)
+    state, _ = advance(config, init_run(config), num_steps=8)
+    problem, shown = build_problem(config), snapshot(config, state, View()).trajectories
+    assert state.joint is not None
+    for name, theta in (
+        ("maml", state.meta.theta),
+        ("joint", state.joint.theta),
+        ("random", init_run(config).meta.theta),
+    ):
+        expected = summarize(evaluate(theta, held_out_tasks(config, problem), problem=problem, alpha=0.05, num_steps=3))
+        assert same(tuple(shown[name]), tuple(expected)), name
+    assert len({float(summary.mean[0]) for summary in shown.values()}) == 3
+
+
+def test_without_a_baseline_there_is_no_trajectory_of_it() -> None:
+    config = tiny(joint_baseline=False)
+    assert set(snapshot(config, init_run(config), View()).trajectories) == {"maml", "random"}
+    assert "joint" not in snapshot(tiny(), init_run(tiny()), View(joint_trajectory=False)).trajectories
+
+
+def test_the_random_start_follows_the_settings_it_depends_on() -> None:
+    state, before = init_run(tiny()), snapshot(tiny(), init_run(tiny()), View()).trajectories["random"]
+    for changes in ({"alpha": 0.2}, {"shots": 6}):
+        after = snapshot(tiny(**changes), state, View()).trajectories["random"]
+        assert not same(after.mean[1:], before.mean[1:])
+
+
+def test_a_problem_of_ones_own_is_used_for_every_trajectory() -> None:
+    config = tiny()
+    plain, state = build_problem(config), init_run(config)
+
+    def doubled(prediction: Tensor, target: Tensor) -> Tensor:
+        return 2.0 * mse(prediction, target)
+
+    own = Problem(family=plain.family, model=plain.model, loss=doubled)
+    ours, theirs = (snapshot(config, state, View(), problem=problem).trajectories for problem in (own, plain))
+    for name in ("maml", "joint", "random"):
+        assert ours[name].mean[0] == pytest.approx(2.0 * theirs[name].mean[0], rel=1e-9), name
+
+
+def test_paths_begin_at_theta_0_and_lie_in_the_plane() -> None:
+    config = tiny(num_inner_steps=3, alpha=0.05)
+    state = init_run(config)
+    paths = snapshot(config, state, View(**{**NOTHING, "paths": True})).paths
+    assert paths is not None
+    assert paths.paths.shape == (8, 4, 2)
+    np.testing.assert_allclose(paths.paths[:, 0], 0.0, atol=1e-6)
+    assert np.abs(paths.paths[:, 3]).max() > 1e-3
+    assert 0.0 < paths.explained <= 1.0 + 1e-6
+    np.testing.assert_allclose(paths.theta_0, flat(state.meta.theta), rtol=1e-6)
+
+
+def test_paths_are_drawn_in_the_plane_asked_for() -> None:
+    config = tiny()
+    state = init_run(config)
+    first = snapshot(config, state, View(**{**NOTHING, "paths": True})).paths
+    assert first is not None
+    shifted = Plane(first.plane.origin - first.plane.basis[0], first.plane.basis)
+    again = snapshot(config, state, View(**{**NOTHING, "paths": True, "plane": shifted})).paths
+    assert again is not None
+    np.testing.assert_allclose(again.paths, first.paths + np.array([1.0, 0.0]), atol=1e-5)
+
+
+def test_without_inner_steps_there_are_paths_of_one_point() -> None:
+    config = tiny(num_inner_steps=0)
+    paths = snapshot(config, init_run(config), View()).paths
+    assert paths is not None
+    assert (paths.paths.shape, paths.explained) == ((8, 1, 2), 1.0)
+
+
+@pytest.mark.parametrize(("alpha", "num_inner_steps"), [(0.3, 5), (1.0, 20), (100.0, 50)])
+def test_a_state_whose_tasks_diverge_can_be_looked_at(alpha: float, num_inner_steps: int) -> None:
+    """Trap 18: neither an exception nor a warning, and nothing that is not a number where a share is expected."""
+    config = tiny(model=MLPConfig(), dtype="float32", alpha=alpha, num_inner_steps=num_inner_steps, evaluation_tasks=20)
+    shown = snapshot(config, init_run(config), View())
+    assert shown.paths is not None
+    assert shown.curvature is not None
+    assert 0.0 <= shown.paths.explained <= 1.0 + 1e-6
+    assert np.isfinite(shown.curvature.median)
+    assert np.isfinite(shown.paths.plane.basis).all()
