@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.live import hub as hub_module
-from dashboard.live.hub import HIDDEN_PAUSE_S, KEEP_S, MAX_UNACKNOWLEDGED, Hub, Page
+from dashboard.live.hub import HIDDEN_PAUSE_S, KEEP_S, Hub
+from dashboard.live.page import MAX_UNACKNOWLEDGED, Page
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.config import MLPConfig, RunConfig, replace
 from maml_core.records import Entry, Levels, Status
@@ -77,8 +78,12 @@ class Priced(Inline):
 
 def priced_result(request: ChunkRequest, cpu_s: float = 0.01) -> ChunkResult:
     step = int(request.state or b"0") + (1 if request.num_steps is None else request.num_steps)
+    config = request.config
+    for entry in request.timeline:
+        if entry.step <= step:
+            config = replace(config, entry.changes)
     return ChunkResult(
-        config=request.config,
+        config=config,
         state=str(step).encode(),
         step=step,
         status=Status(),
@@ -116,18 +121,13 @@ class Client:
 
     def __init__(self, hub: Hub, token: str, *, resume: str = "", released: bool = False) -> None:
         self.hub = hub
-
-        async def send(message: str | bytes) -> None:
-            raise AssertionError("the routes write from the outbox")
-
-        self.send = send
-        self.page = hub.connect(token, send, resume=resume, released=released)
+        self.page, self.outbox = hub.connect(token, resume=resume, released=released)
 
     def take(self) -> list[dict[str, Any]]:
         """The messages since the last look; a frame is its header."""
         found = []
-        while not self.page.outbox.empty():
-            message = self.page.outbox.get_nowait()
+        while not self.outbox.empty():
+            message = self.outbox.get_nowait()
             if isinstance(message, bytes):
                 length = int.from_bytes(message[:4], "little")
                 found.append({"type": "frame", **strict(message[4 : 4 + length].decode())})
@@ -139,7 +139,7 @@ class Client:
         self.hub.receive(self.page, {"type": type, **fields})
 
     def close(self) -> None:
-        self.hub.disconnect(self.page, self.send)
+        self.hub.disconnect(self.page, self.outbox)
 
 
 def strict(text: str) -> dict[str, Any]:
@@ -188,7 +188,7 @@ def on_loop(
             assert not running.done(), "the hub ended"
         finally:
             for page in hub._pages.values():
-                page.send = None
+                page.outbox = None
             await turns(50)
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
@@ -337,7 +337,7 @@ class TestConnecting:
             def connected(page: Page) -> bool:
                 if not opened:
                     opened.append(hub.open_page(TINY))
-                return page.send is not None
+                return page.outbox is not None
 
             monkeypatch.setattr(Page, "connected", property(connected))
             client.say("play")
@@ -529,7 +529,6 @@ class TestTrouble:
             await until(lambda: len(executor.waiting) == 1)
             again = executor.waiting[0][1]
             assert (again.state, again.config, again.timeline) == (lost.state, lost.config, lost.timeline)
-            assert hub.lost_chunks == 1
             assert any("worker" in state["notice"] for state in states(client.take()))
             assert client.page.run.playing
 
@@ -737,7 +736,6 @@ class TestMessages:
         async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
             client = Client(hub, hub.open_page(TINY))
             await turns()
-            client.page.unacknowledged[:] = [1]
             before = (client.page.run.config, client.page.run.status_kind, client.page.run.steps_per_s)
             client.take()
             hub.receive(client.page, message)
@@ -861,17 +859,17 @@ class TestScripts:
             client = Client(hub, hub.open_page(TINY))
             client.say("play")
             await until(lambda: client.page.run.step > 3)
-            await asyncio.to_thread(hub.restart, client.page.token, replace(TINY, {"weights_seed": 9}))
+            await asyncio.to_thread(hub.restart, client.page.token, lambda config: replace(config, {"weights_seed": 9}))
             await until(lambda: client.page.run.start.weights_seed == 9)
-            assert hub.step(client.page.token) == 0
+            assert client.page.run.step == 0
 
         on_loop(scene, Priced())
 
     def test_a_page_that_is_gone_is_no_error(self):
         hub = Hub(Inline())
         hub.change("unknown", {"shots": 3})
-        hub.restart("unknown", TINY)
-        assert (hub.config("unknown"), hub.step("unknown"), hub.knows("unknown")) == (None, 0, False)
+        hub.restart("unknown", lambda config: config)
+        assert (hub.config("unknown"), hub.knows("unknown")) == (None, False)
 
 
 def test_frames_come_often_enough():
