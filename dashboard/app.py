@@ -1,8 +1,10 @@
 """What `streamlit run dashboard/app.py` starts: the page, our routes beside it, and the workers."""
 
 import streamlit as st
+from starlette.middleware import Middleware
 
+from dashboard.live.preload import Preload
 from dashboard.live.routes import routes
 from dashboard.live.server import get_hub, lifespan
 
-app = st.App("main.py", routes=routes(get_hub()), lifespan=lifespan)
+app = st.App("main.py", routes=routes(get_hub()), lifespan=lifespan, middleware=[Middleware(Preload)])

@@ -34,7 +34,7 @@ def sidebar(token: str) -> None:
     _numbers(token)
     _choices(token)
     _network(token)
-    with st.expander("More"):
+    with st.popover("More settings", icon=":material/tune:", width="stretch"):
         _more(token)
     with st.popover("A first lesson", icon=":material/school:", width="stretch"):
         st.markdown(LESSON)
@@ -51,8 +51,10 @@ def _presets(token: str) -> None:
         if preset is not None:
             get_hub().restart(token, lambda _: preset.config)
             state.show(preset.config)
+            st.session_state["preset.started"] = preset
+        st.session_state["preset"] = None  # so that the same one can be chosen again
 
-    chosen = st.selectbox(
+    st.selectbox(
         "Preset",
         [preset.name for preset in PRESETS],
         index=None,
@@ -61,9 +63,9 @@ def _presets(token: str) -> None:
         on_change=start,
         help="A whole set-up. Choosing one restarts the run; the curves so far stay as a pale ghost.",
     )
-    teaches = next((preset.teaches for preset in PRESETS if preset.name == chosen), None)
-    if teaches:
-        st.caption(teaches)
+    started = st.session_state.get("preset.started")
+    if started is not None:
+        st.caption(f"**{started.name}.** {started.teaches}")
 
 
 def _numbers(token: str) -> None:
@@ -107,7 +109,7 @@ def _network(token: str) -> None:
     left.text_input(
         "Hidden widths",
         key="set.hidden_widths",
-        on_change=_restarter(token, _with_network),
+        on_change=_restarter(token, _with_network, "hidden_widths", "activation"),
         help="Units of each hidden layer, for example 40, 40; empty for a linear model." + _RESTARTS,
     )
     right.number_input(
@@ -136,7 +138,7 @@ def _more(token: str) -> None:
         "Activation",
         ["relu", "tanh", "gelu", "softplus"],
         key="set.activation",
-        on_change=_restarter(token, _with_network),
+        on_change=_restarter(token, _with_network, "hidden_widths", "activation"),
         help=_help("activation", MLPConfig) + _RESTARTS,
     )
     st.number_input(
@@ -207,12 +209,12 @@ def _sender(token: str, name: str) -> Callable[[], None]:
                 replace(config, changes)  # what is not accepted is said here, beside the widget
                 get_hub().change(token, changes)
 
-        _attempt(act)
+        _attempt(act, name)
 
     return send
 
 
-def _restarter(token: str, build: Build) -> Callable[[], None]:
+def _restarter(token: str, build: Build, *names: str) -> Callable[[], None]:
     """Restart the run with a set-up made from its current one and what the widgets say."""
 
     def restart() -> None:
@@ -224,15 +226,15 @@ def _restarter(token: str, build: Build) -> Callable[[], None]:
                 build(config, values)  # what is not accepted is said here, beside the widget
                 get_hub().restart(token, lambda current: build(current, values))
 
-        _attempt(act)
+        _attempt(act, *names)
 
     return restart
 
 
-def _attempt(action: Callable[[], None]) -> None:
+def _attempt(action: Callable[[], None], *names: str) -> None:
     """Do it; a value that is not accepted is named, and the widgets go back to what the run has."""
     try:
         action()
     except ConfigError as error:
         state.note(f"{error}.")
-        state.follow_run()
+        state.follow_run(names)

@@ -5,6 +5,7 @@ The run's settings belong to the hub; widgets show them and send what changed. A
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -41,11 +42,13 @@ def note(sentence: str) -> None:
     st.session_state.setdefault(_NOTES, []).append(sentence)
 
 
-def follow_run() -> None:
+def follow_run(names: Sequence[str] | None = None) -> None:
     """Put the run's settings into the widgets, after the server changed them by itself."""
     config = get_hub().config(st.session_state.get(_TOKEN, ""))
     if config is not None:
-        show(config)
+        for key, value in widget_values(config).items():
+            if names is None or key.removeprefix("set.") in names:
+                st.session_state[key] = value
 
 
 def show(config: RunConfig) -> None:

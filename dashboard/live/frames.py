@@ -29,7 +29,7 @@ class FrameMaker:
     def __init__(self) -> None:
         self.number = 0
         """Of the newest frame."""
-        self._sent: dict[str, list[bytes]] = {}
+        self._sent: dict[str, list[str | bytes]] = {}
         self._ranges: dict[str, Range] = {}
 
     def forget(self) -> None:
@@ -52,14 +52,14 @@ class FrameMaker:
         for info in infos(run):
             chart = charts.chart_id(info)
             updates = charts.update(info)
-            sent = [values.tobytes() for _, _, values in updates]
+            words = charts.summary(info), charts.subtitle(info)
+            sent = [*words, *(values.tobytes() for _, _, values in updates)]
             if sent == self._sent.get(chart):
                 continue
             self._sent[chart] = sent
             arrays += [[chart, trace, axis, body.add(values), len(values)] for trace, axis, values in updates]
             self._ranges[chart] = header["ranges"][chart] = charts.ranges(info, self._ranges.get(chart))
-            header["summaries"][chart] = charts.summary(info)
-            header["subtitles"][chart] = charts.subtitle(info)
+            header["summaries"][chart], header["subtitles"][chart] = words
         fit = fit_info(run)
         if fit is not None and "fit" in header["summaries"]:
             header["steps"] = {

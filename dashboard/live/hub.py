@@ -21,7 +21,7 @@ from typing import Any
 
 from dashboard import address
 from dashboard.live.page import Outbox, Page
-from dashboard.live.run import LiveRun
+from dashboard.live.run import LiveRun, Pace
 from maml_core.chunks import ChunkResult, run_chunk
 from maml_core.config import RunConfig, TaskConfig
 from maml_core.errors import ConfigError
@@ -35,9 +35,6 @@ KEEP_S = 120.0
 HIDDEN_PAUSE_S = 600.0
 """A run whose page nobody has seen for so long pauses."""
 
-FRAME_S = 0.11
-"""Least time between two frames of a page while its run trains."""
-
 MAX_CREDIT_S = 0.2
 """How far behind the others a run may be counted; more would let one that paused take all processors when it goes on."""
 
@@ -47,8 +44,11 @@ MAX_LEAD_S = 0.1
 MAX_LOST = 3
 """A run whose chunks are lost more often in a row stops, instead of killing one worker after the other."""
 
-MIN_CHUNK_S, MAX_CHUNK_S, ROUND_S = 0.010, 0.040, 0.200
+MIN_CHUNK_S, MAX_CHUNK_S, ROUND_S = 0.010, 0.030, 0.200
 """A chunk takes its share of a round of all runs that train, within these bounds, in processor seconds."""
+
+CROWDED_PACE = Pace(frame_s=0.045, trajectories_s=0.12, slow_s=0.3)
+"""For each run that trains and each worker: looking must leave time for training, however many pages are open."""
 
 
 class Hub:
@@ -142,10 +142,11 @@ class Hub:
             page = self._next(active, now)
             if page is None:
                 return
-            playing = max(1, sum(other.run.playing for other in active))
-            budget_s = min(MAX_CHUNK_S, max(MIN_CHUNK_S, ROUND_S * self._num_workers / playing))
-            frame_s = math.inf if not page.visible else 1.0 if page.is_behind else FRAME_S
-            request = page.run.next_request(now, budget_s=budget_s, frame_s=frame_s)
+            crowd = max(1, sum(other.run.playing for other in active)) / self._num_workers
+            budget_s = min(MAX_CHUNK_S, max(MIN_CHUNK_S, ROUND_S / crowd))
+            if page.run.urgent:  # whoever waits for an answer gets it before more training
+                budget_s = MIN_CHUNK_S
+            request = page.run.next_request(now, budget_s=budget_s, pace=_pace(page, crowd))
             try:
                 future = asyncio.wrap_future(self._executor.submit(run_chunk, request))
             except Exception as error:  # told to the page like an error of the chunk itself
@@ -253,7 +254,7 @@ class Hub:
             action()
         except KeyError as error:
             page.put({"type": "error", "message": f"The page's message lacks {error}; reload the page."})
-        except (ValueError, TypeError, OverflowError) as error:
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
             page.put({"type": "error", "message": f"{error}."})
         self._tell(page)
 
@@ -291,6 +292,14 @@ class Hub:
                 run.choose_task((float(message["amplitude"]), float(message["phase_rad"])))
             case kind:
                 raise ValueError(f"the page sent {str(kind)[:40]!r}, which this server does not know; reload the page")
+
+
+def _pace(page: Page, crowd: float) -> Pace:
+    """How often to look at a page's run, when `crowd` runs share a worker."""
+    if not page.visible:
+        return Pace(frame_s=math.inf)
+    pace = Pace(*(max(least, share * crowd) for least, share in zip(Pace(), CROWDED_PACE, strict=True)))
+    return pace._replace(frame_s=max(1.0, pace.frame_s)) if page.is_behind else pace
 
 
 def _continues(opened: LiveRun, before: LiveRun) -> bool:

@@ -22,14 +22,22 @@ from maml_core.records import Curvature, Entry, Floats, InnerPaths, Levels, Plan
 
 StatusKind = Literal["ready", "running", "paused", "diverged", "dead", "finished", "replaying"]
 
-SLOW_VIEW_S, PATHS_REFIT_S = 1.0, 5.0
-"""Time between two looks at what moves slowly (curvature, the joint baseline); least time between two fits of the path plane."""
-
-TRAJECTORY_S = 0.2
-"""Time between two held-out trajectories."""
+PATHS_REFIT_S = 5.0
+"""Least time between two fits of the plane of the paths."""
 
 MAX_TRAIL, MAX_TRAIL_BYTES = 256, 32 * 2**20
 """The trail of theta_0 keeps so many points, and no more memory."""
+
+
+class Pace(NamedTuple):
+    """Least times between two looks at a run that trains, in seconds."""
+
+    frame_s: float = 0.14
+    """The fit and the paths: with each look there is a frame."""
+    trajectories_s: float = 0.14
+    """The held-out trajectories, which cost most."""
+    slow_s: float = 1.0
+    """What moves slowly: the curvature and the joint baseline."""
 
 
 class _Ask(NamedTuple):
@@ -238,12 +246,12 @@ class LiveRun:
         """How long the chosen speed makes a playing run wait; inf when it is not playing."""
         return max(0.0, self._next_due - now) if self.playing else math.inf
 
-    def next_request(self, now: float, *, budget_s: float, frame_s: float) -> ChunkRequest:
-        """The chunk to compute next. `frame_s` is the least time between two looks at the run."""
+    def next_request(self, now: float, *, budget_s: float, pace: Pace) -> ChunkRequest:
+        """The chunk to compute next, and what to look at afterwards."""
         num_steps = self._steps_to_take(now)
         pending = tuple(ask.at(self.step) for ask in self._pending)
         slow = num_steps == 1
-        view = self._view(now, frame_s) if self.urgent or slow or now - self._seen["fit"] >= frame_s else None
+        view = self._view(now, pace) if self.urgent or slow or now - self._seen["fit"] >= pace.frame_s else None
         self._sent = _Sent(tuple(self._pending), pending, tuple(self.scheduled), self._pending_id, num_steps)
         self._pending = []
         self.urgent = False
@@ -342,9 +350,9 @@ class LiveRun:
         self.state = None
         self._sent = _Sent(change_id=self._pending_id)
 
-    def _view(self, now: float, frame_s: float) -> View:
-        slow = now - self._seen["slow"] >= SLOW_VIEW_S
-        trajectories = self.urgent or slow or now - self._seen["trajectories"] >= max(TRAJECTORY_S, frame_s)
+    def _view(self, now: float, pace: Pace) -> View:
+        slow = now - self._seen["slow"] >= pace.slow_s
+        trajectories = self.urgent or slow or now - self._seen["trajectories"] >= pace.trajectories_s
         self._seen["fit"] = now
         if slow:
             self._seen["slow"] = now
@@ -383,7 +391,8 @@ class LiveRun:
                 self.plane, self._fitted_explained = plane, snapshot.paths.explained
                 self._seen["plane"] = now
             self.paths = snapshot.paths
-            self.thetas.append(snapshot.paths.theta_0)
+            if not self.thetas or not np.array_equal(self.thetas[-1], snapshot.paths.theta_0):
+                self.thetas.append(snapshot.paths.theta_0)
             if len(self.thetas) > max(2, min(MAX_TRAIL, MAX_TRAIL_BYTES // snapshot.paths.theta_0.nbytes)):
                 self.thetas = self.thetas[:-1:2] + self.thetas[-1:]
 

@@ -27,6 +27,8 @@ def live_screen() -> None:
     token = state.page_token()
     for note in state.take_notes():
         st.toast(note, icon=":material/info:", duration="long")
+    mount(
+        key="live", token=token, on_sync=state.follow_run
+    )  # first, so that its scripts start while the sidebar is built
     with st.sidebar:
         sidebar(token)
-    mount(key="live", token=token, on_sync=state.follow_run)

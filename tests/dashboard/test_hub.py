@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from dashboard.live import hub as hub_module
 from dashboard.live.hub import HIDDEN_PAUSE_S, KEEP_S, Hub
 from dashboard.live.page import MAX_UNACKNOWLEDGED, Page
+from dashboard.live.run import Pace
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.config import MLPConfig, RunConfig, replace
 from maml_core.records import Entry, Levels, Status
@@ -873,4 +874,9 @@ class TestScripts:
 
 
 def test_frames_come_often_enough():
-    assert 1.0 / hub_module.FRAME_S >= 4.0
+    assert 1.0 / Pace().frame_s >= 4.0
+    assert 1.0 / Pace().trajectories_s >= 4.0
+
+
+def test_ten_pages_get_two_frames_a_second():
+    assert 1.0 / (10 * hub_module.CROWDED_PACE.frame_s) >= 2.0

@@ -12,7 +12,7 @@ import pytest
 from dashboard import address
 from dashboard.live.infos import adaptation_info, fit_info, gauge_info, loss_info, path_info
 from dashboard.live.marks import DRAG_S, LABELS
-from dashboard.live.run import MAX_TRAIL, LiveRun
+from dashboard.live.run import MAX_TRAIL, LiveRun, Pace
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.config import LinearConfig, MLPConfig, RunConfig, replace
 from maml_core.errors import ConfigError
@@ -43,7 +43,7 @@ class Driver:
         self.now = 1000.0
 
     def request(self, *, steps: int | None = None, frame_s: float = 0.1) -> ChunkRequest:
-        request = self.run.next_request(self.now, budget_s=0.03, frame_s=frame_s)
+        request = self.run.next_request(self.now, budget_s=0.03, pace=Pace(frame_s=frame_s))
         if (request.num_steps is None and steps is not None) or (
             request.num_steps is not None and steps is not None and request.num_steps > steps
         ):

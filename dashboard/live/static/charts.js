@@ -15,6 +15,9 @@ const REST = 0.7;
 const MAX_IN_FLIGHT = 2;
 const REDUCED_MOTION_MS = 500;
 
+// The first numbers follow the looks at once: a figure that is made with them need not be drawn twice.
+const FIRST_NUMBERS_MS = 1000;
+
 export const ORDER = ["loss", "fit", "adaptation", "path", "gauge"];
 
 class Chart {
@@ -293,7 +296,8 @@ export class Charts {
   #scheduled = false;
   #restUntil = 0;
   #inFlight = 0;
-  #urgent = false;
+  #urgent = true; // the first drawing too is waited for
+  #emptyUntil = Infinity;
   #lastChange = null;
   #open = []; // frames not yet drawn whole: {header, left: Set of chart ids}
   #onDrawn;
@@ -316,6 +320,7 @@ export class Charts {
 
   figures({ light, dark }) {
     this.#figures = { light, dark };
+    this.#emptyUntil = Math.min(this.#emptyUntil, performance.now() + FIRST_NUMBERS_MS);
     this.#restyle();
   }
 
@@ -348,6 +353,7 @@ export class Charts {
 
   frame({ header, floats }) {
     const touched = new Set();
+    this.#emptyUntil = -Infinity;
     for (const [id, trace, axis, offset, size] of header.arrays) {
       if (this.get(id)?.set(trace, axis, floats.subarray(offset, offset + size))) touched.add(id);
     }
@@ -375,6 +381,10 @@ export class Charts {
     this.#scheduled = false;
     if (!window.Plotly || !this.#figures) return;
     const now = performance.now();
+    if (now < this.#emptyUntil) {
+      this.schedule();
+      return;
+    }
     const chart = this.#inFlight < MAX_IN_FLIGHT ? this.#next(now) : null;
     if (!chart) {
       if (this.#inFlight === 0) this.#urgent = false;

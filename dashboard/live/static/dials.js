@@ -79,7 +79,7 @@ class Dial {
         "div",
         { class: "maml-dial-head" },
         el("span", { id: label, class: "maml-dial-label" }, el("b", {}, symbol), ` ${name}`),
-        help(tip, text),
+        help(tip, text, name),
         this.#field,
       ),
       this.#slider,

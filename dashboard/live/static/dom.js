@@ -34,11 +34,11 @@ export function setRich(node, text) {
 }
 
 /** A "?" button with its explanation: on hover, on focus and on touch. */
-export function help(id, text) {
+export function help(id, text, about) {
   return el(
     "span",
     { class: "maml-help" },
-    el("button", { type: "button", "aria-label": "Help", "aria-describedby": id }, "?"),
+    el("button", { type: "button", "aria-label": `Help: ${about}`, "aria-describedby": id }, "?"),
     el("span", { class: "maml-tip", role: "tooltip", id }, text),
   );
 }

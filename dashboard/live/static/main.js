@@ -346,7 +346,8 @@ function isFree(focused, root) {
 
 /** A button clicked with the mouse gives the focus back, or the keys would stop working; with the keyboard it keeps it. */
 function blurAfterPointer(event) {
-  if (event.detail > 0) event.target.closest("button")?.blur();
+  // The path, not the target: a button that redrew itself has already let go of what was clicked in it.
+  if (event.detail > 0) event.composedPath().find((node) => node.matches?.("button"))?.blur();
 }
 
 export default async function mount(component) {

@@ -1,0 +1,401 @@
+"""The page's script: widgets show the run's set-up, and what they say reaches the run."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import dashboard
+from dashboard.live import server
+from dashboard.live.hub import Hub
+from dashboard.live.run import LiveRun
+from dashboard.state import widget_values
+from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, replace
+from maml_core.presets import DEFAULT_PRESET, PRESETS, Preset
+from maml_core.records import Entry
+from tests.dashboard.test_hub import Inline
+
+MAIN = Path(dashboard.__file__).parent / "main.py"
+START = DEFAULT_PRESET.config
+_COMPONENTS = "streamlit.components.v2.component_manager.BidiComponentManager"
+TIMEOUT_S = 30
+"""Of the first run of the script, which imports; the others take a hundredth of a second."""
+
+
+class Idle(Inline):
+    """Stands in for the process pool; the script gives it nothing to compute."""
+
+    num_workers = 1
+
+
+class Later:
+    """The hub's event loop while it is busy: what a script leaves for it waits."""
+
+    def __init__(self) -> None:
+        self._left: list[Callable[[], None]] = []
+
+    def call_soon_threadsafe(self, callback: Callable[[], None]) -> None:
+        self._left.append(callback)
+
+    def turn(self) -> None:
+        for callback in self._left:
+            callback()
+
+
+class Visit:
+    """A page as its visitor sees it, and the run behind it."""
+
+    def __init__(self, **query: str) -> None:
+        self.app = AppTest.from_file(str(MAIN), default_timeout=TIMEOUT_S)
+        for name, text in query.items():
+            self.app.query_params[name.replace("__", ".")] = text
+        self.rerun()
+
+    def rerun(self) -> Visit:
+        self.app.run()
+        assert [error.value for error in self.app.exception] == []
+        return self
+
+    def choose(self, **values: Any) -> Visit:
+        """Change widgets, all before one rerun."""
+        for field, value in values.items():
+            self._widget(f"set.{field}").set_value(value)
+        return self.rerun()
+
+    def preset(self, name: str) -> Visit:
+        self.app.selectbox(key="preset").set_value(name)
+        return self.rerun()
+
+    def _widget(self, key: str) -> Any:
+        return next(widget for widget in self._widgets() if widget.key == key)
+
+    def _widgets(self) -> list[Any]:
+        app = self.app
+        return [*app.number_input, *app.text_input, *app.selectbox, *app.toggle, *app.button_group]
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """What the widgets show, by key."""
+        return {w.key: w.value for w in self._widgets() if w.key.startswith("set.")}
+
+    @property
+    def notes(self) -> list[str]:
+        return [toast.value for toast in self.app.toast]
+
+    @property
+    def token(self) -> str:
+        """The one that the component is mounted with."""
+        (mounted,) = self.app.get("bidi_component")
+        token: str = json.loads(mounted.proto.json)["token"]
+        return token
+
+    @property
+    def run(self) -> LiveRun:
+        return hub()._pages[self.token].run
+
+    @property
+    def config(self) -> RunConfig:
+        config = hub().config(self.token)
+        assert config is not None
+        return config
+
+
+def hub() -> Hub:
+    return server.get_hub()
+
+
+@contextlib.contextmanager
+def own_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A hub for one test, and no process."""
+    monkeypatch.setattr(server, "get_pool", Idle)
+    # Streamlit would look through every installed package for components at each start of the app.
+    monkeypatch.setattr(f"{_COMPONENTS}.discover_and_register_components", lambda *_, **__: None, raising=False)
+    server.get_hub.cache_clear()
+    try:
+        yield
+    finally:
+        server.get_hub.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _own_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with own_hub(monkeypatch):
+        yield
+
+
+class TestOpening:
+    def test_the_default_preset_is_opened(self):
+        assert Visit().config == START
+
+    def test_the_widgets_show_it(self):
+        assert Visit().shown == widget_values(START)
+
+    def test_the_widgets_show_the_runs_own_values(self):
+        shown = Visit().shown
+        assert shown == {
+            "set.family": "sinusoid",
+            "set.shots": 10,
+            "set.meta_batch_size": 10,
+            "set.order": "second",
+            "set.outer_optimizer": "adam",
+            "set.hidden_widths": "40, 40",
+            "set.activation": "relu",
+            "set.seed": 0,
+            "set.num_query": 10,
+            "set.noise_std": 0.0,
+            "set.clip_norm": None,
+            "set.evaluation_steps": 10,
+            "set.joint_baseline": True,
+        }
+
+    def test_nothing_is_noted(self):
+        assert Visit().notes == []
+
+    def test_the_component_gets_a_page_that_the_hub_knows(self):
+        visit = Visit()
+        assert hub().knows(visit.token)
+        assert list(hub()._pages) == [visit.token]
+
+    def test_the_component_stays_where_it_is(self):
+        visit = Visit()
+        before = visit.app.get("bidi_component")[0].proto
+        after = visit.choose(shots=4).app.get("bidi_component")[0].proto
+        assert (after.id, after.json) == (before.id, before.json)
+
+    def test_two_visitors_have_runs_of_their_own(self):
+        one, other = Visit(), Visit()
+        one.choose(shots=3)
+        assert (one.config.shots, other.config.shots) == (3, 10)
+
+    def test_a_page_that_the_hub_has_forgotten_is_opened_again(self):
+        visit = Visit()
+        forgotten = visit.token
+        server.get_hub.cache_clear()
+        visit.rerun()
+        assert visit.token != forgotten
+        assert visit.config == START
+
+    def test_the_widgets_follow_a_page_that_is_opened_again(self):
+        visit = Visit().choose(shots=3)
+        server.get_hub.cache_clear()
+        assert visit.rerun().shown == widget_values(visit.config)
+
+    def test_a_widget_of_a_forgotten_page_harms_nobody(self):
+        visit = Visit()
+        server.get_hub.cache_clear()
+        visit.choose(hidden_widths="20")
+        assert visit.shown == widget_values(visit.config)
+
+
+LIVE = [
+    ("shots", 5, {"shots": 5}),
+    ("meta_batch_size", 40, {"meta_batch_size": 40}),
+    ("order", "first", {"order": "first"}),
+    ("outer_optimizer", "sgd", {"outer_optimizer": "sgd"}),
+    ("num_query", 25, {"num_query": 25}),
+    ("clip_norm", 2.5, {"clip_norm": 2.5}),
+]
+RESTARTING = [
+    ("hidden_widths", "20, 30", {"model": MLPConfig(hidden_widths=(20, 30))}),
+    ("hidden_widths", "64", {"model": MLPConfig(hidden_widths=(64,))}),
+    ("hidden_widths", " 8;9  10 ", {"model": MLPConfig(hidden_widths=(8, 9, 10))}),
+    ("hidden_widths", "", {"model": MLPConfig(hidden_widths=())}),
+    ("activation", "tanh", {"model": MLPConfig(activation="tanh")}),
+    ("seed", 7, {"weights_seed": 7, "tasks_seed": 7}),
+    ("family", "linear", {"tasks": LinearConfig()}),
+    ("noise_std", 0.5, {"tasks": SinusoidConfig(noise_std=0.5)}),
+    ("evaluation_steps", 0, {"evaluation_steps": 0}),
+    ("evaluation_steps", 60, {"evaluation_steps": 60}),
+    ("joint_baseline", False, {"joint_baseline": False}),
+]
+
+
+class TestWidgets:
+    @pytest.mark.parametrize(("field", "value", "changes"), LIVE)
+    def test_what_may_change_while_it_trains_reaches_the_run(self, field: str, value: Any, changes: dict[str, Any]):
+        visit = Visit()
+        visit.run.step = 50
+        visit.choose(**{field: value})
+        assert (visit.run.step, visit.config) == (50, replace(START, changes))
+
+    @pytest.mark.parametrize(("field", "value", "changes"), RESTARTING)
+    def test_what_may_not_restarts_it(self, field: str, value: Any, changes: dict[str, Any]):
+        visit = Visit()
+        visit.run.step = 50
+        visit.choose(**{field: value})
+        assert (visit.run.step, visit.run.start) == (0, replace(START, changes))
+
+    def test_a_widget_keeps_what_was_chosen(self):
+        visit = Visit().choose(shots=5).choose(hidden_widths="20", order="first")
+        assert visit.rerun().shown == widget_values(visit.config)
+
+    def test_clipping_is_turned_off_again(self):
+        assert Visit(clip_norm="2.5").choose(clip_norm=None).config.clip_norm is None
+
+    def test_a_live_setting_from_elsewhere_survives_a_restart(self):
+        visit = Visit()
+        hub().change(visit.token, {"alpha": 0.3})
+        visit.choose(hidden_widths="20")
+        assert visit.config.alpha == 0.3
+
+    def test_a_noisy_family_stays_noisy(self):
+        visit = Visit().choose(noise_std=0.5).choose(family="linear")
+        assert visit.config.tasks == LinearConfig(noise_std=0.5)
+
+    def test_a_familys_own_ranges_survive_noise(self):
+        visit = Visit(tasks__amplitude="1.0_2.0").choose(noise_std=0.5)
+        assert visit.config.tasks == SinusoidConfig(amplitude=(1.0, 2.0), noise_std=0.5)
+
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {"shots": 5, "meta_batch_size": 3},
+            {"shots": 5, "evaluation_steps": 4},
+            {"order": "first", "evaluation_steps": 4},
+            {"evaluation_steps": 4, "joint_baseline": False},
+        ],
+        ids=str,
+    )
+    def test_two_changes_in_one_rerun_both_count(self, values: dict[str, Any]):
+        assert Visit().choose(**values).config == replace(START, values)
+
+    def test_two_changes_of_the_network_in_one_rerun_both_count(self):
+        model = Visit().choose(hidden_widths="20", activation="tanh").config.model
+        assert (model.hidden_widths, model.activation) == ((20,), "tanh")
+
+    def test_two_changes_of_the_tasks_in_one_rerun_both_count(self):
+        assert Visit().choose(family="linear", noise_std=0.5).config.tasks == LinearConfig(noise_std=0.5)
+
+
+class TestRefused:
+    BAD_WIDTHS = ("forty", "40, x", "4.5", "0", "-3", "5000", "1,1,1,1,1,1,1,1,1", "9" * 5_000)
+
+    @pytest.mark.parametrize("text", BAD_WIDTHS, ids=lambda text: text[:20])
+    def test_bad_hidden_widths_are_noted_and_leave_the_run(self, text: str):
+        visit = Visit()
+        visit.run.step = 50
+        (note,) = visit.choose(hidden_widths=text).notes
+        assert "idden" in note
+        assert "is not accepted" in note
+        assert (visit.run.step, visit.config) == (50, START)
+
+    def test_the_widget_goes_back(self):
+        assert Visit().choose(hidden_widths="forty").shown["set.hidden_widths"] == "40, 40"
+
+    def test_a_note_is_shown_once(self):
+        assert Visit().choose(hidden_widths="forty").rerun().notes == []
+
+    def test_a_clip_norm_of_zero_is_noted(self):
+        visit = Visit().choose(clip_norm=0.0)
+        assert "clip_norm" in visit.notes[0]
+        assert (visit.config, visit.shown["set.clip_norm"]) == (START, None)
+
+    @pytest.mark.parametrize("values", [{"shots": 5}, {"evaluation_steps": 4}, {"joint_baseline": False}], ids=str)
+    def test_another_change_in_the_same_rerun_counts(self, values: dict[str, Any]):
+        # Whoever leaves a text field by a click on another widget changes both.
+        visit = Visit().choose(hidden_widths="forty", **values)
+        assert visit.config == replace(START, values)
+        assert visit.shown == widget_values(visit.config)
+
+    def test_another_change_stays_in_its_widget_before_the_hubs_loop_has_made_it(self):
+        visit, loop = Visit(), Later()
+        hub()._loop = loop  # type: ignore[assignment]
+        visit.choose(shots=5, hidden_widths="forty")
+        loop.turn()
+        assert visit.config.shots == 5
+        assert visit.shown["set.shots"] == 5
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
+class TestPresets:
+    def test_choosing_one_restarts_the_run_with_it(self, preset: Preset):
+        visit = Visit(shots="3", noise_std="0.5")
+        visit.run.step = 50
+        visit.preset(preset.name)
+        assert (visit.run.step, visit.run.start) == (0, preset.config)
+
+    def test_the_widgets_show_it(self, preset: Preset):
+        visit = Visit(shots="3", meta_batch_size="7", model__hidden_widths="5", clip_norm="2.0")
+        assert visit.preset(preset.name).shown == widget_values(preset.config)
+
+    def test_it_says_what_to_look_for(self, preset: Preset):
+        captions = [caption.value for caption in Visit().preset(preset.name).app.caption]
+        assert captions == [f"**{preset.name}.** {preset.teaches}"]
+
+
+class TestAddress:
+    def test_it_opens_its_set_up(self):
+        visit = Visit(v="1", alpha="0.05", shots="3", model__hidden_widths="20_10", outer_optimizer="sgd")
+        expected = RunConfig(alpha=0.05, shots=3, outer_optimizer="sgd", model=MLPConfig(hidden_widths=(20, 10)))
+        assert visit.config == expected
+        assert visit.shown == widget_values(expected)
+
+    def test_it_opens_another_family(self):
+        visit = Visit(tasks__kind="linear", tasks__w_std="2.0")
+        assert visit.config.tasks == LinearConfig(w_std=2.0)
+        assert visit.shown["set.family"] == "linear"
+
+    def test_it_schedules_its_timeline(self):
+        visit = Visit(v="1", t="412:a:0.05~530:n:5,k:3")
+        assert visit.run.scheduled == [
+            Entry(step=412, kind="change", changes={"alpha": 0.05}),
+            Entry(step=530, kind="change", changes={"num_inner_steps": 5, "shots": 3}),
+        ]
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            {"alpha": "abc"},
+            {"alpha": "-1"},
+            {"shots": "1000"},
+            {"weights_seed": "9" * 30},
+            {"weights_seed": "9" * 5_000},
+            {"v": "99", "shots": "10"},
+            {"t": "nonsense"},
+        ],
+        ids=lambda query: str(query)[:40],
+    )
+    def test_what_it_gets_wrong_is_noted_and_falls_back(self, query: dict[str, str]):
+        visit = Visit(**query)
+        assert len(visit.notes) == 1
+        assert (visit.config, visit.run.scheduled) == (RunConfig(), [])
+
+    def test_the_notes_are_shown_once(self):
+        assert Visit(alpha="abc").rerun().notes == []
+
+    def test_what_is_not_ours_is_left_alone(self):
+        visit = Visit(utm_source="lecture")
+        assert (visit.config, visit.notes) == (START, [])
+
+    @pytest.mark.parametrize(
+        ("query", "key", "value"),
+        [
+            ({"evaluation_steps": "0"}, "set.evaluation_steps", 0),
+            ({"evaluation_steps": "60"}, "set.evaluation_steps", 60),
+            ({"evaluation_steps": "100"}, "set.evaluation_steps", 100),
+            ({"clip_norm": "1e-9"}, "set.clip_norm", 1e-9),
+            ({"clip_norm": "1000000.0"}, "set.clip_norm", 1e6),
+            ({"shots": "1"}, "set.shots", 1),
+            ({"shots": "100"}, "set.shots", 100),
+            ({"meta_batch_size": "1"}, "set.meta_batch_size", 1),
+            ({"meta_batch_size": "500"}, "set.meta_batch_size", 500),
+            ({"num_query": "1"}, "set.num_query", 1),
+            ({"num_query": "500"}, "set.num_query", 500),
+            ({"weights_seed": "2147483647"}, "set.seed", 2147483647),
+            ({"tasks__noise_std": "100.0"}, "set.noise_std", 100.0),
+            ({"model__hidden_widths": ""}, "set.hidden_widths", ""),
+            ({"model__hidden_widths": "1024_1"}, "set.hidden_widths", "1024, 1"),
+            ({"model__activation": "softplus"}, "set.activation", "softplus"),
+        ],
+        ids=lambda part: str(part)[:40],
+    )
+    def test_every_value_that_a_config_accepts_has_its_place(self, query: dict[str, str], key: str, value: Any):
+        visit = Visit(**query)
+        assert visit.shown[key] == value
+        assert visit.notes == []

@@ -1,0 +1,128 @@
+"""What the page says in words is true of the presets, the colours and the controls that it speaks of."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import dashboard
+from dashboard.text import LESSON
+from dashboard.theme import PALETTES, Palette
+from maml_core.config import RunConfig, from_dict, replace, to_dict
+from maml_core.presets import DEFAULT_PRESET, PRESETS, Preset, slider_ranges
+from maml_core.runs import replay
+from tests.dashboard.test_main_page import MAIN, TIMEOUT_S, own_hub
+
+STATIC = Path(dashboard.__file__).parent / "live" / "static"
+each_preset = pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
+
+
+def named(name: str) -> RunConfig:
+    return next(preset.config for preset in PRESETS if preset.name == name)
+
+
+def status_after(config: RunConfig, num_steps: int) -> str:
+    """How meta-training stands; what is measured beside it does not matter here."""
+    bare = replace(config, {"joint_baseline": False, "evaluation_tasks": 2, "evaluation_steps": 0})
+    _, state, _ = replay(bare, (), num_steps=num_steps)
+    return state.status.kind
+
+
+class TestPresets:
+    @each_preset
+    def test_its_config_is_one_that_can_be_written_and_read(self, preset: Preset):
+        assert from_dict(to_dict(preset.config)) == preset.config
+
+    def test_no_two_have_the_same_name(self):
+        assert len({preset.name for preset in PRESETS}) == len(PRESETS)
+
+    def test_no_two_have_the_same_set_up(self):
+        assert len({str(to_dict(preset.config)) for preset in PRESETS}) == len(PRESETS)
+
+    def test_the_default_is_one_of_them(self):
+        assert DEFAULT_PRESET in PRESETS
+
+    @each_preset
+    @pytest.mark.parametrize("field", ["alpha", "beta", "num_inner_steps"])
+    def test_its_sliders_reach_it(self, preset: Preset, field: str):
+        low, high = slider_ranges(preset.config)[field]
+        assert low <= getattr(preset.config, field) <= high
+
+    @each_preset
+    def test_it_says_what_it_teaches_in_sentences(self, preset: Preset):
+        assert preset.teaches[0].isupper() or preset.teaches.startswith("alpha")
+        assert preset.teaches.endswith(".")
+
+    def test_alpha_too_large_diverges(self):
+        assert status_after(named("Alpha too large"), 100) == "diverged"
+
+    def test_alpha_too_large_forgives_when_alpha_is_lowered(self):
+        assert status_after(replace(named("Alpha too large"), {"alpha": 0.01}), 30) == "ok"
+
+    def test_the_fast_demo_does_not_diverge(self):
+        assert status_after(named("Fast demo"), 100) == "ok"
+
+    def test_the_papers_setting_is_the_papers(self):
+        config = named("The paper's setting")
+        assert (config.num_inner_steps, config.alpha, config.meta_batch_size) == (1, 0.01, 25)
+        assert (config.outer_optimizer, config.beta, config.order) == ("adam", 0.001, "second")
+        assert (config.shots, config.model.hidden_widths, config.model.activation) == (10, (40, 40), "relu")
+
+    def test_too_many_inner_steps_are_twenty(self):
+        assert named("Too many inner steps").num_inner_steps == 20
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
+    with own_hub(monkeypatch):
+        yield AppTest.from_file(str(MAIN), default_timeout=TIMEOUT_S).run()
+
+
+def hue_deg(color: str) -> float:
+    red, green, blue = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return 360.0 * colorsys.rgb_to_hsv(red, green, blue)[0]
+
+
+class TestLesson:
+    @pytest.mark.parametrize(
+        ("name", "file"),
+        [
+            ("Play", "transport.js"),
+            ("Pause", "transport.js"),
+            ("Inner step", "transport.js"),
+            ("Reset", "transport.js"),
+            ("amplitude", "task.js"),
+            ("phase", "task.js"),
+            ("α", "dials.js"),
+        ],
+    )
+    def test_a_control_of_the_component_is_called_as_on_the_page(self, name: str, file: str):
+        assert f'"{name}"' in (STATIC / file).read_text(encoding="utf-8")
+        assert name in LESSON
+
+    def test_the_order_is_called_as_in_the_sidebar(self, app: AppTest):
+        order = app.button_group(key="set.order")
+        assert order.proto.label == "Order"
+        assert "First" in order.options
+        assert "**Order: first**" in LESSON
+
+    def test_it_stands_in_the_sidebar(self, app: AppTest):
+        assert LESSON.strip() in [markdown.value.strip() for markdown in app.sidebar.markdown]
+
+    def test_the_points_are_as_many_as_the_page_opens_with(self):
+        assert "ten points" in LESSON
+        assert DEFAULT_PRESET.config.shots == 10
+
+    @pytest.mark.parametrize("palette", PALETTES.values(), ids=PALETTES)
+    def test_the_loss_before_adaptation_is_blue(self, palette: Palette):
+        assert "blue loss (before adaptation)" in LESSON
+        assert 195.0 < hue_deg(palette.theta_0) < 245.0
+
+    @pytest.mark.parametrize("palette", PALETTES.values(), ids=PALETTES)
+    def test_the_loss_after_adaptation_is_orange(self, palette: Palette):
+        assert "the orange one (after" in LESSON
+        assert 15.0 < hue_deg(palette.theta_N) < 45.0
