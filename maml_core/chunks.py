@@ -56,7 +56,7 @@ def run_chunk(request: ChunkRequest) -> ChunkResult:
     from maml_core.problem import build_problem, torch_dtype
     from maml_core.runs import advance_through, init_run
     from maml_core.snapshots import snapshot
-    from maml_core.storage import check_state, state_from_bytes, state_to_bytes
+    from maml_core.storage import RecentStates, check_state
 
     start = time.thread_time()
     config = request.config
@@ -64,7 +64,7 @@ def run_chunk(request: ChunkRequest) -> ChunkResult:
     if request.state is None:
         state = init_run(config, problem=problem)
     else:
-        state = state_from_bytes(request.state)
+        state = RecentStates.shared().state(request.state)
         check_state(state, problem, torch_dtype(config))
     records = None
     advance_start = time.thread_time()
@@ -76,7 +76,7 @@ def run_chunk(request: ChunkRequest) -> ChunkResult:
     view = request.view
     return ChunkResult(
         config=config,
-        state=state_to_bytes(state) if records is not None or request.state is None else request.state,
+        state=RecentStates.shared().data(state) if records is not None or request.state is None else request.state,
         step=state.step,
         status=state.status,
         records=records,

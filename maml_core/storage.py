@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -121,6 +122,37 @@ def _whole(value: Any, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ValueError(f"{name} is {value!r}, not a whole number from 0 on")
     return value
+
+
+class RecentStates:
+    """States by their bytes: a worker that computes the next chunk of a run need not read again what it has just written.
+
+    A state is a value, so it does not matter which of the two is used.
+    """
+
+    MAX_STATES, MAX_BYTES = 32, 2**22
+
+    def __init__(self) -> None:
+        self._states: OrderedDict[bytes, RunState] = OrderedDict()
+
+    @staticmethod
+    @lru_cache(maxsize=1)
+    def shared() -> RecentStates:
+        """The ones of this process."""
+        return RecentStates()
+
+    def data(self, state: RunState) -> bytes:
+        """`state_to_bytes`, remembered."""
+        data = state_to_bytes(state)
+        if len(data) <= self.MAX_BYTES:
+            self._states[data] = state
+            while len(self._states) > self.MAX_STATES:
+                self._states.popitem(last=False)
+        return data
+
+    def state(self, data: bytes) -> RunState:
+        """`state_from_bytes`, from memory where it is there."""
+        return self._states.pop(data, None) or state_from_bytes(data)
 
 
 def _facts(data: bytes) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ All of it lives on the server's event loop and needs no locks. Scripts of Stream
 hand over settings through `open_page`, `change` and `restart`, which only leave a note for the loop.
 
 Fairness: at most one chunk a run is in flight and only a few are given to the executor; the next one is of the run whose settings just
-changed, else of the run that has used the least processor time.
+changed, else of the run that has trained for the least processor time.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ MAX_LEAD_S = 0.1
 MAX_LOST = 3
 """A run whose chunks are lost more often in a row stops, instead of killing one worker after the other."""
 
-MIN_CHUNK_S, MAX_CHUNK_S, ROUND_S = 0.010, 0.030, 0.200
+MIN_CHUNK_S, MAX_CHUNK_S, ROUND_S = 0.010, 0.030, 0.120
 """A chunk takes its share of a round of all runs that train, within these bounds, in processor seconds."""
 
-CROWDED_PACE = Pace(frame_s=0.045, trajectories_s=0.12, slow_s=0.3)
+CROWDED_PACE = Pace(frame_s=0.024, trajectories_s=0.12, slow_s=0.3)
 """For each run that trains and each worker: looking must leave time for training, however many pages are open."""
 
 
@@ -184,7 +184,7 @@ class Hub:
         if page is None:
             return
         if result is not None:
-            page.turn += result.cpu_s
+            page.turn += result.advance_s  # looking is paced by the clock, the same for all
         if generation != run.generation:
             return  # the run was started again meanwhile
         if result is not None:

@@ -36,7 +36,7 @@ class Page:
         self.notice = ""
         """A sentence to show once."""
         self.turn = 0.0
-        """Processor seconds that count when it is decided who is next."""
+        """Processor seconds of training that count when it is decided who is next."""
         self.follow = False
         """The sidebar shows settings that are no longer the run's."""
         self.steps_per_s = math.nan

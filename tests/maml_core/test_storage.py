@@ -13,7 +13,7 @@ from safetensors.numpy import load, save
 from maml_core.config import MLPConfig, RunConfig
 from maml_core.errors import StateError
 from maml_core.runs import CHECKPOINT_EVERY, RunState, advance, init_run
-from maml_core.storage import state_from_bytes, state_to_bytes
+from maml_core.storage import RecentStates, state_from_bytes, state_to_bytes
 from tests.maml_core.helpers import same, tiny
 
 
@@ -155,3 +155,23 @@ def test_a_flipped_byte_is_a_state_or_a_state_error() -> None:
         except StateError:
             refused += 1
     assert refused > 100
+
+
+def test_a_remembered_state_is_the_one_that_was_written() -> None:
+    config = tiny()
+    state, _ = advance(config, init_run(config), num_steps=3)
+    recent = RecentStates()
+    data = recent.data(state)
+    assert data == state_to_bytes(state)
+    assert recent.state(data) is state
+    assert same(recent.state(data), state)  # taken out by the first look, and read this time
+
+
+def test_states_are_remembered_in_bounded_memory() -> None:
+    recent, config = RecentStates(), tiny()
+    state = init_run(config)
+    for step in range(3 * RecentStates.MAX_STATES):
+        recent.data(state._replace(step=step))
+    newest, oldest = state._replace(step=3 * RecentStates.MAX_STATES - 1), state._replace(step=0)
+    assert recent.state(state_to_bytes(newest)) == newest
+    assert recent.state(state_to_bytes(oldest)) is not oldest
