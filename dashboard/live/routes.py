@@ -44,10 +44,10 @@ async def _serve(hub: Hub, socket: WebSocket) -> None:
         await socket.close(_FORBIDDEN, "this socket serves its own page only")
         return
     token = socket.query_params.get("token", "")
-    hello = await _receive(socket)
+    hello = await _receive(socket) if hub.knows(token) else {}
     if hello is None:
         return
-    if not hub.knows(token):
+    if not hub.knows(token):  # from the start, or forgotten while the page said hello
         await socket.send_text(json.dumps({"type": "gone"}))
         await socket.close(_GONE, "unknown page")
         return
