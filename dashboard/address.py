@@ -10,6 +10,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
 
@@ -33,7 +34,8 @@ CODES = {
 
 _FIELDS = {code: name for name, code in CODES.items()}
 _RESUME = "resume"
-_MAX_TEXT = 20_000
+MAX_TIMELINE = 12_000
+"""Characters of a timeline: what servers and browsers take in an address with room to spare."""
 _MAX_STEP = 10_000_000
 
 
@@ -47,11 +49,12 @@ class Address(NamedTuple):
 
 
 def write(config: RunConfig, timeline: Sequence[Entry] = ()) -> str:
-    """The query string of a run."""
+    """The query string of a run. A timeline that is too long for an address is left out: the start alone is then what is shared."""
     config, later, _ = folded(config, timeline)
     pairs = [("v", VERSION), *_differences(config, RunConfig())]
-    if later:
-        pairs.append(("t", "~".join(_entry_text(entry) for entry in later)))
+    timeline_text = "~".join(_entry_text(entry) for entry in later)
+    if later and len(timeline_text) <= MAX_TIMELINE:
+        pairs.append(("t", timeline_text))
     return "&".join(f"{key}={quote(text, safe=':~,.-+')}" for key, text in pairs)
 
 
@@ -91,7 +94,7 @@ def _with_field(settings: dict[str, Any], key: str, text: str, notes: list[str])
     tried = {outer: dict(inner) if isinstance(inner, dict) else inner for outer, inner in settings.items()}
     table = tried.setdefault(group, {}) if group else tried
     try:
-        if len(text) > _MAX_TEXT or not isinstance(table, dict):
+        if len(text) > MAX_TIMELINE or not isinstance(table, dict):
             raise ValueError
         table[name] = _parsed(text, _hint(group, name, table.get("kind")))
         from_dict(tried)
@@ -107,8 +110,8 @@ def _with_field(settings: dict[str, Any], key: str, text: str, notes: list[str])
 def _read_timeline(text: str, config: RunConfig, notes: list[str]) -> tuple[Entry, ...]:
     """The entries of a timeline; reading stops, with a note, at the first one that is not understood."""
     entries: list[Entry] = []
-    if len(text) > _MAX_TEXT:
-        text = text[:_MAX_TEXT].rpartition("~")[0]
+    if len(text) > MAX_TIMELINE:
+        text = text[:MAX_TIMELINE].rpartition("~")[0]
         notes.append("The address's timeline is too long to be read: its last changes are left out.")
     for part in text.split("~") if text else []:
         try:
@@ -169,16 +172,21 @@ def _text(value: Any) -> str:
     return "none" if value is None else repr(value) if isinstance(value, float) else str(value)
 
 
+@lru_cache(maxsize=16)
+def _hints(cls: type[Any]) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
+
+
 def _hint(group: str, name: str, kind: str | None) -> Any:
     """The annotation of a field; raises KeyError where there is no such field."""
-    hints = typing.get_type_hints(RunConfig)
+    hints = _hints(RunConfig)
     if group:
         member = hints[group]
         variants = [v for v in (typing.get_args(member) or (member,)) if dataclasses.is_dataclass(v)]
         if not variants:
             raise KeyError(group)
         variant = next((v for v in variants if v.__dataclass_fields__["kind"].default == kind), variants[0])
-        hints = typing.get_type_hints(variant)
+        hints = _hints(variant)
     return hints[name]
 
 

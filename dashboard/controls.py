@@ -11,7 +11,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import state
+from dashboard import limits, state
 from dashboard.live.server import get_hub
 from dashboard.text import LESSON
 from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, replace
@@ -206,7 +206,7 @@ def _sender(token: str, name: str) -> Callable[[], None]:
         def act() -> None:
             config = get_hub().config(token)
             if config is not None:
-                replace(config, changes)  # what is not accepted is said here, beside the widget
+                limits.check(replace(config, changes))  # what is not accepted is said here, beside the widget
                 get_hub().change(token, changes)
 
         _attempt(act, name)
@@ -223,7 +223,7 @@ def _restarter(token: str, build: Build, *names: str) -> Callable[[], None]:
         def act() -> None:
             config = get_hub().config(token)
             if config is not None:
-                build(config, values)  # what is not accepted is said here, beside the widget
+                limits.check(build(config, values))  # what is not accepted is said here, beside the widget
                 get_hub().restart(token, lambda current: build(current, values))
 
         _attempt(act, *names)

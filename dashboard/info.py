@@ -84,6 +84,8 @@ class FitInfo:
     """Losses of theta_0..theta_K on the task, shape [K + 1]."""
     num_inner_steps: int
     """N: theta_N is ``curves[N]``."""
+    dead: bool = False
+    """Whether theta_N says the same everywhere, because a whole hidden layer is off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,17 +5,21 @@ The run's settings belong to the hub; widgets show them and send what changed. A
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
-from dashboard import address
+from dashboard import address, limits
 from dashboard.live.server import get_hub
 from maml_core.config import LinearConfig, RunConfig, SinusoidConfig
 from maml_core.presets import DEFAULT_PRESET
 
 _TOKEN, _NOTES = "page.token", "page.notes"
+
+MAX_NOTES = 4
+"""Sentences about an address that are shown at once."""
 
 
 def page_token() -> str:
@@ -23,12 +27,19 @@ def page_token() -> str:
     hub = get_hub()
     token: str | None = st.session_state.get(_TOKEN)
     if token is None or not hub.knows(token):
-        opened = address.read(dict(st.query_params), DEFAULT_PRESET.config)
+        opened = limits.checked(address.read(dict(st.query_params), DEFAULT_PRESET.config), DEFAULT_PRESET.config)
         token = hub.open_page(opened.config, opened.timeline)
         st.session_state[_TOKEN] = token
-        st.session_state[_NOTES] = list(opened.notes)
+        st.session_state[_NOTES] = [_plain(sentence) for sentence in opened.notes[:MAX_NOTES]]
+        if len(opened.notes) > MAX_NOTES:
+            note(f"... and {len(opened.notes) - MAX_NOTES} more parts of the address that are not understood.")
         show(opened.config)
     return token
+
+
+def _plain(sentence: str) -> str:
+    """A sentence that may quote an address, so that none of it acts as Markdown."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+.!|~$:-])", r"\\\1", sentence)
 
 
 def take_notes() -> list[str]:

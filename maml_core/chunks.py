@@ -53,7 +53,7 @@ def run_chunk(request: ChunkRequest) -> ChunkResult:
         ConfigError: The timeline changes something to a value that is not accepted.
         StateError: The state is damaged, of another version or of another model.
     """
-    from maml_core.problem import build_problem, torch_dtype
+    from maml_core.problem import build_problem
     from maml_core.runs import advance_through, init_run
     from maml_core.snapshots import snapshot
     from maml_core.storage import RecentStates, check_state
@@ -65,7 +65,7 @@ def run_chunk(request: ChunkRequest) -> ChunkResult:
         state = init_run(config, problem=problem)
     else:
         state = RecentStates.shared().state(request.state)
-        check_state(state, problem, torch_dtype(config))
+        check_state(state, config, problem)
     records = None
     advance_start = time.thread_time()
     if request.num_steps is not None or request.budget_s is not None:

@@ -7,12 +7,15 @@ priority than whoever serves the page, and end when their parent does. A killed 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import multiprocessing
 import multiprocessing.spawn
 import os
+import signal
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, ParamSpec, TypeVar
@@ -43,7 +46,6 @@ class ChunkPool(Executor):
         """How often a broken pool was replaced."""
         self._lock = threading.Lock()
         self._closed = False
-        _keep_main_out_of_workers()
         self._context = _context()
         self._pool = self._new_pool()
 
@@ -56,14 +58,15 @@ class ChunkPool(Executor):
         with self._lock:
             if self._closed:
                 raise RuntimeError("the pool was shut down")
-            try:
-                return self._pool.submit(fn, *args, **kwargs)
-            except BrokenProcessPool:
-                _log.warning("a worker process ended; starting a new pool")
-                self._pool.shutdown(wait=False, cancel_futures=True)
-                self._pool = self._new_pool()
-                self.num_rebuilt += 1
-                return self._pool.submit(fn, *args, **kwargs)
+            with _without_main():
+                try:
+                    return self._pool.submit(fn, *args, **kwargs)
+                except BrokenProcessPool:
+                    _log.warning("a worker process ended; starting a new pool")
+                    self._pool.shutdown(wait=False, cancel_futures=True)
+                    self._pool = self._new_pool()
+                    self.num_rebuilt += 1
+                    return self._pool.submit(fn, *args, **kwargs)
 
     def warm_up(self) -> list[Future[int]]:
         """Start every worker now and load the engine in it; the futures give their process ids."""
@@ -80,9 +83,9 @@ class ChunkPool(Executor):
 
 
 def default_workers() -> int:
-    """Processors that this process may use, less one, and at least one."""
+    """Processors that this process may use, less one; at least one and at most 61."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, usable - 1)
+    return min(max(1, usable - 1), 61)  # more than 61 Windows cannot wait for
 
 
 def load_engine() -> int:
@@ -92,7 +95,7 @@ def load_engine() -> int:
 
 
 def _context() -> Any:
-    if "forkserver" not in multiprocessing.get_all_start_methods():
+    if sys.platform != "linux":  # Windows cannot fork; macOS's own libraries do not bear it once torch is loaded
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["maml_core.snapshots", "maml_core.storage"])
@@ -103,6 +106,7 @@ def _init_worker() -> None:
     import torch
 
     torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers itself
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -116,19 +120,22 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _keep_main_out_of_workers() -> None:
-    """Stop workers from running the parent's main script again.
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """Within it, processes start without running the parent's main script again.
 
     A child of `multiprocessing` imports its parent's `__main__`. Under `streamlit run` that is the page's script, which would import
-    streamlit in every worker and, after a pool was rebuilt, break the new pool as well. Chunks need only this package.
+    streamlit in every worker and, after a pool was rebuilt, break the new pool as well. Chunks need only this package. Workers start
+    while a chunk is submitted, so nobody else's processes are touched.
     """
     original = multiprocessing.spawn.get_preparation_data
-    if getattr(original, "keeps_main_out", False):
-        return
 
     def without_main(name: str) -> dict[str, Any]:
         data: dict[str, Any] = original(name)
         return {key: value for key, value in data.items() if not key.startswith("init_main_from")}
 
-    without_main.keeps_main_out = True  # type: ignore[attr-defined]
     multiprocessing.spawn.get_preparation_data = without_main
+    try:
+        yield
+    finally:
+        multiprocessing.spawn.get_preparation_data = original

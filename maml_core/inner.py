@@ -58,10 +58,12 @@ def adapt(
         theta_N, differentiable with respect to theta_0 where theta_0 requires a gradient, and the records.
 
     Raises:
-        ValueError: An order of another name.
+        ValueError: An order of another name, or a negative number of steps.
     """
     if order not in ("second", "first"):
         raise ValueError(f"order = {order!r}: choose 'second' or 'first'")
+    if num_steps < 0:
+        raise ValueError(f"num_steps = {num_steps}: give a number from 0 on")
     theta = theta_0
     records = [] if record is None else [record(theta)]
     for _ in range(num_steps):

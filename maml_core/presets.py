@@ -43,9 +43,16 @@ DEFAULT_PRESET = PRESETS[0]
 
 
 def slider_ranges(config: RunConfig) -> dict[str, tuple[float, float]]:
-    """Where the sliders of the live settings begin and end; exact fields accept all that the config does."""
+    """Where the sliders of the live settings begin and end: the usual ranges, and as far as the value that is set now.
+
+    Exact fields accept all that the config does.
+    """
+
+    def around(value: float, low: float, high: float) -> tuple[float, float]:
+        return (min(low, value) if value > 0 else low, max(high, value))
+
     return {
-        "alpha": (1e-4, 1.0),
-        "beta": (1e-5, 1.0 if config.outer_optimizer == "sgd" else 0.1),
-        "num_inner_steps": (0, 20),
+        "alpha": around(config.alpha, 1e-4, 1.0),
+        "beta": around(config.beta, 1e-5, 1.0 if config.outer_optimizer == "sgd" else 0.1),
+        "num_inner_steps": (0, max(20, config.num_inner_steps)),
     }

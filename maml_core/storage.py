@@ -14,10 +14,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from maml_core.config import RunConfig
 from maml_core.errors import StateError
 from maml_core.models import Model
 from maml_core.optim import OptimizerState
-from maml_core.problem import Problem
+from maml_core.problem import Problem, torch_dtype
 from maml_core.records import Status
 from maml_core.runs import Checkpoint, Learner, RunState
 from maml_core.types import Params
@@ -166,13 +167,21 @@ def _facts(data: bytes) -> Mapping[str, Any]:
     return facts
 
 
-def check_state(state: RunState, problem: Problem, dtype: torch.dtype) -> None:
-    """See that a state belongs to a problem's model.
+def check_state(state: RunState, config: RunConfig, problem: Problem) -> None:
+    """See that a state belongs to a config and its model.
 
     Raises:
-        StateError: Names, shapes or floating-point type of the parameters differ.
+        StateError: Names, shapes or floating-point type of the parameters differ, or the state is of another outer optimiser or with
+            another choice of baseline.
     """
-    wanted = _signature(problem.model, dtype)  # type: ignore[arg-type]  # a Protocol does not say that its members hash
+    has_moments = bool(state.meta.optimizer.second)
+    if has_moments != (config.outer_optimizer == "adam"):
+        raise StateError(
+            f"the run state is not one of {config.outer_optimizer}: it has {'' if has_moments else 'no '}moments"
+        )
+    if (state.joint is not None) != config.joint_baseline:
+        raise StateError(f"the run state has {'a' if state.joint else 'no'} joint baseline, the config says otherwise")
+    wanted = _signature(problem.model, torch_dtype(config))  # type: ignore[arg-type]  # a Protocol does not say that its members hash
     found = _signature_of(state.meta.theta)
     if found != wanted:
         raise StateError(

@@ -62,6 +62,8 @@ def subtitle(info: AnyInfo) -> str:
             if info.num_inner_steps == 0:
                 return "With N = 0 there is no adaptation: one curve has to serve every task."
             points, n = len(info.support_x), info.num_inner_steps
+            if info.dead:
+                return f"{_steps(n).capitalize()} switched a whole hidden layer off: θ_N is dead and says the same everywhere."
             return f"{_steps(n).capitalize()} on {points} support points bend θ_0 into θ_N."
         case AdaptationInfo():
             maml = info.trajectories.get("maml")

@@ -119,8 +119,11 @@ class Hub:
         try:
             while True:
                 now = self._clock()
-                self._tidy(now)
-                self._submit(now)
+                try:
+                    self._tidy(now)
+                    self._submit(now)
+                except Exception:  # a fault of ours with one page must not stop all the others
+                    _log.exception("the hub stumbled")
                 # Not `asyncio.wait_for`: before Python 3.12 it may swallow a cancellation.
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._seconds_to_sleep(now)):
@@ -187,6 +190,14 @@ class Hub:
             page.turn += result.advance_s  # looking is paced by the clock, the same for all
         if generation != run.generation:
             return  # the run was started again meanwhile
+        try:
+            self._take(page, run, result, problem)
+        except Exception as error:
+            _log.exception("a result could not be taken in")
+            run.failed(_failure(error))
+            self._tell(page)
+
+    def _take(self, page: Page, run: LiveRun, result: ChunkResult | None, problem: Exception | None) -> None:
         if result is not None:
             run.finished(result, self._clock())
             self._levels[result.config.tasks] = result.levels

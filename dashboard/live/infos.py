@@ -45,6 +45,7 @@ def fit_info(run: LiveRun) -> FitInfo | None:
         support_loss=fit.support_loss,
         query_loss=fit.query_loss,
         num_inner_steps=min(run.state_config.num_inner_steps, len(fit.curves) - 1),
+        dead=fit.dead,
     )
 
 

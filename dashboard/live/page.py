@@ -14,7 +14,7 @@ from dashboard import address, charts
 from dashboard.charts import Levels
 from dashboard.live.frames import FrameMaker, looks, marks_layout
 from dashboard.live.run import LiveRun
-from maml_core.config import SinusoidConfig, to_dict
+from maml_core.config import RunConfig, SinusoidConfig, to_dict
 from maml_core.records import Levels as EngineLevels
 
 MAX_UNACKNOWLEDGED = 2
@@ -46,6 +46,7 @@ class Page:
         self._owes_frame = False
         self._looks: Levels | None = None
         self._told: dict[str, Any] = {}
+        self._shared: tuple[tuple[RunConfig, int, int], str] | None = None
 
     @property
     def connected(self) -> bool:
@@ -64,7 +65,7 @@ class Page:
         self._rate_from, self.steps_per_s = (now, self.run.step), math.nan
         self._unacknowledged, self._owes_frame = [], False
         self._frames.forget()
-        self._looks, self._told = None, {}
+        self._looks, self._told, self._shared = None, {}, None
         self.run.urgent = True
         self.put({"type": "welcome", "run_key": self.run.key})
         return self.outbox
@@ -122,7 +123,8 @@ class Page:
                 self._looks, self._told = look, {}
                 self._frames.forget()
                 self.outbox.put_nowait(_figures_message(look))
-        state = self._state()
+        share = self._share()
+        state = self._state(share)
         told, self._told = self._told, {key: value for key, value in state.items() if key not in ("step", "notice")}
         if self._told == told and not self.notice and not self.follow:
             return
@@ -131,7 +133,7 @@ class Page:
         self.put({**state, "controls_changed": self.follow})
         self.notice, self.follow = "", False
 
-    def _state(self) -> dict[str, Any]:
+    def _state(self, share: str) -> dict[str, Any]:
         run = self.run
         return {
             "type": "state",
@@ -143,9 +145,22 @@ class Page:
             "ranges": run.slider_ranges(),
             "task": _task(run),
             "speed": run.steps_per_s,
-            "share": address.write(run.start, [*run.timeline, *run.scheduled]),
+            "share": share,
             "marks": [{"step": mark.step, "text": mark.text} for mark in run.marks],
         }
+
+    def _share(self) -> str:
+        """The address of the run; written again only when its start or its timeline changed."""
+        run = self.run
+        key = (run.start, len(run.timeline), len(run.scheduled))
+        if self._shared is None or self._shared[0] != key:
+            query = address.write(run.start, [*run.timeline, *run.scheduled])
+            if run.timeline and "&t=" not in query and self._shared is not None and "&t=" in self._shared[1]:
+                self.notice = (
+                    "There are more changes than fit into an address: from now on it holds the start of the run only."
+                )
+            self._shared = (key, query)
+        return self._shared[1]
 
 
 @lru_cache(maxsize=16)

@@ -26,6 +26,7 @@ STATIC = Path(__file__).parent / "static"
 _TYPES = {".js": "text/javascript", ".css": "text/css"}
 _MAX_MESSAGE = 20_000
 _GONE, _FORBIDDEN = 4404, 4403
+_HELLO_S = 30.0
 
 
 def routes(hub: Hub) -> list[BaseRoute]:
@@ -44,7 +45,14 @@ async def _serve(hub: Hub, socket: WebSocket) -> None:
         await socket.close(_FORBIDDEN, "this socket serves its own page only")
         return
     token = socket.query_params.get("token", "")
-    hello = await _receive(socket) if hub.knows(token) else {}
+    hello: dict[str, Any] | None = {}
+    if hub.knows(token):
+        try:
+            async with asyncio.timeout(_HELLO_S):
+                hello = await _receive(socket)
+        except TimeoutError:
+            await socket.close(_FORBIDDEN, "no hello")
+            return
     if hello is None:
         return
     if not hub.knows(token):  # from the start, or forgotten while the page said hello
@@ -99,19 +107,16 @@ async def _static(request: Request) -> Response:
         return Response("no such file", status_code=404)
     modified_ns = path.stat().st_mtime_ns
     version = f'"{name}-{modified_ns}"'
-    headers = {"ETag": version, "Vary": "Accept-Encoding", "Cache-Control": _caching(name)}
+    # Browsers keep the files but ask each time, so that an update of the project or of Plotly is seen at once.
+    headers = {"ETag": version, "Vary": "Accept-Encoding", "Cache-Control": "no-cache"}
     if request.headers.get("if-none-match") == version:
         return Response(status_code=304, headers=headers)
-    body = path.read_bytes()
     if "gzip" in request.headers.get("accept-encoding", ""):
         headers["Content-Encoding"] = "gzip"
-        body = _compressed(path, modified_ns)
+        body = await asyncio.to_thread(_compressed, path, modified_ns)
+    else:
+        body = await asyncio.to_thread(path.read_bytes)
     return Response(body, media_type=_TYPES[path.suffix], headers=headers)
-
-
-def _caching(name: str) -> str:
-    # Plotly changes only when the package does; our own files are asked for again each time, and answered with 304.
-    return "public, max-age=86400" if name == "plotly.min.js" else "no-cache"
 
 
 @lru_cache(maxsize=1)

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from dashboard import limits
 from dashboard.info import Curves, Mark
 from dashboard.live.history import History
 from dashboard.live.marks import Marks
@@ -20,7 +21,7 @@ from maml_core.config import CHANGEABLE, RunConfig, SinusoidConfig, replace
 from maml_core.presets import slider_ranges
 from maml_core.records import Curvature, Entry, Floats, InnerPaths, Levels, Plane, Status, Summary, TaskFit, View
 
-StatusKind = Literal["ready", "running", "paused", "diverged", "dead", "finished", "replaying"]
+StatusKind = Literal["ready", "running", "paused", "diverged", "dead", "replaying"]
 
 PATHS_REFIT_S = 5.0
 """Least time between two fits of the plane of the paths."""
@@ -97,7 +98,7 @@ class LiveRun:
         """The set-up of the held state: without the changes that no chunk has applied yet."""
         self._sent = _Sent()
         self.step = 0
-        self.status = Status()
+        self.status = self._held_status = Status()
         self.playing = False
         self.stop_at: int | None = None
         self.history = History()
@@ -135,7 +136,7 @@ class LiveRun:
         Raises:
             ConfigError: A value is not accepted; nothing changed.
         """
-        new = replace(self.config, changes)
+        new = limits.check(replace(self.config, changes))
         changed = {name: getattr(new, name) for name in changes if getattr(new, name) != getattr(self.config, name)}
         if not changed.keys() <= CHANGEABLE:
             self.restart(new)
@@ -161,7 +162,13 @@ class LiveRun:
             self.stop_at = stop_at
 
     def restart(self, config: RunConfig | None = None, timeline: Sequence[Entry] = ()) -> None:
-        """Back to outer step 0, by default with the current settings; the curves so far stay as a ghost."""
+        """Back to outer step 0, by default with the current settings; the curves so far stay as a ghost.
+
+        Raises:
+            ConfigError: The set-up is too large for a live page; nothing changed.
+        """
+        if config is not None:
+            limits.check(config)
         if self.step > 0:
             self.ghost = self.history.curves()
         if config is not None and config.tasks != self.config.tasks:
@@ -286,6 +293,7 @@ class LiveRun:
         for ask in self._pending:
             self.config = replace(self.config, ask.changes)
         taken, self.step = result.step - self.step, result.step
+        self._held_status = result.status
         self.num_lost = 0
         self.change_id = sent.change_id
         if taken > 0:
@@ -314,6 +322,7 @@ class LiveRun:
         self.config = self.state_config
         self.scheduled.clear()
         self.pause()
+        self.status = self._held_status
         self.urgent = False
         self.num_lost = 0
         self.failure = sentence
@@ -382,8 +391,8 @@ class LiveRun:
             kept = {"joint": self.trajectories["joint"]} if has_joint else {}
             self.trajectories = {**kept, **snapshot.trajectories}
             if self.step == 0:
-                mean = self.trajectories["maml"].mean
-                self.history.open(float(mean[0]), float(mean[min(self.state_config.num_inner_steps, len(mean) - 1)]))
+                mean, steps = self.trajectories["maml"].mean, self.state_config.num_inner_steps
+                self.history.open(float(mean[0]), float(mean[steps]) if steps < len(mean) else math.nan)
         self.curvature = snapshot.curvature or self.curvature
         if snapshot.paths is not None:
             plane = snapshot.paths.plane

@@ -113,9 +113,11 @@ class TestRoundTrip:
         timeline = tuple(
             Entry(step=1000 + i, kind="change", changes={"alpha": 0.0123456789 + i * 1e-6}) for i in range(3000)
         )
-        read = address.read(parsed(address.write(RunConfig(), timeline)))
-        assert read.timeline == timeline[: len(read.timeline)]
-        assert len(read.timeline) == 3000 or read.notes
+        for count in (500, 3000):  # what fits is whole, what does not is left out, never cut
+            query = parsed(address.write(RunConfig(), timeline[:count]))
+            assert len(query.get("t", "")) <= address.MAX_TIMELINE
+            assert address.read(query).timeline == (timeline[:count] if "t" in query else ())
+            assert ("t" in query) == (count == 500)
 
     def test_a_timeline_that_is_too_long_is_never_cut_within_a_value(self):
         # Cut at any character, "12:a:0.55" would become the valid "12:a:0.5".

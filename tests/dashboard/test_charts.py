@@ -379,3 +379,22 @@ def test_diverged_tasks_are_said() -> None:
 )
 def test_the_gauge_judges(alpha: float, words: str) -> None:
     assert words in summary(gauge_info(alpha=alpha))
+
+
+def test_a_dead_theta_n_is_named():
+    grid = np.linspace(-5.0, 5.0, 5)
+    flat = FitInfo(
+        grid=grid,
+        truth=np.sin(grid),
+        curves=np.zeros((3, 5)),
+        support_x=grid[:2],
+        support_y=grid[:2],
+        query_x=grid[:2],
+        query_y=grid[:2],
+        support_loss=np.ones(3),
+        query_loss=np.ones(3),
+        num_inner_steps=2,
+        dead=True,
+    )
+    assert "dead" in subtitle(flat)
+    assert "dead" not in subtitle(dataclasses.replace(flat, dead=False))

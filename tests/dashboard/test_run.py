@@ -695,7 +695,7 @@ class TestDivergence:
     def test_run_until_still_stops_there_after_a_resume(self, diverged_at: int):
         driver = Driver(EXPLOSIVE).opened()
         driver.run.run_until(diverged_at + 7)
-        driver.chunk()
+        driver.chunk(steps=diverged_at + 7)
         assert driver.run.status_kind == "diverged"
         driver.run.change({"alpha": 0.01}, now=driver.now)
         for _ in range(5):

@@ -398,7 +398,9 @@ export class Charts {
   #draw(chart, now) {
     const showing = [...this.#open]; // frames that come while it draws are not on the screen yet
     this.#inFlight++;
-    chart.draw().then(() => {
+    // A chart that cannot be drawn must not keep the others, and the server's next frame, waiting.
+    const drawn = new Promise((settle) => settle(chart.draw())).catch((error) => console.error(error));
+    drawn.then(() => {
       this.#inFlight--;
       this.#stats.drawn[chart.id]++;
       for (const { left } of showing) left.delete(chart.id);

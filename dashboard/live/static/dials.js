@@ -134,7 +134,7 @@ class Dial {
     const raw = Number(this.#slider.value);
     // Two digits while dragging: a number one can say aloud. The field takes any.
     const value = this.#spec.log ? Number((low * (high / low) ** (raw / TICKS)).toPrecision(2)) : raw;
-    this.#take(Math.min(high, Math.max(low, value)), false);
+    this.#take(Math.min(high, Math.max(low, value)));
   }
 
   /** An arrow key on a logarithmic slider: a twentieth of a decade, since a thousandth of the way would not show. */
@@ -144,7 +144,7 @@ class Dial {
     event.preventDefault();
     const [low, high] = this.#range;
     const value = Number((this.value * 10 ** (way / 20)).toPrecision(2));
-    this.#take(Math.min(high, Math.max(low, value)), false);
+    this.#take(Math.min(high, Math.max(low, value)));
   }
 
   #release() {
@@ -155,7 +155,7 @@ class Dial {
     const value = Number(this.#field.value.trim().replace(",", "."));
     const valid = this.#field.value.trim() !== "" && Number.isFinite(value);
     this.#field.setAttribute("aria-invalid", String(!valid));
-    if (valid) this.#take(value, true);
+    if (valid) this.#take(value);
     else this.#show(this.value);
   }
 
@@ -169,14 +169,14 @@ class Dial {
       const up = event.key === "ArrowUp";
       const next = this.#spec.log ? this.value * (up ? 1.1 : 1 / 1.1) : this.value + (up ? 1 : -1);
       const [low, high] = this.#range;
-      this.#take(Math.min(high, Math.max(low, Number(next.toPrecision(3)))), true);
+      this.#take(Math.min(high, Math.max(low, Number(next.toPrecision(3)))));
     }
   }
 
-  #take(value, typed) {
+  #take(value) {
     if (value === this.value) return;
     this.#touched = performance.now();
-    this.#show(value, typed);
+    this.#show(value);
     this.#change(this.key, value);
   }
 

@@ -90,3 +90,21 @@ export function perFrame(action) {
     waiting = args;
   };
 }
+
+/** What this browser keeps for us, by the name of the storage; null where it keeps nothing (a strict privacy setting). */
+export function recall(storage, key) {
+  try {
+    return window[storage].getItem(key);
+  } catch {
+    return null;
+  }
+}
+
+export function remember(storage, key, value) {
+  try {
+    if (value === null) window[storage].removeItem(key);
+    else window[storage].setItem(key, value);
+  } catch {
+    // Then it is forgotten, and nothing else breaks.
+  }
+}

@@ -2,7 +2,7 @@
 
 import { Charts } from "./charts.js";
 import { Dials } from "./dials.js";
-import { el, isDark, setRich, setText } from "./dom.js";
+import { el, isDark, recall, remember, setRich, setText } from "./dom.js";
 import { short } from "./format.js";
 import { Socket } from "./socket.js";
 import { Task } from "./task.js";
@@ -32,8 +32,12 @@ function record(event, { frame, change = null }) {
 let plotly = null;
 function loadPlotly() {
   plotly ??= new Promise((resolve, reject) => {
-    if (window.Plotly) resolve();
-    else document.head.append(el("script", { src: new URL("plotly.min.js", BASE).href, onload: resolve, onerror: reject }));
+    if (window.Plotly) return resolve();
+    const src = new URL("plotly.min.js", BASE).href;
+    let script = [...document.scripts].find((known) => known.src === src); // the document may have asked for it already
+    if (!script) document.head.append((script = el("script", { src })));
+    script.addEventListener("load", resolve);
+    script.addEventListener("error", reject);
   });
   return plotly;
 }
@@ -90,7 +94,7 @@ class Page {
     );
     component.parentElement.append(this.#root);
     this.#say();
-    this.#presenter(localStorage.getItem(PRESENTER) === "1");
+    this.#presenter(recall("localStorage", PRESENTER) === "1");
     this.recolor();
     this.#socket = this.#connect(component.data.token);
     loadPlotly().then(
@@ -99,6 +103,7 @@ class Page {
     );
     addEventListener("keydown", this.#key);
     addEventListener("resize", this.#fitHeight);
+    addEventListener("pagehide", this.#writeAddress);
     this.#root.addEventListener("click", blurAfterPointer);
     this.#fitHeight();
   }
@@ -132,6 +137,7 @@ class Page {
     this.#socket.close();
     removeEventListener("keydown", this.#key);
     removeEventListener("resize", this.#fitHeight);
+    removeEventListener("pagehide", this.#writeAddress);
     clearTimeout(this.#announceTimer);
     this.#root.remove();
   }
@@ -222,7 +228,7 @@ class Page {
   #say() {
     if (this.#toasting) return;
     const gone = this.#root.dataset.link === "gone";
-    const text = gone ? "The server was restarted; reload the page." : this.#status.sentence || WELCOME;
+    const text = gone ? "The server no longer knows this page; reload it, and it opens from its address." : this.#status.sentence || WELCOME;
     this.#sentence.dataset.kind = gone ? "error" : this.#status.sentence ? this.#status.kind : "";
     setRich(this.#sentence, text);
     this.#sentence.title = text;
@@ -271,9 +277,13 @@ class Page {
     // Browsers throttle replaceState, and nobody reads an address that changes more often.
     this.#shareTimer ||= setTimeout(() => {
       this.#shareTimer = 0;
-      history.replaceState(history.state, "", this.#address());
+      this.#writeAddress();
     }, 1000);
   }
+
+  #writeAddress = () => {
+    if (this.#share !== null) history.replaceState(history.state, "", this.#address());
+  };
 
   #address() {
     const query = this.#share ? `?${this.#share}` : location.search;
@@ -295,7 +305,8 @@ class Page {
 
   #presenter(on) {
     this.#root.classList.toggle("maml-presenter", on);
-    localStorage.setItem(PRESENTER, on ? "1" : "0");
+    remember("localStorage", PRESENTER, on ? "1" : "0");
+    document.documentElement.classList.toggle("maml-presenting", on);
     this.#charts.recolor({ scale: on ? PRESENTER_SCALE : 1 });
     this.#transport.presenting(on);
     this.#fitHeight();

@@ -1,5 +1,7 @@
 // The one socket of the page: JSON both ways, binary frames in. It reconnects by itself and finds its run again.
 
+import { recall, remember } from "./dom.js";
+
 const RUN = "maml-run";
 const RELEASED = "maml-released";
 
@@ -15,7 +17,7 @@ export class Socket {
   #wait_ms = 500;
   #timer = 0;
   #closed = false;
-  #leaving = () => sessionStorage.setItem(RELEASED, "1");
+  #leaving = () => remember("sessionStorage", RELEASED, "1");
   #visibility = () => this.send({ type: "visible", visible: !document.hidden });
 
   constructor(token, handlers) {
@@ -50,9 +52,9 @@ export class Socket {
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
     socket.onopen = () => {
-      const released = sessionStorage.getItem(RELEASED) === "1";
-      sessionStorage.removeItem(RELEASED);
-      this.send({ type: "hello", resume: sessionStorage.getItem(RUN) ?? "", released });
+      const released = recall("sessionStorage", RELEASED) === "1";
+      remember("sessionStorage", RELEASED, null);
+      this.send({ type: "hello", resume: recall("sessionStorage", RUN) ?? "", released });
       if (document.hidden) this.#visibility();
     };
     socket.onmessage = ({ data }) => (typeof data === "string" ? this.#receive(JSON.parse(data)) : this.#decode(data));
@@ -61,7 +63,7 @@ export class Socket {
 
   #receive(message) {
     if (message.type === "welcome") {
-      sessionStorage.setItem(RUN, message.run_key);
+      remember("sessionStorage", RUN, message.run_key);
       this.#wait_ms = 500;
       this.#handlers.link("open");
     } else if (message.type === "gone") {

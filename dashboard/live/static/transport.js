@@ -17,7 +17,6 @@ const STATUS = {
   paused: "Paused",
   diverged: "Diverged",
   dead: "Network dead",
-  finished: "Done",
   replaying: "Replaying",
 };
 
@@ -141,7 +140,7 @@ export class Transport {
   }
 
   presenter() {
-    this.#presenter.setAttribute("aria-pressed", String(this.#actions.presenter()));
+    this.#actions.presenter();
   }
 
   presenting(on) {
@@ -191,7 +190,7 @@ export class Transport {
   }
 
   #drawPill() {
-    const lost = { lost: "Connection lost; reconnecting", gone: "Server restarted" }[this.#link];
+    const lost = { lost: "Connection lost; reconnecting", gone: "Page forgotten" }[this.#link];
     setText(this.#pill, lost ?? STATUS[this.#kind] ?? this.#kind);
     this.#pill.dataset.kind = lost ? "lost" : this.#kind;
   }

@@ -1,0 +1,58 @@
+"""What a page may ask of a server that it shares: set-ups whose single steps stay short and fit into memory.
+
+The engine itself takes anything that a config can say.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from dashboard.address import Address
+from maml_core.config import RunConfig, replace
+from maml_core.errors import ConfigError
+
+MAX_NUMBERS = 50_000_000
+"""Parameters times tasks: one set of adapted parameters is 0.2 GB then, and a few are held at a time."""
+
+MAX_OPERATIONS = 5e10
+"""Multiplications of one outer step or one evaluation: about ten seconds of one processor."""
+
+
+def checked(opened: Address, default: RunConfig) -> Address:
+    """What an address says, as far as a page may run it; the rest falls back, with a note."""
+    config = opened.config
+    try:
+        check(config)
+    except ConfigError as error:
+        return Address(default, (), (*opened.notes, f"{error}. The default set-up is used."))
+    for count, entry in enumerate(opened.timeline):
+        config = replace(config, entry.changes)
+        try:
+            check(config)
+        except ConfigError as error:
+            note = f"{error}. The changes from outer step {entry.step} on are left out."
+            return Address(opened.config, opened.timeline[:count], (*opened.notes, note))
+    return opened
+
+
+def check(config: RunConfig) -> RunConfig:
+    """The config, if a page may run it.
+
+    Raises:
+        ConfigError: It is too large to be trained live.
+    """
+    widths = (config.num_inputs, *config.model.hidden_widths, 1)
+    parameters = sum(fan_in * fan_out + fan_out for fan_in, fan_out in pairwise(widths))
+    tasks = max(config.meta_batch_size, min(config.evaluation_tasks, 1000))
+    if parameters * tasks > MAX_NUMBERS:
+        accepted = f"at most {MAX_NUMBERS:,} parameters times tasks on the live page, not {parameters:,} times {tasks:,}; use fewer or narrower layers"
+        raise ConfigError("hidden_widths", list(config.model.hidden_widths), accepted)
+    training = config.meta_batch_size * (config.num_inner_steps * config.shots * 9 + config.num_query * 3)
+    evaluation = config.evaluation_tasks * config.evaluation_steps * (config.shots * 3 + config.num_query)
+    for field, points in (("meta_batch_size", training), ("evaluation_tasks", evaluation)):
+        if parameters * points > MAX_OPERATIONS:
+            accepted = (
+                "less work in one step on the live page: fewer tasks, points or inner steps, or a smaller network"
+            )
+            raise ConfigError(field, getattr(config, field), accepted)
+    return config

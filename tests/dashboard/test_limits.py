@@ -1,0 +1,65 @@
+"""What a page may ask of a server that it shares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dashboard import limits
+from dashboard.address import Address
+from dashboard.live.run import LiveRun
+from maml_core.config import MLPConfig, RunConfig, replace
+from maml_core.errors import ConfigError
+from maml_core.presets import PRESETS
+from maml_core.records import Entry
+
+HUGE: list[dict[str, Any]] = [
+    {"model": MLPConfig(hidden_widths=(1024,) * 8)},
+    {"evaluation_tasks": 100_000, "evaluation_steps": 100},
+    {"meta_batch_size": 500, "num_inner_steps": 50, "shots": 100, "model": MLPConfig(hidden_widths=(100, 100))},
+]
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
+def test_presets_are_within_the_limits(preset: Any) -> None:
+    assert limits.check(preset.config) is preset.config
+
+
+@pytest.mark.parametrize("widths", [(), (40, 40), (200, 200), (100, 100, 100), (512,)])
+def test_usual_networks_are_within_the_limits(widths: tuple[int, ...]) -> None:
+    limits.check(RunConfig(model=MLPConfig(hidden_widths=widths), num_inner_steps=20))
+
+
+@pytest.mark.parametrize("changes", HUGE, ids=str)
+def test_what_would_hold_a_worker_for_long_is_refused_with_what_to_do(changes: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="fewer"):
+        limits.check(RunConfig(**changes))
+
+
+@pytest.mark.parametrize("changes", HUGE, ids=str)
+def test_a_live_run_stays_as_it_was(changes: dict[str, Any]) -> None:
+    run = LiveRun(RunConfig())
+    with pytest.raises(ConfigError):
+        run.restart(replace(run.config, changes))
+    with pytest.raises(ConfigError):
+        run.change(changes, now=0.0)
+    assert run.config == RunConfig()
+
+
+def test_an_address_that_asks_for_too_much_opens_with_the_default_and_a_note() -> None:
+    opened = limits.checked(Address(RunConfig(**HUGE[0]), (), ("a note",)), RunConfig(alpha=0.3))
+    assert opened.config == RunConfig(alpha=0.3)
+    assert opened.notes[0] == "a note"
+    assert "hidden_widths" in opened.notes[1]
+
+
+def test_a_timeline_that_asks_for_too_much_ends_before_it() -> None:
+    entries = [
+        Entry(step=step, kind="change", changes=changes)
+        for step, changes in ((5, {"alpha": 0.1}), (9, {"meta_batch_size": 500}))
+    ]
+    config = RunConfig(model=MLPConfig(hidden_widths=(400, 400)))
+    opened = limits.checked(Address(config, tuple(entries), ()), RunConfig())
+    assert opened.timeline == (entries[0],)
+    assert "outer step 9" in opened.notes[0]
