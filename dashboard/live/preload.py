@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import plotly
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.live.routes import STATIC
 
 HINTS = (
-    '<script async src="/maml/static/plotly.min.js"></script><link rel="preload" as="style" href="/maml/static/style.css">'
+    f'<script async src="/maml/static/plotly.min.js?v={plotly.__version__}"></script><link rel="preload" as="style" href="/maml/static/style.css">'
     + "".join(f'<link rel="modulepreload" href="/maml/static/{path.name}">' for path in sorted(STATIC.glob("*.js")))
 ).encode()
 _HEAD = b"<head>"

@@ -107,8 +107,10 @@ async def _static(request: Request) -> Response:
         return Response("no such file", status_code=404)
     modified_ns = path.stat().st_mtime_ns
     version = f'"{name}-{modified_ns}"'
-    # Browsers keep the files but ask each time, so that an update of the project or of Plotly is seen at once.
-    headers = {"ETag": version, "Vary": "Accept-Encoding", "Cache-Control": "no-cache"}
+    # Browsers keep the files but ask each time, so that an update is seen at once; what is asked for by its version never changes,
+    # and only of such a script do they keep the compiled form.
+    caching = "public, max-age=31536000, immutable" if "v" in request.query_params else "no-cache"
+    headers = {"ETag": version, "Vary": "Accept-Encoding", "Cache-Control": caching}
     if request.headers.get("if-none-match") == version:
         return Response(status_code=304, headers=headers)
     if "gzip" in request.headers.get("accept-encoding", ""):

@@ -118,13 +118,14 @@ class Server:
         return socket
 
     async def get(self, path: str, **headers: str) -> Reply:
+        path, _, query = path.partition("?")
         scope = {
             "type": "http",
             "method": "GET",
             "path": path,
             "raw_path": path.encode(),
             "root_path": "",
-            "query_string": b"",
+            "query_string": query.encode(),
             "headers": raw({"host": HOST, **{name.replace("_", "-"): value for name, value in headers.items()}}),
         }
         sent: list[Any] = []
@@ -241,8 +242,9 @@ class TestStatic:
     def test_our_files_are_asked_for_each_time(self, name: str):
         assert get(f"/maml/static/{name}").headers["cache-control"] == "no-cache"
 
-    def test_plotly_is_asked_for_again_so_that_an_update_is_seen(self):
+    def test_plotly_is_kept_by_its_version(self):
         assert get("/maml/static/plotly.min.js").headers["cache-control"] == "no-cache"
+        assert "immutable" in get("/maml/static/plotly.min.js?v=7.1.0").headers["cache-control"]
 
     @pytest.mark.parametrize(
         "name",

@@ -34,7 +34,7 @@ function loadPlotly() {
   plotly ??= new Promise((resolve, reject) => {
     if (window.Plotly) return resolve();
     const src = new URL("plotly.min.js", BASE).href;
-    let script = [...document.scripts].find((known) => known.src === src); // the document may have asked for it already
+    let script = [...document.scripts].find((known) => known.src.split("?")[0] === src); // the document may have asked for it already
     if (!script) document.head.append((script = el("script", { src })));
     script.addEventListener("load", resolve);
     script.addEventListener("error", reject);
