@@ -18,7 +18,7 @@ from maml_core.presets import DEFAULT_PRESET
 
 _TOKEN, _NOTES = "page.token", "page.notes"
 
-MAX_NOTES = 4
+MAX_NOTES = 6
 """Sentences about an address that are shown at once."""
 
 
