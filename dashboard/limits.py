@@ -1,4 +1,4 @@
-"""What a page may ask of a server that it shares: set-ups whose single steps stay short and fit into memory.
+"""What a page may ask of a server that it shares: set-ups that it can show, whose single steps stay short and fit into memory.
 
 The engine itself takes anything that a config can say.
 """
@@ -13,6 +13,15 @@ from maml_core.errors import ConfigError
 
 MAX_NUMBERS = 50_000_000
 """Parameters times tasks: one set of adapted parameters is 0.2 GB then, and a few are held at a time."""
+
+_SHOWN = {
+    "algorithm": "maml",
+    "multi_step_loss": False,
+    "per_step_rates": False,
+    "anneal_order": False,
+    "anneal_beta": False,
+}
+"""What the page's formulas and charts are true of."""
 
 MAX_OPERATIONS = 5e10
 """Multiplications of one outer step or one evaluation: about ten seconds of one processor."""
@@ -39,8 +48,12 @@ def check(config: RunConfig) -> RunConfig:
     """The config, if a page may run it.
 
     Raises:
-        ConfigError: It is too large to be trained live.
+        ConfigError: It is too large to be trained live, or names an algorithm that the page cannot show.
     """
+    for name, value in _SHOWN.items():
+        if getattr(config, name) != value:
+            accepted = "the live page shows MAML and first-order MAML; the engine runs the others from Python"
+            raise ConfigError(name, getattr(config, name), accepted)
     widths = (config.num_inputs, *config.model.hidden_widths, 1)
     parameters = sum(fan_in * fan_out + fan_out for fan_in, fan_out in pairwise(widths))
     tasks = max(config.meta_batch_size, min(config.evaluation_tasks, 1000))

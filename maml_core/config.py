@@ -89,6 +89,11 @@ class RunConfig:
     tasks: TaskConfig = field(default_factory=SinusoidConfig)
     model: ModelConfig = field(default_factory=MLPConfig)
 
+    algorithm: Literal["maml", "anil", "meta_sgd", "reptile", "imaml"] = setting(
+        "maml",
+        "maml: all of theta_0 adapts (with first order: FOMAML). anil: only the head adapts. meta_sgd: one learned rate a parameter. "
+        "reptile: theta_0 moves towards theta_N. imaml: a proximal inner problem and an implicit gradient.",
+    )
     alpha: float = setting(
         0.01, "Inner step size: how far one gradient step on a task's support points moves theta.", low=0.0, high=100.0
     )
@@ -108,6 +113,26 @@ class RunConfig:
     clip_norm: float | None = setting(
         None, "Largest Euclidean norm of the meta-gradient; empty means no clipping.", above=0.0, high=1e6
     )
+
+    multi_step_loss: bool = setting(
+        False, "MAML++: judge every inner step's query loss, with weights that are annealed towards the last one."
+    )
+    per_step_rates: bool = setting(
+        False, "MAML++: learn one rate per parameter tensor and inner step, starting from alpha."
+    )
+    anneal_order: bool = setting(False, "MAML++: first order for the first epochs, second order from then on.")
+    anneal_beta: bool = setting(False, "MAML++: beta falls along a half cosine to its final value.")
+    epoch_steps: int = setting(500, "Outer steps in an epoch, the unit of the schedules.", low=1, high=1_000_000)
+    num_epochs: int = setting(100, "Epochs until beta has fallen to its final value.", low=1, high=1_000_000)
+    multi_step_epochs: int = setting(
+        15, "Epochs until the multi-step loss counts the last step only.", low=1, high=1_000_000
+    )
+    first_order_epochs: int = setting(50, "Epochs of first order before second order sets in.", low=1, high=1_000_000)
+    final_beta: float = setting(1e-5, "Where the annealed beta ends.", above=0.0, high=100.0)
+    proximal: float = setting(
+        2.0, "iMAML's lambda: how strongly the adapted parameters are held near theta_0.", above=0.0, high=1e6
+    )
+    num_solver_steps: int = setting(5, "iMAML's steps of conjugate gradients.", low=1, high=200)
 
     shots: int = setting(10, "Support points per task: what the inner loop learns from.", low=1, high=100)
     num_query: int = setting(10, "Query points per task: what the outer loop is judged on.", low=1, high=500)
@@ -129,11 +154,38 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         _check_fields(self)
+        _check_algorithm(self)
 
     @property
     def num_inputs(self) -> int:
         """Width of one input x."""
         return self.tasks.num_features if isinstance(self.tasks, LinearConfig) else 1
+
+
+def _check_algorithm(config: RunConfig) -> None:
+    """Refuse switches that cannot act together: a switch that does nothing would be a wrong label on a result."""
+    unrolled = config.algorithm in ("maml", "anil", "meta_sgd")
+    for switch in ("multi_step_loss", "per_step_rates", "anneal_order"):
+        if getattr(config, switch) and not unrolled:
+            raise ConfigError(
+                switch, True, f"{config.algorithm} does not differentiate through inner steps; switch it off"
+            )
+    if config.order == "first" and not unrolled:
+        raise ConfigError(
+            "order", "first", f"{config.algorithm} has no second-order term to leave out; keep it at second"
+        )
+    if config.order == "first" and config.anneal_order:
+        raise ConfigError("anneal_order", True, "the order is first throughout; choose order second, or switch it off")
+    if config.per_step_rates and config.algorithm == "meta_sgd":
+        raise ConfigError("per_step_rates", True, "meta_sgd learns rates of its own; choose one of the two")
+    if config.num_inner_steps == 0:
+        for switch in ("multi_step_loss", "per_step_rates"):
+            if getattr(config, switch):
+                raise ConfigError("num_inner_steps", 0, f"{switch} needs at least one inner step")
+        if config.algorithm in ("reptile", "imaml", "meta_sgd", "anil"):
+            raise ConfigError("num_inner_steps", 0, f"{config.algorithm} needs at least one inner step")
+    if config.alpha == 0.0 and config.algorithm in ("reptile", "imaml"):
+        raise ConfigError("alpha", 0.0, f"{config.algorithm} needs a step size above 0")
 
 
 CHANGEABLE = frozenset(

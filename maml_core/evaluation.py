@@ -5,6 +5,7 @@ Every task counts: the mean is over ALL tasks (inf if one is), and the median an
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -12,11 +13,11 @@ import torch
 from torch import Tensor
 
 from maml_core.inner import adapt
-from maml_core.outer import for_lanes
-from maml_core.params import over_tasks, per_lane
+from maml_core.outer import alpha_over_tasks, for_lanes
+from maml_core.params import over_tasks
 from maml_core.problem import Problem
 from maml_core.records import Summary
-from maml_core.types import Examples, Params, Tasks
+from maml_core.types import Examples, Params, Rates, Tasks
 
 DIVERGED_FACTOR = 10.0
 """A task counts as diverged when its adapted loss is not finite or above this many times the zero predictor's loss on that task."""
@@ -32,7 +33,15 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(
-    theta_0: Params, tasks: Tasks, *, problem: Problem, alpha: float | Tensor, num_steps: int, tasks_at_once: int = 1000
+    theta_0: Params,
+    tasks: Tasks,
+    *,
+    problem: Problem,
+    alpha: float | Tensor | Rates,
+    num_steps: int,
+    names: Collection[str] | None = None,
+    proximal: float = 0.0,
+    tasks_at_once: int = 1000,
 ) -> Evaluation:
     """Adapt theta_0 to every task and measure the query loss before each step and after the last. Changes nothing.
 
@@ -40,8 +49,10 @@ def evaluate(
         theta_0: L lanes of parameters, [L, ...].
         tasks: Held-out tasks, common to all lanes.
         problem: Model and loss.
-        alpha: Inner step size, a number or one per lane [L].
+        alpha: Inner step size: a number, one per lane [L], or learned rates; see `inner.adapt`.
         num_steps: N_eval >= 0; may be more or fewer steps than in training.
+        names: Parameters that adapt; None for all.
+        proximal: Weight of the proximal term.
         tasks_at_once: Bounds the memory; the result does not depend on it beyond rounding.
     """
     num_lanes = next(iter(theta_0.values())).shape[0]
@@ -60,9 +71,11 @@ def evaluate(
                 for_lanes(part.support, num_lanes),
                 model=problem.model,
                 loss=problem.loss,
-                alpha=per_lane(alpha, num_tasks),
+                alpha=alpha_over_tasks(alpha, num_tasks),
                 num_steps=num_steps,
                 order="first",
+                names=names,
+                proximal=proximal,
                 record=query_loss,
             ).records
             query_losses.append(torch.stack(records).view(num_steps + 1, num_lanes, num_tasks))

@@ -2,12 +2,15 @@
 
 theta_k = theta_{k-1} - alpha * grad L_support(theta_{k-1}),  k = 1..N
 
+alpha may be learned (one rate per parameter: Meta-SGD; one per tensor and step: MAML++), only some parameters may move (ANIL), and a
+proximal term may hold theta_k near theta_0 (iMAML): all of them are arguments of the same loop.
+
 Training, evaluation, curvature and every screen adapt through `adapt`; what they want to know of the way is the argument `record`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Generic, Literal, NamedTuple, TypeVar
 
 import torch
@@ -15,8 +18,8 @@ from torch import Tensor
 
 from maml_core.losses import Loss
 from maml_core.models import Model
-from maml_core.params import aligned, leaves
-from maml_core.types import Examples, Params
+from maml_core.params import aligned, detached, leaves
+from maml_core.types import Examples, Params, Rates
 
 Record = TypeVar("Record")
 
@@ -36,10 +39,12 @@ def adapt(
     *,
     model: Model,
     loss: Loss,
-    alpha: float | Tensor,
+    alpha: float | Tensor | Rates,
     num_steps: int,
     order: Literal["second", "first"],
     record: Callable[[Params], Record] | None = None,
+    names: Collection[str] | None = None,
+    proximal: float = 0.0,
 ) -> Adapted[Record]:
     """Adapt B copies of theta_0, each to its own support points.
 
@@ -48,11 +53,13 @@ def adapt(
         support: Points to learn from, [B, K, ...].
         model: Gives predictions.
         loss: Mean loss of each task, [B].
-        alpha: Inner step size, a number or [B].
+        alpha: Inner step size: a number, one per task [B], or learned rates, of which the last entry serves all further steps.
         num_steps: N >= 0; 0 returns theta_0.
         order: "second" keeps the graph of the inner gradients, so that a gradient of theta_N with respect to theta_0 is exact;
             "first" treats them as constants. Where nothing is differentiated afterwards, "first" is the cheap and equal choice.
         record: Called with theta_0, theta_1, ..., theta_N.
+        names: Parameters that adapt; None for all. The others stay theta_0's.
+        proximal: Weight lambda of lambda / 2 ||theta_k - theta_0||^2, added to each task's loss (Rajeswaran et al. 2019, equation 3).
 
     Returns:
         theta_N, differentiable with respect to theta_0 where theta_0 requires a gradient, and the records.
@@ -65,18 +72,25 @@ def adapt(
     if num_steps < 0:
         raise ValueError(f"num_steps = {num_steps}: give a number from 0 on")
     theta = theta_0
+    anchor = theta_0 if order == "second" else detached(theta_0)
+    moving = list(theta_0 if names is None else names)
     records = [] if record is None else [record(theta)]
-    for _ in range(num_steps):
+    for step in range(num_steps):
+        point = {name: theta[name] for name in moving}
         # Without a graph to theta_0 there is nothing that a second-order graph could add.
-        second = order == "second" and any(value.requires_grad for value in theta.values())
-        point = theta if second else leaves(theta)
+        second = order == "second" and any(value.requires_grad for value in point.values())
+        if not second:
+            point = leaves(point)
         with torch.enable_grad():
             # Tasks do not touch each other, so the gradient of the sum holds each task's own gradient.
-            total = loss(model.apply(point, support.x), support.y).sum()
-            gradient = torch.autograd.grad(total, list(point.values()), create_graph=second, materialize_grads=True)
-        theta = {
-            name: value - aligned(alpha, value) * g for (name, value), g in zip(theta.items(), gradient, strict=True)
-        }
+            total = loss(model.apply({**theta, **point}, support.x), support.y).sum()
+            gradients = torch.autograd.grad(total, list(point.values()), create_graph=second, materialize_grads=True)
+        theta = dict(theta)
+        for name, gradient in zip(moving, gradients, strict=True):
+            value = theta[name]
+            pull = gradient + proximal * (point[name] - anchor[name]) if proximal else gradient
+            rate = alpha if isinstance(alpha, float | int | Tensor) else alpha[min(step, len(alpha) - 1)][name]
+            theta[name] = value - aligned(rate, value) * pull
         if record is not None:
             records.append(record(theta))
     return Adapted(theta, records)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -43,6 +45,18 @@ def detached(theta: Params) -> Params:
 def flattened(theta: Params) -> Tensor:
     """All parameters of each lane or task in one row, [B, D], in the order of the dictionary."""
     return torch.cat([value.flatten(1) for value in theta.values()], dim=1)
+
+
+def joined(theta: Params, rates: Sequence[Params]) -> Params:
+    """Parameters and learned rates as one dictionary, which an optimiser can update."""
+    return theta | {f"rates/{at}/{name}": rate for at, entry in enumerate(rates) for name, rate in entry.items()}
+
+
+def parted(meta: Params) -> tuple[Params, tuple[Params, ...]]:
+    """What `joined` put together."""
+    theta = {name: value for name, value in meta.items() if not name.startswith("rates/")}
+    num_entries = sum(name.startswith("rates/") for name in meta) // max(1, len(theta))
+    return theta, tuple({name: meta[f"rates/{at}/{name}"] for name in theta} for at in range(num_entries))
 
 
 def norm(theta: Params) -> Tensor:

@@ -13,13 +13,14 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from maml_core.algorithms import adaptation, initial_rates, outer_gradient, schedule
 from maml_core.config import CHANGEABLE, RunConfig, replace
 from maml_core.errors import ConfigError
 from maml_core.evaluation import evaluate, summarize
 from maml_core.landscape import curvature
 from maml_core.optim import OptimizerState, adam, clipped, init_optimizer, sgd
 from maml_core.outer import MetaGradient, meta_gradient
-from maml_core.params import all_finite
+from maml_core.params import all_finite, joined, parted
 from maml_core.problem import Problem, build_problem, held_out_tasks, torch_dtype, training_tasks
 from maml_core.records import Curvature, Entry, Records, Status
 from maml_core.tasks.family import probe_inputs
@@ -46,6 +47,13 @@ class Learner(NamedTuple):
 
     theta: Params
     optimizer: OptimizerState
+    rates: tuple[Params, ...] = ()
+    """Learned inner step sizes, where the algorithm has them; updated by the same optimiser."""
+
+    @property
+    def meta_parameters(self) -> Params:
+        """All that the outer loop learns, as the optimiser sees it."""
+        return joined(self.theta, self.rates)
 
 
 class Checkpoint(NamedTuple):
@@ -78,8 +86,8 @@ def init_run(config: RunConfig, *, problem: Problem | None = None) -> RunState:
     """The state at outer step 0."""
     problem = problem or build_problem(config)
     theta = problem.model.init(config.weights_seed, torch_dtype(config))
-    learner = Learner(theta, init_optimizer(config.outer_optimizer, theta))
-    joint = learner if config.joint_baseline else None
+    learner = _fresh(config, theta, initial_rates(config, theta))
+    joint = _fresh(config, theta, ()) if config.joint_baseline else None
     start = Checkpoint(0, learner, joint)
     initial = summarize(evaluate(theta, held_out_tasks(config, problem), problem=problem, alpha=0.0, num_steps=0))
     scale = max(problem.family.zero_level(), float(initial.mean[0]), 1e-12)
@@ -215,12 +223,14 @@ def _changed(config: RunConfig, state: RunState, changes: Mapping[str, Any]) -> 
             f"it cannot change while a run trains; start a new run. What can: {', '.join(sorted(CHANGEABLE))}",
         )
     new = replace(config, changes)
+    if new.alpha != config.alpha and state.meta.rates:
+        raise ConfigError(
+            "alpha", new.alpha, "the inner step sizes are learned and alpha is only where they start; start a new run"
+        )
     if new.outer_optimizer != config.outer_optimizer:  # the moments of one optimiser mean nothing to another
 
         def restarted(learner: Learner | None) -> Any:
-            return (
-                None if learner is None else Learner(learner.theta, init_optimizer(new.outer_optimizer, learner.theta))
-            )
+            return None if learner is None else _fresh(new, learner.theta, learner.rates)
 
         def restarted_checkpoint(point: Checkpoint) -> Checkpoint:
             return point._replace(meta=restarted(point.meta), joint=restarted(point.joint))
@@ -237,19 +247,13 @@ def _changed(config: RunConfig, state: RunState, changes: Mapping[str, Any]) -> 
 def _outer_step(config: RunConfig, state: RunState, problem: Problem) -> tuple[RunState, float, float]:
     """One outer step of the run and of its baseline, on the same tasks."""
     tasks = training_tasks(config, problem, state.step)
-    meta = meta_gradient(
-        state.meta.theta,
-        tasks,
-        problem=problem,
-        alpha=config.alpha,
-        num_inner_steps=config.num_inner_steps,
-        order=config.order,
-    )
+    meta = outer_gradient(config, state.meta.theta, state.meta.rates, tasks, problem=problem, step=state.step)
+    beta = schedule(config, state.step).beta
     query_loss, joint_loss = float(meta.query_loss), float("nan")
-    learner, joint = _updated(config, state.meta, meta), None
+    learner, joint = _updated(config, state.meta, meta, beta), None
     if state.joint is not None:
         plain = meta_gradient(state.joint.theta, tasks, problem=problem, alpha=0.0, num_inner_steps=0)
-        joint, joint_loss = _updated(config, state.joint, plain), float(plain.query_loss)
+        joint, joint_loss = _updated(config, state.joint, plain, beta), float(plain.query_loss)
 
     high = state.high_loss_steps + 1 if not query_loss <= HIGH_LOSS * state.loss_scale else 0
     step = state.step + 1
@@ -270,23 +274,27 @@ def _outer_step(config: RunConfig, state: RunState, problem: Problem) -> tuple[R
 
 def _is_finite(learner: Learner) -> bool:
     """Parameters, and squared gradients too: one that overflowed would stop Adam for ever with finite parameters."""
-    return all_finite(learner.theta) and (not learner.optimizer.second or all_finite(learner.optimizer.second))
-
-
-def _updated(config: RunConfig, learner: Learner, meta: MetaGradient) -> Learner:
-    gradient = clipped(meta.gradient, config.clip_norm)
-    if config.outer_optimizer == "sgd":
-        return Learner(*sgd(learner.theta, gradient, learner.optimizer, beta=config.beta))
-    return Learner(
-        *adam(
-            learner.theta,
-            gradient,
-            learner.optimizer,
-            beta=config.beta,
-            adam_betas=config.adam_betas,
-            adam_eps=config.adam_eps,
-        )
+    return all_finite(learner.meta_parameters) and (
+        not learner.optimizer.second or all_finite(learner.optimizer.second)
     )
+
+
+def _fresh(config: RunConfig, theta: Params, rates: tuple[Params, ...]) -> Learner:
+    """A learner whose optimiser has seen nothing yet."""
+    return Learner(theta, init_optimizer(config.outer_optimizer, joined(theta, rates)), rates)
+
+
+def _updated(config: RunConfig, learner: Learner, meta: MetaGradient, beta: float) -> Learner:
+    gradient = clipped(joined(meta.gradient, meta.rates_gradient), config.clip_norm)
+    before = learner.meta_parameters
+    if config.outer_optimizer == "sgd":
+        after, optimizer = sgd(before, gradient, learner.optimizer, beta=beta)
+    else:
+        after, optimizer = adam(
+            before, gradient, learner.optimizer, beta=beta, adam_betas=config.adam_betas, adam_eps=config.adam_eps
+        )
+    theta, rates = parted(after)
+    return Learner(theta, optimizer, rates)
 
 
 def _watched(config: RunConfig, state: RunState, problem: Problem) -> RunState:
@@ -337,8 +345,13 @@ def _cause(config: RunConfig, state: RunState, problem: Problem) -> str:
 
 
 def _held_out_losses(config: RunConfig, state: RunState, problem: Problem) -> tuple[int, float, float, float]:
-    tasks = held_out_tasks(config, problem)
     summary = summarize(
-        evaluate(state.meta.theta, tasks, problem=problem, alpha=config.alpha, num_steps=config.num_inner_steps)
+        evaluate(
+            state.meta.theta,
+            held_out_tasks(config, problem),
+            problem=problem,
+            num_steps=config.num_inner_steps,
+            **adaptation(config, problem, state.meta.rates)._asdict(),
+        )
     )
     return state.step, float(summary.mean[0]), float(summary.mean[-1]), float(summary.diverged_share[-1])

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 from functools import lru_cache
 
 import numpy as np
 import torch
 
+from maml_core.algorithms import Adaptation, adaptation
 from maml_core.config import RunConfig
 from maml_core.evaluation import evaluate, summarize
 from maml_core.inner import adapt
 from maml_core.landscape import curvature, explained, fit_plane, flat, project
+from maml_core.outer import alpha_over_tasks
 from maml_core.params import over_tasks
 from maml_core.problem import Problem, build_problem, held_out_tasks, torch_dtype
 from maml_core.records import Floats, InnerPaths, Plane, Snapshot, Summary, TaskFit, View
 from maml_core.rng import Stream
-from maml_core.runs import CURVATURE_TASKS, RunState
+from maml_core.runs import CURVATURE_TASKS, Learner, RunState
 from maml_core.tasks.family import draw_tasks, probe_inputs
 from maml_core.types import Examples, Params
 
@@ -30,9 +31,9 @@ def snapshot(config: RunConfig, state: RunState, view: View, *, problem: Problem
     theta_0 = state.meta.theta
     return Snapshot(
         step=state.step,
-        fit=_fit(config, theta_0, view, problem) if view.fit and problem.family.num_inputs == 1 else None,
+        fit=_fit(config, state.meta, view, problem) if view.fit and problem.family.num_inputs == 1 else None,
         trajectories=_trajectories(config, state, view, problem) if view.trajectories else {},
-        paths=_paths(config, theta_0, view, problem) if view.paths else None,
+        paths=_paths(config, state.meta, view, problem) if view.paths else None,
         curvature=curvature(theta_0, held_out_tasks(config, problem, CURVATURE_TASKS), problem=problem)
         if view.curvature
         else None,
@@ -40,44 +41,50 @@ def snapshot(config: RunConfig, state: RunState, view: View, *, problem: Problem
 
 
 def _trajectories(config: RunConfig, state: RunState, view: View, problem: Problem) -> dict[str, Summary]:
-    found = {"maml": _trajectory(config, state.meta.theta, problem)}
+    """The run's theta_0 adapts by its own rule; the baselines take plain gradient steps of alpha."""
+    found = {"maml": _trajectory(config, state.meta.theta, problem, adaptation(config, problem, state.meta.rates))}
     if state.joint is not None and view.joint_trajectory:
-        found["joint"] = _trajectory(config, state.joint.theta, problem)
+        found["joint"] = _trajectory(config, state.joint.theta, problem, _plain(config))
     if problem is build_problem(config):
-        # The random start moves only with these settings, so the others are put to one value and the answer is kept.
-        fixed = RunConfig()
         found["random"] = _random_trajectory(
-            dataclasses.replace(
-                config,
-                beta=fixed.beta,
-                outer_optimizer=fixed.outer_optimizer,
-                num_inner_steps=fixed.num_inner_steps,
-                order=fixed.order,
-                meta_batch_size=fixed.meta_batch_size,
-                clip_norm=fixed.clip_norm,
+            RunConfig(  # what it depends on, and nothing else, so that the answer is kept while the rest changes
+                tasks=config.tasks,
+                model=config.model,
+                alpha=config.alpha,
+                shots=config.shots,
+                num_query=config.num_query,
+                weights_seed=config.weights_seed,
+                evaluation_seed=config.evaluation_seed,
+                evaluation_tasks=config.evaluation_tasks,
+                evaluation_steps=config.evaluation_steps,
+                dtype=config.dtype,
             )
         )
     else:  # the caller's own problem
-        found["random"] = _trajectory(config, _initial(config, problem), problem)
+        found["random"] = _trajectory(config, _initial(config, problem), problem, _plain(config))
     return found
 
 
 @lru_cache(maxsize=64)
 def _random_trajectory(config: RunConfig) -> Summary:
     problem = build_problem(config)
-    return _trajectory(config, _initial(config, problem), problem)
+    return _trajectory(config, _initial(config, problem), problem, _plain(config))
 
 
 def _initial(config: RunConfig, problem: Problem) -> Params:
     return problem.model.init(config.weights_seed, torch_dtype(config))
 
 
-def _trajectory(config: RunConfig, theta_0: Params, problem: Problem) -> Summary:
+def _plain(config: RunConfig) -> Adaptation:
+    return Adaptation(alpha=config.alpha, names=None, proximal=0.0)
+
+
+def _trajectory(config: RunConfig, theta_0: Params, problem: Problem, how: Adaptation) -> Summary:
     tasks = held_out_tasks(config, problem)
-    return summarize(evaluate(theta_0, tasks, problem=problem, alpha=config.alpha, num_steps=config.evaluation_steps))
+    return summarize(evaluate(theta_0, tasks, problem=problem, num_steps=config.evaluation_steps, **how._asdict()))
 
 
-def _fit(config: RunConfig, theta_0: Params, view: View, problem: Problem) -> TaskFit:
+def _fit(config: RunConfig, learner: Learner, view: View, problem: Problem) -> TaskFit:
     """theta_0..theta_K on the demonstration task, K the larger of N and N_eval."""
     family, dtype = problem.family, torch_dtype(config)
     task = draw_tasks(
@@ -111,14 +118,14 @@ def _fit(config: RunConfig, theta_0: Params, view: View, problem: Problem) -> Ta
     num_steps = max(config.num_inner_steps, config.evaluation_steps)
     with torch.no_grad():
         adapted = adapt(
-            theta_0,
+            learner.theta,
             task.support,
             model=problem.model,
             loss=problem.loss,
-            alpha=config.alpha,
             num_steps=num_steps,
             order="first",
             record=lambda theta: (theta, *seen(theta)),
+            **adaptation(config, problem, learner.rates)._asdict(),
         )
         theta_n = adapted.records[config.num_inner_steps][0]
         dead = bool(problem.model.is_dead(theta_n, grid)[0])
@@ -141,23 +148,24 @@ def _moved(target, examples: Examples, old: torch.Tensor, new: torch.Tensor) -> 
     return Examples(examples.x, examples.y - target(old, examples.x) + target(new, examples.x))
 
 
-def _paths(config: RunConfig, theta_0: Params, view: View, problem: Problem) -> InnerPaths:
+def _paths(config: RunConfig, learner: Learner, view: View, problem: Problem) -> InnerPaths:
     tasks = held_out_tasks(config, problem, PATH_TASKS)
+    how = adaptation(config, problem, learner.rates)
     with torch.no_grad():
         thetas = torch.stack(
             adapt(
-                over_tasks(theta_0, PATH_TASKS),
+                over_tasks(learner.theta, PATH_TASKS),
                 tasks.support,
                 model=problem.model,
                 loss=problem.loss,
-                alpha=config.alpha,
                 num_steps=config.num_inner_steps,
                 order="first",
                 record=flat,
+                **how._replace(alpha=alpha_over_tasks(how.alpha, PATH_TASKS))._asdict(),
             ).records,
             dim=1,
         )  # [P, N + 1, D]
-    start = flat(theta_0)
+    start = flat(learner.theta)
     moved = (thetas - start)[:, 1:].flatten(0, 1)
     moved = moved[moved.isfinite().all(1)]
     plane = view.plane or _fitted(moved, start, view.previous_plane)

@@ -14,10 +14,12 @@ import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from maml_core.algorithms import learns_rates
 from maml_core.config import RunConfig
 from maml_core.errors import StateError
 from maml_core.models import Model
 from maml_core.optim import OptimizerState
+from maml_core.params import parted
 from maml_core.problem import Problem, torch_dtype
 from maml_core.records import Status
 from maml_core.runs import Checkpoint, Learner, RunState
@@ -38,7 +40,11 @@ def state_to_bytes(state: RunState) -> bytes:
         if learner is None:
             return
         steps[prefix] = learner.optimizer.step
-        parts = {"theta": learner.theta, "first": learner.optimizer.first, "second": learner.optimizer.second}
+        parts = {
+            "parameters": learner.meta_parameters,
+            "first": learner.optimizer.first,
+            "second": learner.optimizer.second,
+        }
         for part, params in parts.items():
             for name, value in params.items():
                 arrays[f"{prefix}/{part}/{name}"] = np.ascontiguousarray(value.detach().numpy())
@@ -51,7 +57,7 @@ def state_to_bytes(state: RunState) -> bytes:
     facts = {
         "format": FORMAT,
         "step": state.step,
-        "order": list(state.meta.theta),
+        "order": {"meta": list(state.meta.meta_parameters), "joint": list(state.joint.theta) if state.joint else []},
         "optimizer_steps": steps,
         "good_step": state.good.step,
         "candidate_step": state.candidate.step,
@@ -76,21 +82,24 @@ def state_from_bytes(data: bytes) -> RunState:
     if facts.get("format") != FORMAT:
         raise StateError(f"the run state has format {facts.get('format')!r}, this version reads {FORMAT}")
 
-    def params(prefix: str) -> Params:
-        present = {name.removeprefix(f"{prefix}/") for name in arrays if name.startswith(f"{prefix}/")}
-        if not present or present != set(facts["order"]):
-            raise ValueError(f"{prefix} holds {sorted(present)}, not {facts['order']}")
+    def params(prefix: str, part: str) -> Params:
+        names = facts["order"]["joint" if prefix.endswith("joint") else "meta"]
+        start = f"{prefix}/{part}/"
+        present = {name.removeprefix(start) for name in arrays if name.startswith(start)}
+        if not present or present != set(names):
+            raise ValueError(f"{start} holds {sorted(present)}, not {names}")
         # Copied into torch's own memory: sums must not depend on how a buffer happens to be aligned.
-        return {name: torch.tensor(arrays[f"{prefix}/{name}"]) for name in facts["order"]}
+        return {name: torch.tensor(arrays[start + name]) for name in names}
 
     def learner(prefix: str) -> Learner:
         has_moments = any(name.startswith(f"{prefix}/first/") for name in arrays)
         moments = OptimizerState(
             _whole(facts["optimizer_steps"][prefix], "optimizer_steps"),
-            params(f"{prefix}/first") if has_moments else {},
-            params(f"{prefix}/second") if has_moments else {},
+            params(prefix, "first") if has_moments else {},
+            params(prefix, "second") if has_moments else {},
         )
-        return Learner(params(f"{prefix}/theta"), moments)
+        theta, rates = parted(params(prefix, "parameters"))
+        return Learner(theta, moments, rates)
 
     def joint(prefix: str) -> Learner | None:
         return learner(prefix) if prefix in facts["optimizer_steps"] else None
@@ -181,6 +190,10 @@ def check_state(state: RunState, config: RunConfig, problem: Problem) -> None:
         )
     if (state.joint is not None) != config.joint_baseline:
         raise StateError(f"the run state has {'a' if state.joint else 'no'} joint baseline, the config says otherwise")
+    if bool(state.meta.rates) != learns_rates(config):
+        raise StateError(
+            f"the run state has {'' if state.meta.rates else 'no '}learned rates, the config says otherwise"
+        )
     wanted = _signature(problem.model, torch_dtype(config))  # type: ignore[arg-type]  # a Protocol does not say that its members hash
     found = _signature_of(state.meta.theta)
     if found != wanted:

@@ -5,12 +5,18 @@ L lanes (configurations side by side), T tasks, B = L * T, K support points, M q
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from torch import Tensor
 
 Params = dict[str, Tensor]
 """Parameters by name. Every tensor has one leading axis: lanes [L, ...], or lanes x tasks [B, ...] inside the inner loop."""
+
+
+Rates = Sequence[Params]
+"""Learned inner step sizes: for each inner step a rate a parameter tensor, [B] or the tensor's own shape [B, ...]. The last entry
+serves all further steps."""
 
 
 class Examples(NamedTuple):

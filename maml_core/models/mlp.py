@@ -32,6 +32,8 @@ class MLP:
     def __init__(self, config: MLPConfig, *, num_inputs: int, num_outputs: int) -> None:
         self.widths = (num_inputs, *config.hidden_widths, num_outputs)
         self.use_bias = config.use_bias
+        last = len(self.widths) - 2
+        self.head = frozenset({f"w{last}", f"b{last}"} if config.use_bias else {f"w{last}"})
         self.activation_name = config.activation
         self._activation = _ACTIVATIONS[config.activation]
 

@@ -13,6 +13,11 @@ from maml_core.types import Params
 class Model(Protocol):
     """A network as a pure function of its parameters, batched over a leading axis of parameters."""
 
+    @property
+    def head(self) -> frozenset[str]:
+        """Names of the last layer's parameters: what ANIL adapts."""
+        ...
+
     def init(self, seed: int, dtype: torch.dtype = torch.float32) -> Params:
         """Initial parameters, one lane: every tensor [1, ...]. The same seed gives the same bits."""
         ...

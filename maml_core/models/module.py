@@ -26,6 +26,9 @@ class ModuleModel:
         self._module = copy.deepcopy(module).eval()
         constants = [*self._module.named_buffers(), *self._frozen_parameters()]
         self._constants = {name: value.detach().clone() for name, value in constants}
+        names = [name for name, value in self._module.named_parameters() if value.requires_grad]
+        last = names[-1].rpartition(".")[0] if names else ""
+        self.head = frozenset(name for name in names if name.rpartition(".")[0] == last)
         self._batched = vmap(self._call, in_dims=(0, 0))
 
     def init(self, seed: int, dtype: torch.dtype = torch.float32) -> Params:

@@ -37,6 +37,14 @@ def test_what_would_hold_a_worker_for_long_is_refused_with_what_to_do(changes: d
         limits.check(RunConfig(**changes))
 
 
+@pytest.mark.parametrize(
+    "changes", [{"algorithm": "reptile"}, {"multi_step_loss": True}, {"anneal_beta": True}], ids=str
+)
+def test_what_the_page_cannot_show_truly_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="from Python"):
+        limits.check(RunConfig(**changes))
+
+
 @pytest.mark.parametrize("changes", HUGE, ids=str)
 def test_a_live_run_stays_as_it_was(changes: dict[str, Any]) -> None:
     run = LiveRun(RunConfig())

@@ -156,7 +156,7 @@ def test_a_step_is_the_meta_gradient_and_the_outer_update(optimizer: Any) -> Non
         outer_optimizer=optimizer, beta=0.01, num_inner_steps=2, clip_norm=None, adam_betas=(0.8, 0.9), adam_eps=1e-3
     )
     problem, state = build_problem(config), init_run(config)
-    theta, moments = state.meta
+    theta, moments, _ = state.meta
     for step in range(3):
         tasks = training_tasks(config, problem, step)
         gradient = meta_gradient(theta, tasks, problem=problem, alpha=config.alpha, num_inner_steps=2).gradient
@@ -604,7 +604,7 @@ OTHER: dict[str, dict[str, Any]] = {
     "model.activation": {"model": MLPConfig(hidden_widths=(6, 5), activation="gelu")},
     "model.use_bias": {"model": MLPConfig(hidden_widths=(6, 5), activation="tanh", use_bias=False)},
     "alpha": {"alpha": 0.02},
-    "num_inner_steps": {"num_inner_steps": 2},
+    "num_inner_steps": {"num_inner_steps": 3},
     "order": {"order": "first"},
     "beta": {"beta": 2e-3},
     "outer_optimizer": {"outer_optimizer": "sgd"},
@@ -622,7 +622,23 @@ OTHER: dict[str, dict[str, Any]] = {
     "evaluate_every": {"evaluate_every": 3},
     "joint_baseline": {"joint_baseline": False},
     "dtype": {"dtype": "float32"},
+    "algorithm": {"algorithm": "anil"},
+    "multi_step_loss": {"multi_step_loss": True},
+    "per_step_rates": {"per_step_rates": True},
+    "anneal_order": {"anneal_order": True},
 }
+SCHEDULED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "anneal_beta": ({"epoch_steps": 2}, {"anneal_beta": True}),
+    "epoch_steps": ({"multi_step_loss": True}, {"epoch_steps": 2}),
+    "num_epochs": ({"anneal_beta": True, "epoch_steps": 2}, {"num_epochs": 2}),
+    "multi_step_epochs": ({"multi_step_loss": True, "epoch_steps": 2}, {"multi_step_epochs": 1}),
+    "first_order_epochs": ({"anneal_order": True, "epoch_steps": 2}, {"first_order_epochs": 1}),
+    "final_beta": ({"anneal_beta": True, "epoch_steps": 2}, {"final_beta": 1e-4}),
+    "proximal": ({"algorithm": "imaml"}, {"proximal": 3.0}),
+    "num_solver_steps": ({"algorithm": "imaml"}, {"num_solver_steps": 1}),
+}
+"""Settings that act beside others only."""
+
 LINEAR: dict[str, dict[str, Any]] = {
     "num_features": {"num_features": 2},
     "w_mean": {"w_mean": 0.5},
@@ -630,7 +646,7 @@ LINEAR: dict[str, dict[str, Any]] = {
     "x": {"x": (-1.0, 5.0)},
     "noise_std": {"noise_std": 0.1},
 }
-BASE = {"alpha": 0.01}
+BASE = {"alpha": 0.01, "num_inner_steps": 2}
 
 
 def observed(config: RunConfig) -> tuple[Any, ...]:
@@ -645,6 +661,12 @@ def test_every_setting_of_a_run_has_an_effect(name: str) -> None:
     assert not same(observed(tiny(**{**BASE, **OTHER[name]})), observed(tiny(**BASE)))
 
 
+@pytest.mark.parametrize("name", SCHEDULED)
+def test_every_setting_of_an_algorithm_has_an_effect(name: str) -> None:
+    beside, other = SCHEDULED[name]
+    assert not same(observed(tiny(**{**BASE, **beside, **other})), observed(tiny(**{**BASE, **beside})))
+
+
 @pytest.mark.parametrize("name", LINEAR)
 def test_every_setting_of_the_linear_family_has_an_effect(name: str) -> None:
     assert not same(observed(tiny(tasks=LinearConfig(**LINEAR[name]))), observed(tiny(tasks=LinearConfig())))
@@ -654,7 +676,7 @@ def test_no_setting_is_missing_from_the_tests_of_effects() -> None:
     def names(cls: type[Any]) -> set[str]:
         return {f.name for f in dataclasses.fields(cls)} - {"kind"}
 
-    assert {name for name in OTHER if "." not in name} == names(RunConfig)
+    assert {name for name in OTHER if "." not in name} | set(SCHEDULED) == names(RunConfig)
     assert {name.removeprefix("tasks.") for name in OTHER if name.startswith("tasks.")} == names(SinusoidConfig)
     assert {name.removeprefix("model.") for name in OTHER if name.startswith("model.")} == names(MLPConfig)
     assert set(LINEAR) == names(LinearConfig)

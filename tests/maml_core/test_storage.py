@@ -138,7 +138,7 @@ def test_facts_that_make_no_sense_are_a_state_error(changes: dict[str, Any]) -> 
 
 def test_a_missing_parameter_is_a_state_error() -> None:
     arrays = load(DATA)
-    del arrays["meta/theta/b0"]
+    del arrays["meta/parameters/b0"]
     header = json.loads(DATA[8 : 8 + int.from_bytes(DATA[:8], "little")])
     with pytest.raises(StateError):
         state_from_bytes(save(arrays, metadata=header["__metadata__"]))
