@@ -4,8 +4,9 @@ A figure holds no data. It is made per `Levels` and per palette, and its traces 
 `update` and `ranges`; the order of the traces is the contract between the two files, and a test holds it.
 """
 
-from dashboard.charts.looks import CHARTS, ChartId, Levels, figure, figures_json, marks_layout
+from dashboard.charts.looks import CHARTS, ChartId, Levels, figure, figures_json
 from dashboard.charts.numbers import AnyInfo, Range, chart_id, ranges, update
+from dashboard.charts.overlays import marks_layout
 from dashboard.charts.words import subtitle, summary
 
 __all__ = [

@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 import plotly.graph_objects as go
 
-from dashboard.info import Learner, LossInfo, Mark
+from dashboard.charts.overlays import reference_levels
+from dashboard.info import Learner
 from dashboard.theme import PALETTES, Palette, with_opacity
 
 ChartId = Literal["loss", "fit", "adaptation", "path", "gauge"]
@@ -224,121 +225,8 @@ def _loss_axes(palette: Palette, levels: Levels) -> dict[str, Any]:
         "hovermode": "x unified",
         # Room on the right for the reference levels' names, on top for the marks'.
         "margin": {"l": 58, "r": 104, "t": 20, "b": 40},
-        **_reference_levels(palette, levels.zero_level, levels.non_adapting_level),
+        **reference_levels(palette, levels.zero_level, levels.non_adapting_level),
     }
-
-
-def _reference_levels(
-    palette: Palette, zero: float | None, non_adapting: float | None
-) -> dict[str, list[dict[str, Any]]]:
-    """Thin lines across the loss chart, named in its right margin (where no curve runs)."""
-    shapes: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
-    named = [(zero, "always 0", "bottom"), (non_adapting, "best fixed", "top")]
-    if zero is not None and non_adapting is not None and zero < non_adapting:
-        named = [(zero, "always 0", "top"), (non_adapting, "best fixed", "bottom")]
-    for level, text, anchor in named:
-        if level is None or not math.isfinite(level) or level <= 0:
-            continue
-        shapes.append(
-            {
-                "type": "line",
-                "name": "level",
-                "layer": "between",
-                "xref": "paper",
-                "x0": 0,
-                "x1": 1,
-                "yref": "y",
-                "y0": level,
-                "y1": level,
-                "line": {"color": palette.muted, "width": 1, "dash": "dot"},
-            }
-        )
-        annotations.append(
-            {
-                "name": "level",
-                "text": f"{text}: {level:.3g}",
-                "hovertext": {
-                    "always 0": "Expected loss of the predictor that always answers 0",
-                    "best fixed": "Expected loss of the best predictor that cannot adapt to the task",
-                }[text],
-                "xref": "paper",
-                "x": 1,
-                "xanchor": "left",
-                "xshift": 4,
-                # On a log axis shapes take the value, annotations its logarithm.
-                "yref": "y",
-                "y": math.log10(level),
-                "yanchor": anchor,
-                "yshift": -3 if anchor == "bottom" else 3,
-                "showarrow": False,
-                "font": {"color": palette.muted},
-            }
-        )
-    return {"shapes": shapes, "annotations": annotations}
-
-
-def marks_layout(info: LossInfo, palette: Palette, x_range: Sequence[float] | None = None) -> dict[str, Any]:
-    """The loss chart's change marks as a layout patch, reference levels included (a patch replaces the whole lists).
-
-    Every mark has a thin line. Names are given to the newest marks first and only where they do not overlap; the page
-    decides that again with real text widths, for all annotations called "mark".
-
-    Args:
-        info: Takes `marks` and the levels.
-        palette: The same as the figure's.
-        x_range: Outer steps that the chart shows; by default up to the last mark.
-    """
-    patch = _reference_levels(palette, info.zero_level, info.non_adapting_level)
-    low, high = x_range if x_range is not None else (0.0, max((float(mark.step) for mark in info.marks), default=1.0))
-    named = _named_marks(info.marks, max(high - low, 1.0))
-    for index, mark in enumerate(info.marks):
-        patch["shapes"].append(
-            {
-                "type": "line",
-                "name": "mark",
-                "layer": "between",
-                "xref": "x",
-                "x0": mark.step,
-                "x1": mark.step,
-                "yref": "paper",
-                "y0": 0,
-                "y1": 1,
-                "line": {"color": with_opacity(palette.muted, 0.5), "width": 1},
-            }
-        )
-        patch["annotations"].append(
-            {
-                "name": "mark",
-                "text": mark.text.replace("->", "→"),
-                "hovertext": f"outer step {mark.step}: {mark.text}",
-                "visible": index in named,
-                "xref": "x",
-                "x": mark.step,
-                "xanchor": "left",
-                "xshift": -2,
-                "yref": "paper",
-                "y": 1,
-                "yanchor": "bottom",
-                "showarrow": False,
-                "borderpad": 0,
-                "font": {"color": palette.muted},
-            }
-        )
-    return patch
-
-
-def _named_marks(marks: Sequence[Mark], span: float) -> set[int]:
-    """Indices of the marks whose names fit side by side, at about 7 of a chart's 450 pixels a letter."""
-    named: set[int] = set()
-    taken: list[tuple[float, float]] = []
-    for index in reversed(range(len(marks))):
-        start = float(marks[index].step)
-        end = start + span * (len(marks[index].text) + 1) * 7 / 450
-        if all(end <= other_start or start >= other_end for other_start, other_end in taken):
-            named.add(index)
-            taken.append((start, end))
-    return named
 
 
 # --- Fit --------------------------------------------------------------------------------------------------------------
