@@ -181,14 +181,17 @@ def _loss_traces(palette: Palette) -> list[go.Scatter]:
     number = "%{y:.4g}"
     return [
         _line("previous run", palette.ghost, 2, "dash", hoverinfo="skip"),
-        _line(
-            "previous run, after",
-            palette.ghost,
-            2,
-            "dash",
-            hoverinfo="skip",
-            showlegend=False,
-            legendgroup="previous run",
+        *(
+            _line(
+                f"previous run, {when}",
+                palette.ghost,
+                2,
+                "dash",
+                hoverinfo="skip",
+                showlegend=False,
+                legendgroup="previous run",
+            )
+            for when in ("before", "after")
         ),
         _line("training, raw", palette.query_pale, 1, hoverinfo="skip"),
         _line("training, smoothed", palette.query, 2.5, hovertemplate=number),

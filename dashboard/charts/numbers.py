@@ -85,6 +85,7 @@ def _loss_lines(info: LossInfo) -> list[Line]:
     ]
     return [
         (ghost.smoothed_steps, ghost.smoothed),
+        (ghost.held_out_steps, ghost.before),
         (ghost.held_out_steps, ghost.after),
         (run.steps, run.raw),
         (run.smoothed_steps, run.smoothed),
@@ -231,7 +232,7 @@ def _last(*steps: Array) -> float:
 def _loss_values(info: LossInfo) -> list[Array]:
     levels = [level for level in (info.zero_level, info.non_adapting_level) if level is not None]
     run, ghost = info.curves, info.ghost
-    lines = (run.smoothed, run.before, run.after, ghost.smoothed, ghost.after)
+    lines = (run.smoothed, run.before, run.after, ghost.smoothed, ghost.before, ghost.after)
     return [
         np.asarray(levels, dtype=np.float64),
         *(_bulk(line, 0.01, 0.99) for line in lines),

@@ -30,6 +30,7 @@ LEVELS = Levels(zero_level=4.2517, non_adapting_level=3.0057)
 NAMES = {
     "loss": [
         "previous run",
+        "previous run, before",
         "previous run, after",
         "training, raw",
         "training, smoothed",
@@ -202,9 +203,12 @@ def named(info: AnyInfo) -> dict[str, list[list[float]]]:
 
 
 def test_loss_arrays() -> None:
-    ghost = Curves(smoothed_steps=array(0, 9), smoothed=array(3, 2), held_out_steps=array(5), after=array(1))
+    ghost = Curves(
+        smoothed_steps=array(0, 9), smoothed=array(3, 2), held_out_steps=array(5), before=array(4), after=array(1)
+    )
     drawn = named(loss_info(ghost=ghost, after=0.5))
     assert drawn["previous run"] == [[0, 9], [3, 2]]
+    assert drawn["previous run, before"] == [[5], [4]]
     assert drawn["previous run, after"] == [[5], [1]]
     assert drawn["held-out after"] == [[0, 400], pytest.approx([3.9, 0.5])]
     assert drawn["now"] == [[400, 400, 400], pytest.approx([0.7, 3.6, 0.5])]
