@@ -23,7 +23,7 @@ from maml_core.records import Curvature, Entry, Floats, InnerPaths, Levels, Plan
 
 StatusKind = Literal["ready", "running", "paused", "diverged", "dead", "replaying"]
 
-PATHS_REFIT_S = 5.0
+PATHS_REFIT_S = 2.5
 """Least time between two fits of the plane of the paths."""
 
 MAX_TRAIL, MAX_TRAIL_BYTES = 256, 32 * 2**20

@@ -17,6 +17,8 @@ _STYLE = """
 [data-testid="stSidebarUserContent"] { padding: 0 0 0.5rem; }
 [data-testid="stSidebarUserContent"] [data-testid="stVerticalBlock"] { gap: 0.55rem; }
 [data-testid="stSidebar"] { min-width: 15.5rem; }
+/* The scrolling area takes the focus when it is clicked; it is no control, and its frame would lie over the dials. */
+[data-testid="stMain"]:is(:focus, :focus-visible) { outline: none; box-shadow: none; }
 </style>
 """
 
