@@ -18,7 +18,7 @@ _STYLE = """
 [data-testid="stSidebarUserContent"] [data-testid="stVerticalBlock"] { gap: 0.55rem; }
 [data-testid="stSidebar"] { min-width: 15.5rem; }
 /* The scrolling area takes the focus when it is clicked; it is no control, and its frame would lie over the dials. */
-[data-testid="stMain"]:is(:focus, :focus-visible) { outline: none; box-shadow: none; }
+[data-testid="stMain"]::before { box-shadow: none !important; }
 </style>
 """
 
