@@ -14,6 +14,10 @@ from maml_core.errors import ConfigError
 MAX_NUMBERS = 50_000_000
 """Parameters times tasks: one set of adapted parameters is 0.2 GB then, and a few are held at a time."""
 
+MAX_OPERATIONS = 5e10
+"""Multiplications of one outer step or one evaluation: about ten seconds of one processor."""
+
+
 _SHOWN = {
     "algorithm": "maml",
     "multi_step_loss": False,
@@ -22,9 +26,6 @@ _SHOWN = {
     "anneal_beta": False,
 }
 """What the page's formulas and charts are true of."""
-
-MAX_OPERATIONS = 5e10
-"""Multiplications of one outer step or one evaluation: about ten seconds of one processor."""
 
 
 def checked(opened: Address, default: RunConfig) -> Address:

@@ -57,15 +57,14 @@ def follow_run(names: Sequence[str] | None = None) -> None:
     """Put the run's settings into the widgets, after the server changed them by itself."""
     config = get_hub().config(st.session_state.get(_TOKEN, ""))
     if config is not None:
-        for key, value in widget_values(config).items():
-            if names is None or key.removeprefix("set.") in names:
-                st.session_state[key] = value
+        show(config, names)
 
 
-def show(config: RunConfig) -> None:
-    """Put a config's values into the widgets; only before they are drawn in a rerun."""
+def show(config: RunConfig, names: Sequence[str] | None = None) -> None:
+    """Put a config's values into the widgets, or into some of them; only before they are drawn in a rerun."""
     for key, value in widget_values(config).items():
-        st.session_state[key] = value
+        if names is None or key.removeprefix("set.") in names:
+            st.session_state[key] = value
 
 
 def widget_values(config: RunConfig) -> dict[str, Any]:

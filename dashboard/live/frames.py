@@ -98,7 +98,7 @@ class _Floats:
         return b"".join(self._parts)
 
 
-def looks(config: RunConfig, levels: EngineLevels | None) -> Levels:
+def looks(config: RunConfig, levels: EngineLevels) -> Levels:
     """What the figures of a run depend on."""
     match config.tasks:
         case SinusoidConfig(amplitude=amplitude, x=x):
@@ -106,8 +106,8 @@ def looks(config: RunConfig, levels: EngineLevels | None) -> Levels:
         case LinearConfig(w_mean=w_mean, w_std=w_std, x=x):
             height = 1.15 * max((abs(w_mean) + 2.0 * w_std) * max(abs(x[0]), abs(x[1])), 0.1)
     return Levels(
-        zero_level=levels.zero if levels else None,
-        non_adapting_level=levels.non_adapting if levels else None,
+        zero_level=levels.zero,
+        non_adapting_level=levels.non_adapting,
         x_range=x,
         y_range=(-height, height),
     )

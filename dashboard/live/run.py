@@ -161,7 +161,7 @@ class LiveRun:
             self.play()
             self.stop_at = stop_at
 
-    def restart(self, config: RunConfig | None = None, timeline: Sequence[Entry] = ()) -> None:
+    def restart(self, config: RunConfig | None = None) -> None:
         """Back to outer step 0, by default with the current settings; the curves so far stay as a ghost.
 
         Raises:
@@ -174,7 +174,7 @@ class LiveRun:
         if config is not None and config.tasks != self.config.tasks:
             self.ghost, self.task_parameters, self.levels = Curves(), None, None
         self.generation += 1
-        self._start(config or self.config, timeline)
+        self._start(config or self.config, ())
 
     def play(self) -> None:
         """Train until paused; after a roll-back, go on from the last good state."""

@@ -281,17 +281,17 @@ class TestWhatChanged:
 class TestLooks:
     def test_the_fit_chart_is_as_high_as_the_largest_sinusoid(self):
         tasks = SinusoidConfig(amplitude=(0.5, 2.0), x=(-3.0, 4.0))
-        look = looks(RunConfig(tasks=tasks), None)
+        look = looks(RunConfig(tasks=tasks), Levels(4.25, 3.0))
         assert look.y_range == pytest.approx((-2.3, 2.3))
         assert look.x_range == (-3.0, 4.0)
 
     def test_the_fit_chart_holds_the_steep_lines(self):
-        look = looks(RunConfig(tasks=LinearConfig(w_mean=-1.0, w_std=0.5, x=(-4.0, 2.0))), None)
+        look = looks(RunConfig(tasks=LinearConfig(w_mean=-1.0, w_std=0.5, x=(-4.0, 2.0))), Levels(4.25, 3.0))
         assert look.y_range == pytest.approx((-9.2, 9.2))
 
     @pytest.mark.parametrize("tasks", [SinusoidConfig(amplitude=(0.0, 0.0)), LinearConfig(w_std=0.0)], ids=["A", "w"])
     def test_a_flat_family_still_has_a_height(self, tasks: SinusoidConfig | LinearConfig):
-        low, high = looks(RunConfig(tasks=tasks), None).y_range
+        low, high = looks(RunConfig(tasks=tasks), Levels(4.25, 3.0)).y_range
         assert low < high
 
     def test_the_reference_levels_are_the_engines(self):
