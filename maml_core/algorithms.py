@@ -1,19 +1,19 @@
-"""Which meta-gradient a config means, with which learned rates and at which point of its schedules.
+"""Which meta-gradient a config means, and with which learned rates.
 
 The mathematics is in `inner` and `outer`; this file is the table that joins it to the config.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 
 from maml_core.config import RunConfig
 from maml_core.outer import MetaGradient, implicit_gradient, meta_gradient, reptile_gradient
 from maml_core.problem import Problem
+from maml_core.schedules import schedule
 from maml_core.types import Params, Rates, Tasks
 
 
@@ -23,21 +23,6 @@ class Adaptation(NamedTuple):
     alpha: float | torch.Tensor | Rates
     names: Collection[str] | None
     proximal: float
-
-
-class Schedule(NamedTuple):
-    """What the annealed settings are at one outer step."""
-
-    epoch: int
-    order: Literal["second", "first"]
-    beta: float
-    step_weights: tuple[float, ...] | None
-    """Of the query losses after 1..N steps; None where only the last counts."""
-
-
-def learns_rates(config: RunConfig) -> bool:
-    """Whether the inner step sizes are learned; alpha is then only where they start."""
-    return config.algorithm == "meta_sgd" or config.per_step_rates
 
 
 def initial_rates(config: RunConfig, theta: Params) -> tuple[Params, ...]:
@@ -57,35 +42,6 @@ def adaptation(config: RunConfig, problem: Problem, rates: Rates) -> Adaptation:
         names=problem.model.head if config.algorithm == "anil" else None,
         proximal=config.proximal if config.algorithm == "imaml" else 0.0,
     )
-
-
-def schedule(config: RunConfig, step: int) -> Schedule:
-    """The annealed settings at an outer step. All of them change per epoch, as in Antoniou et al. 2018."""
-    epoch = step // config.epoch_steps
-    first = config.order == "first" or (config.anneal_order and epoch < config.first_order_epochs)
-    beta = config.beta
-    if config.anneal_beta:
-        progress = min(1.0, epoch / config.num_epochs)
-        beta = config.final_beta + (config.beta - config.final_beta) * (1.0 + math.cos(math.pi * progress)) / 2.0
-    weights = (
-        multi_step_weights(epoch, config.multi_step_epochs, config.num_inner_steps) if config.multi_step_loss else None
-    )
-    return Schedule(epoch, "first" if first else "second", beta, weights)
-
-
-def multi_step_weights(epoch: int, num_epochs: int, num_inner_steps: int) -> tuple[float, ...] | None:
-    """Weights of the query losses after 1..N steps; they sum to 1. From epoch `num_epochs` on only the last one counts: None.
-
-    >>> multi_step_weights(0, 10, 4)
-    (0.25, 0.25, 0.25, 0.25)
-    >>> multi_step_weights(10, 10, 4) is None
-    True
-    """
-    if epoch >= num_epochs:
-        return None
-    n = num_inner_steps
-    early = max(1.0 / n - epoch / (n * num_epochs), 0.03 / n)
-    return (*[early] * (n - 1), 1.0 - (n - 1) * early)
 
 
 def outer_gradient(

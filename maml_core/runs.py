@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from maml_core.algorithms import adaptation, initial_rates, outer_gradient, schedule
+from maml_core.algorithms import adaptation, initial_rates, outer_gradient
 from maml_core.config import CHANGEABLE, RunConfig, replace
 from maml_core.errors import ConfigError
 from maml_core.evaluation import evaluate, summarize
@@ -23,6 +23,7 @@ from maml_core.outer import MetaGradient, meta_gradient
 from maml_core.params import all_finite, joined, parted
 from maml_core.problem import Problem, build_problem, held_out_tasks, torch_dtype, training_tasks
 from maml_core.records import Curvature, Entry, Records, Status
+from maml_core.schedules import schedule
 from maml_core.tasks.family import probe_inputs
 from maml_core.types import Params
 

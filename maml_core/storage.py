@@ -14,7 +14,6 @@ import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from maml_core.algorithms import learns_rates
 from maml_core.config import RunConfig
 from maml_core.errors import StateError
 from maml_core.models import Model
@@ -23,6 +22,7 @@ from maml_core.params import parted
 from maml_core.problem import Problem, torch_dtype
 from maml_core.records import Status
 from maml_core.runs import Checkpoint, Learner, RunState
+from maml_core.schedules import learns_rates
 from maml_core.types import Params
 
 FORMAT = 1

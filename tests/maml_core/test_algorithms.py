@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from maml_core.algorithms import adaptation, initial_rates, multi_step_weights, outer_gradient, schedule
+from maml_core.algorithms import adaptation, initial_rates, outer_gradient
 from maml_core.config import RunConfig, replace
 from maml_core.errors import ConfigError
 from maml_core.evaluation import evaluate
@@ -19,6 +19,7 @@ from maml_core.params import over_tasks
 from maml_core.problem import build_problem, held_out_tasks
 from maml_core.records import Entry
 from maml_core.runs import advance, init_run, replay
+from maml_core.schedules import multi_step_weights, schedule
 from maml_core.storage import state_from_bytes, state_to_bytes
 from maml_core.types import Examples, Params, Tasks
 from tests.maml_core.helpers import TOLERANCE, Array, linear, prepared, quadratic, same, tiny
