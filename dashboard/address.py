@@ -26,6 +26,7 @@ CODES = {
     "order": "o",
     "outer_optimizer": "u",
     "clip_norm": "c",
+    "recompute": "r",
     "shots": "k",
     "num_query": "q",
     "meta_batch_size": "m",

@@ -11,9 +11,13 @@ from typing import NamedTuple
 import torch
 
 from maml_core.config import RunConfig
-from maml_core.outer import MetaGradient, implicit_gradient, meta_gradient, reptile_gradient
-from maml_core.problem import Problem
+from maml_core.implicit import implicit_gradient
+from maml_core.normalization import PER_STEP, Normalization, at_step, averaged, per_step
+from maml_core.outer import MetaGradient, alpha_over_tasks, meta_gradient, normalization_over_tasks, reptile_gradient
+from maml_core.params import over_tasks
+from maml_core.problem import Problem, torch_dtype
 from maml_core.schedules import schedule
+from maml_core.tasks.family import probe_inputs
 from maml_core.types import Params, Rates, Tasks
 
 
@@ -21,26 +25,79 @@ class Adaptation(NamedTuple):
     """How theta_0 adapts to a task, in training, in evaluation and on every screen. The fields are arguments of `inner.adapt`."""
 
     alpha: float | torch.Tensor | Rates
-    names: Collection[str] | None
-    proximal: float
+    names: Collection[str] | None = None
+    proximal: float = 0.0
+    matrices: Params | None = None
+    normalization: Normalization = Normalization()
+
+    def for_tasks(self, num_tasks: int) -> Adaptation:
+        """The same for each task of a lane."""
+        return self._replace(
+            alpha=alpha_over_tasks(self.alpha, num_tasks),
+            matrices=None if self.matrices is None else over_tasks(self.matrices, num_tasks),
+            normalization=normalization_over_tasks(self.normalization, num_tasks),
+        )
+
+
+def initial_theta(config: RunConfig, problem: Problem) -> Params:
+    """Theta_0 at outer step 0: the model's, with a copy of batch norm's scales and shifts for every inner step where that is asked for."""
+    theta = problem.model.init(config.weights_seed, torch_dtype(config))
+    if not config.per_step_norm:
+        return theta
+    of_norm = {name: value for name, value in theta.items() if name.startswith(("scale", "shift"))}
+    rest = {name: value for name, value in theta.items() if name not in of_norm}
+    return rest | per_step(of_norm, config.num_inner_steps + 1)
 
 
 def initial_rates(config: RunConfig, theta: Params) -> tuple[Params, ...]:
-    """Learned rates at outer step 0, all equal to alpha: one entry for Meta-SGD, one a step for MAML++, none otherwise."""
+    """What is learned of the inner loop, at outer step 0: rates that equal alpha, one entry for Meta-SGD and one a step for MAML++;
+    identity matrices for Meta-Curvature; nothing otherwise.
+    """
+    moving = {name: value for name, value in theta.items() if not name.startswith(PER_STEP)}
     if config.algorithm == "meta_sgd":  # Li et al. 2017, equation 3
-        return ({name: torch.full_like(value, config.alpha) for name, value in theta.items()},)
+        return ({name: torch.full_like(value, config.alpha) for name, value in moving.items()},)
+    if config.algorithm == "meta_curvature":  # Park & Oliva 2019, section 4.1
+        sizes = {
+            f"{name}/{axis}": size for name, value in moving.items() for axis, size in enumerate(value.shape) if axis
+        }
+        return ({name: torch.eye(size, dtype=torch_dtype(config)).unsqueeze(0) for name, size in sizes.items()},)
     if config.per_step_rates:  # Antoniou et al. 2018, section 4, LSLR
-        entry = {name: value.new_full((value.shape[0],), config.alpha) for name, value in theta.items()}
+        entry = {name: value.new_full((value.shape[0],), config.alpha) for name, value in moving.items()}
         return tuple(dict(entry) for _ in range(config.num_inner_steps))
     return ()
 
 
-def adaptation(config: RunConfig, problem: Problem, rates: Rates) -> Adaptation:
-    """How theta_0 adapts under a config with these learned rates. More steps than were trained repeat the last step's rates."""
+def initial_statistics(config: RunConfig, problem: Problem, theta: Params, num_inner_steps: int) -> Params:
+    """Batch norm's running averages at outer step 0, mean 0 and variance 1: one set for theta_0..theta_N each, or one for all; empty
+    unless the treatment keeps any.
+    """
+    if config.batch_norm_treatment != "running":
+        return {}
+    shapes = problem.model.statistics(at_step(theta, 0), probe_inputs(problem.family, 2, torch_dtype(config)))
+    start = {
+        name: torch.ones_like(value) if name.startswith("var") else torch.zeros_like(value)
+        for name, value in sorted(shapes.items())
+    }
+    return per_step(start, num_inner_steps + 1 if config.per_step_statistics else 1)
+
+
+def moved_statistics(config: RunConfig, statistics: Params, found: MetaGradient) -> Params:
+    """The running averages after an outer step."""
+    return statistics if found.statistics is None else averaged(statistics, found.statistics, config.norm_momentum)
+
+
+def adaptation(config: RunConfig, problem: Problem, rates: Rates, statistics: Params) -> Adaptation:
+    """How theta_0 adapts under a config with what was learned of the inner loop and batch norm's running averages.
+
+    More steps than were trained repeat the last step's rates, scales, shifts and averages.
+    """
+    matrices = rates[0] if config.algorithm == "meta_curvature" else None
     return Adaptation(
-        alpha=rates if len(rates) > 0 else config.alpha,
+        alpha=rates if len(rates) > 0 and matrices is None else config.alpha,
         names=problem.model.head if config.algorithm == "anil" else None,
         proximal=config.proximal if config.algorithm == "imaml" else 0.0,
+        matrices=matrices,
+        normalization=Normalization(config.batch_norm_treatment, statistics),
     )
 
 
@@ -49,10 +106,16 @@ def outer_gradient(
 ) -> MetaGradient:
     """The meta-gradient that a config asks for at an outer step."""
     now = schedule(config, step)
+    how = adaptation(config, problem, rates, {})  # in training every batch is normalised by itself
     match config.algorithm:
         case "reptile":
             return reptile_gradient(
-                theta, tasks, problem=problem, alpha=config.alpha, num_inner_steps=config.num_inner_steps
+                theta,
+                tasks,
+                problem=problem,
+                alpha=config.alpha,
+                num_inner_steps=config.num_inner_steps,
+                normalization=how.normalization,
             )
         case "imaml":
             return implicit_gradient(
@@ -63,9 +126,9 @@ def outer_gradient(
                 num_inner_steps=config.num_inner_steps,
                 proximal=config.proximal,
                 num_solver_steps=config.num_solver_steps,
+                normalization=how.normalization,
             )
-        case "maml" | "anil" | "meta_sgd":
-            how = adaptation(config, problem, rates)
+        case "maml" | "anil" | "meta_sgd" | "meta_curvature":
             return meta_gradient(
                 theta,
                 tasks,
@@ -74,5 +137,8 @@ def outer_gradient(
                 num_inner_steps=config.num_inner_steps,
                 order=now.order,
                 names=how.names,
+                matrices=how.matrices,
+                normalization=how.normalization,
                 step_weights=now.step_weights,
+                recompute=config.recompute,
             )

@@ -68,11 +68,16 @@ class MLPConfig:
     )
     activation: Literal["relu", "tanh", "gelu", "softplus"] = setting("relu", "Non-linearity after each hidden layer.")
     use_bias: bool = setting(True, "Give every layer a bias.")
+    batch_norm: bool = setting(
+        False, "Batch normalisation before every activation; its shift then takes the place of the hidden layers' bias."
+    )
 
     def __post_init__(self) -> None:
         _check_fields(self)
         if len(self.hidden_widths) > 8:
             raise ConfigError("hidden_widths", self.hidden_widths, "at most 8 hidden layers; remove some")
+        if self.batch_norm and not self.hidden_widths:
+            raise ConfigError("batch_norm", True, "there is no hidden layer to normalise; add one, or switch it off")
 
 
 TaskConfig = SinusoidConfig | LinearConfig
@@ -89,10 +94,11 @@ class RunConfig:
     tasks: TaskConfig = field(default_factory=SinusoidConfig)
     model: ModelConfig = field(default_factory=MLPConfig)
 
-    algorithm: Literal["maml", "anil", "meta_sgd", "reptile", "imaml"] = setting(
+    algorithm: Literal["maml", "anil", "meta_sgd", "meta_curvature", "reptile", "imaml"] = setting(
         "maml",
         "maml: all of theta_0 adapts (with first order: FOMAML). anil: only the head adapts. meta_sgd: one learned rate a parameter. "
-        "reptile: theta_0 moves towards theta_N. imaml: a proximal inner problem and an implicit gradient.",
+        "meta_curvature: learned matrices turn the inner gradient. reptile: theta_0 moves towards theta_N. "
+        "imaml: a proximal inner problem and an implicit gradient.",
     )
     alpha: float = setting(
         0.01, "Inner step size: how far one gradient step on a task's support points moves theta.", low=0.0, high=100.0
@@ -134,6 +140,27 @@ class RunConfig:
     )
     num_solver_steps: int = setting(5, "iMAML's steps of conjugate gradients.", low=1, high=200)
 
+    recompute: bool = setting(
+        False,
+        "Recompute the inner gradients in the backward pass instead of storing their graphs: the same meta-gradient to rounding, "
+        "memory that hardly grows with N, more time.",
+    )
+    batch_norm_treatment: Literal["batch", "support", "running"] = setting(
+        "batch",
+        "Whose mean and variance batch norm uses. batch: those of the points at hand, at test too (transductive). support: the support "
+        "set's at the same inner step (inductive). running: averages kept in training, at test (inductive).",
+    )
+    per_step_norm: bool = setting(
+        False,
+        "MAML++ (BNWB): batch norm has a learned scale and shift for every inner step; the inner loop leaves them alone.",
+    )
+    per_step_statistics: bool = setting(
+        False, "MAML++ (BNRS): running averages are kept for every inner step; acts with the treatment running only."
+    )
+    norm_momentum: float = setting(
+        0.1, "How far an outer step moves the running averages towards its tasks'.", above=0.0, high=1.0
+    )
+
     shots: int = setting(10, "Support points per task: what the inner loop learns from.", low=1, high=100)
     num_query: int = setting(10, "Query points per task: what the outer loop is judged on.", low=1, high=500)
     meta_batch_size: int = setting(25, "Tasks per outer step; the meta-loss is their mean.", low=1, high=500)
@@ -164,8 +191,8 @@ class RunConfig:
 
 def _check_algorithm(config: RunConfig) -> None:
     """Refuse switches that cannot act together: a switch that does nothing would be a wrong label on a result."""
-    unrolled = config.algorithm in ("maml", "anil", "meta_sgd")
-    for switch in ("multi_step_loss", "per_step_rates", "anneal_order"):
+    unrolled = config.algorithm in ("maml", "anil", "meta_sgd", "meta_curvature")
+    for switch in ("multi_step_loss", "per_step_rates", "anneal_order", "recompute"):
         if getattr(config, switch) and not unrolled:
             raise ConfigError(
                 switch, True, f"{config.algorithm} does not differentiate through inner steps; switch it off"
@@ -178,14 +205,34 @@ def _check_algorithm(config: RunConfig) -> None:
         raise ConfigError("anneal_order", True, "the order is first throughout; choose order second, or switch it off")
     if config.per_step_rates and config.algorithm == "meta_sgd":
         raise ConfigError("per_step_rates", True, "meta_sgd learns rates of its own; choose one of the two")
+    if config.per_step_rates and config.algorithm == "meta_curvature":
+        raise ConfigError(
+            "per_step_rates", True, "meta_curvature learns how gradients are scaled; choose one of the two"
+        )
+    _check_normalization(config)
     if config.num_inner_steps == 0:
-        for switch in ("multi_step_loss", "per_step_rates"):
+        for switch in ("multi_step_loss", "per_step_rates", "per_step_norm", "per_step_statistics"):
             if getattr(config, switch):
                 raise ConfigError("num_inner_steps", 0, f"{switch} needs at least one inner step")
-        if config.algorithm in ("reptile", "imaml", "meta_sgd", "anil"):
+        if config.algorithm != "maml":
             raise ConfigError("num_inner_steps", 0, f"{config.algorithm} needs at least one inner step")
     if config.alpha == 0.0 and config.algorithm in ("reptile", "imaml"):
         raise ConfigError("alpha", 0.0, f"{config.algorithm} needs a step size above 0")
+
+
+def _check_normalization(config: RunConfig) -> None:
+    if not config.model.batch_norm:
+        for name, without in (("batch_norm_treatment", "batch"), ("per_step_norm", False)):
+            if getattr(config, name) != without:
+                raise ConfigError(
+                    name, getattr(config, name), f"the model has no batch norm; switch it on, or choose {without}"
+                )
+    if config.per_step_statistics and config.batch_norm_treatment != "running":
+        raise ConfigError(
+            "per_step_statistics",
+            True,
+            "running averages act with the treatment running only; choose it, or switch off",
+        )
 
 
 CHANGEABLE = frozenset(
@@ -196,6 +243,7 @@ CHANGEABLE = frozenset(
         "beta",
         "outer_optimizer",
         "clip_norm",
+        "recompute",
         "shots",
         "num_query",
         "meta_batch_size",

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from maml_core.inner import adapt
-from maml_core.outer import alpha_over_tasks, for_lanes
+from maml_core.normalization import BY_BATCH, Normalization
+from maml_core.outer import alpha_over_tasks, for_lanes, lane_losses, normalization_over_tasks
 from maml_core.params import over_tasks
 from maml_core.problem import Problem
 from maml_core.records import Summary
@@ -41,6 +42,8 @@ def evaluate(
     num_steps: int,
     names: Collection[str] | None = None,
     proximal: float = 0.0,
+    matrices: Params | None = None,
+    normalization: Normalization = BY_BATCH,
     tasks_at_once: int = 1000,
 ) -> Evaluation:
     """Adapt theta_0 to every task and measure the query loss before each step and after the last. Changes nothing.
@@ -53,6 +56,8 @@ def evaluate(
         num_steps: N_eval >= 0; may be more or fewer steps than in training.
         names: Parameters that adapt; None for all.
         proximal: Weight of the proximal term.
+        matrices: What the inner gradient is multiplied with, [L, d, d]; see `inner.adapt`.
+        normalization: Whose statistics batch norm uses; running averages are those of L lanes.
         tasks_at_once: Bounds the memory; the result does not depend on it beyond rounding.
     """
     num_lanes = next(iter(theta_0.values())).shape[0]
@@ -60,11 +65,11 @@ def evaluate(
     with torch.no_grad():
         for part in _parts(tasks, tasks_at_once):
             num_tasks = part.support.x.shape[0]
-            query = for_lanes(part.query, num_lanes)
+            norm = normalization_over_tasks(normalization, num_tasks)
 
-            def query_loss(theta: Params, query: Examples = query) -> Tensor:
+            def query_loss(step: int, theta: Params, part: Tasks = part, norm: Normalization = norm) -> Tensor:
                 with torch.no_grad():
-                    return problem.loss(problem.model.apply(theta, query.x), query.y)
+                    return lane_losses(problem, theta, part, num_lanes, step=step, normalization=norm)
 
             records = adapt(
                 over_tasks(theta_0, num_tasks),
@@ -76,9 +81,11 @@ def evaluate(
                 order="first",
                 names=names,
                 proximal=proximal,
+                matrices=None if matrices is None else over_tasks(matrices, num_tasks),
+                normalization=norm,
                 record=query_loss,
             ).records
-            query_losses.append(torch.stack(records).view(num_steps + 1, num_lanes, num_tasks))
+            query_losses.append(torch.stack(records))
         zero_loss = problem.loss(torch.zeros_like(tasks.query.y), tasks.query.y)
     return Evaluation(torch.cat(query_losses, dim=2), zero_loss)
 

@@ -2,8 +2,9 @@
 
 theta_k = theta_{k-1} - alpha * grad L_support(theta_{k-1}),  k = 1..N
 
-alpha may be learned (one rate per parameter: Meta-SGD; one per tensor and step: MAML++), only some parameters may move (ANIL), and a
-proximal term may hold theta_k near theta_0 (iMAML): all of them are arguments of the same loop.
+alpha may be learned (one rate per parameter: Meta-SGD; one per tensor and step: MAML++), learned matrices may turn the gradient
+(Meta-Curvature), only some parameters may move (ANIL), and a proximal term may hold theta_k near theta_0 (iMAML): all of them are
+arguments of the same loop.
 
 Training, evaluation, curvature and every screen adapt through `adapt`; what they want to know of the way is the argument `record`.
 """
@@ -18,7 +19,8 @@ from torch import Tensor
 
 from maml_core.losses import Loss
 from maml_core.models import Model
-from maml_core.params import aligned, detached, leaves
+from maml_core.normalization import BY_BATCH, PER_STEP, Normalization, predict
+from maml_core.params import aligned, detached, leaves, turned
 from maml_core.types import Examples, Params, Rates
 
 Record = TypeVar("Record")
@@ -30,7 +32,7 @@ class Adapted(NamedTuple, Generic[Record]):
     theta: Params
     """theta_N, [B, ...]."""
     records: list[Record]
-    """``record(theta_k)`` for k = 0..N; empty without `record`."""
+    """``record(k, theta_k)`` for k = 0..N; empty without `record`."""
 
 
 def adapt(
@@ -42,9 +44,12 @@ def adapt(
     alpha: float | Tensor | Rates,
     num_steps: int,
     order: Literal["second", "first"],
-    record: Callable[[Params], Record] | None = None,
+    record: Callable[[int, Params], Record] | None = None,
     names: Collection[str] | None = None,
     proximal: float = 0.0,
+    matrices: Params | None = None,
+    normalization: Normalization = BY_BATCH,
+    first_step: int = 0,
 ) -> Adapted[Record]:
     """Adapt B copies of theta_0, each to its own support points.
 
@@ -57,9 +62,12 @@ def adapt(
         num_steps: N >= 0; 0 returns theta_0.
         order: "second" keeps the graph of the inner gradients, so that a gradient of theta_N with respect to theta_0 is exact;
             "first" treats them as constants. Where nothing is differentiated afterwards, "first" is the cheap and equal choice.
-        record: Called with theta_0, theta_1, ..., theta_N.
-        names: Parameters that adapt; None for all. The others stay theta_0's.
+        record: Called with k and theta_k for k = 0..N.
+        names: Parameters that adapt; None for all but batch norm's scales and shifts of single steps. The others stay theta_0's.
         proximal: Weight lambda of lambda / 2 ||theta_k - theta_0||^2, added to each task's loss (Rajeswaran et al. 2019, equation 3).
+        matrices: What the gradient is multiplied with, see `params.turned`; None for nothing.
+        normalization: Whose statistics batch norm uses.
+        first_step: Inner steps that `theta_0` has behind it: k of the first theta, where a path is taken up in the middle.
 
     Returns:
         theta_N, differentiable with respect to theta_0 where theta_0 requires a gradient, and the records.
@@ -73,9 +81,9 @@ def adapt(
         raise ValueError(f"num_steps = {num_steps}: give a number from 0 on")
     theta = theta_0
     anchor = theta_0 if order == "second" else detached(theta_0)
-    moving = list(theta_0 if names is None else names)
-    records = [] if record is None else [record(theta)]
-    for step in range(num_steps):
+    moving = [name for name in theta_0 if not name.startswith(PER_STEP)] if names is None else list(names)
+    records = [] if record is None else [record(first_step, theta)]
+    for step in range(first_step, first_step + num_steps):
         point = {name: theta[name] for name in moving}
         # Without a graph to theta_0 there is nothing that a second-order graph could add.
         second = order == "second" and any(value.requires_grad for value in point.values())
@@ -83,14 +91,16 @@ def adapt(
             point = leaves(point)
         with torch.enable_grad():
             # Tasks do not touch each other, so the gradient of the sum holds each task's own gradient.
-            total = loss(model.apply({**theta, **point}, support.x), support.y).sum()
+            prediction = predict(model, {**theta, **point}, support.x, step=step, normalization=normalization)
+            total = loss(prediction, support.y).sum()
             gradients = torch.autograd.grad(total, list(point.values()), create_graph=second, materialize_grads=True)
         theta = dict(theta)
         for name, gradient in zip(moving, gradients, strict=True):
             value = theta[name]
-            pull = gradient + proximal * (point[name] - anchor[name]) if proximal else gradient
+            pull = gradient if matrices is None else turned(name, gradient, matrices)
+            pull = pull + proximal * (point[name] - anchor[name]) if proximal else pull
             rate = alpha if isinstance(alpha, float | int | Tensor) else alpha[min(step, len(alpha) - 1)][name]
             theta[name] = value - aligned(rate, value) * pull
         if record is not None:
-            records.append(record(theta))
+            records.append(record(step + 1, theta))
     return Adapted(theta, records)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from maml_core.normalization import BY_BATCH, PER_STEP, predict
 from maml_core.params import flattened, leaves, over_tasks
 from maml_core.problem import Problem
 from maml_core.records import Curvature, Floats, Plane
@@ -13,24 +16,44 @@ from maml_core.rng import Stream, generator
 from maml_core.types import Params, Tasks
 
 
-def curvature(theta_0: Params, tasks: Tasks, *, problem: Problem, num_iterations: int = 8) -> Curvature:
+def curvature(
+    theta_0: Params,
+    tasks: Tasks,
+    *,
+    problem: Problem,
+    names: Collection[str] | None = None,
+    num_iterations: int = 8,
+) -> Curvature:
     """lambda_max at theta_0: median and 10-90% band over the tasks."""
-    values = largest_eigenvalues(theta_0, tasks, problem=problem, num_iterations=num_iterations).double().numpy()
+    found = largest_eigenvalues(theta_0, tasks, problem=problem, names=names, num_iterations=num_iterations)
+    values = found.double().numpy()
     # Not interpolated: between a finite value and an infinite one there is none.
     low, median, high = np.quantile(values, [0.1, 0.5, 0.9], method="nearest")
     return Curvature(float(median), float(low), float(high))
 
 
-def largest_eigenvalues(theta_0: Params, tasks: Tasks, *, problem: Problem, num_iterations: int = 8) -> Tensor:
+def largest_eigenvalues(
+    theta_0: Params,
+    tasks: Tasks,
+    *,
+    problem: Problem,
+    names: Collection[str] | None = None,
+    num_iterations: int = 8,
+) -> Tensor:
     """The largest (not: largest in size) eigenvalue of each task's support Hessian at theta_0, [T].
+
+    The Hessian is that of the parameters that adapt: `names`, None for all but batch norm's of single steps.
 
     Lanczos' method with full re-orthogonalisation, all tasks at once, from one fixed start vector. It approaches the true value from
     below; eight iterations give four digits on networks of this size, and D iterations are exact.
     """
     num_tasks = tasks.support.x.shape[0]
-    theta = leaves(over_tasks(theta_0, num_tasks))
+    everything = over_tasks(theta_0, num_tasks)
+    moving = [name for name in theta_0 if not name.startswith(PER_STEP)] if names is None else list(names)
+    theta = leaves({name: everything[name] for name in moving})
     with torch.enable_grad():
-        total = problem.loss(problem.model.apply(theta, tasks.support.x), tasks.support.y).sum()
+        prediction = predict(problem.model, {**everything, **theta}, tasks.support.x, step=0, normalization=BY_BATCH)
+        total = problem.loss(prediction, tasks.support.y).sum()
         gradient = torch.autograd.grad(total, list(theta.values()), create_graph=True)
     shapes = [value.shape[1:] for value in theta.values()]
     sizes = [shape.numel() for shape in shapes]

@@ -1,25 +1,29 @@
-"""The meta-loss and the meta-gradient of every algorithm, built on the one inner loop.
+"""The meta-loss and the meta-gradient of the algorithms, built on the one inner loop (iMAML's stands in `implicit`).
 
 theta_0 <- theta_0 - beta * grad_{theta_0} mean over tasks of L_query(theta_N(theta_0))   (Finn et al. 2017, equation 1)
 
-- `meta_gradient` differentiates through the inner steps: MAML, FOMAML (first order), ANIL (only the head adapts), Meta-SGD and
-  MAML++'s learned rates (the rates are differentiated as well), and MAML++'s multi-step loss (`step_weights`). Joint pretraining is
-  N = 0, which equals alpha = 0: the gradient of the plain query loss.
-- `reptile_gradient` uses where the inner loop ended; `implicit_gradient` (iMAML) what holds at the end of a proximal inner problem.
+- `meta_gradient` differentiates through the inner steps: MAML, FOMAML (first order), ANIL (only the head adapts), Meta-SGD, MAML++'s
+  learned rates and Meta-Curvature (what they learn is differentiated as well), and MAML++'s multi-step loss (`step_weights`). Joint
+  pretraining is N = 0, which equals alpha = 0: the gradient of the plain query loss.
+- `reptile_gradient` uses where the inner loop ended.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
-from maml_core.inner import adapt
+from maml_core.inner import Adapted, adapt
+from maml_core.normalization import BY_BATCH, PER_STEP, Normalization, measured, predict
 from maml_core.params import aligned, detached, leaves, over_tasks, per_lane
 from maml_core.problem import Problem
 from maml_core.types import Examples, Params, Rates, Tasks
+
+Record = TypeVar("Record")
 
 
 class MetaGradient(NamedTuple):
@@ -32,9 +36,12 @@ class MetaGradient(NamedTuple):
     task_losses: Tensor
     """Query loss after N steps of each task, [L, T]."""
     rates_gradient: tuple[Params, ...] = ()
-    """With respect to the learned rates, where there are any."""
+    """With respect to what is learned of the inner loop (rates or matrices), where there is any."""
     residual: Tensor | None = None
     """iMAML only: relative residual of the linear solve, the worst task of each lane, [L]."""
+    statistics: Params | None = None
+    """Under the batch-norm treatment ``running``: the tasks' mean and variance at each of theta_0..theta_N, mean over tasks,
+    [L, N + 1, width] under ``steps/`` names."""
 
 
 def meta_gradient(
@@ -46,7 +53,10 @@ def meta_gradient(
     num_inner_steps: int,
     order: Literal["second", "first"] = "second",
     names: Collection[str] | None = None,
+    matrices: Params | None = None,
+    normalization: Normalization = BY_BATCH,
     step_weights: Sequence[float] | None = None,
+    recompute: bool = False,
 ) -> MetaGradient:
     """Gradient of the mean query loss after adaptation.
 
@@ -58,48 +68,176 @@ def meta_gradient(
         num_inner_steps: N >= 0.
         order: "second" (MAML) or "first" (FOMAML).
         names: Parameters that adapt in the inner loop; None for all. All of them are meta-learned.
+        matrices: Learned matrices that turn the inner gradient (Meta-Curvature), [L, d, d]; they get a gradient too.
+        normalization: Whose statistics batch norm uses.
         step_weights: Weights of the query losses after 1..N steps in the meta-loss (multi-step loss, Antoniou et al. 2018, equation 4);
             None counts the last one only.
+        recompute: Take the inner steps again on the way back instead of keeping their graphs: the same gradient to rounding. Beyond
+            theta_0..theta_N of every task the memory does not grow with N.
 
     Raises:
         ValueError: `step_weights` are not N numbers.
     """
-    num_lanes, num_tasks = next(iter(theta_0.values())).shape[0], tasks.support.x.shape[0]
     if step_weights is not None and len(step_weights) != num_inner_steps:
         raise ValueError(f"{len(step_weights)} step weights for {num_inner_steps} inner steps; one a step is needed")
-    start, rates = leaves(theta_0), learned(alpha)
+    rates = learned(alpha)
+    turning = None if matrices is None else leaves(matrices)
+    loop = _Loop(
+        tasks=tasks,
+        problem=problem,
+        num_lanes=next(iter(theta_0.values())).shape[0],
+        alpha=rates or alpha,
+        names=names,
+        matrices=turning,
+        normalization=normalization,
+    )
+    learned_entries = rates if turning is None else (*rates, turning)
+    last_only = (*[0.0] * num_inner_steps, 1.0)
+    weights = last_only if step_weights is None else (0.0, *step_weights)
+    if recompute and order == "second":
+        return _recomputed(loop, theta_0, learned_entries, weights)
+    return _stored(loop, theta_0, learned_entries, weights, order)
 
-    def query_losses(theta: Params) -> Tensor:
-        return _query_losses(problem, theta, tasks, num_lanes)
 
-    with torch.enable_grad():
-        adapted = adapt(
-            over_tasks(start, num_tasks),
-            for_lanes(tasks.support, num_lanes),
-            model=problem.model,
-            loss=problem.loss,
-            alpha=alpha_over_tasks(rates or alpha, num_tasks),
-            num_steps=num_inner_steps,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Loop:
+    """The inner loop of one meta-gradient, and what is measured along it."""
+
+    tasks: Tasks
+    problem: Problem
+    num_lanes: int
+    alpha: float | Tensor | Rates
+    names: Collection[str] | None
+    matrices: Params | None
+    normalization: Normalization
+
+    @property
+    def num_tasks(self) -> int:
+        return self.tasks.support.x.shape[0]
+
+    def walk(
+        self,
+        theta: Params,
+        *,
+        num_steps: int,
+        order: Literal["second", "first"],
+        first_step: int = 0,
+        record: Callable[[int, Params], Record] | None = None,
+    ) -> Adapted[Record]:
+        return adapt(
+            theta,
+            for_lanes(self.tasks.support, self.num_lanes),
+            model=self.problem.model,
+            loss=self.problem.loss,
+            alpha=alpha_over_tasks(self.alpha, self.num_tasks),
+            num_steps=num_steps,
             order=order,
-            names=names,
-            record=query_losses if step_weights is not None else None,
+            record=record,
+            names=self.names,
+            matrices=None if self.matrices is None else over_tasks(self.matrices, self.num_tasks),
+            normalization=self.normalization,
+            first_step=first_step,
         )
-        if step_weights is None:
-            task_losses = query_losses(adapted.theta)
-            meta_loss = task_losses.mean(1)
-        else:
-            task_losses = adapted.records[-1]
-            weighted = zip(step_weights, adapted.records[1:], strict=True)
-            meta_loss = torch.stack([weight * losses.mean(1) for weight, losses in weighted]).sum(0)
-        wanted = [*start.values(), *(rate for entry in rates for rate in entry.values())]
-        found = iter(torch.autograd.grad(meta_loss.sum(), wanted, allow_unused=True, materialize_grads=True))
-    gradient = {name: next(found) for name in start}
-    rates_gradient = tuple({name: next(found) for name in entry} for entry in rates)
-    return MetaGradient(gradient, task_losses.detach().mean(1), task_losses.detach(), rates_gradient)
+
+    def query_losses(self, step: int, theta: Params) -> Tensor:
+        return lane_losses(self.problem, theta, self.tasks, self.num_lanes, step=step, normalization=self.normalization)
+
+    def statistics(self, step: int, theta: Params) -> Params | None:
+        return lane_statistics(
+            self.problem, theta, self.tasks, self.num_lanes, step=step, normalization=self.normalization
+        )
+
+
+def _stored(
+    loop: _Loop,
+    theta_0: Params,
+    learned_entries: Sequence[Params],
+    weights: Sequence[float],
+    order: Literal["second", "first"],
+) -> MetaGradient:
+    """Through the graph of all inner steps at once."""
+    last = len(weights) - 1
+
+    def watch(step: int, theta: Params) -> tuple[Tensor | None, Params | None]:
+        counts = step == last or weights[step] != 0.0
+        return loop.query_losses(step, theta) if counts else None, loop.statistics(step, theta)
+
+    start = leaves(theta_0)
+    with torch.enable_grad():
+        adapted = loop.walk(over_tasks(start, loop.num_tasks), num_steps=last, order=order, record=watch)
+        weighted = [
+            weight * losses.mean(1)
+            for weight, (losses, _) in zip(weights, adapted.records, strict=True)
+            if losses is not None
+        ]
+        wanted = [*start.values(), *(value for entry in learned_entries for value in entry.values())]
+        total = torch.stack(weighted).sum()
+        found = iter(torch.autograd.grad(total, wanted, allow_unused=True, materialize_grads=True))
+    task_losses = adapted.records[-1][0]
+    assert task_losses is not None
+    return MetaGradient(
+        gradient={name: next(found) for name in start},
+        query_loss=task_losses.detach().mean(1),
+        task_losses=task_losses.detach(),
+        rates_gradient=tuple({name: next(found) for name in entry} for entry in learned_entries),
+        statistics=stacked([statistics for _, statistics in adapted.records]),
+    )
+
+
+def _recomputed(
+    loop: _Loop, theta_0: Params, learned_entries: Sequence[Params], weights: Sequence[float]
+) -> MetaGradient:
+    """Back along the path, one inner step's graph at a time: lambda_k = (d theta_{k+1} / d theta_k)' lambda_{k+1} + w_k grad L_query."""
+    last = len(weights) - 1
+    with torch.no_grad():
+        path = loop.walk(
+            over_tasks(detached(theta_0), loop.num_tasks),
+            num_steps=last,
+            order="first",
+            record=lambda step, theta: (theta, loop.statistics(step, theta)),
+        ).records
+    rates_values = [value for entry in learned_entries for value in entry.values()]
+    rates_found = [torch.zeros_like(value) for value in rates_values]
+    adjoint: list[Tensor] = []
+    task_losses = None
+    for step in reversed(range(last + 1)):
+        point = leaves(path[step][0])
+        ends: list[Tensor] = []
+        with torch.enable_grad():
+            if step < last:
+                ends = list(loop.walk(point, num_steps=1, order="second", first_step=step).theta.values())
+            pulls: list[Tensor | None] = [*adjoint]
+            if step == last or weights[step] != 0.0:
+                losses = loop.query_losses(step, point)
+                task_losses = losses.detach() if task_losses is None else task_losses
+                ends.append(weights[step] * losses.mean(1).sum())
+                pulls.append(None)
+            wanted = [*point.values(), *rates_values]
+            found = torch.autograd.grad(ends, wanted, pulls, allow_unused=True, materialize_grads=True)
+        adjoint = list(found[: len(point)])
+        rates_found = [old + new for old, new in zip(rates_found, found[len(point) :], strict=True)]
+    assert task_losses is not None
+    rates_left = iter(rates_found)
+    return MetaGradient(
+        gradient={
+            name: value.view(loop.num_lanes, -1, *value.shape[1:]).sum(1)
+            for name, value in zip(theta_0, adjoint, strict=True)
+        },
+        query_loss=task_losses.mean(1),
+        task_losses=task_losses,
+        rates_gradient=tuple({name: next(rates_left) for name in entry} for entry in learned_entries),
+        statistics=stacked([statistics for _, statistics in path]),
+    )
 
 
 def reptile_gradient(
-    theta_0: Params, tasks: Tasks, *, problem: Problem, alpha: float | Tensor, num_inner_steps: int
+    theta_0: Params,
+    tasks: Tasks,
+    *,
+    problem: Problem,
+    alpha: float | Tensor,
+    num_inner_steps: int,
+    normalization: Normalization = BY_BATCH,
 ) -> MetaGradient:
     """(theta_0 - theta_N) / (alpha N), mean over tasks (Nichol et al. 2018, algorithm 1, divided so that it is on a gradient's scale).
 
@@ -112,7 +250,7 @@ def reptile_gradient(
     with torch.no_grad():
         start = over_tasks(detached(theta_0), num_tasks)
         rate = per_lane(alpha, num_tasks)
-        theta_n = adapt(
+        adapted = adapt(
             start,
             for_lanes(tasks.support, num_lanes),
             model=problem.model,
@@ -120,108 +258,21 @@ def reptile_gradient(
             alpha=rate,
             num_steps=num_inner_steps,
             order="first",
-        ).theta
-        moved = {
-            name: (start[name] - value) / (aligned(rate, value) * num_inner_steps) for name, value in theta_n.items()
-        }
-        task_losses = _query_losses(problem, theta_n, tasks, num_lanes)
-    return MetaGradient(mean_over_tasks(moved, num_lanes), task_losses.mean(1), task_losses)
-
-
-def implicit_gradient(
-    theta_0: Params,
-    tasks: Tasks,
-    *,
-    problem: Problem,
-    alpha: float | Tensor,
-    num_inner_steps: int,
-    proximal: float,
-    num_solver_steps: int,
-) -> MetaGradient:
-    """The gradient of iMAML (Rajeswaran et al. 2019, lemma 1): g solves (I + H / lambda) g = grad L_query(phi), mean over tasks.
-
-    phi is where `num_inner_steps` gradient steps on L_support + lambda / 2 ||phi - theta_0||^2 end, H the support Hessian there. The
-    system is solved by conjugate gradients, which need no graph of the inner loop; the result is exact when phi is a minimum and the
-    solver has converged, and `residual` tells how far the second is from true.
-
-    Args:
-        theta_0: L lanes of parameters, [L, ...].
-        tasks: T tasks, common to all lanes.
-        problem: Model and loss.
-        alpha: Step size of the inner solver, a number or one per lane [L].
-        num_inner_steps: Steps of the inner solver.
-        proximal: lambda > 0.
-        num_solver_steps: Steps of conjugate gradients.
-    """
-    num_lanes, num_tasks = next(iter(theta_0.values())).shape[0], tasks.support.x.shape[0]
-    support = for_lanes(tasks.support, num_lanes)
-    with torch.no_grad():
-        phi = adapt(
-            over_tasks(detached(theta_0), num_tasks),
-            support,
-            model=problem.model,
-            loss=problem.loss,
-            alpha=per_lane(alpha, num_tasks),
-            num_steps=num_inner_steps,
-            order="first",
-            proximal=proximal,
-        ).theta
-    point = leaves(phi)
-    values = list(point.values())
-    with torch.enable_grad():
-        support_loss = problem.loss(problem.model.apply(point, support.x), support.y).sum()
-        inner = torch.autograd.grad(support_loss, values, create_graph=True)
-        task_losses = _query_losses(problem, point, tasks, num_lanes)
-        right = torch.autograd.grad(task_losses.sum(), values)
-
-    def system(vectors: list[Tensor]) -> list[Tensor]:
-        products = torch.autograd.grad(
-            inner, values, vectors, retain_graph=True, allow_unused=True, materialize_grads=True
+            normalization=normalization,
+            record=lambda step, theta: lane_statistics(
+                problem, theta, tasks, num_lanes, step=step, normalization=normalization
+            ),
         )
-        return [v + product / proximal for v, product in zip(vectors, products, strict=True)]
-
-    solution, residual = conjugate_gradients(system, list(right), num_solver_steps)
-    gradient = mean_over_tasks(dict(zip(point, solution, strict=True)), num_lanes)
-    losses = task_losses.detach()
-    return MetaGradient(gradient, losses.mean(1), losses, residual=residual.view(num_lanes, num_tasks).amax(1))
-
-
-def conjugate_gradients(
-    system: Callable[[list[Tensor]], list[Tensor]], right: list[Tensor], num_steps: int
-) -> tuple[list[Tensor], Tensor]:
-    """Solve B symmetric systems at once (Hestenes & Stiefel 1952), from zero.
-
-    Returns:
-        The solutions, shaped like `right` (tensors [B, ...]), and each system's relative residual [B]. A system that curves downwards
-        along the way keeps what it has so far, at least `right` itself; its residual says so.
-    """
-
-    def dot(a: list[Tensor], b: list[Tensor]) -> Tensor:
-        return torch.stack([(x * y).flatten(1).sum(1) for x, y in zip(a, b, strict=True)]).sum(0)
-
-    def plus(a: list[Tensor], factor: Tensor, b: list[Tensor]) -> list[Tensor]:
-        return [x + aligned(factor, y) * y for x, y in zip(a, b, strict=True)]
-
-    solution = [torch.zeros_like(value) for value in right]
-    rest, direction = right, right
-    size = start = dot(rest, rest)
-    tiny = torch.finfo(size.dtype).tiny
-    going = size > 0
-    started = torch.zeros_like(going)
-    for _ in range(num_steps):
-        product = system(direction)
-        curvature = dot(direction, product)
-        # Away from a minimum a system may curve downwards; there the method has no meaning and stops (Steihaug 1983).
-        going = going & (curvature > 0) & (size > 0)
-        started = started | going
-        step = torch.where(going, size / curvature.clamp_min(tiny), 0.0)
-        solution = plus(solution, step, direction)
-        rest = plus(rest, -step, product)
-        new_size = dot(rest, rest)
-        direction = plus(rest, new_size / size.clamp_min(tiny), direction)
-        size = new_size
-    solution = [torch.where(started.view(-1, *[1] * (x.ndim - 1)), x, y) for x, y in zip(solution, right, strict=True)]
-    return solution, (size / start.clamp_min(tiny)).sqrt()
+        moved = {
+            name: (start[name] - value) / (aligned(rate, value) * num_inner_steps)
+            for name, value in adapted.theta.items()
+        }
+        task_losses = lane_losses(
+            problem, adapted.theta, tasks, num_lanes, step=num_inner_steps, normalization=normalization
+        )
+    return MetaGradient(
+        mean_over_tasks(moved, num_lanes), task_losses.mean(1), task_losses, statistics=stacked(adapted.records)
+    )
 
 
 def learned(alpha: float | Tensor | Rates) -> tuple[Params, ...]:
@@ -236,14 +287,42 @@ def alpha_over_tasks(alpha: float | Tensor | Rates, num_tasks: int) -> float | T
     return [over_tasks(entry, num_tasks) for entry in alpha]
 
 
+def normalization_over_tasks(normalization: Normalization, num_tasks: int) -> Normalization:
+    """Each lane's running averages for each of its tasks."""
+    return normalization._replace(running=over_tasks(dict(normalization.running), num_tasks))
+
+
 def mean_over_tasks(theta: Params, num_lanes: int) -> Params:
     """[L * T, ...] -> [L, ...]."""
     return {name: value.view(num_lanes, -1, *value.shape[1:]).mean(1) for name, value in theta.items()}
 
 
-def _query_losses(problem: Problem, theta: Params, tasks: Tasks, num_lanes: int) -> Tensor:
+def lane_losses(
+    problem: Problem, theta: Params, tasks: Tasks, num_lanes: int, *, step: int, normalization: Normalization
+) -> Tensor:
+    """Query loss of every lane and task at theta_k, [L, T]; k is `step`."""
     query = for_lanes(tasks.query, num_lanes)
-    return problem.loss(problem.model.apply(theta, query.x), query.y).view(num_lanes, -1)
+    support_x = for_lanes(tasks.support, num_lanes).x if normalization.treatment == "support" else None
+    prediction = predict(problem.model, theta, query.x, step=step, normalization=normalization, support_x=support_x)
+    return problem.loss(prediction, query.y).view(num_lanes, -1)
+
+
+def lane_statistics(
+    problem: Problem, theta: Params, tasks: Tasks, num_lanes: int, *, step: int, normalization: Normalization
+) -> Params | None:
+    """Batch norm's statistics at theta_k, mean over tasks, [L, width]; None unless the treatment keeps running averages."""
+    if normalization.treatment != "running":
+        return None
+    support, query = for_lanes(tasks.support, num_lanes), for_lanes(tasks.query, num_lanes)
+    return mean_over_tasks(measured(problem.model, theta, support, query, step=step), num_lanes)
+
+
+def stacked(records: Sequence[Params | None]) -> Params | None:
+    """Statistics of theta_0..theta_N as one, [L, N + 1, width] under ``steps/`` names."""
+    kept = [statistics for statistics in records if statistics is not None]
+    if not kept:
+        return None
+    return {PER_STEP + name: torch.stack([statistics[name] for statistics in kept], dim=1) for name in kept[0]}
 
 
 def for_lanes(examples: Examples, num_lanes: int) -> Examples:

@@ -32,6 +32,18 @@ def aligned(values: float | Tensor, like: Tensor) -> float | Tensor:
     return values.view(-1, *[1] * (like.ndim - 1)) if isinstance(values, Tensor) and values.ndim == 1 else values
 
 
+def turned(name: str, gradient: Tensor, matrices: Params) -> Tensor:
+    """A tensor's gradient [B, d_1, ..., d_n], multiplied along every axis i with the matrix ``name/i`` [B, d_i, d_i].
+
+    Meta-Curvature (Park & Oliva 2019, equation 5): for a weight [inputs, outputs] this is M_in G M_out'.
+    """
+    for axis in range(1, gradient.ndim):
+        front = gradient.movedim(axis, 1)
+        gradient = torch.bmm(matrices[f"{name}/{axis}"], front.flatten(2) if front.ndim > 2 else front.unsqueeze(2))
+        gradient = gradient.view(front.shape).movedim(1, axis)
+    return gradient
+
+
 def leaves(theta: Params) -> Params:
     """The same values as fresh leaves that require a gradient."""
     return {name: value.detach().requires_grad_() for name, value in theta.items()}
@@ -54,14 +66,22 @@ def joined(theta: Params, rates: Sequence[Params]) -> Params:
 
 def parted(meta: Params) -> tuple[Params, tuple[Params, ...]]:
     """What `joined` put together."""
-    theta = {name: value for name, value in meta.items() if not name.startswith("rates/")}
-    num_entries = sum(name.startswith("rates/") for name in meta) // max(1, len(theta))
-    return theta, tuple({name: meta[f"rates/{at}/{name}"] for name in theta} for at in range(num_entries))
+    theta: Params = {}
+    rates: list[Params] = []
+    for key, value in meta.items():
+        if not key.startswith("rates/"):
+            theta[key] = value
+            continue
+        _, at, name = key.split("/", 2)
+        if int(at) == len(rates):
+            rates.append({})
+        rates[int(at)][name] = value
+    return theta, tuple(rates)
 
 
 def norm(theta: Params) -> Tensor:
     """Euclidean norm over all parameters of each lane, [L]."""
-    return torch.stack([value.flatten(1).square().sum(1) for value in theta.values()]).sum(0).sqrt()
+    return torch.stack([value.reshape(value.shape[0], -1).square().sum(1) for value in theta.values()]).sum(0).sqrt()
 
 
 def all_finite(theta: Params) -> bool:

@@ -13,17 +13,26 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from maml_core.algorithms import adaptation, initial_rates, outer_gradient
+from maml_core.algorithms import (
+    Adaptation,
+    adaptation,
+    initial_rates,
+    initial_statistics,
+    initial_theta,
+    moved_statistics,
+    outer_gradient,
+)
 from maml_core.config import CHANGEABLE, RunConfig, replace
 from maml_core.errors import ConfigError
 from maml_core.evaluation import evaluate, summarize
 from maml_core.landscape import curvature
+from maml_core.normalization import Normalization, at_step
 from maml_core.optim import OptimizerState, adam, clipped, init_optimizer, sgd
 from maml_core.outer import MetaGradient, meta_gradient
 from maml_core.params import all_finite, joined, parted
 from maml_core.problem import Problem, build_problem, held_out_tasks, torch_dtype, training_tasks
 from maml_core.records import Curvature, Entry, Records, Status
-from maml_core.schedules import schedule
+from maml_core.schedules import learns_rates, schedule
 from maml_core.tasks.family import probe_inputs
 from maml_core.types import Params
 
@@ -43,13 +52,18 @@ CURVATURE_TASKS = 32
 """Held-out tasks on which lambda_max is measured."""
 
 
+_NO_MOMENTS = OptimizerState(0, {}, {})
+
+
 class Learner(NamedTuple):
     """Parameters and the state of their outer optimiser."""
 
     theta: Params
     optimizer: OptimizerState
-    rates: tuple[Params, ...] = ()
-    """Learned inner step sizes, where the algorithm has them; updated by the same optimiser."""
+    rates: tuple[Params, ...]
+    """What is learned of the inner loop, where the algorithm learns any; updated by the same optimiser."""
+    statistics: Params
+    """Batch norm's running averages, where the treatment keeps any."""
 
     @property
     def meta_parameters(self) -> Params:
@@ -86,11 +100,13 @@ class RunState(NamedTuple):
 def init_run(config: RunConfig, *, problem: Problem | None = None) -> RunState:
     """The state at outer step 0."""
     problem = problem or build_problem(config)
-    theta = problem.model.init(config.weights_seed, torch_dtype(config))
-    learner = _fresh(config, theta, initial_rates(config, theta))
-    joint = _fresh(config, theta, ()) if config.joint_baseline else None
+    theta = initial_theta(config, problem)
+    statistics = initial_statistics(config, problem, theta, config.num_inner_steps)
+    learner = _fresh(config, Learner(theta, _NO_MOMENTS, initial_rates(config, theta), statistics))
+    joint = _fresh(config, plain_learner(config, problem)) if config.joint_baseline else None
     start = Checkpoint(0, learner, joint)
-    initial = summarize(evaluate(theta, held_out_tasks(config, problem), problem=problem, alpha=0.0, num_steps=0))
+    how = rule(config, problem, learner)
+    initial = summarize(evaluate(theta, held_out_tasks(config, problem), problem=problem, num_steps=0, **how._asdict()))
     scale = max(problem.family.zero_level(), float(initial.mean[0]), 1e-12)
     return _watched(
         config, RunState(step=0, meta=learner, joint=joint, good=start, candidate=start, loss_scale=scale), problem
@@ -211,6 +227,22 @@ def replay(
     return advance_through(config, init_run(config, problem=problem), timeline, num_steps=num_steps, problem=problem)
 
 
+def rule(config: RunConfig, problem: Problem, learner: Learner) -> Adaptation:
+    """How a run's theta_0 adapts: arguments of `inner.adapt` and `evaluation.evaluate`."""
+    return adaptation(config, problem, learner.rates, learner.statistics)
+
+
+def plain_learner(config: RunConfig, problem: Problem) -> Learner:
+    """The initial weights as baselines have them: nothing of theirs belongs to a single inner step."""
+    theta = problem.model.init(config.weights_seed, torch_dtype(config))
+    return Learner(theta, _NO_MOMENTS, (), initial_statistics(config, problem, theta, 0))
+
+
+def plain_rule(config: RunConfig, learner: Learner) -> Adaptation:
+    """How a baseline's theta_0 adapts: by plain gradient steps of alpha."""
+    return Adaptation(config.alpha, normalization=Normalization(config.batch_norm_treatment, learner.statistics))
+
+
 def _left(deadline: float | None) -> float | None:
     return max(0.0, deadline - time.thread_time()) if deadline is not None else None
 
@@ -224,14 +256,14 @@ def _changed(config: RunConfig, state: RunState, changes: Mapping[str, Any]) -> 
             f"it cannot change while a run trains; start a new run. What can: {', '.join(sorted(CHANGEABLE))}",
         )
     new = replace(config, changes)
-    if new.alpha != config.alpha and state.meta.rates:
+    if new.alpha != config.alpha and learns_rates(config):
         raise ConfigError(
             "alpha", new.alpha, "the inner step sizes are learned and alpha is only where they start; start a new run"
         )
     if new.outer_optimizer != config.outer_optimizer:  # the moments of one optimiser mean nothing to another
 
         def restarted(learner: Learner | None) -> Any:
-            return None if learner is None else _fresh(new, learner.theta, learner.rates)
+            return None if learner is None else _fresh(new, learner)
 
         def restarted_checkpoint(point: Checkpoint) -> Checkpoint:
             return point._replace(meta=restarted(point.meta), joint=restarted(point.joint))
@@ -253,7 +285,14 @@ def _outer_step(config: RunConfig, state: RunState, problem: Problem) -> tuple[R
     query_loss, joint_loss = float(meta.query_loss), float("nan")
     learner, joint = _updated(config, state.meta, meta, beta), None
     if state.joint is not None:
-        plain = meta_gradient(state.joint.theta, tasks, problem=problem, alpha=0.0, num_inner_steps=0)
+        plain = meta_gradient(
+            state.joint.theta,
+            tasks,
+            problem=problem,
+            alpha=0.0,
+            num_inner_steps=0,
+            normalization=Normalization(config.batch_norm_treatment),
+        )
         joint, joint_loss = _updated(config, state.joint, plain, beta), float(plain.query_loss)
 
     high = state.high_loss_steps + 1 if not query_loss <= HIGH_LOSS * state.loss_scale else 0
@@ -280,9 +319,9 @@ def _is_finite(learner: Learner) -> bool:
     )
 
 
-def _fresh(config: RunConfig, theta: Params, rates: tuple[Params, ...]) -> Learner:
-    """A learner whose optimiser has seen nothing yet."""
-    return Learner(theta, init_optimizer(config.outer_optimizer, joined(theta, rates)), rates)
+def _fresh(config: RunConfig, learner: Learner) -> Learner:
+    """The same learner, with an optimiser that has seen nothing yet."""
+    return learner._replace(optimizer=init_optimizer(config.outer_optimizer, learner.meta_parameters))
 
 
 def _updated(config: RunConfig, learner: Learner, meta: MetaGradient, beta: float) -> Learner:
@@ -295,14 +334,16 @@ def _updated(config: RunConfig, learner: Learner, meta: MetaGradient, beta: floa
             before, gradient, learner.optimizer, beta=beta, adam_betas=config.adam_betas, adam_eps=config.adam_eps
         )
     theta, rates = parted(after)
-    return Learner(theta, optimizer, rates)
+    return Learner(theta, optimizer, rates, moved_statistics(config, learner.statistics, meta))
 
 
 def _watched(config: RunConfig, state: RunState, problem: Problem) -> RunState:
     """At every checkpoint: check that the network is alive, and move the checkpoints on while the losses are as they should be."""
     if state.step % CHECKPOINT_EVERY != 0:
         return state
-    if bool(problem.model.is_dead(state.meta.theta, probe_inputs(problem.family, 64, torch_dtype(config)))[0]):
+    if bool(
+        problem.model.is_dead(at_step(state.meta.theta, 0), probe_inputs(problem.family, 64, torch_dtype(config)))[0]
+    ):
         what = (
             f"The network of theta_0 is dead at outer step {state.step}: "
             "a whole hidden layer is off for every input, so no gradient reaches it."
@@ -331,7 +372,8 @@ def _cause(config: RunConfig, state: RunState, problem: Problem) -> str:
     if config.num_inner_steps == 0:
         return f"There is no inner step, so beta = {config.beta:g} is the likely cause: try a smaller one."
     tasks = held_out_tasks(config, problem, num_tasks=CURVATURE_TASKS)
-    shape = curvature(state.good.meta.theta, tasks, problem=problem)
+    names = rule(config, problem, state.good.meta).names
+    shape = curvature(state.good.meta.theta, tasks, problem=problem, names=names)
     limit, strict = Curvature.stability_limit(shape.median), Curvature.stability_limit(shape.high)
     if config.alpha > strict:
         compared = f"{config.alpha / limit:.2g} times" if config.alpha > limit else "below, but near,"
@@ -352,7 +394,7 @@ def _held_out_losses(config: RunConfig, state: RunState, problem: Problem) -> tu
             held_out_tasks(config, problem),
             problem=problem,
             num_steps=config.num_inner_steps,
-            **adaptation(config, problem, state.meta.rates)._asdict(),
+            **rule(config, problem, state.meta)._asdict(),
         )
     )
     return state.step, float(summary.mean[0]), float(summary.mean[-1]), float(summary.diverged_share[-1])

@@ -7,17 +7,17 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from maml_core.algorithms import Adaptation, adaptation
+from maml_core.algorithms import Adaptation
 from maml_core.config import RunConfig
 from maml_core.evaluation import evaluate, summarize
 from maml_core.inner import adapt
 from maml_core.landscape import curvature, explained, fit_plane, flat, project
-from maml_core.outer import alpha_over_tasks
+from maml_core.normalization import at_step, predict
 from maml_core.params import over_tasks
 from maml_core.problem import Problem, build_problem, held_out_tasks, torch_dtype
 from maml_core.records import Floats, InnerPaths, Plane, Snapshot, Summary, TaskFit, View
 from maml_core.rng import Stream
-from maml_core.runs import CURVATURE_TASKS, Learner, RunState
+from maml_core.runs import CURVATURE_TASKS, Learner, RunState, plain_learner, plain_rule, rule
 from maml_core.tasks.family import draw_tasks, probe_inputs
 from maml_core.types import Examples, Params
 
@@ -29,12 +29,13 @@ def snapshot(config: RunConfig, state: RunState, view: View, *, problem: Problem
     """Everything that `view` asks for, at theta_0 of `state`. Changes nothing."""
     problem = problem or build_problem(config)
     theta_0 = state.meta.theta
+    how = rule(config, problem, state.meta)
     return Snapshot(
         step=state.step,
         fit=_fit(config, state.meta, view, problem) if view.fit and problem.family.num_inputs == 1 else None,
         trajectories=_trajectories(config, state, view, problem) if view.trajectories else {},
         paths=_paths(config, state.meta, view, problem) if view.paths else None,
-        curvature=curvature(theta_0, held_out_tasks(config, problem, CURVATURE_TASKS), problem=problem)
+        curvature=curvature(theta_0, held_out_tasks(config, problem, CURVATURE_TASKS), problem=problem, names=how.names)
         if view.curvature
         else None,
     )
@@ -42,9 +43,9 @@ def snapshot(config: RunConfig, state: RunState, view: View, *, problem: Problem
 
 def _trajectories(config: RunConfig, state: RunState, view: View, problem: Problem) -> dict[str, Summary]:
     """The run's theta_0 adapts by its own rule; the baselines take plain gradient steps of alpha."""
-    found = {"maml": _trajectory(config, state.meta.theta, problem, adaptation(config, problem, state.meta.rates))}
+    found = {"maml": _trajectory(config, state.meta.theta, problem, rule(config, problem, state.meta))}
     if state.joint is not None and view.joint_trajectory:
-        found["joint"] = _trajectory(config, state.joint.theta, problem, _plain(config))
+        found["joint"] = _trajectory(config, state.joint.theta, problem, plain_rule(config, state.joint))
     if problem is build_problem(config):
         found["random"] = _random_trajectory(
             RunConfig(  # what it depends on, and nothing else, so that the answer is kept while the rest changes
@@ -57,26 +58,23 @@ def _trajectories(config: RunConfig, state: RunState, view: View, problem: Probl
                 evaluation_seed=config.evaluation_seed,
                 evaluation_tasks=config.evaluation_tasks,
                 evaluation_steps=config.evaluation_steps,
+                batch_norm_treatment=config.batch_norm_treatment,
                 dtype=config.dtype,
             )
         )
     else:  # the caller's own problem
-        found["random"] = _trajectory(config, _initial(config, problem), problem, _plain(config))
+        found["random"] = _initial_trajectory(config, problem)
     return found
 
 
 @lru_cache(maxsize=64)
 def _random_trajectory(config: RunConfig) -> Summary:
-    problem = build_problem(config)
-    return _trajectory(config, _initial(config, problem), problem, _plain(config))
+    return _initial_trajectory(config, build_problem(config))
 
 
-def _initial(config: RunConfig, problem: Problem) -> Params:
-    return problem.model.init(config.weights_seed, torch_dtype(config))
-
-
-def _plain(config: RunConfig) -> Adaptation:
-    return Adaptation(alpha=config.alpha, names=None, proximal=0.0)
+def _initial_trajectory(config: RunConfig, problem: Problem) -> Summary:
+    start = plain_learner(config, problem)
+    return _trajectory(config, start.theta, problem, plain_rule(config, start))
 
 
 def _trajectory(config: RunConfig, theta_0: Params, problem: Problem, how: Adaptation) -> Summary:
@@ -106,13 +104,19 @@ def _fit(config: RunConfig, learner: Learner, view: View, problem: Problem) -> T
         )
     grid = probe_inputs(family, GRID_POINTS, dtype)
 
-    def seen(theta: Params) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    how = rule(config, problem, learner)
+
+    def seen(step: int, theta: Params) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        def prediction(x: torch.Tensor) -> torch.Tensor:
+            return predict(
+                problem.model, theta, x, step=step, normalization=how.normalization, support_x=task.support.x
+            )
+
         with torch.no_grad():
-            apply, loss = problem.model.apply, problem.loss
             return (
-                apply(theta, grid)[0, :, 0],
-                loss(apply(theta, task.support.x), task.support.y)[0],
-                loss(apply(theta, task.query.x), task.query.y)[0],
+                prediction(grid)[0, :, 0],
+                problem.loss(prediction(task.support.x), task.support.y)[0],
+                problem.loss(prediction(task.query.x), task.query.y)[0],
             )
 
     num_steps = max(config.num_inner_steps, config.evaluation_steps)
@@ -124,11 +128,11 @@ def _fit(config: RunConfig, learner: Learner, view: View, problem: Problem) -> T
             loss=problem.loss,
             num_steps=num_steps,
             order="first",
-            record=lambda theta: (theta, *seen(theta)),
-            **adaptation(config, problem, learner.rates)._asdict(),
+            record=lambda step, theta: (theta, *seen(step, theta)),
+            **how._asdict(),
         )
         theta_n = adapted.records[config.num_inner_steps][0]
-        dead = bool(problem.model.is_dead(theta_n, grid)[0])
+        dead = bool(problem.model.is_dead(at_step(theta_n, config.num_inner_steps), grid)[0])
     return TaskFit(
         parameters=task.parameters[0].double().numpy(),
         grid=_floats(grid[0, :, 0]),
@@ -150,7 +154,7 @@ def _moved(target, examples: Examples, old: torch.Tensor, new: torch.Tensor) -> 
 
 def _paths(config: RunConfig, learner: Learner, view: View, problem: Problem) -> InnerPaths:
     tasks = held_out_tasks(config, problem, PATH_TASKS)
-    how = adaptation(config, problem, learner.rates)
+    how = rule(config, problem, learner).for_tasks(PATH_TASKS)
     with torch.no_grad():
         thetas = torch.stack(
             adapt(
@@ -160,8 +164,8 @@ def _paths(config: RunConfig, learner: Learner, view: View, problem: Problem) ->
                 loss=problem.loss,
                 num_steps=config.num_inner_steps,
                 order="first",
-                record=flat,
-                **how._replace(alpha=alpha_over_tasks(how.alpha, PATH_TASKS))._asdict(),
+                record=lambda _, theta: flat(theta),
+                **how._asdict(),
             ).records,
             dim=1,
         )  # [P, N + 1, D]

@@ -17,15 +17,16 @@ from safetensors.numpy import load, save
 from maml_core.config import RunConfig
 from maml_core.errors import StateError
 from maml_core.models import Model
+from maml_core.normalization import PER_STEP, at_step
 from maml_core.optim import OptimizerState
 from maml_core.params import parted
 from maml_core.problem import Problem, torch_dtype
 from maml_core.records import Status
 from maml_core.runs import Checkpoint, Learner, RunState
-from maml_core.schedules import learns_rates
+from maml_core.schedules import learns_inner_loop
 from maml_core.types import Params
 
-FORMAT = 1
+FORMAT = 2
 """Version of the layout of the bytes."""
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -44,6 +45,7 @@ def state_to_bytes(state: RunState) -> bytes:
             "parameters": learner.meta_parameters,
             "first": learner.optimizer.first,
             "second": learner.optimizer.second,
+            "statistics": learner.statistics,
         }
         for part, params in parts.items():
             for name, value in params.items():
@@ -99,7 +101,13 @@ def state_from_bytes(data: bytes) -> RunState:
             params(prefix, "second") if has_moments else {},
         )
         theta, rates = parted(params(prefix, "parameters"))
-        return Learner(theta, moments, rates)
+        start = f"{prefix}/statistics/"
+        statistics = {
+            name.removeprefix(start): torch.tensor(value)
+            for name, value in sorted(arrays.items())
+            if name.startswith(start)
+        }
+        return Learner(theta, moments, rates, statistics)
 
     def joint(prefix: str) -> Learner | None:
         return learner(prefix) if prefix in facts["optimizer_steps"] else None
@@ -190,16 +198,23 @@ def check_state(state: RunState, config: RunConfig, problem: Problem) -> None:
         )
     if (state.joint is not None) != config.joint_baseline:
         raise StateError(f"the run state has {'a' if state.joint else 'no'} joint baseline, the config says otherwise")
-    if bool(state.meta.rates) != learns_rates(config):
-        raise StateError(
-            f"the run state has {'' if state.meta.rates else 'no '}learned rates, the config says otherwise"
-        )
+    for what, present, asked in (
+        ("learned rates or matrices", bool(state.meta.rates), learns_inner_loop(config)),
+        ("scales and shifts of single inner steps", _has_steps(state.meta.theta), config.per_step_norm),
+        ("running averages", bool(state.meta.statistics), config.batch_norm_treatment == "running"),
+    ):
+        if present != asked:
+            raise StateError(f"the run state has {'' if present else 'no '}{what}, the config says otherwise")
     wanted = _signature(problem.model, torch_dtype(config))  # type: ignore[arg-type]  # a Protocol does not say that its members hash
-    found = _signature_of(state.meta.theta)
-    if found != wanted:
+    found = _signature_of(at_step(state.meta.theta, 0))
+    if dict(found) != dict(wanted):
         raise StateError(
             f"the run state holds another model: its parameters are {dict(found)}, needed are {dict(wanted)}"
         )
+
+
+def _has_steps(theta: Params) -> bool:
+    return any(name.startswith(PER_STEP) for name in theta)
 
 
 Signature = tuple[tuple[str, tuple[tuple[int, ...], torch.dtype]], ...]

@@ -26,6 +26,13 @@ class Model(Protocol):
         """Predictions [B, points, outputs] of B parameter sets for x [B, points, inputs]."""
         ...
 
+    def statistics(self, theta: Params, x: Tensor) -> Params:
+        """What batch norm measures on x [B, points, inputs]: mean and variance by layer, [B, width]. Empty without batch norm.
+
+        In `theta` they take the place of what `apply` would measure on its own points.
+        """
+        ...
+
     def is_dead(self, theta: Params, x: Tensor) -> Tensor:
         """Whether a whole hidden layer is off on all of x [B, points, inputs], so that no gradient can wake it: [B], boolean."""
         ...

@@ -51,6 +51,10 @@ class ModuleModel:
         prediction: Tensor = self._batched(theta, x)
         return prediction
 
+    def statistics(self, theta: Params, x: Tensor) -> Params:  # noqa: ARG002
+        """None: what the module keeps is constant."""
+        return {}
+
     def is_dead(self, theta: Params, x: Tensor) -> Tensor:  # noqa: ARG002
         """Never known for a foreign module: all False, [B]."""
         return torch.zeros(x.shape[0], dtype=torch.bool)

@@ -56,6 +56,7 @@ CHANGEABLE: dict[str, st.SearchStrategy[Any]] = {
     "beta": numbers(1e-300, 100.0),
     "outer_optimizer": st.sampled_from(["adam", "sgd"]),
     "clip_norm": st.none() | numbers(1e-300, 1e6),
+    "recompute": st.booleans(),
     "shots": st.integers(1, 100),
     "num_query": st.integers(1, 500),
     "meta_batch_size": st.integers(1, 500),

@@ -10,21 +10,24 @@ import pytest
 import torch
 
 from maml_core.algorithms import adaptation, initial_rates, outer_gradient
-from maml_core.config import RunConfig, replace
+from maml_core.config import MLPConfig, RunConfig, replace
 from maml_core.errors import ConfigError
 from maml_core.evaluation import evaluate
+from maml_core.implicit import conjugate_gradients, implicit_gradient
 from maml_core.inner import adapt
-from maml_core.outer import conjugate_gradients, implicit_gradient, meta_gradient, reptile_gradient
+from maml_core.outer import meta_gradient, reptile_gradient
 from maml_core.params import over_tasks
 from maml_core.problem import build_problem, held_out_tasks
 from maml_core.records import Entry
-from maml_core.runs import advance, init_run, replay
+from maml_core.runs import advance, init_run, replay, rule
 from maml_core.schedules import multi_step_weights, schedule
 from maml_core.storage import state_from_bytes, state_to_bytes
 from maml_core.types import Examples, Params, Tasks
 from tests.maml_core.helpers import TOLERANCE, Array, linear, prepared, quadratic, same, tiny
 
 NUM_STEPS = [1, 2, 5, 10]
+
+NORMALIZED = MLPConfig(hidden_widths=(6, 5), activation="tanh", batch_norm=True)
 
 ALGORITHMS: dict[str, dict[str, Any]] = {
     "maml": {},
@@ -33,6 +36,7 @@ ALGORITHMS: dict[str, dict[str, Any]] = {
     "anil": {"algorithm": "anil"},
     "anil first order": {"algorithm": "anil", "order": "first"},
     "meta-sgd": {"algorithm": "meta_sgd"},
+    "meta-curvature": {"algorithm": "meta_curvature"},
     "imaml": {"algorithm": "imaml"},
     "multi-step loss": {"multi_step_loss": True},
     "per-step rates": {"per_step_rates": True},
@@ -46,11 +50,28 @@ ALGORITHMS: dict[str, dict[str, Any]] = {
         "multi_step_epochs": 3,
         "num_epochs": 5,
     },
+    "batch norm": {"model": NORMALIZED},
+    "batch norm of the support set": {"model": NORMALIZED, "batch_norm_treatment": "support"},
+    "running batch norm": {"model": NORMALIZED, "batch_norm_treatment": "running"},
+    "maml++ with batch norm": {
+        "model": NORMALIZED,
+        "batch_norm_treatment": "running",
+        "per_step_norm": True,
+        "per_step_statistics": True,
+        "multi_step_loss": True,
+        "per_step_rates": True,
+    },
+    "reptile with running batch norm": {
+        "algorithm": "reptile",
+        "model": NORMALIZED,
+        "batch_norm_treatment": "running",
+    },
+    "imaml with running batch norm": {"algorithm": "imaml", "model": NORMALIZED, "batch_norm_treatment": "running"},
 }
 
 
 def case(name: str, **changes: Any) -> RunConfig:
-    return tiny(num_inner_steps=2, alpha=0.05, **{**ALGORITHMS[name], **changes})
+    return tiny(**{"num_inner_steps": 2, "alpha": 0.05, **ALGORITHMS[name], **changes})
 
 
 def mean(rows: list[Array]) -> Array:
@@ -210,7 +231,7 @@ def test_reptiles_fixed_point(num_steps: int, expected: float) -> None:
 def test_anil_adapts_the_head_and_meta_learns_the_body() -> None:
     config = case("anil")
     problem, theta_0, tasks = prepared(config)
-    how = adaptation(config, problem, ())
+    how = adaptation(config, problem, (), {})
     with torch.no_grad():
         theta_n = adapt(
             over_tasks(theta_0, 3),
@@ -247,7 +268,7 @@ def test_learned_rates_reach_the_evaluation() -> None:
     doubled = tuple({name: 2.0 * rate for name, rate in entry.items()} for entry in state.meta.rates)
     losses = [
         evaluate(
-            state.meta.theta, tasks, problem=problem, num_steps=2, **adaptation(config, problem, rates)._asdict()
+            state.meta.theta, tasks, problem=problem, num_steps=2, **adaptation(config, problem, rates, {})._asdict()
         ).query_loss
         for rates in (state.meta.rates, doubled)
     ]
@@ -385,7 +406,7 @@ class TestContract:
         problem = build_problem(config)
         state, _ = advance(config, init_run(config), num_steps=2)
         kept = state_to_bytes(state)
-        how = adaptation(config, problem, state.meta.rates)
+        how = rule(config, problem, state.meta)
         found = evaluate(
             state.meta.theta, held_out_tasks(config, problem), problem=problem, num_steps=7, **how._asdict()
         )
@@ -402,6 +423,14 @@ class TestContract:
         state, _ = advance(case(name), init_run(case(name)), num_steps=10)
         maml, _ = advance(case("maml"), init_run(case("maml")), num_steps=10)
         assert same(state.meta.theta, maml.meta.theta) == (name == "maml")
+
+    def test_a_clipped_meta_gradient_is_no_longer_than_asked(self, name: str) -> None:
+        config = case(name, clip_norm=1e-3, outer_optimizer="sgd", beta=1.0)
+        start = init_run(config)
+        state, _ = advance(config, start, num_steps=1)
+        before, after = start.meta.meta_parameters, state.meta.meta_parameters
+        squares = sum(float((after[key] - value).square().sum()) for key, value in before.items())
+        assert 0.0 < squares <= 1e-6 * (1.0 + 1e-6)
 
 
 def test_every_algorithm_of_the_config_is_in_the_table() -> None:

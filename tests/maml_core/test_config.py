@@ -114,7 +114,7 @@ def test_the_numeric_fields_are_found() -> None:
         "w_std",
         "noise_std",
     }
-    assert len(numeric_fields()) == 26
+    assert len(numeric_fields()) == 27
 
 
 @each_number

@@ -44,7 +44,7 @@ def test_records_are_of_theta_0_to_theta_n_in_order() -> None:
         alpha=0.1,
         num_steps=4,
         order="first",
-        record=lambda theta: theta,
+        record=lambda _, theta: theta,
     )
     assert len(adapted.records) == 5
     for k, theta_k in enumerate(adapted.records):
@@ -118,7 +118,7 @@ def test_a_larger_loss_with_a_smaller_alpha_takes_the_same_path(factor: float, n
             alpha=0.05 / scale,
             num_steps=num_steps,
             order="first",
-            record=flat,
+            record=lambda _, theta: flat(theta),
         ).records
 
     np.testing.assert_allclose(path(factor), path(1.0), rtol=1e-9, atol=1e-9)
