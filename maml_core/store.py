@@ -33,9 +33,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from maml_core.config import CHANGEABLE, RunConfig, from_dict, replace, to_dict
+from maml_core.config import RunConfig, from_dict, to_dict
 from maml_core.errors import ConfigError, StoreError
 from maml_core.records import Entry, Records, Status
+from maml_core.timeline import entries_from_list, entries_to_list
 
 FORMAT = "maml-live run"
 """What the first line of every `run.json` says."""
@@ -177,7 +178,7 @@ def save_run(folder: str | os.PathLike[str], run: SavedRun, *, new: bool = False
             _check_free(folder, new=new)
             for part, file in files.items():
                 _write_once(folder / file.name, parts[part])
-            _write(folder / DOCUMENT, document)
+            write_file(folder / DOCUMENT, document)
             keep = {DOCUMENT, *(file.name for file in files.values())}
             if handle is not None:
                 os.fsync(handle)
@@ -352,9 +353,6 @@ def _file_name(part: str, digest: str) -> str:
 
 
 def _to_document(run: SavedRun, files: Mapping[str, _File]) -> bytes:
-    def entries(of: tuple[Entry, ...]) -> list[dict[str, Any]]:
-        return [{"step": entry.step, "kind": entry.kind, "changes": dict(entry.changes)} for entry in of]
-
     content = {
         "format": FORMAT,
         "version": VERSION,
@@ -366,8 +364,8 @@ def _to_document(run: SavedRun, files: Mapping[str, _File]) -> bytes:
         "versions": dict(run.versions),
         "start": to_dict(run.start),
         "config": to_dict(run.config),
-        "timeline": entries(run.timeline),
-        "events": entries(run.records.events),
+        "timeline": entries_to_list(run.timeline),
+        "events": entries_to_list(run.records.events),
         "files": {part: file._asdict() for part, file in files.items()},
     }
     try:
@@ -434,15 +432,11 @@ def _checked(content: dict[str, Any]) -> _Document:
     if not isinstance(versions, dict):
         raise TypeError("versions is no table")
     start = from_dict(content["start"])
-    timeline = tuple(_entry(entry) for entry in _list(content["timeline"], "timeline"))
-    config = start
-    for entry in sorted(timeline, key=lambda entry: entry.step):
-        config = replace(config, entry.changes) if entry.kind == "change" else config
     run = SavedRun(
         name=_text(content["name"], "name"),
         start=start,
         config=from_dict(content["config"]),
-        timeline=timeline,
+        timeline=entries_from_list(content["timeline"], start=start),
         records=_NO_RECORDS,
         state=b"",
         step=_whole(content["step"], "step"),
@@ -452,21 +446,7 @@ def _checked(content: dict[str, Any]) -> _Document:
         versions={name: _text(version, name) for name, version in versions.items()},
     )
     files = {part: _file(part, file) for part, file in _table(content["files"], _ENDINGS).items()}
-    return _Document(run, files, tuple(_entry(entry) for entry in _list(content["events"], "events")))
-
-
-def _entry(data: Any) -> Entry:
-    entry = _table(data, ("step", "kind", "changes"))
-    kind, changes = entry["kind"], entry["changes"]
-    allowed = {"change": CHANGEABLE, "rollback": {"to_step"}, "resume": frozenset()}
-    if kind not in allowed:
-        raise ValueError(f"an entry of the timeline is of kind {kind!r}")
-    if not isinstance(changes, dict) or not set(changes) <= allowed[kind]:
-        raise ValueError(f"a {kind} on the timeline says {changes!r}")
-    if kind == "rollback":
-        _whole(changes.get("to_step"), "to_step")
-    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in changes.items()}
-    return Entry(step=_whole(entry["step"], "step"), kind=kind, changes=plain)
+    return _Document(run, files, entries_from_list(content["events"], path="events"))
 
 
 def _file(part: str, data: Any) -> _File:
@@ -482,12 +462,6 @@ def _table(value: Any, keys: Iterable[str]) -> dict[str, Any]:
     if not isinstance(value, dict) or set(value) != wanted:
         found = sorted(value) if isinstance(value, dict) else value
         raise ValueError(f"there is {found!r} where {sorted(wanted)} are expected")
-    return value
-
-
-def _list(value: Any, name: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise TypeError(f"{name} is no list")
     return value
 
 
@@ -631,21 +605,29 @@ def _read_file(folder: Path, file: _File) -> bytes:
 def _write_once(path: Path, data: bytes) -> None:
     """Write a file that is named by its content, unless it stands there already."""
     if path.is_symlink() or not path.is_file() or path.stat().st_size != len(data) or path.read_bytes() != data:
-        _write(path, data)
+        write_file(path, data)
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Put a file in its place in one step, when all of it is on the disk."""
+def write_file(path: Path, data: bytes) -> None:
+    """Put a file in its place in one step, when all of it is on the disk; what stood there before stays until then.
+
+    Raises:
+        OSError: It cannot be written. Nothing is left behind.
+    """
     part = path.with_name(path.name + ".part")
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o666)
     try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(handle, rest) :]
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    os.replace(part, path)
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(handle, rest) :]
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 @contextlib.contextmanager

@@ -579,6 +579,19 @@ for _ in range(40):
 """
 
 
+def test_a_save_while_a_run_is_read_starts_the_reading_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_run(tmp_path / "run", OTHER)
+    real = store_module._read_file
+    late = iter([lambda: save_run(tmp_path / "run", RUN)])
+
+    def read_file(*args: Any) -> bytes:
+        next(late, lambda: None)()
+        return real(*args)
+
+    monkeypatch.setattr(store_module, "_read_file", read_file)
+    assert equal(unstamped(load_run(tmp_path / "run")), RUN)
+
+
 def test_two_processes_that_save_one_run_leave_a_whole_one(tmp_path: Path) -> None:
     """And one that reads meanwhile finds one or the other."""
     save_run(tmp_path / "a", RUN)
