@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
     from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, from_dict, replace, to_dict
-    from maml_core.errors import ConfigError, StateError
+    from maml_core.errors import ConfigError, StateError, StoreError
     from maml_core.evaluation import evaluate, summarize
     from maml_core.execution import ChunkPool
     from maml_core.inner import adapt
@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from maml_core.runs import advance, advance_through, apply_entry, init_run, replay
     from maml_core.snapshots import snapshot
     from maml_core.storage import state_from_bytes, state_to_bytes
+    from maml_core.store import RunInfo, RunStore, SavedRun, default_root, load_run, save_run
 
 _HOMES = {
     "chunks": ("ChunkRequest", "ChunkResult", "run_chunk"),
     "config": ("LinearConfig", "MLPConfig", "RunConfig", "SinusoidConfig", "from_dict", "replace", "to_dict"),
-    "errors": ("ConfigError", "StateError"),
+    "errors": ("ConfigError", "StateError", "StoreError"),
     "evaluation": ("evaluate", "summarize"),
     "execution": ("ChunkPool",),
     "inner": ("adapt",),
@@ -40,6 +41,7 @@ _HOMES = {
     "runs": ("advance", "advance_through", "apply_entry", "init_run", "replay"),
     "snapshots": ("snapshot",),
     "storage": ("state_from_bytes", "state_to_bytes"),
+    "store": ("RunInfo", "RunStore", "SavedRun", "default_root", "load_run", "save_run"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -56,22 +58,29 @@ __all__ = [
     "ModuleModel",
     "Problem",
     "RunConfig",
+    "RunInfo",
+    "RunStore",
+    "SavedRun",
     "SinusoidConfig",
     "StateError",
+    "StoreError",
     "View",
     "adapt",
     "advance",
     "advance_through",
     "apply_entry",
     "build_problem",
+    "default_root",
     "evaluate",
     "from_dict",
     "held_out_tasks",
     "init_run",
+    "load_run",
     "meta_gradient",
     "replace",
     "replay",
     "run_chunk",
+    "save_run",
     "snapshot",
     "state_from_bytes",
     "state_to_bytes",

@@ -3,10 +3,13 @@
 ValueError
 └── ConfigError     a set-up that cannot be used; says which field, which value, what is accepted
 RuntimeError
-└── StateError      bytes that are not a run state of this version, or of another model
+├── StateError      bytes that are not a run state of this version, or of another model
+└── StoreError      a run folder that cannot be read or written; says what to do, and nothing was changed
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 
 class ConfigError(ValueError):
@@ -21,3 +24,13 @@ class ConfigError(ValueError):
 
 class StateError(RuntimeError):
     """Saved state that does not belong to this config or was damaged."""
+
+
+class StoreError(RuntimeError):
+    """A run folder that cannot be read or written. Callers that answer differently read `kind`."""
+
+    def __init__(
+        self, kind: Literal["missing", "damaged", "foreign", "newer", "taken", "full", "refused"], sentence: str
+    ) -> None:
+        self.kind = kind
+        super().__init__(sentence)
