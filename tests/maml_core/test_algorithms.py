@@ -16,7 +16,7 @@ from maml_core.evaluation import evaluate
 from maml_core.implicit import conjugate_gradients, implicit_gradient
 from maml_core.inner import adapt
 from maml_core.outer import meta_gradient, reptile_gradient
-from maml_core.params import over_tasks
+from maml_core.params import over_tasks, turned
 from maml_core.problem import build_problem, held_out_tasks
 from maml_core.records import Entry
 from maml_core.runs import advance, init_run, replay, rule
@@ -139,6 +139,62 @@ def test_one_rate_a_parameter_and_step(num_steps: int) -> None:
     expected, expected_rates = learned_rates_by_hand(tasks, column(theta_0), rates)
     np.testing.assert_allclose(column(found.gradient), expected, atol=TOLERANCE)
     np.testing.assert_allclose([column(entry) for entry in found.rates_gradient], expected_rates, atol=TOLERANCE)
+
+
+def turned_by_hand(tasks: Tasks, start: Array, matrix: Array, factor: float, alpha: float, n: int) -> list[Array]:
+    """theta_{k+1} = theta_k - alpha f M (A theta_k - b); gradients with respect to theta_0, M and the 1 x 1 matrix f; mean over tasks."""
+    found = []
+    for task in range(3):
+        q = quadratic(tasks, task)
+        thetas = [start]
+        for _ in range(n):
+            thetas.append(thetas[-1] - alpha * factor * matrix @ (q.A @ thetas[-1] - q.b))
+        back = q.Q @ thetas[-1] - q.r
+        by_matrix, by_factor = np.zeros_like(matrix), 0.0
+        for theta in reversed(thetas[:-1]):
+            pull = q.A @ theta - q.b
+            by_matrix -= alpha * factor * np.outer(back, pull)
+            by_factor -= alpha * float(back @ matrix @ pull)
+            back = back - alpha * factor * q.A @ matrix.T @ back
+        found.append((back, by_matrix, np.array([[by_factor]])))
+    return [mean(list(rows)) for rows in zip(*found, strict=True)]
+
+
+@pytest.mark.parametrize("num_steps", NUM_STEPS)
+def test_meta_curvature_turns_the_gradient_and_learns_how(num_steps: int) -> None:
+    problem, theta_0, tasks = prepared(linear())
+    rng = np.random.default_rng(6)
+    matrix, factor = np.eye(3) + 0.2 * rng.standard_normal((3, 3)), 0.8
+    found = meta_gradient(
+        theta_0,
+        tasks,
+        problem=problem,
+        alpha=0.1,
+        num_inner_steps=num_steps,
+        matrices={"w0/1": torch.tensor(matrix).unsqueeze(0), "w0/2": torch.tensor([[[factor]]], dtype=torch.float64)},
+    )
+    expected, by_matrix, by_factor = turned_by_hand(tasks, column(theta_0), matrix, factor, 0.1, num_steps)
+    np.testing.assert_allclose(column(found.gradient), expected, atol=TOLERANCE)
+    np.testing.assert_allclose(found.rates_gradient[0]["w0/1"][0], by_matrix, atol=TOLERANCE)
+    np.testing.assert_allclose(found.rates_gradient[0]["w0/2"][0], by_factor, atol=TOLERANCE)
+
+
+def test_meta_curvature_starts_as_maml() -> None:
+    curved, plain = case("meta-curvature"), case("maml")
+    losses = [advance(config, init_run(config), num_steps=1)[1].query_loss for config in (curved, plain)]
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-12)
+
+
+def test_a_matrix_acts_along_its_own_axis() -> None:
+    rng = torch.Generator().manual_seed(0)
+    gradient = torch.randn(2, 3, 4, 5, generator=rng, dtype=torch.float64)
+    sizes = (3, 4, 5)
+    matrices = {
+        f"w/{axis}": torch.randn(2, size, size, generator=rng, dtype=torch.float64)
+        for axis, size in enumerate(sizes, start=1)
+    }
+    expected = torch.einsum("nai,nbj,nck,nijk->nabc", *matrices.values(), gradient)
+    torch.testing.assert_close(turned("w", gradient, matrices), expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("num_steps", NUM_STEPS)
