@@ -1,4 +1,4 @@
-"""The command line: `maml bench` prints the measured figures that the README shows."""
+"""`maml bench`: the measured figures that the README shows."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="MAML, live: measure the engine and the page.")
-
 
 class Benchmark(StrEnum):
     """What can be measured."""
@@ -21,12 +19,6 @@ class Benchmark(StrEnum):
     PAGE = "page"
 
 
-@app.callback()
-def _commands() -> None:
-    """Keeps `bench` a command of its own although it is the only one."""
-
-
-@app.command()
 def bench(
     which: Annotated[
         list[Benchmark] | None,
@@ -39,7 +31,7 @@ def bench(
 
     They live in tests/benchmarks of a checkout, so that what is measured is the code that stands there.
     """
-    root = Path(__file__).resolve().parent.parent
+    root = Path(__file__).resolve().parents[2]
     if not (root / "tests" / "benchmarks").is_dir():
         typer.echo(
             "The benchmarks are part of a checkout, not of an installed package: clone the project and `pip install -e .[test]`.",
@@ -49,8 +41,3 @@ def bench(
     sys.path.insert(0, str(root))
     for name in which or [Benchmark.ENGINE]:
         importlib.import_module(f"tests.benchmarks.{name.value}").main()
-
-
-def main() -> None:
-    """Entry point of the `maml` command."""
-    app()

@@ -1,0 +1,47 @@
+"""The `maml` command: one file a group of commands. Nothing here loads torch before a command needs it."""
+
+from __future__ import annotations
+
+import typer
+
+from maml_core.cli.bench import bench
+from maml_core.cli.console import PlainErrors
+from maml_core.cli.evaluate import evaluate
+from maml_core.cli.runs import app as runs
+from maml_core.cli.train import train
+
+HELP = """MAML, live, without a browser: train, evaluate and keep runs.
+
+A run lives in a folder with all that it needs to go on, or to be repeated from the start, bit for bit.
+
+\b
+Examples:
+  maml train --alpha 0.02 -N 3 --steps 2000 --name demo
+  maml train --resume demo --steps 5000 --beta 0.0005
+  maml train --algorithm fomaml --config run.toml --json
+  maml evaluate demo --tasks 10000 --shots 5 --shots 10
+  maml runs list
+
+\b
+Exit codes:
+  0    done
+  2    bad input: an option, a file, a value, or a run that is not there
+  3    the run diverged or its network died; it is saved, and the message says what to try
+  4    a damaged or foreign folder, or a save that failed
+  130  stopped by Ctrl-C, saved (143: by SIGTERM)
+
+Runs are kept in ~/.maml-live/runs, or in the folder that the environment variable MAML_RUNS names.
+"""
+
+app = typer.Typer(
+    cls=PlainErrors, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=HELP
+)
+app.command()(train)
+app.command()(evaluate)
+app.add_typer(runs, name="runs")
+app.command()(bench)
+
+
+def main() -> None:
+    """Entry point of the `maml` command."""
+    app(prog_name="maml")

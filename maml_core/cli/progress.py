@@ -1,0 +1,68 @@
+"""Progress bars: on stderr, and only where a person looks at it."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from maml_core.records import Records
+
+
+def quiet() -> bool:
+    """Whether nobody looks."""
+    return not sys.stderr.isatty()
+
+
+class TrainingBar:
+    """The bar of a training run: outer step, losses, speed and the time left."""
+
+    def __init__(self, step: int, target: int) -> None:
+        self._progress = Progress(
+            TextColumn("step"),
+            MofNCompleteColumn(),
+            BarColumn(),
+            TextColumn("{task.fields[losses]}"),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            disable=quiet(),
+        )
+        self._task = self._progress.add_task("", total=target, completed=step, losses="", rate="")
+        self._training = self._held_out = ""
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def show(self, step: int, records: Records) -> None:
+        """Show where the run is now."""
+        if len(records.query_loss):
+            self._training = f"training loss {records.query_loss[-1]:.3g}"
+        if len(records.held_out_after):
+            self._held_out = f", held-out after N {records.held_out_after[-1]:.3g}"
+        speed = self._progress.tasks[0].speed
+        rate = f"{speed:.0f} steps/s" if speed else ""
+        self._progress.update(self._task, completed=step, losses=self._training + self._held_out, rate=rate)
+
+
+def counting(what: str, total: int) -> Progress:
+    """A bar that counts to `total`; its only task is 0."""
+    bar = Progress(
+        TextColumn(what),
+        MofNCompleteColumn(),
+        BarColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=quiet(),
+    )
+    bar.add_task(what, total=total)
+    return bar

@@ -1,0 +1,315 @@
+"""`maml train`: a run without a browser, saved as it goes."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from maml_core.cli.console import BAD_FOLDER, INTERRUPTED, STOPPED, called, find_run, print_json, say
+from maml_core.cli.fields import assigned, joined, overlaid, preset, read_file, with_config_options
+from maml_core.cli.progress import TrainingBar
+from maml_core.config import CHANGEABLE, RunConfig, from_dict, to_dict
+from maml_core.errors import ConfigError, StoreError
+from maml_core.records import Entry, Records
+from maml_core.store import RunStore, SavedRun, load_run, save_run
+from maml_core.timeline import entries_from_list, entries_to_list
+
+if TYPE_CHECKING:
+    from maml_core.runs import RunState
+
+CHUNK_S = 0.2
+"""Processor seconds between two looks at the clock, the signals and the progress bar."""
+
+DEFAULT_STEPS = 1000
+
+
+@with_config_options
+def train(
+    *,
+    steps: Annotated[
+        int | None, typer.Option(help=f"Outer step to train to. (Default: {DEFAULT_STEPS} more than there are.)")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name to keep the run under. (Default: the algorithm, the day and the time.)")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to keep the run in, instead of under a name.")] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            help="Go on with a saved run, by name or folder. Settings that are given as well change from that step on."
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="TOML or JSON file of settings, with tables for tasks and model and a timeline. Options win over it."
+        ),
+    ] = None,
+    preset_name: Annotated[
+        str | None, typer.Option("--preset", help="Start from a preset of the page, for example 'Fast demo'.")
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Any setting by its path: --set tasks.amplitude=0.1,5"),
+    ] = None,
+    save_every: Annotated[float, typer.Option(help="Seconds between two saves while it trains.")] = 60.0,
+    force: Annotated[
+        bool, typer.Option("--force", help="Take the place of a run of this name or in this folder.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, on stdout.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the whole set-up as JSON and stop.")] = False,
+    given: dict[str, Any],
+) -> None:
+    """Train a run and save it, so that it can be evaluated, resumed or opened later.
+
+    Ctrl-C (or SIGTERM) saves and says how to go on.
+
+    \b
+    Examples:
+      maml train --preset "Fast demo" --steps 2000 --name demo
+      maml train --algorithm fomaml -N 5 --alpha 0.01 --tasks linear
+      maml train --config run.toml --beta 0.0005 --out results/run-1 --json
+      maml train --resume demo --steps 4000 --alpha 0.01
+
+    \b
+    Exit codes: 0 done; 2 bad input; 3 diverged or dead (saved); 4 a damaged or
+    foreign folder, or a save that failed; 130 Ctrl-C and 143 SIGTERM (saved).
+    """
+    if out is not None and name is not None:
+        raise ConfigError("name", name, "--out and --name are two places; give one of them")
+    if not save_every >= 0.0:
+        raise ConfigError("save_every", save_every, "seconds from 0 on")
+    given = joined(given, assigned(assignments or []))
+    if resume is None:
+        start, timeline = _set_up(preset_name, config, given)
+        found = None
+    else:
+        if config is not None or preset_name is not None:
+            raise ConfigError("resume", resume, "the run has its set-up; leave --config and --preset out")
+        found = load_run(find_run(resume))
+        start, timeline = found.start, found.timeline + _changes(found, given)
+    if dry_run:
+        print_json(
+            _without_nulls(to_dict(start)) | {"timeline": [_without_nulls(e) for e in entries_to_list(timeline)]}
+        )
+        return
+
+    done = found.step if found else 0
+    target = done + DEFAULT_STEPS if steps is None else steps
+    if target <= done:
+        raise ConfigError("steps", target, f"a whole number above {done}, the outer step that the run is at")
+    folder, new = _place(start, out, name, resume)
+    run = _begin(folder.absolute().name, start, timeline, found)
+    _train(run, folder, target, save_every=save_every, new=new and not force, as_json=as_json)
+
+
+def _set_up(preset_name: str | None, file: Path | None, given: dict[str, Any]) -> tuple[RunConfig, tuple[Entry, ...]]:
+    data = to_dict(preset(preset_name)) if preset_name is not None else {}
+    lines: list[Any] = []
+    if file is not None:
+        settings, lines = read_file(file)
+        data = overlaid(data, settings)
+    start = from_dict(overlaid(data, given))
+    return start, entries_from_list(lines, start=start)
+
+
+def _changes(run: SavedRun, given: dict[str, Any]) -> tuple[Entry, ...]:
+    """What the options ask of a saved run from its step on, as entries of its timeline."""
+    wanted = from_dict(overlaid(to_dict(run.config), given))
+    names = [f.name for f in dataclasses.fields(RunConfig) if getattr(wanted, f.name) != getattr(run.config, f.name)]
+    for name in names:
+        if name not in CHANGEABLE:
+            raise ConfigError(
+                name,
+                to_dict(wanted)[name],
+                f"the run has {to_dict(run.config)[name]!r}, and that cannot change while it trains; start a new run. "
+                f"What can: {', '.join(sorted(CHANGEABLE))}",
+            )
+    entries = []
+    if names:
+        changes = {name: getattr(wanted, name) for name in names}
+        entries.append(Entry(step=run.step, kind="change", changes=changes))
+    if run.status.kind != "ok":
+        entries.append(Entry(step=run.step, kind="resume"))
+    return tuple(entries)
+
+
+def _place(start: RunConfig, out: Path | None, name: str | None, resume: str | None) -> tuple[Path, bool]:
+    """Where to save, and whether that must not take the place of a run."""
+    if out is not None:
+        return out, True
+    if name is not None:
+        return RunStore().folder(name), True
+    if resume is not None:
+        return find_run(resume), False
+    return RunStore().folder(f"{start.algorithm}-{datetime.now():%Y%m%d-%H%M%S-%f}"), True
+
+
+def _begin(name: str, start: RunConfig, timeline: tuple[Entry, ...], found: SavedRun | None) -> SavedRun:
+    """The run before it trains on; every entry that lies ahead has been tried."""
+    import torch
+
+    from maml_core.problem import build_problem
+    from maml_core.runs import advance, apply_entry, init_run
+    from maml_core.storage import check_state, state_from_bytes, state_to_bytes
+
+    torch.set_num_threads(1)  # as in the workers: the bits of a sum depend on it
+    if found is None:
+        state = init_run(start)
+        _, nothing = advance(start, state, num_steps=0)
+        run = SavedRun(
+            name=name,
+            start=start,
+            config=start,
+            timeline=timeline,
+            records=nothing,
+            state=state_to_bytes(state),
+            step=state.step,
+            status=state.status,
+        )
+    else:
+        state = state_from_bytes(found.state)
+        check_state(state, found.config, build_problem(found.config))
+        if state.step != found.step:
+            raise StoreError(
+                "damaged", f"the run is at step {found.step}, its state at {state.step}; load another copy"
+            )
+        run = dataclasses.replace(found, name=name, timeline=timeline)
+    config = run.config
+    for entry in sorted(timeline, key=lambda entry: entry.step):
+        if entry.step >= run.step:
+            config, state = apply_entry(config, state, entry)
+    return run
+
+
+def _train(run: SavedRun, folder: Path, target: int, *, save_every: float, new: bool, as_json: bool) -> None:
+    from maml_core.problem import build_problem
+    from maml_core.runs import advance_through
+    from maml_core.storage import state_from_bytes, state_to_bytes
+
+    began = saved_at = time.monotonic()
+    problem, config, state, records = build_problem(run.config), run.config, state_from_bytes(run.state), run.records
+    failure: StoreError | None = None
+
+    def save() -> StoreError | None:
+        now = dataclasses.replace(
+            run, config=config, records=records, state=state_to_bytes(state), step=state.step, status=state.status
+        )
+        try:
+            save_run(folder, now)
+        except StoreError as error:
+            return error
+        return None
+
+    with _signals() as caught, TrainingBar(run.step, target) as bar:
+        run = save_run(folder, run, new=new)  # a folder that cannot be written is said now, not after an hour
+        parts: list[Records] = []
+        while not caught:
+            config, state, part = advance_through(
+                config, state, run.timeline, num_steps=target - state.step, budget_s=CHUNK_S, problem=problem
+            )
+            parts.append(part)
+            bar.show(state.step, part)
+            if state.step >= target or state.status.kind != "ok":
+                break
+            if time.monotonic() - saved_at >= save_every:
+                records, parts = Records.joined([records, *parts]), []
+                error, saved_at = save(), time.monotonic()
+                if error is not None and failure is None:
+                    say(f"maml: {error}. Training goes on, and saving is tried again every {save_every:g} s.")
+                failure = error
+        records = Records.joined([records, *parts])
+        failure = save()
+
+    if as_json:
+        result = _result(config, state, records)
+        print_json(
+            result | {"folder": str(folder.absolute()), "saved": failure is None, "seconds": time.monotonic() - began}
+        )
+    else:
+        _report(state, records, folder, saved=failure is None)
+    again = f"maml train --resume {called(folder)}"
+    if failure is not None:
+        say(f"maml: {failure}. What was saved before goes on with: {again} --steps {target}")
+        raise typer.Exit(BAD_FOLDER)
+    if state.status.kind != "ok":
+        say(f"maml: the run is {state.status.kind} at outer step {state.step}. {state.status.sentence}")
+        say(f"It is saved. Go on with a change, for example: {again} --steps {state.step + DEFAULT_STEPS} --alpha ...")
+        raise typer.Exit(STOPPED)
+    if state.step < target:
+        say(f"maml: stopped at outer step {state.step} and saved. Go on with: {again} --steps {target}")
+        raise typer.Exit(INTERRUPTED + caught[0])
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Collects Ctrl-C and SIGTERM while a chunk is finished; a second one acts at once."""
+    caught: list[int] = []
+    if threading.current_thread() is not threading.main_thread():  # only there can they be asked for
+        yield caught
+        return
+
+    def catch(number: int, _frame: Any) -> None:
+        caught.append(number)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+    before = {number: signal.signal(number, catch) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _last(values: Any) -> float | None:
+    return float(values[-1]) if len(values) else None
+
+
+def _result(config: RunConfig, state: RunState, records: Records) -> dict[str, Any]:
+    held_out_step = int(records.held_out_steps[-1]) if len(records.held_out_steps) else None
+    return {
+        "config": to_dict(config),
+        "step": state.step,
+        "status": state.status._asdict(),
+        "losses": {
+            "training": _last(records.query_loss),
+            "joint": _last(records.joint_loss),
+            "held_out_step": held_out_step,
+            "held_out_before": _last(records.held_out_before),
+            "held_out_after": _last(records.held_out_after),
+            "held_out_diverged": _last(records.held_out_diverged),
+        },
+    }
+
+
+def _report(state: RunState, records: Records, folder: Path, *, saved: bool) -> None:
+    lines = [f"Outer step {state.step}."]
+    if len(records.steps):
+        lines.append(f"Training loss {records.query_loss[-1]:.4g}.")
+    if len(records.held_out_steps):
+        lines.append(
+            f"Held-out loss {records.held_out_before[-1]:.4g} before adaptation and {records.held_out_after[-1]:.4g} after N steps, "
+            f"measured at outer step {records.held_out_steps[-1]}."
+        )
+    if saved:
+        lines.append(f"Saved in {folder}; look closer with: maml evaluate {called(folder)}")
+    typer.echo("\n".join(lines))
+
+
+def _without_nulls(data: dict[str, Any]) -> dict[str, Any]:
+    """TOML has no null: a setting that is left out is none."""
+    return {
+        name: _without_nulls(value) if isinstance(value, dict) else value
+        for name, value in data.items()
+        if value is not None
+    }
