@@ -10,7 +10,6 @@ from maml_core.cli.console import find_run, print_json
 from maml_core.cli.progress import counting
 from maml_core.config import RunConfig, replace
 from maml_core.records import Summary
-from maml_core.schedules import learns_rates
 from maml_core.store import load_run
 
 if TYPE_CHECKING:
@@ -92,10 +91,10 @@ def evaluate(
 def _evaluated(config: RunConfig, state: RunState, bar: Progress) -> Summary:
     import torch
 
-    from maml_core.algorithms import adaptation
     from maml_core.evaluation import Evaluation, summarize
     from maml_core.evaluation import evaluate as evaluate_tasks
     from maml_core.problem import build_problem, held_out_tasks
+    from maml_core.runs import rule
     from maml_core.types import Examples, Tasks
 
     problem = build_problem(config)
@@ -108,7 +107,7 @@ def _evaluated(config: RunConfig, state: RunState, bar: Progress) -> Summary:
             Examples(drawn.query.x[some], drawn.query.y[some]),
             drawn.parameters[some],
         )
-        how = adaptation(config, problem, state.meta.rates)
+        how = rule(config, problem, state.meta)
         parts.append(
             evaluate_tasks(state.meta.theta, part, problem=problem, num_steps=config.evaluation_steps, **how._asdict())
         )
@@ -120,13 +119,26 @@ def _evaluated(config: RunConfig, state: RunState, bar: Progress) -> Summary:
 
 def _rule(config: RunConfig, eval_steps: int) -> str:
     """How the inner loop goes on beyond the steps that were trained."""
-    trained = f"Trained with N = {config.num_inner_steps}"
+    per_step = [
+        name
+        for name, used in (
+            ("rates", config.per_step_rates),
+            ("batch-norm scales and shifts", config.per_step_norm),
+            ("running averages", config.per_step_statistics),
+        )
+        if used
+    ]
     if config.algorithm == "meta_sgd":
-        return f"{trained}; every inner step uses the one learned rate of each parameter."
-    if learns_rates(config):
-        more = "; further steps repeat the last step's rates" if eval_steps > config.num_inner_steps else ""
-        return f"{trained}; each inner step uses its own learned rates{more}."
-    return f"{trained}; every inner step uses alpha = {config.alpha:g}, those beyond N too."
+        words = "every inner step uses the one learned rate of each parameter"
+    elif config.per_step_rates:
+        words = "each inner step uses its own learned rates"
+    elif config.algorithm == "meta_curvature":
+        words = f"every inner step uses the learned matrices and alpha = {config.alpha:g}"
+    else:
+        words = f"every inner step uses alpha = {config.alpha:g}, those beyond N too"
+    if per_step and eval_steps > config.num_inner_steps:
+        words += f"; further steps repeat the last step's {', '.join(per_step)}"
+    return f"Trained with N = {config.num_inner_steps}; {words}."
 
 
 def _print_table(config: RunConfig, trained: RunConfig, summary: Summary) -> None:

@@ -23,7 +23,6 @@ import torch
 from typer.testing import CliRunner, Result
 
 from maml_core import store as store_module
-from maml_core.algorithms import adaptation
 from maml_core.cli import app
 from maml_core.cli.fields import Option, options
 from maml_core.cli.runs import to_csv
@@ -32,7 +31,7 @@ from maml_core.evaluation import evaluate, summarize
 from maml_core.presets import PRESETS
 from maml_core.problem import build_problem, held_out_tasks
 from maml_core.records import Entry
-from maml_core.runs import replay
+from maml_core.runs import replay, rule
 from maml_core.storage import state_from_bytes, state_to_bytes
 from maml_core.store import DOCUMENT, RunStore, SavedRun, load_run, save_run
 from tests.maml_core.helpers import same, tiny
@@ -133,10 +132,21 @@ def other_value(option: Option) -> str | bool:
     return str(next(v for v in candidates if v <= high and (low is None or v >= low) and (above is None or v > above)))
 
 
+NEEDS = {
+    "--num-features": ["--tasks", "linear"],
+    "--w-mean": ["--tasks", "linear"],
+    "--w-std": ["--tasks", "linear"],
+    "--batch-norm-treatment": ["--batch-norm"],
+    "--per-step-norm": ["--batch-norm"],
+    "--per-step-statistics": ["--batch-norm", "--batch-norm-treatment", "running"],
+}
+"""What else has to be chosen before a setting may be."""
+
+
 @pytest.mark.parametrize("option", [option for option in options() if option.flag != "--model"], ids=lambda o: o.flag)
 def test_every_option_has_an_effect_and_only_its_own(option: Option) -> None:
     value = "linear" if option.flag == "--tasks" else other_value(option)
-    context = [] if option.path[-1] not in ("num_features", "w_mean", "w_std") else ["--tasks", "linear"]
+    context = NEEDS.get(option.flag, [])
     flags = (
         [option.flag, value] if isinstance(value, str) else [option.flag.replace("--", "--" if value else "--no-", 1)]
     )
@@ -623,18 +633,27 @@ def test_exit_codes_of_the_real_command(tmp_path: Path, arguments: list[str], co
 def summary_of(run: SavedRun, **changes: Any) -> Any:
     config = replace(run.config, changes)
     problem, state = build_problem(config), state_from_bytes(run.state)
-    how = adaptation(config, problem, state.meta.rates)
+    how = rule(config, problem, state.meta)
     tasks = held_out_tasks(config, problem)
     return summarize(
         evaluate(state.meta.theta, tasks, problem=problem, num_steps=config.evaluation_steps, **how._asdict())
     )
 
 
-def test_an_evaluation_is_the_engines() -> None:
-    run = trained("run", "--per-step-rates", "-N", "2")
+@pytest.mark.parametrize(
+    "switches",
+    [
+        ["--per-step-rates"],
+        ["--algorithm", "meta_curvature"],
+        ["--batch-norm", "--batch-norm-treatment", "running", "--per-step-statistics"],
+    ],
+    ids=shown,
+)
+def test_an_evaluation_is_the_engines(switches: list[str]) -> None:
+    run = trained("run", "-N", "2", *switches)
     arguments = ["--tasks", "700", "--shots", "3", "--shots", "8", "--eval-steps", "5", "--seed", "9", "--json"]
     data = json.loads(maml("evaluate", "run", *arguments).stdout)
-    assert (data["step"], data["tasks"], data["seed"], data["algorithm"]) == (20, 700, 9, "maml")
+    assert (data["step"], data["tasks"], data["seed"], data["algorithm"]) == (20, 700, 9, run.config.algorithm)
     assert [result["shots"] for result in data["results"]] == [3, 8]
     for result in data["results"]:
         expected = summary_of(
@@ -673,8 +692,10 @@ def test_the_table_says_everything() -> None:
             "each inner step uses its own learned rates; further steps repeat the last step's rates",
         ),
         (["--algorithm", "meta_sgd"], "every inner step uses the one learned rate of each parameter"),
+        (["--algorithm", "meta_curvature"], "every inner step uses the learned matrices and alpha = 0.01"),
+        (["--batch-norm", "--per-step-norm"], "further steps repeat the last step's batch-norm scales and shifts"),
     ],
-    ids=["alpha", "rates", "meta_sgd"],
+    ids=["alpha", "rates", "meta_sgd", "meta_curvature", "batch_norm"],
 )
 def test_the_rule_beyond_the_trained_steps_is_said(arguments: list[str], rule: str) -> None:
     trained("run", *arguments)

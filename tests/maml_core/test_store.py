@@ -152,11 +152,17 @@ def test_runs_are_kept_where_the_environment_says(monkeypatch: pytest.MonkeyPatc
         (tiny(outer_optimizer="sgd", beta=0.01), ()),
         (tiny(algorithm="meta_sgd"), ()),
         (tiny(per_step_rates=True, num_inner_steps=3, multi_step_loss=True, epoch_steps=10), ()),
+        (
+            tiny(
+                model=MLPConfig(hidden_widths=(6,), batch_norm=True), batch_norm_treatment="running", per_step_norm=True
+            ),
+            (),
+        ),
         (tiny(algorithm="anil", joint_baseline=False), ()),
         (tiny(algorithm="reptile"), (Entry(step=30, kind="change", changes={"outer_optimizer": "sgd"}),)),
         (tiny(dtype="float32", anneal_order=True, epoch_steps=7, first_order_epochs=4, anneal_beta=True), ()),
     ],
-    ids=["timeline", "sgd", "meta_sgd", "maml++", "anil", "reptile", "annealed"],
+    ids=["timeline", "sgd", "meta_sgd", "maml++", "batch norm", "anil", "reptile", "annealed"],
 )
 def test_saving_and_loading_on_the_way_changes_nothing(
     tmp_path: Path, config: RunConfig, timeline: tuple[Entry, ...]
