@@ -85,7 +85,7 @@ class Row:
 
 
 _PLUS = {
-    "num_inner_steps": 5,
+    "num_inner_steps": 3,
     "multi_step_loss": True,
     "per_step_rates": True,
     "anneal_order": True,
@@ -106,6 +106,8 @@ SINUSOID = (
 )
 """Finn et al. 2017, section 5.1: alpha 0.01, N = 1, 10 query points, Adam with 0.001, 25 tasks a step; each set-up names what differs."""
 
+PROTOCOLS: Mapping[str, tuple[Setup, ...]] = {"sinusoid": SINUSOID}
+
 _MAML, _RERUN = "Finn et al. 2017, table 2", "Park & Oliva 2019"
 PUBLISHED: Mapping[tuple[str, int], Mapping[int, Published]] = {
     ("Joint pretraining", 5): {
@@ -123,7 +125,7 @@ PUBLISHED: Mapping[tuple[str, int], Mapping[int, Published]] = {
 """By set-up and shots, then by inner steps."""
 
 
-class Progress(NamedTuple):
+class Update(NamedTuple):
     """Where a reproduction is."""
 
     case: Case
@@ -146,17 +148,18 @@ def cases(setups: Sequence[Setup], *, seed: int, dtype: str = "float32") -> list
     return found
 
 
-def chosen(names: Sequence[str]) -> list[Setup]:
-    """The set-ups of these names, in any spelling of upper and lower case; all of them where no name is given.
+def chosen(names: Sequence[str], protocol: str = "sinusoid") -> list[Setup]:
+    """The protocol's set-ups of these names, in any spelling of upper and lower case; all of them where no name is given.
 
     Raises:
         ConfigError: A name that is none of them.
     """
-    by_name = {setup.name.lower(): setup for setup in SINUSOID}
+    setups = PROTOCOLS[protocol]
+    by_name = {setup.name.lower(): setup for setup in setups}
     for name in names:
         if name.lower() not in by_name:
-            raise ConfigError("only", name, f"one of {', '.join(setup.name for setup in SINUSOID)}")
-    return [by_name[name.lower()] for name in names] if names else list(SINUSOID)
+            raise ConfigError("only", name, f"one of {', '.join(setup.name for setup in setups)}")
+    return [by_name[name.lower()] for name in names] if names else list(setups)
 
 
 class Reproduction:
@@ -182,7 +185,7 @@ class Reproduction:
         num_steps: int,
         executor: Executor,
         at_once: int = 1,
-        on_progress: Callable[[Progress], None] = lambda _: None,
+        on_progress: Callable[[Update], None] = lambda _: None,
     ) -> None:
         self.folder = folder
         self.num_steps = num_steps
@@ -214,7 +217,7 @@ class Reproduction:
                 for future in wait(flying, return_when=FIRST_COMPLETED).done:
                     training = flying.pop(future)
                     training.take(future.result())
-                    self._on_progress(Progress(training.case, training.step, training.last_loss))
+                    self._on_progress(Update(training.case, training.step, training.last_loss))
                     if training.ended(self.num_steps):
                         training.save()
                     else:
@@ -359,7 +362,7 @@ def summary_on_test_tasks(config: RunConfig, state: bytes, shots: int, num_tasks
 def save_table(rows: Sequence[Row], folder: Path) -> None:
     """Write ``table.json`` (everything) and ``table.md`` (as printed) into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_file(folder / "table.json", json.dumps([_plain(row) for row in rows], indent=1).encode())
+    write_file(folder / "table.json", json.dumps([plain(row) for row in rows], indent=1).encode())
     write_file(folder / "table.md", (markdown(rows) + "\n").encode())
 
 
@@ -404,7 +407,8 @@ def _published(row: Row) -> str:
     return " / ".join(parts)
 
 
-def _plain(row: Row) -> dict[str, Any]:
+def plain(row: Row) -> dict[str, Any]:
+    """A row as plain JSON values."""
     numbers = {name: [_number(value) for value in values] for name, values in row.summary._asdict().items()}
     return {
         "name": row.name,

@@ -7,6 +7,7 @@ import typer
 from maml_core.cli.bench import bench
 from maml_core.cli.console import PlainErrors
 from maml_core.cli.evaluate import evaluate
+from maml_core.cli.reproduce import reproduce
 from maml_core.cli.runs import app as runs
 from maml_core.cli.train import train
 
@@ -21,6 +22,7 @@ Examples:
   maml train --algorithm fomaml --config run.toml --json
   maml evaluate demo --tasks 10000 --shots 5 --shots 10
   maml runs list
+  maml reproduce sinusoid --only MAML --only Meta-SGD
 
 \b
 Exit codes:
@@ -39,6 +41,7 @@ app = typer.Typer(
 app.command()(train)
 app.command()(evaluate)
 app.add_typer(runs, name="runs")
+app.command()(reproduce)
 app.command()(bench)
 
 

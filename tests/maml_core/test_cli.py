@@ -824,3 +824,38 @@ def test_an_export_overwrites_only_by_force(tmp_path: Path) -> None:
 def test_training_leaves_the_number_of_threads_at_one() -> None:
     trained("run")
     assert torch.get_num_threads() == 1
+
+
+def test_a_reproduction_prints_its_table_and_saves_it(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    arguments = ("--only", "maml", "--steps", "5", "--tasks", "20", "--folder", str(folder))
+    found = maml("reproduce", "sinusoid", *arguments)
+    assert "| MAML | 10 / 5 |" in found.stdout
+    assert "20 test tasks, 5 outer steps, seed 0" in found.stdout
+    assert (folder / "table.md").read_text().strip() in found.stdout
+    assert load_run(folder / "MAML, 5 shots").step == 5
+    rows = json.loads(maml("reproduce", "sinusoid", *arguments, "--json").stdout)
+    assert [(row["name"], row["trained_shots"], row["test_shots"]) for row in rows] == [
+        ("MAML", 10, 5),
+        ("MAML", 10, 10),
+        ("MAML", 5, 5),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--only", "mamll"), "one of Joint pretraining"),
+        (("--steps", "0"), "steps = 0"),
+        (("--tasks", "1"), "tasks = 1"),
+        (("--workers", "0"), "workers = 0"),
+        (("--seed", "-1"), "weights_seed = -1"),
+    ],
+    ids=str,
+)
+def test_a_reproduction_that_cannot_be_is_refused_before_it_starts(
+    arguments: tuple[str, str], sentence: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    assert sentence in said(maml("reproduce", "sinusoid", "--folder", str(folder), *arguments, code=2))
+    assert not folder.exists()

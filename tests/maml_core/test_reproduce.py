@@ -23,10 +23,10 @@ from maml_core.reproduce import (
     SINUSOID,
     TEST_SEED,
     Case,
-    Progress,
     Published,
     Reproduction,
     Row,
+    Update,
     cases,
     chosen,
     markdown,
@@ -139,7 +139,7 @@ def test_the_run_of_another_training_is_not_taken_up(tmp_path: Path) -> None:
 
 
 def test_progress_is_told_after_every_chunk(tmp_path: Path) -> None:
-    told: list[Progress] = []
+    told: list[Update] = []
     with ThreadPoolExecutor(1) as executor:
         reproduction(tmp_path, small_case(), executor=executor, on_progress=told.append).train()
     assert [progress.step for progress in told] == [CHUNK_STEPS, 2 * CHUNK_STEPS, STEPS]
