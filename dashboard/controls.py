@@ -177,6 +177,19 @@ def _more(token: str) -> None:
         on_change=_restarter(token, lambda c, v: replace(c, {"joint_baseline": v["joint_baseline"]})),
         help=_help("joint_baseline") + _RESTARTS,
     )
+    st.toggle(
+        "Oracle beside it",
+        key="set.oracle_baseline",
+        on_change=_restarter(token, lambda c, v: replace(c, {"oracle_baseline": v["oracle_baseline"]})),
+        help=_help("oracle_baseline") + _RESTARTS,
+    )
+    st.toggle(
+        "From scratch, to convergence",
+        key=state.SCRATCH,
+        on_change=_scratch_sender(token),
+        help="For each held-out task, train the initial weights on its support points alone until that stops helping. It takes a few "
+        "seconds, again when shots or query points change, and is left out where the set-up is too large for that.",
+    )
 
 
 def _with_family(config: RunConfig, values: Values) -> RunConfig:
@@ -210,6 +223,24 @@ def _sender(token: str, name: str) -> Callable[[], None]:
                 get_hub().change(token, changes)
 
         _attempt(act, name)
+
+    return send
+
+
+def _scratch_sender(token: str) -> Callable[[], None]:
+    """Show training from scratch, or no longer."""
+
+    def send() -> None:
+        wanted = state.wants_scratch()
+        config = get_hub().config(token)
+        try:
+            if wanted and config is not None:
+                limits.check_scratch(config)
+        except ConfigError as error:
+            state.note(f"{error}.")
+            state.forget_scratch()
+        else:
+            get_hub().show_scratch(token, wanted)
 
     return send
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.floating]
-Learner = Literal["maml", "random", "joint"]
+Learner = Literal["maml", "random", "joint", "oracle", "scratch"]
 
 
 def _empty() -> Array:

@@ -45,6 +45,10 @@ def checked(opened: Address, default: RunConfig) -> Address:
     return opened
 
 
+MAX_SCRATCH = 1e11
+"""Multiplications of training on every held-out task from scratch, if each takes 5,000 steps; most take a tenth of that."""
+
+
 def check(config: RunConfig) -> RunConfig:
     """The config, if a page may run it.
 
@@ -55,8 +59,7 @@ def check(config: RunConfig) -> RunConfig:
         if getattr(config, name) != value:
             accepted = "the live page shows MAML and first-order MAML; the engine runs the others from Python"
             raise ConfigError(name, getattr(config, name), accepted)
-    widths = (config.num_inputs, *config.model.hidden_widths, 1)
-    parameters = sum(fan_in * fan_out + fan_out for fan_in, fan_out in pairwise(widths))
+    parameters = _num_parameters(config)
     tasks = max(config.meta_batch_size, min(config.evaluation_tasks, 1000))
     if parameters * tasks > MAX_NUMBERS:
         accepted = f"at most {MAX_NUMBERS:,} parameters times tasks on the live page, not {parameters:,} times {tasks:,}; use fewer or narrower layers"
@@ -70,3 +73,21 @@ def check(config: RunConfig) -> RunConfig:
             )
             raise ConfigError(field, getattr(config, field), accepted)
     return config
+
+
+def check_scratch(config: RunConfig) -> None:
+    """See that training from scratch on every held-out task is short enough for a live page.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    # Adam's own work on a parameter is about that of five points.
+    work = 5_000 * _num_parameters(config) * config.evaluation_tasks * (config.shots * 3 + 5)
+    if work > MAX_SCRATCH:
+        accepted = "too much work to train from scratch beside a live run; use fewer shots or held-out tasks, or a smaller network"
+        raise ConfigError("shots", config.shots, accepted)
+
+
+def _num_parameters(config: RunConfig) -> int:
+    widths = (config.num_inputs, *config.model.hidden_widths, 1)
+    return sum(fan_in * fan_out + fan_out for fan_in, fan_out in pairwise(widths))

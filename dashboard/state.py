@@ -18,6 +18,9 @@ from maml_core.presets import DEFAULT_PRESET
 
 _TOKEN, _NOTES = "page.token", "page.notes"
 
+SCRATCH = "view.scratch"
+"""Key of the switch for training from scratch, which is no setting of the run."""
+
 MAX_NOTES = 6
 """Sentences about an address that are shown at once."""
 
@@ -30,6 +33,7 @@ def page_token() -> str:
         opened = limits.checked(address.read(dict(st.query_params), DEFAULT_PRESET.config), DEFAULT_PRESET.config)
         token = hub.open_page(opened.config, opened.timeline)
         st.session_state[_TOKEN] = token
+        forget_scratch()
         st.session_state[_NOTES] = [_plain(sentence) for sentence in opened.notes[:MAX_NOTES]]
         if len(opened.notes) > MAX_NOTES:
             note(f"... and {len(opened.notes) - MAX_NOTES} more parts of the address that are not understood.")
@@ -84,7 +88,18 @@ def widget_values(config: RunConfig) -> dict[str, Any]:
         "set.clip_norm": config.clip_norm,
         "set.evaluation_steps": config.evaluation_steps,
         "set.joint_baseline": config.joint_baseline,
+        "set.oracle_baseline": config.oracle_baseline,
     }
+
+
+def wants_scratch() -> bool:
+    """Whether the switch for training from scratch is on."""
+    return bool(st.session_state.get(SCRATCH, False))
+
+
+def forget_scratch() -> None:
+    """Switch training from scratch off, before its widget is drawn in a rerun."""
+    st.session_state[SCRATCH] = False
 
 
 def values() -> dict[str, Any]:

@@ -38,6 +38,10 @@ class Palette:
     """The joint-pretraining baseline."""
     random: str
     """The random-start baseline."""
+    oracle: str
+    """The network that is told the task."""
+    scratch: str
+    """Training from scratch on each task."""
     ghost: str
     """The run before the last reset."""
     stable: str
@@ -61,6 +65,8 @@ LIGHT = Palette(
     truth="#6b7280",
     joint="#7a3b8f",
     random="#8b909b",
+    oracle="#5020df",
+    scratch="#660019",
     ghost="#b9bec8",
     stable="#009e73",
     caution="#e69f00",
@@ -80,6 +86,8 @@ DARK = Palette(
     truth="#b4bac6",
     joint="#f2b8df",
     random="#7d8491",
+    oracle="#7979ec",
+    scratch="#dff2a6",
     ghost="#565d6b",
     stable="#2fc79a",
     caution="#f5bd41",

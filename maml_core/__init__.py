@@ -10,6 +10,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from maml_core.baselines import (
+        ScratchResult,
+        evaluate_baselines,
+        evaluate_oracle,
+        from_scratch,
+        oracle_problem,
+    )
     from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
     from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, from_dict, replace, to_dict
     from maml_core.errors import ConfigError, StateError, StoreError
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
     from maml_core.store import RunInfo, RunStore, SavedRun, default_root, load_run, save_run
 
 _HOMES = {
+    "baselines": ("ScratchResult", "evaluate_baselines", "evaluate_oracle", "from_scratch", "oracle_problem"),
     "chunks": ("ChunkRequest", "ChunkResult", "run_chunk"),
     "config": ("LinearConfig", "MLPConfig", "RunConfig", "SinusoidConfig", "from_dict", "replace", "to_dict"),
     "errors": ("ConfigError", "StateError", "StoreError"),
@@ -61,6 +69,7 @@ __all__ = [
     "RunInfo",
     "RunStore",
     "SavedRun",
+    "ScratchResult",
     "SinusoidConfig",
     "StateError",
     "StoreError",
@@ -72,11 +81,15 @@ __all__ = [
     "build_problem",
     "default_root",
     "evaluate",
+    "evaluate_baselines",
+    "evaluate_oracle",
     "from_dict",
+    "from_scratch",
     "held_out_tasks",
     "init_run",
     "load_run",
     "meta_gradient",
+    "oracle_problem",
     "replace",
     "replay",
     "run_chunk",

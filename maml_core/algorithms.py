@@ -67,13 +67,16 @@ def initial_rates(config: RunConfig, theta: Params) -> tuple[Params, ...]:
     return ()
 
 
-def initial_statistics(config: RunConfig, problem: Problem, theta: Params, num_inner_steps: int) -> Params:
+def initial_statistics(
+    config: RunConfig, problem: Problem, theta: Params, num_inner_steps: int, *, inputs: torch.Tensor | None = None
+) -> Params:
     """Batch norm's running averages at outer step 0, mean 0 and variance 1: one set for theta_0..theta_N each, or one for all; empty
-    unless the treatment keeps any.
+    unless the treatment keeps any. `inputs` [1, points, ...] are of the model's width; None takes the family's.
     """
     if config.batch_norm_treatment != "running":
         return {}
-    shapes = problem.model.statistics(at_step(theta, 0), probe_inputs(problem.family, 2, torch_dtype(config)))
+    inputs = probe_inputs(problem.family, 2, torch_dtype(config)) if inputs is None else inputs
+    shapes = problem.model.statistics(at_step(theta, 0), inputs)
     start = {
         name: torch.ones_like(value) if name.startswith("var") else torch.zeros_like(value)
         for name, value in sorted(shapes.items())

@@ -177,6 +177,10 @@ class RunConfig:
     joint_baseline: bool = setting(
         True, "Train joint pretraining (alpha = 0) alongside, on the same tasks with the same beta."
     )
+    oracle_baseline: bool = setting(
+        False,
+        "Train an oracle alongside: the same network, given the task's parameters with every x. It knows the task and does not adapt.",
+    )
     dtype: Literal["float32", "float64"] = setting("float32", "Floating-point type of the whole run.")
 
     def __post_init__(self) -> None:

@@ -44,6 +44,8 @@ class Records(NamedTuple):
     """Training query loss after adaptation, mean over the step's tasks."""
     joint_loss: Numbers
     """The joint baseline's training query loss; NaN where it is off."""
+    oracle_loss: Numbers
+    """The oracle's training query loss; NaN where it is off."""
     held_out_steps: Ints
     held_out_before: Numbers
     """Held-out query loss before adaptation, mean over tasks."""
@@ -61,6 +63,7 @@ class Records(NamedTuple):
             steps=np.concatenate([part.steps for part in parts]),
             query_loss=np.concatenate([part.query_loss for part in parts]),
             joint_loss=np.concatenate([part.joint_loss for part in parts]),
+            oracle_loss=np.concatenate([part.oracle_loss for part in parts]),
             held_out_steps=np.concatenate([part.held_out_steps for part in parts]),
             held_out_before=np.concatenate([part.held_out_before for part in parts]),
             held_out_after=np.concatenate([part.held_out_after for part in parts]),
@@ -154,9 +157,12 @@ class View:
     """Number of the draw of the demonstration task and its points."""
     fit: bool = True
     trajectories: bool = True
-    """The held-out losses of the current theta_0 (and of the random start, which costs nothing once known)."""
+    """The held-out losses of the current theta_0 (and of the random start, which costs nothing once known, and of the oracle, which
+    takes no steps)."""
     joint_trajectory: bool = True
     """Those of the joint baseline."""
+    scratch: bool = False
+    """That of training from scratch on each held-out task: takes seconds when it is first asked for, and nothing once known."""
     curvature: bool = True
     paths: bool = True
     plane: Plane | None = None
@@ -172,7 +178,7 @@ class Snapshot:
     step: int
     fit: TaskFit | None
     trajectories: Mapping[str, Summary]
-    """Held-out losses by learner: "maml", "random" (the initial weights) and "joint"."""
+    """Held-out losses by learner: "maml", "random" (the initial weights), "joint", and "oracle" and "scratch", which are flat."""
     paths: InnerPaths | None
     curvature: Curvature | None
 

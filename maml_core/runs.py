@@ -7,9 +7,10 @@ moments go back to the last good checkpoint, and it waits for `resume`.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -22,13 +23,14 @@ from maml_core.algorithms import (
     moved_statistics,
     outer_gradient,
 )
+from maml_core.baselines import baselines_of
 from maml_core.config import CHANGEABLE, RunConfig, replace
 from maml_core.errors import ConfigError
 from maml_core.evaluation import evaluate, summarize
 from maml_core.landscape import curvature
-from maml_core.normalization import Normalization, at_step
+from maml_core.normalization import at_step
 from maml_core.optim import OptimizerState, adam, clipped, init_optimizer, sgd
-from maml_core.outer import MetaGradient, meta_gradient
+from maml_core.outer import MetaGradient
 from maml_core.params import all_finite, joined, parted
 from maml_core.problem import Problem, build_problem, held_out_tasks, torch_dtype, training_tasks
 from maml_core.records import Curvature, Entry, Records, Status
@@ -76,7 +78,7 @@ class Checkpoint(NamedTuple):
 
     step: int
     meta: Learner
-    joint: Learner | None
+    baselines: dict[str, Learner]
 
 
 class RunState(NamedTuple):
@@ -85,8 +87,8 @@ class RunState(NamedTuple):
     step: int
     """Outer steps taken."""
     meta: Learner
-    joint: Learner | None
-    """The joint-pretraining baseline, trained on the same tasks; None where it is off."""
+    baselines: dict[str, Learner]
+    """Trained on the same tasks, by name: "joint" and "oracle", where they are on."""
     good: Checkpoint
     """Where a roll-back goes."""
     candidate: Checkpoint
@@ -96,20 +98,42 @@ class RunState(NamedTuple):
     high_loss_steps: int = 0
     status: Status = Status()
 
+    @property
+    def joint(self) -> Learner | None:
+        """The joint-pretraining baseline; None where it is off."""
+        return self.baselines.get("joint")
+
+    @property
+    def oracle(self) -> Learner | None:
+        """The oracle; None where it is off."""
+        return self.baselines.get("oracle")
+
+
+Point = TypeVar("Point", Checkpoint, RunState)
+
 
 def init_run(config: RunConfig, *, problem: Problem | None = None) -> RunState:
-    """The state at outer step 0."""
+    """The state at outer step 0.
+
+    Raises:
+        ConfigError: An oracle is asked for and this problem has none.
+    """
     problem = problem or build_problem(config)
     theta = initial_theta(config, problem)
     statistics = initial_statistics(config, problem, theta, config.num_inner_steps)
     learner = _fresh(config, Learner(theta, _NO_MOMENTS, initial_rates(config, theta), statistics))
-    joint = _fresh(config, plain_learner(config, problem)) if config.joint_baseline else None
-    start = Checkpoint(0, learner, joint)
+    baselines = {}
+    for name, baseline in baselines_of(config, problem).items():
+        begin = baseline.start(config)
+        baselines[name] = _fresh(config, Learner(begin.theta, _NO_MOMENTS, (), begin.statistics))
+    start = Checkpoint(0, learner, baselines)
     how = rule(config, problem, learner)
     initial = summarize(evaluate(theta, held_out_tasks(config, problem), problem=problem, num_steps=0, **how._asdict()))
     scale = max(problem.family.zero_level(), float(initial.mean[0]), 1e-12)
     return _watched(
-        config, RunState(step=0, meta=learner, joint=joint, good=start, candidate=start, loss_scale=scale), problem
+        config,
+        RunState(step=0, meta=learner, baselines=baselines, good=start, candidate=start, loss_scale=scale),
+        problem,
     )
 
 
@@ -141,7 +165,7 @@ def advance(
         raise ValueError(f"num_steps = {num_steps} and budget_s = {budget_s} must be numbers from 0 on")
     problem = problem or build_problem(config)
     deadline = time.thread_time() + budget_s if budget_s is not None else float("inf")
-    losses: list[tuple[int, float, float]] = []
+    losses: list[tuple[int, float, float, float]] = []
     held_out: list[tuple[int, float, float, float]] = []
     events: list[Entry] = []
     last = state.step + num_steps if num_steps is not None else None
@@ -149,18 +173,19 @@ def advance(
         if state.step % config.evaluate_every == 0:
             held_out.append(_held_out_losses(config, state, problem))
         step = state.step
-        state, query_loss, joint_loss = _outer_step(config, state, problem)
-        losses.append((step, query_loss, joint_loss))
+        state, query_loss, beside = _outer_step(config, state, problem)
+        losses.append((step, query_loss, beside.get("joint", math.nan), beside.get("oracle", math.nan)))
         if state.status.kind != "ok":
             events.append(_rollback_entry(state))
         if time.thread_time() >= deadline:
             break
-    columns = np.array(losses, dtype=np.float64).reshape(-1, 3)
+    columns = np.array(losses, dtype=np.float64).reshape(-1, 4)
     evaluations = np.array(held_out, dtype=np.float64).reshape(-1, 4)
     return state, Records(
         steps=columns[:, 0].astype(np.int64),
         query_loss=columns[:, 1],
         joint_loss=columns[:, 2],
+        oracle_loss=columns[:, 3],
         held_out_steps=evaluations[:, 0].astype(np.int64),
         held_out_before=evaluations[:, 1],
         held_out_after=evaluations[:, 2],
@@ -232,17 +257,6 @@ def rule(config: RunConfig, problem: Problem, learner: Learner) -> Adaptation:
     return adaptation(config, problem, learner.rates, learner.statistics)
 
 
-def plain_learner(config: RunConfig, problem: Problem) -> Learner:
-    """The initial weights as baselines have them: nothing of theirs belongs to a single inner step."""
-    theta = problem.model.init(config.weights_seed, torch_dtype(config))
-    return Learner(theta, _NO_MOMENTS, (), initial_statistics(config, problem, theta, 0))
-
-
-def plain_rule(config: RunConfig, learner: Learner) -> Adaptation:
-    """How a baseline's theta_0 adapts: by plain gradient steps of alpha."""
-    return Adaptation(config.alpha, normalization=Normalization(config.batch_norm_treatment, learner.statistics))
-
-
 def _left(deadline: float | None) -> float | None:
     return max(0.0, deadline - time.thread_time()) if deadline is not None else None
 
@@ -262,54 +276,41 @@ def _changed(config: RunConfig, state: RunState, changes: Mapping[str, Any]) -> 
         )
     if new.outer_optimizer != config.outer_optimizer:  # the moments of one optimiser mean nothing to another
 
-        def restarted(learner: Learner | None) -> Any:
-            return None if learner is None else _fresh(new, learner)
+        def restarted(point: Point) -> Point:
+            baselines = {name: _fresh(new, learner) for name, learner in point.baselines.items()}
+            return point._replace(meta=_fresh(new, point.meta), baselines=baselines)
 
-        def restarted_checkpoint(point: Checkpoint) -> Checkpoint:
-            return point._replace(meta=restarted(point.meta), joint=restarted(point.joint))
-
-        state = state._replace(
-            meta=restarted(state.meta),
-            joint=restarted(state.joint),
-            good=restarted_checkpoint(state.good),
-            candidate=restarted_checkpoint(state.candidate),
-        )
+        state = restarted(state)._replace(good=restarted(state.good), candidate=restarted(state.candidate))
     return new, state
 
 
-def _outer_step(config: RunConfig, state: RunState, problem: Problem) -> tuple[RunState, float, float]:
-    """One outer step of the run and of its baseline, on the same tasks."""
+def _outer_step(config: RunConfig, state: RunState, problem: Problem) -> tuple[RunState, float, dict[str, float]]:
+    """One outer step of the run and of its baselines, on the same tasks; with the training loss of each."""
     tasks = training_tasks(config, problem, state.step)
     meta = outer_gradient(config, state.meta.theta, state.meta.rates, tasks, problem=problem, step=state.step)
     beta = schedule(config, state.step).beta
-    query_loss, joint_loss = float(meta.query_loss), float("nan")
-    learner, joint = _updated(config, state.meta, meta, beta), None
-    if state.joint is not None:
-        plain = meta_gradient(
-            state.joint.theta,
-            tasks,
-            problem=problem,
-            alpha=0.0,
-            num_inner_steps=0,
-            normalization=Normalization(config.batch_norm_treatment),
-        )
-        joint, joint_loss = _updated(config, state.joint, plain, beta), float(plain.query_loss)
+    query_loss, learner = float(meta.query_loss), _updated(config, state.meta, meta, beta)
+    baselines, losses = {}, {}
+    for name, baseline in baselines_of(config, problem).items():
+        plain = baseline.gradient(state.baselines[name].theta, tasks)
+        baselines[name], losses[name] = _updated(config, state.baselines[name], plain, beta), float(plain.query_loss)
+    not_finite = [name for name, baseline in baselines.items() if not _is_finite(baseline)]
 
     high = state.high_loss_steps + 1 if not query_loss <= HIGH_LOSS * state.loss_scale else 0
     step = state.step + 1
     if not _is_finite(learner):
         what = f"The meta-gradient of outer step {state.step} is not finite."
-    elif joint is not None and not _is_finite(joint):
-        what = f"The gradient of the joint baseline at outer step {state.step} is not finite."
+    elif not_finite:
+        what = f"The gradient of the {not_finite[0]} baseline at outer step {state.step} is not finite."
     elif query_loss > EXPLODED_LOSS * state.loss_scale:
         what = f"The training loss of outer step {state.step} is {query_loss:.2g}, over {EXPLODED_LOSS:g} times the usual scale."
     elif high >= HIGH_LOSS_STEPS:
         what = f"The training loss stayed above {HIGH_LOSS:g} times the usual scale for {high} outer steps."
     else:
-        taken = state._replace(step=step, meta=learner, joint=joint, high_loss_steps=high)
-        return _watched(config, taken, problem), query_loss, joint_loss
+        taken = state._replace(step=step, meta=learner, baselines=baselines, high_loss_steps=high)
+        return _watched(config, taken, problem), query_loss, losses
     sentence = f"{what} {_cause(config, state, problem)}"
-    return _rolled_back(state._replace(step=step), "diverged", sentence), query_loss, joint_loss
+    return _rolled_back(state._replace(step=step), "diverged", sentence), query_loss, losses
 
 
 def _is_finite(learner: Learner) -> bool:
@@ -351,7 +352,7 @@ def _watched(config: RunConfig, state: RunState, problem: Problem) -> RunState:
         return _rolled_back(state, "dead", f"{what} {_cause(config, state, problem)}")
     if state.high_loss_steps > 0 or state.candidate.step == state.step:
         return state
-    return state._replace(good=state.candidate, candidate=Checkpoint(state.step, state.meta, state.joint))
+    return state._replace(good=state.candidate, candidate=Checkpoint(state.step, state.meta, state.baselines))
 
 
 def _rolled_back(state: RunState, kind: Literal["diverged", "dead"], sentence: str) -> RunState:
@@ -359,7 +360,7 @@ def _rolled_back(state: RunState, kind: Literal["diverged", "dead"], sentence: s
     good = state.good
     sentence += f" theta_0 and the optimiser went back to outer step {good.step}."
     return state._replace(
-        meta=good.meta, joint=good.joint, candidate=good, high_loss_steps=0, status=Status(kind, sentence)
+        meta=good.meta, baselines=good.baselines, candidate=good, high_loss_steps=0, status=Status(kind, sentence)
     )
 
 

@@ -7,8 +7,8 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from maml_core.algorithms import Adaptation
-from maml_core.config import RunConfig
+from maml_core.baselines import evaluate_baseline, from_scratch, initial, repeated
+from maml_core.config import RunConfig, replace
 from maml_core.evaluation import evaluate, summarize
 from maml_core.inner import adapt
 from maml_core.landscape import curvature, explained, fit_plane, flat, project
@@ -17,7 +17,7 @@ from maml_core.params import over_tasks
 from maml_core.problem import Problem, build_problem, held_out_tasks, torch_dtype
 from maml_core.records import Floats, InnerPaths, Plane, Snapshot, Summary, TaskFit, View
 from maml_core.rng import Stream
-from maml_core.runs import CURVATURE_TASKS, Learner, RunState, plain_learner, plain_rule, rule
+from maml_core.runs import CURVATURE_TASKS, Learner, RunState, rule
 from maml_core.tasks.family import draw_tasks, probe_inputs
 from maml_core.types import Examples, Params
 
@@ -42,44 +42,50 @@ def snapshot(config: RunConfig, state: RunState, view: View, *, problem: Problem
 
 
 def _trajectories(config: RunConfig, state: RunState, view: View, problem: Problem) -> dict[str, Summary]:
-    """The run's theta_0 adapts by its own rule; the baselines take plain gradient steps of alpha."""
-    found = {"maml": _trajectory(config, state.meta.theta, problem, rule(config, problem, state.meta))}
-    if state.joint is not None and view.joint_trajectory:
-        found["joint"] = _trajectory(config, state.joint.theta, problem, plain_rule(config, state.joint))
-    if problem is build_problem(config):
-        found["random"] = _random_trajectory(
-            RunConfig(  # what it depends on, and nothing else, so that the answer is kept while the rest changes
-                tasks=config.tasks,
-                model=config.model,
-                alpha=config.alpha,
-                shots=config.shots,
-                num_query=config.num_query,
-                weights_seed=config.weights_seed,
-                evaluation_seed=config.evaluation_seed,
-                evaluation_tasks=config.evaluation_tasks,
-                evaluation_steps=config.evaluation_steps,
-                batch_norm_treatment=config.batch_norm_treatment,
-                dtype=config.dtype,
+    """The run's theta_0 adapts by its own rule; of the baselines, those that adapt take plain gradient steps of alpha."""
+    tasks, num_steps = held_out_tasks(config, problem), config.evaluation_steps
+    how = rule(config, problem, state.meta)._asdict()
+    found = {"maml": summarize(evaluate(state.meta.theta, tasks, problem=problem, num_steps=num_steps, **how))}
+    for name, learner in state.baselines.items():
+        if name != "joint" or view.joint_trajectory:
+            found[name] = summarize(
+                evaluate_baseline(config, name, learner, tasks, problem=problem, num_steps=num_steps)
             )
-        )
-    else:  # the caller's own problem
-        found["random"] = _initial_trajectory(config, problem)
+    # What these two depend on, and nothing else, so that the answers are kept while the rest changes.
+    judged = RunConfig(
+        tasks=config.tasks,
+        model=config.model,
+        shots=config.shots,
+        num_query=config.num_query,
+        weights_seed=config.weights_seed,
+        evaluation_seed=config.evaluation_seed,
+        evaluation_tasks=config.evaluation_tasks,
+        evaluation_steps=config.evaluation_steps,
+        batch_norm_treatment=config.batch_norm_treatment,
+        dtype=config.dtype,
+    )
+    keeps = problem is build_problem(config)  # of the caller's own problem nothing is kept
+    found["random"] = (_kept_random if keeps else _random_trajectory)(replace(judged, {"alpha": config.alpha}), problem)
+    if view.scratch:
+        found["scratch"] = (_kept_scratch if keeps else _scratch_level)(judged, problem)
     return found
 
 
-@lru_cache(maxsize=64)
-def _random_trajectory(config: RunConfig) -> Summary:
-    return _initial_trajectory(config, build_problem(config))
+def _random_trajectory(config: RunConfig, problem: Problem) -> Summary:
+    tasks, start = held_out_tasks(config, problem), initial(config, problem)
+    return summarize(
+        evaluate_baseline(config, "random", start, tasks, problem=problem, num_steps=config.evaluation_steps)
+    )
 
 
-def _initial_trajectory(config: RunConfig, problem: Problem) -> Summary:
-    start = plain_learner(config, problem)
-    return _trajectory(config, start.theta, problem, plain_rule(config, start))
+def _scratch_level(config: RunConfig, problem: Problem) -> Summary:
+    tasks, theta_0 = held_out_tasks(config, problem), initial(config, problem).theta
+    ended = from_scratch(theta_0, tasks, problem=problem, treatment=config.batch_norm_treatment)
+    return summarize(repeated(ended.evaluation, config.evaluation_steps))
 
 
-def _trajectory(config: RunConfig, theta_0: Params, problem: Problem, how: Adaptation) -> Summary:
-    tasks = held_out_tasks(config, problem)
-    return summarize(evaluate(theta_0, tasks, problem=problem, num_steps=config.evaluation_steps, **how._asdict()))
+_kept_random = lru_cache(maxsize=64)(_random_trajectory)
+_kept_scratch = lru_cache(maxsize=64)(_scratch_level)
 
 
 def _fit(config: RunConfig, learner: Learner, view: View, problem: Problem) -> TaskFit:

@@ -14,6 +14,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from maml_core.baselines import baselines_of
 from maml_core.config import RunConfig
 from maml_core.errors import StateError
 from maml_core.models import Model
@@ -26,7 +27,7 @@ from maml_core.runs import Checkpoint, Learner, RunState
 from maml_core.schedules import learns_inner_loop
 from maml_core.types import Params
 
-FORMAT = 2
+FORMAT = 3
 """Version of the layout of the bytes."""
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -37,9 +38,7 @@ def state_to_bytes(state: RunState) -> bytes:
     arrays: Arrays = {}
     steps: dict[str, int] = {}
 
-    def put(prefix: str, learner: Learner | None) -> None:
-        if learner is None:
-            return
+    def put(prefix: str, learner: Learner) -> None:
         steps[prefix] = learner.optimizer.step
         parts = {
             "parameters": learner.meta_parameters,
@@ -51,15 +50,15 @@ def state_to_bytes(state: RunState) -> bytes:
             for name, value in params.items():
                 arrays[f"{prefix}/{part}/{name}"] = np.ascontiguousarray(value.detach().numpy())
 
-    put("meta", state.meta)
-    put("joint", state.joint)
-    for place, point in (("good", state.good), ("candidate", state.candidate)):
-        put(f"{place}/meta", point.meta)
-        put(f"{place}/joint", point.joint)
+    for place, point in (("", state), ("good/", state.good), ("candidate/", state.candidate)):
+        for name, learner in {"meta": point.meta, **point.baselines}.items():
+            put(place + name, learner)
     facts = {
         "format": FORMAT,
         "step": state.step,
-        "order": {"meta": list(state.meta.meta_parameters), "joint": list(state.joint.theta) if state.joint else []},
+        "order": {
+            name: list(learner.meta_parameters) for name, learner in {"meta": state.meta, **state.baselines}.items()
+        },
         "optimizer_steps": steps,
         "good_step": state.good.step,
         "candidate_step": state.candidate.step,
@@ -85,7 +84,7 @@ def state_from_bytes(data: bytes) -> RunState:
         raise StateError(f"the run state has format {facts.get('format')!r}, this version reads {FORMAT}")
 
     def params(prefix: str, part: str) -> Params:
-        names = facts["order"]["joint" if prefix.endswith("joint") else "meta"]
+        names = facts["order"][prefix.rpartition("/")[2]]
         start = f"{prefix}/{part}/"
         present = {name.removeprefix(start) for name in arrays if name.startswith(start)}
         if not present or present != set(names):
@@ -109,12 +108,12 @@ def state_from_bytes(data: bytes) -> RunState:
         }
         return Learner(theta, moments, rates, statistics)
 
-    def joint(prefix: str) -> Learner | None:
-        return learner(prefix) if prefix in facts["optimizer_steps"] else None
+    def baselines(place: str) -> dict[str, Learner]:
+        return {name: learner(place + name) for name in facts["order"] if name != "meta"}
 
     def checkpoint(place: str) -> Checkpoint:
         step = _whole(facts[f"{place}_step"], f"{place}_step")
-        return Checkpoint(step, learner(f"{place}/meta"), joint(f"{place}/joint"))
+        return Checkpoint(step, learner(f"{place}/meta"), baselines(f"{place}/"))
 
     try:
         kind, sentence = facts["status"]
@@ -125,7 +124,7 @@ def state_from_bytes(data: bytes) -> RunState:
         return RunState(
             step=_whole(facts["step"], "step"),
             meta=learner("meta"),
-            joint=joint("joint"),
+            baselines=baselines(""),
             good=checkpoint("good"),
             candidate=checkpoint("candidate"),
             loss_scale=facts["loss_scale"],
@@ -189,15 +188,17 @@ def check_state(state: RunState, config: RunConfig, problem: Problem) -> None:
 
     Raises:
         StateError: Names, shapes or floating-point type of the parameters differ, or the state is of another outer optimiser or with
-            another choice of baseline.
+            another choice of baselines.
     """
     has_moments = bool(state.meta.optimizer.second)
     if has_moments != (config.outer_optimizer == "adam"):
         raise StateError(
             f"the run state is not one of {config.outer_optimizer}: it has {'' if has_moments else 'no '}moments"
         )
-    if (state.joint is not None) != config.joint_baseline:
-        raise StateError(f"the run state has {'a' if state.joint else 'no'} joint baseline, the config says otherwise")
+    wanted_baselines = baselines_of(config, problem)
+    if set(state.baselines) != set(wanted_baselines):
+        found_names, names = (", ".join(sorted(all_of)) or "none" for all_of in (state.baselines, wanted_baselines))
+        raise StateError(f"the run state has other baselines than the config: {found_names} instead of {names}")
     for what, present, asked in (
         ("learned rates or matrices", bool(state.meta.rates), learns_inner_loop(config)),
         ("scales and shifts of single inner steps", _has_steps(state.meta.theta), config.per_step_norm),
@@ -205,12 +206,14 @@ def check_state(state: RunState, config: RunConfig, problem: Problem) -> None:
     ):
         if present != asked:
             raise StateError(f"the run state has {'' if present else 'no '}{what}, the config says otherwise")
-    wanted = _signature(problem.model, torch_dtype(config))  # type: ignore[arg-type]  # a Protocol does not say that its members hash
-    found = _signature_of(at_step(state.meta.theta, 0))
-    if dict(found) != dict(wanted):
-        raise StateError(
-            f"the run state holds another model: its parameters are {dict(found)}, needed are {dict(wanted)}"
-        )
+    learners = [(state.meta, problem), *((state.baselines[name], b.problem) for name, b in wanted_baselines.items())]
+    for learner, its_problem in learners:
+        wanted = _signature(its_problem.model, torch_dtype(config))  # type: ignore[arg-type]  # a Protocol does not say that its members hash
+        found = _signature_of(at_step(learner.theta, 0))
+        if dict(found) != dict(wanted):
+            raise StateError(
+                f"the run state holds another model: its parameters are {dict(found)}, needed are {dict(wanted)}"
+            )
 
 
 def _has_steps(theta: Params) -> bool:

@@ -20,7 +20,7 @@ from dashboard.theme import PALETTES, Palette, with_opacity
 
 ChartId = Literal["loss", "fit", "adaptation", "path", "gauge"]
 CHARTS: tuple[ChartId, ...] = ("loss", "fit", "adaptation", "path", "gauge")
-LEARNERS: tuple[Learner, ...] = ("random", "joint", "maml")
+LEARNERS: tuple[Learner, ...] = ("random", "joint", "scratch", "oracle", "maml")
 """In drawing order: MAML lies on top."""
 
 THETA_0, THETA_N = "θ<sub>0</sub>", "θ<sub>N</sub>"
@@ -39,7 +39,7 @@ TITLES: dict[ChartId, str] = {
 HINTS: dict[ChartId, str] = {
     "loss": "The gap between before and after is what MAML trains: a start that adapts well.",
     "fit": "θ_0 fits no task; N gradient steps on the support points bend it onto this one.",
-    "adaptation": "Loss after each inner step, from three different starts.",
+    "adaptation": "Loss after each inner step, from different starts.",
     "path": "Each thin line is one task's inner steps, all from the same θ_0.",
     "gauge": "Above the line, inner steps overshoot.",
 }
@@ -58,6 +58,8 @@ class Levels:
     y_range: tuple[float, float] = (-5.5, 5.5)
     """Outputs of the fit chart."""
     loss_name: str = "query loss (MSE)"
+    learners: frozenset[Learner] = frozenset({"maml", "joint", "random"})
+    """Whose adaptation the legend names."""
 
 
 def figure(chart_id: ChartId, palette: Palette, levels: Levels) -> go.Figure:
@@ -74,7 +76,7 @@ def figure(chart_id: ChartId, palette: Palette, levels: Levels) -> go.Figure:
         case "fit":
             traces, axes = _fit_traces(palette), _fit_axes(levels)
         case "adaptation":
-            traces, axes = _adaptation_traces(palette), _adaptation_axes(levels)
+            traces, axes = _adaptation_traces(palette, levels), _adaptation_axes(levels)
         case "path":
             traces, axes = _path_traces(palette), _path_axes()
         case "gauge":
@@ -263,12 +265,26 @@ _LEARNER_NAMES: dict[Learner, str] = {
     "maml": f"MAML's {THETA_0}",
     "joint": "joint pretraining",
     "random": "random start",
+    "oracle": "oracle",
+    "scratch": "from scratch, converged",
 }
 
 
-def _adaptation_traces(palette: Palette) -> list[go.Scatter]:
-    colors: dict[Learner, str] = {"maml": palette.theta_N, "joint": palette.joint, "random": palette.random}
-    dashes: dict[Learner, str] = {"maml": "solid", "joint": "dash", "random": "dot"}
+def _adaptation_traces(palette: Palette, levels: Levels) -> list[go.Scatter]:
+    colors: dict[Learner, str] = {
+        "maml": palette.theta_N,
+        "joint": palette.joint,
+        "random": palette.random,
+        "oracle": palette.oracle,
+        "scratch": palette.scratch,
+    }
+    dashes: dict[Learner, str] = {
+        "maml": "solid",
+        "joint": "dash",
+        "random": "dot",
+        "oracle": "dashdot",
+        "scratch": "longdash",
+    }
     at_n = _line("N", with_opacity(palette.muted, 0.6), 1, hoverinfo="skip", showlegend=False, meta=NOT_DATA)
     bands = [
         _area(
@@ -287,6 +303,7 @@ def _adaptation_traces(palette: Palette) -> list[go.Scatter]:
             3 if learner == "maml" else 2.5,
             dashes[learner],
             hovertemplate="%{y:.4g}",
+            showlegend=learner in levels.learners,
         )
         for learner in LEARNERS
     ]

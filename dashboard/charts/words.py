@@ -86,7 +86,12 @@ def subtitle(info: AnyInfo) -> str:
             return "No limit found" if math.isinf(info.limit) else f"α is {number(ratio)} × the limit"
 
 
-_RIVALS: tuple[tuple[Learner, str], ...] = (("joint", "joint"), ("random", "random"))
+_RIVALS: tuple[tuple[Learner, str], ...] = (
+    ("joint", "joint"),
+    ("random", "random"),
+    ("oracle", "oracle"),
+    ("scratch", "from scratch"),
+)
 
 
 def _loss_summary(info: LossInfo) -> str:
@@ -114,6 +119,10 @@ def _adaptation_summary(info: AdaptationInfo) -> str:
             line = info.trajectories[key].mean
             n = min(info.num_inner_steps, len(line) - 1)
             parts.append(f"{name} {number(line[0])} before and {number(line[n])} after {_steps(n)}")
+    levels: dict[Learner, str] = {"oracle": "an oracle", "scratch": "training from scratch to convergence"}
+    for key, name in levels.items():  # the same at every inner step
+        if key in info.trajectories:
+            parts.append(f"{name} {number(info.trajectories[key].mean[0])}")
     return f"Held-out loss: {'; '.join(parts)}." if parts else "Held-out loss: not measured yet."
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from dashboard import charts
 from dashboard.charts import Levels, Range
+from dashboard.info import Learner
 from dashboard.live.infos import fit_info, infos, loss_info
 from dashboard.live.run import LiveRun
 from dashboard.theme import PALETTES
@@ -98,18 +99,26 @@ class _Floats:
         return b"".join(self._parts)
 
 
-def looks(config: RunConfig, levels: EngineLevels) -> Levels:
+def looks(config: RunConfig, levels: EngineLevels, *, scratch: bool = False) -> Levels:
     """What the figures of a run depend on."""
     match config.tasks:
         case SinusoidConfig(amplitude=amplitude, x=x):
             height = 1.15 * max(abs(amplitude[0]), abs(amplitude[1]), 0.1)
         case LinearConfig(w_mean=w_mean, w_std=w_std, x=x):
             height = 1.15 * max((abs(w_mean) + 2.0 * w_std) * max(abs(x[0]), abs(x[1])), 0.1)
+    learners: dict[Learner, bool] = {
+        "maml": True,
+        "random": True,
+        "joint": config.joint_baseline,
+        "oracle": config.oracle_baseline,
+        "scratch": scratch,
+    }
     return Levels(
         zero_level=levels.zero,
         non_adapting_level=levels.non_adapting,
         x_range=x,
         y_range=(-height, height),
+        learners=frozenset(name for name, shown in learners.items() if shown),
     )
 
 

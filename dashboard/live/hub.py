@@ -100,6 +100,10 @@ class Hub:
         """Start a page's run again with another set-up, made from the current one."""
         self._on_loop(lambda page: page.run.restart(build(page.run.config)), token)
 
+    def show_scratch(self, token: str, wanted: bool) -> None:
+        """Show training from scratch beside a page's run, or no longer."""
+        self._on_loop(lambda page: page.run.show_scratch(wanted), token)
+
     def _on_loop(self, action: Callable[[Page], None], token: str) -> None:
         def act() -> None:
             page = self._pages.get(token)
@@ -244,6 +248,7 @@ class Hub:
         before = next((p for p in list(self._pages.values()) if p.run.key == resume and p is not page), None)
         if before is not None and (released or not before.connected) and _continues(page.run, before.run):
             page.run, page.turn, page.follow = before.run, before.turn, True
+            page.run.show_scratch(False)  # as the new page's switch stands
             before.outbox = None
             del self._pages[before.token]
         outbox = page.connect(self._clock())

@@ -9,7 +9,7 @@ from dashboard.info import AdaptationInfo, FitInfo, GaugeInfo, Learner, LossInfo
 from dashboard.live.run import LiveRun
 from maml_core.records import Curvature, Summary
 
-LEARNERS: tuple[Learner, ...] = ("maml", "joint", "random")
+LEARNERS: tuple[Learner, ...] = ("maml", "joint", "random", "oracle", "scratch")
 
 
 def infos(run: LiveRun) -> list[AnyInfo]:

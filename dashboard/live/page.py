@@ -118,7 +118,7 @@ class Page:
         if self.outbox is None:
             return
         if levels is not None:
-            look = looks(self.run.config, levels)
+            look = looks(self.run.config, levels, scratch=self.run.shows_scratch)
             if look != self._looks:
                 self._looks, self._told = look, {}
                 self._frames.forget()

@@ -18,6 +18,7 @@ from dashboard.live.history import History
 from dashboard.live.marks import Marks
 from maml_core.chunks import ChunkRequest, ChunkResult
 from maml_core.config import CHANGEABLE, RunConfig, SinusoidConfig, replace
+from maml_core.errors import ConfigError
 from maml_core.presets import slider_ranges
 from maml_core.records import Curvature, Entry, Floats, InnerPaths, Levels, Plane, Status, Summary, TaskFit, View
 
@@ -82,6 +83,8 @@ class LiveRun:
         self.ghost = Curves()
         self.task_parameters: tuple[float, ...] | None = None
         self.task_draw = 0
+        self.scratch = False
+        """Training from scratch on each held-out task is asked for; see `shows_scratch`."""
         self.steps_per_s: float | None = None
         """The speed asked for; None is as fast as possible."""
         self.generation = 0
@@ -113,6 +116,8 @@ class LiveRun:
         """The newest change that the page asked for and that a chunk has seen."""
         self.fit: TaskFit | None = None
         self.trajectories: dict[str, Summary] = {}
+        self._scratch_of: tuple[int, int] | None = None
+        """Shots and query points of the known losses from scratch; what else they depend on changes with a new run only."""
         self.paths: InnerPaths | None = None
         self.curvature: Curvature | None = None
         self.seconds_per_step = math.nan
@@ -240,6 +245,28 @@ class LiveRun:
                 raise ValueError(f"a task of this family needs numbers within {ranges}, not {str(parameters)[:60]}")
         self.task_parameters = parameters
         self.urgent = True
+
+    def show_scratch(self, wanted: bool) -> None:
+        """Show what training from scratch on each held-out task reaches, or no longer.
+
+        Raises:
+            ConfigError: That would take too long with this set-up; nothing changed.
+        """
+        if wanted:
+            limits.check_scratch(self.config)
+        self.scratch, self.urgent = wanted, True
+        if not wanted:
+            self.trajectories.pop("scratch", None)
+            self._scratch_of = None
+
+    @property
+    def shows_scratch(self) -> bool:
+        """Whether that is asked for and short enough with the current set-up, which may have changed since."""
+        try:
+            limits.check_scratch(self.config)
+        except ConfigError:
+            return False
+        return self.scratch
 
     # What is computed
 
@@ -372,6 +399,7 @@ class LiveRun:
             task_draw=self.task_draw,
             trajectories=trajectories,
             joint_trajectory=slow,
+            scratch=trajectories and self.shows_scratch and self._scratch_of != _points(self.config),
             curvature=slow,
             plane=None if self._plane_is_stale(now) else self.plane,
             previous_plane=self.plane,
@@ -387,9 +415,16 @@ class LiveRun:
         assert snapshot is not None
         self.fit = snapshot.fit
         if snapshot.trajectories:
-            has_joint = "joint" in self.trajectories and self.config.joint_baseline
-            kept = {"joint": self.trajectories["joint"]} if has_joint else {}
+            wanted = {
+                "joint": self.config.joint_baseline,
+                "scratch": self.shows_scratch and self._scratch_of == _points(self.state_config),
+            }
+            kept = {name: line for name, line in self.trajectories.items() if wanted.get(name, False)}
             self.trajectories = {**kept, **snapshot.trajectories}
+            if "scratch" in snapshot.trajectories:
+                self._scratch_of = _points(self.state_config)
+                if not self.scratch:  # switched off meanwhile
+                    self.show_scratch(False)
             if self.step == 0:
                 mean, steps = self.trajectories["maml"].mean, self.state_config.num_inner_steps
                 self.history.open(float(mean[0]), float(mean[steps]) if steps < len(mean) else math.nan)
@@ -437,3 +472,7 @@ class LiveRun:
     def slider_ranges(self) -> dict[str, tuple[float, float]]:
         """Where the live sliders begin and end."""
         return slider_ranges(self.config)
+
+
+def _points(config: RunConfig) -> tuple[int, int]:
+    return config.shots, config.num_query

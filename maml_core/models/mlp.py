@@ -34,6 +34,7 @@ class MLP:
     """
 
     def __init__(self, config: MLPConfig, *, num_inputs: int, num_outputs: int) -> None:
+        self.config = config
         self.widths = (num_inputs, *config.hidden_widths, num_outputs)
         self.use_bias = config.use_bias
         self.batch_norm = config.batch_norm
@@ -41,6 +42,10 @@ class MLP:
         self.head = frozenset({f"w{last}", f"b{last}"} if config.use_bias else {f"w{last}"})
         self.activation_name = config.activation
         self._activation = _ACTIVATIONS[config.activation]
+
+    def with_inputs(self, num_inputs: int) -> MLP:
+        """The same network for inputs of another width."""
+        return MLP(self.config, num_inputs=num_inputs, num_outputs=self.widths[-1])
 
     def init(self, seed: int, dtype: torch.dtype = torch.float32) -> Params:
         """Glorot-uniform weights (Glorot & Bengio 2010), zero biases, batch norm that leaves its points at mean 0, variance 1; one lane."""

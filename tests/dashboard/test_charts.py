@@ -40,8 +40,10 @@ NAMES = {
     ],
     "fit": ["query", "truth", "between", "θ<sub>0</sub>", "θ<sub>N</sub>", "θ<sub>k</sub>", "support"],
     "adaptation": [
-        *["N", "random start, 95% CI", "joint pretraining, 95% CI", "MAML's θ<sub>0</sub>, 95% CI"],
-        *["random start", "joint pretraining", "MAML's θ<sub>0</sub>"],
+        "N",
+        *["random start, 95% CI", "joint pretraining, 95% CI", "from scratch, converged, 95% CI", "oracle, 95% CI"],
+        "MAML's θ<sub>0</sub>, 95% CI",
+        *["random start", "joint pretraining", "from scratch, converged", "oracle", "MAML's θ<sub>0</sub>"],
     ],
     "path": ["trail of θ<sub>0</sub>", "inner steps", "θ<sub>N</sub> of a task", "θ<sub>0</sub>"],
     "gauge": ["stable", "10–90% of tasks", "overshoots", "2/λ<sub>max</sub>", "α", "α"],
@@ -244,6 +246,15 @@ def test_adaptation_arrays() -> None:
     assert drawn["N"][0] == [1, 1]
 
 
+def test_the_legend_names_whoever_is_there() -> None:
+    def named_in_legend(levels: Levels) -> list[str]:
+        return [t.name for t in figure("adaptation", LIGHT, levels).data if t.showlegend is not False]
+
+    assert named_in_legend(Levels()) == ["random start", "joint pretraining", "MAML's θ<sub>0</sub>"]
+    some = Levels(learners=frozenset({"maml", "scratch", "oracle"}))
+    assert named_in_legend(some) == ["from scratch, converged", "oracle", "MAML's θ<sub>0</sub>"]
+
+
 def test_a_diverging_line_leaves_the_chart_and_its_band_ends() -> None:
     drawn = named(adaptation_info(trajectories={"maml": trajectory(4, np.inf, np.nan)}))
     mean = drawn["MAML's θ<sub>0</sub>"][1]
@@ -368,6 +379,10 @@ def test_the_words_carry_the_numbers() -> None:
         "Loss curves: smoothed training query loss 0.7, held-out loss before adaptation 3.6, after adaptation 0.5."
     )
     assert subtitle(adaptation_info()) == "After N = 1: MAML 1, joint 3, random 4."
+    more = {**adaptation_info().trajectories, "oracle": trajectory(0.2, 0.2), "scratch": trajectory(1.7, 1.7)}
+    both = adaptation_info(trajectories=more)
+    assert subtitle(both) == "After N = 1: MAML 1, joint 3, random 4, oracle 0.2, from scratch 1.7."
+    assert summary(both).endswith("an oracle 0.2; training from scratch to convergence 1.7.")
     assert subtitle(path_info()) == "One line a task. The plane holds 83% of the movement."
     assert subtitle(gauge_info(alpha=0.1, limit=0.2)) == "α is 0.5 × the limit"
 

@@ -298,6 +298,11 @@ class TestLooks:
         look = looks(TINY, Levels(4.25, 3.0))
         assert (look.zero_level, look.non_adapting_level) == (4.25, 3.0)
 
+    def test_the_legend_is_of_whoever_the_run_has(self):
+        config = replace(TINY, {"joint_baseline": False, "oracle_baseline": True})
+        assert looks(config, Levels(4.25, 3.0)).learners == {"maml", "random", "oracle"}
+        assert looks(TINY, Levels(4.25, 3.0), scratch=True).learners == {"maml", "random", "joint", "scratch"}
+
     def test_marks_come_for_both_palettes(self):
         driver = Driver().opened().played(5)
         driver.run.change({"alpha": 0.02}, now=driver.now)

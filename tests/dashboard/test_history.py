@@ -21,6 +21,7 @@ def records(losses: list[float], start: int = 0, held_out: list[tuple[int, float
         steps=np.arange(start, start + len(losses)),
         query_loss=np.array(losses, dtype=np.float64),
         joint_loss=np.full(len(losses), np.nan),
+        oracle_loss=np.full(len(losses), np.nan),
         held_out_steps=np.array([row[0] for row in rows], dtype=np.int64),
         held_out_before=np.array([row[1] for row in rows], dtype=np.float64),
         held_out_after=np.array([row[2] for row in rows], dtype=np.float64),

@@ -273,11 +273,13 @@ class TestConnecting:
             run = old.page.run
             if not released:
                 old.close()
+            run.show_scratch(True)
             new = Client(hub, hub.open_page(TINY), resume=run.key, released=released)
             messages = new.take()
             assert new.page.run is run
             assert messages[0] == {"type": "welcome", "run_key": run.key}
             assert states(messages)[0]["controls_changed"] is True
+            assert not run.scratch  # the new page's switch stands off
             assert not hub.knows(old.page.token)
 
         on_loop(scene, Priced())

@@ -68,6 +68,10 @@ class Visit:
             self._widget(f"set.{field}").set_value(value)
         return self.rerun()
 
+    def switch_scratch(self, *, on: bool) -> Visit:
+        self._widget("view.scratch").set_value(on)
+        return self.rerun()
+
     def preset(self, name: str) -> Visit:
         self.app.selectbox(key="preset").set_value(name)
         return self.rerun()
@@ -152,6 +156,7 @@ class TestOpening:
             "set.clip_norm": None,
             "set.evaluation_steps": 10,
             "set.joint_baseline": True,
+            "set.oracle_baseline": False,
         }
 
     def test_nothing_is_noted(self):
@@ -213,6 +218,7 @@ RESTARTING = [
     ("evaluation_steps", 0, {"evaluation_steps": 0}),
     ("evaluation_steps", 60, {"evaluation_steps": 60}),
     ("joint_baseline", False, {"joint_baseline": False}),
+    ("oracle_baseline", True, {"oracle_baseline": True}),
 ]
 
 
@@ -271,6 +277,27 @@ class TestWidgets:
 
     def test_two_changes_of_the_tasks_in_one_rerun_both_count(self):
         assert Visit().choose(family="linear", noise_std=0.5).config.tasks == LinearConfig(noise_std=0.5)
+
+
+class TestScratch:
+    def test_its_switch_shows_it_and_leaves_the_run(self):
+        visit = Visit()
+        visit.run.step = 50
+        visit.switch_scratch(on=True)
+        assert (visit.run.scratch, visit.run.step, visit.config) == (True, 50, START)
+        assert not visit.switch_scratch(on=False).run.scratch
+
+    def test_what_would_take_too_long_is_noted_and_the_switch_goes_back(self):
+        visit = Visit(model__hidden_widths="400_400").switch_scratch(on=True)
+        assert "too much work to train from scratch" in visit.notes[0]
+        assert not visit.run.scratch
+        assert not visit._widget("view.scratch").value
+
+    def test_a_page_that_the_hub_has_forgotten_opens_without_it(self):
+        visit = Visit().switch_scratch(on=True)
+        hub()._pages.clear()
+        visit.rerun()
+        assert (visit.run.scratch, visit._widget("view.scratch").value) == (False, False)
 
 
 class TestRefused:

@@ -32,7 +32,7 @@ TINY = RunConfig(
 EXPLOSIVE = replace(TINY, {"alpha": 0.3})
 """Diverges after a dozen outer steps."""
 
-NO_RECORDS = Records(*(np.zeros(0) for _ in range(7)), events=())
+NO_RECORDS = Records(*(np.zeros(0) for _ in range(8)), events=())
 
 
 class Driver:
@@ -45,7 +45,7 @@ class Driver:
     def request(self, *, steps: int | None = None, frame_s: float = 0.1) -> ChunkRequest:
         request = self.run.next_request(self.now, budget_s=0.03, pace=Pace(frame_s=frame_s))
         if (request.num_steps is None and steps is not None) or (
-            request.num_steps is not None and steps is not None and request.num_steps > steps
+            request.num_steps is not None and steps is not None and request.num_steps >= steps
         ):
             request = dataclasses.replace(request, num_steps=steps, budget_s=None)
         return request
@@ -105,6 +105,74 @@ class TestOpening:
 
     def test_the_keys_of_runs_differ(self):
         assert LiveRun(TINY).key != LiveRun(TINY).key
+
+
+class TestBaselines:
+    def test_an_oracle_is_on_the_chart_when_the_run_has_one(self):
+        driver = Driver(replace(TINY, {"oracle_baseline": True})).opened()
+        first = adaptation_info(driver.run).trajectories["oracle"].mean
+        driver.now += 10.0
+        second = adaptation_info(driver.played(5).run).trajectories["oracle"].mean
+        assert len(set(first)) == len(set(second)) == 1  # it does not adapt
+        assert first[0] != second[0]
+
+    def test_scratch_is_computed_once_and_stays_on_the_chart(self):
+        driver = Driver().opened()
+        driver.run.show_scratch(True)
+        assert driver.run.is_due(driver.now)
+        driver.chunk()
+        shown = driver.run.trajectories["scratch"]
+        driver.now += 10.0
+        view = driver.request().view
+        assert view is not None
+        assert (view.trajectories, view.scratch) == (True, False)
+        driver.played(5)
+        assert driver.run.trajectories["scratch"] is shown
+
+    def test_scratch_is_computed_again_when_the_points_change(self):
+        driver = Driver().opened()
+        driver.run.show_scratch(True)
+        driver.chunk()
+        before = driver.run.trajectories["scratch"].mean
+        driver.played(1)
+        driver.run.change({"shots": 5}, now=driver.now)
+        driver.chunk()
+        assert driver.run.trajectories["scratch"].mean[0] != before[0]
+
+    def test_switched_off_it_leaves_the_chart_also_when_a_chunk_was_under_way(self):
+        driver = Driver().opened()
+        driver.run.show_scratch(True)
+        request = driver.request()
+        driver.run.show_scratch(False)
+        driver.run.finished(run_chunk(request), driver.now)
+        assert "scratch" not in driver.run.trajectories
+        driver.run.show_scratch(True)
+        driver.chunk()
+        assert "scratch" in driver.run.trajectories
+        driver.run.show_scratch(False)
+        assert "scratch" not in driver.run.trajectories
+
+    def test_a_restart_computes_it_anew(self):
+        driver = Driver().opened()
+        driver.run.show_scratch(True)
+        driver.chunk()
+        before = driver.run.trajectories["scratch"].mean
+        driver.run.restart(replace(TINY, {"weights_seed": 1}))
+        driver.chunk()
+        assert driver.run.trajectories["scratch"].mean[0] != before[0]
+
+    def test_what_would_take_too_long_is_refused_and_left_out_when_it_becomes_so(self):
+        large = replace(TINY, {"evaluation_tasks": 1000, "model": MLPConfig(hidden_widths=(40, 40))})
+        driver = Driver(large)
+        with pytest.raises(ConfigError, match="too much work to train from scratch"):
+            driver.run.show_scratch(True)
+        assert not driver.run.scratch
+        driver.run.restart(TINY)
+        driver.run.show_scratch(True)
+        driver.run.restart(large)
+        view = driver.request().view
+        assert view is not None
+        assert not view.scratch
 
 
 class TestPlaying:

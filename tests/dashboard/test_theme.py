@@ -25,7 +25,7 @@ SIGHT = {
 TOGETHER = [
     ("query", "theta_0", "theta_N"),
     ("theta_0", "theta_N", "truth"),
-    ("theta_N", "joint", "random"),
+    ("theta_N", "joint", "random", "oracle", "scratch"),
     ("support", "query"),
 ]
 
@@ -63,7 +63,7 @@ def test_colours_on_one_chart_are_told_apart(palette: Palette, sight: str) -> No
 def test_text_and_lines_stand_out_from_the_page(palette: Palette) -> None:
     assert contrast(palette.text, palette.page) >= 7
     assert contrast(palette.muted, palette.page) >= 4.5
-    for name in ("query", "theta_0", "theta_N", "truth", "joint", "random"):
+    for name in ("query", "theta_0", "theta_N", "truth", "joint", "random", "oracle", "scratch"):
         assert contrast(getattr(palette, name), palette.page) >= 3, name
 
 

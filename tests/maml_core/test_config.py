@@ -70,6 +70,7 @@ runs = st.builds(
     evaluation_steps=st.integers(0, 100),
     evaluate_every=st.integers(1, 1_000_000),
     joint_baseline=st.booleans(),
+    oracle_baseline=st.booleans(),
     dtype=st.sampled_from(["float32", "float64"]),
 )
 
@@ -190,6 +191,7 @@ def test_a_whole_number_serves_as_a_float() -> None:
         ({"dtype": "float16"}, "dtype"),
         ({"joint_baseline": 1}, "joint_baseline"),
         ({"joint_baseline": "true"}, "joint_baseline"),
+        ({"oracle_baseline": None}, "oracle_baseline"),
         ({"model": {"use_bias": 0}}, "model.use_bias"),
         ({"model": {"hidden_widths": 40}}, "model.hidden_widths"),
         ({"model": {"hidden_widths": "40, 40"}}, "model.hidden_widths"),

@@ -307,7 +307,7 @@ def test_checkpoints_follow_one_interval_behind() -> None:
     state, _ = advance(tiny(), init_run(tiny()), num_steps=2 * CHECKPOINT_EVERY + 1)
     at_first, _ = advance(tiny(), init_run(tiny()), num_steps=CHECKPOINT_EVERY)
     assert (state.good.step, state.candidate.step) == (CHECKPOINT_EVERY, 2 * CHECKPOINT_EVERY)
-    assert same((state.good.meta, state.good.joint), (at_first.meta, at_first.joint))
+    assert same((state.good.meta, state.good.baselines), (at_first.meta, at_first.baselines))
 
 
 # Divergence. Trap 18: NaN at extreme settings freezing the page; the last good theta lost.
@@ -338,7 +338,7 @@ def test_alpha_one_with_twenty_inner_steps_diverges_and_says_why() -> None:
 def test_a_diverged_run_goes_back_to_the_last_good_checkpoint_with_its_moments() -> None:
     _, state, _, before = wild_run()
     assert before.good.step == 0
-    assert same((state.meta, state.joint), (before.good.meta, before.good.joint))
+    assert same((state.meta, state.baselines), (before.good.meta, before.good.baselines))
     assert same((state.meta.optimizer.step, state.candidate), (0, before.good))
     assert f"went back to outer step {before.good.step}." in state.status.sentence
 
@@ -349,7 +349,7 @@ def test_a_late_divergence_goes_back_to_moments_that_are_not_empty() -> None:
     wild, _ = advance(replace(config, WILD), before, num_steps=20)
     assert wild.status.kind == "diverged"
     assert wild.meta.optimizer.step == before.good.step == CHECKPOINT_EVERY
-    assert same((wild.meta, wild.joint), (before.good.meta, before.good.joint))
+    assert same((wild.meta, wild.baselines), (before.good.meta, before.good.baselines))
 
 
 def test_the_step_count_goes_on_after_a_roll_back() -> None:
@@ -623,6 +623,7 @@ OTHER: dict[str, dict[str, Any]] = {
     "evaluation_steps": {"evaluation_steps": 4},
     "evaluate_every": {"evaluate_every": 3},
     "joint_baseline": {"joint_baseline": False},
+    "oracle_baseline": {"oracle_baseline": True},
     "dtype": {"dtype": "float32"},
     "algorithm": {"algorithm": "anil"},
     "multi_step_loss": {"multi_step_loss": True},
@@ -660,7 +661,7 @@ def observed(config: RunConfig) -> tuple[Any, ...]:
     """Training losses, held-out losses, parameters and the adaptation trajectory of a short run."""
     state, records = advance(config, init_run(config), num_steps=4)
     shown = snapshot(config, state, View(fit=False, curvature=False, paths=False)).trajectories
-    return tuple(records), state.meta.theta, state.joint is None, dict(shown)
+    return tuple(records), state.meta.theta, set(state.baselines), dict(shown)
 
 
 @pytest.mark.parametrize("name", OTHER)

@@ -26,6 +26,7 @@ def advanced(config: RunConfig, steps: int) -> RunState:
     [
         {},
         {"joint_baseline": False},
+        {"oracle_baseline": True},
         {"outer_optimizer": "sgd"},
         {"dtype": "float32"},
         {"model": MLPConfig(hidden_widths=(), use_bias=False)},
@@ -106,9 +107,9 @@ def test_what_is_no_run_state_is_a_state_error(data: bytes) -> None:
         state_from_bytes(data)
 
 
-@pytest.mark.parametrize("version", [0, 1, "2", None])
+@pytest.mark.parametrize("version", [0, 2, "3", None])
 def test_another_format_is_refused_by_its_number(version: Any) -> None:
-    with pytest.raises(StateError, match=f"format {version!r}, this version reads 2"):
+    with pytest.raises(StateError, match=f"format {version!r}, this version reads 3"):
         state_from_bytes(_with_facts(format=version))
 
 
