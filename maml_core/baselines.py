@@ -18,7 +18,7 @@ from torch import Tensor
 from maml_core.algorithms import initial_statistics
 from maml_core.config import RunConfig
 from maml_core.errors import ConfigError
-from maml_core.evaluation import Evaluation, evaluate, summarize
+from maml_core.evaluation import Evaluation, evaluate, in_parts, summarize
 from maml_core.models import MLP
 from maml_core.normalization import BY_BATCH, Normalization, Treatment, predict
 from maml_core.optim import OptimizerState, adam, init_optimizer
@@ -190,8 +190,7 @@ def evaluate_baselines(
         name: evaluate_baseline(config, name, learner, tasks, problem=problem, num_steps=num_steps)
         for name, learner in {"random": start, **trained}.items()
     }
-    ended = from_scratch(start.theta, tasks, problem=problem, treatment=config.batch_norm_treatment)
-    found["scratch"] = repeated(ended.evaluation, num_steps)
+    found["scratch"] = repeated(scratch_evaluation(config, start.theta, tasks, problem=problem), num_steps)
     return {name: summarize(evaluation) for name, evaluation in found.items()}
 
 
@@ -331,6 +330,19 @@ def from_scratch(
         num_steps=num_steps,
         converged=converged,
         zero_loss=zero_loss,
+    )
+
+
+def scratch_evaluation(
+    config: RunConfig, theta_0: Params, tasks: Tasks, *, problem: Problem, tasks_at_once: int = 1000
+) -> Evaluation:
+    """Where `from_scratch` ends, in groups of tasks, which bounds the memory: no task touches another."""
+    parts = [
+        from_scratch(theta_0, part, problem=problem, treatment=config.batch_norm_treatment).evaluation
+        for part in in_parts(tasks, tasks_at_once)
+    ]
+    return Evaluation(
+        torch.cat([part.query_loss for part in parts], dim=2), torch.cat([part.zero_loss for part in parts])
     )
 
 

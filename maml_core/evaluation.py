@@ -63,7 +63,7 @@ def evaluate(
     num_lanes = next(iter(theta_0.values())).shape[0]
     query_losses = []
     with torch.no_grad():
-        for part in _parts(tasks, tasks_at_once):
+        for part in in_parts(tasks, tasks_at_once):
             num_tasks = part.support.x.shape[0]
             norm = normalization_over_tasks(normalization, num_tasks)
 
@@ -103,7 +103,8 @@ def summarize(evaluation: Evaluation, lane: int = 0) -> Summary:
     )
 
 
-def _parts(tasks: Tasks, size: int) -> list[Tasks]:
+def in_parts(tasks: Tasks, size: int) -> list[Tasks]:
+    """The tasks in groups of `size`, the last one smaller."""
     count = tasks.support.x.shape[0]
     return [
         Tasks(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.config import RunConfig, replace
@@ -37,8 +37,13 @@ class Setup(NamedTuple):
     name: str
     settings: Mapping[str, Any]
     """What differs from the protocol."""
-    learner: str = "meta"
-    """Which learner of the run is judged: "meta", or one of its baselines."""
+    learner: Literal["meta", "oracle", "random", "scratch"] = "meta"
+    """What is judged: the run, its oracle, its untrained weights, or those trained on each test task from scratch."""
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether there is a run to train."""
+        return self.learner in ("meta", "oracle")
 
 
 class Published(NamedTuple):
@@ -66,7 +71,8 @@ class Row:
     """What one training reaches on test tasks of some number of shots."""
 
     name: str
-    trained_shots: int
+    trained_shots: int | None
+    """None where nothing was trained."""
     test_shots: int
     settings: Mapping[str, Any]
     outer_steps: int
@@ -95,6 +101,9 @@ _PLUS = {
 }
 
 SINUSOID = (
+    Setup("Random start", {}, "random"),
+    Setup("From scratch", {}, "scratch"),
+    Setup("Oracle", {"num_inner_steps": 0, "oracle_baseline": True}, "oracle"),
     Setup("Joint pretraining", {"num_inner_steps": 0}),
     Setup("MAML", {}),
     Setup("FOMAML", {"order": "first"}),
@@ -135,7 +144,7 @@ class Update(NamedTuple):
 
 
 def cases(setups: Sequence[Setup], *, seed: int, dtype: str = "float32") -> list[Case]:
-    """The trainings of some set-ups, at 10 and at 5 shots; one where no support point is looked at in training."""
+    """The trainings of some set-ups, at 10 and at 5 shots; one only where training looks at no support point, or there is none."""
     found = []
     for setup in setups:
         for shots in (10, 5):
@@ -143,7 +152,7 @@ def cases(setups: Sequence[Setup], *, seed: int, dtype: str = "float32") -> list
                 RunConfig(weights_seed=seed, tasks_seed=seed, joint_baseline=False, evaluate_every=1000, dtype=dtype),  # type: ignore[arg-type]
                 {"shots": shots, **setup.settings},
             )
-            if shots == 10 or config.num_inner_steps > 0:
+            if shots == 10 or (config.num_inner_steps > 0 and setup.is_trained):
                 found.append(Case(setup, config))
     return found
 
@@ -197,6 +206,11 @@ class Reproduction:
             training.open(num_steps)
 
     @property
+    def num_steps_in_all(self) -> int:
+        """Outer steps of all trainings together, when they are done."""
+        return self.num_steps * sum(training.case.setup.is_trained for training in self._trainings)
+
+    @property
     def steps_done(self) -> int:
         """Outer steps of all trainings together."""
         return sum(training.step for training in self._trainings)
@@ -234,10 +248,9 @@ class Reproduction:
         """Evaluate every training on test tasks: one trained at 5 shots at 5, one trained at 10 at both."""
         submitted = []
         for training in self._trainings:
-            assert training.state is not None  # `train` was called
             for shots in test_shots:
                 if shots <= training.config.shots:
-                    work = (training.config, training.state, shots, num_tasks)
+                    work = (training.case.setup.learner, training.config, training.state, shots, num_tasks)
                     submitted.append((training, shots, self._executor.submit(summary_on_test_tasks, *work)))
         return [training.row(shots, num_tasks, future.result()) for training, shots, future in submitted]
 
@@ -277,6 +290,8 @@ class _Training:
         return sum(entry.kind == "resume" for entry in self._timeline)
 
     def ended(self, num_steps: int) -> bool:
+        if not self.case.setup.is_trained:
+            return True
         return self.step >= num_steps or (self._status.kind != "ok" and self.resumed >= MAX_RESUMED)
 
     def request(self, num_steps: int) -> ChunkRequest:
@@ -321,7 +336,7 @@ class _Training:
         setup = self.case.setup
         return Row(
             name=setup.name,
-            trained_shots=self.config.shots,
+            trained_shots=self.config.shots if setup.is_trained else None,
             test_shots=shots,
             settings=dict(setup.settings),
             outer_steps=self.step,
@@ -345,18 +360,30 @@ def _times(folder: Path) -> dict[str, float]:
     return found
 
 
-def summary_on_test_tasks(config: RunConfig, state: bytes, shots: int, num_tasks: int) -> Summary:
-    """Test loss of a trained theta_0 after 0..10 inner steps, on tasks that no training and no choice has seen."""
+def summary_on_test_tasks(learner: str, config: RunConfig, state: bytes | None, shots: int, num_tasks: int) -> Summary:
+    """Test loss after 0..10 inner steps, on tasks that no training and no choice has seen; see `Setup.learner`."""
+    from maml_core.baselines import evaluate_baseline, initial, repeated, scratch_evaluation
     from maml_core.evaluation import evaluate, summarize
     from maml_core.problem import build_problem, held_out_tasks
     from maml_core.runs import rule
     from maml_core.storage import state_from_bytes
 
     problem = build_problem(config)
-    learner = state_from_bytes(state).meta
     tasks = held_out_tasks(replace(config, {"shots": shots, "evaluation_seed": TEST_SEED}), problem, num_tasks)
-    how = rule(config, problem, learner)
-    return summarize(evaluate(learner.theta, tasks, problem=problem, num_steps=NUM_EVALUATION_STEPS, **how._asdict()))
+    steps = NUM_EVALUATION_STEPS
+    if learner == "scratch":
+        theta = initial(config, problem).theta
+        return summarize(repeated(scratch_evaluation(config, theta, tasks, problem=problem), steps))
+    if learner == "random":
+        start = initial(config, problem)
+        return summarize(evaluate_baseline(config, learner, start, tasks, problem=problem, num_steps=steps))
+    assert state is not None  # trained before
+    run = state_from_bytes(state)
+    if learner == "oracle":
+        told = run.baselines["oracle"]
+        return summarize(evaluate_baseline(config, learner, told, tasks, problem=problem, num_steps=steps))
+    how = rule(config, problem, run.meta)
+    return summarize(evaluate(run.meta.theta, tasks, problem=problem, num_steps=steps, **how._asdict()))
 
 
 def save_table(rows: Sequence[Row], folder: Path) -> None:
@@ -380,7 +407,7 @@ def markdown(rows: Sequence[Row]) -> str:
         medians = " / ".join(f"{row.summary.median[step]:.3f}" for step in REPORTED_STEPS)
         shares = " / ".join(f"{row.summary.diverged_share[step]:.1%}".rstrip("%") for step in REPORTED_STEPS)
         name = row.name + (f" (rolled back {row.resumed} times)" if row.resumed else "")
-        shots = f"{row.trained_shots} / {row.test_shots}"
+        shots = f"{row.trained_shots or '-'} / {row.test_shots}"
         lines.append(f"| {name} | {shots} | {' | '.join(means)} | {medians} | {shares} | {_published(row)} |")
     return "\n".join(lines)
 

@@ -75,7 +75,7 @@ def reproduce(
     pool = ChunkPool(at_once)
     try:
         with bar:
-            whole = bar.add_task("outer steps", total=steps * len(trained), note="")
+            whole = bar.add_task("outer steps", total=None, note="")
 
             def show(update: Update) -> None:
                 done = reproduction.steps_done
@@ -87,7 +87,7 @@ def reproduce(
             reproduction = Reproduction(
                 trained, folder, num_steps=steps, executor=pool, at_once=at_once, on_progress=show
             )
-            bar.update(whole, completed=reproduction.steps_done)
+            bar.update(whole, total=reproduction.num_steps_in_all, completed=reproduction.steps_done)
             reproduction.train()
             bar.update(whole, note="evaluating")
             rows = reproduction.rows(num_tasks=tasks)

@@ -845,7 +845,7 @@ def test_a_reproduction_prints_its_table_and_saves_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--only", "mamll"), "one of Joint pretraining"),
+        (("--only", "mamll"), "one of Random start"),
         (("--steps", "0"), "steps = 0"),
         (("--tasks", "1"), "tasks = 1"),
         (("--workers", "0"), "workers = 0"),

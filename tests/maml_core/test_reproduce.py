@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from maml_core.baselines import evaluate_oracle
 from maml_core.chunks import ChunkRequest, run_chunk
 from maml_core.config import MLPConfig, RunConfig
 from maml_core.errors import ConfigError, StoreError
@@ -79,6 +80,39 @@ def test_each_is_trained_at_ten_and_at_five_shots() -> None:
     """Joint pretraining sees no support point in training: one theta_0 serves both."""
     found = [(case.setup.name, case.config.shots) for case in cases(chosen(["maml", "Joint Pretraining"]), seed=0)]
     assert found == [("MAML", 10), ("MAML", 5), ("Joint pretraining", 10)]
+
+
+def test_what_is_not_trained_has_one_case_and_needs_no_run(tmp_path: Path) -> None:
+    untrained = cases(chosen(["random start", "from scratch"]), seed=0)
+    assert [case.config.shots for case in untrained] == [10, 10]
+    small = [
+        Case(case.setup, dataclasses.replace(case.config, model=MLPConfig(hidden_widths=(4,)), **SMALL))
+        for case in untrained
+    ]
+    with ThreadPoolExecutor(1) as executor:
+        run = reproduction(tmp_path, *small, executor=executor)
+        run.train()
+        rows = run.rows(num_tasks=3)
+    assert run.num_steps_in_all == 0
+    assert not any(tmp_path.iterdir())
+    random, scratch = rows[1], rows[3]
+    assert (random.trained_shots, random.test_shots, random.outer_steps) == (None, 10, 0)
+    assert random.summary.mean[10] != random.summary.mean[0]
+    assert scratch.summary.mean[10] == scratch.summary.mean[0]
+    assert "| Random start | - / 5 |" in markdown(rows)
+
+
+def test_the_oracle_is_judged_and_not_the_run_beside_it(tmp_path: Path) -> None:
+    case = small_case("Oracle")
+    with ThreadPoolExecutor(1) as executor:
+        run = reproduction(tmp_path, case, executor=executor, num_steps=30)
+        run.train()
+        (row, _) = run.rows(num_tasks=5, test_shots=(10, 5))
+    config = dataclasses.replace(case.config, evaluation_seed=TEST_SEED)
+    problem = build_problem(config)
+    oracle = state_from_bytes(load_run(tmp_path / case.folder).state).baselines["oracle"]
+    expected = summarize(evaluate_oracle(oracle.theta, held_out_tasks(config, problem, 5), problem=problem))
+    np.testing.assert_allclose(row.summary.mean, expected.mean[0])
 
 
 def test_the_seed_reaches_weights_and_tasks() -> None:
