@@ -266,7 +266,7 @@ _LEARNER_NAMES: dict[Learner, str] = {
     "joint": "joint pretraining",
     "random": "random start",
     "oracle": "oracle",
-    "scratch": "from scratch, converged",
+    "scratch": "from scratch",
 }
 
 

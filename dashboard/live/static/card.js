@@ -140,7 +140,7 @@ function swatch({ mode, line, marker, fillcolor, fill }) {
   else if (mode === "markers" && marker.symbol === "diamond") add("path", { d: "M9 0 14 5 9 10 4 5Z", fill: marker.color });
   else if (mode === "markers") add("circle", { cx: 9, cy: 5, r: Math.min(4.2, marker.size / 2), fill: marker.color, ...outline });
   else {
-    const dashes = { dash: "5 3", dot: "2 2.5" }[line.dash] ?? "none";
+    const dashes = { dash: "5 3", dot: "2 2.5", dashdot: "6 2.5 1.5 2.5", longdash: "8 2" }[line.dash] ?? "none";
     add("path", { d: "M0 5H18", stroke: line.color, "stroke-width": Math.max(1.8, line.width), "stroke-dasharray": dashes });
   }
   return svg;
