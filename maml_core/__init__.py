@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from maml_core.errors import ConfigError, StateError, StoreError
     from maml_core.evaluation import evaluate, summarize
     from maml_core.execution import ChunkPool
+    from maml_core.exports import curves_csv, script, write_tensorboard
     from maml_core.inner import adapt
     from maml_core.models import MLP, ModuleModel
     from maml_core.outer import meta_gradient
@@ -40,6 +41,7 @@ _HOMES = {
     "errors": ("ConfigError", "StateError", "StoreError"),
     "evaluation": ("evaluate", "summarize"),
     "execution": ("ChunkPool",),
+    "exports": ("curves_csv", "script", "write_tensorboard"),
     "inner": ("adapt",),
     "models": ("MLP", "ModuleModel"),
     "outer": ("meta_gradient",),
@@ -79,6 +81,7 @@ __all__ = [
     "advance_through",
     "apply_entry",
     "build_problem",
+    "curves_csv",
     "default_root",
     "evaluate",
     "evaluate_baselines",
@@ -94,12 +97,14 @@ __all__ = [
     "replay",
     "run_chunk",
     "save_run",
+    "script",
     "snapshot",
     "state_from_bytes",
     "state_to_bytes",
     "summarize",
     "to_dict",
     "training_tasks",
+    "write_tensorboard",
 ]
 
 

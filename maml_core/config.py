@@ -273,6 +273,22 @@ def replace(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
     return dataclasses.replace(config, **changes)
 
 
+def change(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
+    """`replace` for a run that trains.
+
+    Raises:
+        ConfigError: A field that cannot change then, unknown field, wrong type or value out of range.
+    """
+    fixed = sorted(set(changes) - CHANGEABLE)
+    if fixed:
+        raise ConfigError(
+            fixed[0],
+            changes[fixed[0]],
+            f"it cannot change while a run trains; start a new run. What can: {', '.join(sorted(CHANGEABLE))}",
+        )
+    return replace(config, changes)
+
+
 def to_dict(config: Any) -> dict[str, Any]:
     """A config as plain JSON values, every field named.
 

@@ -24,7 +24,7 @@ from maml_core.algorithms import (
     outer_gradient,
 )
 from maml_core.baselines import baselines_of
-from maml_core.config import CHANGEABLE, RunConfig, replace
+from maml_core.config import RunConfig, change
 from maml_core.errors import ConfigError
 from maml_core.evaluation import evaluate, summarize
 from maml_core.landscape import curvature
@@ -262,14 +262,7 @@ def _left(deadline: float | None) -> float | None:
 
 
 def _changed(config: RunConfig, state: RunState, changes: Mapping[str, Any]) -> tuple[RunConfig, RunState]:
-    fixed = sorted(set(changes) - CHANGEABLE)
-    if fixed:
-        raise ConfigError(
-            fixed[0],
-            changes[fixed[0]],
-            f"it cannot change while a run trains; start a new run. What can: {', '.join(sorted(CHANGEABLE))}",
-        )
-    new = replace(config, changes)
+    new = change(config, changes)
     if new.alpha != config.alpha and learns_rates(config):
         raise ConfigError(
             "alpha", new.alpha, "the inner step sizes are learned and alpha is only where they start; start a new run"

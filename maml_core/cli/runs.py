@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +13,7 @@ import typer
 from maml_core.cli.console import PlainErrors, find_run, print_json
 from maml_core.config import to_dict
 from maml_core.errors import ConfigError, StoreError
-from maml_core.records import Records
+from maml_core.exports import curves_csv
 from maml_core.store import RunInfo, RunStore, load_run, run_info, write_file
 from maml_core.timeline import entries_to_list
 
@@ -131,7 +129,7 @@ def export(
     store = RunStore(root)
     makers: dict[str, Callable[[], bytes]] = {}
     if as_csv:
-        makers["csv"] = lambda: to_csv(store.load(name).records)
+        makers["csv"] = lambda: curves_csv(store.load(name).records).encode()
     if as_zip:
         makers["zip"] = lambda: store.zip(name)
     if not makers:
@@ -145,24 +143,6 @@ def export(
             raise StoreError("taken", f"{path} is there already; choose another file with --out, or add --force")
         write_file(path, data)
         typer.echo(f"Wrote {path} ({len(data):,} bytes).")
-
-
-def to_csv(records: Records) -> bytes:
-    """Training and held-out curves as one table, a row an outer step; what was not measured at a step is empty."""
-    held_out = {int(step): row for row, step in enumerate(records.held_out_steps)}
-    training = {int(step): row for row, step in enumerate(records.steps)}
-    columns = [name for name in Records._fields if name not in ("steps", "held_out_steps", "events")]
-    target = io.StringIO()
-    writer = csv.writer(target, lineterminator="\n")
-    writer.writerow(["outer_step", *columns])
-    for step in sorted(training | held_out):
-        rows = (held_out if name.startswith("held_out_") else training for name in columns)
-        cells: list[Any] = [
-            float(getattr(records, name)[row[step]]) if step in row else ""
-            for name, row in zip(columns, rows, strict=True)
-        ]
-        writer.writerow([step, *cells])
-    return target.getvalue().encode()
 
 
 def _info(info: RunInfo) -> dict[str, Any]:

@@ -25,7 +25,6 @@ from typer.testing import CliRunner, Result
 from maml_core import store as store_module
 from maml_core.cli import app
 from maml_core.cli.fields import Option, options
-from maml_core.cli.runs import to_csv
 from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, from_dict, replace, to_dict
 from maml_core.evaluation import evaluate, summarize
 from maml_core.presets import PRESETS
@@ -796,11 +795,6 @@ def test_an_exported_table_holds_every_number() -> None:
     assert [int(row["outer_step"]) for row in measured] == run.records.held_out_steps.tolist() == [0, 7, 14]
     assert [float(row["held_out_after"]) for row in measured] == run.records.held_out_after.tolist()
     assert set(rows[0]) == {"outer_step", *run.records._fields} - {"steps", "held_out_steps", "events"}
-
-
-def test_a_table_of_nothing_has_its_header() -> None:
-    empty = dataclasses.replace(trained("run"), records=replay(tiny(), (), num_steps=0)[2])
-    assert to_csv(empty.records).startswith(b"outer_step,query_loss,")
 
 
 def test_an_exported_archive_is_the_run(tmp_path: Path) -> None:

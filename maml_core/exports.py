@@ -1,0 +1,468 @@
+"""A run for other tools: its curves as CSV and for TensorBoard, and itself as a Python script. Nothing here imports torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import math
+import time
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from string import Template
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, TaskConfig, change
+from maml_core.records import Entry, Records
+from maml_core.rng import Stream
+from maml_core.store import write_file
+
+COLUMNS = tuple(name for name in Records._fields if name not in ("steps", "held_out_steps", "events"))
+"""The curves of a run."""
+
+EVENT_FILE = "events.out.tfevents.0.maml"
+"""TensorBoard finds its files by this kind of name. It is always the same, so that a second export replaces the first."""
+
+
+def curves_csv(records: Records) -> str:
+    """The curves as CSV: a header, then one row an outer step; a number that was not measured is empty.
+
+    Numbers are exact: as many digits as their bits need.
+
+    >>> from maml_core.runs import replay
+    >>> _, _, records = replay(RunConfig(evaluation_tasks=2), [], num_steps=2)
+    >>> [line.split(",")[0] for line in curves_csv(records).splitlines()]
+    ['outer_step', '0', '1']
+    """
+    lines = [",".join(["outer_step", *COLUMNS])]
+    for step, found in _measured(records):
+        lines.append(",".join([str(step), *(repr(found[name]) if name in found else "" for name in COLUMNS)]))
+    return "\n".join(lines) + "\n"
+
+
+def write_tensorboard(records: Records, folder: Path | str, *, wall_time_s: float | None = None) -> Path:
+    """The curves as an event file that TensorBoard opens: `tensorboard --logdir` on this folder or on one above it.
+
+    Args:
+        records: What was measured; TensorBoard keeps it as float32.
+        folder: Made where it is missing. The folder's name is what TensorBoard calls the run.
+        wall_time_s: Seconds since 1970, for every point: the records keep no clock. None is now.
+
+    Returns:
+        The event file, which replaces that of an earlier export.
+
+    Raises:
+        ImportError: TensorBoard is not installed.
+    """
+    try:
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.summary.writer.record_writer import RecordWriter
+    except ImportError as error:
+        raise ImportError("TensorBoard is not installed: pip install 'maml-live[tensorboard]'") from error
+
+    wall_time = time.time() if wall_time_s is None else wall_time_s
+    content = io.BytesIO()
+    writer = RecordWriter(content)
+    writer.write(Event(wall_time=wall_time, file_version="brain.Event:2").SerializeToString())
+    for step, found in _measured(records):
+        with np.errstate(over="ignore"):  # a loss beyond float32 is inf there
+            values = [
+                Summary.Value(tag=tag(name), simple_value=float(np.float32(value))) for name, value in found.items()
+            ]
+        writer.write(Event(wall_time=wall_time, step=step, summary=Summary(value=values)).SerializeToString())
+    path = Path(folder) / EVENT_FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_file(path, content.getvalue())
+    return path
+
+
+def tag(column: str) -> str:
+    """What TensorBoard calls a curve; what stands before the bar groups the charts.
+
+    >>> tag("query_loss"), tag("held_out_after")
+    ('training/query_loss', 'held_out/after')
+    """
+    return f"held_out/{column.removeprefix('held_out_')}" if _is_held_out(column) else f"training/{column}"
+
+
+def _is_held_out(column: str) -> bool:
+    return column.startswith("held_out_")
+
+
+def _measured(records: Records) -> list[tuple[int, dict[str, float]]]:
+    """Each outer step with what was measured there, by column. A loss that is NaN was measured; a baseline that is always NaN is off."""
+    rows: dict[int, dict[str, float]] = {}
+    for name in COLUMNS:
+        values = getattr(records, name)
+        if name != "query_loss" and not _is_held_out(name) and np.isnan(values).all():
+            continue
+        steps = records.held_out_steps if _is_held_out(name) else records.steps
+        for step, value in zip(steps.tolist(), values.tolist(), strict=True):
+            rows.setdefault(step, {})[name] = value
+    return sorted(rows.items())
+
+
+def script(start: RunConfig, timeline: Sequence[Entry], num_steps: int) -> str:
+    """A Python script that prints a run's training curve: each outer step and its query loss.
+
+    MAML and first-order MAML become plain PyTorch that needs no `maml_core`, written to be read, up to a roll-back, which it cannot
+    follow. Everything else (other algorithms, MAML++'s switches, batch norm) becomes a script that calls `maml_core`.
+
+    Args:
+        start: The set-up at outer step 0.
+        timeline: What was changed while the run trained, with the notes of its roll-backs.
+        num_steps: Outer steps that the run has taken.
+
+    Raises:
+        ConfigError: The timeline changes a field that cannot change, or to a value that is not accepted.
+        ValueError: A negative number of steps.
+
+    >>> print(script(RunConfig(), [], 100).splitlines()[0])
+    \"\"\"MAML (Finn et al. 2017), in plain PyTorch: the training curve of a run.
+    """
+    if num_steps < 0:
+        raise ValueError(f"num_steps = {num_steps}: give a number from 0 on")
+    entries = sorted(timeline, key=lambda entry: entry.step)
+    return (_plain if _is_plain(start) else _calling)(start, entries, num_steps)
+
+
+_WRITTEN = {
+    RunConfig: {
+        *("alpha", "num_inner_steps", "order", "beta", "outer_optimizer", "adam_betas", "adam_eps", "clip_norm"),
+        *("shots", "num_query", "meta_batch_size", "weights_seed", "tasks_seed", "dtype"),
+    },
+    SinusoidConfig: {"amplitude", "phase_rad", "x", "noise_std"},
+    LinearConfig: {"num_features", "w_mean", "w_std", "x", "noise_std"},
+    MLPConfig: {"hidden_widths", "activation", "use_bias"},
+}
+"""The settings that the plain script can say."""
+
+_SILENT = {
+    *("evaluation_seed", "evaluation_tasks", "evaluation_steps", "evaluate_every", "recompute"),
+    *("joint_baseline", "oracle_baseline"),
+    *("epoch_steps", "num_epochs", "multi_step_epochs", "first_order_epochs", "final_beta"),
+    *("proximal", "num_solver_steps", "norm_momentum"),
+}
+"""Settings that do not touch the training curve, at least while all that is not written has its default."""
+
+
+def _is_plain(config: Any) -> bool:
+    """Whether the plain script can say all that this config says; a setting that it does not know needs its default."""
+    if type(config) not in _WRITTEN:
+        return False
+    for name, value in _differences(config).items():
+        known = _is_plain(value) if dataclasses.is_dataclass(value) else name in _WRITTEN[type(config)] | _SILENT
+        if not known:
+            return False
+    return True
+
+
+_CALLING = Template('''\
+"""The training curve of a run, computed by maml_core.
+
+Prints each outer step and its query loss: after adaptation, mean over the step's tasks.
+"""
+
+from maml_core import $names
+
+config = $config
+timeline = $timeline
+
+_, state, records = replay(config, timeline, num_steps=$num_steps)
+print("# outer step, query loss")
+for step, query_loss in zip(records.steps, records.query_loss):
+    print(step, query_loss)
+if state.status.kind != "ok":
+    print("#", state.status.sentence)
+''')
+
+_ALWAYS_SHOWN = ("alpha", "num_inner_steps", "beta")
+
+
+def _calling(start: RunConfig, entries: Sequence[Entry], num_steps: int) -> str:
+    settings = _differences(start, also=_ALWAYS_SHOWN)
+    classes = {type(value).__name__ for value in settings.values() if dataclasses.is_dataclass(value)}
+    lines = []
+    for entry in entries:
+        changes = ", ".join(f'"{name}": {_text(value)}' for name, value in entry.changes.items())
+        if entry.kind == "change":
+            lines.append(f'Entry(step={entry.step}, kind="change", changes={{{changes}}})')
+        elif entry.kind == "resume":  # roll-backs a replay makes by itself
+            lines.append(f'Entry(step={entry.step}, kind="resume")')
+    return _CALLING.substitute(
+        names=", ".join([*(["Entry"] if lines else []), *sorted(classes | {"RunConfig"}), "replay"]),
+        config=_bracketed("RunConfig(", [f"{name}={_text(value)}" for name, value in settings.items()], ")"),
+        timeline=_bracketed("[", lines, "]"),
+        num_steps=num_steps,
+    )
+
+
+def _differences(config: Any, also: Collection[str] = ()) -> dict[str, Any]:
+    """The fields that differ from the defaults, and some more."""
+    default = type(config)()
+    fields = {f.name: getattr(config, f.name) for f in dataclasses.fields(config)}
+    return {name: value for name, value in fields.items() if name in also or value != getattr(default, name)}
+
+
+def _text(value: Any) -> str:
+    """A setting as Python source."""
+    if dataclasses.is_dataclass(value):
+        return f"{type(value).__name__}({', '.join(f'{name}={_text(v)}' for name, v in _differences(value).items())})"
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def _bracketed(opening: str, items: Sequence[str], closing: str) -> str:
+    """One item a line; nothing between the brackets where there are none."""
+    return opening + "".join(f"\n    {item}," for item in items) + ("\n" if items else "") + closing
+
+
+_PLAIN = '''\
+"""$title, in plain PyTorch: the training curve of a run.
+
+Prints each outer step and its query loss: after N inner steps, mean over the step's tasks.
+"""
+
+import numpy as np
+import torch
+
+alpha, beta, N = $alpha, $beta, $N  # inner and outer step size, number of inner steps
+T, K, M = $T, $K, $M  # tasks of an outer step; support and query points of a task
+second_order = $second_order  # True: MAML, False: FOMAML  #? order
+clip_norm = $clip_norm  # largest norm of the meta-gradient  #? clip
+weights_seed, tasks_seed, dtype = $weights_seed, $tasks_seed, torch.$dtype
+# Changed before these outer steps: $changing.  #? changes
+changes = $changes  #? changes
+
+
+def generator(seed, stream, step=0, part=0):
+    """Random numbers that depend on these four alone, so that a step's tasks can be drawn again."""
+    return np.random.Generator(np.random.Philox(key=[seed, stream], counter=[0, 0, part, step]))
+
+
+def initial_weights():
+    """Glorot-uniform weights (Glorot & Bengio 2010)$and_biases."""
+    rng, theta = generator(weights_seed, $weights_stream), []
+    widths = $widths
+    for fan_in, fan_out in zip(widths, widths[1:]):
+        bound = np.sqrt(6 / (fan_in + fan_out))
+        theta += [rng.uniform(-bound, bound, (fan_in, fan_out))$zeros]
+    return [torch.tensor(values, dtype=dtype, requires_grad=True) for values in theta]
+
+
+def draw_tasks(step):
+    """T tasks $formula, each as support x and y, query x and y."""
+    low, high = [$low], [$high]  #? sinusoid
+    A, phase = generator(tasks_seed, $tasks_stream, step).uniform(low, high, (T, 2)).T[:, :, None]  #? sinusoid
+    w = generator(tasks_seed, $tasks_stream, step).normal($w_mean, $w_std, (T, $F))  #? linear
+    tasks = []
+    for number, part in [(K, 1), (M, 2)]:
+        rng = generator(tasks_seed, $tasks_stream, step, part)
+        x = rng.uniform($x_low, $x_high, (number, T, $F))
+        y = A * np.sin(x - phase)  #? sinusoid
+        y = (w * x).sum(axis=2, keepdims=True)  #? linear
+        y += $noise_std * generator(tasks_seed, $tasks_stream, step, part + 2).standard_normal(y.shape)  #? noise
+        # Points lie on the first axis, so that fewer are a prefix of more; unbind parts the tasks.
+        tasks += [torch.tensor(values, dtype=dtype).unbind(1) for values in (x, y)]
+    return zip(*tasks)
+
+
+def loss(theta, x, y):
+    """Mean squared error of the network's predictions."""
+    $unpacked = theta
+    $hidden  #? hidden
+    return ($output - y).square().mean()
+
+
+theta_0 = initial_weights()
+optimizer = $optimizer
+print("# outer step, query loss")
+for step in range($num_steps):
+    if step in changes:  #? changes
+        $changing = changes[step]  #? changes
+        optimizer.param_groups[0]["lr"] = beta  #? beta
+        if restart == "adam":  #? to adam
+            optimizer = $adam  #? to adam
+        if restart == "sgd":  #? to sgd
+            optimizer = $sgd  #? to sgd
+    query_loss = 0
+    for support_x, support_y, query_x, query_y in draw_tasks(step):
+        theta = theta_0
+        for _ in range(N):  # theta_i = theta_{i-1} - alpha * grad L_support(theta_{i-1})
+            support_loss = loss(theta, support_x, support_y)
+            # $about_order
+            gradient = torch.autograd.grad(support_loss, theta, create_graph=$create_graph)
+            theta = [p - alpha * g for p, g in zip(theta, gradient)]
+        query_loss += loss(theta, query_x, query_y) / T
+    # theta_0 <- theta_0 - beta * grad_{theta_0} mean over tasks of L_query(theta_N(theta_0))
+    optimizer.zero_grad()
+    query_loss.backward()
+    norm = sum(p.grad.square().sum() for p in theta_0).sqrt()  #? clip
+    for p in theta_0:  #? clip
+        p.grad *= (clip_norm / norm).clamp(max=1.0)  #? clip
+    optimizer.step()
+    print(step, query_loss.item())
+print("# Here the run diverged and went back, which only maml_core's replay can follow.")  #? stopped
+'''
+"""The script with everything in it. A line that ends in ``#? fact`` is there only where the fact holds."""
+
+_SYMBOLS = {
+    "alpha": "alpha",
+    "beta": "beta",
+    "num_inner_steps": "N",
+    "meta_batch_size": "T",
+    "shots": "K",
+    "num_query": "M",
+    "order": "second_order",
+    "clip_norm": "clip_norm",
+}
+"""What the script calls the settings that may change; the optimizer is a matter of its own."""
+
+_ACTIVATIONS = {
+    "relu": "torch.relu",
+    "tanh": "torch.tanh",
+    "gelu": "torch.nn.functional.gelu",
+    "softplus": "torch.nn.functional.softplus",
+}
+
+_TITLES = {
+    ("True",): "MAML (Finn et al. 2017)",
+    ("False",): "First-order MAML (Finn et al. 2017)",
+    ("False", "True"): "MAML (Finn et al. 2017) and its first-order form",
+}
+"""By the values that `second_order` has in the run."""
+
+_ABOUT_ORDER = {
+    ("True",): "The gradient's own graph is kept, to be differentiated again: second order.",
+    ("False",): "Without a graph of its own the gradient is a constant: first order.",
+    ("False", "True"): "With a graph of its own the gradient is differentiated again, else it is a constant.",
+}
+
+
+def _plain(start: RunConfig, entries: Sequence[Entry], num_steps: int) -> str:
+    # A run is resumed only after a roll-back, also where the timeline has no note of one.
+    stops = [e.step for e in entries if e.kind == "rollback" or (e.kind == "resume" and e.step > 0)]
+    end = min([num_steps, *stops])
+    start, rows = _set_ups(start, [e for e in entries if e.kind == "change" and e.step < end])
+    seen = {
+        name: {_symbol(config, name) for config in (start, *(row.config for row in rows.values()))} for name in _SYMBOLS
+    }
+    varying = [name for name, values in seen.items() if len(values) > 1]
+    orders, restarts = tuple(sorted(seen["order"])), {row.restart for row in rows.values() if row.restart}
+    changes = _changes(start, rows, varying, with_restart=bool(restarts))
+    optimizers = {"adam": _adam(start), "sgd": "torch.optim.SGD(theta_0, lr=beta)"}
+    texts = {symbol: _symbol(start, name) for name, symbol in _SYMBOLS.items()} | {
+        "title": _TITLES[orders],
+        "about_order": _ABOUT_ORDER[orders],
+        "create_graph": _SYMBOLS["order"] if "order" in varying else orders[0],
+        "changing": ", ".join([*(_SYMBOLS[name] for name in varying), *(["restart"] if restarts else [])]),
+        "changes": _bracketed("{", changes, "}"),
+        "optimizer": optimizers[start.outer_optimizer],
+        "weights_seed": str(start.weights_seed),
+        "weights_stream": str(int(Stream.WEIGHTS)),
+        "tasks_seed": str(start.tasks_seed),
+        "tasks_stream": str(int(Stream.TRAINING_TASKS)),
+        "dtype": start.dtype,
+        "num_steps": str(end),
+    }
+    facts = {
+        "changes": bool(changes),
+        "to adam": "adam" in restarts,
+        "to sgd": "sgd" in restarts,
+        "beta": "beta" in varying,
+        "order": "order" in varying,
+        "clip": seen["clip_norm"] != {"np.inf"},
+        "hidden": bool(start.model.hidden_widths),
+        "sinusoid": isinstance(start.tasks, SinusoidConfig),
+        "linear": not isinstance(start.tasks, SinusoidConfig),
+        "noise": start.tasks.noise_std > 0.0,
+        "stopped": end in stops,
+    }
+    lines = []
+    for line in _PLAIN.splitlines():
+        text, _, fact = line.partition("  #? ")
+        if not fact or facts[fact]:
+            lines.append(text)
+    return Template("\n".join(lines) + "\n").substitute(
+        texts | optimizers | _task_texts(start.tasks) | _network_texts(start.model, start.num_inputs)
+    )
+
+
+class _SetUp(NamedTuple):
+    """What holds from an outer step on."""
+
+    config: RunConfig
+    restart: str | None
+    """The outer optimizer, where another one starts here: it remembers nothing."""
+
+
+def _set_ups(start: RunConfig, changes: Sequence[Entry]) -> tuple[RunConfig, dict[int, _SetUp]]:
+    """The set-up of outer step 0 with the changes made there, and those of all later steps at which something was changed."""
+    rows: dict[int, _SetUp] = {}
+    config = start
+    for entry in changes:
+        before, config = config, change(config, entry.changes)
+        restarted = config.outer_optimizer != before.outer_optimizer or (
+            entry.step in rows and rows[entry.step].restart is not None
+        )
+        rows[entry.step] = _SetUp(config, config.outer_optimizer if restarted else None)
+    return rows.pop(0, _SetUp(start, None)).config, rows
+
+
+def _changes(start: RunConfig, rows: Mapping[int, _SetUp], names: Sequence[str], *, with_restart: bool) -> list[str]:
+    """Entries of the script's table: the new values of all settings that ever change, at each step at which one does."""
+    items, before = [], [_symbol(start, name) for name in names]
+    for step, row in rows.items():
+        now = [_symbol(row.config, name) for name in names]
+        if now != before or row.restart:
+            values = [*now, _text(row.restart)] if with_restart else now
+            items.append(f"{step}: {values[0]}" if len(values) == 1 else f"{step}: ({', '.join(values)})")
+        before = now
+    return items
+
+
+def _symbol(config: RunConfig, name: str) -> str:
+    """The value that the script gives to the symbol of a setting."""
+    value = getattr(config, name)
+    if name == "order":
+        return str(value == "second")
+    return _number(value)
+
+
+def _number(value: float | None) -> str:
+    if value is None:  # no clipping
+        return "np.inf"
+    return "np.pi" if value == math.pi else repr(value)
+
+
+def _adam(config: RunConfig) -> str:
+    default = RunConfig()
+    betas = f", betas={config.adam_betas}" if config.adam_betas != default.adam_betas else ""
+    eps = f", eps={config.adam_eps}" if config.adam_eps != default.adam_eps else ""
+    return f"torch.optim.Adam(theta_0, lr=beta{betas}{eps})"
+
+
+def _task_texts(tasks: TaskConfig) -> dict[str, str]:
+    texts = {"x_low": _number(tasks.x[0]), "x_high": _number(tasks.x[1]), "noise_std": _number(tasks.noise_std)}
+    noise = " + noise" if tasks.noise_std > 0.0 else ""
+    if isinstance(tasks, SinusoidConfig):
+        low, high = zip(tasks.amplitude, tasks.phase_rad, strict=True)
+        ends = {"low": ", ".join(map(_number, low)), "high": ", ".join(map(_number, high))}
+        return texts | ends | {"formula": f"y = A sin(x - phase){noise}", "F": "1"}
+    weights = {"w_mean": _number(tasks.w_mean), "w_std": _number(tasks.w_std)}
+    return texts | weights | {"formula": f"y = w . x{noise}", "F": str(tasks.num_features)}
+
+
+def _network_texts(model: MLPConfig, num_inputs: int) -> dict[str, str]:
+    last = len(model.hidden_widths) + 1
+    names = [f"W{layer}, b{layer}" if model.use_bias else f"W{layer}" for layer in range(1, last + 1)]
+    maps = [f"x @ W{layer} + b{layer}" if model.use_bias else f"x @ W{layer}" for layer in range(1, last + 1)]
+    return {
+        "widths": repr([num_inputs, *model.hidden_widths, 1]),
+        "zeros": ", np.zeros(fan_out)" if model.use_bias else "",
+        "and_biases": ", zero biases" if model.use_bias else "",
+        "unpacked": "(W1,)" if names == ["W1"] else ", ".join(names),
+        "hidden": "\n    ".join(f"x = {_ACTIVATIONS[model.activation]}({text})" for text in maps[:-1]),
+        "output": maps[-1] if model.use_bias else f"({maps[-1]})",
+    }
