@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ import typer
 from maml_core.cli.console import PlainErrors, find_run, print_json
 from maml_core.config import to_dict
 from maml_core.errors import ConfigError, StoreError
-from maml_core.exports import curves_csv
+from maml_core.exports import curves_csv, script, write_tensorboard
 from maml_core.store import RunInfo, RunStore, load_run, run_info, write_file
 from maml_core.timeline import entries_to_list
 
@@ -121,6 +122,13 @@ def export(
     name: Name,
     as_csv: Annotated[bool, typer.Option("--csv", help="The curves as a table: NAME.csv.")] = False,
     as_zip: Annotated[bool, typer.Option("--zip", help="The whole run, to be unpacked elsewhere: NAME.zip.")] = False,
+    as_script: Annotated[
+        bool,
+        typer.Option("--script", help="The run as a Python script that stands alone where it can: NAME.py."),
+    ] = False,
+    tensorboard: Annotated[
+        Path | None, typer.Option(help="Write the curves into this folder, for tensorboard --logdir.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="File to write, where it is one. (Default: in this folder.)")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
     root: Root = None,
@@ -132,8 +140,11 @@ def export(
         makers["csv"] = lambda: curves_csv(store.load(name).records).encode()
     if as_zip:
         makers["zip"] = lambda: store.zip(name)
-    if not makers:
-        raise ConfigError("export", name, "say what to write: --csv, --zip or both")
+    if as_script:
+        run = store.load(name)
+        makers["py"] = lambda: script(run.start, (*run.timeline, *run.records.events), run.step).encode()
+    if not makers and tensorboard is None:
+        raise ConfigError("export", name, "say what to write: --csv, --zip, --script or --tensorboard FOLDER")
     if out is not None and len(makers) > 1:
         raise ConfigError("out", str(out), "it names one file; export one kind at a time")
     for ending, make in makers.items():
@@ -143,6 +154,14 @@ def export(
             raise StoreError("taken", f"{path} is there already; choose another file with --out, or add --force")
         write_file(path, data)
         typer.echo(f"Wrote {path} ({len(data):,} bytes).")
+    if tensorboard is not None:
+        run = store.load(name)
+        saved_s = datetime.fromisoformat(run.saved).timestamp()
+        try:
+            path = write_tensorboard(run.records, tensorboard / name, wall_time_s=saved_s)
+        except ImportError as error:
+            raise ConfigError("tensorboard", str(tensorboard), str(error)) from None
+        typer.echo(f"Wrote {path}; look at it with: tensorboard --logdir {shlex.quote(str(tensorboard))}")
 
 
 def _info(info: RunInfo) -> dict[str, Any]:

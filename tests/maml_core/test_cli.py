@@ -804,6 +804,21 @@ def test_an_exported_archive_is_the_run(tmp_path: Path) -> None:
     assert same(RunStore(tmp_path / "elsewhere").load("run").state, run.state)
 
 
+def test_an_exported_script_prints_the_runs_curve() -> None:
+    run = trained("run", "--no-joint-baseline", steps=5)
+    maml("runs", "export", "run", "--script")
+    printed = subprocess.run([sys.executable, "run.py"], capture_output=True, text=True, check=True).stdout
+    for loss in run.records.query_loss:
+        assert f"{loss:.6f}"[:6] in printed
+
+
+def test_curves_are_exported_for_tensorboard(tmp_path: Path) -> None:
+    trained("run")
+    found = maml("runs", "export", "run", "--tensorboard", "boards")
+    assert "tensorboard --logdir boards" in found.stdout
+    assert list((tmp_path / "boards" / "run").iterdir())
+
+
 def test_an_export_overwrites_only_by_force(tmp_path: Path) -> None:
     trained("run")
     (tmp_path / "run.csv").write_text("mine")
