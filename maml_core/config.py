@@ -273,6 +273,33 @@ def replace(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
     return dataclasses.replace(config, **changes)
 
 
+def learns_rates(config: RunConfig) -> bool:
+    """Whether the inner step sizes are learned; alpha is then only where they start."""
+    return config.algorithm == "meta_sgd" or config.per_step_rates
+
+
+def learns_inner_loop(config: RunConfig) -> bool:
+    """Whether the outer loop learns more than theta_0: step sizes, or the matrices of Meta-Curvature."""
+    return learns_rates(config) or config.algorithm == "meta_curvature"
+
+
+def changed(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
+    """`replace` for a run that trains: the set-up after a change.
+
+    Raises:
+        ConfigError: A field that cannot change while a run trains, or a value that is not accepted.
+    """
+    fixed = sorted(set(changes) - CHANGEABLE)
+    if fixed:
+        accepted = f"it cannot change while a run trains; start a new run. What can: {', '.join(sorted(CHANGEABLE))}"
+        raise ConfigError(fixed[0], changes[fixed[0]], accepted)
+    new = replace(config, changes)
+    if new.alpha != config.alpha and learns_rates(config):
+        accepted = "the inner step sizes are learned and alpha is only where they start; start a new run"
+        raise ConfigError("alpha", new.alpha, accepted)
+    return new
+
+
 def to_dict(config: Any) -> dict[str, Any]:
     """A config as plain JSON values, every field named.
 
