@@ -214,12 +214,8 @@ def _check_algorithm(config: RunConfig) -> None:
             "per_step_rates", True, "meta_curvature learns how gradients are scaled; choose one of the two"
         )
     _check_normalization(config)
-    if config.num_inner_steps == 0:
-        for switch in ("multi_step_loss", "per_step_rates", "per_step_norm", "per_step_statistics"):
-            if getattr(config, switch):
-                raise ConfigError("num_inner_steps", 0, f"{switch} needs at least one inner step")
-        if config.algorithm != "maml":
-            raise ConfigError("num_inner_steps", 0, f"{config.algorithm} needs at least one inner step")
+    if config.num_inner_steps == 0 and (who := needs_inner_steps(config)):
+        raise ConfigError("num_inner_steps", 0, f"{who} needs at least one inner step")
     if config.alpha == 0.0 and config.algorithm in ("reptile", "imaml"):
         raise ConfigError("alpha", 0.0, f"{config.algorithm} needs a step size above 0")
 
@@ -237,6 +233,13 @@ def _check_normalization(config: RunConfig) -> None:
             True,
             "running averages act with the treatment running only; choose it, or switch off",
         )
+
+
+def needs_inner_steps(config: RunConfig) -> str:
+    """The switch or algorithm that means nothing at N = 0; empty where N = 0 is accepted."""
+    switches = ("multi_step_loss", "per_step_rates", "per_step_norm", "per_step_statistics")
+    on = (name for name in switches if getattr(config, name))
+    return next(on, "" if config.algorithm == "maml" else config.algorithm)
 
 
 CHANGEABLE = frozenset(
