@@ -12,9 +12,10 @@ from typing import Any
 import streamlit as st
 
 from dashboard import limits, state
+from dashboard.algorithms import NAMES, SWITCHES, Chosen, Switch, chosen, switched, why_no_order, why_not
 from dashboard.live.server import get_hub
 from dashboard.text import LESSON
-from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, replace
+from maml_core.config import CHANGEABLE, LinearConfig, MLPConfig, RunConfig, SinusoidConfig, replace
 from maml_core.errors import ConfigError
 from maml_core.presets import PRESETS
 
@@ -24,14 +25,22 @@ Values = Mapping[str, Any]
 Build = Callable[[RunConfig, Values], RunConfig]
 """A set-up from the run's current one and the widgets."""
 
+Choose = Callable[[RunConfig, Values], Chosen]
+"""The same, with a note on what had to give way."""
+
 _RESTARTS = " Changing it restarts the run from outer step 0."
 
 
 def sidebar(token: str) -> None:
     """Draw the sidebar for a page."""
     st.markdown("#### MAML, live")
+    config = get_hub().config(token)
     _presets(token)
+    if config is not None:
+        _algorithm(token, config)
     _numbers(token)
+    if config is not None:
+        _order(token, config)
     _choices(token)
     _network(token)
     with st.popover("More settings", icon=":material/tune:", width="stretch"):
@@ -68,6 +77,112 @@ def _presets(token: str) -> None:
         st.caption(f"**{started.name}.** {started.teaches}")
 
 
+def _algorithm(token: str, config: RunConfig) -> None:
+    st.selectbox(
+        "Algorithm",
+        list(NAMES),
+        format_func=NAMES.__getitem__,
+        key="set.algorithm",
+        on_change=_chooser(token, lambda c, v: chosen(c, v["algorithm"])),
+        help="FOMAML is MAML of first order, MAML++ is MAML with its four switches on."
+        + _RESTARTS
+        + " What contradicts it is reset, with a note.",
+    )
+    if config.algorithm == "imaml":
+        left, right = st.columns(2)
+        left.number_input(
+            "λ (proximal)",
+            min_value=0.0,
+            max_value=1e6,
+            step=1.0,
+            format="%g",
+            key="set.proximal",
+            on_change=_field_restarter(token, "proximal"),
+            help=_help("proximal") + _RESTARTS,
+        )
+        right.number_input(
+            "Solver steps",
+            1,
+            200,
+            key="set.num_solver_steps",
+            on_change=_field_restarter(token, "num_solver_steps"),
+            help=_help("num_solver_steps") + _RESTARTS,
+        )
+    with st.popover("MAML++ switches", icon=":material/toggle_on:", width="stretch"):
+        _switches(token, config)
+
+
+def _switches(token: str, config: RunConfig) -> None:
+    """The switches and, below each, its horizon; one that cannot act says why."""
+
+    def toggle(name: Switch) -> None:
+        reason = why_not(config, name)
+        st.toggle(
+            SWITCHES[name],
+            key=f"set.{name}",
+            disabled=bool(reason),
+            on_change=_chooser(token, lambda c, v: switched(c, name, v[name])),
+            help=_help(name) + _RESTARTS,
+        )
+        if reason:
+            st.caption(reason)
+
+    def horizon(label: str, name: str, switch: Switch) -> None:
+        st.number_input(
+            label,
+            1,
+            1_000_000,
+            key=f"set.{name}",
+            disabled=not getattr(config, switch),
+            on_change=_field_restarter(token, name),
+            help=_help(name) + _RESTARTS,
+        )
+
+    toggle("multi_step_loss")
+    horizon("Epochs until only the last step counts", "multi_step_epochs", "multi_step_loss")
+    toggle("per_step_rates")
+    toggle("anneal_order")
+    horizon("Epochs of first order", "first_order_epochs", "anneal_order")
+    toggle("anneal_beta")
+    horizon("Epochs until β has fallen", "num_epochs", "anneal_beta")
+    left, right = st.columns(2)
+    left.number_input(
+        "β at the end",
+        min_value=0.0,
+        max_value=100.0,
+        step=1e-5,
+        format="%g",
+        key="set.final_beta",
+        disabled=not config.anneal_beta,
+        on_change=_field_restarter(token, "final_beta"),
+        help=_help("final_beta") + _RESTARTS,
+    )
+    right.number_input(
+        "Steps an epoch",
+        1,
+        1_000_000,
+        key="set.epoch_steps",
+        disabled=not (config.multi_step_loss or config.anneal_order or config.anneal_beta),
+        on_change=_field_restarter(token, "epoch_steps"),
+        help=_help("epoch_steps") + _RESTARTS,
+    )
+
+
+def _order(token: str, config: RunConfig) -> None:
+    reason = why_no_order(config)
+    st.segmented_control(
+        "Order",
+        ["second", "first"],
+        format_func={"second": "Second", "first": "First"}.__getitem__,
+        required=True,
+        key="set.order",
+        disabled=bool(reason),
+        on_change=_chooser(token, lambda c, v: Chosen(replace(c, {"order": v["order"]}))),
+        help=f"{reason} {_help('order')}".strip(),
+        width="stretch",
+    )
+
+
 def _numbers(token: str) -> None:
     left, right = st.columns(2)
     left.number_input("Shots", 1, 100, key="set.shots", on_change=_sender(token, "shots"), help=_help("shots"))
@@ -82,16 +197,6 @@ def _numbers(token: str) -> None:
 
 
 def _choices(token: str) -> None:
-    st.segmented_control(
-        "Order",
-        ["second", "first"],
-        format_func={"second": "Second", "first": "First"}.__getitem__,
-        required=True,
-        key="set.order",
-        on_change=_sender(token, "order"),
-        help=_help("order"),
-        width="stretch",
-    )
     st.segmented_control(
         "Outer optimiser",
         ["adam", "sgd"],
@@ -168,19 +273,19 @@ def _more(token: str) -> None:
         0,
         100,
         key="set.evaluation_steps",
-        on_change=_restarter(token, lambda c, v: replace(c, {"evaluation_steps": v["evaluation_steps"]})),
+        on_change=_field_restarter(token, "evaluation_steps"),
         help=_help("evaluation_steps") + _RESTARTS,
     )
     st.toggle(
         "Joint pretraining beside it",
         key="set.joint_baseline",
-        on_change=_restarter(token, lambda c, v: replace(c, {"joint_baseline": v["joint_baseline"]})),
+        on_change=_field_restarter(token, "joint_baseline"),
         help=_help("joint_baseline") + _RESTARTS,
     )
     st.toggle(
         "Oracle beside it",
         key="set.oracle_baseline",
-        on_change=_restarter(token, lambda c, v: replace(c, {"oracle_baseline": v["oracle_baseline"]})),
+        on_change=_field_restarter(token, "oracle_baseline"),
         help=_help("oracle_baseline") + _RESTARTS,
     )
     st.toggle(
@@ -260,6 +365,38 @@ def _restarter(token: str, build: Build, *names: str) -> Callable[[], None]:
         _attempt(act, *names)
 
     return restart
+
+
+def _field_restarter(token: str, name: str) -> Callable[[], None]:
+    """Restart the run with one field as its widget has it."""
+    return _restarter(token, lambda config, values: replace(config, {name: values[name]}), name)
+
+
+def _chooser(token: str, choose: Choose) -> Callable[[], None]:
+    """Give the run another algorithm, order or switch: while it trains where that can be, else from outer step 0."""
+
+    def send() -> None:
+        values = state.values()
+
+        def act() -> None:
+            config = get_hub().config(token)
+            if config is None:
+                return
+            new, notes = choose(config, values)
+            limits.check(new)
+            changes = {f.name: getattr(new, f.name) for f in dataclasses.fields(new)}
+            changes = {name: value for name, value in changes.items() if value != getattr(config, name)}
+            if changes.keys() <= CHANGEABLE:
+                get_hub().change(token, changes)
+            else:
+                get_hub().restart(token, lambda current: choose(current, values).config)
+            state.show(new, ("algorithm", *state.algorithm_fields(new)))
+            for sentence in notes:
+                state.note(sentence)
+
+        _attempt(act, "algorithm", "order", *SWITCHES)
+
+    return send
 
 
 def _attempt(action: Callable[[], None], *names: str) -> None:

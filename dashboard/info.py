@@ -17,6 +17,10 @@ Array = npt.NDArray[np.floating]
 Learner = Literal["maml", "random", "joint", "oracle", "scratch"]
 
 
+AT_IDENTITY = "at M = I"
+"""Of a stability limit that learned matrices, which start as I, are not counted in."""
+
+
 def _empty() -> Array:
     return np.empty(0, dtype=np.float32)
 
@@ -108,6 +112,8 @@ class AdaptationInfo:
     num_inner_steps: int
     """N, drawn as a thin line."""
     trajectories: Mapping[Learner, Trajectory]
+    algorithm: str = "MAML"
+    """What the run's own trajectory is called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,3 +138,25 @@ class GaugeInfo:
     limit_low: float
     limit_high: float
     """2 / lambda_max at its 90% and its 10% quantile over tasks: beyond `limit_low` a tenth of the tasks overshoot."""
+    of: str = ""
+    """Of what, where the inner loop does not descend the plain support loss in all parameters: ``of the head``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatesInfo:
+    """The learned inner step sizes, in place of the gauge: a column for each parameter tensor, in it the inner steps."""
+
+    names: tuple[str, ...]
+    """Of the P tensors."""
+    low: Array
+    median: Array
+    high: Array
+    """10%, 50% and 90% quantiles over the rates of a tensor at a step, shape [steps, P]; equal where there is one rate."""
+    overall: float
+    """Median of all rates."""
+    start: float
+    """alpha, where all of them began."""
+    limit: float
+    limit_low: float
+    limit_high: float
+    """Of one step size common to all parameters, as in `GaugeInfo`."""

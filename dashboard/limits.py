@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from dashboard.address import Address
-from maml_core.config import RunConfig, replace
+from maml_core.config import RunConfig, changed
 from maml_core.errors import ConfigError
 
 MAX_NUMBERS = 50_000_000
@@ -16,16 +16,6 @@ MAX_NUMBERS = 50_000_000
 
 MAX_OPERATIONS = 5e10
 """Multiplications of one outer step or one evaluation: about ten seconds of one processor."""
-
-
-_SHOWN = {
-    "algorithm": "maml",
-    "multi_step_loss": False,
-    "per_step_rates": False,
-    "anneal_order": False,
-    "anneal_beta": False,
-}
-"""What the page's formulas and charts are true of."""
 
 
 def checked(opened: Address, default: RunConfig) -> Address:
@@ -36,9 +26,8 @@ def checked(opened: Address, default: RunConfig) -> Address:
     except ConfigError as error:
         return Address(default, (), (*opened.notes, f"{error}. The default set-up is used."))
     for count, entry in enumerate(opened.timeline):
-        config = replace(config, entry.changes)
         try:
-            check(config)
+            config = check(changed(config, entry.changes))
         except ConfigError as error:
             note = f"{error}. The changes from outer step {entry.step} on are left out."
             return Address(opened.config, opened.timeline[:count], (*opened.notes, note))
@@ -53,21 +42,18 @@ def check(config: RunConfig) -> RunConfig:
     """The config, if a page may run it.
 
     Raises:
-        ConfigError: It is too large to be trained live, or names an algorithm that the page cannot show.
+        ConfigError: It is too large to be trained live.
     """
-    for name, value in _SHOWN.items():
-        if getattr(config, name) != value:
-            accepted = "the live page shows MAML and first-order MAML; the engine runs the others from Python"
-            raise ConfigError(name, getattr(config, name), accepted)
     parameters = _num_parameters(config)
     tasks = max(config.meta_batch_size, min(config.evaluation_tasks, 1000))
     if parameters * tasks > MAX_NUMBERS:
         accepted = f"at most {MAX_NUMBERS:,} parameters times tasks on the live page, not {parameters:,} times {tasks:,}; use fewer or narrower layers"
         raise ConfigError("hidden_widths", list(config.model.hidden_widths), accepted)
-    training = config.meta_batch_size * (config.num_inner_steps * config.shots * 9 + config.num_query * 3)
-    evaluation = config.evaluation_tasks * config.evaluation_steps * (config.shots * 3 + config.num_query)
-    for field, points in (("meta_batch_size", training), ("evaluation_tasks", evaluation)):
-        if parameters * points > MAX_OPERATIONS:
+    turning = _matrix_work(config) if config.algorithm == "meta_curvature" else 0
+    training = config.meta_batch_size * (parameters * _points_of_a_step(config) + config.num_inner_steps * turning)
+    adapting = config.evaluation_steps * (parameters * (config.shots * 3 + config.num_query) + turning)
+    for field, work in (("meta_batch_size", training), ("evaluation_tasks", config.evaluation_tasks * adapting)):
+        if work > MAX_OPERATIONS:
             accepted = (
                 "less work in one step on the live page: fewer tasks, points or inner steps, or a smaller network"
             )
@@ -88,6 +74,26 @@ def check_scratch(config: RunConfig) -> None:
         raise ConfigError("shots", config.shots, accepted)
 
 
+def _layers(config: RunConfig) -> list[tuple[int, int]]:
+    return list(pairwise((config.num_inputs, *config.model.hidden_widths, 1)))
+
+
 def _num_parameters(config: RunConfig) -> int:
-    widths = (config.num_inputs, *config.model.hidden_widths, 1)
-    return sum(fan_in * fan_out + fan_out for fan_in, fan_out in pairwise(widths))
+    return sum(fan_in * fan_out + fan_out for fan_in, fan_out in _layers(config))
+
+
+def _matrix_work(config: RunConfig) -> int:
+    """Multiplications of one inner step of one task that turn the gradient by learned matrices, and of their own gradients."""
+    return 9 * sum(fan_in * fan_out * (fan_in + fan_out) for fan_in, fan_out in _layers(config))
+
+
+def _points_of_a_step(config: RunConfig) -> int:
+    """Points that pass the network for one task of one outer step; a gradient counts as three, one that is differentiated as nine."""
+    inner, query = config.num_inner_steps * config.shots, config.num_query * 3
+    match config.algorithm:
+        case "reptile":
+            return inner * 3 + config.num_query
+        case "imaml":
+            return inner * 3 + query + config.num_solver_steps * config.shots * 9
+        case _:
+            return inner * 9 + query * (config.num_inner_steps if config.multi_step_loss else 1)

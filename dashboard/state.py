@@ -12,6 +12,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import address, limits
+from dashboard.algorithms import SWITCHES, choice_of
 from dashboard.live.server import get_hub
 from maml_core.config import LinearConfig, RunConfig, SinusoidConfig
 from maml_core.presets import DEFAULT_PRESET
@@ -78,7 +79,8 @@ def widget_values(config: RunConfig) -> dict[str, Any]:
         "set.family": tasks.kind,
         "set.shots": config.shots,
         "set.meta_batch_size": config.meta_batch_size,
-        "set.order": config.order,
+        "set.algorithm": choice_of(config),
+        **{f"set.{name}": getattr(config, name) for name in algorithm_fields(config)},
         "set.outer_optimizer": config.outer_optimizer,
         "set.hidden_widths": ", ".join(str(width) for width in config.model.hidden_widths),
         "set.activation": config.model.activation,
@@ -100,6 +102,13 @@ def wants_scratch() -> bool:
 def forget_scratch() -> None:
     """Switch training from scratch off, before its widget is drawn in a rerun."""
     st.session_state[SCRATCH] = False
+
+
+def algorithm_fields(config: RunConfig) -> tuple[str, ...]:
+    """The fields of the algorithm, its switches and their horizons that have a widget."""
+    horizons = ("epoch_steps", "num_epochs", "multi_step_epochs", "first_order_epochs", "final_beta")
+    solver = ("proximal", "num_solver_steps") if config.algorithm == "imaml" else ()
+    return ("order", *SWITCHES, *horizons, *solver)
 
 
 def values() -> dict[str, Any]:

@@ -10,4 +10,5 @@ LESSON = """
 4. **Drag α (alpha) up** while it trains, and watch the gauge: beyond 2/λ_max steps overshoot, and the run diverges. Drag it back: it goes on
    from the last good θ_0.
 5. **Order: first** leaves the Hessian factors out. **Reset** and compare with the pale ghost of the run before.
+6. **Algorithm: MAML++** has four switches; the row above the charts says what each does now. Watch the learned rates leave α.
 """

@@ -214,12 +214,8 @@ def _check_algorithm(config: RunConfig) -> None:
             "per_step_rates", True, "meta_curvature learns how gradients are scaled; choose one of the two"
         )
     _check_normalization(config)
-    if config.num_inner_steps == 0:
-        for switch in ("multi_step_loss", "per_step_rates", "per_step_norm", "per_step_statistics"):
-            if getattr(config, switch):
-                raise ConfigError("num_inner_steps", 0, f"{switch} needs at least one inner step")
-        if config.algorithm != "maml":
-            raise ConfigError("num_inner_steps", 0, f"{config.algorithm} needs at least one inner step")
+    if config.num_inner_steps == 0 and (who := needs_inner_steps(config)):
+        raise ConfigError("num_inner_steps", 0, f"{who} needs at least one inner step")
     if config.alpha == 0.0 and config.algorithm in ("reptile", "imaml"):
         raise ConfigError("alpha", 0.0, f"{config.algorithm} needs a step size above 0")
 
@@ -237,6 +233,13 @@ def _check_normalization(config: RunConfig) -> None:
             True,
             "running averages act with the treatment running only; choose it, or switch off",
         )
+
+
+def needs_inner_steps(config: RunConfig) -> str:
+    """The switch or algorithm that means nothing at N = 0; empty where N = 0 is accepted."""
+    switches = ("multi_step_loss", "per_step_rates", "per_step_norm", "per_step_statistics")
+    on = (name for name in switches if getattr(config, name))
+    return next(on, "" if config.algorithm == "maml" else config.algorithm)
 
 
 CHANGEABLE = frozenset(
@@ -273,20 +276,31 @@ def replace(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
     return dataclasses.replace(config, **changes)
 
 
-def change(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
-    """`replace` for a run that trains.
+def learns_rates(config: RunConfig) -> bool:
+    """Whether the inner step sizes are learned; alpha is then only where they start."""
+    return config.algorithm == "meta_sgd" or config.per_step_rates
+
+
+def learns_inner_loop(config: RunConfig) -> bool:
+    """Whether the outer loop learns more than theta_0: step sizes, or the matrices of Meta-Curvature."""
+    return learns_rates(config) or config.algorithm == "meta_curvature"
+
+
+def changed(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
+    """`replace` for a run that trains: the set-up after a change.
 
     Raises:
-        ConfigError: A field that cannot change then, unknown field, wrong type or value out of range.
+        ConfigError: A field that cannot change while a run trains, or a value that is not accepted.
     """
     fixed = sorted(set(changes) - CHANGEABLE)
     if fixed:
-        raise ConfigError(
-            fixed[0],
-            changes[fixed[0]],
-            f"it cannot change while a run trains; start a new run. What can: {', '.join(sorted(CHANGEABLE))}",
-        )
-    return replace(config, changes)
+        accepted = f"it cannot change while a run trains; start a new run. What can: {', '.join(sorted(CHANGEABLE))}"
+        raise ConfigError(fixed[0], changes[fixed[0]], accepted)
+    new = replace(config, changes)
+    if new.alpha != config.alpha and learns_rates(config):
+        accepted = "the inner step sizes are learned and alpha is only where they start; start a new run"
+        raise ConfigError("alpha", new.alpha, accepted)
+    return new
 
 
 def to_dict(config: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, TaskConfig, change
+from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, TaskConfig, changed
 from maml_core.records import Entry, Records
 from maml_core.rng import Stream
 from maml_core.store import write_file
@@ -402,7 +402,7 @@ def _set_ups(start: RunConfig, changes: Sequence[Entry]) -> tuple[RunConfig, dic
     rows: dict[int, _SetUp] = {}
     config = start
     for entry in changes:
-        before, config = config, change(config, entry.changes)
+        before, config = config, changed(config, entry.changes)
         restarted = config.outer_optimizer != before.outer_optimizer or (
             entry.step in rows and rows[entry.step].restart is not None
         )

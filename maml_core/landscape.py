@@ -22,11 +22,21 @@ def curvature(
     *,
     problem: Problem,
     names: Collection[str] | None = None,
+    proximal: float = 0.0,
     num_iterations: int = 8,
 ) -> Curvature:
-    """lambda_max at theta_0: median and 10-90% band over the tasks."""
+    """lambda_max of what the inner loop descends, at theta_0: median and 10-90% band over the tasks.
+
+    Args:
+        theta_0: One lane.
+        tasks: Whose support points are looked at.
+        problem: Model and loss.
+        names: Parameters that adapt; None for all.
+        proximal: Weight of the proximal term, which curves every direction by so much more.
+        num_iterations: See `largest_eigenvalues`.
+    """
     found = largest_eigenvalues(theta_0, tasks, problem=problem, names=names, num_iterations=num_iterations)
-    values = found.double().numpy()
+    values = found.double().numpy() + proximal
     # Not interpolated: between a finite value and an infinite one there is none.
     low, median, high = np.quantile(values, [0.1, 0.5, 0.9], method="nearest")
     return Curvature(float(median), float(low), float(high))

@@ -46,6 +46,8 @@ class Records(NamedTuple):
     """The joint baseline's training query loss; NaN where it is off."""
     oracle_loss: Numbers
     """The oracle's training query loss; NaN where it is off."""
+    residual: Numbers
+    """iMAML's relative residual of the linear solve, the worst task of the step; NaN for every other algorithm."""
     held_out_steps: Ints
     held_out_before: Numbers
     """Held-out query loss before adaptation, mean over tasks."""
@@ -64,6 +66,7 @@ class Records(NamedTuple):
             query_loss=np.concatenate([part.query_loss for part in parts]),
             joint_loss=np.concatenate([part.joint_loss for part in parts]),
             oracle_loss=np.concatenate([part.oracle_loss for part in parts]),
+            residual=np.concatenate([part.residual for part in parts]),
             held_out_steps=np.concatenate([part.held_out_steps for part in parts]),
             held_out_before=np.concatenate([part.held_out_before for part in parts]),
             held_out_after=np.concatenate([part.held_out_after for part in parts]),
@@ -84,8 +87,29 @@ class Summary(NamedTuple):
     """Share of diverged tasks, 0..1."""
 
 
+class LearnedRates(NamedTuple):
+    """Learned inner step sizes: for each entry (inner step) and parameter tensor the quantiles over its rates.
+
+    Meta-SGD has one entry with a rate a parameter; MAML++ an entry a step with a rate a tensor, where the three quantiles are equal.
+    """
+
+    names: tuple[str, ...]
+    """Of the P parameter tensors."""
+    low: Numbers
+    """10% quantile, [entries, P]."""
+    median: Numbers
+    high: Numbers
+    """90% quantile, [entries, P]."""
+    overall: float
+    """Median of all rates."""
+
+
 class Curvature(NamedTuple):
-    """lambda_max, the largest eigenvalue of the support Hessian, over tasks. Along it gradient descent is stable for alpha < 2 / lambda_max."""
+    """lambda_max, the largest eigenvalue of the Hessian of what the inner loop descends, over tasks.
+
+    That is the support loss over the parameters that adapt, with the proximal term where there is one. Along its eigenvector gradient
+    descent is stable for alpha < 2 / lambda_max.
+    """
 
     median: float
     low: float
@@ -164,6 +188,8 @@ class View:
     scratch: bool = False
     """That of training from scratch on each held-out task: takes seconds when it is first asked for, and nothing once known."""
     curvature: bool = True
+    rates: bool = True
+    """The learned rates, where the algorithm has them."""
     paths: bool = True
     plane: Plane | None = None
     """The plane to draw paths in; None fits one to the paths."""
@@ -178,9 +204,12 @@ class Snapshot:
     step: int
     fit: TaskFit | None
     trajectories: Mapping[str, Summary]
-    """Held-out losses by learner: "maml", "random" (the initial weights), "joint", and "oracle" and "scratch", which are flat."""
+    """Held-out losses by learner: "maml" (the run, whatever its algorithm), "random" (the initial weights), "joint", and "oracle" and
+    "scratch", which are flat."""
     paths: InnerPaths | None
     curvature: Curvature | None
+    rates: LearnedRates | None = None
+    """None where no rates are learned."""
 
 
 class Levels(NamedTuple):

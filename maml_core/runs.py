@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
+import torch
 
 from maml_core.algorithms import (
     Adaptation,
@@ -24,7 +25,7 @@ from maml_core.algorithms import (
     outer_gradient,
 )
 from maml_core.baselines import baselines_of
-from maml_core.config import RunConfig, change
+from maml_core.config import RunConfig, changed, learns_rates
 from maml_core.errors import ConfigError
 from maml_core.evaluation import evaluate, summarize
 from maml_core.landscape import curvature
@@ -34,7 +35,7 @@ from maml_core.outer import MetaGradient
 from maml_core.params import all_finite, joined, parted
 from maml_core.problem import Problem, build_problem, held_out_tasks, torch_dtype, training_tasks
 from maml_core.records import Curvature, Entry, Records, Status
-from maml_core.schedules import learns_rates, schedule
+from maml_core.schedules import schedule
 from maml_core.tasks.family import probe_inputs
 from maml_core.types import Params
 
@@ -165,7 +166,7 @@ def advance(
         raise ValueError(f"num_steps = {num_steps} and budget_s = {budget_s} must be numbers from 0 on")
     problem = problem or build_problem(config)
     deadline = time.thread_time() + budget_s if budget_s is not None else float("inf")
-    losses: list[tuple[int, float, float, float]] = []
+    losses: list[tuple[float, ...]] = []
     held_out: list[tuple[int, float, float, float]] = []
     events: list[Entry] = []
     last = state.step + num_steps if num_steps is not None else None
@@ -174,18 +175,19 @@ def advance(
             held_out.append(_held_out_losses(config, state, problem))
         step = state.step
         state, query_loss, beside = _outer_step(config, state, problem)
-        losses.append((step, query_loss, beside.get("joint", math.nan), beside.get("oracle", math.nan)))
+        losses.append((step, query_loss, *(beside.get(name, math.nan) for name in ("joint", "oracle", "residual"))))
         if state.status.kind != "ok":
             events.append(_rollback_entry(state))
         if time.thread_time() >= deadline:
             break
-    columns = np.array(losses, dtype=np.float64).reshape(-1, 4)
+    columns = np.array(losses, dtype=np.float64).reshape(-1, 5)
     evaluations = np.array(held_out, dtype=np.float64).reshape(-1, 4)
     return state, Records(
         steps=columns[:, 0].astype(np.int64),
         query_loss=columns[:, 1],
         joint_loss=columns[:, 2],
         oracle_loss=columns[:, 3],
+        residual=columns[:, 4],
         held_out_steps=evaluations[:, 0].astype(np.int64),
         held_out_before=evaluations[:, 1],
         held_out_after=evaluations[:, 2],
@@ -262,11 +264,7 @@ def _left(deadline: float | None) -> float | None:
 
 
 def _changed(config: RunConfig, state: RunState, changes: Mapping[str, Any]) -> tuple[RunConfig, RunState]:
-    new = change(config, changes)
-    if new.alpha != config.alpha and learns_rates(config):
-        raise ConfigError(
-            "alpha", new.alpha, "the inner step sizes are learned and alpha is only where they start; start a new run"
-        )
+    new = changed(config, changes)
     if new.outer_optimizer != config.outer_optimizer:  # the moments of one optimiser mean nothing to another
 
         def restarted(point: Point) -> Point:
@@ -278,15 +276,16 @@ def _changed(config: RunConfig, state: RunState, changes: Mapping[str, Any]) -> 
 
 
 def _outer_step(config: RunConfig, state: RunState, problem: Problem) -> tuple[RunState, float, dict[str, float]]:
-    """One outer step of the run and of its baselines, on the same tasks; with the training loss of each."""
+    """One outer step of the run and of its baselines, on the same tasks; with the training loss of each, and iMAML's residual."""
     tasks = training_tasks(config, problem, state.step)
     meta = outer_gradient(config, state.meta.theta, state.meta.rates, tasks, problem=problem, step=state.step)
     beta = schedule(config, state.step).beta
     query_loss, learner = float(meta.query_loss), _updated(config, state.meta, meta, beta)
-    baselines, losses = {}, {}
+    baselines: dict[str, Learner] = {}
+    beside = {} if meta.residual is None else {"residual": float(meta.residual)}
     for name, baseline in baselines_of(config, problem).items():
         plain = baseline.gradient(state.baselines[name].theta, tasks)
-        baselines[name], losses[name] = _updated(config, state.baselines[name], plain, beta), float(plain.query_loss)
+        baselines[name], beside[name] = _updated(config, state.baselines[name], plain, beta), float(plain.query_loss)
     not_finite = [name for name, baseline in baselines.items() if not _is_finite(baseline)]
 
     high = state.high_loss_steps + 1 if not query_loss <= HIGH_LOSS * state.loss_scale else 0
@@ -301,9 +300,9 @@ def _outer_step(config: RunConfig, state: RunState, problem: Problem) -> tuple[R
         what = f"The training loss stayed above {HIGH_LOSS:g} times the usual scale for {high} outer steps."
     else:
         taken = state._replace(step=step, meta=learner, baselines=baselines, high_loss_steps=high)
-        return _watched(config, taken, problem), query_loss, losses
+        return _watched(config, taken, problem), query_loss, beside
     sentence = f"{what} {_cause(config, state, problem)}"
-    return _rolled_back(state._replace(step=step), "diverged", sentence), query_loss, losses
+    return _rolled_back(state._replace(step=step), "diverged", sentence), query_loss, beside
 
 
 def _is_finite(learner: Learner) -> bool:
@@ -366,17 +365,22 @@ def _cause(config: RunConfig, state: RunState, problem: Problem) -> str:
     if config.num_inner_steps == 0:
         return f"There is no inner step, so beta = {config.beta:g} is the likely cause: try a smaller one."
     tasks = held_out_tasks(config, problem, num_tasks=CURVATURE_TASKS)
-    names = rule(config, problem, state.good.meta).names
-    shape = curvature(state.good.meta.theta, tasks, problem=problem, names=names)
+    learner = state.good.meta
+    how = rule(config, problem, learner)
+    shape = curvature(learner.theta, tasks, problem=problem, names=how.names, proximal=how.proximal)
     limit, strict = Curvature.stability_limit(shape.median), Curvature.stability_limit(shape.high)
-    if config.alpha > strict:
-        compared = f"{config.alpha / limit:.2g} times" if config.alpha > limit else "below, but near,"
+    size, name = config.alpha, "alpha"
+    if learns_rates(config):
+        rates = torch.cat([rate.flatten() for entry in learner.rates for rate in entry.values()])
+        size, name = float(rates.median()), "the median of the learned rates"
+    if size > strict:
+        compared = f"{size / limit:.2g} times" if size > limit else "below, but near,"
         return (
-            f"alpha = {config.alpha:g} is {compared} 2 / lambda_max = {limit:.2g}, the median stability limit of the last good theta_0: "
+            f"{name} = {size:.3g} is {compared} 2 / lambda_max = {limit:.2g}, the median stability limit of the last good theta_0: "
             f"inner steps overshoot. Try alpha below {strict:.2g}, or fewer inner steps than {config.num_inner_steps}."
         )
     return (
-        f"alpha = {config.alpha:g} is within 2 / lambda_max = {limit:.2g}, "
+        f"{name} = {size:.3g} is within 2 / lambda_max = {limit:.2g}, "
         f"so beta = {config.beta:g} is the likelier cause: try a smaller one."
     )
 

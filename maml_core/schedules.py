@@ -45,13 +45,3 @@ def multi_step_weights(epoch: int, num_epochs: int, num_inner_steps: int) -> tup
     n = num_inner_steps
     early = max(1.0 / n - epoch / (n * num_epochs), 0.03 / n)
     return (*[early] * (n - 1), 1.0 - (n - 1) * early)
-
-
-def learns_rates(config: RunConfig) -> bool:
-    """Whether the inner step sizes are learned; alpha is then only where they start."""
-    return config.algorithm == "meta_sgd" or config.per_step_rates
-
-
-def learns_inner_loop(config: RunConfig) -> bool:
-    """Whether the outer loop learns more than theta_0: step sizes, or the matrices of Meta-Curvature."""
-    return learns_rates(config) or config.algorithm == "meta_curvature"

@@ -8,18 +8,18 @@ import numpy as np
 import torch
 
 from maml_core.baselines import evaluate_baseline, from_scratch, initial, repeated
-from maml_core.config import RunConfig, replace
+from maml_core.config import RunConfig, learns_rates, replace
 from maml_core.evaluation import evaluate, summarize
 from maml_core.inner import adapt
 from maml_core.landscape import curvature, explained, fit_plane, flat, project
 from maml_core.normalization import at_step, predict
 from maml_core.params import over_tasks
 from maml_core.problem import Problem, build_problem, held_out_tasks, torch_dtype
-from maml_core.records import Floats, InnerPaths, Plane, Snapshot, Summary, TaskFit, View
+from maml_core.records import Curvature, Floats, InnerPaths, LearnedRates, Plane, Snapshot, Summary, TaskFit, View
 from maml_core.rng import Stream
 from maml_core.runs import CURVATURE_TASKS, Learner, RunState, rule
 from maml_core.tasks.family import draw_tasks, probe_inputs
-from maml_core.types import Examples, Params
+from maml_core.types import Examples, Params, Rates
 
 GRID_POINTS = 121
 PATH_TASKS = 8
@@ -28,17 +28,28 @@ PATH_TASKS = 8
 def snapshot(config: RunConfig, state: RunState, view: View, *, problem: Problem | None = None) -> Snapshot:
     """Everything that `view` asks for, at theta_0 of `state`. Changes nothing."""
     problem = problem or build_problem(config)
-    theta_0 = state.meta.theta
-    how = rule(config, problem, state.meta)
     return Snapshot(
         step=state.step,
         fit=_fit(config, state.meta, view, problem) if view.fit and problem.family.num_inputs == 1 else None,
         trajectories=_trajectories(config, state, view, problem) if view.trajectories else {},
         paths=_paths(config, state.meta, view, problem) if view.paths else None,
-        curvature=curvature(theta_0, held_out_tasks(config, problem, CURVATURE_TASKS), problem=problem, names=how.names)
-        if view.curvature
-        else None,
+        curvature=_curvature(config, state.meta, problem) if view.curvature else None,
+        rates=_rates(state.meta.rates) if view.rates and learns_rates(config) else None,
     )
+
+
+def _curvature(config: RunConfig, learner: Learner, problem: Problem) -> Curvature:
+    how = rule(config, problem, learner)
+    tasks = held_out_tasks(config, problem, CURVATURE_TASKS)
+    return curvature(learner.theta, tasks, problem=problem, names=how.names, proximal=how.proximal)
+
+
+def _rates(rates: Rates) -> LearnedRates:
+    names = tuple(rates[0])
+    numbers = [[entry[name].double().numpy().ravel() for name in names] for entry in rates]
+    low, median, high = (np.array([[np.quantile(part, q) for part in row] for row in numbers]) for q in (0.1, 0.5, 0.9))
+    overall = float(np.median(np.concatenate([part for row in numbers for part in row])))
+    return LearnedRates(names, low, median, high, overall)
 
 
 def _trajectories(config: RunConfig, state: RunState, view: View, problem: Problem) -> dict[str, Summary]:

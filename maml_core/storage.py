@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from maml_core.baselines import baselines_of
-from maml_core.config import RunConfig
+from maml_core.config import RunConfig, learns_inner_loop
 from maml_core.errors import StateError
 from maml_core.models import Model
 from maml_core.normalization import PER_STEP, at_step
@@ -24,7 +24,6 @@ from maml_core.params import parted
 from maml_core.problem import Problem, torch_dtype
 from maml_core.records import Status
 from maml_core.runs import Checkpoint, Learner, RunState
-from maml_core.schedules import learns_inner_loop
 from maml_core.types import Params
 
 FORMAT = 3

@@ -1,25 +1,26 @@
 """Info records to pictures: `looks` draws the figures once, `numbers` fills them, `words` says what they show.
 
-A figure holds no data. It is made per `Levels` and per palette, and its traces are then filled frame by frame with
+A figure holds no data. It is made per `Looks` and per palette, and its traces are then filled frame by frame with
 `update` and `ranges`; the order of the traces is the contract between the two files, and a test holds it.
 """
 
-from dashboard.charts.looks import CHARTS, ChartId, Levels, figure, figures_json
+from dashboard.charts.looks import CHARTS, ChartId, Looks, figure, figures_json
 from dashboard.charts.numbers import AnyInfo, Range, chart_id, ranges, update
-from dashboard.charts.overlays import marks_layout
+from dashboard.charts.overlays import marks_layout, rates_layout
 from dashboard.charts.words import subtitle, summary
 
 __all__ = [
     "CHARTS",
     "AnyInfo",
     "ChartId",
-    "Levels",
+    "Looks",
     "Range",
     "chart_id",
     "figure",
     "figures_json",
     "marks_layout",
     "ranges",
+    "rates_layout",
     "subtitle",
     "summary",
     "update",

@@ -18,10 +18,10 @@ from dashboard.charts.overlays import reference_levels
 from dashboard.info import Learner
 from dashboard.theme import PALETTES, Palette, with_opacity
 
-ChartId = Literal["loss", "fit", "adaptation", "path", "gauge"]
-CHARTS: tuple[ChartId, ...] = ("loss", "fit", "adaptation", "path", "gauge")
+ChartId = Literal["loss", "fit", "adaptation", "path", "gauge", "rates"]
+CHARTS: tuple[ChartId, ...] = ("loss", "fit", "adaptation", "path", "gauge", "rates")
 LEARNERS: tuple[Learner, ...] = ("random", "joint", "scratch", "oracle", "maml")
-"""In drawing order: MAML lies on top."""
+"""In drawing order: the run lies on top."""
 
 THETA_0, THETA_N = "θ<sub>0</sub>", "θ<sub>N</sub>"
 NOT_DATA = "not data"
@@ -35,18 +35,20 @@ TITLES: dict[ChartId, str] = {
     "adaptation": "Adapting to held-out tasks",
     "path": "Paths in weight space",
     "gauge": "Is α stable?",
+    "rates": "Learned rates α",
 }
 HINTS: dict[ChartId, str] = {
-    "loss": "The gap between before and after is what MAML trains: a start that adapts well.",
+    "loss": "The gap between before and after is what the inner steps gain from a start that adapts well.",
     "fit": "θ_0 fits no task; N gradient steps on the support points bend it onto this one.",
     "adaptation": "Loss after each inner step, from different starts.",
     "path": "Each thin line is one task's inner steps, all from the same θ_0.",
     "gauge": "Above the line, inner steps overshoot.",
+    "rates": "One column a parameter tensor, in it the inner steps from left to right.",
 }
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Levels:
+class Looks:
     """What the looks depend on: the task family and its loss. A new one means new figures."""
 
     zero_level: float | None = None
@@ -60,27 +62,33 @@ class Levels:
     loss_name: str = "query loss (MSE)"
     learners: frozenset[Learner] = frozenset({"maml", "joint", "random"})
     """Whose adaptation the legend names."""
+    algorithm: str = "MAML"
+    """What the run's own trajectory is called."""
+    own_rule: str = ""
+    """How the run adapts where that is not by plain steps of alpha, as the baselines do."""
 
 
-def figure(chart_id: ChartId, palette: Palette, levels: Levels) -> go.Figure:
+def figure(chart_id: ChartId, palette: Palette, looks: Looks) -> go.Figure:
     """The chart with all its traces, empty.
 
     Args:
         chart_id: One of `CHARTS`.
         palette: `theme.LIGHT` or `theme.DARK`.
-        levels: Reference levels and axes of the task family.
+        looks: Reference levels and axes of the task family.
     """
     match chart_id:
         case "loss":
-            traces, axes = _loss_traces(palette), _loss_axes(palette, levels)
+            traces, axes = _loss_traces(palette), _loss_axes(palette, looks)
         case "fit":
-            traces, axes = _fit_traces(palette), _fit_axes(levels)
+            traces, axes = _fit_traces(palette), _fit_axes(looks)
         case "adaptation":
-            traces, axes = _adaptation_traces(palette, levels), _adaptation_axes(levels)
+            traces, axes = _adaptation_traces(palette, looks), _adaptation_axes(looks)
         case "path":
             traces, axes = _path_traces(palette), _path_axes()
         case "gauge":
             traces, axes = _gauge_traces(palette), _gauge_axes(palette)
+        case "rates":
+            traces, axes = _rates_traces(palette), _rates_axes(palette)
         case _:
             raise ValueError(f"chart_id is {chart_id!r}; expected one of {', '.join(CHARTS)}")
     drawn = go.Figure(data=traces, layout=_layout(palette))
@@ -90,10 +98,10 @@ def figure(chart_id: ChartId, palette: Palette, levels: Levels) -> go.Figure:
     return drawn.update_layout(**axes)
 
 
-def figures_json(levels: Levels) -> dict[str, dict[str, Any]]:
+def figures_json(looks: Looks) -> dict[str, dict[str, Any]]:
     """Every figure as plain JSON values: ``{"light": {chart_id: figure}, "dark": {...}}``."""
     return {
-        name: {chart_id: json.loads(figure(chart_id, palette, levels).to_json()) for chart_id in CHARTS}
+        name: {chart_id: json.loads(figure(chart_id, palette, looks).to_json()) for chart_id in CHARTS}
         for name, palette in PALETTES.items()
     }
 
@@ -217,7 +225,7 @@ def _loss_traces(palette: Palette) -> list[go.Scatter]:
     ]
 
 
-def _loss_axes(palette: Palette, levels: Levels) -> dict[str, Any]:
+def _loss_axes(palette: Palette, looks: Looks) -> dict[str, Any]:
     return {
         "xaxis": {
             "title": {"text": "outer step"},
@@ -226,11 +234,11 @@ def _loss_axes(palette: Palette, levels: Levels) -> dict[str, Any]:
             "hoverformat": ",d",
             "nticks": 7,
         },
-        "yaxis": _log_axis(levels.loss_name, [-1.0, 1.0]),
+        "yaxis": _log_axis(looks.loss_name, [-1.0, 1.0]),
         "hovermode": "x unified",
         # Room on the right for the reference levels' names, on top for the marks'.
         "margin": {"l": 58, "r": 104, "t": 20, "b": 40},
-        **reference_levels(palette, levels.zero_level, levels.non_adapting_level),
+        **reference_levels(palette, looks.zero_level, looks.non_adapting_level),
     }
 
 
@@ -251,26 +259,31 @@ def _fit_traces(palette: Palette) -> list[go.Scatter]:
     ]
 
 
-def _fit_axes(levels: Levels) -> dict[str, Any]:
+def _fit_axes(looks: Looks) -> dict[str, Any]:
     return {
-        "xaxis": {"title": {"text": "input x"}, "range": list(levels.x_range), "nticks": 11},
-        "yaxis": {"title": {"text": "output y"}, "range": list(levels.y_range), "nticks": 7},
+        "xaxis": {"title": {"text": "input x"}, "range": list(looks.x_range), "nticks": 11},
+        "yaxis": {"title": {"text": "output y"}, "range": list(looks.y_range), "nticks": 7},
         "margin": {"l": 44, "r": 10, "t": 6, "b": 40},
     }
 
 
 # --- Adaptation -------------------------------------------------------------------------------------------------------
 
-_LEARNER_NAMES: dict[Learner, str] = {
-    "maml": f"MAML's {THETA_0}",
-    "joint": "joint pretraining",
-    "random": "random start",
-    "oracle": "oracle",
-    "scratch": "from scratch",
-}
+
+def _learner_names(looks: Looks) -> dict[Learner, str]:
+    """The run by its algorithm; the baselines that adapt say so where they do it by another rule."""
+    plain = ", plain α" if looks.own_rule else ""
+    return {
+        "maml": f"{looks.algorithm}'s {THETA_0}",
+        "joint": f"joint pretraining{plain}",
+        "random": f"random start{plain}",
+        "oracle": "oracle",
+        "scratch": "from scratch",
+    }
 
 
-def _adaptation_traces(palette: Palette, levels: Levels) -> list[go.Scatter]:
+def _adaptation_traces(palette: Palette, looks: Looks) -> list[go.Scatter]:
+    names = _learner_names(looks)
     colors: dict[Learner, str] = {
         "maml": palette.theta_N,
         "joint": palette.joint,
@@ -288,32 +301,33 @@ def _adaptation_traces(palette: Palette, levels: Levels) -> list[go.Scatter]:
     at_n = _line("N", with_opacity(palette.muted, 0.6), 1, hoverinfo="skip", showlegend=False, meta=NOT_DATA)
     bands = [
         _area(
-            f"{_LEARNER_NAMES[learner]}, 95% CI",
+            f"{names[learner]}, 95% CI",
             colors[learner],
             0.2,
-            legendgroup=_LEARNER_NAMES[learner],
+            legendgroup=names[learner],
             showlegend=False,
         )
         for learner in LEARNERS
     ]
     means = [
         _line(
-            _LEARNER_NAMES[learner],
+            names[learner],
             colors[learner],
             3 if learner == "maml" else 2.5,
             dashes[learner],
             hovertemplate="%{y:.4g}",
-            showlegend=learner in levels.learners,
+            showlegend=learner in looks.learners,
         )
         for learner in LEARNERS
     ]
     return [at_n, *bands, *means]
 
 
-def _adaptation_axes(levels: Levels) -> dict[str, Any]:
+def _adaptation_axes(looks: Looks) -> dict[str, Any]:
+    title = f"inner step ({looks.own_rule})" if looks.own_rule else "inner step"
     return {
-        "xaxis": {"title": {"text": "inner step"}, "range": [-0.2, 10.2], "nticks": 12, "tickformat": "d"},
-        "yaxis": _log_axis(f"held-out {levels.loss_name}", [-1.0, 1.0]),
+        "xaxis": {"title": {"text": title}, "range": [-0.2, 10.2], "nticks": 12, "tickformat": "d"},
+        "yaxis": _log_axis(f"held-out {looks.loss_name}", [-1.0, 1.0]),
         "hovermode": "x unified",
         "margin": {"l": 58, "r": 12, "t": 8, "b": 40},
     }
@@ -326,7 +340,7 @@ def _path_traces(palette: Palette) -> list[go.Scatter]:
     return [
         _line(f"trail of {THETA_0}", with_opacity(palette.theta_0, 0.55), 2, hoverinfo="skip"),
         _line("inner steps", with_opacity(palette.theta_N, 0.6), 1.5, hoverinfo="skip"),
-        _points(f"{THETA_N} of a task", palette.theta_N, 7, palette.page, hovertemplate="(%{x:.3g}, %{y:.3g})"),
+        _points(THETA_N, palette.theta_N, 7, palette.page, hovertemplate="(%{x:.3g}, %{y:.3g})"),
         _points(THETA_0, palette.theta_0, 12, palette.page, hovertemplate="(%{x:.3g}, %{y:.3g})"),
     ]
 
@@ -344,13 +358,20 @@ def _path_axes() -> dict[str, Any]:
 # --- Gauge ------------------------------------------------------------------------------------------------------------
 
 
-def _gauge_traces(palette: Palette) -> list[go.Scatter]:
-    outline = {"color": palette.page, "width": 1.5}
+def _zones(palette: Palette) -> list[go.Scatter]:
+    """Step sizes that are stable, that overshoot on some tasks, and on nearly all; and the limit on the median task."""
     return [
         _area("stable", palette.stable, 0.22, showlegend=False),
         _area("10–90% of tasks", palette.caution, 0.38),
         _area("overshoots", palette.unstable, 0.3, showlegend=False),
         _line("2/λ<sub>max</sub>", palette.unstable, 3, hovertemplate="2/λ<sub>max</sub> = %{y:.3g}<extra></extra>"),
+    ]
+
+
+def _gauge_traces(palette: Palette) -> list[go.Scatter]:
+    outline = {"color": palette.page, "width": 1.5}
+    return [
+        *_zones(palette),
         _line("α", palette.text, 2, hoverinfo="skip", showlegend=False, meta=NOT_DATA),
         go.Scatter(
             x=[],
@@ -379,4 +400,36 @@ def _gauge_axes(palette: Palette) -> dict[str, Any]:
             {**zone, "text": "stable", "y": 0.01, "yanchor": "bottom", "font": {"color": palette.text}},
         ],
         "margin": {"l": 46, "r": 6, "t": 8, "b": 10},
+    }
+
+
+# --- Learned rates ----------------------------------------------------------------------------------------------------
+
+
+def _rates_traces(palette: Palette) -> list[go.Scatter]:
+    hover = "%{y:.3g}<extra></extra>"
+    return [
+        *(zone.update(showlegend=False) for zone in _zones(palette)[:3]),
+        _zones(palette)[3],
+        _line("α at the start", palette.muted, 2, "dash", hovertemplate=f"start: {hover}"),
+        _line("10–90% of a tensor", with_opacity(palette.text, 0.35), 5, hoverinfo="skip", showlegend=False),
+        _line("step to step", palette.text, 1.5, hoverinfo="skip", showlegend=False, legendgroup="learned rate"),
+        _points("learned rate", palette.text, 7, palette.page, hovertemplate=f"rate: {hover}"),
+    ]
+
+
+def _rates_axes(palette: Palette) -> dict[str, Any]:
+    # The tensors' names stand under their columns; they come with the layout of a run.
+    columns = {"showticklabels": False, "ticks": "", "tickmode": "linear", "tick0": 0, "dtick": 1, "range": [0, 1]}
+    return {
+        "xaxis": {**columns, "title": {"text": "parameter tensor", "standoff": 22}},
+        "yaxis": {
+            "title": {"text": "inner step size"},
+            "range": [0, 0.1],
+            "nticks": 6,
+            "zeroline": True,
+            "zerolinecolor": palette.muted,
+            "zerolinewidth": 1,
+        },
+        "margin": {"l": 62, "r": 8, "t": 8, "b": 44},
     }

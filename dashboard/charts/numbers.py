@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from dashboard.charts.looks import LEARNERS, ChartId
-from dashboard.info import AdaptationInfo, Array, FitInfo, GaugeInfo, LossInfo, PathInfo
+from dashboard.info import AdaptationInfo, Array, FitInfo, GaugeInfo, LossInfo, PathInfo, RatesInfo
 
-AnyInfo = LossInfo | FitInfo | AdaptationInfo | PathInfo | GaugeInfo
+AnyInfo = LossInfo | FitInfo | AdaptationInfo | PathInfo | GaugeInfo | RatesInfo
 Floats = npt.NDArray[np.float32]
 Update = tuple[int, Literal["x", "y"], Floats]
 Line = tuple[npt.ArrayLike, npt.ArrayLike]
@@ -44,6 +44,8 @@ def chart_id(info: AnyInfo) -> ChartId:
             return "path"
         case GaugeInfo():
             return "gauge"
+        case RatesInfo():
+            return "rates"
 
 
 # --- Arrays -----------------------------------------------------------------------------------------------------------
@@ -67,6 +69,8 @@ def update(info: AnyInfo) -> list[Update]:
             lines = _path_lines(info)
         case GaugeInfo():
             lines = _gauge_lines(info)
+        case RatesInfo():
+            lines = _rates_lines(info)
     updates: list[Update] = []
     for index, line in enumerate(lines):
         if line is None:
@@ -158,6 +162,25 @@ def _gauge_lines(info: GaugeInfo) -> list[Line]:
     ]
 
 
+def _rates_lines(info: RatesInfo) -> list[Line]:
+    """Column p of the chart reaches from p to p + 1; its steps stand in it from left to right."""
+    num_steps, count = info.median.shape
+    x = np.arange(count) + np.arange(1, num_steps + 1)[:, None] / (num_steps + 1)
+    low, limit, high = (_clip(value) for value in (info.limit_low, info.limit, info.limit_high))
+    across = [0, count, count, 0]
+    spread = np.argwhere(info.low.T < info.high.T)  # column by column
+    return [
+        (across, [0, 0, low, low]),
+        (across, [low, low, high, high]),
+        (across, [high, high, _OFF_THE_CHART, _OFF_THE_CHART]),
+        ([0, count], [limit, limit]),
+        ([0, count], [info.start, info.start]),
+        _joined([x[[s, s], p] for p, s in spread], [np.array([info.low[s, p], info.high[s, p]]) for p, s in spread]),
+        _joined(list(x.T), list(info.median.T)) if num_steps > 1 else ([], []),
+        (x.T.ravel(), info.median.T.ravel()),
+    ]
+
+
 def _clip(value: float) -> float:
     return min(max(value, 1 / _OFF_THE_CHART), _OFF_THE_CHART)
 
@@ -199,6 +222,8 @@ def ranges(info: AnyInfo, previous: Mapping[str, Sequence[float]] | None = None)
             return _plane(info, previous)
         case GaugeInfo():
             return {"xaxis": [0.0, 1.0], "yaxis": _gauge_decades(info)}
+        case RatesInfo():
+            return {"xaxis": [0.0, float(len(info.names))], "yaxis": _span(info, _axis(previous, "yaxis"))}
         case FitInfo():
             return {}
 
@@ -271,6 +296,24 @@ def _gauge_decades(info: GaugeInfo) -> list[float]:
     low = min([_GAUGE_DECADES[0], *(math.floor(math.log10(value)) for value in values)])
     high = max([_GAUGE_DECADES[1], *(math.ceil(math.log10(value)) for value in values)])
     return [float(low), float(high)]
+
+
+def _span(info: RatesInfo, previous: Sequence[float] | None) -> list[float]:
+    """A range around the rates, their start and zero, kept while it holds them and is not twice as long as it need be.
+
+    The stability limit is shown where it is not far from them.
+    """
+    values = np.concatenate([info.low.ravel(), info.high.ravel(), [info.start, 0.0]])
+    low, high = float(values.min()), float(values.max())
+    if high < info.limit <= 1.5 * high:
+        high = info.limit
+    length = max(high - low, 1e-6)
+    if previous is not None:
+        edge = 0.03 * length  # a marker on the very edge would be cut
+        holds = previous[0] <= low - edge and high + edge <= previous[1]
+        if holds and previous[1] - previous[0] <= 2.0 * length:
+            return [float(previous[0]), float(previous[1])]
+    return [low - (0.1 if low < 0 else 0.04) * length, high + 0.15 * length]
 
 
 def _plane(info: PathInfo, previous: Mapping[str, Sequence[float]] | None) -> Range:

@@ -1,4 +1,4 @@
-"""What stands over the loss curves: reference levels and change marks, as parts of a Plotly layout."""
+"""What stands over the curves: reference levels, change marks and the names of columns, as parts of a Plotly layout."""
 
 from __future__ import annotations
 
@@ -108,6 +108,28 @@ def marks_layout(info: LossInfo, palette: Palette, x_range: Sequence[float] | No
             }
         )
     return patch
+
+
+def rates_layout(names: Sequence[str], palette: Palette) -> dict[str, Any]:
+    """The learned rates' tensor names, each under its column, as a layout patch; of many, the weights' only."""
+    shown = [(at, name) for at, name in enumerate(names) if len(names) <= 10 or name.startswith("w")]
+    return {
+        "annotations": [
+            {
+                "name": "tensor",
+                "text": name,
+                "x": at + 0.5,
+                "xanchor": "center",
+                "yref": "paper",
+                "y": 0,
+                "yanchor": "top",
+                "yshift": -2,
+                "showarrow": False,
+                "font": {"color": palette.muted},
+            }
+            for at, name in shown
+        ]
+    }
 
 
 def _named_marks(marks: Sequence[Mark], span: float) -> set[int]:

@@ -11,7 +11,17 @@ import numpy as np
 
 from dashboard.charts.looks import HINTS
 from dashboard.charts.numbers import AnyInfo
-from dashboard.info import AdaptationInfo, Array, FitInfo, GaugeInfo, Learner, LossInfo, PathInfo
+from dashboard.info import (
+    AT_IDENTITY,
+    AdaptationInfo,
+    Array,
+    FitInfo,
+    GaugeInfo,
+    Learner,
+    LossInfo,
+    PathInfo,
+    RatesInfo,
+)
 
 
 def number(value: float) -> str:
@@ -48,6 +58,8 @@ def summary(info: AnyInfo) -> str:
             )
         case GaugeInfo():
             return f"Alpha is {number(info.alpha)}; {_gauge_words(info)}"
+        case RatesInfo():
+            return _rates_summary(info)
 
 
 def subtitle(info: AnyInfo) -> str:
@@ -57,7 +69,7 @@ def subtitle(info: AnyInfo) -> str:
             before, after = _newest(info.curves.before), _newest(info.curves.after)
             if before is None or after is None:
                 return HINTS["loss"]
-            return f"Held-out tasks now: {number(before)} before adaptation, {number(after)} after. That gap is what MAML trains."
+            return f"Held-out tasks now: {number(before)} before adaptation, {number(after)} after. That gap is what the inner steps gain."
         case FitInfo():
             if info.num_inner_steps == 0:
                 return "With N = 0 there is no adaptation: one curve has to serve every task."
@@ -78,12 +90,17 @@ def subtitle(info: AnyInfo) -> str:
             rivals = [
                 f"{name} {number(info.trajectories[key].mean[n])}" for key, name in _RIVALS if key in info.trajectories
             ]
-            return f"{after}: " + ", ".join([f"MAML {number(maml.mean[n])}", *rivals]) + "."
+            return f"{after}: " + ", ".join([f"{info.algorithm} {number(maml.mean[n])}", *rivals]) + "."
         case PathInfo():
-            return f"One line a task. The plane holds {_percent(info.explained)} of the movement."
+            return f"One line a task; this plane holds {_percent(info.explained)} of it."
         case GaugeInfo():
             ratio = info.alpha / info.limit if info.limit > 0 else math.inf
-            return "No limit found" if math.isinf(info.limit) else f"α is {number(ratio)} × the limit"
+            limit = f"limit {AT_IDENTITY}" if info.of == AT_IDENTITY else "the limit"
+            return "No limit found" if math.isinf(info.limit) else f"α is {number(ratio)} × {limit}"
+        case RatesInfo():
+            negative = int((info.median < 0).sum())
+            signs = f", {negative} below 0" if negative else ""
+            return f"Median {number(info.overall)}{signs}. Limit: for one common α."
 
 
 _RIVALS: tuple[tuple[Learner, str], ...] = (
@@ -112,7 +129,7 @@ def _loss_summary(info: LossInfo) -> str:
 
 
 def _adaptation_summary(info: AdaptationInfo) -> str:
-    names: dict[Learner, str] = {"maml": "MAML", "joint": "joint pretraining", "random": "a random start"}
+    names: dict[Learner, str] = {"maml": info.algorithm, "joint": "joint pretraining", "random": "a random start"}
     parts = []
     for key, name in names.items():
         if key in info.trajectories:
@@ -136,7 +153,21 @@ def _gauge_words(info: GaugeInfo) -> str:
         verdict = "inner steps overshoot on most tasks"
     elif info.alpha >= info.limit_low:
         verdict = "inner steps overshoot on some tasks"
-    return f"the stability limit 2 over lambda max is {number(info.limit)}: {verdict}."
+    of = f" {info.of}" if info.of else ""
+    return f"the stability limit 2 over lambda max{of} is {number(info.limit)}: {verdict}."
+
+
+def _rates_summary(info: RatesInfo) -> str:
+    steps, count = info.median.shape
+    per_step = f" at each of {_steps(steps)}" if steps > 1 else ""
+    medians = ", ".join(
+        f"{name} {' '.join(number(float(rate)) for rate in column)}"
+        for name, column in zip(info.names, info.median.T, strict=True)
+    )
+    return (
+        f"Learned inner step sizes of {count} parameter tensors{per_step}, all started at {number(info.start)}: {medians}. "
+        f"For one common step size 2 over lambda max is {number(info.limit)}."
+    )
 
 
 def _newest(values: Array) -> float | None:

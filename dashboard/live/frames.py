@@ -15,13 +15,15 @@ from typing import Any
 import numpy as np
 
 from dashboard import charts
-from dashboard.charts import Levels, Range
+from dashboard.algorithms import name_of, own_rule
+from dashboard.charts import Looks, Range
 from dashboard.info import Learner
 from dashboard.live.infos import fit_info, infos, loss_info
+from dashboard.live.now import now
 from dashboard.live.run import LiveRun
 from dashboard.theme import PALETTES
 from maml_core.config import LinearConfig, RunConfig, SinusoidConfig
-from maml_core.records import Levels as EngineLevels
+from maml_core.records import Levels
 
 
 class FrameMaker:
@@ -74,6 +76,7 @@ class FrameMaker:
             }
         header["arrays"] = arrays
         header["numbers"] = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+        header["now"] = now(run)
         header["change"] = run.change_id
         text = json.dumps(header, separators=(",", ":")).encode()
         padding = b"\0" * (-(4 + len(text)) % 4)
@@ -99,7 +102,7 @@ class _Floats:
         return b"".join(self._parts)
 
 
-def looks(config: RunConfig, levels: EngineLevels, *, scratch: bool = False) -> Levels:
+def looks(config: RunConfig, levels: Levels, *, scratch: bool = False) -> Looks:
     """What the figures of a run depend on."""
     match config.tasks:
         case SinusoidConfig(amplitude=amplitude, x=x):
@@ -113,20 +116,26 @@ def looks(config: RunConfig, levels: EngineLevels, *, scratch: bool = False) -> 
         "oracle": config.oracle_baseline,
         "scratch": scratch,
     }
-    return Levels(
+    return Looks(
         zero_level=levels.zero,
         non_adapting_level=levels.non_adapting,
         x_range=x,
         y_range=(-height, height),
         learners=frozenset(name for name, shown in learners.items() if shown),
+        algorithm=name_of(config),
+        own_rule=own_rule(config),
     )
 
 
-def marks_layout(run: LiveRun) -> dict[str, Any]:
-    """The loss chart's marks and reference lines for both palettes."""
+def layouts(run: LiveRun) -> dict[str, Any]:
+    """What a run's charts have besides their looks, for both palettes: marks and reference lines, and the learned rates' names."""
     info = loss_info(run)
     x_range = charts.ranges(info)["xaxis"]
-    return {"loss": {name: charts.marks_layout(info, palette, x_range) for name, palette in PALETTES.items()}}
+    found = {"loss": {name: charts.marks_layout(info, palette, x_range) for name, palette in PALETTES.items()}}
+    if run.rates is not None:
+        names = run.rates.names
+        found["rates"] = {name: charts.rates_layout(names, palette) for name, palette in PALETTES.items()}
+    return found
 
 
 def _plain(values: Any) -> list[float | None]:

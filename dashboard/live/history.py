@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import statistics
+from collections import deque
 
 import numpy as np
 
@@ -76,10 +78,15 @@ class Envelope:
             self._buckets.append((index, low, high))
 
 
+RESIDUAL_STEPS = 50
+"""Outer steps whose residuals make the usual one."""
+
+
 class History:
     """The loss curves of one run, fed with the records of its chunks."""
 
     def __init__(self) -> None:
+        self._residuals: deque[float] = deque(maxlen=RESIDUAL_STEPS)
         self._raw, self._smoothed = Envelope(), Curve()
         self._before, self._after = Curve(), Curve()
         self._average: float | None = None
@@ -101,6 +108,7 @@ class History:
                 # One exploded loss must not hide the next thousand steps.
                 self._average = average + rate * (min(loss, SMOOTHING_LIMIT * average) - average)
                 self._smoothed.add(step, self._average)
+        self._residuals.extend(residual for residual in records.residual.tolist() if not math.isnan(residual))
         rows = zip(
             records.held_out_steps.tolist(),
             records.held_out_before.tolist(),
@@ -116,6 +124,11 @@ class History:
         """The held-out losses at outer step 0, drawn until the first chunk brings its own."""
         self.before, self.after = before, after
         self._opening = _drawn(before), _drawn(after)
+
+    @property
+    def residual(self) -> float:
+        """The usual residual of iMAML's solver, median over the last outer steps; NaN where there is none."""
+        return statistics.median(self._residuals) if self._residuals else math.nan
 
     def curves(self) -> Curves:
         """What the loss chart draws."""

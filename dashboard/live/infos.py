@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from dashboard.charts import AnyInfo
-from dashboard.info import AdaptationInfo, FitInfo, GaugeInfo, Learner, LossInfo, PathInfo, Trajectory
+from dashboard.algorithms import name_of
+from dashboard.charts import CHARTS, AnyInfo, ChartId
+from dashboard.info import (
+    AT_IDENTITY,
+    AdaptationInfo,
+    FitInfo,
+    GaugeInfo,
+    Learner,
+    LossInfo,
+    PathInfo,
+    RatesInfo,
+    Trajectory,
+)
 from dashboard.live.run import LiveRun
+from maml_core.config import RunConfig, learns_rates
 from maml_core.records import Curvature, Summary
 
 LEARNERS: tuple[Learner, ...] = ("maml", "joint", "random", "oracle", "scratch")
@@ -14,8 +26,24 @@ LEARNERS: tuple[Learner, ...] = ("maml", "joint", "random", "oracle", "scratch")
 
 def infos(run: LiveRun) -> list[AnyInfo]:
     """The records of all charts that have something to show."""
-    found = (loss_info(run), fit_info(run), adaptation_info(run), path_info(run), gauge_info(run))
+    found = (loss_info(run), fit_info(run), adaptation_info(run), path_info(run), gauge_info(run), rates_info(run))
     return [info for info in found if info is not None]
+
+
+def charts_of(config: RunConfig) -> tuple[ChartId, ...]:
+    """The charts that a run has: learned rates take the gauge's place, since there is no one alpha to be stable."""
+    absent = "gauge" if learns_rates(config) else "rates"
+    return tuple(chart for chart in CHARTS if chart != absent)
+
+
+def why_empty(config: RunConfig) -> dict[ChartId, str]:
+    """Charts that have nothing to show of such a run, each with the reason in a sentence."""
+    if config.num_inputs == 1:
+        return {}
+    return {
+        "fit": f"A task of this family has {config.num_inputs} inputs: there is no curve over one x to draw. "
+        "The other charts show how it adapts."
+    }
 
 
 def loss_info(run: LiveRun) -> LossInfo:
@@ -54,6 +82,7 @@ def adaptation_info(run: LiveRun) -> AdaptationInfo:
     return AdaptationInfo(
         num_inner_steps=run.state_config.num_inner_steps,
         trajectories={name: _trajectory(run.trajectories[name]) for name in LEARNERS if name in run.trajectories},
+        algorithm=name_of(run.state_config),
     )
 
 
@@ -66,8 +95,8 @@ def path_info(run: LiveRun) -> PathInfo | None:
 
 
 def gauge_info(run: LiveRun) -> GaugeInfo | None:
-    """The stability gauge."""
-    if run.curvature is None:
+    """The stability gauge; None where the rates are learned."""
+    if run.curvature is None or learns_rates(run.config):
         return None
     limit = Curvature.stability_limit
     return GaugeInfo(
@@ -75,6 +104,28 @@ def gauge_info(run: LiveRun) -> GaugeInfo | None:
         limit=limit(run.curvature.median),
         limit_low=limit(run.curvature.high),
         limit_high=limit(run.curvature.low),
+        of={"anil": "of the head", "imaml": "of the proximal loss", "meta_curvature": AT_IDENTITY}.get(
+            run.config.algorithm, ""
+        ),
+    )
+
+
+def rates_info(run: LiveRun) -> RatesInfo | None:
+    """The chart of learned rates; None where none are learned."""
+    rates, shape = run.rates, run.curvature
+    if rates is None or shape is None:
+        return None
+    limit = Curvature.stability_limit
+    return RatesInfo(
+        names=rates.names,
+        low=rates.low,
+        median=rates.median,
+        high=rates.high,
+        overall=rates.overall,
+        start=run.config.alpha,
+        limit=limit(shape.median),
+        limit_low=limit(shape.high),
+        limit_high=limit(shape.low),
     )
 
 

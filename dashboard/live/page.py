@@ -11,11 +11,13 @@ from functools import lru_cache
 from typing import Any
 
 from dashboard import address, charts
-from dashboard.charts import Levels
-from dashboard.live.frames import FrameMaker, looks, marks_layout
+from dashboard.algorithms import IDEAS, choice_of
+from dashboard.charts import Looks
+from dashboard.live.frames import FrameMaker, layouts, looks
+from dashboard.live.infos import charts_of, why_empty
 from dashboard.live.run import LiveRun
-from maml_core.config import RunConfig, SinusoidConfig, to_dict
-from maml_core.records import Levels as EngineLevels
+from maml_core.config import RunConfig, SinusoidConfig, learns_rates, to_dict
+from maml_core.records import Levels
 
 MAX_UNACKNOWLEDGED = 2
 """Frames that a page may have received without drawing; a slow browser skips frames instead of falling behind."""
@@ -44,7 +46,7 @@ class Page:
         self._frames = FrameMaker()
         self._unacknowledged: list[int] = []
         self._owes_frame = False
-        self._looks: Levels | None = None
+        self._looks: Looks | None = None
         self._told: dict[str, Any] = {}
         self._shared: tuple[tuple[RunConfig, int, int], str] | None = None
 
@@ -109,7 +111,7 @@ class Page:
         self._unacknowledged.append(self._frames.number)
         self.outbox.put_nowait(frame)
 
-    def tell(self, levels: EngineLevels | None) -> None:
+    def tell(self, levels: Levels | None) -> None:
         """Send what is not a number in a frame, where it differs from what the page was told last.
 
         Args:
@@ -128,8 +130,8 @@ class Page:
         told, self._told = self._told, {key: value for key, value in state.items() if key not in ("step", "notice")}
         if self._told == told and not self.notice and not self.follow:
             return
-        if told.get("marks") != state["marks"]:
-            state["layout"] = marks_layout(self.run)
+        if any(told.get(key) != state[key] for key in ("marks", "tensors")):
+            state["layout"] = layouts(self.run)
         self.put({**state, "controls_changed": self.follow})
         self.notice, self.follow = "", False
 
@@ -146,6 +148,11 @@ class Page:
             "task": _task(run),
             "speed": run.steps_per_s,
             "share": share,
+            "idea": _idea(run.config),
+            "locked": run.locked,
+            "charts": charts_of(run.config),
+            "empty": why_empty(run.config),
+            "tensors": run.rates.names if run.rates is not None else (),
             "marks": [{"step": mark.step, "text": mark.text} for mark in run.marks],
         }
 
@@ -164,8 +171,14 @@ class Page:
 
 
 @lru_cache(maxsize=16)
-def _figures_message(look: Levels) -> str:
+def _figures_message(look: Looks) -> str:
     return json.dumps({"type": "figures", **charts.figures_json(look)}, separators=(",", ":"))
+
+
+def _idea(config: RunConfig) -> str:
+    """What the algorithm is about, and what to do now."""
+    dials = "β and N" if learns_rates(config) else "α, β and N"
+    return f"{IDEAS[choice_of(config)]} Press Play, then drag {dials} while it trains."
 
 
 def _task(run: LiveRun) -> dict[str, Any] | None:

@@ -17,10 +17,22 @@ from dashboard.info import Curves, Mark
 from dashboard.live.history import History
 from dashboard.live.marks import Marks
 from maml_core.chunks import ChunkRequest, ChunkResult
-from maml_core.config import CHANGEABLE, RunConfig, SinusoidConfig, replace
+from maml_core.config import CHANGEABLE, RunConfig, SinusoidConfig, changed, learns_rates, replace
 from maml_core.errors import ConfigError
 from maml_core.presets import slider_ranges
-from maml_core.records import Curvature, Entry, Floats, InnerPaths, Levels, Plane, Status, Summary, TaskFit, View
+from maml_core.records import (
+    Curvature,
+    Entry,
+    Floats,
+    InnerPaths,
+    LearnedRates,
+    Levels,
+    Plane,
+    Status,
+    Summary,
+    TaskFit,
+    View,
+)
 
 StatusKind = Literal["ready", "running", "paused", "diverged", "dead", "replaying"]
 
@@ -120,6 +132,7 @@ class LiveRun:
         """Shots and query points of the known losses from scratch; what else they depend on changes with a new run only."""
         self.paths: InnerPaths | None = None
         self.curvature: Curvature | None = None
+        self.rates: LearnedRates | None = None
         self.seconds_per_step = math.nan
         self.urgent = True
         """Something changed that its page waits to see: goes before other runs, and is looked at at once."""
@@ -142,24 +155,26 @@ class LiveRun:
             ConfigError: A value is not accepted; nothing changed.
         """
         new = limits.check(replace(self.config, changes))
-        changed = {name: getattr(new, name) for name in changes if getattr(new, name) != getattr(self.config, name)}
-        if not changed.keys() <= CHANGEABLE:
+        found = {name: getattr(new, name) for name in changes if getattr(new, name) != getattr(self.config, name)}
+        if not found.keys() <= CHANGEABLE:
             self.restart(new)
             return
+        if self.has_begun:
+            changed(self.config, found)  # what the chunk would refuse is refused here
         if change_id is not None:
             self._pending_id = change_id
         self.urgent = True
-        if not changed:
+        if not found:
             return
         self.failure = ""
         self.scheduled.clear()  # from here on this is a run of its own, not the replay of a shared one
-        if self.step == 0 and not self._sent.moves and self.status.kind == "ok":
+        if not self.has_begun:
             self._begin_with(new)  # nothing has happened yet: this is where the run starts
             return
         if self._pending and self._pending[-1].kind == "change":
-            self._pending[-1] = _Ask("change", self._pending[-1].changes | changed, now)
+            self._pending[-1] = _Ask("change", self._pending[-1].changes | found, now)
         else:
-            self._pending.append(_Ask("change", changed, now))
+            self._pending.append(_Ask("change", found, now))
         self.config = new
         if self._resume_when_changed and self.status.kind != "ok":
             stop_at = self.stop_at
@@ -401,6 +416,7 @@ class LiveRun:
             joint_trajectory=slow,
             scratch=trajectories and self.shows_scratch and self._scratch_of != _points(self.config),
             curvature=slow,
+            rates=trajectories,
             plane=None if self._plane_is_stale(now) else self.plane,
             previous_plane=self.plane,
         )
@@ -429,6 +445,7 @@ class LiveRun:
                 mean, steps = self.trajectories["maml"].mean, self.state_config.num_inner_steps
                 self.history.open(float(mean[0]), float(mean[steps]) if steps < len(mean) else math.nan)
         self.curvature = snapshot.curvature or self.curvature
+        self.rates = snapshot.rates or self.rates
         if snapshot.paths is not None:
             plane = snapshot.paths.plane
             if self.plane is None or not np.array_equal(plane.basis, self.plane.basis):
@@ -454,6 +471,18 @@ class LiveRun:
         if isinstance(tasks, SinusoidConfig):
             return (tasks.amplitude, tasks.phase_rad)
         return ((-1e6, 1e6),) * tasks.num_features
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether an outer step was taken, or is being taken; until then every setting is that of the start."""
+        return self.step > 0 or self._sent.moves or self.status.kind != "ok"
+
+    @property
+    def locked(self) -> dict[str, str]:
+        """Live settings that cannot change now, each with the reason."""
+        if not (self.has_begun and learns_rates(self.config)):
+            return {}
+        return {"alpha": "The inner step sizes are learned; α is only where they started. Reset to start elsewhere."}
 
     @property
     def sentence(self) -> str:

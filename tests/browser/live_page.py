@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 CHARTS = ("loss", "fit", "adaptation", "path", "gauge")
 
 DRAWN = """() => window.mamlLive?.lastFrame
-  && ["loss", "fit", "adaptation", "path", "gauge"].every((id) => mamlLive.drawn[id] > 0)
+  && [...document.querySelectorAll(".maml-card:not([hidden])")].every(({ dataset }) => mamlLive.drawn[dataset.chart] > 0)
   && getComputedStyle(document.querySelector(".maml-live")).visibility === "visible" """
 
 # The outer step as the page shows it, its thousands grouped by thin spaces.
@@ -153,6 +153,18 @@ class LivePage:
         for move in range(1, moves + 1):
             self.page.mouse.move(at(now + (share - now) * move / moves), y)
         self.page.mouse.up()
+
+    @property
+    def switches(self) -> dict[str, str]:
+        """What each switch does now, by its name."""
+        return self.page.locator(".maml-switch").evaluate_all(
+            "nodes => Object.fromEntries(nodes.map((node) => [...node.children].map(({ textContent }) => textContent)))"
+        )
+
+    def choose(self, label: str, option: str) -> None:
+        """Choose from a list of the sidebar."""
+        self.page.get_by_role("combobox", name=label).click()
+        self.page.get_by_role("option", name=option, exact=True).click()
 
     @property
     def formula(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import Any
 from urllib.parse import parse_qsl
@@ -11,9 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard import address
+from dashboard.algorithms import name_of
 from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, replace
+from maml_core.errors import ConfigError
 from maml_core.presets import PRESETS
 from maml_core.records import Entry
+from tests.dashboard.test_algorithms import EVERY
 
 
 def parsed(query: str) -> dict[str, str]:
@@ -62,7 +66,29 @@ CHANGEABLE: dict[str, st.SearchStrategy[Any]] = {
     "meta_batch_size": st.integers(1, 500),
 }
 SEEDS = st.integers(0, 2**31 - 1)
-CONFIGS = st.builds(
+ALGORITHMS: dict[str, st.SearchStrategy[Any]] = {
+    "algorithm": st.sampled_from(["maml", "anil", "meta_sgd", "meta_curvature", "reptile", "imaml"]),
+    **{name: st.booleans() for name in ("multi_step_loss", "per_step_rates", "anneal_order", "anneal_beta")},
+    "epoch_steps": st.integers(1, 1_000_000),
+    "multi_step_epochs": st.integers(1, 1_000_000),
+    "final_beta": numbers(1e-300, 100.0),
+    "proximal": numbers(1e-300, 1e6),
+    "num_solver_steps": st.integers(1, 200),
+}
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> RunConfig:
+    """Any set-up that the engine takes; switches that contradict the algorithm fall away."""
+    config = draw(PLAIN)
+    for name, values in ALGORITHMS.items():
+        value = draw(values)
+        with contextlib.suppress(ConfigError):
+            config = replace(config, {name: value})
+    return config
+
+
+PLAIN = st.builds(
     RunConfig,
     tasks=SINUSOIDS | LINES,
     model=MODELS,
@@ -78,6 +104,7 @@ CONFIGS = st.builds(
     dtype=st.sampled_from(["float32", "float64"]),
     **CHANGEABLE,
 )
+CONFIGS = configs()
 CHANGES = st.fixed_dictionaries({}, optional=CHANGEABLE).filter(bool)
 ENTRIES = st.builds(Entry, step=st.integers(1, 10_000_000), kind=st.just("change"), changes=CHANGES) | st.builds(
     Entry, step=st.integers(1, 10_000_000), kind=st.just("resume")
@@ -86,10 +113,18 @@ TIMELINES = st.lists(ENTRIES, max_size=8).map(lambda entries: tuple(sorted(entri
 
 
 class TestRoundTrip:
-    @given(config=CONFIGS, timeline=TIMELINES)
+    @given(config=CONFIGS)
+    def test_a_set_up_is_read_back(self, config: RunConfig):
+        assert address.read(parsed(address.write(config))) == address.Address(config, (), ())
+
+    @given(config=PLAIN, timeline=TIMELINES)
     def test_what_was_written_is_read_back(self, config: RunConfig, timeline: tuple[Entry, ...]):
         read = address.read(parsed(address.write(config, timeline)))
         assert read == address.Address(config, timeline, ())
+
+    @pytest.mark.parametrize("config", EVERY, ids=lambda config: name_of(config))
+    def test_every_combination_of_algorithm_and_switches(self, config: RunConfig):
+        assert address.read(parsed(address.write(config))) == address.Address(config, (), ())
 
     @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
     def test_presets(self, preset: Any):

@@ -12,20 +12,32 @@ from dashboard.charts import (
     CHARTS,
     AnyInfo,
     ChartId,
-    Levels,
+    Looks,
     chart_id,
     figure,
     figures_json,
     marks_layout,
     ranges,
+    rates_layout,
     subtitle,
     summary,
     update,
 )
-from dashboard.info import AdaptationInfo, Curves, FitInfo, GaugeInfo, LossInfo, Mark, PathInfo, Trajectory
+from dashboard.info import (
+    AT_IDENTITY,
+    AdaptationInfo,
+    Curves,
+    FitInfo,
+    GaugeInfo,
+    LossInfo,
+    Mark,
+    PathInfo,
+    RatesInfo,
+    Trajectory,
+)
 from dashboard.theme import DARK, LIGHT
 
-LEVELS = Levels(zero_level=4.2517, non_adapting_level=3.0057)
+LEVELS = Looks(zero_level=4.2517, non_adapting_level=3.0057)
 
 NAMES = {
     "loss": [
@@ -45,7 +57,11 @@ NAMES = {
         "MAML's θ<sub>0</sub>, 95% CI",
         *["random start", "joint pretraining", "from scratch", "oracle", "MAML's θ<sub>0</sub>"],
     ],
-    "path": ["trail of θ<sub>0</sub>", "inner steps", "θ<sub>N</sub> of a task", "θ<sub>0</sub>"],
+    "path": ["trail of θ<sub>0</sub>", "inner steps", "θ<sub>N</sub>", "θ<sub>0</sub>"],
+    "rates": [
+        *["stable", "10–90% of tasks", "overshoots", "2/λ<sub>max</sub>"],
+        *["α at the start", "10–90% of a tensor", "step to step", "learned rate"],
+    ],
     "gauge": ["stable", "10–90% of tasks", "overshoots", "2/λ<sub>max</sub>", "α", "α"],
 }
 AXES = {
@@ -54,10 +70,11 @@ AXES = {
     "adaptation": ("inner step", "held-out query loss (MSE)"),
     "path": ("main direction", "second direction"),
     "gauge": (None, ""),
+    "rates": ("parameter tensor", "inner step size"),
 }
 
 
-def array(*values: float) -> np.ndarray:
+def array(*values: float | list[float]) -> np.ndarray:
     return np.array(values, dtype=np.float64)
 
 
@@ -112,7 +129,15 @@ def gauge_info(alpha: float = 0.01, limit: float = 0.2) -> GaugeInfo:
     return GaugeInfo(alpha=alpha, limit=limit, limit_low=limit / 2, limit_high=limit * 2)
 
 
-INFOS: list[AnyInfo] = [loss_info(), fit_info(), adaptation_info(), path_info(), gauge_info()]
+def rates_info(**more: object) -> RatesInfo:
+    """Three steps of two tensors, one rate each."""
+    rates = array([0.02, -0.01], [0.03, 0.0], [0.04, 0.01])
+    found = {"low": rates, "median": rates, "high": rates, "overall": 0.015, "start": 0.02}
+    limits = {"limit": 0.2, "limit_low": 0.1, "limit_high": 0.4}
+    return RatesInfo(**{"names": ("w0", "b0"), **found, **limits, **more})
+
+
+INFOS: list[AnyInfo] = [loss_info(), fit_info(), adaptation_info(), path_info(), gauge_info(), rates_info()]
 EMPTY: list[AnyInfo] = [
     LossInfo(),
     fit_info(0),
@@ -160,7 +185,7 @@ def test_an_idea_has_one_colour_on_all_charts() -> None:
         for trace in figure(chart, LIGHT, LEVELS).data:
             if trace.name in ("θ<sub>0</sub>", "held-out before"):
                 colors.setdefault("theta_0", set()).add(trace.line.color or trace.marker.color)
-            if trace.name in ("θ<sub>N</sub>", "θ<sub>N</sub> of a task", "held-out after", "MAML's θ<sub>0</sub>"):
+            if trace.name in ("θ<sub>N</sub>", "held-out after", "MAML's θ<sub>0</sub>"):
                 colors.setdefault("theta_N", set()).add(trace.line.color or trace.marker.color)
     assert colors == {"theta_0": {LIGHT.theta_0}, "theta_N": {LIGHT.theta_N}}
 
@@ -171,7 +196,7 @@ def test_levels_are_drawn_where_they_are() -> None:
     assert [note.text for note in drawn.layout.annotations] == ["always 0: 4.25", "best fixed: 3.01"]
     # A shape on a log axis takes the value, an annotation its logarithm.
     assert [note.y for note in drawn.layout.annotations] == pytest.approx(np.log10([4.2517, 3.0057]))
-    assert not figure("loss", LIGHT, Levels()).layout.shapes
+    assert not figure("loss", LIGHT, Looks()).layout.shapes
 
 
 def test_the_fit_chart_takes_its_axes_from_the_levels() -> None:
@@ -247,11 +272,11 @@ def test_adaptation_arrays() -> None:
 
 
 def test_the_legend_names_whoever_is_there() -> None:
-    def named_in_legend(levels: Levels) -> list[str]:
+    def named_in_legend(levels: Looks) -> list[str]:
         return [t.name for t in figure("adaptation", LIGHT, levels).data if t.showlegend is not False]
 
-    assert named_in_legend(Levels()) == ["random start", "joint pretraining", "MAML's θ<sub>0</sub>"]
-    some = Levels(learners=frozenset({"maml", "scratch", "oracle"}))
+    assert named_in_legend(Looks()) == ["random start", "joint pretraining", "MAML's θ<sub>0</sub>"]
+    some = Looks(learners=frozenset({"maml", "scratch", "oracle"}))
     assert named_in_legend(some) == ["from scratch", "oracle", "MAML's θ<sub>0</sub>"]
 
 
@@ -267,8 +292,53 @@ def test_a_diverging_line_leaves_the_chart_and_its_band_ends() -> None:
 def test_path_arrays() -> None:
     drawn = named(path_info())
     np.testing.assert_array_equal(drawn["inner steps"], [[1, 2, np.nan, 1, 1], [1, 1, np.nan, 1, 3]])
-    assert drawn["θ<sub>N</sub> of a task"] == [[2, 1], [1, 3]]
+    assert drawn["θ<sub>N</sub>"] == [[2, 1], [1, 3]]
     assert drawn["θ<sub>0</sub>"] == [[1], [1]]
+
+
+def test_each_tensor_of_learned_rates_has_a_column_with_its_steps() -> None:
+    drawn = named(rates_info())
+    assert drawn["learned rate"] == [
+        pytest.approx([0.25, 0.5, 0.75, 1.25, 1.5, 1.75]),
+        pytest.approx([0.02, 0.03, 0.04, -0.01, 0.0, 0.01]),
+    ]
+    np.testing.assert_allclose(drawn["step to step"][1], [0.02, 0.03, 0.04, np.nan, -0.01, 0.0, 0.01], rtol=1e-6)
+    assert drawn["α at the start"] == [[0, 2], pytest.approx([0.02, 0.02])]
+    assert drawn["10–90% of tasks"] == [[0, 2, 2, 0], pytest.approx([0.1, 0.1, 0.4, 0.4])]
+    assert drawn["10–90% of a tensor"] == [[], []]
+
+
+def test_the_spread_of_a_tensors_rates_is_a_bar() -> None:
+    low, median, high = (array([0.01 + shift, 0.02]) for shift in (-0.02, 0.0, 0.03))
+    drawn = named(rates_info(low=low, median=median, high=high))
+    assert drawn["10–90% of a tensor"] == [[0.5, 0.5], pytest.approx([-0.01, 0.04])]
+    assert drawn["learned rate"][0] == [0.5, 1.5]
+    assert drawn["step to step"] == [[], []]
+
+
+def test_the_rates_axis_holds_negative_rates_and_keeps_still() -> None:
+    first = ranges(rates_info())
+    assert first["xaxis"] == [0, 2]
+    assert first["yaxis"][0] < -0.01
+    assert first["yaxis"][1] > 0.04
+    moved = array([0.02, -0.011], [0.03, 0.0], [0.041, 0.01])
+    assert ranges(rates_info(low=moved, median=moved, high=moved), first) == first
+    grown = 10 * moved
+    assert ranges(rates_info(low=grown, median=grown, high=grown), first)["yaxis"][1] > 0.4
+
+
+def test_tensors_are_named_below_their_columns() -> None:
+    notes = rates_layout(("w0", "b0"), LIGHT)["annotations"]
+    assert [(note["text"], note["x"]) for note in notes] == [("w0", 0.5), ("b0", 1.5)]
+    many = [f"{letter}{layer}" for layer in range(9) for letter in "wb"]
+    assert [note["text"] for note in rates_layout(many, LIGHT)["annotations"]] == [f"w{layer}" for layer in range(9)]
+
+
+def test_the_run_is_called_by_its_algorithm_and_plain_baselines_say_so() -> None:
+    own = figure("adaptation", LIGHT, Looks(algorithm="ANIL", own_rule="only the head adapts"))
+    names = [trace.name for trace in own.data if trace.showlegend is not False]
+    assert names == ["random start, plain α", "joint pretraining, plain α", "ANIL's θ<sub>0</sub>"]
+    assert own.layout.xaxis.title.text == "inner step (only the head adapts)"
 
 
 def test_gauge_zones_meet() -> None:
@@ -383,8 +453,18 @@ def test_the_words_carry_the_numbers() -> None:
     both = adaptation_info(trajectories=more)
     assert subtitle(both) == "After N = 1: MAML 1, joint 3, random 4, oracle 0.2, from scratch 1.7."
     assert summary(both).endswith("an oracle 0.2; training from scratch to convergence 1.7.")
-    assert subtitle(path_info()) == "One line a task. The plane holds 83% of the movement."
+    assert subtitle(path_info()) == "One line a task; this plane holds 83% of it."
     assert subtitle(gauge_info(alpha=0.1, limit=0.2)) == "α is 0.5 × the limit"
+    assert subtitle(adaptation_info(algorithm="Reptile")) == "After N = 1: Reptile 1, joint 3, random 4."
+    assert "Reptile 4 before and 1 after" in summary(adaptation_info(algorithm="Reptile"))
+    assert subtitle(rates_info()) == "Median 0.015, 1 below 0. Limit: for one common α."
+    assert "w0 0.02 0.03 0.04, b0 -0.01 0 0.01" in summary(rates_info())
+
+
+def test_the_gauge_says_of_what_its_limit_is() -> None:
+    assert "lambda max of the head is 0.2" in summary(dataclasses.replace(gauge_info(), of="of the head"))
+    turned = dataclasses.replace(gauge_info(alpha=0.1), of=AT_IDENTITY)
+    assert subtitle(turned) == "α is 0.5 × limit at M = I"
 
 
 def test_diverged_tasks_are_said() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dashboard import charts
-from dashboard.live.frames import FrameMaker, looks, marks_layout
+from dashboard.live.frames import FrameMaker, layouts, looks
 from dashboard.live.infos import fit_info, infos
 from dashboard.live.run import LiveRun
 from dashboard.theme import PALETTES
@@ -156,6 +156,20 @@ class TestHeader:
         assert overflowing.fit is not None
         losses = first_frame(overflowing).header["steps"]["query_loss"]
         assert [loss is None for loss in losses] == (~np.isfinite(overflowing.fit.query_loss)).tolist()
+
+    def test_what_acts_now_is_said(self):
+        config = replace(TINY, {"anneal_order": True, "first_order_epochs": 1, "epoch_steps": 3, "anneal_beta": True})
+        driver = Driver(config).opened()
+        driver.run.play()
+        seen = []
+        for _ in range(2):
+            header = first_frame(driver.run).header
+            seen.append((header["now"]["order"], [switch[:2] for switch in header["now"]["acting"]]))
+            driver.chunk(steps=3)
+        assert seen == [
+            ("first", [["Derivative order", True], ["β annealing", True]]),
+            ("second", [["Derivative order", False], ["β annealing", True]]),
+        ]
 
     def test_no_change_is_null(self, played: LiveRun):
         assert first_frame(played).header["change"] is None
@@ -303,11 +317,22 @@ class TestLooks:
         assert looks(config, Levels(4.25, 3.0)).learners == {"maml", "random", "oracle"}
         assert looks(TINY, Levels(4.25, 3.0), scratch=True).learners == {"maml", "random", "joint", "scratch"}
 
+    def test_the_algorithm_is_named_with_its_own_rule(self):
+        look = looks(replace(TINY, {"algorithm": "anil"}), Levels(4.25, 3.0))
+        assert (look.algorithm, look.own_rule) == ("ANIL", "only the head adapts")
+
+    def test_the_learned_tensors_are_named_for_both_palettes(self):
+        driver = Driver(replace(TINY, {"algorithm": "meta_sgd"})).opened()
+        layout = layouts(driver.run)["rates"]
+        assert layout.keys() == PALETTES.keys()
+        for patch in layout.values():
+            assert [note["text"] for note in patch["annotations"]] == ["w0", "b0", "w1", "b1"]
+
     def test_marks_come_for_both_palettes(self):
         driver = Driver().opened().played(5)
         driver.run.change({"alpha": 0.02}, now=driver.now)
         driver.chunk(steps=1)
-        layout = marks_layout(driver.run)["loss"]
+        layout = layouts(driver.run)["loss"]
         assert layout.keys() == PALETTES.keys()
         for patch in layout.values():
             assert "alpha 0.01 -> 0.02" in str(patch["annotations"])

@@ -15,13 +15,19 @@ from maml_core.records import Records
 LOSSES = st.floats(1e-6, 1e6)
 
 
-def records(losses: list[float], start: int = 0, held_out: list[tuple[int, float, float]] | None = None) -> Records:
+def records(
+    losses: list[float],
+    start: int = 0,
+    held_out: list[tuple[int, float, float]] | None = None,
+    residual: float | None = None,
+) -> Records:
     rows = held_out or []
     return Records(
         steps=np.arange(start, start + len(losses)),
         query_loss=np.array(losses, dtype=np.float64),
         joint_loss=np.full(len(losses), np.nan),
         oracle_loss=np.full(len(losses), np.nan),
+        residual=np.full(len(losses), np.nan) if residual is None else np.full(len(losses), residual),
         held_out_steps=np.array([row[0] for row in rows], dtype=np.int64),
         held_out_before=np.array([row[1] for row in rows], dtype=np.float64),
         held_out_after=np.array([row[2] for row in rows], dtype=np.float64),

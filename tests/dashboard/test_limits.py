@@ -37,12 +37,43 @@ def test_what_would_hold_a_worker_for_long_is_refused_with_what_to_do(changes: d
         limits.check(RunConfig(**changes))
 
 
-@pytest.mark.parametrize(
-    "changes", [{"algorithm": "reptile"}, {"multi_step_loss": True}, {"anneal_beta": True}], ids=str
-)
-def test_what_the_page_cannot_show_truly_is_refused(changes: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match="from Python"):
-        limits.check(RunConfig(**changes))
+@pytest.mark.parametrize("algorithm", ["maml", "anil", "meta_sgd", "meta_curvature", "reptile", "imaml"])
+def test_every_algorithm_of_usual_size_is_within_the_limits(algorithm: Any) -> None:
+    config = RunConfig(algorithm=algorithm, num_inner_steps=20, model=MLPConfig(hidden_widths=(200, 200)))
+    assert limits.check(config) is config
+
+
+def test_the_solvers_steps_count() -> None:
+    big = {"algorithm": "imaml", "model": MLPConfig(hidden_widths=(300, 300)), "shots": 100, "meta_batch_size": 100}
+    limits.check(RunConfig(**big, num_solver_steps=3))
+    with pytest.raises(ConfigError, match="fewer"):
+        limits.check(RunConfig(**big, num_solver_steps=200))
+
+
+def test_turning_gradients_by_matrices_counts() -> None:
+    wide = {"model": MLPConfig(hidden_widths=(500, 500)), "shots": 3, "meta_batch_size": 50}
+    limits.check(RunConfig(**wide))
+    with pytest.raises(ConfigError, match="fewer"):
+        limits.check(RunConfig(**wide, algorithm="meta_curvature"))
+
+
+def test_every_judged_inner_step_counts() -> None:
+    big = {"num_inner_steps": 40, "shots": 1, "num_query": 500, "meta_batch_size": 100}
+    big["model"] = MLPConfig(hidden_widths=(120, 120))
+    limits.check(RunConfig(**big))
+    with pytest.raises(ConfigError, match="fewer"):
+        limits.check(RunConfig(**big, multi_step_loss=True))
+
+
+def test_a_timeline_that_moves_learned_rates_start_ends_before_it() -> None:
+    entries = (
+        Entry(step=5, kind="change", changes={"beta": 0.01}),
+        Entry(step=9, kind="change", changes={"alpha": 0.1}),
+    )
+    opened = limits.checked(Address(RunConfig(algorithm="meta_sgd"), entries, ()), RunConfig())
+    assert opened.timeline == entries[:1]
+    assert "learned" in opened.notes[0]
+    assert "outer step 9" in opened.notes[0]
 
 
 @pytest.mark.parametrize("changes", HUGE, ids=str)

@@ -12,6 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import dashboard
+from dashboard.algorithms import NAMES, SWITCHES, choice_of, why_no_order, why_not
 from dashboard.live import server
 from dashboard.live.hub import Hub
 from dashboard.live.run import LiveRun
@@ -146,7 +147,17 @@ class TestOpening:
             "set.family": "sinusoid",
             "set.shots": 10,
             "set.meta_batch_size": 10,
+            "set.algorithm": "maml",
             "set.order": "second",
+            "set.multi_step_loss": False,
+            "set.per_step_rates": False,
+            "set.anneal_order": False,
+            "set.anneal_beta": False,
+            "set.epoch_steps": 500,
+            "set.num_epochs": 100,
+            "set.multi_step_epochs": 15,
+            "set.first_order_epochs": 50,
+            "set.final_beta": 1e-5,
             "set.outer_optimizer": "adam",
             "set.hidden_widths": "40, 40",
             "set.activation": "relu",
@@ -300,6 +311,83 @@ class TestScratch:
         assert (visit.run.scratch, visit._widget("view.scratch").value) == (False, False)
 
 
+class TestAlgorithms:
+    @pytest.mark.parametrize("choice", NAMES)
+    def test_each_is_chosen(self, choice: Any):
+        visit = Visit().choose(algorithm=choice)
+        assert choice_of(visit.config) == choice
+        assert visit.shown == widget_values(visit.config)
+        assert visit.notes == []
+
+    def test_another_one_restarts_the_run(self):
+        visit = Visit()
+        visit.run.step = 50
+        visit.choose(algorithm="reptile")
+        assert (visit.run.step, visit.run.start) == (0, replace(START, {"algorithm": "reptile"}))
+
+    def test_fomaml_is_the_order_and_goes_on(self):
+        visit = Visit()
+        visit.run.step = 50
+        visit.choose(algorithm="fomaml")
+        assert (visit.run.step, visit.config) == (50, replace(START, {"order": "first"}))
+        assert visit.shown["set.order"] == "first"
+        visit.choose(order="second")
+        assert (visit.run.step, visit.shown["set.algorithm"]) == (50, "maml")
+
+    def test_what_contradicts_it_is_reset_with_a_note(self):
+        visit = Visit(multi_step_loss="yes").choose(algorithm="imaml")
+        assert visit.notes == ["Multi-step loss cannot act with iMAML: it was switched off."]
+        assert visit.shown["set.multi_step_loss"] is False
+
+    def test_no_widget_keeps_what_the_run_has_not(self):
+        visit = Visit()
+        for choice in [*NAMES, *reversed(NAMES)]:
+            visit.choose(algorithm=choice)
+            assert visit.shown == widget_values(visit.config)
+
+    @pytest.mark.parametrize("choice", NAMES)
+    def test_switches_that_cannot_act_are_disabled_with_the_reason(self, choice: Any):
+        visit = Visit().choose(algorithm=choice)
+        captions = [caption.value for caption in visit.app.caption]
+        for switch in SWITCHES:
+            reason = why_not(visit.config, switch)
+            assert visit._widget(f"set.{switch}").disabled is bool(reason)
+            assert reason == "" or reason in captions
+        order = visit._widget("set.order")
+        assert order.disabled is bool(why_no_order(visit.config))
+        assert order.help.startswith(why_no_order(visit.config))
+
+    def test_a_switch_restarts_the_run_with_it(self):
+        visit = Visit()
+        visit.run.step = 50
+        visit.choose(multi_step_loss=True)
+        assert (visit.run.step, visit.run.start) == (0, replace(START, {"multi_step_loss": True}))
+
+    def test_a_horizon_waits_for_its_switch(self):
+        visit = Visit()
+        assert visit._widget("set.multi_step_epochs").disabled
+        visit.choose(multi_step_loss=True).choose(multi_step_epochs=4)
+        assert visit.config.multi_step_epochs == 4
+
+    def test_the_fourth_switch_makes_it_maml_plus_plus(self):
+        visit = Visit().choose(multi_step_loss=True).choose(per_step_rates=True).choose(anneal_order=True)
+        assert visit.shown["set.algorithm"] == "maml"
+        assert visit.choose(anneal_beta=True).shown["set.algorithm"] == "maml_plus_plus"
+        assert visit.choose(per_step_rates=False).shown["set.algorithm"] == "maml"
+
+    def test_the_solver_has_its_settings_and_nothing_else_has(self):
+        visit = Visit()
+        assert "set.proximal" not in visit.shown
+        visit.choose(algorithm="imaml").choose(proximal=7.5).choose(num_solver_steps=9)
+        assert (visit.config.proximal, visit.config.num_solver_steps) == (7.5, 9)
+        assert "set.proximal" not in visit.choose(algorithm="anil").shown
+
+    def test_a_proximal_weight_of_zero_is_noted(self):
+        visit = Visit(algorithm="imaml").choose(proximal=0.0)
+        assert "proximal" in visit.notes[0]
+        assert visit.shown["set.proximal"] == visit.config.proximal == 2.0
+
+
 class TestRefused:
     BAD_WIDTHS = ("forty", "40, x", "4.5", "0", "-3", "5000", "1,1,1,1,1,1,1,1,1", "9" * 5_000)
 
@@ -353,7 +441,7 @@ class TestPresets:
 
     def test_it_says_what_to_look_for(self, preset: Preset):
         captions = [caption.value for caption in Visit().preset(preset.name).app.caption]
-        assert captions == [f"**{preset.name}.** {preset.teaches}"]
+        assert captions[0] == f"**{preset.name}.** {preset.teaches}"
 
 
 class TestAddress:

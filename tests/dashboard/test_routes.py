@@ -15,6 +15,7 @@ import plotly
 import pytest
 from starlette.applications import Starlette
 
+from dashboard.charts import CHARTS
 from dashboard.live import routes as routes_module
 from dashboard.live.hub import Hub
 from dashboard.live.routes import STATIC, routes
@@ -284,7 +285,7 @@ class TestOpening:
     def test_figures_come_for_both_palettes(self):
         async def scene(server: Server) -> None:
             figures = await server.socket().hello().until("figures")
-            assert figures["light"].keys() == figures["dark"].keys() == {"loss", "fit", "adaptation", "path", "gauge"}
+            assert figures["light"].keys() == figures["dark"].keys() == set(CHARTS)
 
         serve(scene)
 

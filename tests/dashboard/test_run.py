@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 
 from dashboard import address
-from dashboard.live.infos import adaptation_info, fit_info, gauge_info, loss_info, path_info
+from dashboard.live.infos import (
+    adaptation_info,
+    charts_of,
+    fit_info,
+    gauge_info,
+    loss_info,
+    path_info,
+    rates_info,
+    why_empty,
+)
 from dashboard.live.marks import DRAG_S, LABELS
 from dashboard.live.run import MAX_TRAIL, LiveRun, Pace
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
@@ -32,7 +41,7 @@ TINY = RunConfig(
 EXPLOSIVE = replace(TINY, {"alpha": 0.3})
 """Diverges after a dozen outer steps."""
 
-NO_RECORDS = Records(*(np.zeros(0) for _ in range(8)), events=())
+NO_RECORDS = Records(*(np.zeros(0) for _ in range(9)), events=())
 
 
 class Driver:
@@ -881,6 +890,90 @@ class TestMemory:
                 dataclasses.replace(result, snapshot=dataclasses.replace(result.snapshot, paths=paths)), driver.now
             )
         assert sum(theta.nbytes for theta in driver.run.thetas) <= 64 * 2**20
+
+
+LEARNED = {"meta_sgd": {"algorithm": "meta_sgd"}, "per step": {"per_step_rates": True, "num_inner_steps": 2}}
+
+
+@pytest.mark.parametrize("changes", LEARNED.values(), ids=LEARNED)
+class TestLearnedRates:
+    def test_before_the_first_step_alpha_is_where_they_start(self, changes: dict[str, Any]):
+        driver = Driver(replace(TINY, changes)).opened()
+        assert driver.run.locked == {}
+        driver.run.change({"alpha": 0.05}, now=driver.now)
+        driver.chunk()
+        assert driver.run.start.alpha == 0.05
+        assert driver.run.rates is not None
+        assert driver.run.rates.overall == pytest.approx(0.05)
+
+    def test_while_it_trains_a_change_of_alpha_is_refused_before_a_chunk_could_fail(self, changes: dict[str, Any]):
+        driver = Driver(replace(TINY, changes)).opened().played(3)
+        with pytest.raises(ConfigError, match="learned"):
+            driver.run.change({"alpha": 0.05}, now=driver.now)
+        driver.chunk(steps=2)
+        assert (driver.run.step, driver.run.config.alpha, driver.run.marks) == (5, TINY.alpha, ())
+        assert driver.run.locked.keys() == {"alpha"}
+
+    def test_a_chunk_in_flight_counts_as_training(self, changes: dict[str, Any]):
+        driver = Driver(replace(TINY, changes)).opened()
+        driver.run.play()
+        driver.request(steps=2)
+        with pytest.raises(ConfigError, match="learned"):
+            driver.run.change({"alpha": 0.05}, now=driver.now)
+
+    def test_other_settings_still_change(self, changes: dict[str, Any]):
+        driver = Driver(replace(TINY, changes)).opened().played(3)
+        driver.run.change({"beta": 0.01, "alpha": TINY.alpha}, now=driver.now)
+        driver.chunk(steps=1)
+        assert driver.run.config.beta == 0.01
+
+    def test_after_a_reset_alpha_may_change_again(self, changes: dict[str, Any]):
+        driver = Driver(replace(TINY, changes)).opened().played(3)
+        driver.run.restart()
+        assert driver.run.locked == {}
+
+    def test_they_take_the_place_of_the_gauge(self, changes: dict[str, Any]):
+        run = Driver(replace(TINY, changes)).opened().played(3).run
+        assert gauge_info(run) is None
+        info = rates_info(run)
+        assert info is not None
+        assert info.names == ("w0", "b0", "w1", "b1")
+        assert info.median.shape == (len(info.median), 4)
+        assert info.start == TINY.alpha
+        assert "rates" in charts_of(run.config)
+        assert "gauge" not in charts_of(run.config)
+
+
+class TestOtherAlgorithms:
+    @pytest.mark.parametrize("algorithm", ["anil", "meta_sgd", "meta_curvature", "reptile", "imaml"])
+    def test_each_trains_and_replays(self, algorithm: str):
+        driver = Driver(replace(TINY, {"algorithm": algorithm, "num_inner_steps": 2})).opened().played(7)
+        assert driver.run.step == 7
+        assert driver.run.state == replayed_state(driver.run)
+        assert adaptation_info(driver.run).algorithm == {
+            "anil": "ANIL",
+            "meta_sgd": "Meta-SGD",
+            "meta_curvature": "Meta-Curvature",
+            "reptile": "Reptile",
+            "imaml": "iMAML",
+        }.get(algorithm)
+
+    def test_without_learned_rates_the_gauge_stays(self):
+        run = Driver().opened().run
+        assert rates_info(run) is None
+        assert gauge_info(run) is not None
+        assert charts_of(TINY) == ("loss", "fit", "adaptation", "path", "gauge")
+
+    def test_the_gauge_says_that_its_limit_is_of_the_head(self):
+        info = gauge_info(Driver(replace(TINY, {"algorithm": "anil"})).opened().run)
+        assert info is not None
+        assert info.of == "of the head"
+
+    def test_several_inputs_have_no_fit_and_say_why(self):
+        config = replace(TINY, {"tasks": LinearConfig(num_features=3)})
+        assert fit_info(Driver(config).opened().run) is None
+        assert "3 inputs" in why_empty(config)["fit"]
+        assert why_empty(TINY) == {}
 
 
 def test_every_changeable_label_is_a_setting():

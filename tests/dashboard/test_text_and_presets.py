@@ -10,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import dashboard
+from dashboard.algorithms import name_of
 from dashboard.text import LESSON
 from dashboard.theme import PALETTES, Palette
 from maml_core.config import RunConfig, from_dict, replace, to_dict
@@ -66,6 +67,24 @@ class TestPresets:
     def test_the_fast_demo_does_not_diverge(self):
         assert status_after(named("Fast demo"), 100) == "ok"
 
+    @pytest.mark.parametrize("name", ["MAML++", "ANIL", "Meta-SGD", "Reptile", "iMAML"])
+    def test_every_algorithm_learns_within_a_demonstration(self, name: str):
+        config = replace(named(name), {"joint_baseline": False, "evaluation_tasks": 50, "evaluate_every": 150})
+        _, state, records = replay(config, (), num_steps=151)
+        assert state.status.kind == "ok"
+        assert records.held_out_after[-1] < 0.93 * records.held_out_after[0]
+        assert records.held_out_after[-1] < records.held_out_before[-1]
+
+    @pytest.mark.parametrize("name", ["MAML++", "ANIL", "Meta-SGD", "Reptile", "iMAML"])
+    def test_an_algorithms_preset_is_called_like_it(self, name: str):
+        assert name_of(named(name)) == name
+
+    def test_the_horizons_it_speaks_of_are_its_own(self):
+        preset = next(preset for preset in PRESETS if preset.name == "MAML++")
+        config = preset.config
+        assert f"step {config.multi_step_epochs * config.epoch_steps:,}" in preset.teaches
+        assert f"step {config.first_order_epochs * config.epoch_steps:,}" in preset.teaches
+
     def test_the_papers_setting_is_the_papers(self):
         config = named("The paper's setting")
         assert (config.num_inner_steps, config.alpha, config.meta_batch_size) == (1, 0.01, 25)
@@ -109,6 +128,12 @@ class TestLesson:
         assert order.proto.label == "Order"
         assert "First" in order.options
         assert "**Order: first**" in LESSON
+
+    def test_the_algorithm_is_called_as_in_the_sidebar(self, app: AppTest):
+        algorithm = app.selectbox(key="set.algorithm")
+        assert algorithm.label == "Algorithm"
+        assert "MAML++" in algorithm.options
+        assert "**Algorithm: MAML++**" in LESSON
 
     def test_it_stands_in_the_sidebar(self, app: AppTest):
         assert LESSON.strip() in [markdown.value.strip() for markdown in app.sidebar.markdown]

@@ -18,6 +18,7 @@ from maml_core.config import (
     RunConfig,
     SinusoidConfig,
     accepted_range,
+    changed,
     from_dict,
     replace,
     to_dict,
@@ -264,6 +265,20 @@ def test_replace_checks_like_the_constructor() -> None:
         replace(RunConfig(), {"lr": 1})
     with pytest.raises(ConfigError, match=r"^shots = 0"):
         replace(RunConfig(), {"shots": 0})
+
+
+def test_a_change_while_training_is_one_of_the_changeable_fields() -> None:
+    assert changed(RunConfig(), {"alpha": 0.2, "shots": 3}) == RunConfig(alpha=0.2, shots=3)
+    with pytest.raises(ConfigError, match="start a new run"):
+        changed(RunConfig(), {"weights_seed": 1})
+
+
+@pytest.mark.parametrize("fields", [{"algorithm": "meta_sgd"}, {"per_step_rates": True}], ids=str)
+def test_alpha_does_not_change_where_rates_are_learned(fields: dict[str, Any]) -> None:
+    config = RunConfig(**fields)
+    with pytest.raises(ConfigError, match="learned"):
+        changed(config, {"alpha": 0.2})
+    assert changed(config, {"alpha": config.alpha, "beta": 0.1}).beta == 0.1
 
 
 def test_configs_cannot_be_changed_in_place() -> None:

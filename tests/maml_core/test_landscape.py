@@ -37,6 +37,33 @@ def test_lambda_max_is_the_largest_eigenvalue_of_the_support_hessian(activation:
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6)
 
 
+def test_lambda_max_may_be_asked_over_the_parameters_that_adapt() -> None:
+    problem, theta, tasks = prepared(tiny(model=MLPConfig(hidden_widths=(4,), activation="tanh")))
+    found = largest_eigenvalues(theta, tasks, problem=problem, names=problem.model.head, num_iterations=5)
+
+    def head_loss(row: Tensor, task: int) -> Tensor:
+        head = {"w1": row[:4].view(1, 4, 1), "b1": row[4:].view(1, 1)}
+        support = (values[task : task + 1] for values in tasks.support)
+        return linear_head(problem, {**theta, **head}, *support)
+
+    row = torch.tensor(flat({name: theta[name] for name in ("w1", "b1")}))
+    expected = [
+        float(torch.linalg.eigvalsh(hessian(lambda values, task=task: head_loss(values, task), row))[-1])
+        for task in range(3)
+    ]
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6)
+
+
+def linear_head(problem: Problem, theta: Params, x: Tensor, y: Tensor) -> Tensor:
+    return problem.loss(problem.model.apply(theta, x), y)[0]
+
+
+def test_a_proximal_term_curves_every_direction_by_so_much_more() -> None:
+    problem, theta, tasks = prepared(tiny())
+    plain, held = (curvature(theta, tasks, problem=problem, proximal=proximal) for proximal in (0.0, 2.5))
+    np.testing.assert_allclose(held, np.array(plain) + 2.5)
+
+
 def test_eight_iterations_give_four_digits_on_the_default_network() -> None:
     problem, theta, tasks = prepared(tiny(model=MLPConfig(), meta_batch_size=8, shots=10))
     rough, fine = (largest_eigenvalues(theta, tasks, problem=problem, num_iterations=n) for n in (8, 40))

@@ -37,7 +37,7 @@ from maml_core.runs import (
 from maml_core.snapshots import snapshot
 from maml_core.storage import state_from_bytes, state_to_bytes
 from maml_core.types import Params
-from tests.maml_core.helpers import same, tiny
+from tests.maml_core.helpers import linear, same, tiny
 
 # Enough steps to pass a checkpoint; changes before it, on it and after it, two of them at one step.
 STEPS = 60
@@ -488,6 +488,24 @@ def test_a_diverging_outer_step_size_is_blamed_on_beta() -> None:
     assert state.status.kind == "diverged"
     assert "beta = 50" in state.status.sentence
     assert "is within 2 / lambda_max" in state.status.sentence
+
+
+def test_with_learned_rates_their_median_is_compared_not_alpha() -> None:
+    config = tiny(outer_optimizer="sgd", beta=50.0, alpha=0.001, algorithm="meta_sgd")
+    state, _ = advance(config, init_run(config), num_steps=200)
+    assert state.status.kind == "diverged"
+    assert "the median of the learned rates = 0.001 is within 2 / lambda_max" in state.status.sentence
+
+
+def test_only_imaml_records_the_residual_of_its_solver() -> None:
+    for num_solver_steps, low, high in ((1, 1e-3, 5.0), (3, 0.0, 1e-9)):  # of three parameters: three steps are exact
+        config = linear(3, algorithm="imaml", num_solver_steps=num_solver_steps)
+        _, records = advance(config, init_run(config), num_steps=3)
+        assert records.residual.shape == (3,)
+        assert (low <= records.residual).all()
+        assert (records.residual < high).all()
+    _, records = advance(tiny(), init_run(tiny()), num_steps=3)
+    assert np.isnan(records.residual).all()
 
 
 def test_without_inner_steps_alpha_is_neither_blamed_nor_praised() -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from maml_core.config import LinearConfig, MLPConfig
 from maml_core.evaluation import evaluate, summarize
+from maml_core.landscape import curvature
 from maml_core.losses import mse
 from maml_core.problem import Problem, build_problem, held_out_tasks
 from maml_core.records import Plane, TaskFit, View
@@ -19,7 +20,7 @@ from maml_core.snapshots import snapshot
 from maml_core.storage import state_to_bytes
 from tests.maml_core.helpers import flat, same, tiny
 
-NOTHING = {"fit": False, "trajectories": False, "curvature": False, "paths": False}
+NOTHING = {"fit": False, "trajectories": False, "curvature": False, "rates": False, "paths": False}
 
 
 def fit_of(view: dict[str, Any] | None = None, **changes: Any) -> TaskFit:
@@ -32,6 +33,8 @@ def fit_of(view: dict[str, Any] | None = None, **changes: Any) -> TaskFit:
 def test_what_is_not_asked_for_is_not_computed() -> None:
     shown = snapshot(tiny(), init_run(tiny()), View(**NOTHING))
     assert (shown.fit, dict(shown.trajectories), shown.paths, shown.curvature) == (None, {}, None, None)
+    config = tiny(algorithm="meta_sgd")
+    assert snapshot(config, init_run(config), View(**NOTHING)).rates is None
 
 
 def test_looking_changes_nothing() -> None:
@@ -129,6 +132,55 @@ def test_a_problem_of_ones_own_is_used_for_every_trajectory() -> None:
     ours, theirs = (snapshot(config, state, View(), problem=problem).trajectories for problem in (own, plain))
     for name in ("maml", "joint", "random"):
         assert ours[name].mean[0] == pytest.approx(2.0 * theirs[name].mean[0], rel=1e-9), name
+
+
+def test_rates_of_meta_sgd_are_quantiles_over_each_tensor() -> None:
+    config = tiny(algorithm="meta_sgd", beta=0.01)
+    state, _ = advance(config, init_run(config), num_steps=4)
+    rates = snapshot(config, state, View()).rates
+    assert rates is not None
+    (learned,) = state.meta.rates
+    assert rates.names == tuple(learned)
+    for at, values in enumerate(learned.values()):
+        quantiles = (rates.low[0, at], rates.median[0, at], rates.high[0, at])
+        np.testing.assert_allclose(quantiles, np.quantile(values.numpy(), [0.1, 0.5, 0.9]))
+    assert rates.overall == pytest.approx(np.median(flat(learned)))
+    assert (rates.low < rates.high).any()
+
+
+def test_rates_per_step_are_the_learned_numbers_with_their_signs() -> None:
+    config = tiny(per_step_rates=True, num_inner_steps=3, alpha=0.01, beta=0.01)
+    state, _ = advance(config, init_run(config), num_steps=6)
+    rates = snapshot(config, state, View()).rates
+    assert rates is not None
+    expected = [[float(rate) for rate in entry.values()] for entry in state.meta.rates]
+    assert rates.median.shape == (3, len(rates.names))
+    for found in (rates.low, rates.median, rates.high):
+        np.testing.assert_allclose(found, expected)
+    assert (rates.median < 0).any()
+    assert rates.overall == pytest.approx(np.median(expected))
+
+
+def test_without_learned_rates_there_is_nothing_to_show_of_them() -> None:
+    assert snapshot(tiny(), init_run(tiny()), View()).rates is None
+
+
+@pytest.mark.parametrize("changes", [{"algorithm": "anil"}, {"algorithm": "imaml", "proximal": 3.0}], ids=str)
+def test_the_curvature_is_of_what_the_inner_loop_descends(changes: dict[str, Any]) -> None:
+    config = tiny(**changes)
+    state, problem = init_run(config), build_problem(config)
+    shown = snapshot(config, state, View(**{**NOTHING, "curvature": True})).curvature
+    plain = snapshot(tiny(), state, View(**{**NOTHING, "curvature": True})).curvature
+    assert shown is not None
+    assert plain is not None
+    if config.algorithm == "imaml":
+        assert shown.median == pytest.approx(plain.median + 3.0)
+    else:
+        head = curvature(
+            state.meta.theta, held_out_tasks(config, problem, 32), problem=problem, names=problem.model.head
+        )
+        assert shown == head
+        assert shown.median < plain.median
 
 
 def test_paths_begin_at_theta_0_and_lie_in_the_plane() -> None:

@@ -17,6 +17,7 @@ export class Card {
   #legendText = "";
   plot = el("div", { class: "maml-plot", role: "img", "aria-label": "Chart, waiting for data" });
   controls = el("div", { class: "maml-card-controls" });
+  #empty = el("p", { class: "maml-empty", hidden: true });
   root;
 
   constructor(chart) {
@@ -28,7 +29,7 @@ export class Card {
       el("header", {}, this.#title, this.#zoom, menu.button, menu.panel),
       this.#subtitle,
       this.#legend,
-      el("div", { class: "maml-stage" }, this.plot, this.#table),
+      el("div", { class: "maml-stage" }, this.plot, this.#empty, this.#table),
       this.controls,
     );
   }
@@ -92,6 +93,14 @@ export class Card {
 
   summary(text) {
     this.plot.setAttribute("aria-label", text);
+  }
+
+  /** A sentence in place of the picture and its controls; none gives them back. */
+  empty(sentence) {
+    if (this.#empty.textContent === sentence) return;
+    this.#empty.textContent = sentence;
+    this.#empty.hidden = !sentence;
+    for (const node of [this.plot, this.controls, this.#legend, this.#subtitle]) node.style.visibility = sentence ? "hidden" : "";
   }
 
   zoomed(on) {

@@ -18,7 +18,7 @@ const REDUCED_MOTION_MS = 500;
 // The first numbers follow the looks at once: a figure that is made with them need not be drawn twice.
 const FIRST_NUMBERS_MS = 1000;
 
-export const ORDER = ["loss", "fit", "adaptation", "path", "gauge"];
+export const ORDER = ["loss", "fit", "adaptation", "path", "gauge", "rates"];
 
 class Chart {
   id;
@@ -27,6 +27,7 @@ class Chart {
   node;
   hidden = new Set();
   zoomed = false;
+  shown = true;
   lastDrawn = -Infinity;
   #made = false;
   #looks = null;
@@ -91,12 +92,18 @@ class Chart {
 
   get waiting() {
     // One redraw after the other: a frame still in Plotly's queue would put its older numbers over newer ones.
-    if (!this.#looks || performance.now() < this.#settlingUntil) return false;
+    if (!this.shown || !this.#looks || performance.now() < this.#settlingUntil) return false;
     return this.#stale || this.#marksChanged || this.#changed.size > 0 || this.#rangeDue;
   }
 
   get #rangeDue() {
     return !this.zoomed && this.#ranges !== null && JSON.stringify(this.#ranges) !== this.#drawnRanges;
+  }
+
+  /** A chart that a run does not have takes no room and no time. */
+  show(shown) {
+    this.shown = shown;
+    this.card.root.hidden = !shown;
   }
 
   /** Puts everything new on the screen; the promise says when it is there. */
@@ -223,11 +230,13 @@ class Chart {
       }
     });
     this.node.on("plotly_doubleclick", () => this.unzoom());
+    let seen = false;
     let width = 0;
     let height = 0;
     new ResizeObserver(([{ contentRect }]) => {
       if (Math.abs(contentRect.width - width) < 1 && Math.abs(contentRect.height - height) < 1) return;
-      const first = width === 0;
+      const first = !seen;
+      seen = true;
       ({ width, height } = contentRect);
       if (!first && width > 0 && height > 0) window.Plotly.Plots.resize(this.node);
     }).observe(this.node);
@@ -335,6 +344,18 @@ export class Charts {
     return this.#figures?.[this.#theme].fit.layout.meta.palette ?? null;
   }
 
+  /** Which charts the run has, and why some of them have nothing to show: `{id: sentence}`. */
+  present(ids, empty) {
+    for (const [id, chart] of this.#charts) {
+      const shown = ids.includes(id);
+      if (shown !== chart.shown) chart.show(shown);
+      chart.card.empty(empty[id] ?? "");
+      if (!shown) for (const { left } of this.#open) left.delete(id);
+    }
+    this.#settle();
+    this.schedule();
+  }
+
   layouts(patches) {
     this.#layouts = patches;
     for (const [id, patch] of Object.entries(patches)) this.get(id)?.marks(patch[this.#theme]);
@@ -355,7 +376,8 @@ export class Charts {
     const touched = new Set();
     this.#emptyUntil = -Infinity;
     for (const [id, trace, axis, offset, size] of header.arrays) {
-      if (this.get(id)?.set(trace, axis, floats.subarray(offset, offset + size))) touched.add(id);
+      const chart = this.get(id);
+      if (chart?.set(trace, axis, floats.subarray(offset, offset + size)) && chart.shown) touched.add(id);
     }
     for (const [id, ranges] of Object.entries(header.ranges ?? {})) this.get(id)?.range(ranges);
     for (const [id, chart] of this.#charts) {

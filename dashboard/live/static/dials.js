@@ -1,7 +1,8 @@
-// The three numbers that people drag while it trains, and the two formulas they stand in.
+// The three numbers that people drag while it trains.
 
 import { el, help, newId, perFrame, setText } from "./dom.js";
 import { decade, exact } from "./format.js";
+import { Formulas } from "./formulas.js";
 
 const TICKS = 1000; // resolution of a logarithmic slider
 const HOLD_MS = 500; // after the last touch, how long the server's echo waits
@@ -41,6 +42,7 @@ class Dial {
   #server = NaN;
   #timer = 0;
   #change;
+  #tip;
 
   constructor(key, change) {
     this.key = key;
@@ -79,7 +81,7 @@ class Dial {
         "div",
         { class: "maml-dial-head" },
         el("span", { id: label, class: "maml-dial-label" }, el("b", {}, symbol), ` ${name}`),
-        help(tip, text, name),
+        (this.#tip = help(tip, text, name)),
         this.#field,
       ),
       this.#slider,
@@ -115,6 +117,15 @@ class Dial {
   restore() {
     this.#touched = -Infinity;
     if (Number.isFinite(this.#server)) this.#show(this.#server);
+  }
+
+  /** Disabled for a reason, which stands where its help was; none gives it back. */
+  lock(reason = "") {
+    if (this.root.dataset.locked === reason) return;
+    this.root.dataset.locked = reason;
+    this.#slider.disabled = this.#field.disabled = Boolean(reason);
+    this.root.title = reason;
+    setText(this.#tip.querySelector(".maml-tip"), reason || this.#spec.help);
   }
 
   /** Shades the slider where step sizes overshoot: from `low` on some tasks, from `high` on nearly all. */
@@ -228,13 +239,20 @@ export class Dials {
     return Object.fromEntries(this.#dials.map(({ key, value }) => [key, value]));
   }
 
-  state({ config, ranges }) {
+  state({ config, ranges, locked }) {
     this.#config = config;
     for (const dial of this.#dials) {
+      dial.lock(locked[dial.key]);
       if (ranges[dial.key]) dial.range(ranges[dial.key]);
       dial.echo(config[dial.key]);
     }
     this.formulas.show({ ...config, ...this.#values() });
+  }
+
+  /** What the schedules and the learned rates are at this outer step. */
+  now(now) {
+    this.formulas.now = now;
+    this.formulas.show({ ...this.#config, ...this.#values() });
   }
 
   restore() {
@@ -247,58 +265,3 @@ export class Dials {
   }
 }
 
-/** Both loops as people write them, with the numbers of now. */
-class Formulas {
-  root;
-  #numbers = {};
-
-  constructor() {
-    const number = (key) => (this.#numbers[key] = el("b", { class: `maml-value maml-value-${key}` }, "…"));
-    const sub = (...inner) => el("sub", {}, ...inner);
-    const theta = (index) => el("span", { class: "maml-theta" }, "θ", sub(index));
-    const loss = (kind) => el("span", {}, el("i", {}, "L"), sub(el("span", { class: `maml-ink-${kind}` }, kind)));
-    this.#numbers.rule = el("span");
-    this.#numbers.close = el("span");
-    this.#numbers.order = el("span", { class: "maml-order" });
-    this.root = el(
-      "div",
-      { class: "maml-formulas", role: "group", "aria-label": "The two update rules" },
-      el(
-        "p",
-        {},
-        el("span", { class: "maml-loop" }, "Inner loop"),
-        el(
-          "span",
-          { class: "maml-math" },
-          ...[theta("i"), " = ", theta("i−1"), " − ", number("alpha"), " ∇", loss("support"), "(", theta("i−1"), ")"],
-          el("span", { class: "maml-aside" }, el("i", {}, "i"), " = 1 … ", number("num_inner_steps")),
-        ),
-      ),
-      el(
-        "p",
-        {},
-        el("span", { class: "maml-loop" }, "Outer loop"),
-        el(
-          "span",
-          { class: "maml-math" },
-          ...[theta("0"), " ← ", theta("0"), " − ", number("beta"), this.#numbers.rule],
-          ...[" mean", sub(number("meta_batch_size"), " tasks"), " ∇", sub(theta("0")), loss("query")],
-          ...["(", theta("N"), "(", theta("0"), "))", this.#numbers.close],
-        ),
-      ),
-      el("p", {}, el("span", { class: "maml-loop" }), this.#numbers.order),
-    );
-  }
-
-  show(config) {
-    const adam = config.outer_optimizer === "adam";
-    for (const key of ["alpha", "beta", "num_inner_steps", "meta_batch_size"]) setText(this.#numbers[key], exact(config[key]));
-    setText(this.#numbers.rule, adam ? " Adam(" : "");
-    setText(this.#numbers.close, adam ? " )" : "");
-    const first = config.order === "first";
-    setText(
-      this.#numbers.order,
-      first ? "first order: inner gradients count as constants" : "second order: differentiates through the inner steps",
-    );
-  }
-}

@@ -1,5 +1,6 @@
 // The live page: builds itself once in Streamlit's element and is then fed by its own socket.
 
+import { Acting } from "./acting.js";
 import { Charts } from "./charts.js";
 import { Dials } from "./dials.js";
 import { el, isDark, recall, remember, setRich, setText } from "./dom.js";
@@ -15,8 +16,6 @@ const LOG_LENGTH = 400;
 const TOAST_MS = 7000;
 const ANNOUNCE_MS = 5000;
 const ANNOUNCE_STEPS_MS = 30_000;
-const WELCOME =
-  "MAML looks for one start θ_0 from which a few gradient steps fit any task. Press Play, then drag α, β and N while it trains.";
 
 const pages = new WeakMap(); // by parent element: Streamlit calls again with the same one when the theme changes
 
@@ -56,6 +55,7 @@ class Page {
   #charts;
   #transport;
   #dials;
+  #acting = new Acting();
   #task;
   #socket;
   #sentence = el("p", { class: "maml-sentence" });
@@ -67,6 +67,7 @@ class Page {
   #toastTimer = 0;
   #toasting = false;
   #notice = "";
+  #idea = "";
   #share = null;
   #shareTimer = 0;
   #changeId = 0;
@@ -88,6 +89,7 @@ class Page {
     this.#root.append(
       this.#transport.root,
       this.#dials.root,
+      this.#acting.root,
       el("div", { class: "maml-line" }, this.#sentence, this.#readout),
       el("div", { class: "maml-grid" }, ...this.#charts.cards.map(({ root }) => root)),
       this.#live,
@@ -179,6 +181,9 @@ class Page {
     this.#transport.state(state);
     this.#dials.state(state);
     this.#task.state(state);
+    this.#idea = state.idea;
+    this.#root.dataset.charts = state.charts.join(" ");
+    this.#charts.present(state.charts, state.empty);
     if (state.layout) this.#charts.layouts(state.layout);
     if (state.notice && state.notice !== this.#notice) this.#toast(state.notice, "notice");
     this.#notice = state.notice ?? "";
@@ -195,6 +200,8 @@ class Page {
     this.#transport.step(header.step);
     this.#transport.rate(header.numbers?.steps_per_s);
     this.#numbers(header.numbers ?? {});
+    this.#dials.now(header.now);
+    this.#acting.show(header.now.acting);
     this.#charts.frame(frame);
     this.#task.steps(frame);
     this.#limits(header);
@@ -208,10 +215,10 @@ class Page {
     this.#socket.send({ type: "ack", frame: header.frame });
   }
 
-  /** The gauge's band (its second trace) shades the alpha slider too. */
+  /** The band of the gauge, or of the learned rates (the second trace of both), shades the alpha slider too. */
   #limits({ arrays }) {
-    if (!arrays.some(([id]) => id === "gauge")) return;
-    const band = this.#charts.get("gauge").array(1)?.y;
+    const id = ["gauge", "rates"].find((id) => arrays.some(([chart]) => chart === id));
+    const band = id && this.#charts.get(id).array(1)?.y;
     if (band?.length === 4) this.#dials.limits(band[0], band[2]);
   }
 
@@ -228,7 +235,7 @@ class Page {
   #say() {
     if (this.#toasting) return;
     const gone = this.#root.dataset.link === "gone";
-    const text = gone ? "The server no longer knows this page; reload it, and it opens from its address." : this.#status.sentence || WELCOME;
+    const text = gone ? "The server no longer knows this page; reload it, and it opens from its address." : this.#status.sentence || this.#idea;
     this.#sentence.dataset.kind = gone ? "error" : this.#status.sentence ? this.#status.kind : "";
     setRich(this.#sentence, text);
     this.#sentence.title = text;
@@ -315,6 +322,7 @@ class Page {
 
   /** Exactly what is left of the window, so that nothing scrolls; the style sheet has the least height it takes. */
   #fitHeight = () => {
+    this.#dials.formulas.fit();
     const scroller = this.#root.closest("[data-testid=stMain]");
     const block = this.#root.closest("[data-testid=stMainBlockContainer]");
     const top = this.#root.getBoundingClientRect().top + (scroller?.scrollTop ?? window.scrollY);
