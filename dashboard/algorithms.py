@@ -32,12 +32,12 @@ IDEAS: dict[Choice, str] = {
     "meta_sgd": "Meta-SGD learns θ_0 and, with it, one inner step size for each parameter.",
     "meta_curvature": "Meta-Curvature learns θ_0 and matrices M that turn every inner gradient.",
     "reptile": "Reptile moves θ_0 towards where the inner steps end, without a query gradient.",
-    "imaml": "iMAML holds θ_N near θ_0, and differentiates at its end instead of through the steps.",
+    "imaml": "iMAML holds θ_N near θ_0 and differentiates at its end, not through the steps.",
 }
 SWITCHES: dict[Switch, str] = {
     "multi_step_loss": "Multi-step loss",
     "per_step_rates": "Learned rates per tensor and step",
-    "anneal_order": "First order first",
+    "anneal_order": "Derivative-order annealing",
     "anneal_beta": "Cosine annealing of β",
 }
 _UNROLLED = ("maml", "anil", "meta_sgd", "meta_curvature")
@@ -83,7 +83,7 @@ def why_no_order(config: RunConfig) -> str:
     """Why the order cannot be chosen, in a sentence; empty where it can."""
     if config.algorithm not in _UNROLLED:
         return f"{name_of(config)} has no second-order term to leave out."
-    return "The switch First order first decides it: first, then second." if config.anneal_order else ""
+    return "Derivative-order annealing decides it: first, then second." if config.anneal_order else ""
 
 
 def chosen(config: RunConfig, choice: Choice) -> Chosen:

@@ -34,13 +34,11 @@ _RESTARTS = " Changing it restarts the run from outer step 0."
 def sidebar(token: str) -> None:
     """Draw the sidebar for a page."""
     st.markdown("#### MAML, live")
-    config = get_hub().config(token)
+    config = state.shown()
     _presets(token)
-    if config is not None:
-        _algorithm(token, config)
+    _algorithm(token, config)
     _numbers(token)
-    if config is not None:
-        _order(token, config)
+    _order(token, config)
     _choices(token)
     _network(token)
     with st.popover("More settings", icon=":material/tune:", width="stretch"):
@@ -115,6 +113,8 @@ def _algorithm(token: str, config: RunConfig) -> None:
 def _switches(token: str, config: RunConfig) -> None:
     """The switches and, below each, its horizon; one that cannot act says why."""
 
+    said: set[str] = set()
+
     def toggle(name: Switch) -> None:
         reason = why_not(config, name)
         st.toggle(
@@ -124,7 +124,8 @@ def _switches(token: str, config: RunConfig) -> None:
             on_change=_chooser(token, lambda c, v: switched(c, name, v[name])),
             help=_help(name) + _RESTARTS,
         )
-        if reason:
+        if reason and reason not in said:
+            said.add(reason)
             st.caption(reason)
 
     def horizon(label: str, name: str, switch: Switch) -> None:

@@ -50,7 +50,7 @@ def check(config: RunConfig) -> RunConfig:
         accepted = f"at most {MAX_NUMBERS:,} parameters times tasks on the live page, not {parameters:,} times {tasks:,}; use fewer or narrower layers"
         raise ConfigError("hidden_widths", list(config.model.hidden_widths), accepted)
     turning = _matrix_work(config) if config.algorithm == "meta_curvature" else 0
-    training = config.meta_batch_size * (parameters * _points_of_a_step(config) + config.num_inner_steps * turning)
+    training = config.meta_batch_size * (parameters * _points_of_a_step(config) + config.num_inner_steps * turning * 9)
     adapting = config.evaluation_steps * (parameters * (config.shots * 3 + config.num_query) + turning)
     for field, work in (("meta_batch_size", training), ("evaluation_tasks", config.evaluation_tasks * adapting)):
         if work > MAX_OPERATIONS:
@@ -83,8 +83,8 @@ def _num_parameters(config: RunConfig) -> int:
 
 
 def _matrix_work(config: RunConfig) -> int:
-    """Multiplications of one inner step of one task that turn the gradient by learned matrices, and of their own gradients."""
-    return 9 * sum(fan_in * fan_out * (fan_in + fan_out) for fan_in, fan_out in _layers(config))
+    """Multiplications of one inner step of one task that turn the gradient by learned matrices."""
+    return sum(fan_in * fan_out * (fan_in + fan_out) for fan_in, fan_out in _layers(config))
 
 
 def _points_of_a_step(config: RunConfig) -> int:

@@ -17,7 +17,7 @@ from dashboard.live.server import get_hub
 from maml_core.config import LinearConfig, RunConfig, SinusoidConfig
 from maml_core.presets import DEFAULT_PRESET
 
-_TOKEN, _NOTES = "page.token", "page.notes"
+_TOKEN, _NOTES, _SHOWN = "page.token", "page.notes", "page.shown"
 
 SCRATCH = "view.scratch"
 """Key of the switch for training from scratch, which is no setting of the run."""
@@ -67,9 +67,17 @@ def follow_run(names: Sequence[str] | None = None) -> None:
 
 def show(config: RunConfig, names: Sequence[str] | None = None) -> None:
     """Put a config's values into the widgets, or into some of them; only before they are drawn in a rerun."""
+    if names is None or "algorithm" in names:
+        st.session_state[_SHOWN] = config
     for key, value in widget_values(config).items():
         if names is None or key.removeprefix("set.") in names:
             st.session_state[key] = value
+
+
+def shown() -> RunConfig:
+    """The set-up whose algorithm and switches the widgets show: the run's own may follow a moment later, on the hub's loop."""
+    config: RunConfig = st.session_state[_SHOWN]
+    return config
 
 
 def widget_values(config: RunConfig) -> dict[str, Any]:

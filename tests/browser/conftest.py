@@ -121,6 +121,8 @@ def live(shared_page: LivePage) -> LivePage:
     live.page.get_by_label("Speed").select_option("")
     live.set(**{name: value for name, value in OPENED_WITH.items() if float(live.field(name).input_value()) != value})
     live.action("reset").click()
-    live.wait("() => mamlStep() === 0 && document.querySelector('.maml-pill').textContent === 'Ready'")
+    live.wait(
+        "() => mamlStep() === 0 && document.querySelector('.maml-pill').textContent === 'Ready' && mamlLive.lastStep === 0"
+    )
     live.wait_steady()
     return live

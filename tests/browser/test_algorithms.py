@@ -37,7 +37,7 @@ def test_choosing_reptile_restarts_with_its_rule_and_its_name(open_page: OpenPag
     assert "(θ0−θN)/(0.02·3)" in compact(live)
     assert live.sentence.startswith(IDEAS["reptile"].replace("_", "")[:40])
     assert "Reptile's θ" in live.page.locator("[data-chart=adaptation] .maml-legend").inner_text()
-    assert live.page.get_by_role("radiogroup", name="Order").get_by_role("radio").first.is_disabled()
+    live.page.get_by_role("radiogroup", name="Order", disabled=True).wait_for()
     live.train(3)
 
 
@@ -57,6 +57,7 @@ def test_fomaml_is_chosen_while_it_trains(open_page: OpenPage) -> None:
         ("MAML++", "θi=θi−1−αi,layer∇Lsupport(θi−1)", "∇θ0,αΣiwiLquery(θi)"),
         ("ANIL", "φi=φi−1−0.05∇φLsupport(θi−1)", "∇θ0Lquery(θN(θ0))"),
         ("Meta-SGD", "θi=θi−1−α⊙∇Lsupport(θi−1)", "∇θ0,αLquery(θN)"),
+        ("Meta-Curvature", "θi=θi−1−0.02M∇Lsupport(θi−1)", "∇θ0,MLquery(θN)"),
         ("iMAML", "−0.005(∇Lsupport(θi−1)+10(θi−1−θ0))", "(I+H/10)−1∇Lquery(θN)"),
     ],
 )
@@ -121,7 +122,7 @@ def test_from_learned_rates_back_to_maml_the_gauge_and_alpha_come_back(open_page
     assert live.wait_steady() == 0
     assert shown_charts(live) == ["loss", "fit", "adaptation", "path", "gauge"]
     assert not live.field("alpha").is_disabled()
-    assert live.switches == {}
+    live.wait("() => document.querySelectorAll('.maml-switch').length === 0")
     live.train(3)
 
 

@@ -39,7 +39,7 @@ def test_what_would_hold_a_worker_for_long_is_refused_with_what_to_do(changes: d
 
 @pytest.mark.parametrize("algorithm", ["maml", "anil", "meta_sgd", "meta_curvature", "reptile", "imaml"])
 def test_every_algorithm_of_usual_size_is_within_the_limits(algorithm: Any) -> None:
-    config = RunConfig(algorithm=algorithm, num_inner_steps=20, model=MLPConfig(hidden_widths=(200, 200)))
+    config = RunConfig(algorithm=algorithm, num_inner_steps=10, model=MLPConfig(hidden_widths=(200, 200)))
     assert limits.check(config) is config
 
 

@@ -382,6 +382,16 @@ class TestAlgorithms:
         assert (visit.config.proximal, visit.config.num_solver_steps) == (7.5, 9)
         assert "set.proximal" not in visit.choose(algorithm="anil").shown
 
+    def test_the_sidebar_does_not_wait_for_the_hubs_loop(self):
+        visit, loop = Visit(), Later()
+        hub()._loop = loop  # type: ignore[assignment]
+        visit.choose(algorithm="imaml")
+        assert visit.config == START
+        assert "set.proximal" in visit.shown
+        assert visit._widget("set.order").disabled
+        loop.turn()
+        assert visit.config == replace(START, {"algorithm": "imaml"})
+
     def test_a_proximal_weight_of_zero_is_noted(self):
         visit = Visit(algorithm="imaml").choose(proximal=0.0)
         assert "proximal" in visit.notes[0]

@@ -67,7 +67,7 @@ class TestPresets:
     def test_the_fast_demo_does_not_diverge(self):
         assert status_after(named("Fast demo"), 100) == "ok"
 
-    @pytest.mark.parametrize("name", ["MAML++", "ANIL", "Meta-SGD", "Reptile", "iMAML"])
+    @pytest.mark.parametrize("name", ["MAML++", "ANIL", "Meta-SGD", "Meta-Curvature", "Reptile", "iMAML"])
     def test_every_algorithm_learns_within_a_demonstration(self, name: str):
         config = replace(named(name), {"joint_baseline": False, "evaluation_tasks": 50, "evaluate_every": 150})
         _, state, records = replay(config, (), num_steps=151)
@@ -75,7 +75,7 @@ class TestPresets:
         assert records.held_out_after[-1] < 0.93 * records.held_out_after[0]
         assert records.held_out_after[-1] < records.held_out_before[-1]
 
-    @pytest.mark.parametrize("name", ["MAML++", "ANIL", "Meta-SGD", "Reptile", "iMAML"])
+    @pytest.mark.parametrize("name", ["MAML++", "ANIL", "Meta-SGD", "Meta-Curvature", "Reptile", "iMAML"])
     def test_an_algorithms_preset_is_called_like_it(self, name: str):
         assert name_of(named(name)) == name
 

@@ -104,7 +104,7 @@ class Page {
       () => this.#toast("The charts' library could not be loaded; reload the page.", "error"),
     );
     addEventListener("keydown", this.#key);
-    addEventListener("resize", this.#fitHeight);
+    addEventListener("resize", this.#resized);
     addEventListener("pagehide", this.#writeAddress);
     this.#root.addEventListener("click", blurAfterPointer);
     this.#fitHeight();
@@ -114,7 +114,7 @@ class Page {
   show() {
     this.#root.style.visibility = "";
     this.recolor();
-    this.#fitHeight();
+    this.#resized();
   }
 
   /** Streamlit called again: another theme, or another page token after the server came back. */
@@ -138,7 +138,7 @@ class Page {
   destroy() {
     this.#socket.close();
     removeEventListener("keydown", this.#key);
-    removeEventListener("resize", this.#fitHeight);
+    removeEventListener("resize", this.#resized);
     removeEventListener("pagehide", this.#writeAddress);
     clearTimeout(this.#announceTimer);
     this.#root.remove();
@@ -188,6 +188,7 @@ class Page {
     if (state.notice && state.notice !== this.#notice) this.#toast(state.notice, "notice");
     this.#notice = state.notice ?? "";
     this.#say();
+    this.#fitHeight(); // Streamlit moves the page down or up while it builds the sidebar, and nothing tells us
     if (state.share !== undefined && state.share !== this.#share) this.#shareSoon(state.share);
     if (state.controls_changed) this.#component.setTriggerValue?.("sync", Date.now());
     this.#announce();
@@ -316,13 +317,17 @@ class Page {
     document.documentElement.classList.toggle("maml-presenting", on);
     this.#charts.recolor({ scale: on ? PRESENTER_SCALE : 1 });
     this.#transport.presenting(on);
-    this.#fitHeight();
+    this.#resized();
     return on;
   }
 
   /** Exactly what is left of the window, so that nothing scrolls; the style sheet has the least height it takes. */
-  #fitHeight = () => {
+  #resized = () => {
     this.#dials.formulas.fit();
+    this.#fitHeight();
+  };
+
+  #fitHeight = () => {
     const scroller = this.#root.closest("[data-testid=stMain]");
     const block = this.#root.closest("[data-testid=stMainBlockContainer]");
     const top = this.#root.getBoundingClientRect().top + (scroller?.scrollTop ?? window.scrollY);
