@@ -6,6 +6,7 @@ to give way.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, Literal, NamedTuple
 
 from maml_core.config import RunConfig, replace
@@ -13,6 +14,8 @@ from maml_core.presets import MAML_PLUS_PLUS
 
 Choice = Literal["maml", "maml_plus_plus", "fomaml", "anil", "meta_sgd", "meta_curvature", "reptile", "imaml"]
 Switch = Literal["multi_step_loss", "per_step_rates", "anneal_order", "anneal_beta"]
+NormSwitch = Literal["per_step_norm", "per_step_statistics"]
+Norm = Literal["off", "batch", "support", "running"]
 
 NAMES: dict[Choice, str] = {
     "maml": "MAML",
@@ -40,6 +43,18 @@ SWITCHES: dict[Switch, str] = {
     "anneal_order": "Derivative-order annealing",
     "anneal_beta": "Cosine annealing of β",
 }
+NORM_SWITCHES: dict[NormSwitch, str] = {
+    "per_step_norm": "Batch norm's scale and shift per step",
+    "per_step_statistics": "Running averages per step",
+}
+"""MAML++'s switches for networks with batch norm; MAML++ as a choice leaves them as they are."""
+
+NORMS: dict[Norm, str] = {
+    "off": "Off",
+    "batch": "By the batch (transductive)",
+    "support": "By the support set (inductive)",
+    "running": "Running averages (inductive)",
+}
 _UNROLLED = ("maml", "anil", "meta_sgd", "meta_curvature")
 """What differentiates through the inner steps."""
 
@@ -66,8 +81,19 @@ def name_of(config: RunConfig) -> str:
     return NAMES[choice_of(config)]
 
 
-def why_not(config: RunConfig, switch: Switch) -> str:
+def norm_of(config: RunConfig) -> Norm:
+    """Whether the network has batch norm, and whose statistics it uses."""
+    return config.batch_norm_treatment if config.model.batch_norm else "off"
+
+
+def why_not(config: RunConfig, switch: Switch | NormSwitch) -> str:
     """Why a switch cannot act in a set-up, in a sentence; empty where it can."""
+    if switch in NORM_SWITCHES:
+        if not config.model.batch_norm:
+            return "The network has no batch norm; choose one in More settings."
+        if switch == "per_step_statistics" and config.batch_norm_treatment != "running":
+            return "Batch norm keeps no running averages; choose them in More settings."
+        return ""
     if switch == "anneal_beta":
         return ""
     if config.algorithm not in _UNROLLED:
@@ -104,7 +130,22 @@ def chosen(config: RunConfig, choice: Choice) -> Chosen:
     return _resolved(config, changes)
 
 
-def switched(config: RunConfig, switch: Switch, on: bool) -> Chosen:
+def normalized(config: RunConfig, norm: Norm) -> Chosen:
+    """The set-up with batch norm off, or by this treatment. Switches that then cannot act give way."""
+    changes: dict[str, Any] = {
+        "model": dataclasses.replace(config.model, batch_norm=norm != "off"),
+        "batch_norm_treatment": "batch" if norm == "off" else norm,
+    }
+    notes = []
+    for switch, label in NORM_SWITCHES.items():
+        acts = norm == "running" or (switch == "per_step_norm" and norm != "off")
+        if getattr(config, switch) and not acts:
+            changes[switch] = False
+            notes.append(f"{label} cannot act then: it was switched off.")
+    return Chosen(replace(config, changes), tuple(notes))
+
+
+def switched(config: RunConfig, switch: Switch | NormSwitch, on: bool) -> Chosen:
     """The set-up with a switch on or off."""
     return _resolved(config, {switch: on})
 
@@ -113,7 +154,7 @@ def _resolved(config: RunConfig, changes: dict[str, Any]) -> Chosen:
     """The set-up with these changes and whatever else has to change with them."""
     after: dict[str, Any] = {
         name: changes.get(name, getattr(config, name))
-        for name in ("algorithm", "order", "num_inner_steps", "alpha", *SWITCHES)
+        for name in ("algorithm", "order", "num_inner_steps", "alpha", *SWITCHES, *NORM_SWITCHES)
     }
     name = next(name for key, name in NAMES.items() if key == after["algorithm"])
     unrolled = after["algorithm"] in _UNROLLED
@@ -132,7 +173,8 @@ def _resolved(config: RunConfig, changes: dict[str, Any]) -> Chosen:
     if config.recompute and not unrolled:
         fixed["recompute"] = False
         notes.append(f"{name} stores no inner gradients: recomputing them was switched off.")
-    needs_steps = after["algorithm"] != "maml" or after["multi_step_loss"] or after["per_step_rates"]
+    of_steps = ("multi_step_loss", "per_step_rates", *NORM_SWITCHES)
+    needs_steps = after["algorithm"] != "maml" or any(after[switch] for switch in of_steps)
     if needs_steps and after["num_inner_steps"] == 0:
         fixed["num_inner_steps"] = 1
         notes.append("It needs at least one inner step: N was set to 1.")

@@ -12,7 +12,20 @@ from typing import Any
 import streamlit as st
 
 from dashboard import limits, state
-from dashboard.algorithms import NAMES, SWITCHES, Chosen, Switch, chosen, switched, why_no_order, why_not
+from dashboard.algorithms import (
+    NAMES,
+    NORM_SWITCHES,
+    NORMS,
+    SWITCHES,
+    Chosen,
+    NormSwitch,
+    Switch,
+    chosen,
+    normalized,
+    switched,
+    why_no_order,
+    why_not,
+)
 from dashboard.live.server import get_hub
 from dashboard.text import LESSON
 from maml_core.config import CHANGEABLE, LinearConfig, MLPConfig, RunConfig, SinusoidConfig, replace
@@ -42,7 +55,7 @@ def sidebar(token: str) -> None:
     _choices(token)
     _network(token)
     with st.popover("More settings", icon=":material/tune:", width="stretch"):
-        _more(token)
+        _more(token, config)
     with st.popover("A first lesson", icon=":material/school:", width="stretch"):
         st.markdown(LESSON)
 
@@ -115,10 +128,10 @@ def _switches(token: str, config: RunConfig) -> None:
 
     said: set[str] = set()
 
-    def toggle(name: Switch) -> None:
+    def toggle(name: Switch | NormSwitch) -> None:
         reason = why_not(config, name)
         st.toggle(
-            SWITCHES[name],
+            {**SWITCHES, **NORM_SWITCHES}[name],
             key=f"set.{name}",
             disabled=bool(reason),
             on_change=_chooser(token, lambda c, v: switched(c, name, v[name])),
@@ -167,6 +180,8 @@ def _switches(token: str, config: RunConfig) -> None:
         on_change=_field_restarter(token, "epoch_steps"),
         help=_help("epoch_steps") + _RESTARTS,
     )
+    toggle("per_step_norm")
+    toggle("per_step_statistics")
 
 
 def _order(token: str, config: RunConfig) -> None:
@@ -239,13 +254,29 @@ def _network(token: str) -> None:
     )
 
 
-def _more(token: str) -> None:
+def _more(token: str, config: RunConfig) -> None:
     st.selectbox(
         "Activation",
         ["relu", "tanh", "gelu", "softplus"],
         key="set.activation",
         on_change=_restarter(token, _with_network, "hidden_widths", "activation"),
         help=_help("activation", MLPConfig) + _RESTARTS,
+    )
+    st.selectbox(
+        "Batch norm",
+        list(NORMS),
+        format_func=NORMS.__getitem__,
+        key="set.norm",
+        on_change=_chooser(token, lambda c, v: normalized(c, v["norm"])),
+        help=_help("batch_norm_treatment") + _RESTARTS,
+    )
+    reason = "" if config.algorithm not in ("reptile", "imaml") else "This algorithm stores no inner gradients. "
+    st.toggle(
+        "Recompute inner gradients",
+        key="set.recompute",
+        disabled=bool(reason),
+        on_change=_sender(token, "recompute"),
+        help=reason + _help("recompute"),
     )
     st.number_input(
         "Query points", 1, 500, key="set.num_query", on_change=_sender(token, "num_query"), help=_help("num_query")
@@ -391,11 +422,11 @@ def _chooser(token: str, choose: Choose) -> Callable[[], None]:
                 get_hub().change(token, changes)
             else:
                 get_hub().restart(token, lambda current: choose(current, values).config)
-            state.show(new, ("algorithm", *state.algorithm_fields(new)))
+            state.show(new, ("algorithm", "norm", "recompute", *state.algorithm_fields(new)))
             for sentence in notes:
                 state.note(sentence)
 
-        _attempt(act, "algorithm", "order", *SWITCHES)
+        _attempt(act, "algorithm", "order", "norm", *SWITCHES, *NORM_SWITCHES)
 
     return send
 

@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import address, limits
-from dashboard.algorithms import SWITCHES, choice_of
+from dashboard.algorithms import NORM_SWITCHES, SWITCHES, choice_of, norm_of
 from dashboard.live.server import get_hub
 from maml_core.config import LinearConfig, RunConfig, SinusoidConfig
 from maml_core.presets import DEFAULT_PRESET
@@ -92,6 +92,8 @@ def widget_values(config: RunConfig) -> dict[str, Any]:
         "set.outer_optimizer": config.outer_optimizer,
         "set.hidden_widths": ", ".join(str(width) for width in config.model.hidden_widths),
         "set.activation": config.model.activation,
+        "set.norm": norm_of(config),
+        "set.recompute": config.recompute,
         "set.seed": config.weights_seed,
         "set.num_query": config.num_query,
         "set.noise_std": tasks.noise_std if isinstance(tasks, SinusoidConfig | LinearConfig) else 0.0,
@@ -116,7 +118,7 @@ def algorithm_fields(config: RunConfig) -> tuple[str, ...]:
     """The fields of the algorithm, its switches and their horizons that have a widget."""
     horizons = ("epoch_steps", "num_epochs", "multi_step_epochs", "first_order_epochs", "final_beta")
     solver = ("proximal", "num_solver_steps") if config.algorithm == "imaml" else ()
-    return ("order", *SWITCHES, *horizons, *solver)
+    return ("order", *SWITCHES, *NORM_SWITCHES, *horizons, *solver)
 
 
 def values() -> dict[str, Any]:

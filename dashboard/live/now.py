@@ -48,6 +48,8 @@ def acting(run: LiveRun) -> list[Acting]:
         found.append(_order(config, at))
     if config.anneal_beta:
         found.append(_beta(config, at))
+    if config.model.batch_norm:
+        found.append(_batch_norm(config))
     if config.algorithm == "imaml":
         found.append(_solver(config, run.history.residual))
     return found
@@ -89,6 +91,17 @@ def _beta(config: RunConfig, at: Schedule) -> Acting:
     if at.epoch >= config.num_epochs:
         return Acting("β annealing", False, f"stays at {final} since {end}")
     return Acting("β annealing", True, f"{number(at.beta)} now, {final} by {end}")
+
+
+def _batch_norm(config: RunConfig) -> Acting:
+    whose = {
+        "batch": "by the points at hand: transductive",
+        "support": "by the support set: inductive",
+        "running": "tests by running averages: inductive",
+    }[config.batch_norm_treatment]
+    if config.per_step_statistics:
+        whose = "tests by each step's running averages: inductive"
+    return Acting("Batch norm", True, whose + ("; scale and shift per step" if config.per_step_norm else ""))
 
 
 def _solver(config: RunConfig, residual: float) -> Acting:

@@ -10,11 +10,16 @@ import pytest
 from dashboard.algorithms import (
     IDEAS,
     NAMES,
+    NORM_SWITCHES,
+    NORMS,
     SWITCHES,
     Choice,
+    Norm,
     choice_of,
     chosen,
     name_of,
+    norm_of,
+    normalized,
     own_rule,
     switched,
     why_no_order,
@@ -83,6 +88,31 @@ def test_a_reason_stands_exactly_where_the_engine_refuses_an_order() -> None:
     for config in EVERY:
         fields = {name: getattr(config, name) for name in ("algorithm", "num_inner_steps", "alpha", *SWITCHES)}
         assert bool(why_no_order(config)) is not bool(accepted(**fields, order="first")), config
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("before", NORMS)
+def test_from_every_batch_norm_a_choice_leads_to_what_was_chosen(before: Norm, norm: Norm) -> None:
+    config = normalized(RunConfig(), before).config
+    for switch in NORM_SWITCHES:
+        if not why_not(config, switch):
+            config = switched(config, switch, True).config
+    after = normalized(config, norm)
+    assert norm_of(after.config) == norm
+    gave_way = [switch for switch in NORM_SWITCHES if getattr(config, switch) and not getattr(after.config, switch)]
+    assert len(after.notes) == len(gave_way)
+    for switch in NORM_SWITCHES:
+        refused = not accepted(
+            model=after.config.model, batch_norm_treatment=after.config.batch_norm_treatment, **{switch: True}
+        )
+        assert bool(why_not(after.config, switch)) is refused
+
+
+def test_batch_norm_of_single_steps_needs_a_step() -> None:
+    config = normalized(RunConfig(num_inner_steps=0), "running").config
+    after = switched(config, "per_step_statistics", True)
+    assert (after.config.num_inner_steps, after.config.per_step_statistics) == (1, True)
+    assert "N was set to 1" in after.notes[0]
 
 
 def test_what_gives_way_is_noted() -> None:

@@ -12,7 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import dashboard
-from dashboard.algorithms import NAMES, SWITCHES, choice_of, why_no_order, why_not
+from dashboard.algorithms import NAMES, NORM_SWITCHES, SWITCHES, choice_of, why_no_order, why_not
 from dashboard.live import server
 from dashboard.live.hub import Hub
 from dashboard.live.run import LiveRun
@@ -145,6 +145,10 @@ class TestOpening:
         shown = Visit().shown
         assert shown == {
             "set.family": "sinusoid",
+            "set.norm": "off",
+            "set.recompute": False,
+            "set.per_step_norm": False,
+            "set.per_step_statistics": False,
             "set.shots": 10,
             "set.meta_batch_size": 10,
             "set.algorithm": "maml",
@@ -381,6 +385,30 @@ class TestAlgorithms:
         visit.choose(algorithm="imaml").choose(proximal=7.5).choose(num_solver_steps=9)
         assert (visit.config.proximal, visit.config.num_solver_steps) == (7.5, 9)
         assert "set.proximal" not in visit.choose(algorithm="anil").shown
+
+    def test_batch_norm_restarts_the_run_and_wakes_its_switches(self):
+        visit = Visit()
+        assert all(visit._widget(f"set.{switch}").disabled for switch in NORM_SWITCHES)
+        visit.choose(norm="running").choose(per_step_norm=True).choose(per_step_statistics=True)
+        config = visit.config
+        assert config.model.batch_norm
+        assert (config.batch_norm_treatment, config.per_step_norm, config.per_step_statistics) == (
+            "running",
+            True,
+            True,
+        )
+        visit.choose(norm="support")
+        assert visit.notes == ["Running averages per step cannot act then: it was switched off."]
+        assert visit.shown == widget_values(visit.config)
+        assert visit._widget("set.per_step_statistics").disabled
+
+    def test_inner_gradients_can_be_recomputed_while_it_trains(self):
+        visit = Visit()
+        visit.run.step = 50
+        visit.choose(recompute=True)
+        assert (visit.run.step, visit.config.recompute) == (50, True)
+        assert visit.choose(algorithm="reptile").config.recompute is False
+        assert visit._widget("set.recompute").disabled
 
     def test_the_sidebar_does_not_wait_for_the_hubs_loop(self):
         visit, loop = Visit(), Later()

@@ -9,7 +9,7 @@ import pytest
 
 from dashboard.live.now import Acting, acting, now
 from dashboard.live.run import LiveRun
-from maml_core.config import RunConfig
+from maml_core.config import MLPConfig, RunConfig
 from maml_core.records import LearnedRates
 from tests.dashboard.test_history import records
 from tests.dashboard.test_run import TINY, Driver
@@ -143,3 +143,20 @@ def test_a_real_run_tells_its_rates_and_its_residual() -> None:
         run = Driver(config).opened().played(4).run
         assert only(run).name == name
         assert only(run).text[-1].isdigit() or "residual" in only(run).text
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({}, "by the points at hand: transductive"),
+        ({"batch_norm_treatment": "support"}, "by the support set: inductive"),
+        ({"batch_norm_treatment": "running"}, "tests by running averages: inductive"),
+        (
+            {"batch_norm_treatment": "running", "per_step_statistics": True, "per_step_norm": True},
+            "tests by each step's running averages: inductive; scale and shift per step",
+        ),
+    ],
+    ids=str,
+)
+def test_the_treatment_of_batch_norm_is_named(changes: dict[str, Any], text: str) -> None:
+    assert only(at(0, model=MLPConfig(batch_norm=True), **changes)) == Acting("Batch norm", True, text)
