@@ -66,10 +66,15 @@ def predict(
     return model.apply(theta, x)
 
 
-def measured(model: Model, theta: Params, support: Examples, query: Examples, *, step: int) -> Params:
-    """Batch norm's statistics on the points of each task at theta_k, [B, width], outside any graph."""
+def measured(
+    model: Model, theta: Params, support: Examples, query: Examples, *, step: int, running: Mapping[str, Tensor]
+) -> Params:
+    """Batch norm's statistics on the points of each task at theta_k, as they arise under the running averages: [B, width], outside any
+    graph.
+    """
     with torch.no_grad():
-        return model.statistics(detached(at_step(theta, step)), torch.cat([support.x, query.x], dim=1))
+        theta = {**detached(at_step(theta, step)), **at_step(dict(running), step)}
+        return model.statistics(theta, torch.cat([support.x, query.x], dim=1))
 
 
 def per_step(params: Params, num_steps: int) -> Params:

@@ -76,7 +76,7 @@ class MLP:
         for layer in range(len(self.widths) - 2):
             before = self._linear(theta, layer, x)
             found[f"mean{layer}"], found[f"var{layer}"] = before.mean(1), before.var(1, unbiased=False)
-            x = self._hidden({**theta, **found}, layer, x)
+            x = self._hidden({**found, **theta}, layer, x)
         return found
 
     def is_dead(self, theta: Params, x: Tensor) -> Tensor:
