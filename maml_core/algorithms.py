@@ -105,11 +105,18 @@ def adaptation(config: RunConfig, problem: Problem, rates: Rates, statistics: Pa
 
 
 def outer_gradient(
-    config: RunConfig, theta: Params, rates: Rates, tasks: Tasks, *, problem: Problem, step: int
+    config: RunConfig,
+    theta: Params,
+    rates: Rates,
+    tasks: Tasks,
+    *,
+    problem: Problem,
+    step: int,
+    statistics: Params,
 ) -> MetaGradient:
     """The meta-gradient that a config asks for at an outer step."""
     now = schedule(config, step)
-    how = adaptation(config, problem, rates, {})  # in training every batch is normalised by itself
+    how = adaptation(config, problem, rates, statistics)
     match config.algorithm:
         case "reptile":
             return reptile_gradient(

@@ -72,11 +72,11 @@ class Baseline(NamedTuple):
         some = self.seen(held_out_tasks(config, self.problem, 2))
         return initial(config, self.problem, some.query.x[:1])
 
-    def gradient(self, theta: Params, tasks: Tasks) -> MetaGradient:
+    def gradient(self, learner: Trained, tasks: Tasks) -> MetaGradient:
         """Of the query loss, mean over the run's tasks."""
-        how = Normalization(self.treatment)
+        how = Normalization(self.treatment, learner.statistics)
         return meta_gradient(
-            theta, self.seen(tasks), problem=self.problem, alpha=0.0, num_inner_steps=0, normalization=how
+            learner.theta, self.seen(tasks), problem=self.problem, alpha=0.0, num_inner_steps=0, normalization=how
         )
 
 

@@ -148,7 +148,7 @@ class RunConfig:
     batch_norm_treatment: Literal["batch", "support", "running"] = setting(
         "batch",
         "Whose mean and variance batch norm uses. batch: those of the points at hand, at test too (transductive). support: the support "
-        "set's at the same inner step (inductive). running: averages kept in training, at test (inductive).",
+        "set's at the same inner step (inductive). running: averages that training keeps (inductive).",
     )
     per_step_norm: bool = setting(
         False,

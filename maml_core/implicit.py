@@ -9,7 +9,15 @@ from torch import Tensor
 
 from maml_core.inner import adapt
 from maml_core.normalization import BY_BATCH, Normalization, predict
-from maml_core.outer import MetaGradient, for_lanes, lane_losses, lane_statistics, mean_over_tasks, stacked
+from maml_core.outer import (
+    MetaGradient,
+    for_lanes,
+    lane_losses,
+    lane_statistics,
+    mean_over_tasks,
+    normalization_over_tasks,
+    stacked,
+)
 from maml_core.params import aligned, detached, leaves, over_tasks, per_lane
 from maml_core.problem import Problem
 from maml_core.types import Params, Tasks
@@ -44,6 +52,7 @@ def implicit_gradient(
     """
     num_lanes, num_tasks = next(iter(theta_0.values())).shape[0], tasks.support.x.shape[0]
     support = for_lanes(tasks.support, num_lanes)
+    normalization = normalization_over_tasks(normalization, num_tasks)
     with torch.no_grad():
         adapted = adapt(
             over_tasks(detached(theta_0), num_tasks),

@@ -27,8 +27,7 @@ class Normalization(NamedTuple):
 
     treatment: Treatment = "batch"
     running: Mapping[str, Tensor] = {}
-    """The running averages that stand in for a batch's own, [B, S, width] under ``steps/`` names; empty in training, where each batch
-    has its own."""
+    """The running averages that stand in for a batch's own, [B, S, width] under ``steps/`` names."""
 
 
 BY_BATCH = Normalization()

@@ -89,7 +89,7 @@ def meta_gradient(
         alpha=rates or alpha,
         names=names,
         matrices=turning,
-        normalization=normalization,
+        normalization=normalization_over_tasks(normalization, tasks.support.x.shape[0]),
     )
     learned_entries = rates if turning is None else (*rates, turning)
     last_only = (*[0.0] * num_inner_steps, 1.0)
@@ -247,6 +247,7 @@ def reptile_gradient(
     if num_inner_steps < 1 or (isinstance(alpha, float | int) and alpha <= 0):
         raise ValueError(f"Reptile needs N >= 1 and alpha > 0, not N = {num_inner_steps} and alpha = {alpha}")
     num_lanes, num_tasks = next(iter(theta_0.values())).shape[0], tasks.support.x.shape[0]
+    normalization = normalization_over_tasks(normalization, num_tasks)
     with torch.no_grad():
         start = over_tasks(detached(theta_0), num_tasks)
         rate = per_lane(alpha, num_tasks)
@@ -314,7 +315,8 @@ def lane_statistics(
     if normalization.treatment != "running":
         return None
     support, query = for_lanes(tasks.support, num_lanes), for_lanes(tasks.query, num_lanes)
-    return mean_over_tasks(measured(problem.model, theta, support, query, step=step), num_lanes)
+    found = measured(problem.model, theta, support, query, step=step, running=normalization.running)
+    return mean_over_tasks(found, num_lanes)
 
 
 def stacked(records: Sequence[Params | None]) -> Params | None:

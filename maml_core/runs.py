@@ -278,13 +278,21 @@ def _changed(config: RunConfig, state: RunState, changes: Mapping[str, Any]) -> 
 def _outer_step(config: RunConfig, state: RunState, problem: Problem) -> tuple[RunState, float, dict[str, float]]:
     """One outer step of the run and of its baselines, on the same tasks; with the training loss of each, and iMAML's residual."""
     tasks = training_tasks(config, problem, state.step)
-    meta = outer_gradient(config, state.meta.theta, state.meta.rates, tasks, problem=problem, step=state.step)
+    meta = outer_gradient(
+        config,
+        state.meta.theta,
+        state.meta.rates,
+        tasks,
+        problem=problem,
+        step=state.step,
+        statistics=state.meta.statistics,
+    )
     beta = schedule(config, state.step).beta
     query_loss, learner = float(meta.query_loss), _updated(config, state.meta, meta, beta)
     baselines: dict[str, Learner] = {}
     beside = {} if meta.residual is None else {"residual": float(meta.residual)}
     for name, baseline in baselines_of(config, problem).items():
-        plain = baseline.gradient(state.baselines[name].theta, tasks)
+        plain = baseline.gradient(state.baselines[name], tasks)
         baselines[name], beside[name] = _updated(config, state.baselines[name], plain, beta), float(plain.query_loss)
     not_finite = [name for name, baseline in baselines.items() if not _is_finite(baseline)]
 

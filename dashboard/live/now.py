@@ -97,10 +97,10 @@ def _batch_norm(config: RunConfig) -> Acting:
     whose = {
         "batch": "by the points at hand: transductive",
         "support": "by the support set: inductive",
-        "running": "tests by running averages: inductive",
+        "running": "by running averages: inductive",
     }[config.batch_norm_treatment]
     if config.per_step_statistics:
-        whose = "tests by each step's running averages: inductive"
+        whose = "by each step's running averages: inductive"
     return Acting("Batch norm", True, whose + ("; scale and shift per step" if config.per_step_norm else ""))
 
 

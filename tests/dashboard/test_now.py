@@ -150,10 +150,10 @@ def test_a_real_run_tells_its_rates_and_its_residual() -> None:
     [
         ({}, "by the points at hand: transductive"),
         ({"batch_norm_treatment": "support"}, "by the support set: inductive"),
-        ({"batch_norm_treatment": "running"}, "tests by running averages: inductive"),
+        ({"batch_norm_treatment": "running"}, "by running averages: inductive"),
         (
             {"batch_norm_treatment": "running", "per_step_statistics": True, "per_step_norm": True},
-            "tests by each step's running averages: inductive; scale and shift per step",
+            "by each step's running averages: inductive; scale and shift per step",
         ),
     ],
     ids=str,

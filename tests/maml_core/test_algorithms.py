@@ -300,7 +300,7 @@ def test_anil_adapts_the_head_and_meta_learns_the_body() -> None:
         ).theta
     moved = {name for name, value in theta_n.items() if not torch.equal(value, over_tasks(theta_0, 3)[name])}
     assert moved == {"w2", "b2"}
-    gradient = outer_gradient(config, theta_0, (), tasks, problem=problem, step=0).gradient
+    gradient = outer_gradient(config, theta_0, (), tasks, problem=problem, step=0, statistics={}).gradient
     assert all(bool(value.any()) for value in gradient.values())
 
 
@@ -308,8 +308,8 @@ def test_meta_sgd_starts_as_maml_and_learns_its_rates() -> None:
     config = case("meta-sgd")
     problem, theta_0, tasks = prepared(config)
     rates = initial_rates(config, theta_0)
-    found = outer_gradient(config, theta_0, rates, tasks, problem=problem, step=0)
-    plain = outer_gradient(case("maml"), theta_0, (), tasks, problem=problem, step=0)
+    found = outer_gradient(config, theta_0, rates, tasks, problem=problem, step=0, statistics={})
+    plain = outer_gradient(case("maml"), theta_0, (), tasks, problem=problem, step=0, statistics={})
     for name, value in plain.gradient.items():
         torch.testing.assert_close(found.gradient[name], value, rtol=0, atol=1e-12)
     state, _ = advance(config, init_run(config), num_steps=5)
@@ -375,9 +375,11 @@ def test_the_order_switches_after_the_first_epochs() -> None:
     config = tiny(anneal_order=True, epoch_steps=10, first_order_epochs=2)
     assert [schedule(config, step).order for step in (0, 19, 20)] == ["first", "first", "second"]
     problem, theta_0, tasks = prepared(config)
-    early, late = (outer_gradient(config, theta_0, (), tasks, problem=problem, step=step) for step in (19, 20))
-    first = outer_gradient(tiny(order="first"), theta_0, (), tasks, problem=problem, step=0)
-    second = outer_gradient(tiny(), theta_0, (), tasks, problem=problem, step=0)
+    early, late = (
+        outer_gradient(config, theta_0, (), tasks, problem=problem, step=step, statistics={}) for step in (19, 20)
+    )
+    first = outer_gradient(tiny(order="first"), theta_0, (), tasks, problem=problem, step=0, statistics={})
+    second = outer_gradient(tiny(), theta_0, (), tasks, problem=problem, step=0, statistics={})
     assert same(early.gradient, first.gradient)
     assert same(late.gradient, second.gradient)
 

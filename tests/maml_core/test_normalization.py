@@ -135,7 +135,9 @@ def test_evaluation_changes_no_average(settings: dict[str, Any]) -> None:
 
 
 def test_running_averages_follow_the_tasks_of_every_step() -> None:
-    """After each outer step: old + momentum (mean over tasks of mean and variance at theta_k - old), a set for every k."""
+    """After each outer step: old + momentum (mean over tasks of mean and variance at theta_k - old), a set for every k; in the inner loop
+    the old ones normalise.
+    """
     config = with_batch_norm(**PER_STEP, norm_momentum=0.25)
     problem, start = build_problem(config), init_run(config)
     state, _ = advance(config, start, num_steps=1)
@@ -148,11 +150,13 @@ def test_running_averages_follow_the_tasks_of_every_step() -> None:
         alpha=config.alpha,
         num_steps=2,
         order="first",
+        normalization=Normalization("running", over_tasks(start.meta.statistics, 3)),
         record=lambda _, theta: theta,
     ).records
     points = torch.cat([tasks.support.x, tasks.query.x], dim=1)
     for k, theta in enumerate(thetas):
-        for name, value in problem.model.statistics(at_step(theta, k), points).items():
+        standing = at_step({**theta, **over_tasks(start.meta.statistics, 3)}, k)
+        for name, value in problem.model.statistics(standing, points).items():
             begin = 1.0 if name.startswith("var") else 0.0
             expected = begin + 0.25 * (value.mean(0) - begin)
             torch.testing.assert_close(state.meta.statistics[f"steps/{name}"][0, k], expected, rtol=0, atol=1e-12)

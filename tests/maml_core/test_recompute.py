@@ -34,6 +34,7 @@ def both(config: RunConfig) -> list[MetaGradient]:
             tasks,
             problem=problem,
             step=8,
+            statistics=state.meta.statistics,
         )
         for recompute in (False, True)
     ]
