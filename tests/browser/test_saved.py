@@ -116,3 +116,20 @@ def test_a_shared_server_knows_a_tab_again_after_a_reload(open_page: OpenPage):
     live.wait_drawn()
     assert live.page.evaluate("sessionStorage.getItem('maml-tab')") == tab
     assert open_page().page.evaluate("sessionStorage.getItem('maml-tab')") != tab
+
+
+def test_the_panel_is_used_without_a_mouse(open_page: OpenPage):
+    live = open_page()
+    button = live.page.get_by_role("button", name="Runs", exact=True)
+    button.focus()
+    live.page.keyboard.press("Enter")
+    live.page.get_by_label("Save this run as").wait_for()
+    live.wait("() => document.activeElement.matches('[data-testid=stPopoverBody]')")
+    live.page.keyboard.press("Tab")
+    live.page.keyboard.type("by keys")
+    live.page.keyboard.press("Enter")
+    live.page.get_by_text("Saved by keys at outer step 0.").wait_for()
+    live.page.keyboard.press("Escape")
+    live.wait("() => document.activeElement.matches('[data-testid=stPopoverButton]')")
+    assert RunStore().load("by keys").step == 0
+    RunStore().delete("by keys")

@@ -20,6 +20,7 @@ from dashboard.live.run import LiveRun
 from maml_core.chunks import ChunkRequest, run_chunk
 from maml_core.config import LinearConfig, MLPConfig, RunConfig, replace
 from maml_core.errors import ConfigError, StateError, StoreError
+from maml_core.presets import MAML_PLUS_PLUS
 from maml_core.records import Entry, Records
 from maml_core.runs import replay
 from maml_core.storage import state_to_bytes
@@ -129,6 +130,20 @@ class TestOpening:
         assert driver.run.state == never_saved.state
         assert driver.run.state == replayed_state(driver.run)
         assert_same_records(saved(driver.run).records, saved(never_saved).records)
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"algorithm": "meta_sgd"},
+            {"algorithm": "imaml", "num_inner_steps": 3},
+            {**MAML_PLUS_PLUS, "num_inner_steps": 3},
+        ],
+        ids=["meta_sgd", "imaml", "maml++"],
+    )
+    def test_so_does_every_algorithm(self, changes: dict[str, object], tmp_path: Path):
+        config = replace(TINY, changes)
+        driver = opened(through_disk(saved(Driver(config).opened().played(8).run), tmp_path)).played(7)
+        assert driver.run.state == Driver(config).opened().played(15).run.state
 
     def test_the_run_before_stays_as_a_ghost(self):
         driver = Driver().opened().played(8)
