@@ -27,6 +27,7 @@ from dashboard.algorithms import (
     why_not,
 )
 from dashboard.live.server import get_hub
+from dashboard.runs_panel import runs
 from dashboard.text import LESSON
 from maml_core.config import CHANGEABLE, LinearConfig, MLPConfig, RunConfig, SinusoidConfig, replace
 from maml_core.errors import ConfigError
@@ -46,7 +47,9 @@ _RESTARTS = " Changing it restarts the run from outer step 0."
 
 def sidebar(token: str) -> None:
     """Draw the sidebar for a page."""
-    st.markdown("#### MAML, live")
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.markdown("#### MAML, live")
+        runs(token)
     config = state.shown()
     _presets(token)
     _algorithm(token, config)

@@ -35,14 +35,14 @@ def page_token() -> str:
         token = hub.open_page(opened.config, opened.timeline)
         st.session_state[_TOKEN] = token
         forget_scratch()
-        st.session_state[_NOTES] = [_plain(sentence) for sentence in opened.notes[:MAX_NOTES]]
+        st.session_state[_NOTES] = [plain(sentence) for sentence in opened.notes[:MAX_NOTES]]
         if len(opened.notes) > MAX_NOTES:
             note(f"... and {len(opened.notes) - MAX_NOTES} more parts of the address that are not understood.")
         show(opened.config)
     return token
 
 
-def _plain(sentence: str) -> str:
+def plain(sentence: str) -> str:
     """A sentence that may quote an address, so that none of it acts as Markdown."""
     return re.sub(r"([\\`*_{}\[\]()<>#+.!|~$:-])", r"\\\1", sentence)
 

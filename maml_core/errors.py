@@ -9,7 +9,7 @@ RuntimeError
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 
 class ConfigError(ValueError):
@@ -20,6 +20,9 @@ class ConfigError(ValueError):
         self.value = value
         self.accepted = accepted
         super().__init__(f"{field} = {value!r} is not accepted: {accepted}")
+
+    def __reduce__(self) -> tuple[Any, ...]:  # from its arguments, or no worker process could report it
+        return type(self), (self.field, self.value, self.accepted)
 
 
 class StateError(RuntimeError):
@@ -34,3 +37,6 @@ class StoreError(RuntimeError):
     ) -> None:
         self.kind = kind
         super().__init__(sentence)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.kind, str(self))

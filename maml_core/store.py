@@ -286,14 +286,17 @@ class RunStore:
         Raises:
             StoreError: There is no such run, or the new name is taken.
         """
-        source, target = self.folder(old), self.folder(new)
-        with _explained(f"cannot rename {old}"):
-            _check_ours(source)
-            if os.path.lexists(target) and not (
-                source.samefile(target) and old != new
-            ):  # "Run" to "run" may be one folder
-                raise StoreError("taken", f"there is a run called {new!r} already; choose another name")
-            os.rename(source, target)
+        _move(self.folder(old), self.folder(new))
+
+    def move(self, name: str, to: RunStore) -> None:
+        """Put a run into another folder of runs on the same disk, with all that is in its own folder.
+
+        Raises:
+            StoreError: There is no such run, or the name is taken there.
+        """
+        with _explained(f"cannot move {name}"):
+            to.root.mkdir(parents=True, exist_ok=True)
+        _move(self.folder(name), to.folder(name))
 
     def delete(self, name: str) -> None:
         """Remove a run: the files that belong to it, and its folder if nothing else is in there.
@@ -320,6 +323,16 @@ class RunStore:
             for file, data in _read(self.folder(name)).items():
                 archive.writestr(f"{name}/{file}", data)
         return target.getvalue()
+
+
+def _move(source: Path, target: Path) -> None:
+    with _explained(f"cannot rename {source.name}"):
+        _check_ours(source)
+        if os.path.lexists(target) and not (
+            source.samefile(target) and source != target
+        ):  # "Run" to "run" may be one folder
+            raise StoreError("taken", f"there is a run called {target.name!r} already; choose another name")
+        os.rename(source, target)
 
 
 # --- What run.json says -----------------------------------------------------------------------------------------------

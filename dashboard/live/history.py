@@ -97,6 +97,13 @@ class History:
         self.after = math.nan
         """The newest held-out losses."""
 
+    @staticmethod
+    def of(records: Records) -> History:
+        """That of a run which was recorded before."""
+        history = History()
+        history.add(records)
+        return history
+
     def add(self, records: Records) -> None:
         """Append what a chunk measured. Losses that are not finite leave a gap."""
         for step, loss in zip(records.steps.tolist(), records.query_loss.tolist(), strict=True):

@@ -1,7 +1,7 @@
 """The hub: every open page with its run, and which chunk is computed next.
 
 All of it lives on the server's event loop and needs no locks. Scripts of Streamlit sessions run in other threads: they open pages and
-hand over settings through `open_page`, `change` and `restart`, which only leave a note for the loop.
+hand over settings through `open_page`, `change` and `restart`, which only leave a note for the loop; `saved_run` and `open_run` wait for it.
 
 Fairness: at most one chunk a run is in flight and only a few are given to the executor; the next one is of the run whose settings just
 changed, else of the run that has trained for the least processor time.
@@ -13,19 +13,25 @@ import asyncio
 import contextlib
 import logging
 import math
+import re
+import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any
+from typing import Any, TypeVar
 
-from dashboard import address
+from dashboard import address, limits
+from dashboard.live.history import History
 from dashboard.live.page import Outbox, Page
 from dashboard.live.run import LiveRun, Pace
-from maml_core.chunks import ChunkResult, run_chunk
+from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.config import RunConfig, TaskConfig
-from maml_core.errors import ConfigError
+from maml_core.errors import ConfigError, StateError, StoreError
 from maml_core.records import Entry, Levels
+from maml_core.store import SavedRun
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +52,12 @@ MAX_LOST = 3
 
 MIN_CHUNK_S, MAX_CHUNK_S, ROUND_S = 0.010, 0.030, 0.120
 """A chunk takes its share of a round of all runs that train, within these bounds, in processor seconds."""
+
+ANSWER_S = 60.0
+"""How long a script waits for the loop or for a worker."""
+
+_TAB = re.compile("[A-Za-z0-9_-]{22}")
+"""What `secrets.token_urlsafe(16)` gives."""
 
 CROWDED_PACE = Pace(frame_s=0.024, trajectories_s=0.12, slow_s=0.3)
 """For each run that trains and each worker: looking must leave time for training, however many pages are open."""
@@ -103,6 +115,80 @@ class Hub:
     def show_scratch(self, token: str, wanted: bool) -> None:
         """Show training from scratch beside a page's run, or no longer."""
         self._on_loop(lambda page: page.run.show_scratch(wanted), token)
+
+    def step(self, token: str) -> int:
+        """Outer steps that a page's run has taken; 0 where the page is no longer known."""
+        page = self._pages.get(token)
+        return page.run.step if page is not None else 0
+
+    def tab(self, token: str) -> str | None:
+        """What the browser tab of a page proves itself with; None until its socket has said hello."""
+        page = self._pages.get(token)
+        return page.tab if page is not None else None
+
+    def workspace(self, token: str) -> str:
+        """Name of the workspace that a page's visitor has entered; empty for none."""
+        page = self._pages.get(token)
+        return page.workspace if page is not None else ""
+
+    def enter_workspace(self, token: str, name: str) -> None:
+        """Remember the workspace of a page, as long as its tab is there."""
+        page = self._pages.get(token)
+        if page is not None:
+            page.workspace = name
+
+    def saved_run(self, token: str, name: str) -> SavedRun | None:
+        """A page's run as it can be saved; None where there is nothing yet. Waits for the loop: for other threads only.
+
+        Raises:
+            StoreError: The loop does not answer.
+        """
+        return self._ask(lambda page: page.run.saved(name), token)
+
+    def open_run(self, token: str, saved: SavedRun) -> None:
+        """Put a saved run in the place of a page's run, paused. Waits for a worker and for the loop: for other threads only.
+
+        Raises:
+            ConfigError: The set-up is too large for a live page.
+            StoreError: The run's state cannot be used. The page's run is as it was, as with any other error.
+        """
+        limits.check(saved.start)
+        limits.check(saved.config)
+        try:
+            request = ChunkRequest(config=saved.config, state=saved.state)
+            result: ChunkResult = self._executor.submit(run_chunk, request).result(ANSWER_S)
+            if result.step != saved.step:
+                raise StateError(f"its state is of outer step {result.step}, not {saved.step}")
+        except (StateError, ConfigError) as error:
+            raise StoreError("damaged", f"{saved.name} cannot be opened: {error}") from error
+        except Exception as error:
+            _log.exception("a saved run could not be opened")
+            sentence = f"{saved.name} could not be opened just now ({type(error).__name__}); try again"
+            raise StoreError("refused", sentence) from error
+        history = History.of(saved.records)
+        self._ask(lambda page: page.run.open(saved, history), token)
+
+    def _ask(self, action: Callable[[Page], T], token: str) -> T | None:
+        """Have the loop do something with a page, and wait for what comes out; None where the page is not known."""
+        answer: Future[T | None] = Future()
+
+        def act() -> None:
+            page = self._pages.get(token)
+            try:
+                answer.set_result(action(page) if page is not None else None)
+            except Exception as error:
+                answer.set_exception(error)
+            if page is not None:
+                self._tell(page)
+
+        if self._loop is None:
+            act()
+        else:
+            self._loop.call_soon_threadsafe(act)
+        try:
+            return answer.result(ANSWER_S)
+        except TimeoutError as error:
+            raise StoreError("refused", "the server is too busy to answer; try again") from error
 
     def _on_loop(self, action: Callable[[Page], None], token: str) -> None:
         def act() -> None:
@@ -236,15 +322,18 @@ class Hub:
 
     # The socket
 
-    def connect(self, token: str, *, resume: str, released: bool) -> tuple[Page, Outbox]:
+    def connect(self, token: str, *, resume: str, released: bool, tab: str = "") -> tuple[Page, Outbox]:
         """Feed a page through a new socket, which sends what comes out of the outbox.
 
         Args:
             token: Of `open_page`; it must be known.
             resume: Key of the run that the browser tab had before; taken over if its page has gone.
             released: The tab says that it left that page itself (a reload, not a duplicate of a tab).
+            tab: What the tab was told to prove itself with; empty for a new one.
         """
         page = self._pages[token]
+        page.tab = tab if _TAB.fullmatch(tab) else page.tab or secrets.token_urlsafe(16)
+        page.workspace = page.workspace or self._workspace_of(page.tab)
         before = next((p for p in list(self._pages.values()) if p.run.key == resume and p is not page), None)
         if before is not None and (released or not before.connected) and _continues(page.run, before.run):
             page.run, page.turn, page.follow = before.run, before.turn, True
@@ -254,6 +343,9 @@ class Hub:
         outbox = page.connect(self._clock())
         self._tell(page)
         return page, outbox
+
+    def _workspace_of(self, tab: str) -> str:
+        return next((page.workspace for page in list(self._pages.values()) if page.tab == tab and page.workspace), "")
 
     def disconnect(self, page: Page, outbox: Outbox) -> None:
         """The socket has gone: no chunk is computed for the page until it comes back."""

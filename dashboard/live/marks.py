@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dashboard.info import Mark
-from maml_core.config import RunConfig
+from maml_core.config import RunConfig, replace
+from maml_core.records import Entry
 
 DRAG_S = 1.2
 """Changes of one setting that follow each other within this time are one drag."""
+
+_DRAG_SHARE = 0.01
+"""Of a saved run no times are known: there, changes of one setting within this share of its steps are."""
 
 LABELS = {
     "num_inner_steps": "N",
@@ -39,6 +43,20 @@ class Marks:
     def __init__(self) -> None:
         self._marks: list[Mark] = []
         self._drag: _Drag | None = None
+
+    @staticmethod
+    def of(start: RunConfig, timeline: Sequence[Entry], num_steps: int) -> Marks:
+        """The marks of a run of `num_steps` outer steps that was saved."""
+        marks, config = Marks(), start
+        for entry in timeline:
+            if entry.kind == "rollback":
+                marks.note(entry.step, "rolled back")
+                continue
+            now = DRAG_S * entry.step / (_DRAG_SHARE * max(1, num_steps))
+            marks.add(entry.changes, config, step=entry.step, now=now)
+            config = replace(config, entry.changes)
+        marks._drag = None
+        return marks
 
     @property
     def all(self) -> tuple[Mark, ...]:

@@ -31,6 +31,10 @@ class Page:
     def __init__(self, run: LiveRun, now: float) -> None:
         self.token = secrets.token_urlsafe(16)
         self.run = run
+        self.tab: str | None = None
+        """What only this browser tab knows, also after a reload; None until its socket has said hello."""
+        self.workspace = ""
+        """Name of the workspace whose runs are shown; empty for the tab's own."""
         self.outbox: Outbox | None = None
         self.visible = True
         self.last_seen = now
@@ -69,7 +73,7 @@ class Page:
         self._frames.forget()
         self._looks, self._told, self._shared = None, {}, None
         self.run.urgent = True
-        self.put({"type": "welcome", "run_key": self.run.key})
+        self.put({"type": "welcome", "run_key": self.run.key, "tab": self.tab})
         return self.outbox
 
     def acknowledge(self, frame: int) -> None:

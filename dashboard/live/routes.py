@@ -59,7 +59,8 @@ async def _serve(hub: Hub, socket: WebSocket) -> None:
         await socket.send_text(json.dumps({"type": "gone"}))
         await socket.close(_GONE, "unknown page")
         return
-    page, outbox = hub.connect(token, resume=str(hello.get("resume", "")), released=hello.get("released") is True)
+    resume, tab = str(hello.get("resume", "")), str(hello.get("tab", ""))
+    page, outbox = hub.connect(token, resume=resume, released=hello.get("released") is True, tab=tab)
     writer = asyncio.create_task(_write(socket, outbox))
     try:
         while (message := await _receive(socket)) is not None:

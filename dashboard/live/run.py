@@ -13,9 +13,11 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from dashboard import limits
+from dashboard.address import Address
 from dashboard.info import Curves, Mark
 from dashboard.live.history import History
 from dashboard.live.marks import Marks
+from dashboard.live.recording import Recording
 from maml_core.chunks import ChunkRequest, ChunkResult
 from maml_core.config import CHANGEABLE, RunConfig, SinusoidConfig, changed, learns_rates, replace
 from maml_core.errors import ConfigError
@@ -33,6 +35,7 @@ from maml_core.records import (
     TaskFit,
     View,
 )
+from maml_core.store import SavedRun
 
 StatusKind = Literal["ready", "running", "paused", "diverged", "dead", "replaying"]
 
@@ -117,6 +120,7 @@ class LiveRun:
         self.playing = False
         self.stop_at: int | None = None
         self.history = History()
+        self._recording = Recording()
         self._marks = Marks()
         self.num_lost = 0
         """Chunks lost in a row."""
@@ -189,12 +193,55 @@ class LiveRun:
         """
         if config is not None:
             limits.check(config)
+        self._leave(config or self.config)
+        self._start(config or self.config, ())
+
+    def open(self, saved: SavedRun, history: History) -> None:
+        """Go on with a saved run, paused at its step; the curves so far stay as a ghost.
+
+        Args:
+            saved: Its state must be one that a worker accepts.
+            history: `History.of` its records, which takes a while where they are many.
+
+        Raises:
+            ConfigError: The set-up is too large for a live page; nothing changed.
+        """
+        limits.check(saved.start)
+        limits.check(saved.config)
+        self._leave(saved.config)
+        past, coming = _parted(saved)
+        self._start(saved.start, limits.checked(Address(saved.config, coming, ()), saved.config).timeline)
+        self.config = self.state_config = saved.config
+        self.timeline = list(past)
+        self.state, self.step = saved.state, saved.step
+        self.status = self._held_status = saved.status
+        self.history = history
+        self._recording.add(saved.records)
+        self._marks = Marks.of(saved.start, past, saved.step)
+
+    def saved(self, name: str) -> SavedRun | None:
+        """The run at the newest finished step, as it is kept on disk; None while its first chunk is under way."""
+        records = self._recording.records()
+        if self.state is None or records is None:
+            return None
+        return SavedRun(
+            name=name,
+            start=self.start,
+            config=self.state_config,
+            timeline=tuple(entry for entry in (*self.timeline, *self.scheduled) if entry.kind != "rollback"),
+            records=records,
+            state=self.state,
+            step=self.step,
+            status=self._held_status,
+        )
+
+    def _leave(self, config: RunConfig) -> None:
+        """Keep what stays of this run when one with another set-up takes its place."""
         if self.step > 0:
             self.ghost = self.history.curves()
-        if config is not None and config.tasks != self.config.tasks:
+        if config.tasks != self.config.tasks:
             self.ghost, self.task_parameters, self.levels = Curves(), None, None
         self.generation += 1
-        self._start(config or self.config, ())
 
     def play(self) -> None:
         """Train until paused; after a roll-back, go on from the last good state."""
@@ -342,6 +389,7 @@ class LiveRun:
             self.seconds_per_step = result.advance_s / taken
         if result.records is not None:
             self.history.add(result.records)
+            self._recording.add(result.records)
             self.timeline.extend(result.records.events)
         asked_to_resume = any(ask.kind == "resume" for ask in self._pending)
         if result.status.kind != "ok" and self.status.kind == "ok" and not asked_to_resume:
@@ -505,3 +553,20 @@ class LiveRun:
 
 def _points(config: RunConfig) -> tuple[int, int]:
     return config.shots, config.num_query
+
+
+def _parted(saved: SavedRun) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
+    """A saved run's timeline with its roll-backs, up to its state; and what is still to come."""
+    asked = (entry for entry in saved.timeline if entry.kind != "rollback")
+    timeline = sorted((*saved.records.events, *asked), key=lambda entry: entry.step)
+    past = [entry for entry in timeline if entry.step < saved.step]
+    now = [entry for entry in timeline if entry.step == saved.step]
+    if saved.status.kind != "ok":  # Play makes its own
+        now = [entry for entry in now if entry.kind != "resume"]
+    reached = saved.start
+    for entry in (*past, *now):
+        reached = replace(reached, entry.changes) if entry.kind == "change" else reached
+    # Saved before the changes of its own step were made: `maml train` does so before it begins.
+    waiting = [entry for entry in now if entry.kind == "change"] if reached != saved.config else []
+    past += [entry for entry in now if entry not in waiting]
+    return tuple(past), (*waiting, *(entry for entry in timeline if entry.step > saved.step))

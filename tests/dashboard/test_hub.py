@@ -120,9 +120,9 @@ class Held(Inline):
 class Client:
     """A page's socket that keeps all it was sent."""
 
-    def __init__(self, hub: Hub, token: str, *, resume: str = "", released: bool = False) -> None:
+    def __init__(self, hub: Hub, token: str, *, resume: str = "", released: bool = False, tab: str = "") -> None:
         self.hub = hub
-        self.page, self.outbox = hub.connect(token, resume=resume, released=released)
+        self.page, self.outbox = hub.connect(token, resume=resume, released=released, tab=tab)
 
     def take(self) -> list[dict[str, Any]]:
         """The messages since the last look; a frame is its header."""
@@ -277,7 +277,7 @@ class TestConnecting:
             new = Client(hub, hub.open_page(TINY), resume=run.key, released=released)
             messages = new.take()
             assert new.page.run is run
-            assert messages[0] == {"type": "welcome", "run_key": run.key}
+            assert messages[0] == {"type": "welcome", "run_key": run.key, "tab": new.page.tab}
             assert states(messages)[0]["controls_changed"] is True
             assert not run.scratch  # the new page's switch stands off
             assert not hub.knows(old.page.token)

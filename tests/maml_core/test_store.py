@@ -843,3 +843,24 @@ def test_a_folder_that_may_not_be_written_is_a_sentence(tmp_path: Path, monkeypa
     monkeypatch.undo()
     assert refused.value.kind == "refused"
     assert equal(unstamped(load_run(tmp_path / "run")), OTHER)
+
+
+def test_a_run_is_moved_with_all_that_is_in_its_folder(tmp_path: Path) -> None:
+    store, other = RunStore(tmp_path / "one"), RunStore(tmp_path / "not" / "there" / "yet")
+    store.save(RUN)
+    (store.folder(RUN.name) / "notes.txt").write_text("mine")
+    store.move(RUN.name, other)
+    assert (store.list(), other.load(RUN.name).state) == ([], RUN.state)
+    assert (other.folder(RUN.name) / "notes.txt").read_text() == "mine"
+
+
+def test_a_run_is_never_moved_over_another(tmp_path: Path) -> None:
+    store, other = RunStore(tmp_path / "one"), RunStore(tmp_path / "other")
+    store.save(RUN)
+    other.save(OTHER)
+    with pytest.raises(StoreError) as caught:
+        store.move(RUN.name, other)
+    assert caught.value.kind == "taken"
+    assert (store.load(RUN.name).step, other.load(RUN.name).step) == (RUN.step, OTHER.step)
+    with pytest.raises(StoreError, match="there is no run"):
+        store.move("none", other)

@@ -104,6 +104,7 @@ class Page {
       () => this.#toast("The charts' library could not be loaded; reload the page.", "error"),
     );
     addEventListener("keydown", this.#key);
+    addEventListener("click", enterPanel);
     addEventListener("resize", this.#resized);
     addEventListener("pagehide", this.#writeAddress);
     this.#root.addEventListener("click", blurAfterPointer);
@@ -138,6 +139,7 @@ class Page {
   destroy() {
     this.#socket.close();
     removeEventListener("keydown", this.#key);
+    removeEventListener("click", enterPanel);
     removeEventListener("resize", this.#resized);
     removeEventListener("pagehide", this.#writeAddress);
     clearTimeout(this.#announceTimer);
@@ -372,6 +374,21 @@ function isFree(focused, root) {
 function blurAfterPointer(event) {
   // The path, not the target: a button that redrew itself has already let go of what was clicked in it.
   if (event.detail > 0) event.composedPath().find((node) => node.matches?.("button"))?.blur();
+}
+
+/** A panel of the sidebar opened with the keyboard gets the focus, and gives it back: Streamlit puts it at the document's end, where Tab comes last. */
+function enterPanel(event) {
+  const button = event.detail === 0 && event.target.closest?.("[data-testid=stPopoverButton]");
+  if (!button) return;
+  let tries = 20;
+  const enter = () => {
+    const panel = document.querySelector("[data-testid=stPopoverBody]");
+    if (!panel) return void (--tries > 0 && setTimeout(enter, 50));
+    panel.tabIndex = -1;
+    panel.focus({ preventScroll: true });
+    panel.addEventListener("keydown", ({ key }) => key === "Escape" && setTimeout(() => button.focus(), 100));
+  };
+  setTimeout(enter, 50);
 }
 
 export default async function mount(component) {

@@ -3,6 +3,7 @@
 import { recall, remember } from "./dom.js";
 
 const RUN = "maml-run";
+const TAB = "maml-tab";
 const RELEASED = "maml-released";
 
 /**
@@ -54,7 +55,7 @@ export class Socket {
     socket.onopen = () => {
       const released = recall("sessionStorage", RELEASED) === "1";
       remember("sessionStorage", RELEASED, null);
-      this.send({ type: "hello", resume: recall("sessionStorage", RUN) ?? "", released });
+      this.send({ type: "hello", resume: recall("sessionStorage", RUN) ?? "", released, tab: recall("sessionStorage", TAB) ?? "" });
       if (document.hidden) this.#visibility();
     };
     socket.onmessage = ({ data }) => (typeof data === "string" ? this.#receive(JSON.parse(data)) : this.#decode(data));
@@ -64,6 +65,7 @@ export class Socket {
   #receive(message) {
     if (message.type === "welcome") {
       remember("sessionStorage", RUN, message.run_key);
+      remember("sessionStorage", TAB, message.tab); // what the tab's saved runs are found by
       this.#wait_ms = 500;
       this.#handlers.link("open");
     } else if (message.type === "gone") {

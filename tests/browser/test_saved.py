@@ -1,0 +1,135 @@
+"""Saved runs in a real browser: a run is saved, found again after a reload, opened, trained on, downloaded and deleted."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from maml_core.store import RunStore
+from tests.browser.conftest import OpenPage
+from tests.browser.live_page import LivePage
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator
+
+
+class Panel:
+    """The open panel of saved runs."""
+
+    def __init__(self, live: LivePage) -> None:
+        self.live = live
+        live.page.get_by_role("button", name="Runs", exact=True).click()
+        self.body = live.page.get_by_test_id("stPopoverBody")
+        self.body.get_by_label("Save this run as").wait_for()
+
+    def press(self, name: str) -> None:
+        self.body.get_by_role("button", name=name, exact=True).click()
+
+    def says(self, sentence: str) -> None:
+        self.body.get_by_text(sentence).wait_for()
+
+    def save(self, name: str) -> None:
+        field = self.body.get_by_label("Save this run as")
+        field.fill(name)
+        field.press("Enter")
+
+    def run(self, name: str) -> Locator:
+        return self.body.get_by_role("radio", name=name)
+
+    def download(self, name: str, *, index: int) -> Path:
+        with self.live.page.expect_download() as waiting:
+            self.body.get_by_role("button", name=name).nth(index).click()
+        return Path(waiting.value.path())
+
+    def close(self) -> None:
+        self.live.page.keyboard.press("Escape")
+        self.body.wait_for(state="detached")
+
+
+def test_a_run_is_saved_found_again_opened_trained_on_and_deleted(open_page: OpenPage):
+    live = open_page()
+    live.run_until(40)
+    live.wait_step(40)
+    panel = Panel(live)
+    panel.save("from the browser")
+    panel.says("Saved from the browser at outer step 40.")
+    panel.close()
+    live.run_until(60)
+    live.wait_step(60)
+    before = live.wait_trace("loss", "training, raw", lambda trace: trace[0][-1] == 59.0)
+
+    live.page.reload()
+    live.wait_drawn()
+    panel = Panel(live)
+    panel.run("from the browser").wait_for()
+    panel.press("Open")
+    panel.says("Opened from the browser, paused at outer step 40.")
+    panel.close()
+    live.wait("() => mamlStep() === 40 && document.querySelector('.maml-pill').textContent === 'Paused'")
+    live.run_until(60)
+    again = live.wait_trace("loss", "training, raw", lambda trace: trace[0][-1] == 59.0)
+    assert again.tolist() == before.tolist()
+    live.page.reload()
+    live.wait_drawn()
+    live.wait_step(60)
+
+    panel = Panel(live)
+    panel.press("Delete")
+    panel.says("Deleted from the browser.")
+    panel.run("from the browser").wait_for(state="detached")
+    assert "from the browser" not in [info.name for info in RunStore().list()]
+    panel.press("Bring back from the browser")
+    panel.says("from the browser is back.")
+    panel.press("Delete")
+    panel.says("Deleted from the browser.")
+
+
+def test_curves_and_script_are_downloaded(open_page: OpenPage):
+    live = open_page()
+    live.run_until(12)
+    live.wait_step(12)
+    live.wait_steady()
+    panel = Panel(live)
+    panel.save("downloaded")
+    panel.says("Saved downloaded at outer step 12.")
+    panel.run("downloaded").wait_for()
+    for index in (0, 1):  # the live run, the saved one
+        rows = list(csv.DictReader(panel.download("Curves (CSV)", index=index).read_text().splitlines()))
+        losses = [float(row["query_loss"]) for row in rows]
+        assert losses == RunStore().load("downloaded").records.query_loss.tolist()
+        text = panel.download("Python script", index=index).read_text()
+        compile(text, "script.py", "exec")
+        assert "for step in range(12):" in text
+        archive = panel.download("Run folder (zip)", index=index).read_bytes()
+        assert archive[:2] == b"PK"
+    panel.press("Delete")
+    panel.says("Deleted downloaded.")
+
+
+def test_a_shared_server_knows_a_tab_again_after_a_reload(open_page: OpenPage):
+    live = open_page()
+    tab = live.page.evaluate("sessionStorage.getItem('maml-tab')")
+    assert len(tab) == 22
+    assert tab not in live.page.url
+    live.page.reload()
+    live.wait_drawn()
+    assert live.page.evaluate("sessionStorage.getItem('maml-tab')") == tab
+    assert open_page().page.evaluate("sessionStorage.getItem('maml-tab')") != tab
+
+
+def test_the_panel_is_used_without_a_mouse(open_page: OpenPage):
+    live = open_page()
+    button = live.page.get_by_role("button", name="Runs", exact=True)
+    button.focus()
+    live.page.keyboard.press("Enter")
+    live.page.get_by_label("Save this run as").wait_for()
+    live.wait("() => document.activeElement.matches('[data-testid=stPopoverBody]')")
+    live.page.keyboard.press("Tab")
+    live.page.keyboard.type("by keys")
+    live.page.keyboard.press("Enter")
+    live.page.get_by_text("Saved by keys at outer step 0.").wait_for()
+    live.page.keyboard.press("Escape")
+    live.wait("() => document.activeElement.matches('[data-testid=stPopoverButton]')")
+    assert RunStore().load("by keys").step == 0
+    RunStore().delete("by keys")
