@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from maml_core.presets import PRESETS
     from maml_core.problem import Problem, build_problem, held_out_tasks, training_tasks
     from maml_core.records import Entry, View
-    from maml_core.runs import advance, advance_through, apply_entry, init_run, replay
+    from maml_core.runs import advance, advance_through, apply_entry, init_run, replay, rule
     from maml_core.snapshots import snapshot
     from maml_core.storage import state_from_bytes, state_to_bytes
     from maml_core.store import RunInfo, RunStore, SavedRun, default_root, load_run, save_run
@@ -48,7 +48,7 @@ _HOMES = {
     "presets": ("PRESETS",),
     "problem": ("Problem", "build_problem", "held_out_tasks", "training_tasks"),
     "records": ("Entry", "View"),
-    "runs": ("advance", "advance_through", "apply_entry", "init_run", "replay"),
+    "runs": ("advance", "advance_through", "apply_entry", "init_run", "replay", "rule"),
     "snapshots": ("snapshot",),
     "storage": ("state_from_bytes", "state_to_bytes"),
     "store": ("RunInfo", "RunStore", "SavedRun", "default_root", "load_run", "save_run"),
@@ -95,6 +95,7 @@ __all__ = [
     "oracle_problem",
     "replace",
     "replay",
+    "rule",
     "run_chunk",
     "save_run",
     "script",
