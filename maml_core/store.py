@@ -652,11 +652,19 @@ def _locked(folder: Path) -> Iterator[int | None]:
     Yields:
         A handle of the folder, where the system has such.
     """
+    attempts = 0
     while True:
         made = not folder.is_dir()
-        folder.mkdir(parents=True, exist_ok=True)
         try:
-            with _lock(folder) as handle:
+            with contextlib.ExitStack() as stack:
+                try:
+                    folder.mkdir(parents=True, exist_ok=True)
+                    handle = stack.enter_context(_lock(folder))
+                except (FileExistsError, FileNotFoundError):  # deleted by somebody at this very moment, or not to be had
+                    attempts += 1
+                    if attempts >= _ATTEMPTS or (os.path.lexists(folder) and not folder.is_dir()):
+                        raise
+                    continue
                 if handle is None or _is_at(handle, folder):  # not deleted or renamed while this one waited
                     yield handle
                     return
