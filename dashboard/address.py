@@ -79,11 +79,22 @@ def read(query: Mapping[str, str], default: RunConfig | None = None) -> Address:
             f"This address has format {query['v'][:20]!r}, this page reads {VERSION}: what is not understood falls back."
         )
     settings: dict[str, Any] = {}
-    # Kinds first: they decide which other fields exist.
-    for key, text in sorted(query.items(), key=lambda item: (not item[0].endswith(".kind"), item[0])):
-        if key in ("v", "t"):
-            continue
-        settings = _with_field(settings, key, text, notes)
+    # Kinds first: they decide which other fields exist. A field may need another one that comes later, so what is refused is tried again
+    # as long as others are taken.
+    left = sorted(
+        query.items() - {(key, query.get(key)) for key in ("v", "t")},
+        key=lambda item: (not item[0].endswith(".kind"), item[0]),
+    )
+    refused: list[str] = []
+    taken = True
+    while left and taken:
+        waiting, left, refused, taken = left, [], [], False
+        for key, text in waiting:
+            found = _with_field(settings, key, text, refused)
+            taken = taken or found is not settings
+            left += [(key, text)] if found is settings else []
+            settings = found
+    notes += refused
     config = from_dict(settings)
     timeline = _read_timeline(query.get("t", ""), config, notes)
     return folded(config, timeline)._replace(notes=tuple(notes))

@@ -660,7 +660,10 @@ def _locked(folder: Path) -> Iterator[int | None]:
                 try:
                     folder.mkdir(parents=True, exist_ok=True)
                     handle = stack.enter_context(_lock(folder))
-                except (FileExistsError, FileNotFoundError):  # deleted by somebody at this very moment, or not to be had
+                except (
+                    FileExistsError,
+                    FileNotFoundError,
+                ):  # deleted by somebody at this very moment, or not to be had
                     attempts += 1
                     if attempts >= _ATTEMPTS or (os.path.lexists(folder) and not folder.is_dir()):
                         raise

@@ -47,11 +47,10 @@ LINES = st.builds(
     w_std=numbers(0.0, 100.0),
     x=intervals(-100.0, 100.0),
 )
-MODELS = st.builds(
-    MLPConfig,
-    hidden_widths=st.lists(st.integers(1, 1024), max_size=8).map(tuple),
-    activation=st.sampled_from(["relu", "tanh", "gelu", "softplus"]),
-    use_bias=st.booleans(),
+WIDTHS = st.lists(st.integers(1, 1024), max_size=8).map(tuple)
+ACTIVATIONS = st.sampled_from(["relu", "tanh", "gelu", "softplus"])
+MODELS = st.builds(MLPConfig, hidden_widths=WIDTHS, activation=ACTIVATIONS, use_bias=st.booleans()) | st.builds(
+    MLPConfig, hidden_widths=WIDTHS.filter(bool), activation=ACTIVATIONS, batch_norm=st.just(True)
 )
 CHANGEABLE: dict[str, st.SearchStrategy[Any]] = {
     "alpha": numbers(0.0, 100.0),
@@ -74,6 +73,11 @@ ALGORITHMS: dict[str, st.SearchStrategy[Any]] = {
     "final_beta": numbers(1e-300, 100.0),
     "proximal": numbers(1e-300, 1e6),
     "num_solver_steps": st.integers(1, 200),
+    "batch_norm_treatment": st.sampled_from(["batch", "support", "running"]),
+    "per_step_norm": st.booleans(),
+    "per_step_statistics": st.booleans(),
+    "norm_momentum": numbers(1e-300, 1.0),
+    "oracle_baseline": st.booleans(),
 }
 
 
@@ -278,3 +282,19 @@ class TestForgiving:
         first = address.read(query)
         again = address.read(parsed(address.write(first.config, first.timeline)))
         assert again == address.folded(first.config, first.timeline)
+
+
+def test_a_field_may_need_one_that_stands_behind_it() -> None:
+    model = MLPConfig(batch_norm=True)
+    config = RunConfig(model=model, batch_norm_treatment="running", per_step_statistics=True)
+    query = dict(reversed(parse_qsl(address.write(config))))
+    assert address.read(query) == address.Address(config, (), ())
+
+
+def test_what_no_order_can_bear_is_said_once_for_each_field() -> None:
+    found = address.read({"batch_norm_treatment": "running", "per_step_statistics": "yes", "shots": "7"})
+    assert found.config == RunConfig(shots=7)
+    assert [note.split(" = ")[0] for note in found.notes] == [
+        "The address says batch_norm_treatment",
+        "The address says per_step_statistics",
+    ]
