@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, TaskConfig, changed
+from maml_core.files import write_file
 from maml_core.records import Entry, Records
 from maml_core.rng import Stream
-from maml_core.store import write_file
 
 COLUMNS = tuple(name for name in Records._fields if name not in ("steps", "held_out_steps", "events"))
 """The curves of a run."""

@@ -17,8 +17,9 @@ from typing import Any, Literal, NamedTuple
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.config import RunConfig, replace
 from maml_core.errors import ConfigError, StoreError
+from maml_core.files import write_file
 from maml_core.records import Entry, Records, Status, Summary
-from maml_core.store import DOCUMENT, SavedRun, load_run, save_run, write_file
+from maml_core.store import DOCUMENT, SavedRun, load_run, save_run
 
 TEST_SEED = 90_210
 """Seed of the test tasks. No setting was ever chosen by them: choices were made on tasks of other seeds."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import errno
 import hashlib
 import importlib.metadata
 import io
@@ -21,20 +20,20 @@ import json
 import os
 import platform
 import re
-import sys
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import numpy.typing as npt
 
 from maml_core.config import RunConfig, from_dict, to_dict
+from maml_core.curves import COLUMNS, NO_RECORDS, from_parquet, misfit, to_parquet
 from maml_core.errors import ConfigError, StoreError
+from maml_core.files import ATTEMPTS, explained, locked, write_file
 from maml_core.records import Entry, Records, Status
 from maml_core.timeline import entries_from_list, entries_to_list
 
@@ -52,10 +51,6 @@ DOCUMENT = "run.json"
 _MARKER = re.compile(rb'\s*\{\s*"format"\s*:\s*"' + FORMAT.encode() + rb'"')
 _ENDINGS = {"curves": "parquet", "held_out": "parquet", "state": "safetensors"}
 _OURS = re.compile(r"((curves|held_out)-[0-9a-f]{16}\.parquet|state-[0-9a-f]{16}\.safetensors|run\.json)(\.part)?")
-_COLUMNS = {
-    "curves": tuple(name for name in Records._fields if not name.startswith("held_out_") and name != "events"),
-    "held_out": tuple(name for name in Records._fields if name.startswith("held_out_")),
-}
 _KEYS = (
     "format",
     "version",
@@ -73,7 +68,6 @@ _KEYS = (
 )
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9 ._-]{0,79}")
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
-_ATTEMPTS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,15 +156,15 @@ def save_run(folder: str | os.PathLike[str], run: SavedRun, *, new: bool = False
     """
     folder, now = Path(folder), _now()
     run = dataclasses.replace(run, created=run.created or now, saved=now, versions=_versions())
-    parts = {part: _to_parquet(run.records, columns) for part, columns in _COLUMNS.items()} | {"state": run.state}
+    parts = {part: to_parquet(run.records, columns) for part, columns in COLUMNS.items()} | {"state": run.state}
     files = {part: _File.of(part, data) for part, data in parts.items()}
     document = _to_document(run, files)
     _from_document(folder, document)  # what could not be read back is not written
-    if problem := _misfit(run.records, run.step):
+    if problem := misfit(run.records, run.step):
         raise ValueError(f"these records are not of a run that took {run.step} outer steps: {problem}")
     with (
-        _explained(f"cannot save the run in {folder} (what was saved there before is intact)"),
-        _locked(folder) as handle,
+        explained(f"cannot save the run in {folder} (what was saved there before is intact)"),
+        locked(folder) as handle,
     ):
         before = _ours(folder)
         keep = before
@@ -199,10 +193,13 @@ def load_run(folder: str | os.PathLike[str]) -> SavedRun:
     contents = _read(folder)
     document = _from_document(folder, contents[DOCUMENT])
     columns: dict[str, npt.NDArray[Any]] = {}
-    for part, names in _COLUMNS.items():
-        columns |= _from_parquet(folder, contents[document.files[part].name], names)
+    for part, names in COLUMNS.items():
+        try:
+            columns |= from_parquet(contents[document.files[part].name], names)
+        except ValueError as error:
+            raise StoreError("damaged", f"the curves in {folder} are damaged ({error}); {_INSTEAD}") from error
     records = Records(**columns, events=document.events)
-    if problem := _misfit(records, document.run.step):
+    if problem := misfit(records, document.run.step):
         raise StoreError("damaged", f"the curves in {folder} are damaged ({problem}); {_INSTEAD}")
     return dataclasses.replace(document.run, records=records, state=contents[document.files["state"].name])
 
@@ -257,7 +254,7 @@ class RunStore:
 
     def list(self) -> list[RunInfo]:
         """All runs, the newest first; those that cannot be loaded stand at the end, with the reason."""
-        with _explained(f"cannot list the runs in {self.root}"):
+        with explained(f"cannot list the runs in {self.root}"):
             folders = sorted(self.root.iterdir()) if self.root.is_dir() else []
         infos = []
         for folder in folders:
@@ -294,7 +291,7 @@ class RunStore:
         Raises:
             StoreError: There is no such run, or the name is taken there.
         """
-        with _explained(f"cannot move {name}"):
+        with explained(f"cannot move {name}"):
             to.root.mkdir(parents=True, exist_ok=True)
         _move(self.folder(name), to.folder(name))
 
@@ -305,9 +302,9 @@ class RunStore:
             StoreError: There is no such run, or what is there is not one of ours. Nothing is removed then.
         """
         folder = self.folder(name)
-        with _explained(f"cannot delete {name}"):
+        with explained(f"cannot delete {name}"):
             _check_ours(folder)
-            with _locked(folder):
+            with locked(folder):
                 _check_ours(folder)
                 for file in sorted(
                     _ours(folder), key=lambda file: file == DOCUMENT
@@ -326,7 +323,7 @@ class RunStore:
 
 
 def _move(source: Path, target: Path) -> None:
-    with _explained(f"cannot rename {source.name}"):
+    with explained(f"cannot rename {source.name}"):
         _check_ours(source)
         if os.path.lexists(target) and not (
             source.samefile(target) and source != target
@@ -450,7 +447,7 @@ def _checked(content: dict[str, Any]) -> _Document:
         start=start,
         config=from_dict(content["config"]),
         timeline=entries_from_list(content["timeline"], start=start),
-        records=_NO_RECORDS,
+        records=NO_RECORDS,
         state=b"",
         step=_whole(content["step"], "step"),
         status=Status(status["kind"], _text(status["sentence"], "sentence")),
@@ -490,57 +487,6 @@ def _whole(value: Any, name: str) -> int:
     return value
 
 
-# --- The curves -------------------------------------------------------------------------------------------------------
-
-
-def _dtype(column: str) -> str:
-    return "int64" if column.endswith("steps") else "float64"
-
-
-_NO_RECORDS = Records(**{name: np.empty(0, _dtype(name)) for names in _COLUMNS.values() for name in names}, events=())
-
-
-def _to_parquet(records: Records, columns: tuple[str, ...]) -> bytes:
-    import pyarrow as pa  # type: ignore[import-untyped]
-    import pyarrow.parquet as pq  # type: ignore[import-untyped]
-
-    table = pa.table({name: np.asarray(getattr(records, name), dtype=_dtype(name)) for name in columns})
-    target = io.BytesIO()
-    # Plain and uncompressed: a file is never smaller than what it unpacks to, and losses hardly shrink anyway.
-    pq.write_table(table, target, compression="none", use_dictionary=False)
-    return target.getvalue()
-
-
-def _from_parquet(folder: Path, data: bytes, columns: tuple[str, ...]) -> dict[str, npt.NDArray[Any]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        file = pq.ParquetFile(io.BytesIO(data))
-        if tuple(file.schema_arrow.names) != columns:
-            raise ValueError(f"the columns are {file.schema_arrow.names}, not {list(columns)}")
-        if file.metadata.num_rows * 8 * len(columns) > len(data):
-            raise ValueError(f"{file.metadata.num_rows} rows are more than the file has room for")
-        table = file.read()
-        found = {}
-        for name in columns:
-            column = table.column(name)
-            if column.type != pa.type_for_alias(_dtype(name)) or column.null_count:
-                raise ValueError(f"{name} is {column.type} with {column.null_count} gaps")
-            found[name] = column.to_numpy().copy()
-        return found
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
-        raise StoreError("damaged", f"the curves in {folder} are damaged ({error}); {_INSTEAD}") from error
-
-
-def _misfit(records: Records, step: int) -> str | None:
-    """What is wrong with records of a run that has taken `step` outer steps."""
-    for steps in (records.steps, records.held_out_steps):
-        if len(steps) and (steps[0] < 0 or steps[-1] > step or (np.diff(steps) <= 0).any()):
-            return f"their outer steps do not rise from 0 to {step}"
-    return None
-
-
 # --- Files ------------------------------------------------------------------------------------------------------------
 
 
@@ -577,19 +523,19 @@ def _read_document(folder: Path) -> bytes:
         raise StoreError("missing", f"there is no run in {folder}: it has no {DOCUMENT}")
     if path.is_symlink() or not path.is_file():
         raise StoreError("foreign", f"{path} is not a plain file; choose another folder")
-    with _explained(f"cannot read {path}"), open(path, "rb") as file:
+    with explained(f"cannot read {path}"), open(path, "rb") as file:
         return file.read(MAX_DOCUMENT_BYTES + 1)
 
 
 def _read(folder: Path) -> dict[str, bytes]:
     """All files of a run, run.json first, each as its checksum says. A save that comes between starts it anew."""
-    for attempt in range(_ATTEMPTS):
+    for attempt in range(ATTEMPTS):
         data = _read_document(folder)
         try:
             files = _from_document(folder, data).files.values()
             return {DOCUMENT: data} | {file.name: _read_file(folder, file) for file in files}
         except StoreError as error:
-            if error.kind != "damaged" or attempt == _ATTEMPTS - 1 or _read_document(folder) == data:
+            if error.kind != "damaged" or attempt == ATTEMPTS - 1 or _read_document(folder) == data:
                 raise
     raise AssertionError("the last attempt returns or raises")
 
@@ -604,7 +550,7 @@ def _check_size(folder: Path, file: _File) -> None:
 
 
 def _read_file(folder: Path, file: _File) -> bytes:
-    with _explained(f"cannot read {folder / file.name}"):
+    with explained(f"cannot read {folder / file.name}"):
         try:
             _check_size(folder, file)
             data = (folder / file.name).read_bytes()
@@ -619,103 +565,6 @@ def _write_once(path: Path, data: bytes) -> None:
     """Write a file that is named by its content, unless it stands there already."""
     if path.is_symlink() or not path.is_file() or path.stat().st_size != len(data) or path.read_bytes() != data:
         write_file(path, data)
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Put a file in its place in one step, when all of it is on the disk; what stood there before stays until then.
-
-    Raises:
-        OSError: It cannot be written. Nothing is left behind.
-    """
-    part = path.with_name(path.name + ".part")
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o666)
-    try:
-        try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(handle, rest) :]
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[int | None]:
-    """The only one to write into a folder; the lock ends with the process that holds it.
-
-    A folder that was made for it and has nothing in it afterwards is removed.
-
-    Yields:
-        A handle of the folder, where the system has such.
-    """
-    attempts = 0
-    while True:
-        made = not folder.is_dir()
-        try:
-            with contextlib.ExitStack() as stack:
-                try:
-                    folder.mkdir(parents=True, exist_ok=True)
-                    handle = stack.enter_context(_lock(folder))
-                except (
-                    FileExistsError,
-                    FileNotFoundError,
-                ):  # deleted by somebody at this very moment, or not to be had
-                    attempts += 1
-                    if attempts >= _ATTEMPTS or (os.path.lexists(folder) and not folder.is_dir()):
-                        raise
-                    continue
-                if handle is None or _is_at(handle, folder):  # not deleted or renamed while this one waited
-                    yield handle
-                    return
-        finally:
-            if made:
-                with contextlib.suppress(OSError):
-                    folder.rmdir()
-
-
-@contextlib.contextmanager
-def _lock(folder: Path) -> Iterator[int | None]:
-    if sys.platform == "win32":
-        import msvcrt
-
-        file = os.open(folder.with_name(f".{folder.name}.lock"), os.O_RDWR | os.O_CREAT)
-        try:
-            msvcrt.locking(file, msvcrt.LK_LOCK, 1)
-            yield None
-        finally:
-            os.close(file)
-    else:
-        import fcntl
-
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield handle
-        finally:
-            os.close(handle)
-
-
-def _is_at(handle: int, folder: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(handle), os.stat(folder))
-    except FileNotFoundError:
-        return False
-
-
-@contextlib.contextmanager
-def _explained(what: str) -> Iterator[None]:
-    """Turn what the system refuses into a sentence."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise StoreError("full", f"{what}: the disk is full. Free some space and try again") from error
-        reason = error.strerror or type(error).__name__
-        raise StoreError("refused", f"{what}: {reason}. Choose another folder, or see to its permissions") from error
 
 
 def _now() -> str:

@@ -15,7 +15,8 @@ from maml_core.cli.console import PlainErrors, find_run, print_json
 from maml_core.config import to_dict
 from maml_core.errors import ConfigError, StoreError
 from maml_core.exports import curves_csv, script, write_tensorboard
-from maml_core.store import RunInfo, RunStore, load_run, run_info, write_file
+from maml_core.files import write_file
+from maml_core.store import RunInfo, RunStore, load_run, run_info
 from maml_core.timeline import entries_to_list
 
 app = typer.Typer(cls=PlainErrors, no_args_is_help=True, help="List, show, rename, delete and export saved runs.")

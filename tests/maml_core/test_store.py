@@ -355,7 +355,7 @@ def _parquet(table: dict[str, Any], **options: Any) -> bytes:
 
 
 def _curves(rows: int, **changes: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {name: np.zeros(rows) for name in store_module._COLUMNS["curves"]}
+    found: dict[str, Any] = {name: np.zeros(rows) for name in store_module.COLUMNS["curves"]}
     return found | {"steps": np.arange(rows), **changes}
 
 

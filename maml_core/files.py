@@ -1,0 +1,112 @@
+"""Files that are written whole or not at all, and folders that one process at a time writes into."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from maml_core.errors import StoreError
+
+ATTEMPTS = 10
+"""How often something is tried that others may have spoiled by what they did at the same moment."""
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Put a file in its place in one step, when all of it is on the disk; what stood there before stays until then.
+
+    Raises:
+        OSError: It cannot be written. Nothing is left behind.
+    """
+    part = path.with_name(path.name + ".part")
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(handle, rest) :]
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[int | None]:
+    """The only one to write into a folder; the lock ends with the process that holds it.
+
+    A folder that was made for it and has nothing in it afterwards is removed.
+
+    Yields:
+        A handle of the folder, where the system has such.
+    """
+    attempts = 0
+    while True:
+        made = not folder.is_dir()
+        try:
+            with contextlib.ExitStack() as stack:
+                try:
+                    folder.mkdir(parents=True, exist_ok=True)
+                    handle = stack.enter_context(_lock(folder))
+                except (
+                    FileExistsError,
+                    FileNotFoundError,
+                ):  # deleted by somebody at this very moment, or not to be had
+                    attempts += 1
+                    if attempts >= ATTEMPTS or (os.path.lexists(folder) and not folder.is_dir()):
+                        raise
+                    continue
+                if handle is None or _is_at(handle, folder):  # not deleted or renamed while this one waited
+                    yield handle
+                    return
+        finally:
+            if made:
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+
+
+@contextlib.contextmanager
+def _lock(folder: Path) -> Iterator[int | None]:
+    if sys.platform == "win32":
+        import msvcrt
+
+        file = os.open(folder.with_name(f".{folder.name}.lock"), os.O_RDWR | os.O_CREAT)
+        try:
+            msvcrt.locking(file, msvcrt.LK_LOCK, 1)
+            yield None
+        finally:
+            os.close(file)
+    else:
+        import fcntl
+
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield handle
+        finally:
+            os.close(handle)
+
+
+def _is_at(handle: int, folder: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), os.stat(folder))
+    except FileNotFoundError:
+        return False
+
+
+@contextlib.contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Turn what the system refuses into a sentence."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise StoreError("full", f"{what}: the disk is full. Free some space and try again") from error
+        reason = error.strerror or type(error).__name__
+        raise StoreError("refused", f"{what}: {reason}. Choose another folder, or see to its permissions") from error
