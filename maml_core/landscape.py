@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from maml_core.normalization import BY_BATCH, PER_STEP, predict
+from maml_core.normalization import BY_BATCH, PER_STEP, Normalization, predict
+from maml_core.outer import normalization_over_tasks
 from maml_core.params import flattened, leaves, over_tasks
 from maml_core.problem import Problem
 from maml_core.records import Curvature, Floats, Plane
@@ -23,6 +24,7 @@ def curvature(
     problem: Problem,
     names: Collection[str] | None = None,
     proximal: float = 0.0,
+    normalization: Normalization = BY_BATCH,
     num_iterations: int = 8,
 ) -> Curvature:
     """lambda_max of what the inner loop descends, at theta_0: median and 10-90% band over the tasks.
@@ -33,9 +35,12 @@ def curvature(
         problem: Model and loss.
         names: Parameters that adapt; None for all.
         proximal: Weight of the proximal term, which curves every direction by so much more.
+        normalization: Whose statistics batch norm uses; running averages are those of one lane.
         num_iterations: See `largest_eigenvalues`.
     """
-    found = largest_eigenvalues(theta_0, tasks, problem=problem, names=names, num_iterations=num_iterations)
+    found = largest_eigenvalues(
+        theta_0, tasks, problem=problem, names=names, normalization=normalization, num_iterations=num_iterations
+    )
     values = found.double().numpy() + proximal
     # Not interpolated: between a finite value and an infinite one there is none.
     low, median, high = np.quantile(values, [0.1, 0.5, 0.9], method="nearest")
@@ -48,21 +53,23 @@ def largest_eigenvalues(
     *,
     problem: Problem,
     names: Collection[str] | None = None,
+    normalization: Normalization = BY_BATCH,
     num_iterations: int = 8,
 ) -> Tensor:
     """The largest (not: largest in size) eigenvalue of each task's support Hessian at theta_0, [T].
 
-    The Hessian is that of the parameters that adapt: `names`, None for all but batch norm's of single steps.
+    The Hessian is that of the parameters that adapt: `names`, None for all but batch norm's of single steps; `normalization` as in
+    `curvature`.
 
     Lanczos' method with full re-orthogonalisation, all tasks at once, from one fixed start vector. It approaches the true value from
     below; eight iterations give four digits on networks of this size, and D iterations are exact.
     """
     num_tasks = tasks.support.x.shape[0]
-    everything = over_tasks(theta_0, num_tasks)
+    everything, norm = over_tasks(theta_0, num_tasks), normalization_over_tasks(normalization, num_tasks)
     moving = [name for name in theta_0 if not name.startswith(PER_STEP)] if names is None else list(names)
     theta = leaves({name: everything[name] for name in moving})
     with torch.enable_grad():
-        prediction = predict(problem.model, {**everything, **theta}, tasks.support.x, step=0, normalization=BY_BATCH)
+        prediction = predict(problem.model, {**everything, **theta}, tasks.support.x, step=0, normalization=norm)
         total = problem.loss(prediction, tasks.support.y).sum()
         gradient = torch.autograd.grad(total, list(theta.values()), create_graph=True)
     shapes = [value.shape[1:] for value in theta.values()]

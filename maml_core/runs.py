@@ -368,14 +368,25 @@ def _rollback_entry(state: RunState) -> Entry:
     return Entry(step=state.step, kind="rollback", changes={"to_step": state.good.step})
 
 
+def inner_curvature(config: RunConfig, problem: Problem, learner: Learner) -> Curvature:
+    """lambda_max at theta_0 of what the inner loop descends, on held-out tasks."""
+    how = rule(config, problem, learner)
+    return curvature(
+        learner.theta,
+        held_out_tasks(config, problem, num_tasks=CURVATURE_TASKS),
+        problem=problem,
+        names=how.names,
+        proximal=how.proximal,
+        normalization=how.normalization,
+    )
+
+
 def _cause(config: RunConfig, state: RunState, problem: Problem) -> str:
     """What most likely went wrong: alpha against 2 / lambda_max at the last good theta_0."""
     if config.num_inner_steps == 0:
         return f"There is no inner step, so beta = {config.beta:g} is the likely cause: try a smaller one."
-    tasks = held_out_tasks(config, problem, num_tasks=CURVATURE_TASKS)
     learner = state.good.meta
-    how = rule(config, problem, learner)
-    shape = curvature(learner.theta, tasks, problem=problem, names=how.names, proximal=how.proximal)
+    shape = inner_curvature(config, problem, learner)
     limit, strict = Curvature.stability_limit(shape.median), Curvature.stability_limit(shape.high)
     size, name = config.alpha, "alpha"
     if learns_rates(config):

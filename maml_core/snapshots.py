@@ -11,13 +11,13 @@ from maml_core.baselines import evaluate_baseline, from_scratch, initial, repeat
 from maml_core.config import RunConfig, learns_rates, replace
 from maml_core.evaluation import evaluate, summarize
 from maml_core.inner import adapt
-from maml_core.landscape import curvature, explained, fit_plane, flat, project
+from maml_core.landscape import explained, fit_plane, flat, project
 from maml_core.normalization import at_step, predict
 from maml_core.params import over_tasks
 from maml_core.problem import Problem, build_problem, held_out_tasks, torch_dtype
-from maml_core.records import Curvature, Floats, InnerPaths, LearnedRates, Plane, Snapshot, Summary, TaskFit, View
+from maml_core.records import Floats, InnerPaths, LearnedRates, Plane, Snapshot, Summary, TaskFit, View
 from maml_core.rng import Stream
-from maml_core.runs import CURVATURE_TASKS, Learner, RunState, rule
+from maml_core.runs import Learner, RunState, inner_curvature, rule
 from maml_core.tasks.family import draw_tasks, probe_inputs
 from maml_core.types import Examples, Params, Rates
 
@@ -33,15 +33,9 @@ def snapshot(config: RunConfig, state: RunState, view: View, *, problem: Problem
         fit=_fit(config, state.meta, view, problem) if view.fit and problem.family.num_inputs == 1 else None,
         trajectories=_trajectories(config, state, view, problem) if view.trajectories else {},
         paths=_paths(config, state.meta, view, problem) if view.paths else None,
-        curvature=_curvature(config, state.meta, problem) if view.curvature else None,
+        curvature=inner_curvature(config, problem, state.meta) if view.curvature else None,
         rates=_rates(state.meta.rates) if view.rates and learns_rates(config) else None,
     )
-
-
-def _curvature(config: RunConfig, learner: Learner, problem: Problem) -> Curvature:
-    how = rule(config, problem, learner)
-    tasks = held_out_tasks(config, problem, CURVATURE_TASKS)
-    return curvature(learner.theta, tasks, problem=problem, names=how.names, proximal=how.proximal)
 
 
 def _rates(rates: Rates) -> LearnedRates:

@@ -13,6 +13,7 @@ from maml_core.config import MLPConfig, RunConfig, replace
 from maml_core.errors import ConfigError, StateError
 from maml_core.evaluation import evaluate
 from maml_core.inner import adapt
+from maml_core.landscape import largest_eigenvalues
 from maml_core.losses import mse
 from maml_core.models.mlp import NORM_EPS
 from maml_core.normalization import BY_BATCH, Normalization, at_step, averaged, predict
@@ -20,7 +21,7 @@ from maml_core.outer import meta_gradient
 from maml_core.params import over_tasks
 from maml_core.problem import build_problem, held_out_tasks, training_tasks
 from maml_core.records import Entry, View
-from maml_core.runs import advance, init_run, replay, rule
+from maml_core.runs import advance, init_run, inner_curvature, replay, rule
 from maml_core.snapshots import snapshot
 from maml_core.storage import check_state
 from maml_core.types import Examples, Tasks
@@ -303,3 +304,28 @@ def test_the_treatment_by_batch_needs_no_support() -> None:
     by_support = predict(problem.model, theta, x, step=0, normalization=Normalization("support"), support_x=x[:, :3])
     assert torch.equal(by_batch, problem.model.apply(theta, x))
     assert not torch.allclose(by_batch, by_support)
+
+
+def test_the_curvature_is_measured_under_the_running_averages() -> None:
+    config = with_batch_norm(**RUNNING)
+    problem, learner = build_problem(config), trained(config)
+    tasks = task_slice(held_out_tasks(config, problem), [0])
+    how = rule(config, problem, learner)
+    found = largest_eigenvalues(
+        learner.theta, tasks, problem=problem, normalization=how.normalization, num_iterations=50
+    )
+    names = list(learner.theta)
+    standing = at_step(dict(learner.statistics), 0)
+
+    def loss(*values: torch.Tensor) -> torch.Tensor:
+        theta = {**dict(zip(names, values, strict=True)), **standing}
+        return mse(problem.model.apply(theta, tasks.support.x), tasks.support.y).sum()
+
+    blocks = torch.autograd.functional.hessian(loss, tuple(learner.theta.values()))
+    sizes = [value.numel() for value in learner.theta.values()]
+    rows = [torch.cat([block.reshape(size, -1) for block in row], 1) for row, size in zip(blocks, sizes, strict=True)]
+    expected = torch.linalg.eigvalsh(torch.cat(rows))[-1]
+    assert float(found) == pytest.approx(float(expected), rel=1e-6)
+    by_batch = largest_eigenvalues(learner.theta, tasks, problem=problem, num_iterations=50)
+    assert float(by_batch) != pytest.approx(float(expected), rel=1e-3)
+    assert inner_curvature(replace(config, {"evaluation_tasks": 2}), problem, learner).median > 0.0
