@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from maml_core.cli.console import print_json
 
 
 class Benchmark(StrEnum):
@@ -27,6 +30,9 @@ def bench(
             help="engine: speed against a loop over tasks (1 min). quality: losses reached (5 min). memory: stored against recomputed inner gradients (3 min). page: the live page (3 min)."
         ),
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the rows as one JSON object on stdout, all else on stderr.")
+    ] = False,
 ) -> None:
     """Run benchmarks and print what they measure beside what is asked; `engine` where none is named.
 
@@ -40,5 +46,11 @@ def bench(
         )
         raise typer.Exit(2)
     sys.path.insert(0, str(root))
+    found: dict[str, list[Any]] = {}
     for name in which or [Benchmark.ENGINE]:
-        importlib.import_module(f"tests.benchmarks.{name.value}").main()
+        module = importlib.import_module(f"tests.benchmarks.{name.value}")
+        with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+            rows = module.main()
+        found[name.value] = [row if isinstance(row, dict) else row._asdict() for row in rows]
+    if as_json:
+        print_json(found)

@@ -868,3 +868,15 @@ def test_a_reproduction_that_cannot_be_is_refused_before_it_starts(
     folder = tmp_path / "out"
     assert sentence in said(maml("reproduce", "sinusoid", "--folder", str(folder), *arguments, code=2))
     assert not folder.exists()
+
+
+def test_a_benchmark_prints_its_rows_as_json_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    def main() -> list[dict[str, float]]:
+        print("engine: a table for people")
+        return [{"ratio": 9.5}]
+
+    monkeypatch.setattr("tests.benchmarks.engine.main", main)
+    result = maml("bench", "engine", "--json")
+    assert json.loads(result.stdout) == {"engine": [{"ratio": 9.5}]}
+    assert "a table for people" in result.stderr
+    assert "a table for people" in maml("bench").stdout
