@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from maml_core.baselines import evaluate_baseline, from_scratch, initial, repeated
+from maml_core.baselines import evaluate_baseline, initial, repeated, scratch_evaluation
 from maml_core.config import RunConfig, learns_rates, replace
 from maml_core.evaluation import evaluate, summarize
 from maml_core.inner import adapt
@@ -85,8 +85,7 @@ def _random_trajectory(config: RunConfig, problem: Problem) -> Summary:
 
 def _scratch_level(config: RunConfig, problem: Problem) -> Summary:
     tasks, theta_0 = held_out_tasks(config, problem), initial(config, problem).theta
-    ended = from_scratch(theta_0, tasks, problem=problem, treatment=config.batch_norm_treatment)
-    return summarize(repeated(ended.evaluation, config.evaluation_steps))
+    return summarize(repeated(scratch_evaluation(config, theta_0, tasks, problem=problem), config.evaluation_steps))
 
 
 _kept_random = lru_cache(maxsize=64)(_random_trajectory)

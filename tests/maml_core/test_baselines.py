@@ -490,7 +490,7 @@ def test_scratch_is_only_trained_where_it_is_asked_for_and_once(monkeypatch: pyt
         calls.append(1)
         return from_scratch(*arguments, **more)
 
-    monkeypatch.setattr("maml_core.snapshots.from_scratch", counted)
+    monkeypatch.setattr("maml_core.baselines.from_scratch", counted)
     config = quick(evaluation_seed=77)
     state = init_run(config)
     assert "scratch" not in snapshot(config, state, View()).trajectories
