@@ -17,7 +17,6 @@ from maml_core.outer import MetaGradient, alpha_over_tasks, meta_gradient, norma
 from maml_core.params import over_tasks
 from maml_core.problem import Problem, torch_dtype
 from maml_core.schedules import schedule
-from maml_core.tasks.family import probe_inputs
 from maml_core.types import Params, Rates, Tasks
 
 
@@ -75,7 +74,7 @@ def initial_statistics(
     """
     if config.batch_norm_treatment != "running":
         return {}
-    inputs = probe_inputs(problem.family, 2, torch_dtype(config)) if inputs is None else inputs
+    inputs = problem.family.probe_inputs(2, torch_dtype(config)) if inputs is None else inputs
     shapes = problem.model.statistics(at_step(theta, 0), inputs)
     start = {
         name: torch.ones_like(value) if name.startswith("var") else torch.zeros_like(value)

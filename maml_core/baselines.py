@@ -18,7 +18,7 @@ from torch import Tensor
 from maml_core.algorithms import initial_statistics
 from maml_core.config import RunConfig
 from maml_core.errors import ConfigError
-from maml_core.evaluation import Evaluation, evaluate, in_parts, summarize
+from maml_core.evaluation import Evaluation, evaluate, in_parts, summarize, together
 from maml_core.models import MLP
 from maml_core.normalization import BY_BATCH, Normalization, Treatment, predict
 from maml_core.optim import OptimizerState, adam, init_optimizer
@@ -26,7 +26,7 @@ from maml_core.outer import MetaGradient, meta_gradient
 from maml_core.params import leaves, over_tasks
 from maml_core.problem import Problem, held_out_tasks, torch_dtype
 from maml_core.records import Summary
-from maml_core.rng import Stream, generator
+from maml_core.rng import Stream
 from maml_core.types import Examples, Params, Tasks
 
 # Trained beside a run
@@ -101,7 +101,8 @@ def oracle_problem(problem: Problem) -> Problem:
     Raises:
         ConfigError: The tasks have no parameters, or the model is not the engine's own network and cannot be widened.
     """
-    num_parameters = problem.family.draw_parameters(generator(0, Stream.PROBE), 1).size
+    drawn = problem.family.draw_tasks(seed=0, stream=Stream.PROBE, num_tasks=1, shots=1, num_query=1).parameters
+    num_parameters = drawn.numel() if drawn.is_floating_point() else 0  # whole numbers only name classes
     if num_parameters == 0:
         raise ConfigError("oracle_baseline", True, "these tasks have no parameters to tell an oracle; switch it off")
     if type(problem.model) is not MLP:
@@ -341,9 +342,7 @@ def scratch_evaluation(
         from_scratch(theta_0, part, problem=problem, treatment=config.batch_norm_treatment).evaluation
         for part in in_parts(tasks, tasks_at_once)
     ]
-    return Evaluation(
-        torch.cat([part.query_loss for part in parts], dim=2), torch.cat([part.zero_loss for part in parts])
-    )
+    return together(parts)
 
 
 def _stepped(now: _Training, losses: Callable[[Params, Tasks], Tensor], beta: float) -> _Training:

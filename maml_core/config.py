@@ -8,23 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import types
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Literal
 
 from maml_core.errors import ConfigError
-
-Interval = tuple[float, float]
-
-
-def setting(
-    default: Any, help: str, *, low: float | None = None, high: float | None = None, above: float | None = None
-) -> Any:
-    """A config field with its help text and accepted range: `low` and `high` are included, `above` is not."""
-    return field(default=default, metadata={"help": help, "low": low, "high": high, "above": above})
+from maml_core.settings import Interval, check_fields, hints_of, members_of, setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +29,7 @@ class SinusoidConfig:
     noise_std: float = setting(0.0, "Standard deviation of Gaussian noise on every observed y.", low=0.0, high=100.0)
 
     def __post_init__(self) -> None:
-        _check_fields(self)
+        check_fields(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +44,56 @@ class LinearConfig:
     noise_std: float = setting(0.0, "Standard deviation of Gaussian noise on every observed y.", low=0.0, high=100.0)
 
     def __post_init__(self) -> None:
-        _check_fields(self)
+        check_fields(self)
+
+
+_WAYS = "Classes a task has."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GlyphsConfig:
+    """Few-shot tasks of generated characters: pen strokes of an unknown script, 28 x 28, without any data."""
+
+    kind: Literal["glyphs"] = "glyphs"
+    ways: int = setting(5, _WAYS, low=2, high=20)
+    difficulty: float = setting(
+        0.5, "How alike the characters are and how much the hands that draw them differ.", low=0.0, high=1.0
+    )
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OmniglotConfig:
+    """Few-shot tasks of hand-written characters (Lake et al. 2015), 28 x 28, ink = 1."""
+
+    kind: Literal["omniglot"] = "omniglot"
+    ways: int = setting(5, _WAYS, low=2, high=20)
+    split: Literal["alphabets", "random"] = setting(
+        "alphabets",
+        "Which characters are held out. alphabets: as published, whole alphabets. random: characters of all alphabets, as in the MAML papers.",
+    )
+    split_seed: int = setting(0, "Seed of what is held out.", low=0, high=2**31 - 1)
+    rotations: bool = setting(True, "Characters turned by 90, 180 and 270 degrees are classes of their own.")
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderConfig:
+    """Few-shot tasks of images that lie in a folder, sorted into a folder a class."""
+
+    kind: Literal["folder"] = "folder"
+    folder: str = setting("", "A folder, or a zip file, with a folder of images for each class.")
+    ways: int = setting(5, _WAYS, low=2, high=20)
+    size: int = setting(28, "Height and width that images are brought to, in pixels.", low=8, high=84)
+    color: Literal["grey", "rgb"] = setting("grey", "One channel or three.")
+    split_seed: int = setting(0, "Seed of which classes are held out.", low=0, high=2**31 - 1)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,15 +111,45 @@ class MLPConfig:
     )
 
     def __post_init__(self) -> None:
-        _check_fields(self)
+        check_fields(self)
         if len(self.hidden_widths) > 8:
             raise ConfigError("hidden_widths", self.hidden_widths, "at most 8 hidden layers; remove some")
         if self.batch_norm and not self.hidden_widths:
             raise ConfigError("batch_norm", True, "there is no hidden layer to normalise; add one, or switch it off")
 
 
-TaskConfig = SinusoidConfig | LinearConfig
-ModelConfig = MLPConfig
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConvConfig:
+    """The convolutional network of the few-shot papers: blocks of 3x3 convolution, normalisation and ReLU, the mean over what space
+    is left, a linear head (Finn et al. 2017, section 5.2).
+    """
+
+    kind: Literal["conv"] = "conv"
+    num_layers: int = setting(4, "Convolutional layers.", low=1, high=4)
+    num_filters: int = setting(32, "Filters of each layer.", low=1, high=128)
+    downsample: Literal["stride", "max_pool"] = setting(
+        "stride",
+        "How a layer halves height and width: with a stride of 2, or by a 2x2 max-pool, which costs about four times the time.",
+    )
+    norm: Literal["batch", "group", "none"] = setting(
+        "batch", "Batch norm, with the run's treatment; group norm, which looks at one image at a time; or none."
+    )
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    @property
+    def batch_norm(self) -> bool:
+        """Whether a treatment of batch norm acts."""
+        return self.norm == "batch"
+
+
+ImageConfig = GlyphsConfig | OmniglotConfig | FolderConfig
+TaskConfig = SinusoidConfig | LinearConfig | GlyphsConfig | OmniglotConfig | FolderConfig
+ModelConfig = MLPConfig | ConvConfig
+
+DRAWINGS = 20
+"""Images of each Omniglot character."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,8 +229,12 @@ class RunConfig:
         0.1, "How far an outer step moves the running averages towards its tasks'.", above=0.0, high=1.0
     )
 
-    shots: int = setting(10, "Support points per task: what the inner loop learns from.", low=1, high=100)
-    num_query: int = setting(10, "Query points per task: what the outer loop is judged on.", low=1, high=500)
+    shots: int = setting(
+        10, "Support points per task, of images per class: what the inner loop learns from.", low=1, high=100
+    )
+    num_query: int = setting(
+        10, "Query points per task, of images per class: what the outer loop is judged on.", low=1, high=500
+    )
     meta_batch_size: int = setting(25, "Tasks per outer step; the meta-loss is their mean.", low=1, high=500)
 
     weights_seed: int = setting(0, "Seed of the initial weights.", low=0, high=2**31 - 1)
@@ -184,13 +256,37 @@ class RunConfig:
     dtype: Literal["float32", "float64"] = setting("float32", "Floating-point type of the whole run.")
 
     def __post_init__(self) -> None:
-        _check_fields(self)
+        check_fields(self)
+        _check_images(self)
         _check_algorithm(self)
 
     @property
+    def image_shape(self) -> tuple[int, int, int] | None:
+        """Channels, height and width of an image; None where x is no image."""
+        match self.tasks:
+            case GlyphsConfig() | OmniglotConfig():
+                return (1, 28, 28)
+            case FolderConfig(size=size, color=color):
+                return (3 if color == "rgb" else 1, size, size)
+            case _:
+                return None
+
+    @property
     def num_inputs(self) -> int:
-        """Width of one input x."""
+        """Width of one input x; an image is a flat row of its channels' rows."""
+        if self.image_shape is not None:
+            return math.prod(self.image_shape)
         return self.tasks.num_features if isinstance(self.tasks, LinearConfig) else 1
+
+    @property
+    def num_outputs(self) -> int:
+        """Width of one prediction: 1, or the classes of a task."""
+        return self.tasks.ways if isinstance(self.tasks, ImageConfig) else 1
+
+    @property
+    def classifies(self) -> bool:
+        """Whether tasks are of classes, judged by cross-entropy and accuracy."""
+        return isinstance(self.tasks, ImageConfig)
 
 
 def _check_algorithm(config: RunConfig) -> None:
@@ -218,6 +314,22 @@ def _check_algorithm(config: RunConfig) -> None:
         raise ConfigError("num_inner_steps", 0, f"{who} needs at least one inner step")
     if config.alpha == 0.0 and config.algorithm in ("reptile", "imaml"):
         raise ConfigError("alpha", 0.0, f"{config.algorithm} needs a step size above 0")
+
+
+def _check_images(config: RunConfig) -> None:
+    """Refuse what cannot be had of images, and image networks without them."""
+    if config.image_shape is None:
+        if isinstance(config.model, ConvConfig):
+            raise ConfigError("model", "conv", "a convolutional network needs images; choose image tasks, or an mlp")
+        return
+    if config.oracle_baseline:
+        raise ConfigError("oracle_baseline", True, "image tasks have no parameters to tell an oracle; switch it off")
+    if isinstance(config.model, ConvConfig) and min(config.image_shape[1:]) < 2**config.model.num_layers - 1:
+        accepted = f"fewer layers for images of {config.image_shape[1]} pixels: each halves them"
+        raise ConfigError("num_layers", config.model.num_layers, accepted)
+    if isinstance(config.tasks, OmniglotConfig) and config.shots + config.num_query > DRAWINGS:
+        accepted = f"at most {DRAWINGS - config.shots} with {config.shots} shots: a character has {DRAWINGS} drawings"
+        raise ConfigError("num_query", config.num_query, accepted)
 
 
 def _check_normalization(config: RunConfig) -> None:
@@ -331,13 +443,13 @@ def from_dict(data: Mapping[str, Any]) -> RunConfig:
 def _from_dict(cls: type[Any], data: Mapping[str, Any], path: str) -> Any:
     if not isinstance(data, Mapping):
         raise ConfigError(path.rstrip(".") or "config", data, "a table of settings is expected")
-    hints = _hints(cls)  # type: ignore[arg-type]
+    hints = hints_of(cls)  # type: ignore[arg-type]
     unknown = [key for key in data if key not in hints]
     if unknown:
         raise ConfigError(path + str(unknown[0]), data[unknown[0]], f"no such field; the fields are {', '.join(hints)}")
     values: dict[str, Any] = {}
     for name, value in data.items():
-        variants = [hint for hint in _members(hints[name]) if dataclasses.is_dataclass(hint)]
+        variants = [hint for hint in members_of(hints[name]) if dataclasses.is_dataclass(hint)]
         if variants:
             values[name] = _variant(variants, value, f"{path}{name}.")
         else:
@@ -357,83 +469,3 @@ def _variant(variants: list[Any], value: Any, path: str) -> Any:
     if not isinstance(kind, str) or kind not in kinds:
         raise ConfigError(f"{path}kind", kind, f"one of {', '.join(kinds)}")
     return _from_dict(kinds[kind], value, path)
-
-
-@lru_cache(maxsize=16)
-def _hints(cls: type[Any]) -> dict[str, Any]:
-    return typing.get_type_hints(cls)
-
-
-def _members(hint: Any) -> tuple[Any, ...]:
-    return typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-
-
-def accepted_range(cls: type[Any], name: str) -> str:
-    """The accepted range of a field in words, for error messages and help texts."""
-    meta = cls.__dataclass_fields__[name].metadata
-    low, high, above = meta.get("low"), meta.get("high"), meta.get("above")
-    if above is not None:
-        return f"above {above:g} and at most {high:g}"
-    return f"from {low:g} to {high:g}" if low is not None else "any value of its type"
-
-
-def _check_fields(config: Any) -> None:
-    """Check every field of a config against its annotation and its range; numbers of a fitting type are left as they are."""
-    hints = _hints(type(config))  # type: ignore[arg-type]
-    for f in dataclasses.fields(config):
-        value = getattr(config, f.name)
-        hint = hints[f.name]
-        if any(dataclasses.is_dataclass(member) for member in _members(hint)):
-            if not isinstance(value, _members(hint)):
-                raise ConfigError(f.name, value, f"one of {', '.join(member.__name__ for member in _members(hint))}")
-            continue
-        clean = _checked(f.name, value, hint, type(config))
-        if clean is not value:
-            object.__setattr__(config, f.name, clean)
-
-
-def _checked(name: str, value: Any, hint: Any, cls: type[Any]) -> Any:
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if isinstance(hint, types.UnionType):
-        if value is None and type(None) in arguments:
-            return None
-        return _checked(name, value, next(a for a in arguments if a is not type(None)), cls)
-    if origin is Literal:
-        if value not in arguments:
-            raise ConfigError(name, value, f"one of {', '.join(str(a) for a in arguments)}")
-        return value
-    if origin is tuple:
-        return _checked_tuple(name, value, arguments, cls)
-    if hint is bool:
-        if not isinstance(value, bool):
-            raise ConfigError(name, value, "true or false")
-        return value
-    return _checked_number(name, value, hint, cls)
-
-
-def _checked_tuple(name: str, value: Any, arguments: tuple[Any, ...], cls: type[Any]) -> tuple[Any, ...]:
-    if not isinstance(value, tuple | list):
-        raise ConfigError(name, value, "a list of numbers")
-    if arguments[-1] is Ellipsis:
-        return tuple(_checked_number(name, item, arguments[0], cls) for item in value)
-    if len(value) != 2:
-        raise ConfigError(name, value, "two numbers")
-    pair = tuple(_checked_number(name, item, float, cls) for item in value)
-    if name != "adam_betas" and pair[0] > pair[1]:
-        raise ConfigError(name, value, "the smaller number first")
-    return pair
-
-
-def _checked_number(name: str, value: Any, hint: type[Any], cls: type[Any]) -> Any:
-    accepted = accepted_range(cls, name)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ConfigError(name, value, f"a {'whole ' if hint is int else ''}number {accepted}")
-    if hint is int and not isinstance(value, int):
-        raise ConfigError(name, value, f"a whole number {accepted}")
-    meta = cls.__dataclass_fields__[name].metadata
-    low, high, above = meta["low"], meta["high"], meta["above"]
-    # Comparisons are false for NaN, and take integers that are too large to be floats.
-    inside = value <= high and (low is None or value >= low) and (above is None or value > above)
-    if not inside or value == -math.inf:
-        raise ConfigError(name, value, f"a finite number {accepted}")
-    return hint(value)

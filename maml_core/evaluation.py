@@ -5,7 +5,7 @@ Every task counts: the mean is over ALL tasks (inf if one is), and the median an
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from maml_core.inner import adapt
 from maml_core.normalization import BY_BATCH, Normalization
-from maml_core.outer import alpha_over_tasks, for_lanes, lane_losses, normalization_over_tasks
+from maml_core.outer import Judged, alpha_over_tasks, for_lanes, judged, normalization_over_tasks
 from maml_core.params import over_tasks
 from maml_core.problem import Problem
 from maml_core.records import Summary
@@ -22,6 +22,9 @@ from maml_core.types import Examples, Params, Rates, Tasks
 
 DIVERGED_FACTOR = 10.0
 """A task counts as diverged when its adapted loss is not finite or above this many times the zero predictor's loss on that task."""
+
+MAX_INPUTS = 2_000_000
+"""Numbers of query inputs that are looked at together, which bounds the memory where inputs are images."""
 
 
 class Evaluation(NamedTuple):
@@ -31,6 +34,8 @@ class Evaluation(NamedTuple):
     """[N_eval + 1, L, T]; index 0 is before adaptation."""
     zero_loss: Tensor
     """Query loss of the zero predictor on each task, [T]."""
+    accuracy: Tensor | None = None
+    """Share of right query predictions, [N_eval + 1, L, T]; None in regression."""
 
 
 def evaluate(
@@ -61,15 +66,15 @@ def evaluate(
         tasks_at_once: Bounds the memory; the result does not depend on it beyond rounding.
     """
     num_lanes = next(iter(theta_0.values())).shape[0]
-    query_losses = []
+    found: list[Evaluation] = []
     with torch.no_grad():
-        for part in in_parts(tasks, tasks_at_once):
+        for part in in_parts(tasks, min(tasks_at_once, max(1, MAX_INPUTS // tasks.query.x[0].numel()))):
             num_tasks = part.support.x.shape[0]
             norm = normalization_over_tasks(normalization, num_tasks)
 
-            def query_loss(step: int, theta: Params, part: Tasks = part, norm: Normalization = norm) -> Tensor:
+            def seen(step: int, theta: Params, part: Tasks = part, norm: Normalization = norm) -> Judged:
                 with torch.no_grad():
-                    return lane_losses(problem, theta, part, num_lanes, step=step, normalization=norm)
+                    return judged(problem, theta, part, num_lanes, step=step, normalization=norm)
 
             records = adapt(
                 over_tasks(theta_0, num_tasks),
@@ -83,24 +88,45 @@ def evaluate(
                 proximal=proximal,
                 matrices=None if matrices is None else over_tasks(matrices, num_tasks),
                 normalization=norm,
-                record=query_loss,
+                record=seen,
             ).records
-            query_losses.append(torch.stack(records))
-        zero_loss = problem.loss(torch.zeros_like(tasks.query.y), tasks.query.y)
-    return Evaluation(torch.cat(query_losses, dim=2), zero_loss)
+            accuracies = [record.accuracy for record in records if record.accuracy is not None]
+            found.append(
+                Evaluation(
+                    torch.stack([record.losses for record in records]),
+                    problem.loss(torch.zeros_like(part.query.y), part.query.y),
+                    torch.stack(accuracies) if accuracies else None,
+                )
+            )
+    return together(found)
+
+
+def together(parts: Sequence[Evaluation]) -> Evaluation:
+    """Evaluations of groups of tasks as one."""
+    accuracies = [part.accuracy for part in parts if part.accuracy is not None]
+    return Evaluation(
+        torch.cat([part.query_loss for part in parts], dim=2),
+        torch.cat([part.zero_loss for part in parts]),
+        torch.cat(accuracies, dim=2) if accuracies else None,
+    )
 
 
 def summarize(evaluation: Evaluation, lane: int = 0) -> Summary:
-    """Mean, its confidence interval, median and share of diverged tasks of one lane's query loss."""
+    """Mean, its confidence interval, median and share of diverged tasks of one lane's query loss; and its accuracy, where there is one."""
     losses = evaluation.query_loss[:, lane].double().numpy()
     losses = np.where(np.isnan(losses), np.inf, losses)  # a NaN loss is a loss beyond all bounds
     finite = np.isfinite(losses).all(axis=1)
     spread = np.full(len(losses), np.inf)
     spread[finite] = 1.96 * losses[finite].std(axis=1, ddof=1) / np.sqrt(losses.shape[1])
     diverged = losses > DIVERGED_FACTOR * evaluation.zero_loss.double().numpy()
-    return Summary(
+    found = Summary(
         mean=losses.mean(axis=1), ci95=spread, median=np.median(losses, axis=1), diverged_share=diverged.mean(axis=1)
     )
+    if evaluation.accuracy is None:
+        return found
+    shares = evaluation.accuracy[:, lane].double().numpy()
+    ci95 = 1.96 * shares.std(axis=1, ddof=1) / np.sqrt(shares.shape[1])
+    return found._replace(accuracy=shares.mean(axis=1), accuracy_ci95=ci95)
 
 
 def in_parts(tasks: Tasks, size: int) -> list[Tasks]:

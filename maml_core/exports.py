@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, TaskConfig, changed
+from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, changed
 from maml_core.files import write_file
 from maml_core.records import Entry, Records
 from maml_core.rng import Stream
@@ -342,6 +342,9 @@ _ABOUT_ORDER = {
 
 def _plain(start: RunConfig, entries: Sequence[Entry], num_steps: int) -> str:
     # A run is resumed only after a roll-back, also where the timeline has no note of one.
+    tasks, model = start.tasks, start.model
+    assert isinstance(tasks, SinusoidConfig | LinearConfig)
+    assert isinstance(model, MLPConfig)
     stops = [e.step for e in entries if e.kind == "rollback" or (e.kind == "resume" and e.step > 0)]
     end = min([num_steps, *stops])
     start, rows = _set_ups(start, [e for e in entries if e.kind == "change" and e.step < end])
@@ -373,10 +376,10 @@ def _plain(start: RunConfig, entries: Sequence[Entry], num_steps: int) -> str:
         "beta": "beta" in varying,
         "order": "order" in varying,
         "clip": seen["clip_norm"] != {"np.inf"},
-        "hidden": bool(start.model.hidden_widths),
-        "sinusoid": isinstance(start.tasks, SinusoidConfig),
-        "linear": not isinstance(start.tasks, SinusoidConfig),
-        "noise": start.tasks.noise_std > 0.0,
+        "hidden": bool(model.hidden_widths),
+        "sinusoid": isinstance(tasks, SinusoidConfig),
+        "linear": not isinstance(tasks, SinusoidConfig),
+        "noise": tasks.noise_std > 0.0,
         "stopped": end in stops,
     }
     lines = []
@@ -385,7 +388,7 @@ def _plain(start: RunConfig, entries: Sequence[Entry], num_steps: int) -> str:
         if not fact or facts[fact]:
             lines.append(text)
     return Template("\n".join(lines) + "\n").substitute(
-        texts | optimizers | _task_texts(start.tasks) | _network_texts(start.model, start.num_inputs)
+        texts | optimizers | _task_texts(tasks) | _network_texts(model, start.num_inputs)
     )
 
 
@@ -443,7 +446,7 @@ def _adam(config: RunConfig) -> str:
     return f"torch.optim.Adam(theta_0, lr=beta{betas}{eps})"
 
 
-def _task_texts(tasks: TaskConfig) -> dict[str, str]:
+def _task_texts(tasks: SinusoidConfig | LinearConfig) -> dict[str, str]:
     texts = {"x_low": _number(tasks.x[0]), "x_high": _number(tasks.x[1]), "noise_std": _number(tasks.noise_std)}
     noise = " + noise" if tasks.noise_std > 0.0 else ""
     if isinstance(tasks, SinusoidConfig):

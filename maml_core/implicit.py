@@ -12,10 +12,11 @@ from maml_core.normalization import BY_BATCH, Normalization, predict
 from maml_core.outer import (
     MetaGradient,
     for_lanes,
-    lane_losses,
+    judged,
     lane_statistics,
     mean_over_tasks,
     normalization_over_tasks,
+    of_all,
     stacked,
 )
 from maml_core.params import aligned, detached, leaves, over_tasks, per_lane
@@ -79,8 +80,8 @@ def implicit_gradient(
             allow_unused=True,
             materialize_grads=True,
         )
-        task_losses = lane_losses(problem, point, tasks, num_lanes, step=num_inner_steps, normalization=normalization)
-        right = torch.autograd.grad(task_losses.sum(), values, allow_unused=True, materialize_grads=True)
+        end = judged(problem, point, tasks, num_lanes, step=num_inner_steps, normalization=normalization)
+        right = torch.autograd.grad(end.losses.sum(), values, allow_unused=True, materialize_grads=True)
 
     def system(vectors: list[Tensor]) -> list[Tensor]:
         products = torch.autograd.grad(
@@ -90,11 +91,9 @@ def implicit_gradient(
 
     solution, residual = conjugate_gradients(system, list(right), num_solver_steps)
     gradient = mean_over_tasks(dict(zip(point, solution, strict=True)), num_lanes)
-    losses = task_losses.detach()
     return MetaGradient(
         gradient,
-        losses.mean(1),
-        losses,
+        **of_all(end),
         residual=residual.view(num_lanes, num_tasks).amax(1),
         statistics=stacked(adapted.records),
     )

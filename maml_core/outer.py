@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypedDict, TypeVar
 
 import torch
 from torch import Tensor
@@ -26,6 +26,15 @@ from maml_core.types import Examples, Params, Rates, Tasks
 Record = TypeVar("Record")
 
 
+class Judged(NamedTuple):
+    """What the query points say of L lanes on T tasks."""
+
+    losses: Tensor
+    """[L, T]"""
+    accuracy: Tensor | None
+    """Share of right predictions, [L, T], outside any graph; None in regression."""
+
+
 class MetaGradient(NamedTuple):
     """The meta-loss at theta_0 and its gradient."""
 
@@ -35,6 +44,8 @@ class MetaGradient(NamedTuple):
     """Query loss after N steps, mean over tasks, [L]."""
     task_losses: Tensor
     """Query loss after N steps of each task, [L, T]."""
+    accuracy: Tensor | None = None
+    """Share of right query predictions after N steps, mean over tasks, [L]; None in regression."""
     rates_gradient: tuple[Params, ...] = ()
     """With respect to what is learned of the inner loop (rates or matrices), where there is any."""
     residual: Tensor | None = None
@@ -139,8 +150,8 @@ class _Loop:
             first_step=first_step,
         )
 
-    def query_losses(self, step: int, theta: Params) -> Tensor:
-        return lane_losses(self.problem, theta, self.tasks, self.num_lanes, step=step, normalization=self.normalization)
+    def judged(self, step: int, theta: Params) -> Judged:
+        return judged(self.problem, theta, self.tasks, self.num_lanes, step=step, normalization=self.normalization)
 
     def statistics(self, step: int, theta: Params) -> Params | None:
         return lane_statistics(
@@ -158,28 +169,27 @@ def _stored(
     """Through the graph of all inner steps at once."""
     last = len(weights) - 1
 
-    def watch(step: int, theta: Params) -> tuple[Tensor | None, Params | None]:
+    def watch(step: int, theta: Params) -> tuple[Judged | None, Params | None]:
         counts = step == last or weights[step] != 0.0
-        return loop.query_losses(step, theta) if counts else None, loop.statistics(step, theta)
+        return loop.judged(step, theta) if counts else None, loop.statistics(step, theta)
 
     start = leaves(theta_0)
     with torch.enable_grad():
         adapted = loop.walk(over_tasks(start, loop.num_tasks), num_steps=last, order=order, record=watch)
         weighted = [
-            weight * losses.mean(1)
-            for weight, (losses, _) in zip(weights, adapted.records, strict=True)
-            if losses is not None
+            weight * found.losses.mean(1)
+            for weight, (found, _) in zip(weights, adapted.records, strict=True)
+            if found is not None
         ]
         wanted = [*start.values(), *(value for entry in learned_entries for value in entry.values())]
         total = torch.stack(weighted).sum()
-        found = iter(torch.autograd.grad(total, wanted, allow_unused=True, materialize_grads=True))
-    task_losses = adapted.records[-1][0]
-    assert task_losses is not None
+        gradients = iter(torch.autograd.grad(total, wanted, allow_unused=True, materialize_grads=True))
+    end = adapted.records[-1][0]
+    assert end is not None
     return MetaGradient(
-        gradient={name: next(found) for name in start},
-        query_loss=task_losses.detach().mean(1),
-        task_losses=task_losses.detach(),
-        rates_gradient=tuple({name: next(found) for name in entry} for entry in learned_entries),
+        gradient={name: next(gradients) for name in start},
+        **of_all(end),
+        rates_gradient=tuple({name: next(gradients) for name in entry} for entry in learned_entries),
         statistics=stacked([statistics for _, statistics in adapted.records]),
     )
 
@@ -199,7 +209,7 @@ def _recomputed(
     rates_values = [value for entry in learned_entries for value in entry.values()]
     rates_found = [torch.zeros_like(value) for value in rates_values]
     adjoint: list[Tensor] = []
-    task_losses = None
+    end: Judged | None = None
     for step in reversed(range(last + 1)):
         point = leaves(path[step][0])
         ends: list[Tensor] = []
@@ -208,23 +218,22 @@ def _recomputed(
                 ends = list(loop.walk(point, num_steps=1, order="second", first_step=step).theta.values())
             pulls: list[Tensor | None] = [*adjoint]
             if step == last or weights[step] != 0.0:
-                losses = loop.query_losses(step, point)
-                task_losses = losses.detach() if task_losses is None else task_losses
-                ends.append(weights[step] * losses.mean(1).sum())
+                here = loop.judged(step, point)
+                end = end or here
+                ends.append(weights[step] * here.losses.mean(1).sum())
                 pulls.append(None)
             wanted = [*point.values(), *rates_values]
             found = torch.autograd.grad(ends, wanted, pulls, allow_unused=True, materialize_grads=True)
         adjoint = list(found[: len(point)])
         rates_found = [old + new for old, new in zip(rates_found, found[len(point) :], strict=True)]
-    assert task_losses is not None
+    assert end is not None
     rates_left = iter(rates_found)
     return MetaGradient(
         gradient={
             name: value.view(loop.num_lanes, -1, *value.shape[1:]).sum(1)
             for name, value in zip(theta_0, adjoint, strict=True)
         },
-        query_loss=task_losses.mean(1),
-        task_losses=task_losses,
+        **of_all(end),
         rates_gradient=tuple({name: next(rates_left) for name in entry} for entry in learned_entries),
         statistics=stacked([statistics for _, statistics in path]),
     )
@@ -268,12 +277,8 @@ def reptile_gradient(
             name: (start[name] - value) / (aligned(rate, value) * num_inner_steps)
             for name, value in adapted.theta.items()
         }
-        task_losses = lane_losses(
-            problem, adapted.theta, tasks, num_lanes, step=num_inner_steps, normalization=normalization
-        )
-    return MetaGradient(
-        mean_over_tasks(moved, num_lanes), task_losses.mean(1), task_losses, statistics=stacked(adapted.records)
-    )
+        end = judged(problem, adapted.theta, tasks, num_lanes, step=num_inner_steps, normalization=normalization)
+    return MetaGradient(mean_over_tasks(moved, num_lanes), **of_all(end), statistics=stacked(adapted.records))
 
 
 def learned(alpha: float | Tensor | Rates) -> tuple[Params, ...]:
@@ -298,14 +303,31 @@ def mean_over_tasks(theta: Params, num_lanes: int) -> Params:
     return {name: value.view(num_lanes, -1, *value.shape[1:]).mean(1) for name, value in theta.items()}
 
 
-def lane_losses(
+def judged(
     problem: Problem, theta: Params, tasks: Tasks, num_lanes: int, *, step: int, normalization: Normalization
-) -> Tensor:
-    """Query loss of every lane and task at theta_k, [L, T]; k is `step`."""
+) -> Judged:
+    """Query loss, and accuracy where there is one, of every lane and task at theta_k; k is `step`."""
     query = for_lanes(tasks.query, num_lanes)
     support_x = for_lanes(tasks.support, num_lanes).x if normalization.treatment == "support" else None
     prediction = predict(problem.model, theta, query.x, step=step, normalization=normalization, support_x=support_x)
-    return problem.loss(prediction, query.y).view(num_lanes, -1)
+    accuracy = None if problem.accuracy is None else problem.accuracy(prediction, query.y).view(num_lanes, -1)
+    return Judged(problem.loss(prediction, query.y).view(num_lanes, -1), accuracy)
+
+
+class _Results(TypedDict):
+    query_loss: Tensor
+    task_losses: Tensor
+    accuracy: Tensor | None
+
+
+def of_all(end: Judged) -> _Results:
+    """What a meta-gradient says of the tasks, outside any graph."""
+    losses = end.losses.detach()
+    return {
+        "query_loss": losses.mean(1),
+        "task_losses": losses,
+        "accuracy": None if end.accuracy is None else end.accuracy.mean(1),
+    }
 
 
 def lane_statistics(

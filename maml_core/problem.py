@@ -8,11 +8,10 @@ from functools import lru_cache
 import torch
 
 from maml_core.config import ModelConfig, RunConfig, TaskConfig
-from maml_core.losses import Loss, mse
+from maml_core.losses import Loss, accuracy, cross_entropy, mse
 from maml_core.models import Model, build_model
 from maml_core.rng import Stream
 from maml_core.tasks import TaskFamily, build_family
-from maml_core.tasks.family import draw_tasks
 from maml_core.types import Tasks
 
 
@@ -23,19 +22,22 @@ class Problem:
     family: TaskFamily
     model: Model
     loss: Loss = mse
+    accuracy: Loss | None = None
+    """Share of right predictions of each task, where tasks are of classes."""
 
 
 def build_problem(config: RunConfig) -> Problem:
     """The problem that a config names."""
-    return _problem(config.tasks, config.model)
+    return _problem(config.tasks, config.model, config.image_shape)
 
 
 @lru_cache(maxsize=16)
-def _problem(tasks: TaskConfig, model: ModelConfig) -> Problem:
+def _problem(tasks: TaskConfig, model: ModelConfig, image_shape: tuple[int, int, int] | None) -> Problem:
     family = build_family(tasks)
-    return Problem(
-        family=family, model=build_model(model, num_inputs=family.num_inputs, num_outputs=family.num_outputs)
-    )
+    network = build_model(model, num_inputs=family.num_inputs, num_outputs=family.num_outputs, image_shape=image_shape)
+    if image_shape is None:
+        return Problem(family=family, model=network)
+    return Problem(family=family, model=network, loss=cross_entropy, accuracy=accuracy)
 
 
 def torch_dtype(config: RunConfig) -> torch.dtype:
@@ -45,8 +47,7 @@ def torch_dtype(config: RunConfig) -> torch.dtype:
 
 def training_tasks(config: RunConfig, problem: Problem, step: int) -> Tasks:
     """The tasks of one outer step: a function of (tasks_seed, step) and the shapes asked for."""
-    return draw_tasks(
-        problem.family,
+    return problem.family.draw_tasks(
         seed=config.tasks_seed,
         stream=Stream.TRAINING_TASKS,
         index=step,
@@ -57,11 +58,16 @@ def training_tasks(config: RunConfig, problem: Problem, step: int) -> Tasks:
     )
 
 
-def held_out_tasks(config: RunConfig, problem: Problem, num_tasks: int | None = None) -> Tasks:
-    """The evaluation tasks: a function of `evaluation_seed` and the shapes asked for, drawn once and kept."""
+def held_out_tasks(
+    config: RunConfig, problem: Problem, num_tasks: int | None = None, *, stream: Stream = Stream.HELD_OUT_TASKS
+) -> Tasks:
+    """The evaluation tasks: a function of `evaluation_seed`, the stream (which names the split) and the shapes asked for, drawn once and
+    kept.
+    """
     return _held_out(
         problem.family,  # type: ignore[arg-type]  # a Protocol does not say that its members hash, as every plain object does
         config.evaluation_seed,
+        stream,
         num_tasks or config.evaluation_tasks,
         config.shots,
         config.num_query,
@@ -70,11 +76,12 @@ def held_out_tasks(config: RunConfig, problem: Problem, num_tasks: int | None = 
 
 
 @lru_cache(maxsize=16)
-def _held_out(family: TaskFamily, seed: int, num_tasks: int, shots: int, num_query: int, dtype: torch.dtype) -> Tasks:
-    return draw_tasks(
-        family,
+def _held_out(
+    family: TaskFamily, seed: int, stream: Stream, num_tasks: int, shots: int, num_query: int, dtype: torch.dtype
+) -> Tasks:
+    return family.draw_tasks(
         seed=seed,
-        stream=Stream.HELD_OUT_TASKS,
+        stream=stream,
         num_tasks=num_tasks,
         shots=shots,
         num_query=num_query,

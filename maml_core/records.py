@@ -15,6 +15,7 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
+Bytes = npt.NDArray[np.uint8]
 
 
 class Status(NamedTuple):
@@ -48,6 +49,8 @@ class Records(NamedTuple):
     """The oracle's training query loss; NaN where it is off."""
     residual: Numbers
     """iMAML's relative residual of the linear solve, the worst task of the step; NaN for every other algorithm."""
+    accuracy: Numbers
+    """Share of right training query predictions after adaptation, 0..1, mean over the step's tasks; NaN in regression."""
     held_out_steps: Ints
     held_out_before: Numbers
     """Held-out query loss before adaptation, mean over tasks."""
@@ -55,24 +58,22 @@ class Records(NamedTuple):
     """Held-out query loss after N steps, mean over tasks."""
     held_out_diverged: Numbers
     """Share of the held-out tasks that diverged after N steps."""
+    held_out_accuracy_before: Numbers
+    """Held-out query accuracy before adaptation, 0..1, mean over tasks; NaN in regression."""
+    held_out_accuracy_after: Numbers
+    """Held-out query accuracy after N steps."""
     events: tuple[Entry, ...]
     """Roll-backs."""
 
     @staticmethod
     def joined(parts: list[Records]) -> Records:
         """Records of consecutive stretches as one."""
-        return Records(
-            steps=np.concatenate([part.steps for part in parts]),
-            query_loss=np.concatenate([part.query_loss for part in parts]),
-            joint_loss=np.concatenate([part.joint_loss for part in parts]),
-            oracle_loss=np.concatenate([part.oracle_loss for part in parts]),
-            residual=np.concatenate([part.residual for part in parts]),
-            held_out_steps=np.concatenate([part.held_out_steps for part in parts]),
-            held_out_before=np.concatenate([part.held_out_before for part in parts]),
-            held_out_after=np.concatenate([part.held_out_after for part in parts]),
-            held_out_diverged=np.concatenate([part.held_out_diverged for part in parts]),
-            events=tuple(event for part in parts for event in part.events),
-        )
+        columns = {
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in Records._fields
+            if name != "events"
+        }
+        return Records(**columns, events=tuple(event for part in parts for event in part.events))
 
 
 class Summary(NamedTuple):
@@ -85,6 +86,10 @@ class Summary(NamedTuple):
     median: Numbers
     diverged_share: Numbers
     """Share of diverged tasks, 0..1."""
+    accuracy: Numbers | None = None
+    """Share of right query predictions, 0..1, mean over tasks; None in regression."""
+    accuracy_ci95: Numbers | None = None
+    """Half-width of the accuracy's 95% confidence interval over tasks."""
 
 
 class LearnedRates(NamedTuple):
@@ -159,6 +164,57 @@ class TaskFit(NamedTuple):
     """Whether theta_N has a whole hidden layer off on the grid."""
 
 
+class OwnTask(NamedTuple):
+    """A few-shot task that somebody drew: S support images of C classes, and Q query images of which nobody knows the class."""
+
+    support_images: Bytes
+    """[S, channels * height * width], ink = 255."""
+    support_labels: Ints
+    """[S], each of 0..C - 1 at least once."""
+    query_images: Bytes
+    """[Q, channels * height * width]"""
+
+
+class ImageFit(NamedTuple):
+    """One few-shot task of images of W classes, S support and Q query images, and what theta_0..theta_K say about them."""
+
+    image_shape: tuple[int, int, int]
+    """Channels, height, width."""
+    class_names: tuple[str, ...]
+    """[W]; empty for a task that somebody drew."""
+    support_images: Bytes
+    """[S, channels * height * width], ink = 255."""
+    support_labels: Ints
+    """[S]"""
+    query_images: Bytes
+    """[Q, channels * height * width]"""
+    query_labels: Ints
+    """[Q]; -1 where nobody knows."""
+    support_probabilities: Floats
+    """[K + 1, S, W]; NaN where the network's output is not finite."""
+    query_probabilities: Floats
+    """[K + 1, Q, W]"""
+    support_loss: Floats
+    """[K + 1]"""
+    query_loss: Floats
+    """[K + 1]; NaN where nobody knows the classes."""
+    filters: Floats
+    """The first layer's kernels of theta_0..theta_K, [K + 1, filters, channels, height, width]; no filters where there is no kernel."""
+    dead: bool
+    """Whether theta_N has a whole hidden layer off on the task's images."""
+
+
+class LayerMoves(NamedTuple):
+    """How far the inner loop moves each of the P layers, ||theta_k - theta_0|| / ||theta_0||, over tasks; [N + 1, P]."""
+
+    layers: tuple[str, ...]
+    low: Numbers
+    """10% quantile over tasks."""
+    median: Numbers
+    high: Numbers
+    """90% quantile over tasks."""
+
+
 class InnerPaths(NamedTuple):
     """Inner paths of P tasks, in the plane."""
 
@@ -179,6 +235,8 @@ class View:
     """The demonstration task; None draws it."""
     task_draw: int = 0
     """Number of the draw of the demonstration task and its points."""
+    own_task: OwnTask | None = None
+    """Images that take the demonstration task's place."""
     fit: bool = True
     trajectories: bool = True
     """The held-out losses of the current theta_0 (and of the random start, which costs nothing once known, and of the oracle, which
@@ -190,6 +248,8 @@ class View:
     curvature: bool = True
     rates: bool = True
     """The learned rates, where the algorithm has them."""
+    moves: bool = False
+    """How far each layer moves."""
     paths: bool = True
     plane: Plane | None = None
     """The plane to draw paths in; None fits one to the paths."""
@@ -202,7 +262,7 @@ class Snapshot:
     """What one state looks like: everything a live page shows besides the curves."""
 
     step: int
-    fit: TaskFit | None
+    fit: TaskFit | ImageFit | None
     trajectories: Mapping[str, Summary]
     """Held-out losses by learner: "maml" (the run, whatever its algorithm), "random" (the initial weights), "joint", and "oracle" and
     "scratch", which are flat."""
@@ -210,10 +270,11 @@ class Snapshot:
     curvature: Curvature | None
     rates: LearnedRates | None = None
     """None where no rates are learned."""
+    moves: LayerMoves | None = None
 
 
 class Levels(NamedTuple):
-    """Reference levels of a task family under squared error, from its configured ranges."""
+    """Reference levels of a task family under its loss, from its configured ranges."""
 
     zero: float
     """Expected loss of the zero predictor."""

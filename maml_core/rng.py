@@ -20,6 +20,8 @@ class Stream(IntEnum):
     DEMO_TASK = 3
     CURVATURE = 4
     PROBE = 5
+    TEST_TASKS = 6
+    CLASSES = 7
 
 
 def generator(seed: int, stream: Stream, index: int = 0, part: int = 0) -> np.random.Generator:

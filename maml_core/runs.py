@@ -36,7 +36,6 @@ from maml_core.params import all_finite, joined, parted
 from maml_core.problem import Problem, build_problem, held_out_tasks, torch_dtype, training_tasks
 from maml_core.records import Curvature, Entry, Records, Status
 from maml_core.schedules import schedule
-from maml_core.tasks.family import probe_inputs
 from maml_core.types import Params
 
 CHECKPOINT_EVERY = 50
@@ -167,7 +166,7 @@ def advance(
     problem = problem or build_problem(config)
     deadline = time.thread_time() + budget_s if budget_s is not None else float("inf")
     losses: list[tuple[float, ...]] = []
-    held_out: list[tuple[int, float, float, float]] = []
+    held_out: list[tuple[float, ...]] = []
     events: list[Entry] = []
     last = state.step + num_steps if num_steps is not None else None
     while state.status.kind == "ok" and (last is None or state.step < last):
@@ -175,23 +174,28 @@ def advance(
             held_out.append(_held_out_losses(config, state, problem))
         step = state.step
         state, query_loss, beside = _outer_step(config, state, problem)
-        losses.append((step, query_loss, *(beside.get(name, math.nan) for name in ("joint", "oracle", "residual"))))
+        losses.append(
+            (step, query_loss, *(beside.get(name, math.nan) for name in ("joint", "oracle", "residual", "accuracy")))
+        )
         if state.status.kind != "ok":
             events.append(_rollback_entry(state))
         if time.thread_time() >= deadline:
             break
-    columns = np.array(losses, dtype=np.float64).reshape(-1, 5)
-    evaluations = np.array(held_out, dtype=np.float64).reshape(-1, 4)
+    columns = np.array(losses, dtype=np.float64).reshape(-1, 6)
+    evaluations = np.array(held_out, dtype=np.float64).reshape(-1, 6)
     return state, Records(
         steps=columns[:, 0].astype(np.int64),
         query_loss=columns[:, 1],
         joint_loss=columns[:, 2],
         oracle_loss=columns[:, 3],
         residual=columns[:, 4],
+        accuracy=columns[:, 5],
         held_out_steps=evaluations[:, 0].astype(np.int64),
         held_out_before=evaluations[:, 1],
         held_out_after=evaluations[:, 2],
         held_out_diverged=evaluations[:, 3],
+        held_out_accuracy_before=evaluations[:, 4],
+        held_out_accuracy_after=evaluations[:, 5],
         events=tuple(events),
     )
 
@@ -276,7 +280,9 @@ def _changed(config: RunConfig, state: RunState, changes: Mapping[str, Any]) -> 
 
 
 def _outer_step(config: RunConfig, state: RunState, problem: Problem) -> tuple[RunState, float, dict[str, float]]:
-    """One outer step of the run and of its baselines, on the same tasks; with the training loss of each, and iMAML's residual."""
+    """One outer step of the run and of its baselines, on the same tasks; with what was measured of each: its training loss, iMAML's residual,
+    the accuracy.
+    """
     tasks = training_tasks(config, problem, state.step)
     meta = outer_gradient(
         config,
@@ -290,7 +296,8 @@ def _outer_step(config: RunConfig, state: RunState, problem: Problem) -> tuple[R
     beta = schedule(config, state.step).beta
     query_loss, learner = float(meta.query_loss), _updated(config, state.meta, meta, beta)
     baselines: dict[str, Learner] = {}
-    beside = {} if meta.residual is None else {"residual": float(meta.residual)}
+    measured = {"residual": meta.residual, "accuracy": meta.accuracy}
+    beside = {name: float(value) for name, value in measured.items() if value is not None}
     for name, baseline in baselines_of(config, problem).items():
         plain = baseline.gradient(state.baselines[name], tasks)
         baselines[name], beside[name] = _updated(config, state.baselines[name], plain, beta), float(plain.query_loss)
@@ -343,7 +350,7 @@ def _watched(config: RunConfig, state: RunState, problem: Problem) -> RunState:
     if state.step % CHECKPOINT_EVERY != 0:
         return state
     if bool(
-        problem.model.is_dead(at_step(state.meta.theta, 0), probe_inputs(problem.family, 64, torch_dtype(config)))[0]
+        problem.model.is_dead(at_step(state.meta.theta, 0), problem.family.probe_inputs(64, torch_dtype(config)))[0]
     ):
         what = (
             f"The network of theta_0 is dead at outer step {state.step}: "
@@ -404,7 +411,8 @@ def _cause(config: RunConfig, state: RunState, problem: Problem) -> str:
     )
 
 
-def _held_out_losses(config: RunConfig, state: RunState, problem: Problem) -> tuple[int, float, float, float]:
+def _held_out_losses(config: RunConfig, state: RunState, problem: Problem) -> tuple[float, ...]:
+    """Outer step, mean loss before and after, share of diverged tasks, accuracy before and after."""
     summary = summarize(
         evaluate(
             state.meta.theta,
@@ -414,4 +422,7 @@ def _held_out_losses(config: RunConfig, state: RunState, problem: Problem) -> tu
             **rule(config, problem, state.meta)._asdict(),
         )
     )
-    return state.step, float(summary.mean[0]), float(summary.mean[-1]), float(summary.diverged_share[-1])
+    accuracy = np.full(2, np.nan) if summary.accuracy is None else summary.accuracy
+    return state.step, *(
+        float(value) for value in (*summary.mean[[0, -1]], summary.diverged_share[-1], *accuracy[[0, -1]])
+    )

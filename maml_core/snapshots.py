@@ -10,16 +10,14 @@ import torch
 from maml_core.baselines import evaluate_baseline, initial, repeated, scratch_evaluation
 from maml_core.config import RunConfig, learns_rates, replace
 from maml_core.evaluation import evaluate, summarize
+from maml_core.fits import task_fit
 from maml_core.inner import adapt
 from maml_core.landscape import explained, fit_plane, flat, project
-from maml_core.normalization import at_step, predict
 from maml_core.params import over_tasks
-from maml_core.problem import Problem, build_problem, held_out_tasks, torch_dtype
-from maml_core.records import Floats, InnerPaths, LearnedRates, Plane, Snapshot, Summary, TaskFit, View
-from maml_core.rng import Stream
+from maml_core.problem import Problem, build_problem, held_out_tasks
+from maml_core.records import Floats, InnerPaths, LayerMoves, LearnedRates, Plane, Snapshot, Summary, View
 from maml_core.runs import Learner, RunState, inner_curvature, rule
-from maml_core.tasks.family import draw_tasks, probe_inputs
-from maml_core.types import Examples, Params, Rates
+from maml_core.types import Params, Rates
 
 GRID_POINTS = 121
 PATH_TASKS = 8
@@ -30,11 +28,12 @@ def snapshot(config: RunConfig, state: RunState, view: View, *, problem: Problem
     problem = problem or build_problem(config)
     return Snapshot(
         step=state.step,
-        fit=_fit(config, state.meta, view, problem) if view.fit and problem.family.num_inputs == 1 else None,
+        fit=task_fit(config, state.meta, view, problem) if view.fit else None,
         trajectories=_trajectories(config, state, view, problem) if view.trajectories else {},
         paths=_paths(config, state.meta, view, problem) if view.paths else None,
         curvature=inner_curvature(config, problem, state.meta) if view.curvature else None,
         rates=_rates(state.meta.rates) if view.rates and learns_rates(config) else None,
+        moves=_moves(config, state.meta, problem) if view.moves else None,
     )
 
 
@@ -92,93 +91,38 @@ _kept_random = lru_cache(maxsize=64)(_random_trajectory)
 _kept_scratch = lru_cache(maxsize=64)(_scratch_level)
 
 
-def _fit(config: RunConfig, learner: Learner, view: View, problem: Problem) -> TaskFit:
-    """theta_0..theta_K on the demonstration task, K the larger of N and N_eval."""
-    family, dtype = problem.family, torch_dtype(config)
-    task = draw_tasks(
-        family,
-        seed=config.evaluation_seed,
-        stream=Stream.DEMO_TASK,
-        index=view.task_draw,
-        num_tasks=1,
-        shots=config.shots,
-        num_query=config.num_query,
-        dtype=dtype,
-    )
-    if view.task_parameters is not None:  # the same points (and noise), another curve through them
-        chosen = torch.tensor([view.task_parameters], dtype=dtype)
-        task = task._replace(
-            support=_moved(family.target, task.support, task.parameters, chosen),
-            query=_moved(family.target, task.query, task.parameters, chosen),
-            parameters=chosen,
-        )
-    grid = probe_inputs(family, GRID_POINTS, dtype)
-
-    how = rule(config, problem, learner)
-
-    def seen(step: int, theta: Params) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        def prediction(x: torch.Tensor) -> torch.Tensor:
-            return predict(
-                problem.model, theta, x, step=step, normalization=how.normalization, support_x=task.support.x
-            )
-
-        with torch.no_grad():
-            return (
-                prediction(grid)[0, :, 0],
-                problem.loss(prediction(task.support.x), task.support.y)[0],
-                problem.loss(prediction(task.query.x), task.query.y)[0],
-            )
-
-    num_steps = max(config.num_inner_steps, config.evaluation_steps)
-    with torch.no_grad():
-        adapted = adapt(
-            learner.theta,
-            task.support,
-            model=problem.model,
-            loss=problem.loss,
-            num_steps=num_steps,
-            order="first",
-            record=lambda step, theta: (theta, *seen(step, theta)),
-            **how._asdict(),
-        )
-        theta_n = adapted.records[config.num_inner_steps][0]
-        dead = bool(problem.model.is_dead(at_step(theta_n, config.num_inner_steps), grid)[0])
-    return TaskFit(
-        parameters=task.parameters[0].double().numpy(),
-        grid=_floats(grid[0, :, 0]),
-        truth=_floats(family.target(task.parameters, grid)[0, :, 0]),
-        curves=_floats(torch.stack([curve for _, curve, _, _ in adapted.records])),
-        support_x=_floats(task.support.x[0, :, 0]),
-        support_y=_floats(task.support.y[0, :, 0]),
-        query_x=_floats(task.query.x[0, :, 0]),
-        query_y=_floats(task.query.y[0, :, 0]),
-        support_loss=_floats(torch.stack([support for _, _, support, _ in adapted.records])),
-        query_loss=_floats(torch.stack([query for _, _, _, query in adapted.records])),
-        dead=dead,
-    )
-
-
-def _moved(target, examples: Examples, old: torch.Tensor, new: torch.Tensor) -> Examples:  # type: ignore[no-untyped-def]
-    return Examples(examples.x, examples.y - target(old, examples.x) + target(new, examples.x))
-
-
-def _paths(config: RunConfig, learner: Learner, view: View, problem: Problem) -> InnerPaths:
+def _inner_thetas(config: RunConfig, learner: Learner, problem: Problem) -> list[Params]:
+    """theta_0..theta_N of some held-out tasks, [P, ...] each."""
     tasks = held_out_tasks(config, problem, PATH_TASKS)
     how = rule(config, problem, learner).for_tasks(PATH_TASKS)
     with torch.no_grad():
-        thetas = torch.stack(
-            adapt(
-                over_tasks(learner.theta, PATH_TASKS),
-                tasks.support,
-                model=problem.model,
-                loss=problem.loss,
-                num_steps=config.num_inner_steps,
-                order="first",
-                record=lambda _, theta: flat(theta),
-                **how._asdict(),
-            ).records,
-            dim=1,
-        )  # [P, N + 1, D]
+        return adapt(
+            over_tasks(learner.theta, PATH_TASKS),
+            tasks.support,
+            model=problem.model,
+            loss=problem.loss,
+            num_steps=config.num_inner_steps,
+            order="first",
+            record=lambda _, theta: theta,
+            **how._asdict(),
+        ).records
+
+
+def _moves(config: RunConfig, learner: Learner, problem: Problem) -> LayerMoves:
+    thetas = _inner_thetas(config, learner, problem)
+    layers = problem.model.layers
+    lengths = []
+    for names in layers.values():
+        start = flat({name: thetas[0][name] for name in names})
+        size = start.norm(dim=1).clamp_min(torch.finfo(start.dtype).tiny)
+        lengths.append([(flat({name: theta[name] for name in names}) - start).norm(dim=1) / size for theta in thetas])
+    found = np.array([[length.double().numpy() for length in layer] for layer in lengths])  # [layers, N + 1, P]
+    low, median, high = np.quantile(np.where(np.isnan(found), np.inf, found), [0.1, 0.5, 0.9], axis=2, method="nearest")
+    return LayerMoves(tuple(layers), low.T, median.T, high.T)
+
+
+def _paths(config: RunConfig, learner: Learner, view: View, problem: Problem) -> InnerPaths:
+    thetas = torch.stack([flat(theta) for theta in _inner_thetas(config, learner, problem)], dim=1)  # [P, N + 1, D]
     start = flat(learner.theta)
     moved = (thetas - start)[:, 1:].flatten(0, 1)
     moved = moved[moved.isfinite().all(1)]

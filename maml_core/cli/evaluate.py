@@ -77,7 +77,8 @@ def evaluate(
                 "seed": asked[0].evaluation_seed,
                 "rule": rule,
                 "results": [
-                    {"shots": each.shots} | {name: values.tolist() for name, values in summary._asdict().items()}
+                    {"shots": each.shots}
+                    | {name: values.tolist() for name, values in summary._asdict().items() if values is not None}
                     for each, summary in zip(asked, summaries, strict=True)
                 ],
             }
@@ -89,32 +90,21 @@ def evaluate(
 
 
 def _evaluated(config: RunConfig, state: RunState, bar: Progress) -> Summary:
-    import torch
-
-    from maml_core.evaluation import Evaluation, summarize
     from maml_core.evaluation import evaluate as evaluate_tasks
+    from maml_core.evaluation import in_parts, summarize, together
     from maml_core.problem import build_problem, held_out_tasks
     from maml_core.runs import rule
-    from maml_core.types import Examples, Tasks
 
     problem = build_problem(config)
     drawn = held_out_tasks(config, problem)
     parts = []
-    for at in range(0, config.evaluation_tasks, PART):
-        some = slice(at, at + PART)
-        part = Tasks(
-            Examples(drawn.support.x[some], drawn.support.y[some]),
-            Examples(drawn.query.x[some], drawn.query.y[some]),
-            drawn.parameters[some],
-        )
+    for part in in_parts(drawn, PART):
         how = rule(config, problem, state.meta)
         parts.append(
             evaluate_tasks(state.meta.theta, part, problem=problem, num_steps=config.evaluation_steps, **how._asdict())
         )
         bar.advance(bar.task_ids[0], len(part.parameters))
-    return summarize(
-        Evaluation(torch.cat([part.query_loss for part in parts], dim=2), torch.cat([part.zero_loss for part in parts]))
-    )
+    return summarize(together(parts))
 
 
 def _rule(config: RunConfig, eval_steps: int) -> str:
@@ -147,9 +137,13 @@ def _print_table(config: RunConfig, trained: RunConfig, summary: Summary) -> Non
 
     trained_at = "" if config.shots == trained.shots else f" (trained at {trained.shots})"
     table = Table(title=f"{config.shots} shots{trained_at}: query loss", title_justify="left")
-    for name in ("inner step", "mean ± 95% CI", "median", "diverged"):
+    accuracies = (
+        [] if summary.accuracy is None or summary.accuracy_ci95 is None else [summary.accuracy, summary.accuracy_ci95]
+    )
+    for name in ("inner step", *(["accuracy ± 95% CI"] if accuracies else []), "mean ± 95% CI", "median", "diverged"):
         table.add_column(name, justify="right")
-    rows: list[Any] = list(zip(*summary, strict=True))
-    for step, (mean, ci95, median, diverged) in enumerate(rows):
-        table.add_row(str(step), f"{mean:.4f} ± {ci95:.4f}", f"{median:.4f}", f"{100 * diverged:.1f}%")
+    rows: list[Any] = list(zip(*summary[:4], *accuracies, strict=True))
+    for step, (mean, ci95, median, diverged, *shares) in enumerate(rows):
+        right = ["{:.1f} ± {:.1f}%".format(*(100 * share for share in shares))] if shares else []
+        table.add_row(str(step), *right, f"{mean:.4f} ± {ci95:.4f}", f"{median:.4f}", f"{100 * diverged:.1f}%")
     Console().print(table)

@@ -43,6 +43,16 @@ class MLP:
         self.activation_name = config.activation
         self._activation = _ACTIVATIONS[config.activation]
 
+    @property
+    def layers(self) -> dict[str, tuple[str, ...]]:
+        """The parameters of each layer: ``hidden 1``, ... and ``head``."""
+        last = len(self.widths) - 2
+        found = {}
+        for layer in range(last):
+            extra = ("scale", "shift") if self._is_normalized(layer) else ("b",) if self.use_bias else ()
+            found[f"hidden {layer + 1}"] = tuple(f"{name}{layer}" for name in ("w", *extra))
+        return found | {"head": tuple(sorted(self.head, reverse=True))}
+
     def with_inputs(self, num_inputs: int) -> MLP:
         """The same network for inputs of another width."""
         return MLP(self.config, num_inputs=num_inputs, num_outputs=self.widths[-1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import torch
@@ -16,6 +17,11 @@ class Model(Protocol):
     @property
     def head(self) -> frozenset[str]:
         """Names of the last layer's parameters: what ANIL adapts."""
+        ...
+
+    @property
+    def layers(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of the parameters of each layer, from input to output, by what people call the layer."""
         ...
 
     def init(self, seed: int, dtype: torch.dtype = torch.float32) -> Params:

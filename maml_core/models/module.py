@@ -31,6 +31,15 @@ class ModuleModel:
         self.head = frozenset(name for name in names if name.rpartition(".")[0] == last)
         self._batched = vmap(self._call, in_dims=(0, 0))
 
+    @property
+    def layers(self) -> dict[str, tuple[str, ...]]:
+        """The parameters of each submodule that has any of its own."""
+        names = [name for name, value in self._module.named_parameters() if value.requires_grad]
+        owners = dict.fromkeys(name.rpartition(".")[0] for name in names)
+        return {
+            owner or "module": tuple(name for name in names if name.rpartition(".")[0] == owner) for owner in owners
+        }
+
     def init(self, seed: int, dtype: torch.dtype = torch.float32) -> Params:
         """Fresh parameters from the layers' own `reset_parameters`, leaving torch's global generator untouched."""
         module = copy.deepcopy(self._module)

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from maml_core.config import LinearConfig
-from maml_core.tasks.family import Numbers
+from maml_core.tasks.family import Numbers, Regression
 
 
-class Linear:
+class Linear(Regression):
     """w ~ N(w_mean, w_std^2) for each feature, x ~ U[x]^features."""
 
     num_outputs = 1

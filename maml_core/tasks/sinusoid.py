@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from maml_core.config import Interval, SinusoidConfig
-from maml_core.tasks.family import Numbers
+from maml_core.config import SinusoidConfig
+from maml_core.settings import Interval
+from maml_core.tasks.family import Numbers, Regression
 
 
-class Sinusoid:
+class Sinusoid(Regression):
     """A ~ U[amplitude], phase ~ U[phase_rad], x ~ U[x]; by default exactly the paper's ranges, without noise."""
 
     num_inputs = 1

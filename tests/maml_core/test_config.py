@@ -17,7 +17,6 @@ from maml_core.config import (
     MLPConfig,
     RunConfig,
     SinusoidConfig,
-    accepted_range,
     changed,
     from_dict,
     replace,
@@ -25,6 +24,7 @@ from maml_core.config import (
 )
 from maml_core.errors import ConfigError
 from maml_core.presets import DEFAULT_PRESET, PRESETS, slider_ranges
+from maml_core.settings import accepted_range
 
 finite = st.floats(-100.0, 100.0)
 intervals = st.tuples(finite, finite).map(lambda pair: (min(pair), max(pair)))

@@ -14,7 +14,6 @@ from maml_core.config import LinearConfig, RunConfig, SinusoidConfig, TaskConfig
 from maml_core.problem import build_problem, held_out_tasks, training_tasks
 from maml_core.rng import Stream
 from maml_core.tasks import build_family
-from maml_core.tasks.family import draw_tasks
 from maml_core.types import Tasks
 from tests.maml_core.helpers import same, tiny
 
@@ -31,8 +30,7 @@ each_family = pytest.mark.parametrize("config", FAMILIES, ids=lambda config: f"{
 def draw(
     config: TaskConfig, *, seed: int = 0, index: int = 0, num_tasks: int = 4, shots: int = 5, num_query: int = 6
 ) -> Tasks:
-    return draw_tasks(
-        build_family(config),
+    return build_family(config).draw_tasks(
         seed=seed,
         stream=Stream.TRAINING_TASKS,
         index=index,

@@ -1,0 +1,218 @@
+"""What theta_0..theta_K say about one task: of a curve on a grid of x, of images their classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from maml_core.config import RunConfig
+from maml_core.errors import ConfigError
+from maml_core.inner import adapt
+from maml_core.losses import Loss
+from maml_core.normalization import at_step, predict
+from maml_core.problem import Problem, torch_dtype
+from maml_core.records import Bytes, Floats, ImageFit, OwnTask, TaskFit, View
+from maml_core.rng import Stream
+from maml_core.runs import Learner, rule
+from maml_core.tasks import FewShotImages, Regression
+from maml_core.types import Examples, Params, Tasks
+
+GRID_POINTS = 121
+
+Predict = Callable[[Tensor], Tensor]
+"""Inputs [1, points, inputs] -> predictions of one theta."""
+
+
+def task_fit(config: RunConfig, learner: Learner, view: View, problem: Problem) -> TaskFit | ImageFit | None:
+    """theta_0..theta_K on the demonstration task, K the larger of N and N_eval; None for inputs that nobody can draw.
+
+    Raises:
+        ConfigError: A task of somebody's own that does not fit the network.
+    """
+    family = problem.family
+    if isinstance(family, FewShotImages):
+        return _image_fit(config, learner, view, problem, family)
+    if isinstance(family, Regression) and family.num_inputs == 1:
+        return _curve_fit(config, learner, view, problem, family)
+    return None
+
+
+def _curve_fit(config: RunConfig, learner: Learner, view: View, problem: Problem, family: Regression) -> TaskFit:
+    task = _drawn(config, view, problem)
+    if view.task_parameters is not None:  # the same points (and noise), another curve through them
+        chosen = torch.tensor([view.task_parameters], dtype=torch_dtype(config))
+        task = task._replace(
+            support=_moved(family, task.support, task.parameters, chosen),
+            query=_moved(family, task.query, task.parameters, chosen),
+            parameters=chosen,
+        )
+    grid = family.probe_inputs(GRID_POINTS, torch_dtype(config))
+
+    def seen(_: Params, prediction: Predict) -> tuple[Tensor, Tensor, Tensor]:
+        return (
+            prediction(grid)[0, :, 0],
+            problem.loss(prediction(task.support.x), task.support.y)[0],
+            problem.loss(prediction(task.query.x), task.query.y)[0],
+        )
+
+    path = _followed(config, learner, problem, task.support, loss=problem.loss, seen=seen, watched=grid)
+    curves, support_loss, query_loss = (torch.stack(part) for part in zip(*path.records, strict=True))
+    return TaskFit(
+        parameters=task.parameters[0].double().numpy(),
+        grid=_floats(grid[0, :, 0]),
+        truth=_floats(family.target(task.parameters, grid)[0, :, 0]),
+        curves=_floats(curves),
+        support_x=_floats(task.support.x[0, :, 0]),
+        support_y=_floats(task.support.y[0, :, 0]),
+        query_x=_floats(task.query.x[0, :, 0]),
+        query_y=_floats(task.query.y[0, :, 0]),
+        support_loss=_floats(support_loss),
+        query_loss=_floats(query_loss),
+        dead=path.dead,
+    )
+
+
+def _image_fit(config: RunConfig, learner: Learner, view: View, problem: Problem, family: FewShotImages) -> ImageFit:
+    if view.own_task is None:
+        task = _drawn(config, view, problem)
+        ways, names = family.num_outputs, family.source.class_names(task.parameters[0].numpy())
+    else:
+        task, ways = _own(config, view.own_task, problem), int(view.own_task.support_labels.max()) + 1
+        names = ()
+
+    def loss(logits: Tensor, target: Tensor) -> Tensor:
+        return problem.loss(
+            logits[..., :ways], target[..., :ways]
+        )  # fewer classes than the head has: the others do not compete
+
+    def seen(theta: Params, prediction: Predict) -> tuple[Tensor, ...]:
+        support, query = prediction(task.support.x), prediction(task.query.x)
+        return (
+            functional.softmax(support[0, :, :ways], dim=1),
+            functional.softmax(query[0, :, :ways], dim=1),
+            loss(support, task.support.y)[0],
+            loss(query, task.query.y)[0],
+            theta["w0"][0] if theta["w0"].ndim == 5 else theta["w0"].new_empty((0, *family.image_shape)),
+        )
+
+    path = _followed(config, learner, problem, task.support, loss=loss, seen=seen, watched=task.support.x)
+    of_support, of_query, support_loss, query_loss, filters = (
+        torch.stack(part) for part in zip(*path.records, strict=True)
+    )
+    known = task.query.y[0].sum(1) > 0
+    return ImageFit(
+        image_shape=family.image_shape,
+        class_names=names,
+        support_images=_bytes(task.support.x[0]),
+        support_labels=task.support.y[0].argmax(1).numpy(),
+        query_images=_bytes(task.query.x[0]),
+        query_labels=torch.where(known, task.query.y[0].argmax(1), -1).numpy(),
+        support_probabilities=_floats(of_support),
+        query_probabilities=_floats(of_query),
+        support_loss=_floats(support_loss),
+        query_loss=_floats(query_loss if bool(known.all()) else torch.full_like(query_loss, torch.nan)),
+        filters=_floats(filters),
+        dead=path.dead,
+    )
+
+
+class _Path(NamedTuple):
+    records: list[tuple[Tensor, ...]]
+    dead: bool
+
+
+def _followed(
+    config: RunConfig,
+    learner: Learner,
+    problem: Problem,
+    support: Examples,
+    *,
+    loss: Loss,
+    seen: Callable[[Params, Predict], tuple[Tensor, ...]],
+    watched: Tensor,
+) -> _Path:
+    """What is seen of theta_0..theta_K on the way, and whether theta_N is dead on the watched inputs."""
+    how = rule(config, problem, learner)
+
+    def record(step: int, theta: Params) -> tuple[Params, tuple[Tensor, ...]]:
+        def prediction(x: Tensor) -> Tensor:
+            return predict(problem.model, theta, x, step=step, normalization=how.normalization, support_x=support.x)
+
+        with torch.no_grad():
+            return theta, seen(theta, prediction)
+
+    with torch.no_grad():
+        records: list[Any] = adapt(
+            learner.theta,
+            support,
+            model=problem.model,
+            loss=loss,
+            num_steps=max(config.num_inner_steps, config.evaluation_steps),
+            order="first",
+            record=record,
+            **how._asdict(),
+        ).records
+        theta_n = at_step(records[config.num_inner_steps][0], config.num_inner_steps)
+        dead = bool(problem.model.is_dead(theta_n, watched)[0])
+    return _Path([found for _, found in records], dead)
+
+
+def _drawn(config: RunConfig, view: View, problem: Problem) -> Tasks:
+    return problem.family.draw_tasks(
+        seed=config.evaluation_seed,
+        stream=Stream.DEMO_TASK,
+        index=view.task_draw,
+        num_tasks=1,
+        shots=config.shots,
+        num_query=config.num_query,
+        dtype=torch_dtype(config),
+    )
+
+
+def _own(config: RunConfig, own: OwnTask, problem: Problem) -> Tasks:
+    """A drawn task as the network takes it; of its query images no class is known.
+
+    Raises:
+        ConfigError: Images of another size than the network's, a class without a drawing, or more classes than the network has.
+    """
+    inputs, head = problem.family.num_inputs, problem.family.num_outputs
+    for images in (own.support_images, own.query_images):
+        if images.ndim != 2 or images.shape[1] != inputs:
+            raise ConfigError("own_task", images.shape, f"rows of {inputs} pixels")
+    labels = own.support_labels
+    if len(labels) != len(own.support_images) or len(own.query_images) == 0:
+        raise ConfigError("own_task", len(labels), "a label for each support image, and at least one query image")
+    found = set(labels.tolist())
+    if found != set(range(len(found))) or not 2 <= len(found) <= head:
+        accepted = f"2 to {head} classes, each with a drawing: theta_0 is a network of {head} ways"
+        raise ConfigError("own_task", sorted(found), accepted)
+
+    def pixels(images: Bytes) -> Tensor:
+        return torch.tensor(images[None], dtype=torch_dtype(config)) / 255.0
+
+    targets = torch.eye(head, dtype=torch_dtype(config))[torch.tensor(labels)][None]
+    unknown = torch.zeros(1, len(own.query_images), head, dtype=torch_dtype(config))
+    return Tasks(
+        Examples(pixels(own.support_images), targets),
+        Examples(pixels(own.query_images), unknown),
+        torch.zeros((1, 0), dtype=torch.int64),
+    )
+
+
+def _moved(family: Regression, examples: Examples, old: Tensor, new: Tensor) -> Examples:
+    return Examples(examples.x, examples.y - family.target(old, examples.x) + family.target(new, examples.x))
+
+
+def _bytes(images: Tensor) -> Bytes:
+    found: Bytes = (images * 255.0).round().clamp(0, 255).to(torch.uint8).numpy()
+    return np.array(found)
+
+
+def _floats(values: Tensor) -> Floats:
+    numbers: Floats = values.detach().to(torch.float32).numpy()
+    return np.array(numbers)

@@ -1,0 +1,115 @@
+"""What a config's field says of itself, its help text and accepted range, and the check of it. Nothing here imports torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+import typing
+from dataclasses import field
+from functools import lru_cache
+from typing import Any, Literal
+
+from maml_core.errors import ConfigError
+
+Interval = tuple[float, float]
+
+MAX_TEXT = 500
+"""Characters of a text."""
+
+
+def setting(
+    default: Any, help: str, *, low: float | None = None, high: float | None = None, above: float | None = None
+) -> Any:
+    """A config field with its help text and accepted range: `low` and `high` are included, `above` is not."""
+    return field(default=default, metadata={"help": help, "low": low, "high": high, "above": above})
+
+
+@lru_cache(maxsize=16)
+def hints_of(cls: type[Any]) -> dict[str, Any]:
+    """The annotations of a config class, by field."""
+    return typing.get_type_hints(cls)
+
+
+def members_of(hint: Any) -> tuple[Any, ...]:
+    """The types that an annotation allows."""
+    return typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+
+
+def accepted_range(cls: type[Any], name: str) -> str:
+    """The accepted range of a field in words, for error messages and help texts."""
+    meta = cls.__dataclass_fields__[name].metadata
+    low, high, above = meta.get("low"), meta.get("high"), meta.get("above")
+    if above is not None:
+        return f"above {above:g} and at most {high:g}"
+    return f"from {low:g} to {high:g}" if low is not None else "any value of its type"
+
+
+def check_fields(config: Any) -> None:
+    """Check every field of a config against its annotation and its range; numbers of a fitting type are left as they are."""
+    hints = hints_of(type(config))  # type: ignore[arg-type]
+    for f in dataclasses.fields(config):
+        value = getattr(config, f.name)
+        hint = hints[f.name]
+        if any(dataclasses.is_dataclass(member) for member in members_of(hint)):
+            if not isinstance(value, members_of(hint)):
+                raise ConfigError(f.name, value, f"one of {', '.join(member.__name__ for member in members_of(hint))}")
+            continue
+        clean = _checked(f.name, value, hint, type(config))
+        if clean is not value:
+            object.__setattr__(config, f.name, clean)
+
+
+def _checked(name: str, value: Any, hint: Any, cls: type[Any]) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if isinstance(hint, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        return _checked(name, value, next(a for a in arguments if a is not type(None)), cls)
+    if origin is Literal:
+        if value not in arguments:
+            raise ConfigError(name, value, f"one of {', '.join(str(a) for a in arguments)}")
+        return value
+    if origin is tuple:
+        return _checked_tuple(name, value, arguments, cls)
+    if hint is bool:
+        if not isinstance(value, bool):
+            raise ConfigError(name, value, "true or false")
+        return value
+    if hint is str:
+        if not isinstance(value, str) or len(value) > MAX_TEXT or not value.isprintable():
+            raise ConfigError(
+                name,
+                value if len(str(value)) <= 80 else f"{str(value)[:80]}...",
+                f"a text of up to {MAX_TEXT} characters",
+            )
+        return value
+    return _checked_number(name, value, hint, cls)
+
+
+def _checked_tuple(name: str, value: Any, arguments: tuple[Any, ...], cls: type[Any]) -> tuple[Any, ...]:
+    if not isinstance(value, tuple | list):
+        raise ConfigError(name, value, "a list of numbers")
+    if arguments[-1] is Ellipsis:
+        return tuple(_checked_number(name, item, arguments[0], cls) for item in value)
+    if len(value) != 2:
+        raise ConfigError(name, value, "two numbers")
+    pair = tuple(_checked_number(name, item, float, cls) for item in value)
+    if name != "adam_betas" and pair[0] > pair[1]:
+        raise ConfigError(name, value, "the smaller number first")
+    return pair
+
+
+def _checked_number(name: str, value: Any, hint: type[Any], cls: type[Any]) -> Any:
+    accepted = accepted_range(cls, name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ConfigError(name, value, f"a {'whole ' if hint is int else ''}number {accepted}")
+    if hint is int and not isinstance(value, int):
+        raise ConfigError(name, value, f"a whole number {accepted}")
+    meta = cls.__dataclass_fields__[name].metadata
+    low, high, above = meta["low"], meta["high"], meta["above"]
+    # Comparisons are false for NaN, and take integers that are too large to be floats.
+    inside = value <= high and (low is None or value >= low) and (above is None or value > above)
+    if not inside or value == -math.inf:
+        raise ConfigError(name, value, f"a finite number {accepted}")
+    return hint(value)
