@@ -14,7 +14,7 @@ from maml_core.config import RunConfig
 from maml_core.implicit import implicit_gradient
 from maml_core.normalization import PER_STEP, Normalization, at_step, averaged, per_step
 from maml_core.outer import MetaGradient, alpha_over_tasks, meta_gradient, normalization_over_tasks, reptile_gradient
-from maml_core.params import over_tasks
+from maml_core.params import over_tasks, turned_axes
 from maml_core.problem import Problem, torch_dtype
 from maml_core.schedules import schedule
 from maml_core.types import Params, Rates, Tasks
@@ -56,9 +56,7 @@ def initial_rates(config: RunConfig, theta: Params) -> tuple[Params, ...]:
     if config.algorithm == "meta_sgd":  # Li et al. 2017, equation 3
         return ({name: torch.full_like(value, config.alpha) for name, value in moving.items()},)
     if config.algorithm == "meta_curvature":  # Park & Oliva 2019, section 4.1
-        sizes = {
-            f"{name}/{axis}": size for name, value in moving.items() for axis, size in enumerate(value.shape) if axis
-        }
+        sizes = {f"{name}/{axis}": size for name, value in moving.items() for axis, size in turned_axes(value).items()}
         return ({name: torch.eye(size, dtype=torch_dtype(config)).unsqueeze(0) for name, size in sizes.items()},)
     if config.per_step_rates:  # Antoniou et al. 2018, section 4, LSLR
         entry = {name: value.new_full((value.shape[0],), config.alpha) for name, value in moving.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -33,15 +34,24 @@ def aligned(values: float | Tensor, like: Tensor) -> float | Tensor:
 
 
 def turned(name: str, gradient: Tensor, matrices: Params) -> Tensor:
-    """A tensor's gradient [B, d_1, ..., d_n], multiplied along every axis i with the matrix ``name/i`` [B, d_i, d_i].
+    """A tensor's gradient [B, ...], multiplied along each of its `turned_axes` i with the matrix ``name/i`` [B, d_i, d_i].
 
-    Meta-Curvature (Park & Oliva 2019, equation 5): for a weight [inputs, outputs] this is M_in G M_out'.
+    Meta-Curvature (Park & Oliva 2019, section 4.1): for a weight [inputs, outputs] this is M_in G M_out', for a kernel
+    [filters, channels, height, width] the product with M_o along the filters, M_i along the channels and M_f along its 9 places.
     """
+    shape = gradient.shape
+    gradient = gradient.flatten(3) if gradient.ndim > 4 else gradient
     for axis in range(1, gradient.ndim):
         front = gradient.movedim(axis, 1)
         gradient = torch.bmm(matrices[f"{name}/{axis}"], front.flatten(2) if front.ndim > 2 else front.unsqueeze(2))
         gradient = gradient.view(front.shape).movedim(1, axis)
-    return gradient
+    return gradient.reshape(shape)
+
+
+def turned_axes(value: Tensor) -> dict[int, int]:
+    """The axes along which `turned` multiplies and their lengths; a kernel's height and width are one axis."""
+    _, *sizes = value.shape
+    return dict(enumerate([*sizes[:2], math.prod(sizes[2:])] if len(sizes) > 2 else sizes, start=1))
 
 
 def leaves(theta: Params) -> Params:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from maml_core.config import ConvConfig, MLPConfig, ModelConfig
+from maml_core.models.convnet import ConvNet
 from maml_core.models.mlp import MLP
 from maml_core.models.model import Model
 from maml_core.models.module import ModuleModel
 
-__all__ = ["MLP", "Model", "ModuleModel", "build_model"]
+__all__ = ["MLP", "ConvNet", "Model", "ModuleModel", "build_model"]
 
 
 def build_model(
@@ -24,4 +25,4 @@ def build_model(
         case ConvConfig():
             if image_shape is None:
                 raise ValueError("a convolutional network needs an image_shape: channels, height, width")
-            raise NotImplementedError  # ConvNet(config, image_shape=image_shape, num_outputs=num_outputs)
+            return ConvNet(config, image_shape=image_shape, num_outputs=num_outputs)

@@ -1,0 +1,146 @@
+"""The convolutional network of the MAML papers, with explicit batched parameters: all tasks in one grouped convolution a layer."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from maml_core.config import ConvConfig
+from maml_core.errors import ConfigError
+from maml_core.models.mlp import NORM_EPS
+from maml_core.rng import Stream, generator
+from maml_core.types import Params
+
+
+class ConvNet:
+    """3 x 3 convolutions, each normalised, rectified and halved in height and width; then the mean over space and a linear layer.
+
+    This is MAML's network for Omniglot (Finn et al. 2017, section 5.2) with ``downsample`` "stride", which halves in the convolution; with
+    "max_pool" that of Vinyals et al. (2016), which halves after the ReLU and drops an odd last row.
+
+    Parameters are ``w0`` [B, filters, channels, 3, 3] with ``scale0`` and ``shift0`` [B, filters], or ``b0`` where nothing normalises,
+    ``w1``, ... from input to output; the head's are ``w4`` [B, filters, outputs] and ``b4`` [B, outputs] behind four layers. Batch norm
+    may be given ``mean0`` and ``var0`` [B, filters], ...
+    """
+
+    def __init__(self, config: ConvConfig, *, image_shape: tuple[int, int, int], num_outputs: int) -> None:
+        self.config = config
+        self.image_shape = image_shape
+        self.num_outputs = num_outputs
+        self.batch_norm = config.batch_norm
+        self.num_groups = _num_groups(config.num_filters)
+        self.head = frozenset({f"w{config.num_layers}", f"b{config.num_layers}"})
+        beside = ("b",) if config.norm == "none" else ("scale", "shift")
+        self.layer_names = (
+            *((f"conv {i + 1}", (f"w{i}", *(f"{name}{i}" for name in beside))) for i in range(config.num_layers)),
+            ("head", (f"w{config.num_layers}", f"b{config.num_layers}")),
+        )
+        if config.downsample == "max_pool" and min(image_shape[1:]) < 2**config.num_layers:
+            raise ConfigError(
+                "num_layers",
+                config.num_layers,
+                f"max_pool halves an image of {image_shape[1]} x {image_shape[2]} to nothing; take fewer layers, or stride",
+            )
+
+    def init(self, seed: int, dtype: torch.dtype = torch.float32) -> Params:
+        """Glorot-uniform kernels and head, zero biases, norms that change nothing, as MAML's and MAML++'s code has them; one lane."""
+        rng = generator(seed, Stream.WEIGHTS)
+        filters = self.config.num_filters
+
+        def glorot(*shape: int, fans: int) -> Tensor:
+            bound = math.sqrt(6.0 / fans)
+            return torch.tensor(rng.uniform(-bound, bound, (1, *shape)), dtype=dtype)
+
+        theta: Params = {}
+        channels = self.image_shape[0]
+        for layer in range(self.config.num_layers):
+            theta[f"w{layer}"] = glorot(filters, channels, 3, 3, fans=9 * (channels + filters))
+            if self.config.norm == "none":
+                theta[f"b{layer}"] = torch.tensor(np.zeros((1, filters)), dtype=dtype)
+            else:
+                theta[f"scale{layer}"] = torch.tensor(np.ones((1, filters)), dtype=dtype)
+                theta[f"shift{layer}"] = torch.tensor(np.zeros((1, filters)), dtype=dtype)
+            channels = filters
+        last = self.config.num_layers
+        theta[f"w{last}"] = glorot(filters, self.num_outputs, fans=filters + self.num_outputs)
+        theta[f"b{last}"] = torch.tensor(np.zeros((1, self.num_outputs)), dtype=dtype)
+        return theta
+
+    def apply(self, theta: Params, x: Tensor) -> Tensor:
+        """Predictions [B, points, outputs] for flat images [B, points, channels * height * width]."""
+        last = self.config.num_layers
+        maps = self._maps(x)
+        for layer in range(last):
+            maps = self._layer(theta, layer, maps)
+        features = maps.mean((2, 3)).view(len(maps), len(x), -1).transpose(0, 1)
+        return torch.baddbmm(theta[f"b{last}"].unsqueeze(1), features, theta[f"w{last}"])
+
+    def statistics(self, theta: Params, x: Tensor) -> Params:
+        """Mean and variance over points and space at each batch norm, [B, filters]; empty without batch norm."""
+        found: Params = {}
+        if not self.batch_norm:
+            return found
+        maps = self._maps(x)
+        for layer in range(self.config.num_layers):
+            before = self._convolved(theta, layer, maps)
+            var, mean = torch.var_mean(before, (0, 2, 3), correction=0)
+            found[f"mean{layer}"], found[f"var{layer}"] = mean.view(len(x), -1), var.view(len(x), -1)
+            maps = self._finished({**found, **theta}, layer, before)
+        return found
+
+    def is_dead(self, theta: Params, x: Tensor) -> Tensor:
+        """Whether some layer is 0 everywhere on every x, [B]."""
+        dead = torch.zeros(len(x), dtype=torch.bool)
+        maps = self._maps(x)
+        for layer in range(self.config.num_layers):
+            maps = self._layer(theta, layer, maps)
+            dead |= (maps == 0.0).view(len(maps), len(x), -1).all(2).all(0)
+        return dead
+
+    def _maps(self, x: Tensor) -> Tensor:
+        """Flat images [B, points, inputs] as the maps of B tasks side by side, [points, B * channels, height, width]."""
+        return x.transpose(0, 1).reshape(x.shape[1], -1, *self.image_shape[1:])
+
+    def _layer(self, theta: Params, layer: int, maps: Tensor) -> Tensor:
+        return self._finished(theta, layer, self._convolved(theta, layer, maps))
+
+    def _convolved(self, theta: Params, layer: int, maps: Tensor) -> Tensor:
+        """One convolution for all tasks: a group of channels is a task."""
+        kernel, bias = theta[f"w{layer}"], theta.get(f"b{layer}")
+        return functional.conv2d(
+            maps,
+            kernel.flatten(0, 1),
+            None if bias is None else bias.flatten(),
+            stride=2 if self.config.downsample == "stride" else 1,
+            padding=1,
+            groups=len(kernel),
+        )
+
+    def _finished(self, theta: Params, layer: int, maps: Tensor) -> Tensor:
+        """Normalised, rectified and, where the convolution has not, halved."""
+        maps = functional.relu(self._normalized(theta, layer, maps))
+        return maps if self.config.downsample == "stride" else functional.max_pool2d(maps, 2)
+
+    def _normalized(self, theta: Params, layer: int, maps: Tensor) -> Tensor:
+        if self.config.norm == "none":
+            return maps
+        scale, shift = theta[f"scale{layer}"].flatten(), theta[f"shift{layer}"].flatten()
+        if self.config.norm == "group":  # Wu & He 2018: every image by its own groups of channels
+            groups = self.num_groups * (maps.shape[1] // self.config.num_filters)
+            return functional.group_norm(maps, groups, scale, shift, NORM_EPS)
+        mean, var = theta.get(f"mean{layer}"), theta.get(f"var{layer}")
+        if mean is None or var is None:
+            return functional.batch_norm(maps, None, None, scale, shift, training=True, eps=NORM_EPS)
+        scale = scale * (var.flatten() + NORM_EPS).rsqrt()
+        return maps * scale.view(-1, 1, 1) + (shift - mean.flatten() * scale).view(-1, 1, 1)
+
+
+def _num_groups(num_filters: int) -> int:
+    """At most 8 groups, of equal size and with 4 channels or more, so that a map of one pixel is not normalised away."""
+    return max(
+        groups for groups in range(1, 9) if num_filters % groups == 0 and (groups == 1 or num_filters >= 4 * groups)
+    )
