@@ -34,17 +34,20 @@ class ConvNet:
         self.batch_norm = config.batch_norm
         self.num_groups = _num_groups(config.num_filters)
         self.head = frozenset({f"w{config.num_layers}", f"b{config.num_layers}"})
-        beside = ("b",) if config.norm == "none" else ("scale", "shift")
-        self.layer_names = (
-            *((f"conv {i + 1}", (f"w{i}", *(f"{name}{i}" for name in beside))) for i in range(config.num_layers)),
-            ("head", (f"w{config.num_layers}", f"b{config.num_layers}")),
-        )
         if config.downsample == "max_pool" and min(image_shape[1:]) < 2**config.num_layers:
             raise ConfigError(
                 "num_layers",
                 config.num_layers,
                 f"max_pool halves an image of {image_shape[1]} x {image_shape[2]} to nothing; take fewer layers, or stride",
             )
+
+    @property
+    def layers(self) -> dict[str, tuple[str, ...]]:
+        """Names of each layer's parameters: "conv 1", ..., "head"."""
+        beside = ("b",) if self.config.norm == "none" else ("scale", "shift")
+        count = self.config.num_layers
+        blocks = {f"conv {i + 1}": (f"w{i}", *(f"{name}{i}" for name in beside)) for i in range(count)}
+        return blocks | {"head": (f"w{count}", f"b{count}")}
 
     def init(self, seed: int, dtype: torch.dtype = torch.float32) -> Params:
         """Glorot-uniform kernels and head, zero biases, norms that change nothing, as MAML's and MAML++'s code has them; one lane."""

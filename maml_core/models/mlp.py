@@ -40,7 +40,6 @@ class MLP:
         self.batch_norm = config.batch_norm
         last = len(self.widths) - 2
         self.head = frozenset({f"w{last}", f"b{last}"} if config.use_bias else {f"w{last}"})
-        self.layer_names = tuple((self._label(layer), self._names(layer)) for layer in range(last + 1))
         self.activation_name = config.activation
         self._activation = _ACTIVATIONS[config.activation]
 
@@ -110,14 +109,6 @@ class MLP:
             mean, var = x.mean(1), x.var(1, unbiased=False)
         scale = theta[f"scale{layer}"] * (var + NORM_EPS).rsqrt()
         return x * scale.unsqueeze(1) + (theta[f"shift{layer}"] - mean * scale).unsqueeze(1)
-
-    def _label(self, layer: int) -> str:
-        return f"layer {layer + 1}" if layer < len(self.widths) - 2 else "head"
-
-    def _names(self, layer: int) -> tuple[str, ...]:
-        if self._is_normalized(layer):
-            return (f"w{layer}", f"scale{layer}", f"shift{layer}")
-        return (f"w{layer}", f"b{layer}") if self.use_bias else (f"w{layer}",)
 
     def _is_normalized(self, layer: int) -> bool:
         return self.batch_norm and layer < len(self.widths) - 2

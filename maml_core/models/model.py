@@ -10,9 +10,6 @@ from torch import Tensor
 
 from maml_core.types import Params
 
-LayerNames = tuple[tuple[str, tuple[str, ...]], ...]
-"""A label for each layer, with the names of its parameters, from input to output."""
-
 
 class Model(Protocol):
     """A network as a pure function of its parameters, batched over a leading axis of parameters."""
@@ -23,13 +20,8 @@ class Model(Protocol):
         ...
 
     @property
-<<<<<<< HEAD
     def layers(self) -> Mapping[str, tuple[str, ...]]:
         """Names of the parameters of each layer, from input to output, by what people call the layer."""
-=======
-    def layer_names(self) -> LayerNames:
-        """The layers, every parameter in one of them."""
->>>>>>> 5604fb9 (ConvNet: the papers' convolutional network, all tasks in one grouped convolution a layer; Meta-Curvature turns a kernel as published; models name their layers)
         ...
 
     def init(self, seed: int, dtype: torch.dtype = torch.float32) -> Params:

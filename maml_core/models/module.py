@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from itertools import groupby
 
 import torch
 from torch import Tensor, nn
@@ -28,10 +27,8 @@ class ModuleModel:
         constants = [*self._module.named_buffers(), *self._frozen_parameters()]
         self._constants = {name: value.detach().clone() for name, value in constants}
         names = [name for name, value in self._module.named_parameters() if value.requires_grad]
-        self.layer_names = tuple(
-            (label or type(module).__name__, tuple(group)) for label, group in groupby(names, key=_submodule)
-        )
-        self.head = frozenset(self.layer_names[-1][1]) if names else frozenset()
+        last = names[-1].rpartition(".")[0] if names else ""
+        self.head = frozenset(name for name in names if name.rpartition(".")[0] == last)
         self._batched = vmap(self._call, in_dims=(0, 0))
 
     @property
@@ -80,7 +77,3 @@ class ModuleModel:
 
     def _frozen_parameters(self) -> list[tuple[str, Tensor]]:
         return [(name, value) for name, value in self._module.named_parameters() if not value.requires_grad]
-
-
-def _submodule(name: str) -> str:
-    return name.rpartition(".")[0]
