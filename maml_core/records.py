@@ -271,6 +271,8 @@ class Snapshot:
     rates: LearnedRates | None = None
     """None where no rates are learned."""
     moves: LayerMoves | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict, compare=False)
+    """Processor time that each part took, by its name, so that whoever looks can pace it."""
 
 
 class Levels(NamedTuple):

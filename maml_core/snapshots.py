@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -22,18 +25,31 @@ from maml_core.types import Params, Rates
 GRID_POINTS = 121
 PATH_TASKS = 8
 
+Part = TypeVar("Part")
+
 
 def snapshot(config: RunConfig, state: RunState, view: View, *, problem: Problem | None = None) -> Snapshot:
     """Everything that `view` asks for, at theta_0 of `state`. Changes nothing."""
     problem = problem or build_problem(config)
+    learner, seconds = state.meta, {}
+
+    def part(name: str, wanted: bool, compute: Callable[[], Part]) -> Part | None:
+        if not wanted:
+            return None
+        start = time.thread_time()
+        found = compute()
+        seconds[name] = time.thread_time() - start
+        return found
+
     return Snapshot(
         step=state.step,
-        fit=task_fit(config, state.meta, view, problem) if view.fit else None,
-        trajectories=_trajectories(config, state, view, problem) if view.trajectories else {},
-        paths=_paths(config, state.meta, view, problem) if view.paths else None,
-        curvature=inner_curvature(config, problem, state.meta) if view.curvature else None,
-        rates=_rates(state.meta.rates) if view.rates and learns_rates(config) else None,
-        moves=_moves(config, state.meta, problem) if view.moves else None,
+        fit=part("fit", view.fit, lambda: task_fit(config, learner, view, problem)),
+        trajectories=part("trajectories", view.trajectories, lambda: _trajectories(config, state, view, problem)) or {},
+        paths=part("paths", view.paths, lambda: _paths(config, learner, view, problem)),
+        curvature=part("curvature", view.curvature, lambda: inner_curvature(config, problem, learner)),
+        rates=part("rates", view.rates and learns_rates(config), lambda: _rates(learner.rates)),
+        moves=part("moves", view.moves, lambda: _moves(config, learner, problem)),
+        seconds=seconds,
     )
 
 

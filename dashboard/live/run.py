@@ -46,6 +46,19 @@ MAX_TRAIL, MAX_TRAIL_BYTES = 256, 32 * 2**20
 """The trail of theta_0 keeps so many points, and no more memory."""
 
 
+LOOK_SHARE, SLOW_SHARE = 0.2, 0.08
+"""Looks come so seldom that each kind takes no more of the time than this: the frame and the trajectories; what moves slowly."""
+
+_HEAVY = ("trajectories", "slow")
+
+PROMPT_S = 0.08
+"""What takes longer to compute is not waited for when somebody waits for an answer."""
+
+
+UNKNOWN_IMAGES_S = 0.1
+"""What a look at images is taken to cost before one was measured: the heavy ones are put off until the first frame is there."""
+
+
 class Pace(NamedTuple):
     """Least times between two looks at a run that trains, in seconds."""
 
@@ -149,6 +162,10 @@ class LiveRun:
         self.thetas: list[Floats] = []
         self._next_due = -math.inf
         self._seen = {"trajectories": -math.inf, "slow": -math.inf, "fit": -math.inf, "plane": -math.inf}
+        self._cost = dict.fromkeys(("fit", *_HEAVY), UNKNOWN_IMAGES_S if config.classifies else 0.0)
+        """Processor seconds that the last look of each kind took."""
+        self._owed: frozenset[str] = frozenset()
+        """Kinds of looks that were put off, because somebody waited for an answer."""
 
     # What people ask for
 
@@ -334,7 +351,7 @@ class LiveRun:
 
     def is_due(self, now: float) -> bool:
         """Whether there is something to compute now."""
-        if self.urgent or self._waiting_steps > 0 or self._pending:
+        if self.urgent or self._waiting_steps > 0 or self._pending or self._owed:
             return True
         return self.playing and self._may_step(now)
 
@@ -346,8 +363,9 @@ class LiveRun:
         """The chunk to compute next, and what to look at afterwards."""
         num_steps = self._steps_to_take(now)
         pending = tuple(ask.at(self.step) for ask in self._pending)
-        slow = num_steps == 1
-        view = self._view(now, pace) if self.urgent or slow or now - self._seen["fit"] >= pace.frame_s else None
+        single = num_steps == 1
+        looks = self.urgent or single or num_steps == 0 or self._is_seen_again("fit", now, pace.frame_s)
+        view = self._view(now, pace) if looks else None
         self._sent = _Sent(tuple(self._pending), pending, tuple(self.scheduled), self._pending_id, num_steps)
         self._pending = []
         self.urgent = False
@@ -449,14 +467,23 @@ class LiveRun:
         self.state = None
         self._sent = _Sent(change_id=self._pending_id)
 
+    def _is_seen_again(self, kind: str, now: float, least_s: float) -> bool:
+        """Whether it is time for another look of a kind, as far as its cost allows."""
+        share = SLOW_SHARE if kind == "slow" else LOOK_SHARE
+        return now - self._seen[kind] >= max(least_s, self._cost[kind] / share)
+
     def _view(self, now: float, pace: Pace) -> View:
-        slow = now - self._seen["slow"] >= pace.slow_s
-        trajectories = self.urgent or slow or now - self._seen["trajectories"] >= pace.trajectories_s
-        self._seen["fit"] = now
-        if slow:
-            self._seen["slow"] = now
-        if trajectories:
-            self._seen["trajectories"] = now
+        wanted = {
+            kind for kind in _HEAVY if kind in self._owed or self._is_seen_again(kind, now, pace._asdict()[f"{kind}_s"])
+        }
+        if self.urgent or (wanted == {"slow"} and self.config.joint_baseline):
+            wanted.add("trajectories")
+        long = [kind for kind in _HEAVY if kind in wanted and self._cost[kind] > PROMPT_S]
+        self._owed = frozenset(long if self.urgent else long[1:])
+        wanted -= self._owed
+        for kind in ("fit", *wanted):
+            self._seen[kind] = now
+        slow, trajectories = "slow" in wanted, "trajectories" in wanted
         return View(
             task_parameters=self.task_parameters,
             task_draw=self.task_draw,
@@ -478,6 +505,12 @@ class LiveRun:
         snapshot = result.snapshot
         assert snapshot is not None
         self.fit = snapshot.fit
+        kinds = {"trajectories": "trajectories", "curvature": "slow"}
+        costs = {"fit": 0.0}
+        for part, seconds in snapshot.seconds.items():
+            kind = kinds.get(part, "fit")
+            costs[kind] = costs.get(kind, 0.0) + seconds
+        self._cost |= costs
         if snapshot.trajectories:
             wanted = {
                 "joint": self.config.joint_baseline,

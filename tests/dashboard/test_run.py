@@ -41,7 +41,7 @@ TINY = RunConfig(
 EXPLOSIVE = replace(TINY, {"alpha": 0.3})
 """Diverges after a dozen outer steps."""
 
-NO_RECORDS = Records(*(np.zeros(0) for _ in range(9)), events=())
+NO_RECORDS = Records(*(np.zeros(0) for _ in range(len(Records._fields) - 1)), events=())
 
 
 class Driver:
