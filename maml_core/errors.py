@@ -4,7 +4,8 @@ ValueError
 └── ConfigError     a set-up that cannot be used; says which field, which value, what is accepted
 RuntimeError
 ├── StateError      bytes that are not a run state of this version, or of another model
-└── StoreError      a run folder that cannot be read or written; says what to do, and nothing was changed
+├── StoreError      a run folder that cannot be read or written; says what to do, and nothing was changed
+└── DataError       images that cannot be had; says what to do, and what was there before is as it was
 """
 
 from __future__ import annotations
@@ -34,6 +35,21 @@ class StoreError(RuntimeError):
 
     def __init__(
         self, kind: Literal["missing", "damaged", "foreign", "newer", "taken", "full", "refused"], sentence: str
+    ) -> None:
+        self.kind = kind
+        super().__init__(sentence)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.kind, str(self))
+
+
+class DataError(RuntimeError):
+    """Images that cannot be had. Callers that answer differently read `kind`."""
+
+    def __init__(
+        self,
+        kind: Literal["missing", "damaged", "network", "few", "large", "full", "refused"],
+        sentence: str,
     ) -> None:
         self.kind = kind
         super().__init__(sentence)

@@ -9,14 +9,18 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from maml_core.errors import StoreError
+from maml_core.errors import DataError, StoreError
 
 ATTEMPTS = 10
 """How often something is tried that others may have spoiled by what they did at the same moment."""
 
 
-def write_file(path: Path, data: bytes) -> None:
+def write_file(path: Path, *parts: bytes | memoryview) -> None:
     """Put a file in its place in one step, when all of it is on the disk; what stood there before stays until then.
+
+    Args:
+        path: Its place, in a folder that is there.
+        parts: What it holds, one after the other.
 
     Raises:
         OSError: It cannot be written. Nothing is left behind.
@@ -25,9 +29,10 @@ def write_file(path: Path, data: bytes) -> None:
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o666)
     try:
         try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(handle, rest) :]
+            for data in parts:
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[os.write(handle, rest) :]
             os.fsync(handle)
         finally:
             os.close(handle)
@@ -101,12 +106,12 @@ def _is_at(handle: int, folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def explained(what: str) -> Iterator[None]:
+def explained(what: str, error_type: type[StoreError] | type[DataError] = StoreError) -> Iterator[None]:
     """Turn what the system refuses into a sentence."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise StoreError("full", f"{what}: the disk is full. Free some space and try again") from error
+            raise error_type("full", f"{what}: the disk is full. Free some space and try again") from error
         reason = error.strerror or type(error).__name__
-        raise StoreError("refused", f"{what}: {reason}. Choose another folder, or see to its permissions") from error
+        raise error_type("refused", f"{what}: {reason}. Choose another folder, or see to its permissions") from error

@@ -1,9 +1,8 @@
-"""What holds for every test: one torch thread, as in the workers, property tests that do the same thing every time, and no run in the
-home folder."""
+"""What holds for every test: one torch thread, as in the workers, property tests that do the same thing every time, and no run and
+no image in the home folder."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -17,11 +16,10 @@ settings.load_profile("maml")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _no_runs_in_the_home_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    before = os.environ.get("MAML_RUNS")
-    os.environ["MAML_RUNS"] = str(tmp_path_factory.mktemp("runs"))
-    yield
-    if before is None:
-        del os.environ["MAML_RUNS"]
-    else:
-        os.environ["MAML_RUNS"] = before
+def _nothing_in_the_home_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MAML_RUNS", str(tmp_path_factory.mktemp("runs")))
+        patch.setenv("MAML_DATA", str(tmp_path_factory.mktemp("data")))
+        patch.delenv("MAML_OMNIGLOT", raising=False)
+        patch.delenv("MAML_OMNIGLOT_URL", raising=False)
+        yield

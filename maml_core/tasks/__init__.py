@@ -6,9 +6,10 @@ from maml_core.config import FolderConfig, GlyphsConfig, LinearConfig, OmniglotC
 from maml_core.tasks.family import Regression, TaskFamily
 from maml_core.tasks.images import FewShotImages
 from maml_core.tasks.linear import Linear
+from maml_core.tasks.pool import Pool, omniglot_pool
 from maml_core.tasks.sinusoid import Sinusoid
 
-__all__ = ["FewShotImages", "Linear", "Regression", "Sinusoid", "TaskFamily", "build_family"]
+__all__ = ["FewShotImages", "Linear", "Pool", "Regression", "Sinusoid", "TaskFamily", "build_family"]
 
 
 def build_family(config: TaskConfig) -> TaskFamily:
@@ -20,5 +21,7 @@ def build_family(config: TaskConfig) -> TaskFamily:
             return Linear(config)
         case GlyphsConfig():
             raise NotImplementedError  # FewShotImages(Glyphs(config), ways=config.ways)
-        case OmniglotConfig() | FolderConfig():
-            raise NotImplementedError  # FewShotImages(pool_of(config), ways=config.ways)
+        case OmniglotConfig():
+            return FewShotImages(omniglot_pool(config), ways=config.ways)
+        case FolderConfig():
+            raise NotImplementedError

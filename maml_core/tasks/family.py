@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from maml_core.datasets.splits import Split
 from maml_core.rng import Stream, generator
 from maml_core.types import Examples, Tasks
 
 Numbers = npt.NDArray[np.float64]
-
-Split = Literal["meta_train", "meta_validation", "meta_test"]
 
 SPLITS: Mapping[Stream, Split] = {
     Stream.TRAINING_TASKS: "meta_train",

@@ -14,9 +14,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from maml_core.datasets.splits import Split
 from maml_core.records import Ints
 from maml_core.rng import Stream
-from maml_core.tasks.family import SPLITS, Split
+from maml_core.tasks.family import SPLITS
 from maml_core.types import Examples, Tasks
 
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.float32]

@@ -1,0 +1,1 @@
+"""Image files as compact arrays: Omniglot, and any folder of images. Nothing here imports torch."""
