@@ -1,4 +1,4 @@
-"""The convolutional network of the MAML papers, with explicit batched parameters: all tasks in one grouped convolution a layer."""
+"""The convolutional network of the MAML papers, with explicit batched parameters (see `convolution`)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from maml_core.config import ConvConfig
 from maml_core.errors import ConfigError
+from maml_core.models.convolution import convolved, moments, normalized
 from maml_core.models.mlp import NORM_EPS
 from maml_core.rng import Stream, generator
 from maml_core.types import Params
@@ -75,12 +76,11 @@ class ConvNet:
 
     def apply(self, theta: Params, x: Tensor) -> Tensor:
         """Predictions [B, points, outputs] for flat images [B, points, channels * height * width]."""
-        last = self.config.num_layers
         maps = self._maps(x)
-        for layer in range(last):
-            maps = self._layer(theta, layer, maps)
-        features = maps.mean((2, 3)).view(len(maps), len(x), -1).transpose(0, 1)
-        return torch.baddbmm(theta[f"b{last}"].unsqueeze(1), features, theta[f"w{last}"])
+        for layer in range(self.config.num_layers):
+            maps = self._finished(theta, layer, self._convolved(theta, layer, maps))
+        last = self.config.num_layers
+        return torch.baddbmm(theta[f"b{last}"].unsqueeze(1), maps.mean((2, 3)), theta[f"w{last}"])
 
     def statistics(self, theta: Params, x: Tensor) -> Params:
         """Mean and variance over points and space at each batch norm, [B, filters]; empty without batch norm."""
@@ -90,56 +90,55 @@ class ConvNet:
         maps = self._maps(x)
         for layer in range(self.config.num_layers):
             before = self._convolved(theta, layer, maps)
-            var, mean = torch.var_mean(before, (0, 2, 3), correction=0)
-            found[f"mean{layer}"], found[f"var{layer}"] = mean.view(len(x), -1), var.view(len(x), -1)
+            found[f"mean{layer}"], found[f"var{layer}"] = moments(before)
             maps = self._finished({**found, **theta}, layer, before)
         return found
 
     def is_dead(self, theta: Params, x: Tensor) -> Tensor:
         """Whether some layer is 0 everywhere on every x, [B]."""
-        dead = torch.zeros(len(x), dtype=torch.bool)
+        dead = torch.zeros(x.shape[0], dtype=torch.bool)
         maps = self._maps(x)
         for layer in range(self.config.num_layers):
-            maps = self._layer(theta, layer, maps)
-            dead |= (maps == 0.0).view(len(maps), len(x), -1).all(2).all(0)
+            maps = self._finished(theta, layer, self._convolved(theta, layer, maps))
+            dead |= (maps == 0.0).flatten(1).all(1)
         return dead
 
     def _maps(self, x: Tensor) -> Tensor:
-        """Flat images [B, points, inputs] as the maps of B tasks side by side, [points, B * channels, height, width]."""
-        return x.transpose(0, 1).reshape(x.shape[1], -1, *self.image_shape[1:])
-
-    def _layer(self, theta: Params, layer: int, maps: Tensor) -> Tensor:
-        return self._finished(theta, layer, self._convolved(theta, layer, maps))
+        """Flat images as maps [B, points, height, width, channels]."""
+        return x.view(*x.shape[:2], *self.image_shape).permute(0, 1, 3, 4, 2)
 
     def _convolved(self, theta: Params, layer: int, maps: Tensor) -> Tensor:
-        """One convolution for all tasks: a group of channels is a task."""
-        kernel, bias = theta[f"w{layer}"], theta.get(f"b{layer}")
-        return functional.conv2d(
-            maps,
-            kernel.flatten(0, 1),
-            None if bias is None else bias.flatten(),
-            stride=2 if self.config.downsample == "stride" else 1,
-            padding=1,
-            groups=len(kernel),
-        )
+        maps = convolved(maps, theta[f"w{layer}"], stride=2 if self.config.downsample == "stride" else 1)
+        bias = theta.get(f"b{layer}")
+        return maps if bias is None else maps + _over_places(bias)
 
     def _finished(self, theta: Params, layer: int, maps: Tensor) -> Tensor:
         """Normalised, rectified and, where the convolution has not, halved."""
         maps = functional.relu(self._normalized(theta, layer, maps))
-        return maps if self.config.downsample == "stride" else functional.max_pool2d(maps, 2)
+        if self.config.downsample == "stride":
+            return maps
+        pooled = functional.max_pool2d(maps.flatten(0, 1).permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
+        return pooled.view(*maps.shape[:2], *pooled.shape[1:])
 
     def _normalized(self, theta: Params, layer: int, maps: Tensor) -> Tensor:
         if self.config.norm == "none":
             return maps
-        scale, shift = theta[f"scale{layer}"].flatten(), theta[f"shift{layer}"].flatten()
+        scale, shift = theta[f"scale{layer}"], theta[f"shift{layer}"]
         if self.config.norm == "group":  # Wu & He 2018: every image by its own groups of channels
-            groups = self.num_groups * (maps.shape[1] // self.config.num_filters)
-            return functional.group_norm(maps, groups, scale, shift, NORM_EPS)
+            images = maps.flatten(0, 1).permute(0, 3, 1, 2)
+            images = functional.group_norm(images, self.num_groups, eps=NORM_EPS)
+            maps = images.permute(0, 2, 3, 1).reshape(maps.shape)
+            return torch.addcmul(_over_places(shift), maps, _over_places(scale))
         mean, var = theta.get(f"mean{layer}"), theta.get(f"var{layer}")
         if mean is None or var is None:
-            return functional.batch_norm(maps, None, None, scale, shift, training=True, eps=NORM_EPS)
-        scale = scale * (var.flatten() + NORM_EPS).rsqrt()
-        return maps * scale.view(-1, 1, 1) + (shift - mean.flatten() * scale).view(-1, 1, 1)
+            return normalized(maps, scale, shift)
+        scale = scale * (var + NORM_EPS).rsqrt()
+        return torch.addcmul(_over_places(shift - mean * scale), maps, _over_places(scale))
+
+
+def _over_places(value: Tensor) -> Tensor:
+    """[B, channels] shaped so that it meets maps [B, points, height, width, channels]."""
+    return value[:, None, None, None]
 
 
 def _num_groups(num_filters: int) -> int:
