@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     )
     from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
     from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, from_dict, replace, to_dict
-    from maml_core.errors import ConfigError, StateError, StoreError
+    from maml_core.datasets.folder import load_folder
+    from maml_core.datasets.imageset import ImageSet
+    from maml_core.datasets.omniglot import download_omniglot, find_omniglot, import_omniglot, load_omniglot
+    from maml_core.errors import ConfigError, DataError, StateError, StoreError
     from maml_core.evaluation import evaluate, summarize
     from maml_core.execution import ChunkPool
     from maml_core.exports import curves_csv, script, write_tensorboard
@@ -38,7 +41,10 @@ _HOMES = {
     "baselines": ("ScratchResult", "evaluate_baselines", "evaluate_oracle", "from_scratch", "oracle_problem"),
     "chunks": ("ChunkRequest", "ChunkResult", "run_chunk"),
     "config": ("LinearConfig", "MLPConfig", "RunConfig", "SinusoidConfig", "from_dict", "replace", "to_dict"),
-    "errors": ("ConfigError", "StateError", "StoreError"),
+    "datasets.folder": ("load_folder",),
+    "datasets.imageset": ("ImageSet",),
+    "datasets.omniglot": ("download_omniglot", "find_omniglot", "import_omniglot", "load_omniglot"),
+    "errors": ("ConfigError", "DataError", "StateError", "StoreError"),
     "evaluation": ("evaluate", "summarize"),
     "execution": ("ChunkPool",),
     "exports": ("curves_csv", "script", "write_tensorboard"),
@@ -62,7 +68,9 @@ __all__ = [
     "ChunkRequest",
     "ChunkResult",
     "ConfigError",
+    "DataError",
     "Entry",
+    "ImageSet",
     "LinearConfig",
     "MLPConfig",
     "ModuleModel",
@@ -83,13 +91,18 @@ __all__ = [
     "build_problem",
     "curves_csv",
     "default_root",
+    "download_omniglot",
     "evaluate",
     "evaluate_baselines",
     "evaluate_oracle",
+    "find_omniglot",
     "from_dict",
     "from_scratch",
     "held_out_tasks",
+    "import_omniglot",
     "init_run",
+    "load_folder",
+    "load_omniglot",
     "load_run",
     "meta_gradient",
     "oracle_problem",

@@ -6,6 +6,7 @@ import typer
 
 from maml_core.cli.bench import bench
 from maml_core.cli.console import PlainErrors
+from maml_core.cli.data import app as data
 from maml_core.cli.evaluate import evaluate
 from maml_core.cli.reproduce import reproduce
 from maml_core.cli.runs import app as runs
@@ -22,17 +23,19 @@ Examples:
   maml train --algorithm fomaml --config run.toml --json
   maml evaluate demo --tasks 10000 --shots 5 --shots 10
   maml runs list
+  maml data omniglot --download
   maml reproduce sinusoid --only MAML --only Meta-SGD
 
 \b
 Exit codes:
   0    done
-  2    bad input: an option, a file, a value, or a run that is not there
+  2    bad input: an option, a file, a value, or a run or images that are not there
   3    the run diverged or its network died; it is saved, and the message says what to try
-  4    a damaged or foreign folder, or a save that failed
+  4    a damaged or foreign folder, or a save or download that failed
   130  stopped by Ctrl-C, saved (143: by SIGTERM)
 
-Runs are kept in ~/.maml-live/runs, or in the folder that the environment variable MAML_RUNS names.
+Runs are kept in ~/.maml-live/runs, or in the folder that the environment variable MAML_RUNS names; images in
+~/.maml-live/data, or in the folder that MAML_DATA names.
 """
 
 app = typer.Typer(
@@ -41,6 +44,7 @@ app = typer.Typer(
 app.command()(train)
 app.command()(evaluate)
 app.add_typer(runs, name="runs")
+app.add_typer(data, name="data")
 app.command()(reproduce)
 app.command()(bench)
 

@@ -13,7 +13,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from maml_core.errors import ConfigError, StateError, StoreError
+from maml_core.errors import ConfigError, DataError, StateError, StoreError
 from maml_core.store import DOCUMENT, RunStore
 
 BAD_INPUT = 2
@@ -36,6 +36,9 @@ class PlainErrors(TyperGroup):
             sentence = str(error)
         except StoreError as error:
             code = BAD_INPUT if error.kind in ("missing", "taken") else BAD_FOLDER
+            sentence = str(error)
+        except DataError as error:
+            code = BAD_INPUT if error.kind in ("missing", "few", "large") else BAD_FOLDER
             sentence = str(error)
         except StateError as error:
             code = BAD_FOLDER

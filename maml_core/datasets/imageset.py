@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -30,6 +31,15 @@ MAX_HEADER_BYTES = 2**26
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
+
+OnProgress = Callable[[str, int, int], None]
+"""Called with what is done, how much of it is, and how much there is. What it raises stops the work."""
+
+
+def data_root() -> Path:
+    """Where images are kept: the folder that the environment variable MAML_DATA names, otherwise ``~/.maml-live/data``."""
+    chosen = os.environ.get("MAML_DATA")
+    return Path(chosen).expanduser() if chosen else Path.home() / ".maml-live" / "data"
 
 
 class Skipped(NamedTuple):

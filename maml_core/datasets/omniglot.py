@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
 import numpy as np
 
-from maml_core.datasets.imageset import ImageSet, Ints, images_info, load_images, save_images
+from maml_core.datasets.download import Published, fetch
+from maml_core.datasets.imageset import ImageSet, Ints, OnProgress, data_root, images_info, load_images, save_images
 from maml_core.datasets.pictures import UnreadableError, decode
 from maml_core.datasets.splits import Split, Splits, parted, shuffled
 from maml_core.datasets.trees import File, Tree, fingerprint, open_tree
@@ -32,8 +33,14 @@ PARTS = {"images_background": "background", "images_evaluation": "evaluation"}
 NUM_CLASSES = 1623
 """Characters of both parts."""
 
-OnProgress = Callable[[str, int, int], None]
-"""Called with what is done, how much of it is, and how much there is. What it raises stops the work."""
+BASE_URL = "https://github.com/brendenlake/omniglot/raw/master/python"
+"""Where the official zip files are; the environment variable MAML_OMNIGLOT_URL names another place."""
+
+PUBLISHED: Mapping[str, Published] = {
+    "images_background.zip": Published(9464212, "ad41ab679c8b5d90b271ef46be6987cc81211774a695c29dcc5367b2b26ee640"),
+    "images_evaluation.zip": Published(6462886, "1f61a8f3366785b057fc117d9228e78a16e3d976c8953b2a10fcc74cf0609cee"),
+}
+"""The official zip files, as TensorFlow Datasets publishes their sizes and checksums."""
 
 _GET_IT = "maml data omniglot --download, or --from a folder that holds images_background.zip"
 
@@ -61,12 +68,6 @@ class OmniglotStatus:
         return self.state in ("ready", "importable")
 
 
-def data_root() -> Path:
-    """Where images are kept: the folder that the environment variable MAML_DATA names, otherwise ``~/.maml-live/data``."""
-    chosen = os.environ.get("MAML_DATA")
-    return Path(chosen).expanduser() if chosen else Path.home() / ".maml-live" / "data"
-
-
 def downloads() -> Path:
     """Where the official zip files are kept that were downloaded."""
     return data_root() / "omniglot"
@@ -76,14 +77,14 @@ def find_omniglot() -> OmniglotStatus:
     """What is there. No image is read."""
     path = _path()
     source = _chosen_source()
+    if source is not None and not source.exists():
+        advice = f"MAML_OMNIGLOT names {source}, which is not there; correct it, or unset it"
+        return OmniglotStatus(state="missing", where=source, advice=advice)
     try:
         info = images_info(path)
     except DataError as error:
-        if source is not None and source.exists():
-            return OmniglotStatus(state="importable", where=source)
         if source is not None:
-            advice = f"MAML_OMNIGLOT names {source}, which is not there; correct it, or unset it"
-            return OmniglotStatus(state="missing", where=source, advice=advice)
+            return OmniglotStatus(state="importable", where=source)
         if error.kind == "missing":
             return OmniglotStatus(state="missing", where=path, advice=f"get Omniglot with: {_GET_IT}")
         return OmniglotStatus(state="damaged", where=path, advice=f"{error}, with: {_GET_IT}")
@@ -107,7 +108,7 @@ _NO_EVALUATION = (
 )
 
 
-def load_omniglot() -> ImageSet:
+def load_omniglot(on_progress: OnProgress | None = None) -> ImageSet:
     """The imported images. Imports them first where that needs nobody: from MAML_OMNIGLOT, or from what was downloaded.
 
     Raises:
@@ -124,7 +125,7 @@ def load_omniglot() -> ImageSet:
     else:
         if source is None or source == downloads() or _fingerprint(source) == images.fingerprint:
             return images
-    return import_omniglot(source)
+    return import_omniglot(source, on_progress)
 
 
 def import_omniglot(source: str | os.PathLike[str], on_progress: OnProgress | None = None) -> ImageSet:
@@ -147,6 +148,28 @@ def import_omniglot(source: str | os.PathLike[str], on_progress: OnProgress | No
                 return images
         save_images(path, _read(where, on_progress))
     return load_images(path)
+
+
+def download_omniglot(
+    on_progress: OnProgress | None = None,
+    *,
+    base_url: str | None = None,
+    published: Mapping[str, Published] = PUBLISHED,
+) -> ImageSet:
+    """Fetch the official zip files, check them, and import them. What was fetched before is not fetched again.
+
+    Args:
+        on_progress: Is told how many bytes are there, and then how many drawings are read.
+        base_url: Where the files are; MAML_OMNIGLOT_URL or `BASE_URL` where None.
+        published: Their names, sizes and checksums.
+
+    Raises:
+        DataError: They cannot be had, or differ from what was published. What was imported before is as it was.
+    """
+    url = base_url or os.environ.get("MAML_OMNIGLOT_URL") or BASE_URL
+    for name, known in published.items():
+        fetch(f"{url.rstrip('/')}/{name}", downloads() / name, known, on_progress)
+    return import_omniglot(downloads(), on_progress)
 
 
 def omniglot_splits(images: ImageSet, *, split: Literal["alphabets", "random"], seed: int) -> Splits:

@@ -37,6 +37,7 @@ _UNREADABLE = (
     MemoryError,
     struct.error,
     zlib.error,
+    Warning,  # where the program makes errors of warnings
 )
 """What Pillow's readers raise at files that are not what they say."""
 
@@ -67,7 +68,7 @@ def decode(data: bytes, *, size: int, color: Color = "grey") -> Bytes:
     except UnidentifiedImageError:
         raise UnreadableError("not a picture of a kind that can be read") from None
     except _UNREADABLE as error:
-        raise UnreadableError(f"damaged: {error}") from error
+        raise UnreadableError(f"damaged: {str(error) or type(error).__name__}") from error
     pixels = np.asarray(square, dtype=np.uint8).reshape(size, size, CHANNELS[color])
     return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 

@@ -61,7 +61,8 @@ class Tree:
                 with self.opened(file) as source:
                     data = source.read(MAX_FILE_BYTES + 1)
             except _UNREADABLE as error:
-                raise UnreadableError(f"damaged: {getattr(error, 'strerror', None) or error}") from error
+                reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+                raise UnreadableError(f"damaged: {reason}") from error
         if max(file.size, len(data)) > MAX_FILE_BYTES:
             raise UnreadableError(f"larger than {MAX_FILE_BYTES // 2**20} MB")
         return data

@@ -6,7 +6,7 @@ from maml_core.config import FolderConfig, GlyphsConfig, LinearConfig, OmniglotC
 from maml_core.tasks.family import Regression, TaskFamily
 from maml_core.tasks.images import FewShotImages
 from maml_core.tasks.linear import Linear
-from maml_core.tasks.pool import Pool, omniglot_pool
+from maml_core.tasks.pool import Pool, folder_pool, omniglot_pool
 from maml_core.tasks.sinusoid import Sinusoid
 
 __all__ = ["FewShotImages", "Linear", "Pool", "Regression", "Sinusoid", "TaskFamily", "build_family"]
@@ -24,4 +24,4 @@ def build_family(config: TaskConfig) -> TaskFamily:
         case OmniglotConfig():
             return FewShotImages(omniglot_pool(config), ways=config.ways)
         case FolderConfig():
-            raise NotImplementedError
+            return FewShotImages(folder_pool(config), ways=config.ways)

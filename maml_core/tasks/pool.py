@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from maml_core.config import OmniglotConfig
+from maml_core.config import FolderConfig, OmniglotConfig
+from maml_core.datasets.folder import folder_splits, load_folder
 from maml_core.datasets.imageset import Bytes, ImageSet, Ints
 from maml_core.datasets.omniglot import load_omniglot, omniglot_splits
 from maml_core.datasets.splits import Split, Splits
@@ -122,6 +123,16 @@ def omniglot_pool(config: OmniglotConfig) -> Pool:
     """
     images = load_omniglot()
     return Pool(images, omniglot_splits(images, split=config.split, seed=config.split_seed), rotations=config.rotations)
+
+
+def folder_pool(config: FolderConfig) -> Pool:
+    """The images that a config names.
+
+    Raises:
+        DataError: They are not there, or too few.
+    """
+    images = load_folder(config.folder, size=config.size, color=config.color)
+    return Pool(images, folder_splits(images, seed=config.split_seed))
 
 
 def _distinct(rng: np.random.Generator, num_tasks: int, ways: int, number: int) -> Ints:

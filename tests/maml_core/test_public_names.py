@@ -59,7 +59,20 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["config", "presets", "records", "errors", "execution", "chunks", "exports", "store", "timeline"]
+    "module",
+    [
+        "config",
+        "presets",
+        "records",
+        "errors",
+        "execution",
+        "chunks",
+        "exports",
+        "store",
+        "timeline",
+        "datasets.folder",
+        "datasets.omniglot",
+    ],
 )
 def test_what_a_web_process_needs_loads_without_torch(module: str) -> None:
     run_fresh(f"import sys, maml_core, maml_core.{module}\nassert 'torch' not in sys.modules")
