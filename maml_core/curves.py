@@ -16,6 +16,9 @@ COLUMNS = {
 }
 """The columns of each file."""
 
+_YOUNGER = {"accuracy", "held_out_accuracy_before", "held_out_accuracy_after"}
+"""Columns that files of earlier versions lack: nothing of the kind was measured."""
+
 
 def _dtype(column: str) -> str:
     return "int64" if column.endswith("steps") else "float64"
@@ -38,7 +41,7 @@ def to_parquet(records: Records, columns: tuple[str, ...]) -> bytes:
 
 
 def from_parquet(data: bytes, columns: tuple[str, ...]) -> dict[str, npt.NDArray[Any]]:
-    """The columns of a file of `to_parquet`.
+    """The columns of a file of `to_parquet`; NaN in those that came after it was written.
 
     Raises:
         ValueError: It is damaged, or has other columns.
@@ -48,13 +51,14 @@ def from_parquet(data: bytes, columns: tuple[str, ...]) -> dict[str, npt.NDArray
 
     try:
         file = pq.ParquetFile(io.BytesIO(data))
-        if tuple(file.schema_arrow.names) != columns:
-            raise ValueError(f"the columns are {file.schema_arrow.names}, not {list(columns)}")
-        if file.metadata.num_rows * 8 * len(columns) > len(data):
+        present = tuple(file.schema_arrow.names)
+        if present not in (columns, tuple(name for name in columns if name not in _YOUNGER)):
+            raise ValueError(f"the columns are {list(present)}, not {list(columns)}")
+        if file.metadata.num_rows * 8 * len(present) > len(data):
             raise ValueError(f"{file.metadata.num_rows} rows are more than the file has room for")
         table = file.read()
-        found = {}
-        for name in columns:
+        found = {name: np.full(len(table), np.nan) for name in columns}
+        for name in present:
             column = table.column(name)
             if column.type != pa.type_for_alias(_dtype(name)) or column.null_count:
                 raise ValueError(f"{name} is {column.type} with {column.null_count} gaps")

@@ -21,6 +21,8 @@ from maml_core.rng import Stream
 COLUMNS = tuple(name for name in Records._fields if name not in ("steps", "held_out_steps", "events"))
 """The curves of a run."""
 
+_ALWAYS_MEASURED = {"query_loss", "held_out_before", "held_out_after", "held_out_diverged"}
+
 EVENT_FILE = "events.out.tfevents.0.maml"
 """TensorBoard finds its files by this kind of name. It is always the same, so that a second export replaces the first."""
 
@@ -92,11 +94,13 @@ def _is_held_out(column: str) -> bool:
 
 
 def _measured(records: Records) -> list[tuple[int, dict[str, float]]]:
-    """Each outer step with what was measured there, by column. A loss that is NaN was measured; a baseline that is always NaN is off."""
+    """Each outer step with what was measured there, by column. A loss that is NaN was measured; what else is always NaN is off: a
+    baseline, or the accuracy in regression.
+    """
     rows: dict[int, dict[str, float]] = {}
     for name in COLUMNS:
         values = getattr(records, name)
-        if name != "query_loss" and not _is_held_out(name) and np.isnan(values).all():
+        if name not in _ALWAYS_MEASURED and np.isnan(values).all():
             continue
         steps = records.held_out_steps if _is_held_out(name) else records.steps
         for step, value in zip(steps.tolist(), values.tolist(), strict=True):

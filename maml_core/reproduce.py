@@ -437,7 +437,11 @@ def _published(row: Row) -> str:
 
 def plain(row: Row) -> dict[str, Any]:
     """A row as plain JSON values."""
-    numbers = {name: [_number(value) for value in values] for name, values in row.summary._asdict().items()}
+    numbers = {
+        name: [_number(value) for value in values]
+        for name, values in row.summary._asdict().items()
+        if values is not None
+    }
     return {
         "name": row.name,
         "trained_shots": row.trained_shots,

@@ -215,7 +215,7 @@ def _flag(name: str) -> str:
 def _option(cls: type[Any], path: tuple[str, ...], panel: str) -> Option:
     name = path[-1]
     f, hint = cls.__dataclass_fields__[name], _hints(cls)[name]  # type: ignore[arg-type]  # classes hash
-    default = "none" if f.default is None else _words(f.default)
+    default = "none" if f.default in (None, "") else _words(f.default)
     words = f"{f.metadata['help']} (Default: {default}"
     if f.metadata["high"] is not None:
         words += f"; {accepted_range(cls, name)}"
@@ -240,7 +240,7 @@ def _metavar(hint: Any) -> str:
         return "A,B,..." if arguments[-1] is Ellipsis else "LOW,HIGH"
     if isinstance(hint, types.UnionType):
         return f"{_metavar(arguments[0])}|none"
-    return "INTEGER" if hint is int else "NUMBER"
+    return {int: "INTEGER", str: "TEXT"}.get(hint, "NUMBER")
 
 
 def _parameter(option: Option) -> inspect.Parameter:

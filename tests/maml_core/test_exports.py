@@ -393,7 +393,11 @@ def read_back(folder: Path) -> EventAccumulator:
 
 
 def test_tensorboard_reads_back_every_number_step_and_time(tmp_path: Path) -> None:
-    records = records_of(oracle_baseline=True)._replace(residual=np.linspace(0.1, 0.9, STEPS))
+    records = records_of(oracle_baseline=True)
+    others = ("residual", "accuracy", "held_out_accuracy_before", "held_out_accuracy_after")
+    records = records._replace(
+        **{name: np.linspace(0.1, 0.9, len(getattr(records, name))) + i for i, name in enumerate(others)}
+    )
     path = write_tensorboard(records, tmp_path / "runs" / "mine", wall_time_s=1234.5)
     assert [file.name for file in path.parent.iterdir()] == [EVENT_FILE]
     found = read_back(path.parent)

@@ -381,6 +381,27 @@ def test_curves_that_make_no_sense_are_refused(tmp_path: Path, data: bytes) -> N
         load_run(tmp_path / "run")
 
 
+def test_curves_from_before_there_were_accuracies_are_opened(tmp_path: Path) -> None:
+    """What was not measured is NaN; everything else is as it was saved."""
+    save_run(tmp_path / "run", RUN)
+    younger = {"accuracy", "held_out_accuracy_before", "held_out_accuracy_after"}
+    for part, columns in store_module.COLUMNS.items():
+        older = {name: getattr(RUN.records, name) for name in columns if name not in younger}
+        data = _parquet(older, compression="none", use_dictionary=False)
+        file = store_module._File.of(part, data)
+        rewritten(
+            tmp_path / "run", lambda content, part=part, file=file: content["files"].update({part: file._asdict()})
+        )
+        (tmp_path / "run" / file.name).write_bytes(data)
+    found = load_run(tmp_path / "run").records
+    for name in RUN.records._fields:
+        values = getattr(found, name)
+        assert np.isnan(values).all() if name in younger else same(values, getattr(RUN.records, name)), name
+        assert len(values) == len(getattr(RUN.records, name))
+    save_run(tmp_path / "again", dataclasses.replace(RUN, records=found))
+    assert same(load_run(tmp_path / "again").records, found)
+
+
 def test_a_newer_format_is_named_and_left_alone(tmp_path: Path) -> None:
     save_run(tmp_path / "run", RUN)
     rewritten(tmp_path / "run", lambda content: content.update(version=2, something="new"))
