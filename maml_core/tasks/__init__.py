@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from maml_core.config import FolderConfig, GlyphsConfig, LinearConfig, OmniglotConfig, SinusoidConfig, TaskConfig
 from maml_core.tasks.family import Regression, TaskFamily
+from maml_core.tasks.glyphs import Glyphs
 from maml_core.tasks.images import FewShotImages
 from maml_core.tasks.linear import Linear
 from maml_core.tasks.pool import Pool, folder_pool, omniglot_pool
 from maml_core.tasks.sinusoid import Sinusoid
 
-__all__ = ["FewShotImages", "Linear", "Pool", "Regression", "Sinusoid", "TaskFamily", "build_family"]
+__all__ = ["FewShotImages", "Glyphs", "Linear", "Pool", "Regression", "Sinusoid", "TaskFamily", "build_family"]
 
 
 def build_family(config: TaskConfig) -> TaskFamily:
@@ -20,7 +21,7 @@ def build_family(config: TaskConfig) -> TaskFamily:
         case LinearConfig():
             return Linear(config)
         case GlyphsConfig():
-            raise NotImplementedError  # FewShotImages(Glyphs(config), ways=config.ways)
+            return FewShotImages(Glyphs(config), ways=config.ways)
         case OmniglotConfig():
             return FewShotImages(omniglot_pool(config), ways=config.ways)
         case FolderConfig():
