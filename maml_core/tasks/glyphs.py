@@ -11,9 +11,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from maml_core.config import GlyphsConfig
+from maml_core.datasets.splits import Split
 from maml_core.records import Ints
 from maml_core.rng import Stream, generator
-from maml_core.tasks.family import Split
 from maml_core.tasks.images import DrawnImages
 from maml_core.tasks.strokes import (
     CLASS_NUMBERS,
