@@ -22,6 +22,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from maml_core.chunks import ChunkRequest, run_chunk
 from maml_core.config import RunConfig
+from maml_core.memory import keep_freed_memory
 from maml_core.records import View
 
 P = ParamSpec("P")
@@ -106,6 +107,7 @@ def _init_worker() -> None:
     import torch
 
     torch.set_num_threads(1)
+    keep_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers itself
     if hasattr(os, "nice"):
         os.nice(NICENESS)

@@ -20,6 +20,7 @@ class Benchmark(StrEnum):
     ENGINE = "engine"
     QUALITY = "quality"
     MEMORY = "memory"
+    IMAGES = "images"
     PAGE = "page"
 
 
@@ -27,7 +28,7 @@ def bench(
     which: Annotated[
         list[Benchmark] | None,
         typer.Argument(
-            help="engine: speed against a loop over tasks (1 min). quality: losses reached (5 min). memory: stored against recomputed inner gradients (3 min). page: the live page (3 min)."
+            help="engine: speed against a loop over tasks (1 min). quality: losses reached (5 min). memory: stored against recomputed inner gradients (3 min). images: the convolutional network against a loop over tasks (1 min). page: the live page (3 min)."
         ),
     ] = None,
     as_json: Annotated[

@@ -9,6 +9,7 @@ import typer
 from maml_core.cli.console import find_run, print_json
 from maml_core.cli.progress import counting
 from maml_core.config import RunConfig, replace
+from maml_core.memory import keep_freed_memory
 from maml_core.records import Summary
 from maml_core.store import load_run
 
@@ -61,6 +62,7 @@ def evaluate(
     from maml_core.storage import check_state, state_from_bytes
 
     torch.set_num_threads(1)
+    keep_freed_memory()
     state = state_from_bytes(saved.state)
     check_state(state, config, build_problem(config))
     with counting("tasks", tasks * len(asked)) as bar:

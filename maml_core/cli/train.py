@@ -19,6 +19,7 @@ from maml_core.cli.fields import assigned, joined, overlaid, preset, read_file, 
 from maml_core.cli.progress import TrainingBar
 from maml_core.config import CHANGEABLE, RunConfig, from_dict, to_dict
 from maml_core.errors import ConfigError, StoreError
+from maml_core.memory import keep_freed_memory
 from maml_core.records import Entry, Records
 from maml_core.store import RunStore, SavedRun, load_run, save_run
 from maml_core.timeline import entries_from_list, entries_to_list
@@ -163,6 +164,7 @@ def _begin(name: str, start: RunConfig, timeline: tuple[Entry, ...], found: Save
     from maml_core.storage import check_state, state_from_bytes, state_to_bytes
 
     torch.set_num_threads(1)  # as in the workers: the bits of a sum depend on it
+    keep_freed_memory()
     if found is None:
         state = init_run(start)
         _, nothing = advance(start, state, num_steps=0)
