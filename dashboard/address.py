@@ -217,6 +217,8 @@ def _parsed(text: str, hint: Any) -> Any:
         return int(text)
     if hint is float:
         return float(text)
+    if hint is str:
+        return text
     raise ValueError
 
 

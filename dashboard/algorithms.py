@@ -9,13 +9,13 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Literal, NamedTuple
 
-from maml_core.config import RunConfig, replace
+from maml_core.config import ConvConfig, ModelConfig, RunConfig, replace
 from maml_core.presets import MAML_PLUS_PLUS
 
 Choice = Literal["maml", "maml_plus_plus", "fomaml", "anil", "meta_sgd", "meta_curvature", "reptile", "imaml"]
 Switch = Literal["multi_step_loss", "per_step_rates", "anneal_order", "anneal_beta"]
 NormSwitch = Literal["per_step_norm", "per_step_statistics"]
-Norm = Literal["off", "batch", "support", "running"]
+Norm = Literal["off", "batch", "support", "running", "group"]
 
 NAMES: dict[Choice, str] = {
     "maml": "MAML",
@@ -54,7 +54,9 @@ NORMS: dict[Norm, str] = {
     "batch": "By the batch (transductive)",
     "support": "By the support set (inductive)",
     "running": "Running averages (inductive)",
+    "group": "Group norm (inductive)",
 }
+"""Group norm is for convolutional networks: each image by itself."""
 _UNROLLED = ("maml", "anil", "meta_sgd", "meta_curvature")
 """What differentiates through the inner steps."""
 
@@ -83,7 +85,14 @@ def name_of(config: RunConfig) -> str:
 
 def norm_of(config: RunConfig) -> Norm:
     """Whether the network has batch norm, and whose statistics it uses."""
+    if isinstance(config.model, ConvConfig) and config.model.norm == "group":
+        return "group"
     return config.batch_norm_treatment if config.model.batch_norm else "off"
+
+
+def norms_of(config: RunConfig) -> list[Norm]:
+    """What its network can be normalised by."""
+    return [norm for norm in NORMS if norm != "group" or isinstance(config.model, ConvConfig)]
 
 
 def why_not(config: RunConfig, switch: Switch | NormSwitch) -> str:
@@ -131,14 +140,17 @@ def chosen(config: RunConfig, choice: Choice) -> Chosen:
 
 
 def normalized(config: RunConfig, norm: Norm) -> Chosen:
-    """The set-up with batch norm off, or by this treatment. Switches that then cannot act give way."""
-    changes: dict[str, Any] = {
-        "model": dataclasses.replace(config.model, batch_norm=norm != "off"),
-        "batch_norm_treatment": "batch" if norm == "off" else norm,
-    }
+    """The set-up with batch norm off, by this treatment, or with group norm. Switches that then cannot act give way."""
+    by_batch = norm not in ("off", "group")
+    if isinstance(config.model, ConvConfig):
+        kind: Literal["batch", "group", "none"] = "batch" if by_batch else "group" if norm == "group" else "none"
+        model: ModelConfig = dataclasses.replace(config.model, norm=kind)
+    else:
+        model = dataclasses.replace(config.model, batch_norm=by_batch)
+    changes: dict[str, Any] = {"model": model, "batch_norm_treatment": norm if by_batch else "batch"}
     notes = []
     for switch, label in NORM_SWITCHES.items():
-        acts = norm == "running" or (switch == "per_step_norm" and norm != "off")
+        acts = norm == "running" or (switch == "per_step_norm" and by_batch)
         if getattr(config, switch) and not acts:
             changes[switch] = False
             notes.append(f"{label} cannot act then: it was switched off.")

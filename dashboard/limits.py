@@ -5,10 +5,12 @@ The engine itself takes anything that a config can say.
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
+from typing import NamedTuple
 
 from dashboard.address import Address
-from maml_core.config import RunConfig, changed
+from maml_core.config import ConvConfig, MLPConfig, RunConfig, changed
 from maml_core.errors import ConfigError
 
 MAX_NUMBERS = 50_000_000
@@ -16,6 +18,9 @@ MAX_NUMBERS = 50_000_000
 
 MAX_OPERATIONS = 5e10
 """Multiplications of one outer step or one evaluation: about ten seconds of one processor."""
+
+MAX_ACTIVATIONS = 500_000_000
+"""Numbers that one outer step leaves behind for its way back: 2 GB."""
 
 
 def checked(opened: Address, default: RunConfig) -> Address:
@@ -44,21 +49,33 @@ def check(config: RunConfig) -> RunConfig:
     Raises:
         ConfigError: It is too large to be trained live.
     """
-    parameters = _num_parameters(config)
+    size = _size(config)
     tasks = max(config.meta_batch_size, min(config.evaluation_tasks, 1000))
-    if parameters * tasks > MAX_NUMBERS:
-        accepted = f"at most {MAX_NUMBERS:,} parameters times tasks on the live page, not {parameters:,} times {tasks:,}; use fewer or narrower layers"
-        raise ConfigError("hidden_widths", list(config.model.hidden_widths), accepted)
-    turning = _matrix_work(config) if config.algorithm == "meta_curvature" else 0
-    training = config.meta_batch_size * (parameters * _points_of_a_step(config) + config.num_inner_steps * turning * 9)
-    adapting = config.evaluation_steps * (parameters * (config.shots * 3 + config.num_query) + turning)
+    if size.parameters * tasks > MAX_NUMBERS:
+        what = (
+            f"at most {MAX_NUMBERS:,} parameters times tasks on the live page, not {size.parameters:,} times {tasks:,}"
+        )
+        name = "num_filters" if isinstance(config.model, ConvConfig) else "hidden_widths"
+        raise ConfigError(name, getattr(config.model, name), f"{what}; use fewer or narrower layers")
+    kept = config.meta_batch_size * _points_of_a_step(config) * size.activations
+    if kept > MAX_ACTIVATIONS:
+        raise ConfigError(
+            "meta_batch_size", config.meta_batch_size, f"fewer tasks, {_LESS} for the memory of a live page"
+        )
+    turning = size.turning if config.algorithm == "meta_curvature" else 0
+    training = config.meta_batch_size * (
+        size.operations * _points_of_a_step(config) + config.num_inner_steps * turning * 9
+    )
+    shots, num_query = _points(config)
+    adapting = config.evaluation_steps * (size.operations * (shots * 3 + num_query) + turning)
     for field, work in (("meta_batch_size", training), ("evaluation_tasks", config.evaluation_tasks * adapting)):
         if work > MAX_OPERATIONS:
-            accepted = (
-                "less work in one step on the live page: fewer tasks, points or inner steps, or a smaller network"
-            )
+            accepted = f"less work in one step on the live page: fewer tasks, {_LESS}"
             raise ConfigError(field, getattr(config, field), accepted)
     return config
+
+
+_LESS = "points or inner steps, or a smaller network"
 
 
 def check_scratch(config: RunConfig) -> None:
@@ -67,33 +84,64 @@ def check_scratch(config: RunConfig) -> None:
     Raises:
         ConfigError: It is not.
     """
+    size = _size(config)
     # Adam's own work on a parameter is about that of five points.
-    work = 5_000 * _num_parameters(config) * config.evaluation_tasks * (config.shots * 3 + 5)
-    if work > MAX_SCRATCH:
+    per_task = size.operations * _points(config)[0] * 3 + size.parameters * 5
+    if 5_000 * config.evaluation_tasks * per_task > MAX_SCRATCH:
         accepted = "too much work to train from scratch beside a live run; use fewer shots or held-out tasks, or a smaller network"
         raise ConfigError("shots", config.shots, accepted)
 
 
-def _layers(config: RunConfig) -> list[tuple[int, int]]:
-    return list(pairwise((config.num_inputs, *config.model.hidden_widths, 1)))
+class _Size(NamedTuple):
+    """What a network costs."""
 
-
-def _num_parameters(config: RunConfig) -> int:
-    return sum(fan_in * fan_out + fan_out for fan_in, fan_out in _layers(config))
-
-
-def _matrix_work(config: RunConfig) -> int:
+    parameters: int
+    operations: int
+    """Multiplications for one point."""
+    activations: int
+    """Numbers that one point leaves behind for the way back."""
+    turning: int
     """Multiplications of one inner step of one task that turn the gradient by learned matrices."""
-    return sum(fan_in * fan_out * (fan_in + fan_out) for fan_in, fan_out in _layers(config))
+
+
+def _size(config: RunConfig) -> _Size:
+    model = config.model
+    if isinstance(model, MLPConfig):
+        layers = list(pairwise((config.num_inputs, *model.hidden_widths, config.num_outputs)))
+        weights = sum(fan_in * fan_out for fan_in, fan_out in layers)
+        widths = sum(fan_out for _, fan_out in layers)
+        turning = sum(fan_in * fan_out * (fan_in + fan_out) for fan_in, fan_out in layers)
+        return _Size(weights + widths, weights, widths, turning)
+    assert config.image_shape is not None
+    channels, height, width = config.image_shape
+    parameters = operations = activations = turning = 0
+    for _ in range(model.num_layers):
+        halved = math.ceil(height / 2) * math.ceil(width / 2)
+        places = halved if model.downsample == "stride" else height * width
+        kernel = 9 * channels * model.num_filters
+        parameters += kernel + 2 * model.num_filters
+        operations += kernel * places
+        activations += model.num_filters * places
+        turning += kernel * (channels + model.num_filters + 9)
+        channels, height, width = model.num_filters, math.ceil(height / 2), math.ceil(width / 2)
+    head = channels * config.num_outputs
+    return _Size(parameters + head, operations + head, activations, turning + head * (channels + config.num_outputs))
+
+
+def _points(config: RunConfig) -> tuple[int, int]:
+    """Support and query points of a task."""
+    per_shot = config.num_outputs if config.classifies else 1
+    return config.shots * per_shot, config.num_query * per_shot
 
 
 def _points_of_a_step(config: RunConfig) -> int:
     """Points that pass the network for one task of one outer step; a gradient counts as three, one that is differentiated as nine."""
-    inner, query = config.num_inner_steps * config.shots, config.num_query * 3
+    shots, num_query = _points(config)
+    inner, query = config.num_inner_steps * shots, num_query * 3
     match config.algorithm:
         case "reptile":
-            return inner * 3 + config.num_query
+            return inner * 3 + num_query
         case "imaml":
-            return inner * 3 + query + config.num_solver_steps * config.shots * 9
+            return inner * 3 + query + config.num_solver_steps * shots * 9
         case _:
             return inner * 9 + query * (config.num_inner_steps if config.multi_step_loss else 1)

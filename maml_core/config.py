@@ -70,9 +70,10 @@ class OmniglotConfig:
 
     kind: Literal["omniglot"] = "omniglot"
     ways: int = setting(5, _WAYS, low=2, high=20)
-    split: Literal["alphabets", "random"] = setting(
+    split: Literal["alphabets", "background", "random"] = setting(
         "alphabets",
-        "Which characters are held out. alphabets: as published, whole alphabets. random: characters of all alphabets, as in the MAML papers.",
+        "Which characters are held out. alphabets: as published, whole alphabets, tested on those of the evaluation set. "
+        "background: alphabets of the background set alone. random: characters of all alphabets, as in the MAML papers.",
     )
     split_seed: int = setting(0, "Seed of what is held out.", low=0, high=2**31 - 1)
     rotations: bool = setting(True, "Characters turned by 90, 180 and 270 degrees are classes of their own.")

@@ -5,19 +5,21 @@ Every task counts: the mean is over ALL tasks (inf if one is), and the median an
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from maml_core.config import RunConfig
 from maml_core.inner import adapt
 from maml_core.normalization import BY_BATCH, Normalization
 from maml_core.outer import Judged, alpha_over_tasks, for_lanes, judged, normalization_over_tasks
 from maml_core.params import over_tasks
-from maml_core.problem import Problem
+from maml_core.problem import Problem, held_out_tasks, torch_dtype
 from maml_core.records import Summary
+from maml_core.rng import Stream
 from maml_core.types import Examples, Params, Rates, Tasks
 
 DIVERGED_FACTOR = 10.0
@@ -25,6 +27,9 @@ DIVERGED_FACTOR = 10.0
 
 MAX_INPUTS = 2_000_000
 """Numbers of query inputs that are looked at together, which bounds the memory where inputs are images."""
+
+GROUP, IMAGE_GROUP = 500, 50
+"""Held-out tasks that `in_groups` has in memory at a time."""
 
 
 class Evaluation(NamedTuple):
@@ -140,3 +145,23 @@ def in_parts(tasks: Tasks, size: int) -> list[Tasks]:
         )
         for at in range(0, count, size)
     ]
+
+
+def in_groups(config: RunConfig, problem: Problem, *, stream: Stream = Stream.HELD_OUT_TASKS) -> Iterator[Tasks]:
+    """The `evaluation_tasks` of a config in groups that follow each other: the images of thousands of tasks would fill the memory.
+
+    Group i of image tasks is drawn as (evaluation_seed, stream, i); tasks of numbers are those of `held_out_tasks`.
+    """
+    if not config.classifies:
+        yield from in_parts(held_out_tasks(config, problem, stream=stream), GROUP)
+        return
+    for index, done in enumerate(range(0, config.evaluation_tasks, IMAGE_GROUP)):
+        yield problem.family.draw_tasks(
+            seed=config.evaluation_seed,
+            stream=stream,
+            index=index,
+            num_tasks=min(IMAGE_GROUP, config.evaluation_tasks - done),
+            shots=config.shots,
+            num_query=config.num_query,
+            dtype=torch_dtype(config),
+        )

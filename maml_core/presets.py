@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from maml_core.config import RunConfig, needs_inner_steps
+from maml_core.config import (
+    ConvConfig,
+    GlyphsConfig,
+    ImageConfig,
+    OmniglotConfig,
+    RunConfig,
+    needs_inner_steps,
+)
 
 
 class Preset(NamedTuple):
@@ -32,6 +39,21 @@ MAML_PLUS_PLUS: Mapping[str, Any] = MappingProxyType(
     }
 )
 """The switches of MAML++ (Antoniou et al. 2018), with horizons within which a demonstration sees each of them act and end."""
+
+_FEW_SHOT: Mapping[str, Any] = MappingProxyType(
+    {
+        "model": ConvConfig(num_filters=16),
+        "alpha": 0.4,
+        "beta": 5e-3,
+        "shots": 1,
+        "num_query": 3,
+        "meta_batch_size": 8,
+        "evaluation_tasks": 40,
+        "evaluation_steps": 5,
+        "joint_baseline": False,
+    }
+)
+"""Five classes, one image of each: with a small convolutional network a step of two dozen milliseconds."""
 
 PRESETS: tuple[Preset, ...] = (
     Preset(
@@ -92,9 +114,54 @@ PRESETS: tuple[Preset, ...] = (
             meta_batch_size=10,
         ),
     ),
+    Preset(
+        "Glyphs, fast demo",
+        "Five unknown characters, one drawing of each. Before the inner step θ_0 guesses; after it most new drawings are named right.",
+        RunConfig(tasks=GlyphsConfig(), **_FEW_SHOT),
+    ),
+    Preset(
+        "Glyphs, ANIL",
+        "Only the head adapts, so the body's features serve all characters as they are. Compare with the fast demo's ghost.",
+        RunConfig(tasks=GlyphsConfig(), **{**_FEW_SHOT, "algorithm": "anil", "alpha": 1.0}),
+    ),
+    Preset(
+        "Glyphs, inductive",
+        "Batch norm by the support set alone: each drawing is named without a look at the others that wait. Harder than transductive.",
+        RunConfig(tasks=GlyphsConfig(), **{**_FEW_SHOT, "batch_norm_treatment": "support"}),
+    ),
+    Preset(
+        "Glyphs, MAML++",
+        "Three inner steps, each judged, with rates of their own and batch norm's averages for every step.",
+        RunConfig(
+            tasks=GlyphsConfig(),
+            **{
+                **_FEW_SHOT,
+                **MAML_PLUS_PLUS,
+                "num_inner_steps": 3,
+                "batch_norm_treatment": "running",
+                "per_step_norm": True,
+                "per_step_statistics": True,
+            },
+        ),
+    ),
+    Preset(
+        "Glyphs, 20 ways",
+        "Twenty characters at once: guessing is right once in twenty times.",
+        RunConfig(tasks=GlyphsConfig(ways=20), **{**_FEW_SHOT, "num_query": 1, "meta_batch_size": 4, "alpha": 1.0}),
+    ),
+    Preset(
+        "Omniglot, fast demo",
+        "Real handwriting of fifty alphabets (Lake et al. 2015). The page says how to get it where it is not there.",
+        RunConfig(tasks=OmniglotConfig(), **_FEW_SHOT),
+    ),
 )
 
 DEFAULT_PRESET = PRESETS[0]
+
+
+def few_shot(tasks: ImageConfig) -> RunConfig:
+    """The settings of the fast demos, for these image tasks."""
+    return RunConfig(tasks=tasks, **_FEW_SHOT)
 
 
 def slider_ranges(config: RunConfig) -> dict[str, tuple[float, float]]:

@@ -74,6 +74,15 @@ def _plain(data: Any) -> Any:
     return data
 
 
+def percent(share: float) -> str:
+    """An accuracy, or another share, as people read it.
+
+    >>> percent(0.9712)
+    '97.1%'
+    """
+    return f"{100 * share:.1f}%"
+
+
 def find_run(run: str) -> Path:
     """The folder of a run that is named as people name it: by its name in the store, or as a folder.
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from maml_core.cli.console import find_run, print_json
+from maml_core.cli.console import find_run, percent, print_json
 from maml_core.cli.progress import counting
 from maml_core.config import RunConfig, replace
+from maml_core.errors import ConfigError
 from maml_core.memory import keep_freed_memory
 from maml_core.records import Summary
+from maml_core.rng import Stream
 from maml_core.store import load_run
 
 if TYPE_CHECKING:
@@ -18,13 +21,34 @@ if TYPE_CHECKING:
 
     from maml_core.runs import RunState
 
-PART = 500
-"""Tasks at once: bounds the memory, and is what the progress bar counts."""
+NUM_TASKS, NUM_IMAGE_TASKS = 10_000, 1_000
+
+
+class HeldOut(StrEnum):
+    """Of whose classes the tasks are."""
+
+    VALIDATION = "meta_validation"
+    TEST = "meta_test"
+
+
+STREAMS = {HeldOut.VALIDATION: Stream.HELD_OUT_TASKS, HeldOut.TEST: Stream.TEST_TASKS}
 
 
 def evaluate(
     run: Annotated[str, typer.Argument(help="Name or folder of a saved run.")],
-    tasks: Annotated[int, typer.Option(help="How many held-out tasks, 2 to 100,000.")] = 10_000,
+    tasks: Annotated[
+        int | None,
+        typer.Option(
+            help=f"How many held-out tasks, 2 to 100,000. (Default: {NUM_TASKS:,}, of images {NUM_IMAGE_TASKS:,}.)"
+        ),
+    ] = None,
+    split: Annotated[
+        HeldOut | None,
+        typer.Option(
+            help="Of whose classes the tasks are, where they have classes: those that settings are chosen on, or those of the final "
+            "test. (Default: meta_validation.)"
+        ),
+    ] = None,
     shots: Annotated[
         list[int] | None,
         typer.Option(help="Support points per task; may be given several times. (Default: as in training.)"),
@@ -33,7 +57,7 @@ def evaluate(
     seed: Annotated[int | None, typer.Option(help="Seed of the tasks. (Default: the run's evaluation seed.)")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
-    """Adapt a run's theta_0 to held-out tasks and print the query loss after each inner step.
+    """Adapt a run's theta_0 to held-out tasks and print the query loss, and the accuracy of classes, after each inner step.
 
     \b
     Examples:
@@ -43,6 +67,11 @@ def evaluate(
     folder = find_run(run)
     saved = load_run(folder)
     config = saved.config
+    if split is not None and not config.classifies:
+        raise ConfigError("split", split.value, "the tasks of this run have no classes to hold out; leave it out")
+    held_out = split or HeldOut.VALIDATION
+    if tasks is None:
+        tasks = NUM_IMAGE_TASKS if config.classifies else NUM_TASKS
     asked = [
         replace(
             config,
@@ -66,7 +95,7 @@ def evaluate(
     state = state_from_bytes(saved.state)
     check_state(state, config, build_problem(config))
     with counting("tasks", tasks * len(asked)) as bar:
-        summaries = [_evaluated(each, state, bar) for each in asked]
+        summaries = [_evaluated(each, state, bar, STREAMS[held_out]) for each in asked]
 
     rule = _rule(config, eval_steps)
     if as_json:
@@ -77,6 +106,7 @@ def evaluate(
                 "algorithm": config.algorithm,
                 "tasks": tasks,
                 "seed": asked[0].evaluation_seed,
+                **({"split": held_out.value} if config.classifies else {}),
                 "rule": rule,
                 "results": [
                     {"shots": each.shots}
@@ -86,22 +116,22 @@ def evaluate(
             }
         )
         return
-    typer.echo(f"{folder.name}: {config.algorithm} after {saved.step} outer steps, {tasks:,} held-out tasks. {rule}")
+    what = f"{tasks:,} held-out tasks" + (f" of {held_out.value}" if config.classifies else "")
+    typer.echo(f"{folder.name}: {config.algorithm} after {saved.step} outer steps, {what}. {rule}")
     for each, summary in zip(asked, summaries, strict=True):
         _print_table(each, config, summary)
 
 
-def _evaluated(config: RunConfig, state: RunState, bar: Progress) -> Summary:
+def _evaluated(config: RunConfig, state: RunState, bar: Progress, stream: Stream) -> Summary:
     from maml_core.evaluation import evaluate as evaluate_tasks
-    from maml_core.evaluation import in_parts, summarize, together
-    from maml_core.problem import build_problem, held_out_tasks
+    from maml_core.evaluation import in_groups, summarize, together
+    from maml_core.problem import build_problem
     from maml_core.runs import rule
 
     problem = build_problem(config)
-    drawn = held_out_tasks(config, problem)
+    how = rule(config, problem, state.meta)
     parts = []
-    for part in in_parts(drawn, PART):
-        how = rule(config, problem, state.meta)
+    for part in in_groups(config, problem, stream=stream):
         parts.append(
             evaluate_tasks(state.meta.theta, part, problem=problem, num_steps=config.evaluation_steps, **how._asdict())
         )
@@ -138,14 +168,21 @@ def _print_table(config: RunConfig, trained: RunConfig, summary: Summary) -> Non
     from rich.table import Table
 
     trained_at = "" if config.shots == trained.shots else f" (trained at {trained.shots})"
-    table = Table(title=f"{config.shots} shots{trained_at}: query loss", title_justify="left")
-    accuracies = (
-        [] if summary.accuracy is None or summary.accuracy_ci95 is None else [summary.accuracy, summary.accuracy_ci95]
-    )
-    for name in ("inner step", *(["accuracy ± 95% CI"] if accuracies else []), "mean ± 95% CI", "median", "diverged"):
+    what = "accuracy and query loss" if config.classifies else "query loss"
+    table = Table(title=f"{config.shots} shots{trained_at}: {what}", title_justify="left")
+    columns: dict[str, list[str]] = {"inner step": [str(step) for step in range(len(summary.mean))]}
+    if summary.accuracy is not None and summary.accuracy_ci95 is not None:
+        columns["right ± 95% CI"] = [
+            f"{percent(share)} ± {percent(ci95)}"
+            for share, ci95 in zip(summary.accuracy, summary.accuracy_ci95, strict=True)
+        ]
+    columns["mean ± 95% CI"] = [
+        f"{mean:.4f} ± {ci95:.4f}" for mean, ci95 in zip(summary.mean, summary.ci95, strict=True)
+    ]
+    columns["median"] = [f"{median:.4f}" for median in summary.median]
+    columns["diverged"] = [percent(share) for share in summary.diverged_share]
+    for name in columns:
         table.add_column(name, justify="right")
-    rows: list[Any] = list(zip(*summary[:4], *accuracies, strict=True))
-    for step, (mean, ci95, median, diverged, *shares) in enumerate(rows):
-        right = ["{:.1f} ± {:.1f}%".format(*(100 * share for share in shares))] if shares else []
-        table.add_row(str(step), *right, f"{mean:.4f} ± {ci95:.4f}", f"{median:.4f}", f"{100 * diverged:.1f}%")
+    for row in zip(*columns.values(), strict=True):
+        table.add_row(*row)
     Console().print(table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 from collections.abc import Callable, Iterator
 from types import TracebackType
@@ -19,7 +20,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from maml_core.records import Records
+from maml_core.cli.console import percent
+from maml_core.records import Numbers, Records
 
 
 def quiet() -> bool:
@@ -56,12 +58,18 @@ class TrainingBar:
     def show(self, step: int, records: Records) -> None:
         """Show where the run is now."""
         if len(records.query_loss):
-            self._training = f"training loss {records.query_loss[-1]:.3g}"
+            self._training = f"training loss {records.query_loss[-1]:.3g}{_beside(records.accuracy)}"
         if len(records.held_out_after):
-            self._held_out = f", held-out after N {records.held_out_after[-1]:.3g}"
+            right = _beside(records.held_out_accuracy_after)
+            self._held_out = f", held-out after N {records.held_out_after[-1]:.3g}{right}"
         speed = self._progress.tasks[0].speed
         rate = f"{speed:.0f} steps/s" if speed else ""
         self._progress.update(self._task, completed=step, losses=self._training + self._held_out, rate=rate)
+
+
+def _beside(accuracies: Numbers) -> str:
+    """The last accuracy; nothing in regression."""
+    return "" if math.isnan(accuracies[-1]) else f" ({percent(accuracies[-1])} right)"
 
 
 def counting(what: str, total: int) -> Progress:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from maml_core.cli.console import PlainErrors, find_run, print_json
+from maml_core.cli.console import PlainErrors, find_run, percent, print_json
 from maml_core.config import to_dict
 from maml_core.errors import ConfigError, StoreError
 from maml_core.exports import curves_csv, script, write_tensorboard
@@ -91,6 +91,9 @@ def show(
             f"held-out loss at outer step {records.held_out_steps[-1]}: {records.held_out_before[-1]:.4g} before adaptation, "
             f"{records.held_out_after[-1]:.4g} after N steps"
         )
+        if saved.config.classifies:
+            before, after = records.held_out_accuracy_before[-1], records.held_out_accuracy_after[-1]
+            typer.echo(f"held-out accuracy: {percent(before)} before adaptation, {percent(after)} after N steps")
     for name, value in to_dict(saved.config).items():
         first = to_dict(saved.start)[name]
         typer.echo(f"  {name} = {value}" + (f"  (at the start {first})" if value != first else ""))

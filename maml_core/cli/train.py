@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from maml_core.cli.console import BAD_FOLDER, INTERRUPTED, STOPPED, called, find_run, print_json, say
+from maml_core.cli.console import BAD_FOLDER, INTERRUPTED, STOPPED, called, find_run, percent, print_json, say
 from maml_core.cli.fields import assigned, joined, overlaid, preset, read_file, with_config_options
 from maml_core.cli.progress import TrainingBar
 from maml_core.config import CHANGEABLE, RunConfig, from_dict, to_dict
@@ -238,7 +238,7 @@ def _train(run: SavedRun, folder: Path, target: int, *, save_every: float, new: 
             result | {"folder": str(folder.absolute()), "saved": failure is None, "seconds": time.monotonic() - began}
         )
     else:
-        _report(state, records, folder, saved=failure is None)
+        _report(config, state, records, folder, saved=failure is None)
     again = f"maml train --resume {called(folder)}"
     if failure is not None:
         say(f"maml: {failure}. What was saved before goes on with: {again} --steps {target}")
@@ -279,6 +279,11 @@ def _last(values: Any) -> float | None:
 
 def _result(config: RunConfig, state: RunState, records: Records) -> dict[str, Any]:
     held_out_step = int(records.held_out_steps[-1]) if len(records.held_out_steps) else None
+    accuracies = {
+        "training": _last(records.accuracy),
+        "held_out_before": _last(records.held_out_accuracy_before),
+        "held_out_after": _last(records.held_out_accuracy_after),
+    }
     return {
         "config": to_dict(config),
         "step": state.step,
@@ -291,14 +296,18 @@ def _result(config: RunConfig, state: RunState, records: Records) -> dict[str, A
             "held_out_after": _last(records.held_out_after),
             "held_out_diverged": _last(records.held_out_diverged),
         },
-    }
+    } | ({"accuracies": accuracies} if config.classifies else {})
 
 
-def _report(state: RunState, records: Records, folder: Path, *, saved: bool) -> None:
+def _report(config: RunConfig, state: RunState, records: Records, folder: Path, *, saved: bool) -> None:
     lines = [f"Outer step {state.step}."]
     if len(records.steps):
-        lines.append(f"Training loss {records.query_loss[-1]:.4g}.")
+        right = f", {percent(records.accuracy[-1])} right" if config.classifies else ""
+        lines.append(f"Training loss {records.query_loss[-1]:.4g}{right}.")
     if len(records.held_out_steps):
+        if config.classifies:
+            before, after = records.held_out_accuracy_before[-1], records.held_out_accuracy_after[-1]
+            lines.append(f"Held-out accuracy {percent(before)} before adaptation and {percent(after)} after N steps.")
         lines.append(
             f"Held-out loss {records.held_out_before[-1]:.4g} before adaptation and {records.held_out_after[-1]:.4g} after N steps, "
             f"measured at outer step {records.held_out_steps[-1]}."

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
@@ -172,14 +172,15 @@ def download_omniglot(
     return import_omniglot(downloads(), on_progress)
 
 
-def omniglot_splits(images: ImageSet, *, split: Literal["alphabets", "random"], seed: int) -> Splits:
+def omniglot_splits(images: ImageSet, *, split: Literal["alphabets", "background", "random"], seed: int) -> Splits:
     """Which characters are trained on.
 
     Args:
         images: From `load_omniglot`.
         split: "alphabets", as published: the background alphabets to train on, less one in six (5 of the 30) that are held out for
-            validation, and the evaluation alphabets for the test. "random", as in the MAML papers: 1,100 characters of all alphabets to
-            train on, 100 for validation and 423 for the test; of fewer characters, parts of these proportions.
+            validation, and the evaluation alphabets for the test. "background": of the background alphabets alone another sixth is held
+            out for the test, whatever else is there. "random", as in the MAML papers: 1,100 characters of all alphabets to train on,
+            100 for validation and 423 for the test; of fewer characters, parts of these proportions.
         seed: Which alphabets, or characters, are held out.
 
     Raises:
@@ -199,21 +200,30 @@ def omniglot_splits(images: ImageSet, *, split: Literal["alphabets", "random"], 
         return Splits(classes=classes, note=note)
     groups = np.array(images.groups)
     background = [group for group in dict.fromkeys(images.groups) if group.startswith("background/")]
-    if len(background) < 2:
+    if len(background) < (3 if split == "background" else 2):
         raise DataError(
             "few",
-            f"{len(background)} background alphabets are too few to hold one out; choose the split random, or import all",
+            f"{len(background)} background alphabets are too few for the split {split}; choose the split random, or import all",
         )
-    held_out = [background[i] for i in shuffled(len(background), seed)[: max(1, round(len(background) / 6))]]
-    is_background, is_held_out = np.isin(groups, background), np.isin(groups, held_out)
+    order = [background[i] for i in shuffled(len(background), seed)]
+    sixth = max(1, round(len(background) / 6))
+    held_out, tested = order[:sixth], order[sixth : 2 * sixth] if split == "background" else []
+    is_background, is_held_out, is_tested = (np.isin(groups, names) for names in (background, held_out, tested))
     found: dict[Split, Ints] = {
-        "meta_train": np.flatnonzero(is_background & ~is_held_out),
+        "meta_train": np.flatnonzero(is_background & ~is_held_out & ~is_tested),
         "meta_validation": np.flatnonzero(is_held_out),
     }
-    note = f"held out for validation: {', '.join(sorted(group.partition('/')[2] for group in held_out))}"
+    note = f"held out for validation: {_listed(held_out)}"
+    if split == "background":
+        note += f"; for the test: {_listed(tested)}"
+        return Splits(classes=found | {"meta_test": np.flatnonzero(is_tested)}, note=note)
     if is_background.all():
         return Splits(classes=found, missing={"meta_test": _NO_EVALUATION}, note=note)
     return Splits(classes=found | {"meta_test": np.flatnonzero(~is_background)}, note=note)
+
+
+def _listed(groups: Sequence[str]) -> str:
+    return ", ".join(sorted(group.partition("/")[2] for group in groups))
 
 
 def _path() -> Path:

@@ -24,15 +24,19 @@ from typer.testing import CliRunner, Result
 
 from maml_core import store as store_module
 from maml_core.cli import app
+from maml_core.cli.console import percent
 from maml_core.cli.fields import Option, options
+from maml_core.cli.progress import TrainingBar
 from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, from_dict, replace, to_dict
-from maml_core.evaluation import evaluate, summarize
+from maml_core.evaluation import evaluate, in_groups, summarize, together
 from maml_core.presets import PRESETS
 from maml_core.problem import build_problem, held_out_tasks
 from maml_core.records import Entry
+from maml_core.rng import Stream
 from maml_core.runs import replay, rule
 from maml_core.storage import state_from_bytes, state_to_bytes
 from maml_core.store import DOCUMENT, RunStore, SavedRun, load_run, save_run
+from tests.maml_core.datasets.layout import official
 from tests.maml_core.helpers import same, tiny
 from tests.maml_core.test_public_names import ROOT, run_fresh
 
@@ -411,6 +415,51 @@ def test_the_progress_bar_shows_on_a_terminal_and_only_there(root: Path) -> None
     assert maml("train", *TINY, "--name", "quiet", "--steps", "9").stderr == ""
 
 
+SMALL_IMAGES = [
+    *("--tasks", "omniglot", "--split", "background", "--ways", "3", "--model", "conv", "--num-filters", "4"),
+    *("--shots", "1", "--num-query", "2", "--meta-batch-size", "2", "--evaluation-tasks", "4", "--evaluate-every", "3"),
+]
+
+
+@pytest.fixture
+def omniglot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small Omniglot: three alphabets, one to train on and one for each split that is held out."""
+    monkeypatch.setenv("MAML_OMNIGLOT", str(official(tmp_path / "files", ("images_background",), characters=5)))
+    monkeypatch.setenv("MAML_DATA", str(tmp_path / "data"))
+
+
+@pytest.mark.usefixtures("omniglot")
+def test_a_run_of_images_says_its_accuracy() -> None:
+    data = json.loads(maml("train", *SMALL_IMAGES, "--name", "run", "--steps", "5", "--json").stdout)
+    records = RunStore().load("run").records
+    training, before, after = (
+        float(values[-1])
+        for values in (records.accuracy, records.held_out_accuracy_before, records.held_out_accuracy_after)
+    )
+    assert data["accuracies"] == {"training": training, "held_out_before": before, "held_out_after": after}
+    text = maml("train", "--resume", "run", "--steps", "6").stdout
+    assert f", {percent(RunStore().load('run').records.accuracy[-1])} right." in text
+    held_out = f"{percent(before)} before adaptation and {percent(after)} after N steps"
+    assert f"Held-out accuracy {held_out}." in text
+    assert f"held-out accuracy: {held_out.replace(' and', ',')}" in maml("runs", "show", "run").stdout
+    bar = TrainingBar(0, 5)
+    bar.show(5, records)
+    shown = bar._progress.tasks[0].fields["losses"]
+    assert (
+        f"({percent(training)} right), held-out after N {records.held_out_after[-1]:.3g} ({percent(after)} right)"
+        in shown
+    )
+
+
+def test_a_run_of_numbers_has_no_accuracy() -> None:
+    data = json.loads(maml("train", *TINY, "--name", "run", "--steps", "5", "--json").stdout)
+    assert "accuracies" not in data
+    bar = TrainingBar(0, 5)
+    bar.show(5, RunStore().load("run").records)
+    assert "right" not in bar._progress.tasks[0].fields["losses"]
+    assert "right" not in maml("train", "--resume", "run", "--steps", "6").stdout
+
+
 # --- What is refused --------------------------------------------------------------------------------------------------
 
 
@@ -676,6 +725,31 @@ def test_an_evaluation_is_the_engines(switches: list[str]) -> None:
             np.testing.assert_allclose(result[name], expected[name], rtol=1e-12)
 
 
+@pytest.mark.usefixtures("omniglot")
+@pytest.mark.parametrize("split", ["meta_validation", "meta_test"])
+def test_classes_are_held_out_for_validation_and_for_the_test(split: str) -> None:
+    maml("train", *SMALL_IMAGES, "--name", "run", "--steps", "5")
+    run = RunStore().load("run")
+    arguments = ["evaluate", "run", "--tasks", "70", "--eval-steps", "2", "--split", split]
+    data = json.loads(maml(*arguments, "--json").stdout)
+    assert (data["split"], data["tasks"]) == (split, 70)
+    config = replace(run.config, {"evaluation_tasks": 70, "evaluation_steps": 2})
+    problem, state = build_problem(config), state_from_bytes(run.state)
+    stream = {"meta_validation": Stream.HELD_OUT_TASKS, "meta_test": Stream.TEST_TASKS}[split]
+    groups = list(in_groups(config, problem, stream=stream))
+    assert [len(group.parameters) for group in groups] == [50, 20]
+    how = rule(config, problem, state.meta)._asdict()
+    expected = summarize(
+        together([evaluate(state.meta.theta, group, problem=problem, num_steps=2, **how) for group in groups])
+    )._asdict()
+    for name in ("mean", "accuracy", "accuracy_ci95"):
+        np.testing.assert_allclose(data["results"][0][name], expected[name], rtol=1e-6)
+    text = maml(*arguments).stdout
+    assert f"70 held-out tasks of {split}" in text
+    for share, ci95 in zip(expected["accuracy"], expected["accuracy_ci95"]):
+        assert f"{percent(share)} ± {percent(ci95)}" in text
+
+
 def test_an_evaluation_takes_the_runs_own_shots_and_seed() -> None:
     run = trained("run", "--evaluation-seed", "5")
     data = json.loads(maml("evaluate", "run", "--tasks", "30", "--json").stdout)
@@ -731,6 +805,8 @@ def test_a_loss_beyond_all_bounds_is_null_in_json() -> None:
         (["--shots", "0"], "shots = 0 is not accepted"),
         (["--eval-steps", "-1"], "evaluation_steps = -1 is not accepted"),
         (["--seed", "-1"], "evaluation_seed = -1 is not accepted"),
+        (["--tasks", "0"], "evaluation_tasks = 0 is not accepted"),
+        (["--split", "meta_test"], "split = 'meta_test' is not accepted: the tasks of this run have no classes"),
     ],
     ids=shown,
 )

@@ -299,6 +299,26 @@ def test_without_the_evaluation_alphabets_there_is_no_test() -> None:
     assert "images_evaluation.zip" in splits.missing["meta_test"]
 
 
+def test_the_background_alone_is_split_in_three_whatever_else_is_there() -> None:
+    images = named(ALPHABETS)
+    splits = omniglot_splits(images, split="background", seed=3)
+    groups = {split: {images.groups[c] for c in part} for split, part in splits.classes.items()}
+    assert {split: len(names) for split, names in groups.items()} == {
+        "meta_train": 20,
+        "meta_validation": 5,
+        "meta_test": 5,
+    }
+    assert len(set.union(*groups.values())) == 30
+    assert splits.note.partition("; for the test: ")[2].split(", ") == sorted(
+        name.partition("/")[2] for name in groups["meta_test"]
+    )
+    more = omniglot_splits(named(ALPHABETS, evaluation=7), split="background", seed=3)
+    for split, classes in splits.classes.items():
+        assert np.array_equal(more.classes[split], classes)
+    published = omniglot_splits(images, split="alphabets", seed=3)
+    assert np.array_equal(published.classes["meta_validation"], splits.classes["meta_validation"])
+
+
 def test_the_random_split_is_the_one_of_the_papers() -> None:
     splits = omniglot_splits(named({"A": 1000}, evaluation=623), split="random", seed=0)
     assert [len(part) for part in splits.classes.values()] == [1100, 100, 423]
@@ -315,8 +335,12 @@ def test_fewer_characters_are_split_in_proportion_and_it_says_so() -> None:
 
 
 def test_too_few_to_hold_some_out() -> None:
-    for images, split in ((named({"A": 50}, evaluation=9), "alphabets"), (named({"A": 3, "B": 2}), "random")):
-        with pytest.raises(DataError, match=r"too few to hold one out|cannot be split in three") as caught:
+    for images, split in (
+        (named({"A": 50}, evaluation=9), "alphabets"),
+        (named({"A": 50, "B": 50}, evaluation=9), "background"),
+        (named({"A": 3, "B": 2}), "random"),
+    ):
+        with pytest.raises(DataError, match=r"too few for the split|cannot be split in three") as caught:
             omniglot_splits(images, split=split, seed=0)  # type: ignore[arg-type]
         assert caught.value.kind == "few"
 
