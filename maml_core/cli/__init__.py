@@ -25,6 +25,7 @@ Examples:
   maml runs list
   maml data omniglot --download
   maml reproduce sinusoid --only MAML --only Meta-SGD
+  maml reproduce omniglot --only "5-way 1-shot"
 
 \b
 Exit codes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from enum import StrEnum
 from pathlib import Path
@@ -11,11 +12,29 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from maml_core.cli.console import INTERRUPTED, print_json, say
+from maml_core.cli.console import INTERRUPTED, percent, print_json, say
 from maml_core.cli.progress import quiet
-from maml_core.errors import ConfigError
+from maml_core.config import OmniglotConfig
+from maml_core.datasets.omniglot import load_omniglot, omniglot_splits
+from maml_core.errors import ConfigError, DataError
 from maml_core.execution import ChunkPool, default_workers
-from maml_core.reproduce import SINUSOID, Reproduction, Update, cases, chosen, markdown, plain, save_table
+from maml_core.reproduce import (
+    PAPER,
+    SCALES,
+    SINUSOID,
+    Case,
+    Reproduction,
+    Row,
+    Update,
+    chosen,
+    markdown,
+    omniglot_cases,
+    plain,
+    save_table,
+    sinusoid_cases,
+)
+from maml_core.reproduce.omniglot import NUM_TEST_TASKS as NUM_IMAGE_TASKS
+from maml_core.reproduce.sinusoid import NUM_TEST_TASKS
 
 SIGINT = 2
 
@@ -24,20 +43,71 @@ class Protocol(StrEnum):
     """What can be reproduced."""
 
     SINUSOID = "sinusoid"
+    OMNIGLOT = "omniglot"
+
+
+class ScaleName(StrEnum):
+    """Sizes of the Omniglot experiment."""
+
+    LAPTOP = "laptop"
+    PAPER = "paper"
+
+
+class Split(StrEnum):
+    """Which characters are held out."""
+
+    ALPHABETS = "alphabets"
+    BACKGROUND = "background"
+    RANDOM = "random"
+
+
+def _named(*groups: tuple[str, ...]) -> str:
+    return "; ".join(", ".join(group) for group in groups)
+
+
+_NAMES = _named(tuple(setup.name for setup in SINUSOID), tuple(setup.name for setup in PAPER.setups))
 
 
 def reproduce(
-    protocol: Annotated[Protocol, typer.Argument(help="sinusoid: Finn et al. 2017, section 5.1.")],
+    protocol: Annotated[
+        Protocol,
+        typer.Argument(help="sinusoid: Finn et al. 2017, section 5.1. omniglot: section 5.2, characters of Omniglot."),
+    ],
     only: Annotated[
-        list[str] | None,
-        typer.Option(help=f"Only this, may be given several times: {', '.join(setup.name for setup in SINUSOID)}."),
+        list[str] | None, typer.Option(help=f"Only this, may be given several times: {_NAMES} (paper only).")
     ] = None,
-    steps: Annotated[int, typer.Option(help="Outer steps of each training; the papers take 70,000.")] = 70_000,
-    tasks: Annotated[int, typer.Option(help="Test tasks, 2 to 100,000.")] = 10_000,
+    scale: Annotated[
+        ScaleName | None,
+        typer.Option(
+            help="Of omniglot: laptop, what two processor cores train (5-way 1-shot in an hour), or paper, as published, for a day or "
+            "more. (Default: laptop.)"
+        ),
+    ] = None,
+    split: Annotated[
+        Split | None,
+        typer.Option(
+            help="Of omniglot, which characters are held out. background: whole alphabets of the background set. alphabets: for the "
+            "test those of the evaluation set. random: as in the MAML papers. (Default: background, at the paper's scale random.)"
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            help="Outer steps of each training. (Default: 70,000; of omniglot 60,000, on a laptop 10,000 to 40,000.)"
+        ),
+    ] = None,
+    tasks: Annotated[
+        int | None,
+        typer.Option(help=f"Test tasks, 2 to 100,000. (Default: {NUM_TEST_TASKS:,}, of omniglot {NUM_IMAGE_TASKS:,}.)"),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the initial weights and of the training tasks.")] = 0,
     folder: Annotated[
-        Path, typer.Option(help="Where the runs and the table go. What is there already goes on.")
-    ] = Path("reproduction"),
+        Path | None,
+        typer.Option(
+            help="Where the runs and the table go. What is there already goes on. (Default: reproduction/, and below it the protocol "
+            "and its scale.)"
+        ),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(help="Trainings at once. (Default: one for every processor but one.)")
     ] = None,
@@ -45,24 +115,77 @@ def reproduce(
 ) -> None:
     """Train a paper's protocol and print what it reaches beside the published figures.
 
-    Every algorithm and baseline is trained at 10 and at 5 shots and judged on fresh tasks after 1, 5 and 10 inner steps: mean over all
-    tasks with its 95% interval, median, share of diverged tasks. All of it takes an hour or two on two cores; Ctrl-C saves, and the same
-    command goes on.
+    sinusoid: every algorithm and baseline is trained at 10 and at 5 shots and judged on fresh tasks after 1, 5 and 10 inner steps: mean
+    over all tasks with its 95% interval, median, share of diverged tasks. All of it takes an hour or two on two cores.
+
+    omniglot: MAML of 5 and 20 ways, 1 and 5 shots, judged by its accuracy on tasks of characters that no training and no choice has seen,
+    with the 95% interval over tasks.
+
+    Ctrl-C saves, and the same command goes on.
 
     \b
     Examples:
       maml reproduce sinusoid
       maml reproduce sinusoid --only MAML --only Meta-SGD --steps 20000
+      maml reproduce omniglot --only "5-way 1-shot"
+      maml reproduce omniglot --scale paper --only "MAML++, 20-way 1-shot"
     """
-    if not 1 <= steps <= 10_000_000:
+    if steps is not None and not 1 <= steps <= 10_000_000:
         raise ConfigError("steps", steps, "a whole number from 1 to 10,000,000")
-    if not 2 <= tasks <= 100_000:
+    if tasks is not None and not 2 <= tasks <= 100_000:
         raise ConfigError("tasks", tasks, "a whole number from 2 to 100,000")
     if workers is not None and not 1 <= workers <= 61:
         raise ConfigError("workers", workers, "a whole number from 1 to 61")
-    trained = cases(chosen(only or [], protocol.value), seed=seed)
-    at_once = workers or default_workers()
+    notes: list[str] = []
+    if protocol == Protocol.SINUSOID:
+        for name, value in (("scale", scale), ("split", split)):
+            if value is not None:
+                raise ConfigError(name, value.value, "sinusoid has none; leave it out")
+        cases = sinusoid_cases(chosen(SINUSOID, only or []), seed=seed, num_steps=steps)
+        place, num_tasks = Path("reproduction") / "sinusoid", tasks or NUM_TEST_TASKS
+    else:
+        size = SCALES[scale or "laptop"]
+        held_out = split.value if split is not None else size.split
+        cases = omniglot_cases(size, chosen(size.setups, only or []), seed=seed, num_steps=steps, split=held_out)
+        place, num_tasks = Path("reproduction") / f"omniglot-{scale or 'laptop'}", tasks or NUM_IMAGE_TASKS
+        notes.append(_split_note(OmniglotConfig(split=held_out)))
+    place = folder or place
     start = time.monotonic()
+    rows = _trained_and_judged(cases, place, num_tasks=num_tasks, at_once=workers or default_workers())
+    cpu_min = sum({(row.name, row.trained_shots): row.cpu_s for row in rows}.values()) / 60
+    longest = max(case.num_steps for case in cases)
+    notes.append(
+        f"{num_tasks:,} test tasks, {longest:,} outer steps{'' if steps else ' at most'}, seed {seed}; {cpu_min:.0f} minutes of one "
+        "processor for the training."
+    )
+    save_table(rows, place, notes)
+    if as_json:
+        print_json([plain(row) for row in rows])
+        return
+    typer.echo("\n\n".join([markdown(rows), *notes]))
+    minutes = (time.monotonic() - start) / 60
+    typer.echo(f"\n{minutes:.0f} minutes now. Saved in {place}/table.json and table.md.")
+
+
+def _split_note(tasks: OmniglotConfig) -> str:
+    """What is held out.
+
+    Raises:
+        DataError: Omniglot is not there, or nothing of it for the test.
+    """
+    splits = omniglot_splits(load_omniglot(), split=tasks.split, seed=tasks.split_seed)
+    if "meta_test" in splits.missing:
+        raise DataError(
+            "missing", f"{splits.missing['meta_test']}; or test on background alphabets: --split background"
+        )
+    parts = [f"{len(splits.classes[part])} {part}" for part in ("meta_train", "meta_validation", "meta_test")]
+    turned = ", each in four rotations" if tasks.rotations else ""
+    other = "" if tasks.split == "random" else " The published figures are on characters held out at random."
+    note = f"; {splits.note}" if splits.note else ""
+    return f"Split {tasks.split}: characters of {', '.join(parts)}{turned}{note}.{other}"
+
+
+def _trained_and_judged(cases: list[Case], folder: Path, *, num_tasks: int, at_once: int) -> list[Row]:
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -78,31 +201,19 @@ def reproduce(
             whole = bar.add_task("outer steps", total=None, note="")
 
             def show(update: Update) -> None:
-                done = reproduction.steps_done
                 speed = bar.tasks[0].speed
                 rate = f", {speed:.0f} steps/s" if speed else ""
-                note = f"{update.case.folder}: step {update.step}, training loss {update.loss:.3g}{rate}"
-                bar.update(whole, completed=done, note=note)
+                right = "" if math.isnan(update.accuracy) else f" ({percent(update.accuracy)} right)"
+                note = f"{update.case.folder}: step {update.step}, training loss {update.loss:.3g}{right}{rate}"
+                bar.update(whole, completed=reproduction.steps_done, note=note)
 
-            reproduction = Reproduction(
-                trained, folder, num_steps=steps, executor=pool, at_once=at_once, on_progress=show
-            )
+            reproduction = Reproduction(cases, folder, executor=pool, at_once=at_once, on_progress=show)
             bar.update(whole, total=reproduction.num_steps_in_all, completed=reproduction.steps_done)
             reproduction.train()
             bar.update(whole, note="evaluating")
-            rows = reproduction.rows(num_tasks=tasks)
+            return reproduction.rows(num_tasks=num_tasks)
     except KeyboardInterrupt:
         say("maml: stopped; every training is saved. The same command goes on.")
         raise typer.Exit(INTERRUPTED + SIGINT) from None
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-    save_table(rows, folder)
-    if as_json:
-        print_json([plain(row) for row in rows])
-    else:
-        typer.echo(markdown(rows))
-        cpu_min = sum({(row.name, row.trained_shots): row.cpu_s for row in rows}.values()) / 60
-        typer.echo(
-            f"\n{tasks:,} test tasks, {steps:,} outer steps, seed {seed}; {cpu_min:.0f} minutes of one processor for the training, "
-            f"{(time.monotonic() - start) / 60:.0f} minutes now. Saved in {folder}/table.json and table.md."
-        )

@@ -32,6 +32,7 @@ from maml_core.evaluation import evaluate, in_groups, summarize, together
 from maml_core.presets import PRESETS
 from maml_core.problem import build_problem, held_out_tasks
 from maml_core.records import Entry
+from maml_core.reproduce import Reproduction
 from maml_core.rng import Stream
 from maml_core.runs import replay, rule
 from maml_core.storage import state_from_bytes, state_to_bytes
@@ -941,9 +942,64 @@ def test_a_reproduction_prints_its_table_and_saves_it(tmp_path: Path) -> None:
     ]
 
 
+def test_omniglot_is_reproduced(tmp_path: Path) -> None:
+    """As a command of its own: the workers' environment is that of whoever started them."""
+    files = official(tmp_path / "files", ("images_background",), characters=6)
+    environment = {"PYTHONPATH": str(ROOT), "MAML_OMNIGLOT": str(files), "MAML_DATA": str(tmp_path / "data")}
+    arguments = ["--only", "5-way 1-shot", "--steps", "2", "--tasks", "5"]
+    done = subprocess.run(
+        [*MAML, "reproduce", "omniglot", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, **environment},
+    )
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "reproduction" / "omniglot-laptop"
+    assert load_run(folder / "5-way 1-shot").step == 2
+    for part in (
+        "| 5-way 1-shot | 2 | ",
+        "6 meta_train, 6 meta_validation, 6 meta_test, each in four rotations",
+        "The published figures are on characters held out at random",
+        "5 test tasks, 2 outer steps, seed 0",
+        (folder / "table.md").read_text().strip(),
+    ):
+        assert part in done.stdout
+
+
+def test_a_reproduction_that_is_stopped_says_how_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Reproduction, "train", interrupted)
+    assert "The same command goes on" in said(maml("reproduce", "sinusoid", "--only", "MAML", code=130))
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
+        (["--only", "MAML"], "one of 5-way 1-shot, 5-way 5-shot, 20-way 1-shot, 20-way 5-shot"),
+        (["--only", "MAML++, 20-way 1-shot"], "one of 5-way 1-shot"),
+        (["--split", "alphabets"], "put images_evaluation.zip beside"),
+        (["--scale", "desk"], "'desk' is not one of 'laptop',"),
+    ],
+    ids=shown,
+)
+@pytest.mark.usefixtures("omniglot")
+def test_an_omniglot_reproduction_that_cannot_be_is_refused(arguments: list[str], sentence: str) -> None:
+    assert sentence in said(maml("reproduce", "omniglot", *arguments, code=2))
+    assert not Path("reproduction").exists()
+
+
+def test_without_omniglot_a_sentence_says_how_to_get_it() -> None:
+    assert "maml data omniglot --download" in said(maml("reproduce", "omniglot", code=2))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--scale", "paper"), "scale = 'paper' is not accepted: sinusoid has none"),
+        (("--split", "random"), "split = 'random' is not accepted: sinusoid has none"),
         (("--only", "mamll"), "one of Random start"),
         (("--steps", "0"), "steps = 0"),
         (("--tasks", "1"), "tasks = 1"),

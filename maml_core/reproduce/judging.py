@@ -1,0 +1,43 @@
+"""What has come out of a training: evaluated in a worker, on test tasks."""
+
+from __future__ import annotations
+
+from maml_core.config import RunConfig, replace
+from maml_core.records import Summary
+from maml_core.reproduce.cases import Exam
+
+TEST_SEED = 90_210
+"""Seed of the test tasks. No setting was ever chosen by them: choices were made on tasks of other seeds."""
+
+
+def summary_on_test_tasks(
+    learner: str, config: RunConfig, state: bytes | None, exam: Exam, shots: int, num_tasks: int
+) -> Summary:
+    """What is reached after each inner step of the exam, on tasks that no training and no choice has seen; see `Setup.learner`."""
+    from maml_core.baselines import evaluate_baseline, initial, repeated, scratch_evaluation
+    from maml_core.evaluation import evaluate, in_groups, summarize, together
+    from maml_core.problem import build_problem, held_out_tasks
+    from maml_core.runs import rule
+    from maml_core.storage import state_from_bytes
+
+    problem = build_problem(config)
+    judged = replace(config, {"shots": shots, "evaluation_seed": TEST_SEED, "evaluation_tasks": num_tasks})
+    steps = exam.num_steps
+    if learner == "meta":
+        assert state is not None  # trained before
+        meta = state_from_bytes(state).meta
+        how = rule(config, problem, meta)._asdict()
+        groups = in_groups(judged, problem, stream=exam.stream)
+        return summarize(
+            together([evaluate(meta.theta, group, problem=problem, num_steps=steps, **how) for group in groups])
+        )
+    tasks = held_out_tasks(judged, problem, stream=exam.stream)
+    if learner == "scratch":
+        theta = initial(config, problem).theta
+        return summarize(repeated(scratch_evaluation(config, theta, tasks, problem=problem), steps))
+    if learner == "random":
+        start = initial(config, problem)
+        return summarize(evaluate_baseline(config, learner, start, tasks, problem=problem, num_steps=steps))
+    assert state is not None  # trained before
+    told = state_from_bytes(state).baselines["oracle"]
+    return summarize(evaluate_baseline(config, learner, told, tasks, problem=problem, num_steps=steps))

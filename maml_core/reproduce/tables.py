@@ -1,0 +1,168 @@
+"""What was reached, beside what papers report: as Markdown for people, as plain values for programs."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maml_core.config import RunConfig, to_dict
+from maml_core.files import write_file
+from maml_core.records import Summary
+from maml_core.reproduce.cases import Exam, Published
+from maml_core.reproduce.judging import TEST_SEED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What one training reaches on test tasks of some number of shots."""
+
+    name: str
+    trained_shots: int | None
+    """None where nothing was trained."""
+    test_shots: int
+    config: RunConfig
+    outer_steps: int
+    seed: int
+    test_tasks: int
+    exam: Exam
+    summary: Summary
+    """After 0.. inner steps of the exam."""
+    resumed: int
+    """How often the training was rolled back and went on."""
+    stopped: str
+    """Why it ended early; empty where it did not."""
+    cpu_s: float
+    """Processor time of the training."""
+    published: tuple[Published, ...] = ()
+    """The first figure is what ours is compared with."""
+
+    @property
+    def label(self) -> str:
+        """The row's name for people."""
+        return self.name + (f" (rolled back {self.resumed} times)" if self.resumed else "")
+
+
+def save_table(rows: Sequence[Row], folder: Path, notes: Sequence[str] = ()) -> None:
+    """Write ``table.json`` (everything) and ``table.md`` (as printed, with some notes below) into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_file(folder / "table.json", json.dumps([plain(row) for row in rows], indent=1).encode())
+    write_file(folder / "table.md", ("\n\n".join([markdown(rows), *notes]) + "\n").encode())
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """The rows of one protocol as a Markdown table: losses, or accuracies where there are classes."""
+    lines = _accuracies(rows) if all(row.summary.accuracy is not None for row in rows) else _losses(rows)
+    return "\n".join(lines)
+
+
+def _losses(rows: Sequence[Row]) -> list[str]:
+    """Each figure beside the published one, with its verdict.
+
+    A mean is over all tasks, so that a few diverged ones can carry it away; the median and their share stand beside it.
+    """
+    steps = rows[0].exam.reported
+    each = " / ".join(map(str, steps))
+    first, *others = steps
+    afters = " | ".join([f"after {first} step{'s' * (first != 1)}", *(f"after {step}" for step in others)])
+    lines = [
+        f"| | trained / test shots | {afters} | median {each} | diverged % {each} | published {each} |",
+        f"|---|---|{'---|' * len(steps)}---|---|---|",
+    ]
+    for row in rows:
+        means = " | ".join(_loss(row.summary, step) for step in steps)
+        medians = " / ".join(f"{row.summary.median[step]:.3f}" for step in steps)
+        shares = " / ".join(f"{row.summary.diverged_share[step]:.1%}".rstrip("%") for step in steps)
+        shots = f"{row.trained_shots or '-'} / {row.test_shots}"
+        lines.append(f"| {row.label} | {shots} | {means} | {medians} | {shares} | {_published_losses(row)} |")
+    return lines
+
+
+def _loss(summary: Summary, step: int) -> str:
+    mean, ci95 = float(summary.mean[step]), float(summary.ci95[step])
+    if not math.isfinite(mean):
+        return "inf"
+    return f"{mean:.3f} ± {ci95:.3f}" if mean < 1000.0 else f"{mean:.1e}"
+
+
+def _published_losses(row: Row) -> str:
+    """The published figures; where one is better than ours after as many steps, that is said."""
+    if not row.published:
+        return ""
+    by_steps = {figure.steps: figure for figure in row.published}
+    parts = []
+    for step in row.exam.reported:
+        figure = by_steps.get(step)
+        if figure is None:
+            parts.append("-")
+            continue
+        missed = not row.summary.mean[step] <= figure.mean
+        parts.append(f"{figure.mean:g}" + (" (missed)" if missed else ""))
+    return " / ".join(parts)
+
+
+def _accuracies(rows: Sequence[Row]) -> list[str]:
+    """Accuracies in percent with their intervals over tasks; the result beside the published figures."""
+    steps = rows[0].exam.reported
+    afters = " | ".join("before" if step == 0 else f"after {step}" for step in steps)
+    lines = [
+        f"| accuracy % | outer steps | {afters} | result | published | processor minutes |",
+        f"|---|---|{'---|' * len(steps)}---|---|---|",
+    ]
+    for row in rows:
+        found = " | ".join(_accuracy(row.summary, step) for step in steps)
+        result = f"{_accuracy(row.summary, row.exam.result)} after {row.exam.result}"
+        lines.append(
+            f"| {row.label} | {row.outer_steps:,} | {found} | {result} | {_published_accuracies(row)} | {row.cpu_s / 60:.0f} |"
+        )
+    return lines
+
+
+def _accuracy(summary: Summary, step: int) -> str:
+    assert summary.accuracy is not None
+    assert summary.accuracy_ci95 is not None
+    return f"{100 * summary.accuracy[step]:.1f} ± {100 * summary.accuracy_ci95[step]:.1f}"
+
+
+def _published_accuracies(row: Row) -> str:
+    """The published figures, and by how much ours differs from the first of them."""
+    assert row.summary.accuracy is not None
+    parts = []
+    for at, (mean, ci95, source, _) in enumerate(row.published):
+        ours = f" (ours {100 * (row.summary.accuracy[row.exam.result] - mean):+.1f})" if at == 0 else ""
+        interval = "" if ci95 is None else f" ± {100 * ci95:.1f}"
+        parts.append(f"{source.partition(' (')[0]} {100 * mean:g}{interval}{ours}")
+    return ", ".join(parts)
+
+
+def plain(row: Row) -> dict[str, Any]:
+    """A row as plain JSON values."""
+    numbers = {
+        name: [_number(value) for value in values]
+        for name, values in row.summary._asdict().items()
+        if values is not None
+    }
+    return {
+        "name": row.name,
+        "trained_shots": row.trained_shots,
+        "test_shots": row.test_shots,
+        "config": to_dict(row.config),
+        "outer_steps": row.outer_steps,
+        "seed": row.seed,
+        "test_seed": TEST_SEED,
+        "test_tasks": row.test_tasks,
+        "resumed": row.resumed,
+        "stopped": row.stopped,
+        "cpu_s": round(row.cpu_s, 1),
+        "result_after": row.exam.result,
+        "published": [figure._asdict() for figure in row.published],
+        **numbers,
+    }
+
+
+def _number(value: float) -> float | None:
+    """JSON has no infinity; None stands for it."""
+    return float(value) if math.isfinite(value) else None

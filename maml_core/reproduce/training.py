@@ -1,0 +1,232 @@
+"""Trainings side by side, each in a run folder of its own."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from pathlib import Path
+from typing import NamedTuple
+
+from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
+from maml_core.errors import StoreError
+from maml_core.files import write_file
+from maml_core.records import Entry, Records, Status, Summary
+from maml_core.reproduce.cases import Case
+from maml_core.reproduce.judging import summary_on_test_tasks
+from maml_core.reproduce.tables import Row
+from maml_core.store import DOCUMENT, SavedRun, load_run, save_run
+
+CHUNK_STEPS, CHUNK_S = 250, 2.0
+"""A chunk ends after so many outer steps, or so many processor seconds."""
+
+SAVE_EVERY_S = 60.0
+"""Processor seconds of a training between two saves."""
+
+MAX_RESUMED = 50
+"""A training that was rolled back more often than this is reported as it then is."""
+
+
+class Update(NamedTuple):
+    """Where a reproduction is."""
+
+    case: Case
+    step: int
+    loss: float
+    """Mean training loss of the last chunk."""
+    accuracy: float
+    """Mean training accuracy of the last chunk; NaN in regression."""
+
+
+class Reproduction:
+    """Trains cases side by side on an executor, saves them as it goes, and evaluates what has come out.
+
+    Args:
+        cases: What to train.
+        folder: Where the run folders and the table go; a training that is there already goes on.
+        executor: Where chunks run.
+        at_once: Trainings in flight.
+        on_progress: Called after every chunk.
+
+    Raises:
+        StoreError: A run folder cannot be read, or is one of another training.
+    """
+
+    def __init__(
+        self,
+        cases: Sequence[Case],
+        folder: Path,
+        *,
+        executor: Executor,
+        at_once: int = 1,
+        on_progress: Callable[[Update], None] = lambda _: None,
+    ) -> None:
+        self.folder = folder
+        self._executor = executor
+        self._at_once = at_once
+        self._on_progress = on_progress
+        self._trainings = [_Training(case, folder / case.folder) for case in cases]
+        for training in self._trainings:
+            training.open()
+
+    @property
+    def num_steps_in_all(self) -> int:
+        """Outer steps of all trainings together, when they are done."""
+        return sum(training.case.num_steps for training in self._trainings if training.case.setup.is_trained)
+
+    @property
+    def steps_done(self) -> int:
+        """Outer steps of all trainings together."""
+        return sum(training.step for training in self._trainings)
+
+    def train(self) -> None:
+        """Train all cases to the end. Interrupted, it saves what there is and raises again.
+
+        Raises:
+            StoreError: A run cannot be saved.
+        """
+        waiting = [training for training in self._trainings if not training.ended]
+        flying: dict[Future[ChunkResult], _Training] = {}
+        try:
+            while waiting or flying:
+                while waiting and len(flying) < self._at_once:
+                    training = waiting.pop(0)
+                    flying[self._executor.submit(run_chunk, training.request())] = training
+                for future in wait(flying, return_when=FIRST_COMPLETED).done:
+                    training = flying.pop(future)
+                    training.take(future.result())
+                    self._on_progress(training.update())
+                    if training.ended:
+                        training.save()
+                    else:
+                        if training.cpu_s - training.saved_cpu_s >= SAVE_EVERY_S:
+                            training.save()
+                        waiting.insert(0, training)
+        except BaseException:
+            for training in self._trainings:
+                if training.step > training.saved_step:
+                    training.save()
+            raise
+
+    def rows(self, *, num_tasks: int) -> list[Row]:
+        """Evaluate every training on test tasks, as its case asks for."""
+        submitted = []
+        for training in self._trainings:
+            setup, exam = training.case.setup, training.case.exam
+            for shots in exam.shots:
+                work = (setup.learner, training.config, training.state, exam, shots, num_tasks)
+                submitted.append((training, shots, self._executor.submit(summary_on_test_tasks, *work)))
+        return [training.row(shots, num_tasks, future.result()) for training, shots, future in submitted]
+
+
+class _Training:
+    """One case on its way."""
+
+    def __init__(self, case: Case, folder: Path) -> None:
+        self.case = case
+        self.folder = folder
+        self.config = case.config
+        self.state: bytes | None = None
+        self.step = self.saved_step = 0
+        self.last_loss = self.last_accuracy = math.nan
+        self.cpu_s = self.saved_cpu_s = 0.0
+        self._status = Status()
+        self._records: list[Records] = []
+        self._timeline: list[Entry] = []
+
+    def open(self) -> None:
+        """Take up what the folder holds."""
+        if not (self.folder / DOCUMENT).exists():
+            return
+        saved = load_run(self.folder)
+        if saved.start != self.case.config or saved.step > self.case.num_steps:
+            raise StoreError(
+                "foreign",
+                f"{self.folder} holds another training (other settings, or more than {self.case.num_steps} steps): choose another folder",
+            )
+        self.config, self.state, self.step, self._status = saved.config, saved.state, saved.step, saved.status
+        self.saved_step = saved.step
+        self._records, self._timeline = [saved.records], list(saved.timeline)
+        self.cpu_s = self.saved_cpu_s = _times(self.folder.parent).get(self.case.folder, 0.0)
+
+    @property
+    def resumed(self) -> int:
+        return sum(entry.kind == "resume" for entry in self._timeline)
+
+    @property
+    def ended(self) -> bool:
+        if not self.case.setup.is_trained:
+            return True
+        return self.step >= self.case.num_steps or (self._status.kind != "ok" and self.resumed >= MAX_RESUMED)
+
+    def request(self) -> ChunkRequest:
+        """The next chunk; a run that was rolled back goes on."""
+        entries = (Entry(step=self.step, kind="resume"),) if self._status.kind != "ok" else ()
+        self._timeline.extend(entries)
+        return ChunkRequest(
+            config=self.config,
+            state=self.state,
+            timeline=entries,
+            num_steps=min(CHUNK_STEPS, self.case.num_steps - self.step),
+            budget_s=CHUNK_S,
+        )
+
+    def take(self, result: ChunkResult) -> None:
+        self.config, self.state, self.step, self._status = result.config, result.state, result.step, result.status
+        self.cpu_s += result.cpu_s
+        if result.records is not None:
+            self._records.append(result.records)
+            self._timeline.extend(result.records.events)
+            if len(result.records.query_loss) > 0:
+                self.last_loss = float(result.records.query_loss.mean())
+                self.last_accuracy = float(result.records.accuracy.mean())
+
+    def update(self) -> Update:
+        return Update(self.case, self.step, self.last_loss, self.last_accuracy)
+
+    def save(self) -> None:
+        assert self.state is not None
+        self._records = [Records.joined(self._records)]
+        run = SavedRun(
+            name=self.case.folder,
+            start=self.case.config,
+            config=self.config,
+            timeline=tuple(self._timeline),
+            records=self._records[0],
+            state=self.state,
+            step=self.step,
+            status=self._status,
+        )
+        save_run(self.folder, run)
+        root = self.folder.parent
+        write_file(root / _TIMES, json.dumps(_times(root) | {self.case.folder: self.cpu_s}, indent=1).encode())
+        self.saved_step, self.saved_cpu_s = self.step, self.cpu_s
+
+    def row(self, shots: int, num_tasks: int, summary: Summary) -> Row:
+        setup = self.case.setup
+        return Row(
+            name=setup.name,
+            trained_shots=self.config.shots if setup.is_trained else None,
+            test_shots=shots,
+            config=self.config,
+            outer_steps=self.step,
+            seed=self.config.tasks_seed,
+            test_tasks=num_tasks,
+            summary=summary,
+            resumed=self.resumed,
+            stopped=self._status.sentence,
+            cpu_s=self.cpu_s,
+            exam=self.case.exam,
+            published=self.case.published.get(shots, ()),
+        )
+
+
+_TIMES = "times.json"
+
+
+def _times(folder: Path) -> dict[str, float]:
+    """Processor seconds of every training in a reproduction's folder."""
+    path = folder / _TIMES
+    found: dict[str, float] = json.loads(path.read_text()) if path.exists() else {}
+    return found
