@@ -49,11 +49,12 @@ LAPTOP = Scale(
         **_ANNEALED,
         "model": ConvConfig(num_filters=32),
         "alpha": 0.4,
+        "beta": 2e-3,
         "num_inner_steps": 1,
         "num_query": 5,
         "meta_batch_size": 8,
     },
-    num_steps={"5-way 1-shot": 40_000, "5-way 5-shot": 20_000, "20-way 1-shot": 20_000, "20-way 5-shot": 10_000},
+    num_steps={"5-way 1-shot": 48_000, "5-way 5-shot": 20_000, "20-way 1-shot": 20_000, "20-way 5-shot": 10_000},
     result={5: 3, 20: 3},
     split="background",
 )
