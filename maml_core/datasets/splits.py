@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+
 from maml_core.datasets.imageset import Ints
 from maml_core.rng import Stream, generator
 
@@ -42,10 +44,4 @@ def parted(number: int, seed: int, *, num_validation: int, num_test: int) -> dic
         "meta_validation": order[num_train : num_train + num_validation],
         "meta_test": order[num_train + num_validation :],
     }
-    return {split: part_sorted for split, part in parts.items() if len(part_sorted := _sorted(part))}
-
-
-def _sorted(classes: Ints) -> Ints:
-    in_order: Ints = classes.copy()
-    in_order.sort()
-    return in_order
+    return {split: np.sort(part) for split, part in parts.items() if len(part)}

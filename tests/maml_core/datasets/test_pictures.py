@@ -95,9 +95,9 @@ def claiming(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
 
 
-@pytest.mark.parametrize("side", [5_000, 9_500, 30_000, 2**31 - 1])
+@pytest.mark.parametrize("side", [4_473, 9_500, 30_000, 2**31 - 1])
 def test_a_picture_that_claims_to_be_enormous_is_refused_unread(side: int) -> None:
-    with pytest.raises(UnreadableError, match=r"20,000,000 pixels|damaged"):
+    with pytest.raises(UnreadableError, match=r"20,000,000 pixels"):
         decode(claiming(side, side), size=8)
 
 
