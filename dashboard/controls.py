@@ -11,7 +11,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import limits, state
+from dashboard import image_tasks, limits, state
 from dashboard.algorithms import (
     NAMES,
     NORM_SWITCHES,
@@ -22,16 +22,30 @@ from dashboard.algorithms import (
     Switch,
     chosen,
     normalized,
+    norms_of,
     switched,
     why_no_order,
     why_not,
 )
+from dashboard.limits import why_no_images
 from dashboard.live.server import get_hub
 from dashboard.runs_panel import runs
 from dashboard.text import LESSON
-from maml_core.config import CHANGEABLE, LinearConfig, MLPConfig, RunConfig, SinusoidConfig, replace
+from maml_core.config import (
+    CHANGEABLE,
+    ConvConfig,
+    FolderConfig,
+    GlyphsConfig,
+    ImageConfig,
+    LinearConfig,
+    MLPConfig,
+    OmniglotConfig,
+    RunConfig,
+    SinusoidConfig,
+    replace,
+)
 from maml_core.errors import ConfigError
-from maml_core.presets import PRESETS
+from maml_core.presets import DEFAULT_PRESET, PRESETS, few_shot
 
 Values = Mapping[str, Any]
 """What the widgets say, by field."""
@@ -42,6 +56,7 @@ Build = Callable[[RunConfig, Values], RunConfig]
 Choose = Callable[[RunConfig, Values], Chosen]
 """The same, with a note on what had to give way."""
 
+_TASKS = ("family", "ways", "difficulty", "split", "rotations", "noise_std", "model")
 _RESTARTS = " Changing it restarts the run from outer step 0."
 
 
@@ -52,11 +67,12 @@ def sidebar(token: str) -> None:
         runs(token)
     config = state.shown()
     _presets(token)
+    _tasks(token, config)
+    _numbers(token, config)
     _algorithm(token, config)
-    _numbers(token)
     _order(token, config)
     _choices(token)
-    _network(token)
+    _network(token, config)
     with st.popover("More settings", icon=":material/tune:", width="stretch"):
         _more(token, config)
     with st.popover("A first lesson", icon=":material/school:", width="stretch"):
@@ -71,10 +87,14 @@ def _help(name: str, owner: type[Any] = RunConfig) -> str:
 def _presets(token: str) -> None:
     def start() -> None:
         preset = next((p for p in PRESETS if p.name == st.session_state["preset"]), None)
-        if preset is not None:
+        if preset is not None and (reason := why_no_images(preset.config.tasks, shared=state.is_shared())):
+            state.note(reason)
+            st.session_state[image_tasks.ASKED] = preset.config.tasks.kind
+        elif preset is not None:
             get_hub().restart(token, lambda _: preset.config)
             state.show(preset.config)
             st.session_state["preset.started"] = preset
+            st.session_state[image_tasks.ASKED] = None
         st.session_state["preset"] = None  # so that the same one can be chosen again
 
     st.selectbox(
@@ -202,9 +222,78 @@ def _order(token: str, config: RunConfig) -> None:
     )
 
 
-def _numbers(token: str) -> None:
+def _tasks(token: str, config: RunConfig) -> None:
+    def start(tasks: ImageConfig) -> None:
+        new = few_shot(tasks)
+        limits.check(new)
+        get_hub().restart(token, lambda _: new)
+        state.show(new)
+
+    def choose() -> None:
+        kind = state.values()["family"]
+        st.session_state[image_tasks.ASKED] = None
+        if kind == "folder" or why_no_images(_FAMILIES[kind](), shared=False):
+            st.session_state[image_tasks.ASKED] = kind  # the run stays until the images are there
+            state.follow_run(("family",))
+        else:
+            _chooser(token, _with_family)()
+
+    st.selectbox(
+        "Tasks",
+        list(_FAMILY_NAMES),
+        format_func=_FAMILY_NAMES.__getitem__,
+        key="set.family",
+        on_change=choose,
+        help="Curves: y = A sin(x - phase), the paper's regression tasks, or y = w x, where everything has a closed form. Images: name "
+        "the class of a drawing after one look at each class; from one to the other the settings of a demo are taken."
+        + _RESTARTS,
+    )
+    image_tasks.images_wanted(start)
+    if isinstance(config.tasks, GlyphsConfig):
+        st.slider(
+            "Difficulty",
+            0.0,
+            1.0,
+            step=0.05,
+            key="set.difficulty",
+            on_change=_chooser(token, _with_family),
+            help=_help("difficulty", GlyphsConfig) + _RESTARTS,
+        )
+    if isinstance(config.tasks, OmniglotConfig):
+        left, right = st.columns(2, vertical_alignment="bottom")
+        left.selectbox(
+            "Held out",
+            ["alphabets", "background", "random"],
+            key="set.split",
+            on_change=_chooser(token, _with_family),
+            help=_help("split", OmniglotConfig) + _RESTARTS,
+        )
+        right.toggle(
+            "Rotations",
+            key="set.rotations",
+            on_change=_chooser(token, _with_family),
+            help=_help("rotations", OmniglotConfig) + _RESTARTS,
+        )
+
+
+def _numbers(token: str, config: RunConfig) -> None:
     left, right = st.columns(2)
-    left.number_input("Shots", 1, 100, key="set.shots", on_change=_sender(token, "shots"), help=_help("shots"))
+    if config.classifies:
+        left.number_input(
+            "Ways",
+            2,
+            20,
+            key="set.ways",
+            on_change=_chooser(token, _with_family),
+            help=_help("ways", GlyphsConfig) + _RESTARTS,
+        )
+        right.number_input("Shots", 1, 10, key="set.shots", on_change=_sender(token, "shots"), help=_help("shots"))
+        left, right = st.columns(2)
+        left.number_input(
+            "Query / class", 1, 50, key="set.num_query", on_change=_sender(token, "num_query"), help=_help("num_query")
+        )
+    else:
+        left.number_input("Shots", 1, 100, key="set.shots", on_change=_sender(token, "shots"), help=_help("shots"))
     right.number_input(
         "Tasks / step",
         1,
@@ -228,14 +317,37 @@ def _choices(token: str) -> None:
     )
 
 
-def _network(token: str) -> None:
+def _network(token: str, config: RunConfig) -> None:
+    if config.classifies:
+        st.segmented_control(
+            "Network",
+            ["conv", "mlp"],
+            format_func={"conv": "Convolutional", "mlp": "Fully connected"}.__getitem__,
+            required=True,
+            key="set.model",
+            on_change=_chooser(token, _with_kind),
+            help="The papers' four convolutional layers, or their fully connected network of 256, 128, 64 and 64 units."
+            + _RESTARTS,
+            width="stretch",
+        )
     left, right = st.columns([3, 2])
-    left.text_input(
-        "Hidden widths",
-        key="set.hidden_widths",
-        on_change=_restarter(token, _with_network, "hidden_widths", "activation"),
-        help="Units of each hidden layer, for example 40, 40; empty for a linear model." + _RESTARTS,
-    )
+    if isinstance(config.model, ConvConfig):
+        left.number_input(
+            "Filters",
+            1,
+            128,
+            step=8,
+            key="set.num_filters",
+            on_change=_restarter(token, _with_network, *_NETWORK),
+            help=_help("num_filters", ConvConfig) + _RESTARTS,
+        )
+    else:
+        left.text_input(
+            "Hidden widths",
+            key="set.hidden_widths",
+            on_change=_restarter(token, _with_network, *_NETWORK),
+            help="Units of each hidden layer, for example 40, 40; empty for a linear model." + _RESTARTS,
+        )
     right.number_input(
         "Seed",
         0,
@@ -244,30 +356,38 @@ def _network(token: str) -> None:
         on_change=_restarter(token, lambda c, v: replace(c, {"weights_seed": v["seed"], "tasks_seed": v["seed"]})),
         help="Of the initial weights and of the training tasks; the held-out tasks stay the same." + _RESTARTS,
     )
-    st.segmented_control(
-        "Tasks",
-        ["sinusoid", "linear"],
-        format_func={"sinusoid": "Sinusoids", "linear": "Lines"}.__getitem__,
-        required=True,
-        key="set.family",
-        on_change=_restarter(token, _with_family),
-        help="y = A sin(x - phase), the paper's regression tasks; or y = w x, where everything has a closed form."
-        + _RESTARTS,
-        width="stretch",
-    )
 
 
 def _more(token: str, config: RunConfig) -> None:
+    if isinstance(config.model, ConvConfig):
+        left, right = st.columns(2)
+        left.number_input(
+            "Layers",
+            1,
+            4,
+            key="set.num_layers",
+            on_change=_restarter(token, _with_network, *_NETWORK),
+            help=_help("num_layers", ConvConfig) + _RESTARTS,
+        )
+        right.selectbox(
+            "Halving",
+            ["stride", "max_pool"],
+            format_func={"stride": "Stride of 2", "max_pool": "Max-pool"}.__getitem__,
+            key="set.downsample",
+            on_change=_restarter(token, _with_network, *_NETWORK),
+            help=_help("downsample", ConvConfig) + _RESTARTS,
+        )
+    else:
+        st.selectbox(
+            "Activation",
+            ["relu", "tanh", "gelu", "softplus"],
+            key="set.activation",
+            on_change=_restarter(token, _with_network, *_NETWORK),
+            help=_help("activation", MLPConfig) + _RESTARTS,
+        )
     st.selectbox(
-        "Activation",
-        ["relu", "tanh", "gelu", "softplus"],
-        key="set.activation",
-        on_change=_restarter(token, _with_network, "hidden_widths", "activation"),
-        help=_help("activation", MLPConfig) + _RESTARTS,
-    )
-    st.selectbox(
-        "Batch norm",
-        list(NORMS),
+        "Normalisation" if isinstance(config.model, ConvConfig) else "Batch norm",
+        norms_of(config),
         format_func=NORMS.__getitem__,
         key="set.norm",
         on_change=_chooser(token, lambda c, v: normalized(c, v["norm"])),
@@ -281,9 +401,10 @@ def _more(token: str, config: RunConfig) -> None:
         on_change=_sender(token, "recompute"),
         help=reason + _help("recompute"),
     )
-    st.number_input(
-        "Query points", 1, 500, key="set.num_query", on_change=_sender(token, "num_query"), help=_help("num_query")
-    )
+    if not config.classifies:
+        st.number_input(
+            "Query points", 1, 500, key="set.num_query", on_change=_sender(token, "num_query"), help=_help("num_query")
+        )
     st.number_input(
         "Clip norm",
         min_value=0.0,
@@ -294,15 +415,16 @@ def _more(token: str, config: RunConfig) -> None:
         on_change=_sender(token, "clip_norm"),
         help=_help("clip_norm"),
     )
-    st.number_input(
-        "Noise",
-        0.0,
-        100.0,
-        step=0.1,
-        key="set.noise_std",
-        on_change=_restarter(token, _with_family),
-        help=_help("noise_std", SinusoidConfig) + _RESTARTS,
-    )
+    if not config.classifies:
+        st.number_input(
+            "Noise",
+            0.0,
+            100.0,
+            step=0.1,
+            key="set.noise_std",
+            on_change=_chooser(token, _with_family),
+            help=_help("noise_std", SinusoidConfig) + _RESTARTS,
+        )
     st.number_input(
         "Inner steps at evaluation",
         0,
@@ -317,12 +439,13 @@ def _more(token: str, config: RunConfig) -> None:
         on_change=_field_restarter(token, "joint_baseline"),
         help=_help("joint_baseline") + _RESTARTS,
     )
-    st.toggle(
-        "Oracle beside it",
-        key="set.oracle_baseline",
-        on_change=_field_restarter(token, "oracle_baseline"),
-        help=_help("oracle_baseline") + _RESTARTS,
-    )
+    if not config.classifies:
+        st.toggle(
+            "Oracle beside it",
+            key="set.oracle_baseline",
+            on_change=_field_restarter(token, "oracle_baseline"),
+            help=_help("oracle_baseline") + _RESTARTS,
+        )
     st.toggle(
         "From scratch, to convergence",
         key=state.SCRATCH,
@@ -332,14 +455,56 @@ def _more(token: str, config: RunConfig) -> None:
     )
 
 
-def _with_family(config: RunConfig, values: Values) -> RunConfig:
-    """The chosen family, with its usual ranges where it changed."""
-    kind = {"sinusoid": SinusoidConfig, "linear": LinearConfig}[values["family"]]
-    tasks = config.tasks if isinstance(config.tasks, kind) else kind()
-    return replace(config, {"tasks": dataclasses.replace(tasks, noise_std=float(values["noise_std"]))})
+_FAMILIES: Mapping[str, type[Any]] = {
+    "sinusoid": SinusoidConfig,
+    "linear": LinearConfig,
+    "glyphs": GlyphsConfig,
+    "omniglot": OmniglotConfig,
+    "folder": FolderConfig,
+}
+_FAMILY_NAMES = {
+    "sinusoid": "Sinusoids",
+    "linear": "Lines",
+    "glyphs": "Glyphs (drawn, no data)",
+    "omniglot": "Omniglot",
+    "folder": "A folder of images",
+}
+_NETWORK = ("hidden_widths", "activation", "num_filters", "num_layers", "downsample")
+
+
+def _with_family(config: RunConfig, values: Values) -> Chosen:
+    """The chosen family with what its widgets say; where curves and images take each other's place, with the settings of a demo."""
+    kind = _FAMILIES[values["family"]]
+    fields = {f.name for f in dataclasses.fields(kind)} - {"kind"}
+    told = {name: values[name] for name in fields & values.keys()}
+    if "noise_std" in told:
+        told["noise_std"] = float(told["noise_std"])
+    tasks = dataclasses.replace(config.tasks if isinstance(config.tasks, kind) else kind(), **told)
+    is_image = isinstance(tasks, ImageConfig)
+    if is_image == config.classifies:
+        return Chosen(replace(config, {"tasks": tasks}))
+    seeds = {name: getattr(config, name) for name in ("weights_seed", "tasks_seed", "evaluation_seed")}
+    demo = few_shot(tasks) if is_image else DEFAULT_PRESET.config
+    what = "images" if is_image else "curves"
+    return Chosen(
+        replace(demo, {**seeds, "tasks": tasks}), (f"The other settings are those of the fast demo with {what}.",)
+    )
+
+
+def _with_kind(config: RunConfig, values: Values) -> Chosen:
+    """The other kind of network for images, as the papers have it."""
+    if values["model"] == config.model.kind:
+        return Chosen(config)
+    if values["model"] == "conv":
+        return Chosen(replace(config, {"model": ConvConfig(num_filters=16)}))
+    batch_norm = config.model.batch_norm
+    return Chosen(replace(config, {"model": MLPConfig(hidden_widths=(256, 128, 64, 64), batch_norm=batch_norm)}))
 
 
 def _with_network(config: RunConfig, values: Values) -> RunConfig:
+    if isinstance(config.model, ConvConfig):
+        told = {name: values[name] for name in ("num_filters", "num_layers", "downsample") if name in values}
+        return replace(config, {"model": dataclasses.replace(config.model, **told)})
     text = str(values["hidden_widths"]).replace(";", ",").replace(" ", ",")
     try:
         widths = tuple(int(part) for part in text.split(",") if part)
@@ -425,11 +590,14 @@ def _chooser(token: str, choose: Choose) -> Callable[[], None]:
                 get_hub().change(token, changes)
             else:
                 get_hub().restart(token, lambda current: choose(current, values).config)
-            state.show(new, ("algorithm", "norm", "recompute", *state.algorithm_fields(new)))
+            if new.tasks != config.tasks or new.model.kind != config.model.kind:
+                state.show(new)
+            else:
+                state.show(new, ("algorithm", "norm", "recompute", *state.algorithm_fields(new)))
             for sentence in notes:
                 state.note(sentence)
 
-        _attempt(act, "algorithm", "order", "norm", *SWITCHES, *NORM_SWITCHES)
+        _attempt(act, "algorithm", "order", "norm", *SWITCHES, *NORM_SWITCHES, *_TASKS)
 
     return send
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
 from dashboard.address import Address
-from maml_core.config import ConvConfig, MLPConfig, RunConfig, changed
+from maml_core.config import ConvConfig, FolderConfig, MLPConfig, OmniglotConfig, RunConfig, TaskConfig, changed
+from maml_core.datasets.omniglot import find_omniglot
 from maml_core.errors import ConfigError
 
 MAX_NUMBERS = 50_000_000
@@ -37,6 +39,32 @@ def checked(opened: Address, default: RunConfig) -> Address:
             note = f"{error}. The changes from outer step {entry.step} on are left out."
             return Address(opened.config, opened.timeline[:count], (*opened.notes, note))
     return opened
+
+
+NO_OMNIGLOT = (
+    "Omniglot, 1,623 hand-written characters, is not on this machine. Download it (15 MB) or name the folder that holds "
+    "images_background.zip; Glyphs are much like it and need no data."
+)
+
+
+def why_no_images(tasks: TaskConfig, *, shared: bool) -> str:
+    """Why a page cannot train on these tasks, in a sentence or two; empty where it can.
+
+    Args:
+        tasks: What the page asks for.
+        shared: Whether others use the server too: it then reads no folders that a page names.
+    """
+    if isinstance(tasks, OmniglotConfig) and not find_omniglot().available:
+        return NO_OMNIGLOT
+    if not isinstance(tasks, FolderConfig):
+        return ""
+    if shared:
+        return "This server is shared and reads no folders from its disk; take Glyphs or Omniglot, or run the page yourself."
+    if not tasks.folder:
+        return "Name a folder, or a zip file, that holds a folder of images for each class."
+    if not Path(tasks.folder).expanduser().exists():
+        return f"There is no {tasks.folder!r} on this machine; name a folder, or a zip file, of images sorted into class folders."
+    return ""
 
 
 MAX_SCRATCH = 1e11

@@ -89,7 +89,7 @@ def _panel(token: str) -> None:
 def _workspace(token: str) -> Workspace | None:
     """Whose runs are shown; on a shared server also the field to choose it. None while the tab is not known."""
     hub = get_hub()
-    if not saved.is_shared(st.get_option("server.address")):
+    if not state.is_shared():
         return saved.own_workspace()
     tab = hub.tab(token)
     if tab is None:

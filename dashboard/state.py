@@ -11,11 +11,11 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import address, limits
+from dashboard import address, limits, saved
 from dashboard.algorithms import NORM_SWITCHES, SWITCHES, choice_of, norm_of
 from dashboard.live.server import get_hub
-from maml_core.config import LinearConfig, RunConfig, SinusoidConfig
-from maml_core.presets import DEFAULT_PRESET
+from maml_core.config import GlyphsConfig, LinearConfig, MLPConfig, RunConfig, SinusoidConfig
+from maml_core.presets import DEFAULT_PRESET, few_shot
 
 _TOKEN, _NOTES, _SHOWN = "page.token", "page.notes", "page.shown"
 
@@ -32,6 +32,8 @@ def page_token() -> str:
     token: str | None = st.session_state.get(_TOKEN)
     if token is None or not hub.knows(token):
         opened = limits.checked(address.read(dict(st.query_params), DEFAULT_PRESET.config), DEFAULT_PRESET.config)
+        if reason := limits.why_no_images(opened.config.tasks, shared=is_shared()):
+            opened = address.Address(few_shot(GlyphsConfig()), (), (*opened.notes, reason))
         token = hub.open_page(opened.config, opened.timeline)
         st.session_state[_TOKEN] = token
         forget_scratch()
@@ -40,6 +42,11 @@ def page_token() -> str:
             note(f"... and {len(opened.notes) - MAX_NOTES} more parts of the address that are not understood.")
         show(opened.config)
     return token
+
+
+def is_shared() -> bool:
+    """Whether others use this server too."""
+    return saved.is_shared(st.get_option("server.address"))
 
 
 def plain(sentence: str) -> str:
@@ -82,16 +89,29 @@ def shown() -> RunConfig:
 
 def widget_values(config: RunConfig) -> dict[str, Any]:
     """What each widget shows for a config."""
-    tasks = config.tasks
+    tasks, model = config.tasks, config.model
     return {
         "set.family": tasks.kind,
+        **{
+            f"set.{name}": getattr(tasks, name)
+            for name in ("ways", "difficulty", "split", "rotations")
+            if hasattr(tasks, name)
+        },
+        "set.model": model.kind,
+        **{
+            f"set.{name}": getattr(model, name)
+            for name in ("num_filters", "num_layers", "downsample")
+            if hasattr(model, name)
+        },
         "set.shots": config.shots,
         "set.meta_batch_size": config.meta_batch_size,
         "set.algorithm": choice_of(config),
         **{f"set.{name}": getattr(config, name) for name in algorithm_fields(config)},
         "set.outer_optimizer": config.outer_optimizer,
-        "set.hidden_widths": ", ".join(str(width) for width in config.model.hidden_widths),
-        "set.activation": config.model.activation,
+        "set.hidden_widths": ", ".join(str(width) for width in model.hidden_widths)
+        if isinstance(model, MLPConfig)
+        else "",
+        "set.activation": model.activation if isinstance(model, MLPConfig) else "relu",
         "set.norm": norm_of(config),
         "set.recompute": config.recompute,
         "set.seed": config.weights_seed,
