@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.floating]
+Ints = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
 Learner = Literal["maml", "random", "joint", "oracle", "scratch"]
 
 
@@ -90,6 +92,52 @@ class FitInfo:
     """N: theta_N is ``curves[N]``."""
     dead: bool = False
     """Whether theta_N says the same everywhere, because a whole hidden layer is off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImagesInfo:
+    """theta_0 against theta_N on one few-shot task of images: W classes, S support and Q query images. K >= N inner steps are computed."""
+
+    image_shape: tuple[int, int, int]
+    """Channels, height, width."""
+    class_names: tuple[str, ...]
+    """What people call the W classes, A first; empty for a task that somebody drew."""
+    support_images: Bytes
+    """[S, channels * height * width], ink = 255."""
+    support_labels: Ints
+    query_images: Bytes
+    """[Q, channels * height * width]"""
+    query_labels: Ints
+    """[Q]; -1 where nobody knows."""
+    probabilities: Array
+    """What theta_0..theta_K say about the query images, shape [K + 1, Q, W]; NaN where the network's output is not finite."""
+    support_loss: Array
+    query_loss: Array
+    """Losses of theta_0..theta_K on the task, shape [K + 1]; NaN on query images that nobody knows."""
+    filters: Array
+    """The first layer's kernels of theta_0..theta_K, shape [K + 1, filters, channels, h, w]; no filters where there are no kernels."""
+    num_inner_steps: int
+    """N: theta_N is the one at index N."""
+    dead: bool = False
+    """Whether theta_N says the same about every image, because a whole hidden layer is off."""
+
+    @property
+    def known(self) -> bool:
+        """Whether the query images' classes are known, so that answers are right or wrong."""
+        return bool((self.query_labels >= 0).all())
+
+    @property
+    def predicted(self) -> Ints:
+        """The most probable class of each query image by theta_0..theta_K, shape [K + 1, Q]; -1 where it is not a number."""
+        finite = np.isfinite(self.probabilities).all(axis=2)
+        found: Ints = np.where(finite, np.nan_to_num(self.probabilities).argmax(axis=2), -1)
+        return found
+
+    @property
+    def accuracy(self) -> Array:
+        """Share of the query images that theta_0..theta_K get right, shape [K + 1]; NaN where nobody knows."""
+        right = (self.predicted == self.query_labels).mean(axis=1)
+        return right if self.known else np.full(len(right), np.nan)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,6 +50,12 @@ class Palette:
     """Step sizes at which some tasks overshoot."""
     unstable: str
     """Step sizes at which gradient descent diverges."""
+    negative: str
+    """Weights below zero."""
+    positive: str
+    """Weights above zero."""
+    classes: tuple[str, ...]
+    """Of the classes of an image task, A to T; the page writes their letters in the colour of the page on them."""
 
 
 LIGHT = Palette(
@@ -71,6 +77,12 @@ LIGHT = Palette(
     stable="#009e73",
     caution="#e69f00",
     unstable="#d55e00",
+    negative="#c51b7d",
+    positive="#4d9221",
+    classes=(
+        *("#8e44ad", "#00808c", "#c2185b", "#7d7400", "#8a4b2a", "#26408f", "#2f6b2a", "#9c000d", "#790058", "#de06a5"),
+        *("#008b14", "#367bbb", "#414000", "#731e2d", "#540da1", "#a86900", "#048768", "#5a8300", "#014829", "#835bee"),
+    ),
 )
 
 DARK = Palette(
@@ -92,6 +104,12 @@ DARK = Palette(
     stable="#2fc79a",
     caution="#f5bd41",
     unstable="#ff8533",
+    negative="#f06db5",
+    positive="#9bd35a",
+    classes=(
+        *("#c58cf0", "#3cc8d4", "#ff6fa8", "#d3ca4e", "#e0a982", "#7f9bff", "#8fce6a", "#ff6d58", "#fd3ec1", "#fdafdd"),
+        *("#5be153", "#a3c9fe", "#99934a", "#d4757d", "#b66dff", "#ffb964", "#10e0ae", "#9dd924", "#12a567", "#d4bbfe"),
+    ),
 )
 
 PALETTES: dict[Theme, Palette] = {"light": LIGHT, "dark": DARK}

@@ -18,8 +18,8 @@ from dashboard.charts.overlays import reference_levels
 from dashboard.info import Learner
 from dashboard.theme import PALETTES, Palette, with_opacity
 
-ChartId = Literal["loss", "fit", "adaptation", "path", "gauge", "rates"]
-CHARTS: tuple[ChartId, ...] = ("loss", "fit", "adaptation", "path", "gauge", "rates")
+ChartId = Literal["loss", "fit", "images", "adaptation", "path", "gauge", "rates"]
+CHARTS: tuple[ChartId, ...] = ("loss", "fit", "images", "adaptation", "path", "gauge", "rates")
 LEARNERS: tuple[Learner, ...] = ("random", "joint", "scratch", "oracle", "maml")
 """In drawing order: the run lies on top."""
 
@@ -32,6 +32,7 @@ _FONT = "Source Sans, Source Sans Pro, Segoe UI, Helvetica, Arial, sans-serif"
 TITLES: dict[ChartId, str] = {
     "loss": "Loss while meta-training",
     "fit": f"One new task: {THETA_0} against {THETA_N}",
+    "images": f"One new task: {THETA_0} against {THETA_N}",
     "adaptation": "Adapting to held-out tasks",
     "path": "Paths in weight space",
     "gauge": "Is α stable?",
@@ -40,6 +41,7 @@ TITLES: dict[ChartId, str] = {
 HINTS: dict[ChartId, str] = {
     "loss": "The gap between before and after is what the inner steps gain from a start that adapts well.",
     "fit": "θ_0 fits no task; N gradient steps on the support points bend it onto this one.",
+    "images": "θ_0 knows no class of this task; N gradient steps on the support images teach it these.",
     "adaptation": "Loss after each inner step, from different starts.",
     "path": "Each thin line is one task's inner steps, all from the same θ_0.",
     "gauge": "Above the line, inner steps overshoot.",
@@ -81,6 +83,8 @@ def figure(chart_id: ChartId, palette: Palette, looks: Looks) -> go.Figure:
             traces, axes = _loss_traces(palette), _loss_axes(palette, looks)
         case "fit":
             traces, axes = _fit_traces(palette), _fit_axes(looks)
+        case "images":  # the page draws it itself, on a canvas
+            traces, axes = [], {}
         case "adaptation":
             traces, axes = _adaptation_traces(palette, looks), _adaptation_axes(looks)
         case "path":

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from dashboard.charts.looks import LEARNERS, ChartId
-from dashboard.info import AdaptationInfo, Array, FitInfo, GaugeInfo, LossInfo, PathInfo, RatesInfo
+from dashboard.info import AdaptationInfo, Array, FitInfo, GaugeInfo, ImagesInfo, LossInfo, PathInfo, RatesInfo
 
-AnyInfo = LossInfo | FitInfo | AdaptationInfo | PathInfo | GaugeInfo | RatesInfo
+AnyInfo = LossInfo | FitInfo | ImagesInfo | AdaptationInfo | PathInfo | GaugeInfo | RatesInfo
 Floats = npt.NDArray[np.float32]
 Update = tuple[int, Literal["x", "y"], Floats]
 Line = tuple[npt.ArrayLike, npt.ArrayLike]
@@ -38,6 +38,8 @@ def chart_id(info: AnyInfo) -> ChartId:
             return "loss"
         case FitInfo():
             return "fit"
+        case ImagesInfo():
+            return "images"
         case AdaptationInfo():
             return "adaptation"
         case PathInfo():
@@ -54,7 +56,7 @@ def chart_id(info: AnyInfo) -> ChartId:
 def update(info: AnyInfo) -> list[Update]:
     """Every array of the record's chart as ``(trace index, "x" or "y", values)``.
 
-    The fit chart's theta_k is left out: only the page knows which k is looked at. Values are float32 and contiguous; NaN
+    The fit chart's theta_k is left out: only the page knows which k is looked at. Images have no traces. Values are float32 and contiguous; NaN
     leaves a gap, +-inf becomes a number far off the chart.
     """
     lines: Sequence[Line | None]
@@ -63,6 +65,8 @@ def update(info: AnyInfo) -> list[Update]:
             lines = _loss_lines(info)
         case FitInfo():
             lines = _fit_lines(info)
+        case ImagesInfo():
+            lines = []
         case AdaptationInfo():
             lines = _adaptation_lines(info)
         case PathInfo():
@@ -224,7 +228,7 @@ def ranges(info: AnyInfo, previous: Mapping[str, Sequence[float]] | None = None)
             return {"xaxis": [0.0, 1.0], "yaxis": _gauge_decades(info)}
         case RatesInfo():
             return {"xaxis": [0.0, float(len(info.names))], "yaxis": _span(info, _axis(previous, "yaxis"))}
-        case FitInfo():
+        case FitInfo() | ImagesInfo():
             return {}
 
 

@@ -17,6 +17,7 @@ from dashboard.info import (
     Array,
     FitInfo,
     GaugeInfo,
+    ImagesInfo,
     Learner,
     LossInfo,
     PathInfo,
@@ -48,6 +49,8 @@ def summary(info: AnyInfo) -> str:
                 f"Theta 0 against theta N on one held-out task: query loss {number(info.query_loss[0])} before "
                 f"adaptation, {number(info.query_loss[n])} after {_steps(n)} on {len(info.support_x)} support points."
             )
+        case ImagesInfo():
+            return _images_summary(info)
         case AdaptationInfo():
             return _adaptation_summary(info)
         case PathInfo():
@@ -77,6 +80,8 @@ def subtitle(info: AnyInfo) -> str:
             if info.dead:
                 return f"{_steps(n).capitalize()} switched a whole hidden layer off: θ_N is dead and says the same everywhere."
             return f"{_steps(n).capitalize()} on {points} support points bend θ_0 into θ_N."
+        case ImagesInfo():
+            return _images_subtitle(info)
         case AdaptationInfo():
             maml = info.trajectories.get("maml")
             if maml is None:
@@ -128,6 +133,32 @@ def _loss_summary(info: LossInfo) -> str:
     return f"Loss curves: {', '.join(parts)}.{marks}"
 
 
+def _images_summary(info: ImagesInfo) -> str:
+    ways, n = info.probabilities.shape[2], info.num_inner_steps
+    of = f"{_images(len(info.support_images), 'support')} of {ways} classes"
+    if not info.known:
+        answers = ", ".join("no number" if label < 0 else class_letter(label) for label in info.predicted[n])
+        return f"A drawn task with {of}: theta N says {answers} of {_images(len(info.query_images), 'query')}."
+    before, after = info.accuracy[[0, n]]
+    return (
+        f"Theta 0 against theta N on one held-out task with {of}: {before:.0%} of {_images(len(info.query_images), 'query')} "
+        f"right before adaptation, {after:.0%} after {_steps(n)}; query loss {number(info.query_loss[0])} and {number(info.query_loss[n])}."
+    )
+
+
+def _images_subtitle(info: ImagesInfo) -> str:
+    n = info.num_inner_steps
+    if n == 0:
+        return "With N = 0 there is no adaptation: θ_0 can only guess which class is which."
+    if info.dead:
+        return f"{_steps(n).capitalize()} switched a whole hidden layer off: θ_N is dead and says the same everywhere."
+    if not info.known:
+        support = _images(len(info.support_images), "support")
+        return f"{_steps(n).capitalize()} on {support}; nobody but you knows what the query images are."
+    before, after = info.accuracy[[0, n]]
+    return f"θ_0: {before:.0%} right, loss {number(info.query_loss[0])} → θ_{n}: {after:.0%} right, loss {number(info.query_loss[n])}"
+
+
 def _adaptation_summary(info: AdaptationInfo) -> str:
     names: dict[Learner, str] = {"maml": info.algorithm, "joint": "joint pretraining", "random": "a random start"}
     parts = []
@@ -173,6 +204,19 @@ def _rates_summary(info: RatesInfo) -> str:
 def _newest(values: Array) -> float | None:
     drawn = np.asarray(values)[np.isfinite(values)] if len(values) else values
     return float(drawn[-1]) if len(drawn) else None
+
+
+def class_letter(label: int) -> str:
+    """What the page calls a class of a task.
+
+    >>> class_letter(0), class_letter(19)
+    ('A', 'T')
+    """
+    return chr(ord("A") + label)
+
+
+def _images(count: int, kind: str) -> str:
+    return f"1 {kind} image" if count == 1 else f"{count} {kind} images"
 
 
 def _steps(count: int) -> str:

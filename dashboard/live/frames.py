@@ -1,7 +1,8 @@
 """Binary frames: what changed since the last one, as float32 numbers behind a small JSON header.
 
 Layout, little-endian: uint32 header length, the header as UTF-8 JSON, zeros up to a multiple of 4, then the floats that the header's
-``arrays`` point into. Looks stay in Python (`charts`); frames carry numbers, axis ranges and sentences.
+``arrays``, ``steps`` and ``images`` point into. Pixels stand among them as bytes, with zeros up to a multiple of 4; every offset counts
+floats. Looks stay in Python (`charts`); frames carry numbers, axis ranges and sentences.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ import numpy as np
 
 from dashboard import charts
 from dashboard.algorithms import name_of, own_rule
-from dashboard.charts import Looks, Range
-from dashboard.info import Learner
-from dashboard.live.infos import fit_info, infos, loss_info
+from dashboard.charts import AnyInfo, Looks, Range
+from dashboard.info import FitInfo, ImagesInfo, Learner
+from dashboard.live.infos import infos, loss_info
 from dashboard.live.now import now
 from dashboard.live.run import LiveRun
 from dashboard.theme import PALETTES
@@ -33,11 +34,14 @@ class FrameMaker:
         self.number = 0
         """Of the newest frame."""
         self._sent: dict[str, list[str | bytes]] = {}
+        self._pixels: list[bytes] = []
+        """The images that the page has."""
         self._ranges: dict[str, Range] = {}
 
     def forget(self) -> None:
         """Send everything again with the next frame: the page starts afresh."""
         self._sent.clear()
+        self._pixels = []
         self._ranges.clear()
 
     def frame(self, run: LiveRun, numbers: Mapping[str, float]) -> bytes:
@@ -56,24 +60,19 @@ class FrameMaker:
             chart = charts.chart_id(info)
             updates = charts.update(info)
             words = charts.summary(info), charts.subtitle(info)
-            sent = [*words, *(values.tobytes() for _, _, values in updates)]
+            sent = [*words, *_numbers(info), *(values.tobytes() for _, _, values in updates)]
             if sent == self._sent.get(chart):
                 continue
             self._sent[chart] = sent
             arrays += [[chart, trace, axis, body.add(values), len(values)] for trace, axis, values in updates]
             self._ranges[chart] = header["ranges"][chart] = charts.ranges(info, self._ranges.get(chart))
             header["summaries"][chart], header["subtitles"][chart] = words
-        fit = fit_info(run)
-        if fit is not None and "fit" in header["summaries"]:
-            header["steps"] = {
-                "offset": body.add(fit.curves.ravel()),
-                "count": fit.curves.shape[0],
-                "width": fit.curves.shape[1],
-                "grid_offset": body.add(fit.grid),
-                "num_inner_steps": fit.num_inner_steps,
-                "support_loss": _plain(fit.support_loss),
-                "query_loss": _plain(fit.query_loss),
-            }
+            match info:
+                case FitInfo():
+                    header["steps"] = _steps(info) | _curves(info, body)
+                case ImagesInfo():
+                    header["steps"] = _steps(info) | {"accuracy": _plain(info.accuracy)}
+                    header["images"] = self._images(info, body)
         header["arrays"] = arrays
         header["numbers"] = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
         header["now"] = now(run)
@@ -81,6 +80,52 @@ class FrameMaker:
         text = json.dumps(header, separators=(",", ":")).encode()
         padding = b"\0" * (-(4 + len(text)) % 4)
         return struct.pack("<I", len(text)) + text + padding + body.bytes()
+
+    def _images(self, info: ImagesInfo, body: _Floats) -> dict[str, Any]:
+        """The task's images where the page does not have them, and where in the body the rest is."""
+        pixels = [info.support_images.tobytes(), info.query_images.tobytes()]
+        known, self._pixels = pixels == self._pixels, pixels
+        found = {
+            "shape": list(info.image_shape),
+            "names": list(info.class_names),
+            "ways": info.probabilities.shape[2],
+            "support_labels": info.support_labels.tolist(),
+            "query_labels": info.query_labels.tolist(),
+            "probabilities": body.add(info.probabilities.ravel()),
+            "filters": body.add(info.filters.ravel()),
+            "filters_shape": list(info.filters.shape[1:]),
+        }
+        if not known:
+            found["pixels"] = body.add_bytes(b"".join(pixels))
+        return found
+
+
+def _numbers(info: AnyInfo) -> list[bytes]:
+    """What a record without traces sends, and what therefore makes it new."""
+    if not isinstance(info, ImagesInfo):
+        return []
+    losses, labels = [info.support_loss, info.query_loss], [info.support_labels, info.query_labels]
+    pixels = [info.support_images, info.query_images]
+    return [part.tobytes() for part in (info.probabilities, info.filters, *losses, *labels, *pixels)]
+
+
+def _steps(info: FitInfo | ImagesInfo) -> dict[str, Any]:
+    """The losses of theta_0..theta_K on the demonstration task."""
+    return {
+        "count": len(info.query_loss),
+        "num_inner_steps": info.num_inner_steps,
+        "support_loss": _plain(info.support_loss),
+        "query_loss": _plain(info.query_loss),
+    }
+
+
+def _curves(info: FitInfo, body: _Floats) -> dict[str, Any]:
+    """The curves of theta_0..theta_K."""
+    return {
+        "offset": body.add(info.curves.ravel()),
+        "width": info.curves.shape[1],
+        "grid_offset": body.add(info.grid),
+    }
 
 
 class _Floats:
@@ -98,6 +143,14 @@ class _Floats:
         self._count += array.size
         return offset
 
+    def add_bytes(self, data: bytes) -> int:
+        """Append bytes, filled up to whole floats; returns their offset in floats."""
+        offset = self._count
+        padded = data + b"\0" * (-len(data) % 4)
+        self._parts.append(padded)
+        self._count += len(padded) // 4
+        return offset
+
     def bytes(self) -> bytes:
         return b"".join(self._parts)
 
@@ -109,6 +162,8 @@ def looks(config: RunConfig, levels: Levels, *, scratch: bool = False) -> Looks:
             height = 1.15 * max(abs(amplitude[0]), abs(amplitude[1]), 0.1)
         case LinearConfig(w_mean=w_mean, w_std=w_std, x=x):
             height = 1.15 * max((abs(w_mean) + 2.0 * w_std) * max(abs(x[0]), abs(x[1])), 0.1)
+        case _:  # images have no curves
+            x, height = (0.0, 1.0), 1.0
     learners: dict[Learner, bool] = {
         "maml": True,
         "random": True,

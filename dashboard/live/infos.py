@@ -11,6 +11,7 @@ from dashboard.info import (
     AdaptationInfo,
     FitInfo,
     GaugeInfo,
+    ImagesInfo,
     Learner,
     LossInfo,
     PathInfo,
@@ -19,26 +20,34 @@ from dashboard.info import (
 )
 from dashboard.live.run import LiveRun
 from maml_core.config import RunConfig, learns_rates
-from maml_core.records import Curvature, Summary
+from maml_core.records import Curvature, ImageFit, Summary, TaskFit
 
 LEARNERS: tuple[Learner, ...] = ("maml", "joint", "random", "oracle", "scratch")
 
 
 def infos(run: LiveRun) -> list[AnyInfo]:
     """The records of all charts that have something to show."""
-    found = (loss_info(run), fit_info(run), adaptation_info(run), path_info(run), gauge_info(run), rates_info(run))
+    found = (
+        loss_info(run),
+        fit_info(run),
+        images_info(run),
+        adaptation_info(run),
+        path_info(run),
+        gauge_info(run),
+        rates_info(run),
+    )
     return [info for info in found if info is not None]
 
 
 def charts_of(config: RunConfig) -> tuple[ChartId, ...]:
-    """The charts that a run has: learned rates take the gauge's place, since there is no one alpha to be stable."""
-    absent = "gauge" if learns_rates(config) else "rates"
-    return tuple(chart for chart in CHARTS if chart != absent)
+    """The charts that a run has: learned rates take the gauge's place, since there is no one alpha to be stable; images the curves'."""
+    absent = {"gauge" if learns_rates(config) else "rates", "fit" if config.classifies else "images"}
+    return tuple(chart for chart in CHARTS if chart not in absent)
 
 
 def why_empty(config: RunConfig) -> dict[ChartId, str]:
     """Charts that have nothing to show of such a run, each with the reason in a sentence."""
-    if config.num_inputs == 1:
+    if config.num_inputs == 1 or config.classifies:
         return {}
     return {
         "fit": f"A task of this family has {config.num_inputs} inputs: there is no curve over one x to draw. "
@@ -58,9 +67,9 @@ def loss_info(run: LiveRun) -> LossInfo:
 
 
 def fit_info(run: LiveRun) -> FitInfo | None:
-    """The chart of theta_0 against theta_N."""
+    """The chart of theta_0 against theta_N; None where x is an image, or has more than one number."""
     fit = run.fit
-    if fit is None:
+    if not isinstance(fit, TaskFit):
         return None
     return FitInfo(
         grid=fit.grid,
@@ -73,6 +82,27 @@ def fit_info(run: LiveRun) -> FitInfo | None:
         support_loss=fit.support_loss,
         query_loss=fit.query_loss,
         num_inner_steps=min(run.state_config.num_inner_steps, len(fit.curves) - 1),
+        dead=fit.dead,
+    )
+
+
+def images_info(run: LiveRun) -> ImagesInfo | None:
+    """The images of the demonstration task, and what theta_0..theta_K say of them; None where x is no image."""
+    fit = run.fit
+    if not isinstance(fit, ImageFit):
+        return None
+    return ImagesInfo(
+        image_shape=fit.image_shape,
+        class_names=fit.class_names,
+        support_images=fit.support_images,
+        support_labels=fit.support_labels,
+        query_images=fit.query_images,
+        query_labels=fit.query_labels,
+        probabilities=fit.query_probabilities,
+        support_loss=fit.support_loss,
+        query_loss=fit.query_loss,
+        filters=fit.filters,
+        num_inner_steps=min(run.state_config.num_inner_steps, len(fit.query_probabilities) - 1),
         dead=fit.dead,
     )
 

@@ -17,7 +17,7 @@ from dashboard.live.frames import FrameMaker, layouts, looks
 from dashboard.live.infos import charts_of, why_empty
 from dashboard.live.run import LiveRun
 from maml_core.config import RunConfig, SinusoidConfig, learns_rates, to_dict
-from maml_core.records import Levels
+from maml_core.records import Levels, TaskFit
 
 MAX_UNACKNOWLEDGED = 2
 """Frames that a page may have received without drawing; a slow browser skips frames instead of falling behind."""
@@ -190,8 +190,8 @@ def _task(run: LiveRun) -> dict[str, Any] | None:
     tasks = run.config.tasks
     if not isinstance(tasks, SinusoidConfig):
         return None
-    known = run.fit is not None and len(run.fit.parameters) == 2
-    amplitude, phase = (float(v) for v in run.fit.parameters) if run.fit and known else (tasks.amplitude[1], 0.0)
+    fit = run.fit if isinstance(run.fit, TaskFit) and len(run.fit.parameters) == 2 else None
+    amplitude, phase = (float(v) for v in fit.parameters) if fit else (tasks.amplitude[1], 0.0)
     return {
         "amplitude": amplitude,
         "phase_rad": phase,

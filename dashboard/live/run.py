@@ -19,13 +19,14 @@ from dashboard.live.history import History
 from dashboard.live.marks import Marks
 from dashboard.live.recording import Recording
 from maml_core.chunks import ChunkRequest, ChunkResult
-from maml_core.config import CHANGEABLE, RunConfig, SinusoidConfig, changed, learns_rates, replace
+from maml_core.config import CHANGEABLE, LinearConfig, RunConfig, SinusoidConfig, changed, learns_rates, replace
 from maml_core.errors import ConfigError
 from maml_core.presets import slider_ranges
 from maml_core.records import (
     Curvature,
     Entry,
     Floats,
+    ImageFit,
     InnerPaths,
     LearnedRates,
     Levels,
@@ -143,7 +144,7 @@ class LiveRun:
         """A change of the shared run was made by itself, and whoever shows the settings does not know yet."""
         self.change_id: int | None = None
         """The newest change that the page asked for and that a chunk has seen."""
-        self.fit: TaskFit | None = None
+        self.fit: TaskFit | ImageFit | None = None
         self.trajectories: dict[str, Summary] = {}
         self._scratch_of: tuple[int, int] | None = None
         """Shots and query points of the known losses from scratch; what else they depend on changes with a new run only."""
@@ -317,6 +318,8 @@ class LiveRun:
             self.task_draw += 1
         else:
             ranges = self.task_ranges
+            if not ranges:
+                raise ValueError("a task of images is not defined by numbers; draw a new one")
             fits = len(parameters) == len(ranges) and all(
                 low <= value <= high for value, (low, high) in zip(parameters, ranges, strict=True)
             )
@@ -547,11 +550,14 @@ class LiveRun:
 
     @property
     def task_ranges(self) -> tuple[tuple[float, float], ...]:
-        """What the numbers that define a task may be: amplitude and phase, or w."""
-        tasks = self.config.tasks
-        if isinstance(tasks, SinusoidConfig):
-            return (tasks.amplitude, tasks.phase_rad)
-        return ((-1e6, 1e6),) * tasks.num_features
+        """What the numbers that define a task may be: amplitude and phase, or w; images are defined by none."""
+        match self.config.tasks:
+            case SinusoidConfig(amplitude=amplitude, phase_rad=phase_rad):
+                return (amplitude, phase_rad)
+            case LinearConfig(num_features=num_features):
+                return ((-1e6, 1e6),) * num_features
+            case _:
+                return ()
 
     @property
     def has_begun(self) -> bool:

@@ -40,14 +40,19 @@ export class Card {
     this.#zoom.after(button);
   }
 
+  /** Buttons beside the title that choose what the picture shows; then there is no legend. */
+  addViews(views) {
+    this.#title.after(views);
+    this.#legend.hidden = true;
+  }
+
   #menu() {
     const item = (label, action) => el("button", { type: "button", class: "maml-item", onclick: action }, label);
     this.#tableItem = item("Show table", () => this.#toggleTable());
     const list = el(
       "div",
       { class: "maml-menu" },
-      item("Save PNG", () => this.#save("png")),
-      item("Save SVG", () => this.#save("svg")),
+      ...(this.#chart.formats ?? ["png", "svg"]).map((format) => item(`Save ${format.toUpperCase()}`, () => this.#save(format))),
       this.#tableItem,
       item("Download CSV", () => download(csv(this.#chart), this.#filename("csv"))),
     );
@@ -73,9 +78,9 @@ export class Card {
     if (!this.#table.hidden) this.#table.focus();
   }
 
-  /** After a redraw: an open table follows, slowly enough to be read. */
-  refresh() {
-    if (this.#table.hidden || performance.now() - this.#tableRefreshed < TABLE_REFRESH_MS) return;
+  /** After a redraw: an open table follows, slowly enough to be read, or at once where something else is looked at. */
+  refresh(now = false) {
+    if (this.#table.hidden || (!now && performance.now() - this.#tableRefreshed < TABLE_REFRESH_MS)) return;
     this.#tableRefreshed = performance.now();
     this.#table.replaceChildren(table(this.#chart));
   }
@@ -108,6 +113,7 @@ export class Card {
   }
 
   #drawLegend(figure) {
+    if (this.#legend.hidden) return;
     const shown = figure.data.filter(({ showlegend, name }) => showlegend !== false && name);
     const text = JSON.stringify(shown.map(({ name, line, marker, fillcolor }) => [name, line, marker, fillcolor]));
     if (text === this.#legendText) return;

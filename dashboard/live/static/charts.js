@@ -2,6 +2,7 @@
 
 import { Card } from "./card.js";
 import { reducedMotion } from "./dom.js";
+import { Images } from "./images.js";
 
 const CONFIG = { displayModeBar: false, doubleClick: false, responsive: false, showTips: false };
 
@@ -18,7 +19,7 @@ const REDUCED_MOTION_MS = 500;
 // The first numbers follow the looks at once: a figure that is made with them need not be drawn twice.
 const FIRST_NUMBERS_MS = 1000;
 
-export const ORDER = ["loss", "fit", "adaptation", "path", "gauge", "rates"];
+export const ORDER = ["loss", "fit", "images", "adaptation", "path", "gauge", "rates"];
 
 class Chart {
   id;
@@ -297,7 +298,7 @@ function same(a, b) {
 
 /** All charts, and the order in which they are redrawn. */
 export class Charts {
-  #charts = new Map(ORDER.map((id) => [id, new Chart(id, () => this.schedule())]));
+  #charts = new Map(ORDER.map((id) => [id, this.#made(id)]));
   #figures = null;
   #theme = "light";
   #scale = 1;
@@ -317,6 +318,11 @@ export class Charts {
     this.#onDrawn = onDrawn;
     this.#stats = stats;
     for (const id of ORDER) stats.drawn[id] = 0;
+  }
+
+  #made(id) {
+    const wake = () => this.schedule();
+    return id === "images" ? new Images(wake) : new Chart(id, wake);
   }
 
   get(id) {
@@ -378,6 +384,11 @@ export class Charts {
     for (const [id, trace, axis, offset, size] of header.arrays) {
       const chart = this.get(id);
       if (chart?.set(trace, axis, floats.subarray(offset, offset + size)) && chart.shown) touched.add(id);
+    }
+    if (header.images) {
+      const images = this.get("images");
+      images.frame({ header, floats });
+      if (images.shown) touched.add("images");
     }
     for (const [id, ranges] of Object.entries(header.ranges ?? {})) this.get(id)?.range(ranges);
     for (const [id, chart] of this.#charts) {

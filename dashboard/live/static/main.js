@@ -85,7 +85,6 @@ class Page {
       address: () => this.#address(),
       presenter: () => this.#presenter(!this.#presenting),
     });
-    this.#charts.get("fit").card.addControls(this.#task.root, this.#task.newTask);
     this.#root.append(
       this.#transport.root,
       this.#dials.root,

@@ -24,26 +24,41 @@ function decimate(points, count) {
   return Array.from({ length: count }, (_, i) => points[Math.round((i * (points.length - 1)) / Math.max(1, count - 1))]);
 }
 
-export function table(chart) {
+function points(chart) {
+  const { x, y } = chart.axisTitles();
+  return { head: ["series", x, y], rows: series(chart).flatMap(({ name, points }) => points.map((point) => [name, ...point])) };
+}
+
+/** `{caption, head, rows}` of a chart: its own, or of its series a share of the points. */
+function picked(chart) {
+  if (chart.rows) {
+    const { caption, head, rows } = chart.rows();
+    return { caption, head, rows: rows.slice(0, MAX_ROWS) };
+  }
   const all = series(chart);
   const share = Math.max(2, Math.floor(MAX_ROWS / Math.max(1, all.length)));
   const total = all.reduce((sum, { points }) => sum + points.length, 0);
-  const rows = all.flatMap(({ name, points }) => decimate(points, share).map(([x, y]) => [name, short(x), short(y)]));
+  const rows = all.flatMap(({ name, points }) => decimate(points, share).map(([x, y]) => [name, x, y]));
   const { x, y } = chart.axisTitles();
+  return { caption: `${plain(chart.title)}: ${rows.length} of ${total} points`, head: ["series", x, y], rows };
+}
+
+export function table(chart) {
+  const { caption, head, rows } = picked(chart);
+  const cell = (value) => el("td", {}, typeof value === "number" ? short(value) : value);
   return el(
     "table",
     {},
-    el("caption", {}, `${plain(chart.title)}: ${rows.length} of ${total} points`),
-    el("thead", {}, el("tr", {}, ...["series", x, y].map((text) => el("th", { scope: "col" }, text)))),
-    el("tbody", {}, ...rows.map((row) => el("tr", {}, ...row.map((cell) => el("td", {}, cell))))),
+    el("caption", {}, caption),
+    el("thead", {}, el("tr", {}, ...head.map((text) => el("th", { scope: "col" }, text)))),
+    el("tbody", {}, ...rows.map((row) => el("tr", {}, ...row.map(cell)))),
   );
 }
 
 export function csv(chart) {
-  const quote = (text) => `"${text.replaceAll('"', '""')}"`;
-  const { x, y } = chart.axisTitles();
-  const lines = [["series", x, y].map(quote).join(",")];
-  for (const { name, points } of series(chart)) for (const point of points) lines.push([quote(name), ...point].join(","));
+  const quote = (value) => (typeof value === "number" ? value : `"${value.replaceAll('"', '""')}"`);
+  const { head, rows } = chart.rows?.() ?? points(chart);
+  const lines = [head, ...rows].map((row) => row.map(quote).join(","));
   return new Blob([`${lines.join("\n")}\n`], { type: "text/csv" });
 }
 

@@ -1,4 +1,4 @@
-// The fit card's controls: which task, and which inner step of it is looked at.
+// The controls of the card that shows a task: which task, and which inner step of it is looked at.
 
 import { el, perFrame, reducedMotion, setText } from "./dom.js";
 import { short } from "./format.js";
@@ -12,7 +12,7 @@ export class Task {
   root;
   #charts;
   #send;
-  #steps = null; // {count, width, num_inner_steps, support_loss, query_loss, grid, curves}
+  #steps = null; // {count, num_inner_steps, support_loss, query_loss}, and {grid, curves} or, of images, {accuracy}
   #chosen = null; // k, or null: it follows N
   #shown = 0; // where the drawn curve is, between whole steps while it glides
   #glide = 0;
@@ -23,6 +23,7 @@ export class Task {
   #playButton = el("button", { type: "button", class: "maml-step-through", title: "Watch theta_0 become theta_N" }, "▸ inner steps");
   newTask = el("button", { type: "button", title: "Another held-out task (t)", "data-action": "new-task", onclick: () => this.redraw() }, "New task");
   #cells = {};
+  #right;
   #heads = {};
   #amplitude;
   #phase;
@@ -47,6 +48,12 @@ export class Task {
     );
   }
 
+  /** In the card that shows the task. */
+  #stand(id) {
+    const { card } = this.#charts.get(id);
+    if (!card.controls.contains(this.root)) card.addControls(this.root, this.newTask);
+  }
+
   redraw() {
     this.#send({ type: "task", redraw: true });
   }
@@ -60,7 +67,7 @@ export class Task {
       "table",
       { class: "maml-losses", "aria-label": "Loss on this task" },
       el("thead", {}, el("tr", {}, el("th", {}, "loss"), head("0"), head("k"), head("N"))),
-      el("tbody", {}, row("support"), row("query")),
+      el("tbody", {}, row("support"), row("query"), (this.#right = row("right")))
     );
   }
 
@@ -76,7 +83,8 @@ export class Task {
     return shape;
   }
 
-  state({ task, playing }) {
+  state({ task, playing, charts }) {
+    this.#stand(charts.includes("images") ? "images" : "fit");
     // Who plays on after stepping through wants to see theta_N again.
     if (playing && !this.#running) this.#follow();
     this.#running = playing;
@@ -105,8 +113,12 @@ export class Task {
     const { steps } = header;
     if (!steps) return;
     const { offset, count, width, grid_offset } = steps;
-    const curves = Array.from({ length: count }, (_, k) => floats.subarray(offset + k * width, offset + (k + 1) * width));
-    this.#steps = { ...steps, curves, grid: floats.subarray(grid_offset, grid_offset + width) };
+    this.#steps = { ...steps };
+    if (!steps.accuracy) {
+      this.#steps.curves = Array.from({ length: count }, (_, k) => floats.subarray(offset + k * width, offset + (k + 1) * width));
+      this.#steps.grid = floats.subarray(grid_offset, grid_offset + width);
+    }
+    this.#right.hidden = !steps.accuracy;
     if (this.#slider.max !== String(count - 1)) this.#slider.max = count - 1;
     this.#slider.style.setProperty("--mark", count > 1 ? steps.num_inner_steps / (count - 1) : 0);
     if (!this.#glide) this.#shown = this.k;
@@ -155,14 +167,14 @@ export class Task {
       const part = Math.min(1, Math.max(0, (now - start) / GLIDE_MS));
       this.#shown = from + (to - from) * part * (2 - part);
       this.#glide = 0;
-      this.#curve(true);
+      this.#draw(true);
       if (part < 1) this.#glideTo(from, to, start);
     });
   }
 
   #show(now = false) {
     if (!this.#steps) return;
-    const { num_inner_steps: n, count, support_loss, query_loss } = this.#steps;
+    const { num_inner_steps: n, count, support_loss, query_loss, accuracy } = this.#steps;
     const k = this.k;
     this.#slider.value = k;
     this.#slider.setAttribute("aria-valuetext", `${k} of ${n} inner steps`);
@@ -172,8 +184,9 @@ export class Task {
       this.#head(col, index);
       setText(this.#cells[`support${col}`], short(support_loss[index]));
       setText(this.#cells[`query${col}`], short(query_loss[index]));
+      if (accuracy) setText(this.#cells[`right${col}`], accuracy[index] === null ? "–" : `${Math.round(100 * accuracy[index])}%`);
     }
-    this.#curve(now);
+    this.#draw(now);
   }
 
   #head(col, index) {
@@ -183,7 +196,13 @@ export class Task {
     head.replaceChildren("θ", el("sub", {}, String(index)));
   }
 
-  #curve(now) {
+  #draw(now) {
+    if (this.#steps.accuracy) this.#charts.get("images").at(this.#shown);
+    else this.#curve();
+    this.#charts.schedule(now);
+  }
+
+  #curve() {
     const { curves, grid, num_inner_steps: n } = this.#steps;
     const low = Math.min(Math.floor(this.#shown), curves.length - 1);
     const part = this.#shown - low;
@@ -197,7 +216,6 @@ export class Task {
     const palette = this.#charts.palette();
     // At the ends it is theta_0 or theta_N, thicker; on the way, a curve of its own.
     if (palette) fit.color(THETA_K, this.#shown >= n ? palette.theta_N : this.#shown === 0 ? palette.theta_0 : palette.text);
-    this.#charts.schedule(now);
   }
 }
 

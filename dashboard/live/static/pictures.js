@@ -1,0 +1,220 @@
+// A few-shot task as pictures: each class a row, its support images first, then its query images with what the network says of them.
+
+import { letter, rgb } from "./pen.js";
+
+const LEAST = 14; // smaller thumbnails say nothing: rather fewer of them
+const LARGEST = 96;
+const GAP = 3;
+const MAX_BLOCKS = 10;
+const MAX_LINES = 3;
+const BAR = [3, 7];
+const BROADEST = 14;
+
+/** The images of a task in one offscreen canvas: ink in the colour of text on nothing, or as they are where they have colours. */
+export class Atlas {
+  #canvas = document.createElement("canvas");
+  #columns;
+  width;
+  height;
+
+  /** `pixels`: bytes [count, channels * height * width], ink = 255. */
+  constructor(pixels, [channels, height, width], ink) {
+    const size = channels * height * width;
+    const count = Math.floor(pixels.length / size);
+    Object.assign(this, { width, height });
+    this.#columns = Math.max(1, Math.ceil(Math.sqrt(count)));
+    this.#canvas.width = this.#columns * width;
+    this.#canvas.height = Math.max(1, Math.ceil(count / this.#columns)) * height;
+    const context = this.#canvas.getContext("2d");
+    const [red, green, blue] = rgb(ink);
+    const area = height * width;
+    for (let at = 0; at < count; at++) {
+      const image = new ImageData(width, height);
+      const { data } = image;
+      for (let i = 0; i < area; i++) {
+        const from = at * size + i;
+        if (channels === 3) data.set([pixels[from], pixels[from + area], pixels[from + 2 * area], 255], 4 * i);
+        else data.set([red, green, blue, pixels[from]], 4 * i);
+      }
+      context.putImageData(image, ...this.#place(at));
+    }
+  }
+
+  #place(at) {
+    return [(at % this.#columns) * this.width, Math.floor(at / this.#columns) * this.height];
+  }
+
+  /** Single pixels where they are large enough to be seen as such, and smooth below that. */
+  draw(pen, at, x, y, size) {
+    const { context } = pen;
+    context.imageSmoothingEnabled = size * pen.ratio < 2 * this.width;
+    context.imageSmoothingQuality = "high";
+    context.drawImage(this.#canvas, ...this.#place(at), this.width, this.height, x, y, size, size);
+  }
+}
+
+/**
+ * Where the images of a task go, as large as there is room: `{size, wide, columns, ...}`.
+ *
+ * Classes stand in rows, of many classes in several blocks of rows side by side. Wide cells have their probabilities beside the
+ * image, the others below it. Where images would be too small to be seen, only the first of each class are shown.
+ */
+export function arrange({ width, height, ways, shots, queries, text }) {
+  for (let most = Math.max(shots, queries); ; most = Math.ceil(0.75 * most) - (most < 4 ? 1 : 0)) {
+    const shown = { shots: Math.min(shots, Math.max(1, most)), queries: Math.min(queries, Math.max(1, most)) };
+    const found = best({ width, height, ways, text, ...shown });
+    if (found.size >= LEAST || most <= 1) return { ...found, ...shown };
+  }
+}
+
+function best(room) {
+  const { width, height, ways, shots, queries, text } = room;
+  let found = { size: 0, score: -Infinity };
+  const heading = 1.5 * text;
+  const bar = Math.max(BAR[0], Math.min(BAR[1], Math.floor(44 / ways)));
+  const panel = ways * bar + 2;
+  for (let blocks = 1; blocks <= Math.min(ways, MAX_BLOCKS); blocks++) {
+    const rows = Math.ceil(ways / blocks);
+    if (Math.ceil(ways / rows) !== blocks) continue;
+    const blockWidth = (width - (blocks - 1) * 12) / blocks;
+    const rowHeight = (height - heading) / rows;
+    for (let lines = 1; lines <= MAX_LINES; lines++) {
+      const columns = [Math.ceil(shots / lines), Math.ceil(queries / lines)];
+      const area = blockWidth - 1.5 * text - 14 - (columns[0] + columns[1]) * GAP;
+      for (const wide of [true, false]) {
+        const across = (area - (wide ? columns[1] * (panel + GAP) : 0)) / (columns[0] + columns[1]);
+        const line = rowHeight / lines - GAP;
+        const size = Math.floor(Math.min(across, wide ? line - 1 : (line - 2) / 1.24, LARGEST));
+        const score = size * (wide ? 1.3 : 1) - 0.5 * blocks - lines;
+        if (size > 0 && score > found.score) found = { size, score, wide, blocks, rows, lines, columns, blockWidth, rowHeight, heading, panel, bar };
+      }
+    }
+  }
+  return found;
+}
+
+/** The most probable class; -1 where the network's output is not a number. */
+export function predicted(probabilities) {
+  let best = 0;
+  for (let label = 0; label < probabilities.length; label++) {
+    if (Number.isNaN(probabilities[label])) return -1;
+    if (probabilities[label] > probabilities[best]) best = label;
+  }
+  return best;
+}
+
+/**
+ * Draws a task; returns where each query image is, for hovering.
+ *
+ * `task`: `{atlas, ways, supportLabels, queryLabels}`, images in the atlas support first. `probabilities(query)`: one number a class.
+ */
+export function drawTask(pen, task, probabilities) {
+  const { ways, supportLabels, queryLabels } = task;
+  const known = queryLabels.every((label) => label >= 0);
+  // Images of which nobody knows the class are spread over the rows; they belong to none.
+  const labels = known ? queryLabels : queryLabels.map((_, query) => query % ways);
+  const [support, query] = [supportLabels, labels].map((all) => {
+    const groups = Array.from({ length: ways }, () => []);
+    all.forEach((label, at) => groups[label].push(at));
+    return groups;
+  });
+  const most = (groups) => Math.max(...groups.map(({ length }) => length));
+  const place = arrange({ width: pen.width, height: pen.height, ways, shots: most(support), queries: most(query), text: pen.size });
+  if (!place.size) return [];
+  const { size, columns, lines, blockWidth, rowHeight, rows, heading } = place;
+  const chip = 1.35 * pen.size;
+  if (place.wide) {
+    // What is left of the width makes the bars broader.
+    const left = blockWidth - chip - 20 - columns[0] * (size + GAP) - columns[1] * (size + place.panel + 2 * GAP);
+    const broader = Math.floor(Math.min(left / (columns[1] * ways), BROADEST - place.bar));
+    place.bar += broader;
+    place.panel += broader * ways;
+  }
+  const cellWidth = size + GAP + (place.wide ? place.panel + GAP : 0);
+  const used = chip + 6 + columns[0] * (size + GAP) + 14 + columns[1] * cellWidth;
+  const spare = Math.max(0, Math.min(blockWidth - used, place.blocks > 1 ? 4 : 40)) / 2;
+  const divide = chip + 6 + columns[0] * (size + GAP) + spare;
+  const hits = [];
+  for (let label = 0; label < ways; label++) {
+    const left = Math.floor(label / rows) * (blockWidth + 12);
+    const top = heading + (label % rows) * rowHeight;
+    if (label % rows === 0) head(pen, left, left + divide + 8 + spare, heading, place, { known, shots: most(support), queries: most(query), first: label === 0 });
+    const lineHeight = rowHeight / lines;
+    const start = Math.round(top + (lineHeight - cellHeight(place)) / 2);
+    pen.chip(label, left, Math.round(top + (Math.min(rowHeight, lineHeight) - Math.min(chip, lineHeight - 2)) / 2), chip, Math.min(chip, lineHeight - 2));
+    support[label].slice(0, place.shots).forEach((at, i) => {
+      const x = Math.round(left + chip + 6 + (i % columns[0]) * (size + GAP));
+      const y = Math.round(start + Math.floor(i / columns[0]) * lineHeight);
+      pen.rect(x, y, size, size, pen.colors.text, 0.05);
+      task.atlas.draw(pen, at, x, y, size);
+      pen.frame(x, y, size, size, pen.colorOf(label), 1.5);
+    });
+    pen.line(Math.round(left + divide) + 0.5, top + 2, Math.round(left + divide) + 0.5, top + rowHeight - 2, pen.colors.grid);
+    query[label].slice(0, place.queries).forEach((at, i) => {
+      const x = Math.round(left + divide + 8 + spare + (i % columns[1]) * cellWidth);
+      const y = Math.round(start + Math.floor(i / columns[1]) * lineHeight);
+      drawQuery(pen, task, place, { at, x, y, truth: queryLabels[at], shares: probabilities(at) });
+      hits.push({ query: at, x, y, width: cellWidth - GAP, height: cellHeight(place) });
+    });
+  }
+  return hits;
+}
+
+const strip = ({ size }) => Math.max(3, Math.round(0.2 * size));
+const cellHeight = (place) => (place.wide ? place.size : place.size + 2 + strip(place));
+
+/** What the columns are, once for each block of rows that is wide enough. */
+function head(pen, left, right, height, place, { known, shots, queries, first }) {
+  const write = (kind, x, room, text) => {
+    pen.dot(x + 4, height / 2 - 1, 4, pen.colors[kind]);
+    const size = 0.93 * pen.size;
+    pen.text(text.length * 0.5 * size < room ? text : kind, x + 12, height / 2 - 1, { color: pen.colors.muted, size });
+  };
+  const of = (shown, all, name) => (shown < all ? `${name}: ${shown} of ${all} a class` : name);
+  if (place.blocks > 1 && !first) return;
+  write("support", left, right - left, of(place.shots, shots, "support"));
+  write("query", right, place.blockWidth - (right - left), of(place.queries, queries, known ? "query, and what the network says" : "query: what is it?"));
+}
+
+function drawQuery(pen, { atlas, supportLabels }, place, { at, x, y, truth, shares }) {
+  const { size } = place;
+  const answer = predicted(shares);
+  const wrong = truth >= 0 && answer !== truth;
+  pen.rect(x, y, size, size, pen.colors.text, 0.05);
+  atlas.draw(pen, supportLabels.length + at, x, y, size);
+  pen.frame(x, y, size, size, wrong ? pen.colors.text : pen.colors.grid, wrong ? 2 : 1);
+  if (place.wide) drawBars(pen, place, { x: x + size + GAP, y, answer, truth, wrong, shares });
+  else drawStrip(pen, place, { x, y: y + size + 2, shares });
+  const mark = Math.max(4, Math.min(9, 0.22 * size));
+  if (wrong) pen.cross(x + size - mark - 3, y + 3, mark);
+  if (!place.wide && wrong && size >= 18) {
+    const chip = Math.min(1.1 * pen.size, 0.42 * size);
+    pen.chip(answer, x, y, chip, chip);
+  }
+}
+
+/** A bar a class; the class that it really is has a foot. */
+function drawBars(pen, { size, panel, bar }, { x, y, answer, truth, wrong, shares }) {
+  const name = Math.min(1.15 * pen.size, 0.4 * size);
+  const full = size - name - 4;
+  pen.rect(x, y + name + 1, panel, full, pen.colors.text, 0.05);
+  for (let label = 0; label < shares.length; label++) {
+    const height = full * shares[label];
+    if (height > 0) pen.rect(x + 1 + label * bar, y + name + 1 + full - height, bar - 1, height, pen.colorOf(label));
+  }
+  if (truth >= 0) pen.rect(x + 1 + truth * bar, y + size - 3, bar - 1, 3, pen.colors.text);
+  if (wrong || answer < 0) pen.chip(answer, x, y, name, name);
+  else pen.text(letter(answer), x + 1, y + name / 2, { color: pen.colorOf(answer), size: Math.min(pen.size, name), weight: 700 });
+}
+
+/** All classes in one bar, A first. */
+function drawStrip(pen, place, { x, y, shares }) {
+  const height = strip(place);
+  pen.rect(x, y, place.size, height, pen.colors.text, 0.1);
+  let from = 0;
+  for (let label = 0; label < shares.length; label++) {
+    if (!(shares[label] > 0)) continue;
+    pen.rect(x + from * place.size, y, shares[label] * place.size, height, pen.colorOf(label));
+    from += shares[label];
+  }
+}
