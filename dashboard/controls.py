@@ -322,7 +322,7 @@ def _network(token: str, config: RunConfig) -> None:
         st.segmented_control(
             "Network",
             ["conv", "mlp"],
-            format_func={"conv": "Convolutional", "mlp": "Fully connected"}.__getitem__,
+            format_func={"conv": "Convolutional", "mlp": "MLP"}.__getitem__,
             required=True,
             key="set.model",
             on_change=_chooser(token, _with_kind),

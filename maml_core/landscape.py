@@ -103,8 +103,11 @@ def largest_eigenvalues(
             span = torch.stack(basis, dim=1)
             product = product - torch.bmm(torch.bmm(span, product.unsqueeze(2)).transpose(1, 2), span).squeeze(1)
         length = product.norm(dim=1)
+        # Where nothing but rounding is left, the space is exhausted: going on would take the rounding for a direction.
+        largest_so_far = torch.stack(diagonal, 1).abs().amax(1)
+        length = torch.where(length > 1e3 * torch.finfo(length.dtype).eps * largest_so_far, length, 0.0)
         off_diagonal.append(length)
-        vector = product / length.clamp_min(torch.finfo(length.dtype).tiny).unsqueeze(1)
+        vector = product * torch.where(length > 0.0, 1.0 / length, 0.0).unsqueeze(1)
     small = torch.diag_embed(torch.stack(diagonal, 1).double())
     if len(basis) > 1:
         beside = torch.stack(off_diagonal[:-1], 1).double()

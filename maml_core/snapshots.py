@@ -126,7 +126,8 @@ def _inner_thetas(config: RunConfig, learner: Learner, problem: Problem) -> list
 
 def _moves(config: RunConfig, learner: Learner, problem: Problem) -> LayerMoves:
     thetas = _inner_thetas(config, learner, problem)
-    layers = problem.model.layers
+    # Without batch norm's of single steps, which the inner loop leaves alone.
+    layers = {layer: [n for n in names if n in thetas[0]] for layer, names in problem.model.layers.items()}
     lengths = []
     for names in layers.values():
         start = flat({name: thetas[0][name] for name in names})

@@ -589,13 +589,15 @@ def test_anil_adapts_the_linear_layer_only() -> None:
     assert {name for name in theta if not torch.equal(theta[name], start[name])} == {"w2", "b2"}
 
 
+@pytest.mark.parametrize("num_iterations", [20, 400])
 @pytest.mark.parametrize("kind", ["strided", "pooled without norm"])
-def test_lambda_max_is_the_largest_eigenvalue_of_the_support_hessian(kind: str) -> None:
+def test_lambda_max_is_the_largest_eigenvalue_of_the_support_hessian(kind: str, num_iterations: int) -> None:
+    """With more iterations than there are directions too: what is left then is rounding."""
     config = replace_filters(KINDS[kind], 2)
     problem = problem_of(ConvNet(config, image_shape=SHAPE, num_outputs=WAYS))
     theta_0 = problem.model.init(3, torch.float64)
     tasks = training_tasks(run_config(), problem, 0)
-    found = largest_eigenvalues(theta_0, tasks, problem=problem, num_iterations=20)
+    found = largest_eigenvalues(theta_0, tasks, problem=problem, num_iterations=num_iterations)
     for task in range(3):
         assert float(found[task]) == pytest.approx(dense_lambda_max(problem, theta_0, tasks, task), rel=1e-6)
 

@@ -11,8 +11,10 @@ from torch import Tensor
 
 from maml_core.config import LinearConfig, MLPConfig
 from maml_core.evaluation import evaluate, summarize
+from maml_core.inner import adapt
 from maml_core.landscape import curvature
 from maml_core.losses import mse
+from maml_core.params import flattened, over_tasks
 from maml_core.problem import Problem, build_problem, held_out_tasks
 from maml_core.records import Plane, TaskFit, View
 from maml_core.runs import advance, init_run
@@ -181,6 +183,41 @@ def test_the_curvature_is_of_what_the_inner_loop_descends(changes: dict[str, Any
         )
         assert shown == head
         assert shown.median < plain.median
+
+
+def test_layers_move_by_their_share_of_theta_0() -> None:
+    config = tiny(num_inner_steps=3, alpha=0.05)
+    state, problem = init_run(config), build_problem(config)
+    moves = snapshot(config, state, View(**{**NOTHING, "moves": True})).moves
+    assert moves is not None
+    assert moves.layers == ("hidden 1", "hidden 2", "head")
+    assert moves.median.shape == (4, 3)
+    assert (moves.median[0] == 0.0).all()
+    one = held_out_tasks(config, problem, 8)
+    theta = over_tasks(state.meta.theta, 8)
+    end = adapt(theta, one.support, model=problem.model, loss=mse, alpha=0.05, num_steps=3, order="first").theta
+    for layer, names in enumerate((("w0", "b0"), ("w1", "b1"), ("w2", "b2"))):
+        moved = flattened({name: end[name] - theta[name] for name in names}).norm(dim=1)
+        share = np.sort((moved / flattened({name: theta[name] for name in names}).norm(dim=1)).numpy())
+        assert moves.low[3, layer] == pytest.approx(share[1], rel=1e-12)
+        assert moves.high[3, layer] == pytest.approx(share[6], rel=1e-12)
+        assert moves.median[3, layer] in [pytest.approx(share[3], rel=1e-12), pytest.approx(share[4], rel=1e-12)]
+
+
+def test_the_body_does_not_move_under_anil() -> None:
+    config = tiny(algorithm="anil", num_inner_steps=2)
+    moves = snapshot(config, init_run(config), View(**{**NOTHING, "moves": True})).moves
+    assert moves is not None
+    assert (moves.high[:, :2] == 0.0).all()
+    assert (moves.low[1:, 2] > 0.0).all()
+
+
+def test_scales_of_single_steps_do_not_count_as_moved() -> None:
+    config = tiny(model=MLPConfig(hidden_widths=(5, 4), batch_norm=True), per_step_norm=True, alpha=0.05)
+    moves = snapshot(config, init_run(config), View(**{**NOTHING, "moves": True})).moves
+    assert moves is not None
+    assert np.isfinite(moves.median).all()
+    assert (moves.median[1] > 0.0).all()
 
 
 def test_paths_begin_at_theta_0_and_lie_in_the_plane() -> None:
