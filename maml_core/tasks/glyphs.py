@@ -1,4 +1,4 @@
-"""Generated characters of unknown scripts: few-shot images without any data, and classes without number.
+"""Generated characters of unknown scripts: few-shot images without any data, and a thousand million classes.
 
 A script is an alphabet of 64 characters, made from its number alone; a task's classes are characters of one alphabet. Which split an
 alphabet belongs to is part of its number, so no class is in two splits.
@@ -7,8 +7,10 @@ alphabet belongs to is part of its number, so no class is in two splits.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from maml_core.config import GlyphsConfig
 from maml_core.datasets.splits import Split
@@ -16,7 +18,6 @@ from maml_core.records import Ints
 from maml_core.rng import Stream, generator
 from maml_core.tasks.images import DrawnImages
 from maml_core.tasks.strokes import (
-    CLASS_NUMBERS,
     DRAWING_NUMBERS,
     FORM,
     NUM_STROKES,
@@ -33,7 +34,10 @@ ALPHABET = 64
 _FAVOURITES = 3
 """Strokes that the characters of an alphabet have in common."""
 _SPLITS: Mapping[Split, int] = {"meta_train": 0, "meta_validation": 1, "meta_test": 2}
-_NUM_ALPHABETS = 2**40
+_NUM_ALPHABETS = 2**24
+_CHARACTER_NUMBERS = NUM_STROKES * (STROKE_NUMBERS + 2) + 1
+"""Uniform numbers of a character: its own strokes, whether and which favourite takes the place of each, and how many there are."""
+_IS_FORM = np.arange(STROKE_NUMBERS) >= FORM.start
 
 
 class Glyphs:
@@ -45,11 +49,11 @@ class Glyphs:
     image_shape = (1, SIZE, SIZE)
 
     def __init__(self, config: GlyphsConfig) -> None:
-        self.similarity = 0.7 * config.difficulty
-        self.variation = 0.4 + 0.8 * config.difficulty
+        self.similarity = 0.6 * config.difficulty
+        self.variation = 0.4 + config.difficulty
 
     def num_classes(self, split: Split) -> None:  # noqa: ARG002
-        """None: classes are without number."""
+        """None: no run comes to the end of them."""
         return None
 
     def class_names(self, classes: Ints) -> tuple[str, ...]:
@@ -67,15 +71,15 @@ class Glyphs:
         alphabets, which = np.unique(classes // ALPHABET, return_inverse=True)
         generators = [generator(0, Stream.CLASSES, int(alphabet)) for alphabet in alphabets]
         favourites = np.stack([rng.random((_FAVOURITES, STROKE_NUMBERS), dtype=np.float32) for rng in generators])
-        own = np.stack(
-            [rng.random((ALPHABET, CLASS_NUMBERS + 2 * NUM_STROKES), dtype=np.float32) for rng in generators]
-        )
-        own = own[which, classes % ALPHABET]
-        own, chance, favourite = np.split(own, [CLASS_NUMBERS, CLASS_NUMBERS + NUM_STROKES], axis=1)
-        strokes = own[:, 1:].reshape(len(classes), NUM_STROKES, -1)
-        common = favourites[which[:, None], (favourite * _FAVOURITES).astype(np.int64)]
-        strokes[..., FORM] = np.where(chance[..., None] < self.similarity, common, strokes)[..., FORM]
-        return write_programs(own)
+        characters = np.stack([rng.random((ALPHABET, _CHARACTER_NUMBERS), dtype=np.float32) for rng in generators])
+
+        own = characters[which, classes % ALPHABET]
+        strokes = own[:, : NUM_STROKES * STROKE_NUMBERS].reshape(-1, NUM_STROKES, STROKE_NUMBERS)
+        chance, favourite = np.split(own[:, NUM_STROKES * STROKE_NUMBERS : -1, None], 2, axis=1)
+        common = favourites[which[:, None], (favourite[..., 0] * _FAVOURITES).astype(np.int64)]
+        has_common_form = (chance < self.similarity) & _IS_FORM
+        written = np.where(has_common_form, common, strokes).reshape(len(classes), -1)
+        return write_programs(np.concatenate([own[:, -1:], written], axis=1))
 
     def draw(
         self,
@@ -90,6 +94,7 @@ class Glyphs:
         num_query: int,
     ) -> DrawnImages:
         """The images of a batch of tasks, as `ImageSource` promises them."""
+        assert ways <= ALPHABET, "a task's classes are of one alphabet"
         choice = generator(seed, stream, index, 0).random((num_tasks, 1 + ALPHABET))
         alphabets = (choice[:, :1] * _NUM_ALPHABETS).astype(np.int64) * len(_SPLITS) + _SPLITS[split]
         classes: Ints = alphabets * ALPHABET + np.argsort(choice[:, 1:], axis=1)[:, :ways]
@@ -107,8 +112,7 @@ class Glyphs:
         return DrawnImages(images[:, :shots], images[:, shots:], classes)
 
 
-def _repeated(field: np.ndarray, num_tasks: int, points: int) -> np.ndarray:
+def _repeated(field: npt.NDArray[Any], num_tasks: int, points: int) -> npt.NDArray[Any]:
     """[T * ways, ...] of each class -> [T * points * ways, ...] of each drawing."""
     each = field.reshape(num_tasks, 1, -1, *field.shape[1:])
-    shape = (num_tasks, points, *each.shape[2:])
-    return np.broadcast_to(each, shape).reshape(-1, *field.shape[1:])
+    return np.broadcast_to(each, (num_tasks, points, *each.shape[2:])).reshape(-1, *field.shape[1:])

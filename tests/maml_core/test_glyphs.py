@@ -137,7 +137,7 @@ def test_every_drawing_has_ink_in_its_middle_and_none_at_its_border(difficulty: 
 
 @pytest.mark.parametrize("difficulty", DIFFICULTIES)
 def test_drawings_of_a_class_resemble_each_other(difficulty: float) -> None:
-    assert nearest_neighbour_accuracy(difficulty) > 0.3
+    assert nearest_neighbour_accuracy(difficulty) > 0.25
 
 
 def test_difficulty_makes_classes_harder_to_tell_apart() -> None:
