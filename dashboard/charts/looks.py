@@ -32,7 +32,7 @@ _FONT = "Source Sans, Source Sans Pro, Segoe UI, Helvetica, Arial, sans-serif"
 TITLES: dict[ChartId, str] = {
     "loss": "Loss while meta-training",
     "fit": f"One new task: {THETA_0} against {THETA_N}",
-    "images": f"One new task: {THETA_0} against {THETA_N}",
+    "images": "One new task",
     "adaptation": "Adapting to held-out tasks",
     "path": "Paths in weight space",
     "gauge": "Is α stable?",

@@ -4,6 +4,7 @@ import { letter, rgb } from "./pen.js";
 
 const LEAST = 14; // smaller thumbnails say nothing: rather fewer of them
 const LARGEST = 96;
+const NAMED = 28; // smaller ones have no room for the letter of a wrong answer
 const GAP = 3;
 const MAX_BLOCKS = 10;
 const MAX_LINES = 3;
@@ -60,8 +61,8 @@ export class Atlas {
  * image, the others below it. Where images would be too small to be seen, only the first of each class are shown.
  */
 export function arrange({ width, height, ways, shots, queries, text }) {
-  for (let most = Math.max(shots, queries); ; most = Math.ceil(0.75 * most) - (most < 4 ? 1 : 0)) {
-    const shown = { shots: Math.min(shots, Math.max(1, most)), queries: Math.min(queries, Math.max(1, most)) };
+  for (let most = Math.max(shots, queries); ; most--) {
+    const shown = { shots: Math.min(shots, most), queries: Math.min(queries, most) };
     const found = best({ width, height, ways, text, ...shown });
     if (found.size >= LEAST || most <= 1) return { ...found, ...shown };
   }
@@ -69,7 +70,7 @@ export function arrange({ width, height, ways, shots, queries, text }) {
 
 function best(room) {
   const { width, height, ways, shots, queries, text } = room;
-  let found = { size: 0, score: -Infinity };
+  let found = { size: 0, score: 0 };
   const heading = 1.5 * text;
   const bar = Math.max(BAR[0], Math.min(BAR[1], Math.floor(44 / ways)));
   const panel = ways * bar + 2;
@@ -85,7 +86,7 @@ function best(room) {
         const across = (area - (wide ? columns[1] * (panel + GAP) : 0)) / (columns[0] + columns[1]);
         const line = rowHeight / lines - GAP;
         const size = Math.floor(Math.min(across, wide ? line - 1 : (line - 2) / 1.24, LARGEST));
-        const score = size * (wide ? 1.3 : 1) - 0.5 * blocks - lines;
+        const score = size * (wide ? 1.35 : 1) * 0.93 ** (blocks + lines);
         if (size > 0 && score > found.score) found = { size, score, wide, blocks, rows, lines, columns, blockWidth, rowHeight, heading, panel, bar };
       }
     }
@@ -134,11 +135,11 @@ export function drawTask(pen, task, probabilities) {
   const used = chip + 6 + columns[0] * (size + GAP) + 14 + columns[1] * cellWidth;
   const spare = Math.max(0, Math.min(blockWidth - used, place.blocks > 1 ? 4 : 40)) / 2;
   const divide = chip + 6 + columns[0] * (size + GAP) + spare;
+  head(pen, divide + 8 + spare, place, { known, shots: most(support), queries: most(query) });
   const hits = [];
   for (let label = 0; label < ways; label++) {
     const left = Math.floor(label / rows) * (blockWidth + 12);
     const top = heading + (label % rows) * rowHeight;
-    if (label % rows === 0) head(pen, left, left + divide + 8 + spare, heading, place, { known, shots: most(support), queries: most(query), first: label === 0 });
     const lineHeight = rowHeight / lines;
     const start = Math.round(top + (lineHeight - cellHeight(place)) / 2);
     pen.chip(label, left, Math.round(top + (Math.min(rowHeight, lineHeight) - Math.min(chip, lineHeight - 2)) / 2), chip, Math.min(chip, lineHeight - 2));
@@ -163,17 +164,19 @@ export function drawTask(pen, task, probabilities) {
 const strip = ({ size }) => Math.max(3, Math.round(0.2 * size));
 const cellHeight = (place) => (place.wide ? place.size : place.size + 2 + strip(place));
 
-/** What the columns are, once for each block of rows that is wide enough. */
-function head(pen, left, right, height, place, { known, shots, queries, first }) {
-  const write = (kind, x, room, text) => {
-    pen.dot(x + 4, height / 2 - 1, 4, pen.colors[kind]);
-    const size = 0.93 * pen.size;
-    pen.text(text.length * 0.5 * size < room ? text : kind, x + 12, height / 2 - 1, { color: pen.colors.muted, size });
-  };
-  const of = (shown, all, name) => (shown < all ? `${name}: ${shown} of ${all} a class` : name);
-  if (place.blocks > 1 && !first) return;
-  write("support", left, right - left, of(place.shots, shots, "support"));
-  write("query", right, place.blockWidth - (right - left), of(place.queries, queries, known ? "query, and what the network says" : "query: what is it?"));
+/** What the columns are, over those of the first block, and what of the task is not shown. */
+function head(pen, right, { shots, queries, heading }, all) {
+  const style = { color: pen.colors.muted, size: 0.93 * pen.size };
+  const y = heading / 2 - 1;
+  pen.dot(4, y, 4, pen.colors.support);
+  pen.text("support", 12, y, style);
+  pen.dot(right + 4, y, 4, pen.colors.query);
+  const missing = [
+    ...(shots < all.shots ? [`${shots} of ${all.shots} support`] : []),
+    ...(queries < all.queries ? [`${queries} of ${all.queries} query`] : []),
+  ];
+  const rest = missing.length ? `: the first ${missing.join(" and ")} images of each class` : all.known ? ", and what the network says" : ": what are they?";
+  pen.text(`query${rest}`, right + 12, y, style);
 }
 
 function drawQuery(pen, { atlas, supportLabels }, place, { at, x, y, truth, shares }) {
@@ -185,9 +188,9 @@ function drawQuery(pen, { atlas, supportLabels }, place, { at, x, y, truth, shar
   pen.frame(x, y, size, size, wrong ? pen.colors.text : pen.colors.grid, wrong ? 2 : 1);
   if (place.wide) drawBars(pen, place, { x: x + size + GAP, y, answer, truth, wrong, shares });
   else drawStrip(pen, place, { x, y: y + size + 2, shares });
-  const mark = Math.max(4, Math.min(9, 0.22 * size));
+  const mark = Math.max(4, Math.min(9, 0.2 * size));
   if (wrong) pen.cross(x + size - mark - 3, y + 3, mark);
-  if (!place.wide && wrong && size >= 18) {
+  if (!place.wide && wrong && size >= NAMED) {
     const chip = Math.min(1.1 * pen.size, 0.42 * size);
     pen.chip(answer, x, y, chip, chip);
   }
