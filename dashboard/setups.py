@@ -1,0 +1,90 @@
+"""Set-ups from what the sidebar's widgets say: which tasks, and which network. Nothing here imports streamlit."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from dashboard.algorithms import Chosen
+from maml_core.config import (
+    ConvConfig,
+    FolderConfig,
+    GlyphsConfig,
+    ImageConfig,
+    LinearConfig,
+    MLPConfig,
+    OmniglotConfig,
+    RunConfig,
+    SinusoidConfig,
+    replace,
+)
+from maml_core.errors import ConfigError
+from maml_core.presets import DEFAULT_PRESET, few_shot
+
+Values = Mapping[str, Any]
+"""What the widgets say, by field."""
+
+FAMILIES: Mapping[str, type[Any]] = {
+    "sinusoid": SinusoidConfig,
+    "linear": LinearConfig,
+    "glyphs": GlyphsConfig,
+    "omniglot": OmniglotConfig,
+    "folder": FolderConfig,
+}
+FAMILY_NAMES = {
+    "sinusoid": "Sinusoids",
+    "linear": "Lines",
+    "glyphs": "Glyphs (drawn, no data)",
+    "omniglot": "Omniglot",
+    "folder": "A folder of images",
+}
+NETWORK_FIELDS = ("hidden_widths", "activation", "num_filters", "num_layers", "downsample")
+
+
+def with_family(config: RunConfig, values: Values) -> Chosen:
+    """The chosen family with what its widgets say; where curves and images take each other's place, with the settings of a demo."""
+    kind = FAMILIES[values["family"]]
+    fields = {f.name for f in dataclasses.fields(kind)} - {"kind"}
+    told = {name: values[name] for name in fields & values.keys()}
+    if "noise_std" in told:
+        told["noise_std"] = float(told["noise_std"])
+    tasks = dataclasses.replace(config.tasks if isinstance(config.tasks, kind) else kind(), **told)
+    is_image = isinstance(tasks, ImageConfig)
+    if is_image == config.classifies:
+        return Chosen(replace(config, {"tasks": tasks}))
+    seeds = {name: getattr(config, name) for name in ("weights_seed", "tasks_seed", "evaluation_seed")}
+    demo = few_shot(tasks) if is_image else DEFAULT_PRESET.config
+    what = "images" if is_image else "curves"
+    return Chosen(
+        replace(demo, {**seeds, "tasks": tasks}), (f"The other settings are those of the fast demo with {what}.",)
+    )
+
+
+def with_kind(config: RunConfig, values: Values) -> Chosen:
+    """The other kind of network for images, as the papers have it."""
+    if values["model"] == config.model.kind:
+        return Chosen(config)
+    if values["model"] == "conv":
+        return Chosen(replace(config, {"model": ConvConfig(num_filters=16)}))
+    batch_norm = config.model.batch_norm
+    return Chosen(replace(config, {"model": MLPConfig(hidden_widths=(256, 128, 64, 64), batch_norm=batch_norm)}))
+
+
+def with_network(config: RunConfig, values: Values) -> RunConfig:
+    """The network as its widgets say.
+
+    Raises:
+        ConfigError: The hidden widths are no whole numbers.
+    """
+    if isinstance(config.model, ConvConfig):
+        told = {name: values[name] for name in ("num_filters", "num_layers", "downsample") if name in values}
+        return replace(config, {"model": dataclasses.replace(config.model, **told)})
+    text = str(values["hidden_widths"]).replace(";", ",").replace(" ", ",")
+    try:
+        widths = tuple(int(part) for part in text.split(",") if part)
+    except ValueError:
+        what = "whole numbers with commas between, for example 40, 40"
+        raise ConfigError("Hidden widths", values["hidden_widths"], what) from None
+    model = dataclasses.replace(config.model, hidden_widths=widths, activation=values["activation"])
+    return replace(config, {"model": model})
