@@ -17,7 +17,8 @@ Array = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 Learner = Literal["maml", "random", "joint", "oracle", "scratch"]
-
+Metric = Literal["accuracy", "loss"]
+"""What the curves show: the share of right predictions, 0..1, which only tasks of classes have, or the query loss."""
 
 AT_IDENTITY = "at M = I"
 """Of a stability limit that learned matrices, which start as I, are not counted in."""
@@ -38,35 +39,45 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """What a predictor that learns nothing reaches, drawn as a thin line across the curves."""
+
+    name: str
+    value: float
+    meaning: str
+    """In a sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Curves:
-    """The loss curves of one run. Every loss is positive or NaN (NaN leaves a gap)."""
+    """The curves of one run in one metric. Every loss is positive, every accuracy 0..1, or NaN (which leaves a gap)."""
 
     steps: Array = field(default_factory=_empty)
-    """Outer steps of `raw`, shape [n] (decimated: a bucket gives its smallest and its largest loss)."""
+    """Outer steps of `raw`, shape [n] (decimated: a bucket gives its smallest and its largest value)."""
     raw: Array = field(default_factory=_empty)
-    """Training query loss after adaptation, shape [n]."""
+    """Training query points after adaptation, shape [n]."""
     smoothed_steps: Array = field(default_factory=_empty)
     smoothed: Array = field(default_factory=_empty)
-    """Exponential moving average of the training query loss, shape [m]."""
+    """Exponential moving average of `raw` before it was decimated, shape [m]."""
     held_out_steps: Array = field(default_factory=_empty)
     before: Array = field(default_factory=_empty)
-    """Held-out query loss before adaptation (inner step 0), mean over tasks, shape [h]."""
+    """Held-out query points before adaptation (inner step 0), mean over tasks, shape [h]."""
     after: Array = field(default_factory=_empty)
-    """Held-out query loss after N inner steps, mean over tasks, shape [h]."""
+    """Held-out query points after N inner steps, mean over tasks, shape [h]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossInfo:
-    """The loss chart: this run, the ghost of the previous one, change marks and reference levels."""
+    """The loss chart, or the accuracy's: this run, the ghost of the previous one, change marks and reference levels."""
+
+    metric: Metric = "loss"
+    """Of all curves and levels."""
 
     curves: Curves = field(default_factory=Curves)
     ghost: Curves = field(default_factory=Curves)
     """The run before the last reset; empty where there was none."""
     marks: tuple[Mark, ...] = ()
-    zero_level: float | None = None
-    """Expected loss of the zero predictor."""
-    non_adapting_level: float | None = None
-    """Expected loss of the best predictor that cannot adapt."""
+    levels: tuple[Level, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,15 +153,16 @@ class ImagesInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trajectory:
-    """Held-out query loss against the inner step, shape [E + 1] each."""
+    """Held-out query loss, or accuracy, against the inner step, shape [E + 1] each."""
 
     mean: Array
     low: Array
     high: Array
     """95% confidence interval of the mean over tasks."""
-    median: Array
     diverged_share: Array
-    """Share of the tasks that count as diverged after each step, 0..1."""
+    """Share of the tasks whose loss counts as diverged after each step, 0..1."""
+    median: Array | None = None
+    """Of a loss, whose mean a few tasks can spoil."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +174,8 @@ class AdaptationInfo:
     trajectories: Mapping[Learner, Trajectory]
     algorithm: str = "MAML"
     """What the run's own trajectory is called."""
+    metric: Metric = "loss"
+    """Of all trajectories."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +188,18 @@ class PathInfo:
     """Where theta_0 was, oldest first, the current one last, shape [t, 2]."""
     explained: float
     """Share of the paths' variance that lies in the plane, 0..1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayersInfo:
+    """The layers chart: how far each layer moves in the inner loop, a column for each, in it the inner steps."""
+
+    names: tuple[str, ...]
+    """Of the P layers, from the input to the head."""
+    low: Array
+    median: Array
+    high: Array
+    """10%, 50% and 90% quantiles over tasks of ||theta_k - theta_0|| / ||theta_0|| of a layer, shape [N + 1, P]; inf where it diverges."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

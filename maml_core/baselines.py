@@ -170,8 +170,15 @@ def evaluate_oracle(
 
 
 def repeated(evaluation: Evaluation, num_steps: int) -> Evaluation:
-    """The last losses after each of 0..`num_steps` steps: of a learner that takes no steps."""
-    return evaluation._replace(query_loss=evaluation.query_loss[-1:].expand(num_steps + 1, -1, -1))
+    """The last losses and accuracies after each of 0..`num_steps` steps: of a learner that takes no steps."""
+
+    def flat(values: Tensor) -> Tensor:
+        return values[-1:].expand(num_steps + 1, -1, -1)
+
+    accuracy = evaluation.accuracy
+    return evaluation._replace(
+        query_loss=flat(evaluation.query_loss), accuracy=None if accuracy is None else flat(accuracy)
+    )
 
 
 def evaluate_baselines(
@@ -230,11 +237,14 @@ class ScratchResult(NamedTuple):
     """Whether a task ended by itself, and not at the step limit, [T]."""
     zero_loss: Tensor
     """Query loss of the zero predictor on each task, [T]."""
+    accuracy: Tensor | None = None
+    """Share of right query predictions at the end, [T]; None in regression."""
 
     @property
     def evaluation(self) -> Evaluation:
         """The losses at the end."""
-        return Evaluation(self.query_loss[-1].view(1, 1, -1), self.zero_loss)
+        accuracy = None if self.accuracy is None else self.accuracy.view(1, 1, -1)
+        return Evaluation(self.query_loss[-1].view(1, 1, -1), self.zero_loss, accuracy)
 
 
 class _Training(NamedTuple):
@@ -292,15 +302,17 @@ def from_scratch(
     def support_losses(theta: Params, tasks: Tasks) -> Tensor:
         return problem.loss(problem.model.apply(theta, tasks.support.x), tasks.support.y)
 
-    def query_losses(theta: Params, tasks: Tasks) -> Tensor:
+    def query(theta: Params, tasks: Tasks) -> tuple[Tensor, Tensor | None]:
         by = BY_BATCH if treatment == "batch" else Normalization("support")
         found = predict(problem.model, theta, tasks.query.x, step=0, normalization=by, support_x=tasks.support.x)
-        return problem.loss(found, tasks.query.y)
+        shares = None if problem.accuracy is None else problem.accuracy(found, tasks.query.y)
+        return problem.loss(found, tasks.query.y), shares
 
     with torch.no_grad():
         theta = {name: value.detach().clone() for name, value in over_tasks(theta_0, num_tasks).items()}
         start = support_losses(theta, tasks)
-        steps, support_rows, query_rows = [0], [start], [query_losses(theta, tasks)]
+        losses, accuracy = query(theta, tasks)
+        steps, support_rows, query_rows = [0], [start], [losses]
         num_steps, converged = torch.zeros(num_tasks, dtype=torch.int64), torch.zeros(num_tasks, dtype=torch.bool)
         now = _Training(
             place=torch.arange(num_tasks),
@@ -319,7 +331,10 @@ def from_scratch(
             steps.append(steps[-1] + CHECK_EVERY)
             now = _judged(now, support_losses(now.theta, now.tasks), steps[-1])
             support_rows.append(support_rows[-1].index_copy(0, now.place, now.lowest))
-            query_rows.append(query_rows[-1].index_copy(0, now.place, query_losses(now.best, now.tasks)))
+            losses, shares = query(now.best, now.tasks)
+            query_rows.append(query_rows[-1].index_copy(0, now.place, losses))
+            if accuracy is not None and shares is not None:
+                accuracy = accuracy.index_copy(0, now.place, shares)
             ended = (now.lowest <= now.enough) | (steps[-1] - now.fell_at >= PATIENCE)
             num_steps[now.place], converged[now.place] = steps[-1], ended
             now = _only(now, ~ended)
@@ -331,6 +346,7 @@ def from_scratch(
         num_steps=num_steps,
         converged=converged,
         zero_loss=zero_loss,
+        accuracy=accuracy,
     )
 
 

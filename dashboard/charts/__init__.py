@@ -6,7 +6,7 @@ A figure holds no data. It is made per `Looks` and per palette, and its traces a
 
 from dashboard.charts.looks import CHARTS, ChartId, Looks, figure, figures_json
 from dashboard.charts.numbers import AnyInfo, Range, chart_id, ranges, update
-from dashboard.charts.overlays import marks_layout, rates_layout
+from dashboard.charts.overlays import layers_layout, marks_layout, rates_layout
 from dashboard.charts.words import subtitle, summary
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "chart_id",
     "figure",
     "figures_json",
+    "layers_layout",
     "marks_layout",
     "ranges",
     "rates_layout",

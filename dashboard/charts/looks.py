@@ -15,17 +15,20 @@ from typing import Any, Literal
 import plotly.graph_objects as go
 
 from dashboard.charts.overlays import reference_levels
-from dashboard.info import Learner
+from dashboard.info import Learner, Level, Metric
 from dashboard.theme import PALETTES, Palette, with_opacity
 
-ChartId = Literal["loss", "fit", "images", "adaptation", "path", "gauge", "rates"]
-CHARTS: tuple[ChartId, ...] = ("loss", "fit", "images", "adaptation", "path", "gauge", "rates")
+ChartId = Literal["loss", "fit", "images", "adaptation", "path", "layers", "gauge", "rates"]
+CHARTS: tuple[ChartId, ...] = ("loss", "fit", "images", "adaptation", "path", "layers", "gauge", "rates")
 LEARNERS: tuple[Learner, ...] = ("random", "joint", "scratch", "oracle", "maml")
 """In drawing order: the run lies on top."""
 
 THETA_0, THETA_N = "θ<sub>0</sub>", "θ<sub>N</sub>"
 NOT_DATA = "not data"
 """The `meta` of a trace that only guides the eye; the page leaves it out of tables and files."""
+SHARES = [-0.03, 1.03]
+"""The range of every accuracy axis, with room for a marker on its edge."""
+_UIREVISION = "maml"
 _FONT_SIZE = 13
 _FONT = "Source Sans, Source Sans Pro, Segoe UI, Helvetica, Arial, sans-serif"
 
@@ -35,6 +38,7 @@ TITLES: dict[ChartId, str] = {
     "images": "One new task",
     "adaptation": "Adapting to held-out tasks",
     "path": "Paths in weight space",
+    "layers": "Does the body change?",
     "gauge": "Is α stable?",
     "rates": "Learned rates α",
 }
@@ -42,8 +46,9 @@ HINTS: dict[ChartId, str] = {
     "loss": "The gap between before and after is what the inner steps gain from a start that adapts well.",
     "fit": "θ_0 fits no task; N gradient steps on the support points bend it onto this one.",
     "images": "θ_0 knows no class of this task; N gradient steps on the support images teach it these.",
-    "adaptation": "Loss after each inner step, from different starts.",
+    "adaptation": "After each inner step, from different starts.",
     "path": "Each thin line is one task's inner steps, all from the same θ_0.",
+    "layers": "How far the inner steps move each layer, from the input to the head.",
     "gauge": "Above the line, inner steps overshoot.",
     "rates": "One column a parameter tensor, in it the inner steps from left to right.",
 }
@@ -51,23 +56,34 @@ HINTS: dict[ChartId, str] = {
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Looks:
-    """What the looks depend on: the task family and its loss. A new one means new figures."""
+    """What the looks depend on: the task family, and the metric that the curves show. A new one means new figures."""
 
-    zero_level: float | None = None
-    """Expected loss of the zero predictor; None draws no line."""
-    non_adapting_level: float | None = None
-    """Expected loss of the best predictor that cannot adapt; None draws no line."""
+    metric: Metric = "loss"
+    levels: tuple[Level, ...] = ()
+    """Lines across the curves, in this metric."""
     x_range: tuple[float, float] = (-5.0, 5.0)
     """Inputs of the fit chart."""
     y_range: tuple[float, float] = (-5.5, 5.5)
     """Outputs of the fit chart."""
-    loss_name: str = "query loss (MSE)"
+    loss_name: str = "MSE"
     learners: frozenset[Learner] = frozenset({"maml", "joint", "random"})
     """Whose adaptation the legend names."""
     algorithm: str = "MAML"
     """What the run's own trajectory is called."""
+    evaluation_steps: int = 10
+    """Inner steps of the adaptation chart."""
     own_rule: str = ""
     """How the run adapts where that is not by plain steps of alpha, as the baselines do."""
+
+    @property
+    def axis_title(self) -> str:
+        """What the curves measure."""
+        return "query accuracy" if self.metric == "accuracy" else f"query loss ({self.loss_name})"
+
+    @property
+    def uirevision(self) -> str:
+        """Of charts that show the metric: a zoom into losses says nothing of accuracies."""
+        return _UIREVISION if self.metric == "loss" else f"{_UIREVISION} {self.metric}"
 
 
 def figure(chart_id: ChartId, palette: Palette, looks: Looks) -> go.Figure:
@@ -76,11 +92,11 @@ def figure(chart_id: ChartId, palette: Palette, looks: Looks) -> go.Figure:
     Args:
         chart_id: One of `CHARTS`.
         palette: `theme.LIGHT` or `theme.DARK`.
-        looks: Reference levels and axes of the task family.
+        looks: Reference levels and axes of the task family in the metric shown.
     """
     match chart_id:
         case "loss":
-            traces, axes = _loss_traces(palette), _loss_axes(palette, looks)
+            traces, axes = _loss_traces(palette, looks), _loss_axes(palette, looks)
         case "fit":
             traces, axes = _fit_traces(palette), _fit_axes(looks)
         case "images":  # the page draws it itself, on a canvas
@@ -89,6 +105,8 @@ def figure(chart_id: ChartId, palette: Palette, looks: Looks) -> go.Figure:
             traces, axes = _adaptation_traces(palette, looks), _adaptation_axes(looks)
         case "path":
             traces, axes = _path_traces(palette), _path_axes()
+        case "layers":
+            traces, axes = _layers_traces(palette), _layers_axes(palette)
         case "gauge":
             traces, axes = _gauge_traces(palette), _gauge_axes(palette)
         case "rates":
@@ -96,9 +114,10 @@ def figure(chart_id: ChartId, palette: Palette, looks: Looks) -> go.Figure:
         case _:
             raise ValueError(f"chart_id is {chart_id!r}; expected one of {', '.join(CHARTS)}")
     drawn = go.Figure(data=traces, layout=_layout(palette))
-    drawn.update_layout(
-        meta={"title": TITLES[chart_id], "hint": HINTS[chart_id], "palette": dataclasses.asdict(palette)}
-    )
+    title = TITLES[chart_id]
+    if chart_id == "loss" and looks.metric == "accuracy":
+        title = "Accuracy while meta-training"
+    drawn.update_layout(meta={"title": title, "hint": HINTS[chart_id], "palette": dataclasses.asdict(palette)})
     return drawn.update_layout(**axes)
 
 
@@ -136,7 +155,7 @@ def _layout(palette: Palette) -> dict[str, Any]:
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "bgcolor": "rgba(0, 0, 0, 0)"},
         "hovermode": "closest",
         "hoverlabel": {"bgcolor": palette.page, "bordercolor": palette.grid, "font": {"color": palette.text}},
-        "uirevision": "maml",
+        "uirevision": _UIREVISION,
         "xaxis": axis,
         "yaxis": axis,
     }
@@ -188,11 +207,28 @@ def _tick(value: float) -> str:
     return f"10<sup>{exponent}</sup>" if factor == 1 else f"{factor}·10<sup>{exponent}</sup>"
 
 
+def _metric_axis(looks: Looks, title: str) -> dict[str, Any]:
+    """The axis of losses or of accuracies."""
+    if looks.metric == "loss":
+        return _log_axis(title, [-1.0, 1.0])
+    return {
+        "title": {"text": title},
+        "range": SHARES,
+        "tick0": 0,
+        "dtick": 0.2,
+        "tickformat": ".0%",
+    }
+
+
+def _hover(looks: Looks) -> str:
+    return "%{y:.1%}" if looks.metric == "accuracy" else "%{y:.4g}"
+
+
 # --- Loss -------------------------------------------------------------------------------------------------------------
 
 
-def _loss_traces(palette: Palette) -> list[go.Scatter]:
-    number = "%{y:.4g}"
+def _loss_traces(palette: Palette, looks: Looks) -> list[go.Scatter]:
+    number = _hover(looks)
     return [
         _line("previous run", palette.ghost, 2, "dash", hoverinfo="skip"),
         *(
@@ -238,11 +274,12 @@ def _loss_axes(palette: Palette, looks: Looks) -> dict[str, Any]:
             "hoverformat": ",d",
             "nticks": 7,
         },
-        "yaxis": _log_axis(looks.loss_name, [-1.0, 1.0]),
+        "yaxis": _metric_axis(looks, looks.axis_title),
         "hovermode": "x unified",
+        "uirevision": looks.uirevision,
         # Room on the right for the reference levels' names, on top for the marks'.
         "margin": {"l": 58, "r": 104, "t": 20, "b": 40},
-        **reference_levels(palette, looks.zero_level, looks.non_adapting_level),
+        **reference_levels(palette, looks.levels, looks.metric),
     }
 
 
@@ -319,7 +356,7 @@ def _adaptation_traces(palette: Palette, looks: Looks) -> list[go.Scatter]:
             colors[learner],
             3 if learner == "maml" else 2.5,
             dashes[learner],
-            hovertemplate="%{y:.4g}",
+            hovertemplate=_hover(looks),
             showlegend=learner in looks.learners,
         )
         for learner in LEARNERS
@@ -330,9 +367,16 @@ def _adaptation_traces(palette: Palette, looks: Looks) -> list[go.Scatter]:
 def _adaptation_axes(looks: Looks) -> dict[str, Any]:
     title = f"inner step ({looks.own_rule})" if looks.own_rule else "inner step"
     return {
-        "xaxis": {"title": {"text": title}, "range": [-0.2, 10.2], "nticks": 12, "tickformat": "d"},
-        "yaxis": _log_axis(f"held-out {looks.loss_name}", [-1.0, 1.0]),
+        "xaxis": {
+            "title": {"text": title},
+            "range": [-0.2, 10.2],
+            "tick0": 0,
+            "dtick": math.ceil(max(looks.evaluation_steps, 1) / 10),
+            "tickformat": "d",
+        },
+        "yaxis": _metric_axis(looks, f"held-out {looks.axis_title}"),
         "hovermode": "x unified",
+        "uirevision": looks.uirevision,
         "margin": {"l": 58, "r": 12, "t": 8, "b": 40},
     }
 
@@ -357,6 +401,43 @@ def _path_axes() -> dict[str, Any]:
         "yaxis": {**bare, "title": {"text": "second direction", "standoff": 4}, "scaleanchor": "x"},
         "margin": {"l": 26, "r": 8, "t": 8, "b": 26},
     }
+
+
+# --- Layers -----------------------------------------------------------------------------------------------------------
+
+
+def _layers_traces(palette: Palette) -> list[go.Scatter]:
+    hover = "%{y:.3g}<extra></extra>"
+    band = with_opacity(palette.theta_N, 0.3)
+    return [
+        _line("10–90% of tasks", band, 5, hoverinfo="skip"),
+        _line("inner steps", with_opacity(palette.theta_N, 0.6), 1.5, hovertemplate=f"θ<sub>k</sub>: {hover}"),
+        _points(THETA_N, palette.theta_N, 9, palette.page, hovertemplate=f"{THETA_N}: {hover}"),
+        _points(THETA_0, palette.theta_0, 9, palette.page, hoverinfo="skip"),
+    ]
+
+
+def _layers_axes(palette: Palette) -> dict[str, Any]:
+    # Not a log axis: that a layer does not move at all is an answer too.
+    return {
+        "xaxis": _columns("layer"),
+        "yaxis": {
+            "title": {"text": "distance from θ<sub>0</sub> / its length"},
+            "range": [-0.004, 0.1],
+            "nticks": 6,
+            "tickformat": "~g",
+            "zeroline": True,
+            "zerolinecolor": palette.muted,
+            "zerolinewidth": 1,
+        },
+        "margin": {"l": 62, "r": 8, "t": 8, "b": 44},
+    }
+
+
+def _columns(title: str) -> dict[str, Any]:
+    """Columns of one unit each; their names stand under them and come with the layout of a run."""
+    ticks = {"showticklabels": False, "ticks": "", "tickmode": "linear", "tick0": 0, "dtick": 1, "range": [0, 1]}
+    return {**ticks, "title": {"text": title, "standoff": 22}}
 
 
 # --- Gauge ------------------------------------------------------------------------------------------------------------
@@ -423,10 +504,8 @@ def _rates_traces(palette: Palette) -> list[go.Scatter]:
 
 
 def _rates_axes(palette: Palette) -> dict[str, Any]:
-    # The tensors' names stand under their columns; they come with the layout of a run.
-    columns = {"showticklabels": False, "ticks": "", "tickmode": "linear", "tick0": 0, "dtick": 1, "range": [0, 1]}
     return {
-        "xaxis": {**columns, "title": {"text": "parameter tensor", "standoff": 22}},
+        "xaxis": _columns("parameter tensor"),
         "yaxis": {
             "title": {"text": "inner step size"},
             "range": [0, 0.1],

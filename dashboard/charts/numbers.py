@@ -12,10 +12,20 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from dashboard.charts.looks import LEARNERS, ChartId
-from dashboard.info import AdaptationInfo, Array, FitInfo, GaugeInfo, ImagesInfo, LossInfo, PathInfo, RatesInfo
+from dashboard.charts.looks import LEARNERS, SHARES, ChartId
+from dashboard.info import (
+    AdaptationInfo,
+    Array,
+    FitInfo,
+    GaugeInfo,
+    ImagesInfo,
+    LayersInfo,
+    LossInfo,
+    PathInfo,
+    RatesInfo,
+)
 
-AnyInfo = LossInfo | FitInfo | ImagesInfo | AdaptationInfo | PathInfo | GaugeInfo | RatesInfo
+AnyInfo = LossInfo | FitInfo | ImagesInfo | AdaptationInfo | PathInfo | LayersInfo | GaugeInfo | RatesInfo
 Floats = npt.NDArray[np.float32]
 Update = tuple[int, Literal["x", "y"], Floats]
 Line = tuple[npt.ArrayLike, npt.ArrayLike]
@@ -44,6 +54,8 @@ def chart_id(info: AnyInfo) -> ChartId:
             return "adaptation"
         case PathInfo():
             return "path"
+        case LayersInfo():
+            return "layers"
         case GaugeInfo():
             return "gauge"
         case RatesInfo():
@@ -71,6 +83,8 @@ def update(info: AnyInfo) -> list[Update]:
             lines = _adaptation_lines(info)
         case PathInfo():
             lines = _path_lines(info)
+        case LayersInfo():
+            lines = _layers_lines(info)
         case GaugeInfo():
             lines = _gauge_lines(info)
         case RatesInfo():
@@ -152,6 +166,28 @@ def _path_lines(info: PathInfo) -> list[Line]:
     ]
 
 
+def _layers_lines(info: LayersInfo) -> list[Line]:
+    """Column p of the chart reaches from p to p + 1; theta_0..theta_N stand in it from left to right."""
+    x = _within_columns(*info.median.shape)
+    return [
+        _bands(x, info.low, info.high),
+        _joined(list(x.T), list(info.median.T)),
+        (x[-1], info.median[-1]),
+        (x[0], info.median[0]),
+    ]
+
+
+def _within_columns(count: int, columns: int) -> Array:
+    """Places of `count` points in each column, [count, columns]."""
+    return np.arange(columns) + np.arange(1, count + 1)[:, None] / (count + 1)
+
+
+def _bands(x: Array, low: Array, high: Array) -> Line:
+    """Upright lines from low to high where they differ, column by column."""
+    spread = np.argwhere(low.T < high.T)
+    return _joined([x[[s, s], p] for p, s in spread], [np.array([low[s, p], high[s, p]]) for p, s in spread])
+
+
 def _gauge_lines(info: GaugeInfo) -> list[Line]:
     bottom, top = 1 / _OFF_THE_CHART, _OFF_THE_CHART
     low, limit, high = (_clip(value) for value in (info.limit_low, info.limit, info.limit_high))
@@ -169,17 +205,16 @@ def _gauge_lines(info: GaugeInfo) -> list[Line]:
 def _rates_lines(info: RatesInfo) -> list[Line]:
     """Column p of the chart reaches from p to p + 1; its steps stand in it from left to right."""
     num_steps, count = info.median.shape
-    x = np.arange(count) + np.arange(1, num_steps + 1)[:, None] / (num_steps + 1)
+    x = _within_columns(num_steps, count)
     low, limit, high = (_clip(value) for value in (info.limit_low, info.limit, info.limit_high))
     across = [0, count, count, 0]
-    spread = np.argwhere(info.low.T < info.high.T)  # column by column
     return [
         (across, [0, 0, low, low]),
         (across, [low, low, high, high]),
         (across, [high, high, _OFF_THE_CHART, _OFF_THE_CHART]),
         ([0, count], [limit, limit]),
         ([0, count], [info.start, info.start]),
-        _joined([x[[s, s], p] for p, s in spread], [np.array([info.low[s, p], info.high[s, p]]) for p, s in spread]),
+        _bands(x, info.low, info.high),
         _joined(list(x.T), list(info.median.T)) if num_steps > 1 else ([], []),
         (x.T.ravel(), info.median.T.ravel()),
     ]
@@ -216,18 +251,25 @@ def ranges(info: AnyInfo, previous: Mapping[str, Sequence[float]] | None = None)
     """
     match info:
         case LossInfo():
+            if info.metric == "accuracy":
+                return {"xaxis": _loss_steps(info), "yaxis": list(SHARES)}
             return {"xaxis": _loss_steps(info), "yaxis": _decades(_loss_values(info), _axis(previous, "yaxis"))}
         case AdaptationInfo():
             values = [np.asarray(line.mean) for line in info.trajectories.values()]
             last = max((len(value) - 1 for value in values), default=info.num_inner_steps)
             margin = 0.02 * max(last, 1)
-            return {"xaxis": [-margin, last + margin], "yaxis": _decades(values, _axis(previous, "yaxis"))}
+            steps = [-margin, last + margin]
+            if info.metric == "accuracy":
+                return {"xaxis": steps, "yaxis": list(SHARES)}
+            return {"xaxis": steps, "yaxis": _decades(values, _axis(previous, "yaxis"))}
         case PathInfo():
             return _plane(info, previous)
+        case LayersInfo():
+            return {"xaxis": [0.0, float(len(info.names))], "yaxis": _moved(info, _axis(previous, "yaxis"))}
         case GaugeInfo():
             return {"xaxis": [0.0, 1.0], "yaxis": _gauge_decades(info)}
         case RatesInfo():
-            return {"xaxis": [0.0, float(len(info.names))], "yaxis": _span(info, _axis(previous, "yaxis"))}
+            return {"xaxis": [0.0, float(len(info.names))], "yaxis": _rates_span(info, _axis(previous, "yaxis"))}
         case FitInfo() | ImagesInfo():
             return {}
 
@@ -259,7 +301,7 @@ def _last(*steps: Array) -> float:
 
 
 def _loss_values(info: LossInfo) -> list[Array]:
-    levels = [level for level in (info.zero_level, info.non_adapting_level) if level is not None]
+    levels = [level.value for level in info.levels]
     run, ghost = info.curves, info.ghost
     lines = (run.smoothed, run.before, run.after, ghost.smoothed, ghost.before, ghost.after)
     return [
@@ -302,15 +344,24 @@ def _gauge_decades(info: GaugeInfo) -> list[float]:
     return [float(low), float(high)]
 
 
-def _span(info: RatesInfo, previous: Sequence[float] | None) -> list[float]:
-    """A range around the rates, their start and zero, kept while it holds them and is not twice as long as it need be.
-
-    The stability limit is shown where it is not far from them.
-    """
+def _rates_span(info: RatesInfo, previous: Sequence[float] | None) -> list[float]:
+    """Around the rates, their start and zero; with the stability limit where it is not far from them."""
     values = np.concatenate([info.low.ravel(), info.high.ravel(), [info.start, 0.0]])
     low, high = float(values.min()), float(values.max())
     if high < info.limit <= 1.5 * high:
         high = info.limit
+    return _span(low, high, previous)
+
+
+def _moved(info: LayersInfo, previous: Sequence[float] | None) -> list[float]:
+    """From zero to the furthest layer. Where a few tasks diverge, their quantile does not squeeze all the others."""
+    medians, highs = info.median[np.isfinite(info.median)], info.high[np.isfinite(info.high)]
+    furthest = float(medians.max(initial=0.0))
+    return _span(0.0, min(float(highs.max(initial=furthest)), 4.0 * furthest) or 0.1, previous)
+
+
+def _span(low: float, high: float, previous: Sequence[float] | None) -> list[float]:
+    """A linear range around low..high, kept while it holds them and is not twice as long as it need be."""
     length = max(high - low, 1e-6)
     if previous is not None:
         edge = 0.03 * length  # a marker on the very edge would be cut

@@ -6,22 +6,17 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from dashboard.info import LossInfo, Mark
+from dashboard.info import Level, LossInfo, Mark, Metric
 from dashboard.theme import Palette, with_opacity
 
 
-def reference_levels(
-    palette: Palette, zero: float | None, non_adapting: float | None
-) -> dict[str, list[dict[str, Any]]]:
-    """Thin lines across the loss chart, named in its right margin (where no curve runs)."""
+def reference_levels(palette: Palette, levels: Sequence[Level], metric: Metric) -> dict[str, list[dict[str, Any]]]:
+    """Thin lines across the loss chart, named in its right margin (where no curve runs): the lowest below its line, the others above."""
     shapes: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    named = [(zero, "always 0", "bottom"), (non_adapting, "best fixed", "top")]
-    if zero is not None and non_adapting is not None and zero < non_adapting:
-        named = [(zero, "always 0", "top"), (non_adapting, "best fixed", "bottom")]
-    for level, text, anchor in named:
-        if level is None or not math.isfinite(level) or level <= 0:
-            continue
+    drawn = [level for level in levels if math.isfinite(level.value) and level.value > 0]
+    lowest = min(drawn, key=lambda level: level.value) if len(drawn) > 1 else None
+    for level in drawn:
         shapes.append(
             {
                 "type": "line",
@@ -31,28 +26,25 @@ def reference_levels(
                 "x0": 0,
                 "x1": 1,
                 "yref": "y",
-                "y0": level,
-                "y1": level,
+                "y0": level.value,
+                "y1": level.value,
                 "line": {"color": palette.muted, "width": 1, "dash": "dot"},
             }
         )
         annotations.append(
             {
                 "name": "level",
-                "text": f"{text}: {level:.3g}",
-                "hovertext": {
-                    "always 0": "Expected loss of the predictor that always answers 0",
-                    "best fixed": "Expected loss of the best predictor that cannot adapt to the task",
-                }[text],
+                "text": f"{level.name}: " + (f"{level.value:.3g}" if metric == "loss" else f"{level.value:.0%}"),
+                "hovertext": level.meaning,
                 "xref": "paper",
                 "x": 1,
                 "xanchor": "left",
                 "xshift": 4,
                 # On a log axis shapes take the value, annotations its logarithm.
                 "yref": "y",
-                "y": math.log10(level),
-                "yanchor": anchor,
-                "yshift": -3 if anchor == "bottom" else 3,
+                "y": math.log10(level.value) if metric == "loss" else level.value,
+                "yanchor": "top" if level is lowest else "bottom",
+                "yshift": 3 if level is lowest else -3,
                 "showarrow": False,
                 "font": {"color": palette.muted},
             }
@@ -71,7 +63,7 @@ def marks_layout(info: LossInfo, palette: Palette, x_range: Sequence[float] | No
         palette: The same as the figure's.
         x_range: Outer steps that the chart shows; by default up to the last mark.
     """
-    patch = reference_levels(palette, info.zero_level, info.non_adapting_level)
+    patch = reference_levels(palette, info.levels, info.metric)
     low, high = x_range if x_range is not None else (0.0, max((float(mark.step) for mark in info.marks), default=1.0))
     named = _named_marks(info.marks, max(high - low, 1.0))
     for index, mark in enumerate(info.marks):
@@ -112,11 +104,22 @@ def marks_layout(info: LossInfo, palette: Palette, x_range: Sequence[float] | No
 
 def rates_layout(names: Sequence[str], palette: Palette) -> dict[str, Any]:
     """The learned rates' tensor names, each under its column, as a layout patch; of many, the weights' only."""
-    shown = [(at, name) for at, name in enumerate(names) if len(names) <= 10 or name.startswith("w")]
+    return _column_names(
+        [(at, name) for at, name in enumerate(names) if len(names) <= 10 or name.startswith("w")], palette
+    )
+
+
+def layers_layout(names: Sequence[str], palette: Palette) -> dict[str, Any]:
+    """The layers' names, each under its column, as a layout patch; of many, every second one and the last."""
+    last = len(names) - 1
+    return _column_names([(at, name) for at, name in enumerate(names) if last < 6 or (last - at) % 2 == 0], palette)
+
+
+def _column_names(shown: Sequence[tuple[int, str]], palette: Palette) -> dict[str, Any]:
     return {
         "annotations": [
             {
-                "name": "tensor",
+                "name": "column",
                 "text": name,
                 "x": at + 0.5,
                 "xanchor": "center",

@@ -6,6 +6,7 @@ Subtitles write theta as ``θ_0``, ``θ_N``, ``θ_5``; the page sets the index a
 from __future__ import annotations
 
 import math
+import statistics
 
 import numpy as np
 
@@ -18,8 +19,10 @@ from dashboard.info import (
     FitInfo,
     GaugeInfo,
     ImagesInfo,
+    LayersInfo,
     Learner,
     LossInfo,
+    Metric,
     PathInfo,
     RatesInfo,
 )
@@ -36,6 +39,15 @@ def number(value: float) -> str:
     if math.isinf(value):
         return "infinite"
     return f"{value:.3g}"
+
+
+def measured(value: float, metric: Metric) -> str:
+    """A loss, or an accuracy in per cent.
+
+    >>> measured(0.6125, "accuracy"), measured(0.6125, "loss")
+    ('61.2%', '0.613')
+    """
+    return f"{100.0 * value:.3g}%" if metric == "accuracy" else number(value)
 
 
 def summary(info: AnyInfo) -> str:
@@ -59,6 +71,10 @@ def summary(info: AnyInfo) -> str:
                 f"Inner paths of {tasks} tasks from theta 0, {_steps(points - 1)} each, in a plane that holds "
                 f"{info.explained:.0%} of their movement."
             )
+        case LayersInfo():
+            moved = ", ".join(f"{name} {number(far)}" for name, far in zip(info.names, info.median[-1], strict=True))
+            steps = _steps(len(info.median) - 1)
+            return f"How far {steps} move each layer, as a share of its length, median over tasks: {moved}."
         case GaugeInfo():
             return f"Alpha is {number(info.alpha)}; {_gauge_words(info)}"
         case RatesInfo():
@@ -72,7 +88,10 @@ def subtitle(info: AnyInfo) -> str:
             before, after = _newest(info.curves.before), _newest(info.curves.after)
             if before is None or after is None:
                 return HINTS["loss"]
-            return f"Held-out tasks now: {number(before)} before adaptation, {number(after)} after. That gap is what the inner steps gain."
+            before, after = (measured(value, info.metric) for value in (before, after))
+            return (
+                f"Held-out tasks now: {before} before adaptation, {after} after. That gap is what the inner steps gain."
+            )
         case FitInfo():
             if info.num_inner_steps == 0:
                 return "With N = 0 there is no adaptation: one curve has to serve every task."
@@ -88,16 +107,20 @@ def subtitle(info: AnyInfo) -> str:
                 return HINTS["adaptation"]
             n = min(info.num_inner_steps, len(maml.mean) - 1)
             after = f"After N = {n}" if n == info.num_inner_steps else f"After {_steps(n)}"
-            share = float(maml.diverged_share[n])
+            share, mean = float(maml.diverged_share[n]), measured(maml.mean[n], info.metric)
             if share > 0:
-                mean, median = number(maml.mean[n]), number(maml.median[n])
-                return f"{after}: mean {mean}, median {median}; {_percent(share)} of tasks diverge."
+                median = f", median {number(maml.median[n])}" if maml.median is not None else ""
+                return f"{after}: mean {mean}{median}; {_percent(share)} of tasks diverge."
             rivals = [
-                f"{name} {number(info.trajectories[key].mean[n])}" for key, name in _RIVALS if key in info.trajectories
+                f"{name} {measured(info.trajectories[key].mean[n], info.metric)}"
+                for key, name in _RIVALS
+                if key in info.trajectories
             ]
-            return f"{after}: " + ", ".join([f"{info.algorithm} {number(maml.mean[n])}", *rivals]) + "."
+            return f"{after}: " + ", ".join([f"{info.algorithm} {mean}", *rivals]) + "."
         case PathInfo():
             return f"One line a task; this plane holds {_percent(info.explained)} of it."
+        case LayersInfo():
+            return _layers_subtitle(info)
         case GaugeInfo():
             ratio = info.alpha / info.limit if info.limit > 0 else math.inf
             limit = f"limit {AT_IDENTITY}" if info.of == AT_IDENTITY else "the limit"
@@ -119,18 +142,19 @@ _RIVALS: tuple[tuple[Learner, str], ...] = (
 def _loss_summary(info: LossInfo) -> str:
     before, after, training = (_newest(line) for line in (info.curves.before, info.curves.after, info.curves.smoothed))
     parts = [
-        f"{name} {number(value)}"
+        f"{name} {measured(value, info.metric)}"
         for name, value in (
-            ("smoothed training query loss", training),
-            ("held-out loss before adaptation", before),
+            (f"smoothed training query {info.metric}", training),
+            (f"held-out {info.metric} before adaptation", before),
             ("after adaptation", after),
         )
         if value is not None
     ]
+    curves = f"{info.metric.capitalize()} curves"
     if not parts:
-        return "Loss curves: no outer step yet."
+        return f"{curves}: no outer step yet."
     marks = f" {len(info.marks)} changes of the set-up are marked." if len(info.marks) > 1 else ""
-    return f"Loss curves: {', '.join(parts)}.{marks}"
+    return f"{curves}: {', '.join(parts)}.{marks}"
 
 
 def _images_summary(info: ImagesInfo) -> str:
@@ -166,12 +190,41 @@ def _adaptation_summary(info: AdaptationInfo) -> str:
         if key in info.trajectories:
             line = info.trajectories[key].mean
             n = min(info.num_inner_steps, len(line) - 1)
-            parts.append(f"{name} {number(line[0])} before and {number(line[n])} after {_steps(n)}")
+            before, after = (measured(line[k], info.metric) for k in (0, n))
+            parts.append(f"{name} {before} before and {after} after {_steps(n)}")
     levels: dict[Learner, str] = {"oracle": "an oracle", "scratch": "training from scratch to convergence"}
     for key, name in levels.items():  # the same at every inner step
         if key in info.trajectories:
-            parts.append(f"{name} {number(info.trajectories[key].mean[0])}")
-    return f"Held-out loss: {'; '.join(parts)}." if parts else "Held-out loss: not measured yet."
+            parts.append(f"{name} {measured(info.trajectories[key].mean[0], info.metric)}")
+    return f"Held-out {info.metric}: {'; '.join(parts) or 'not measured yet'}."
+
+
+def _layers_subtitle(info: LayersInfo) -> str:
+    """What the chart answers to its title."""
+    *body, head = (float(far) for far in info.median[-1])
+    if len(info.median) == 1:
+        return "With N = 0 no layer moves."
+    if not all(math.isfinite(far) for far in (*body, head)):
+        return "The inner steps diverge."
+    if not body:
+        return f"There is only a head; it moves by {number(head)} of its length."
+    usual = statistics.median(body)
+    if not any(body):
+        return "Only the head moves." if head > 0 else "No layer moves."
+    if min(usual, head) == 0:
+        return "Some layers do not move."
+    far, near = (
+        ("The head moves", "the median body layer") if head >= usual else ("The median body layer moves", "the head")
+    )
+    ratio = max(head, usual) / min(head, usual)
+    times = (
+        "as far as"
+        if ratio < 1.05
+        else f"{ratio:,.0f} times as far as"
+        if ratio >= 10
+        else f"{ratio:.2g} times as far as"
+    )
+    return f"{far} {times} {near}."
 
 
 def _gauge_words(info: GaugeInfo) -> str:

@@ -18,8 +18,8 @@ import numpy as np
 from dashboard import charts
 from dashboard.algorithms import name_of, own_rule
 from dashboard.charts import AnyInfo, Looks, Range
-from dashboard.info import FitInfo, ImagesInfo, Learner
-from dashboard.live.infos import infos, loss_info
+from dashboard.info import FitInfo, ImagesInfo, Learner, Metric
+from dashboard.live.infos import infos, loss_info, reference_levels
 from dashboard.live.now import now
 from dashboard.live.run import LiveRun
 from dashboard.theme import PALETTES
@@ -75,6 +75,7 @@ class FrameMaker:
                     header["images"] = self._images(info, body)
         header["arrays"] = arrays
         header["numbers"] = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+        header["metric"] = run.metric
         header["now"] = now(run)
         header["change"] = run.change_id
         text = json.dumps(header, separators=(",", ":")).encode()
@@ -155,7 +156,7 @@ class _Floats:
         return b"".join(self._parts)
 
 
-def looks(config: RunConfig, levels: Levels, *, scratch: bool = False) -> Looks:
+def looks(config: RunConfig, levels: Levels, *, metric: Metric = "loss", scratch: bool = False) -> Looks:
     """What the figures of a run depend on."""
     match config.tasks:
         case SinusoidConfig(amplitude=amplitude, x=x):
@@ -172,24 +173,29 @@ def looks(config: RunConfig, levels: Levels, *, scratch: bool = False) -> Looks:
         "scratch": scratch,
     }
     return Looks(
-        zero_level=levels.zero,
-        non_adapting_level=levels.non_adapting,
+        metric=metric,
+        levels=reference_levels(config, levels, metric),
+        loss_name="cross-entropy" if config.classifies else "MSE",
         x_range=x,
         y_range=(-height, height),
         learners=frozenset(name for name, shown in learners.items() if shown),
         algorithm=name_of(config),
+        evaluation_steps=config.evaluation_steps,
         own_rule=own_rule(config),
     )
 
 
 def layouts(run: LiveRun) -> dict[str, Any]:
-    """What a run's charts have besides their looks, for both palettes: marks and reference lines, and the learned rates' names."""
+    """What a run's charts have besides their looks, for both palettes: marks and reference lines, and the names of the learned rates and layers."""
     info = loss_info(run)
     x_range = charts.ranges(info)["xaxis"]
     found = {"loss": {name: charts.marks_layout(info, palette, x_range) for name, palette in PALETTES.items()}}
     if run.rates is not None:
         names = run.rates.names
         found["rates"] = {name: charts.rates_layout(names, palette) for name, palette in PALETTES.items()}
+    if run.moves is not None:
+        layers = run.moves.layers
+        found["layers"] = {name: charts.layers_layout(layers, palette) for name, palette in PALETTES.items()}
     return found
 
 

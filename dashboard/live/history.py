@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import statistics
 from collections import deque
+from typing import NamedTuple
 
 import numpy as np
 
-from dashboard.info import Array, Curves
-from maml_core.records import Records
+from dashboard.info import Array, Curves, Metric
+from maml_core.records import Records, Summary
 
 MAX_POINTS = 400
 _LARGEST = float(np.finfo(np.float32).max)
@@ -82,70 +83,57 @@ RESIDUAL_STEPS = 50
 """Outer steps whose residuals make the usual one."""
 
 
-class History:
-    """The loss curves of one run, fed with the records of its chunks."""
+class Newest(NamedTuple):
+    """The newest values of one metric; NaN where there is none."""
 
-    def __init__(self) -> None:
-        self._residuals: deque[float] = deque(maxlen=RESIDUAL_STEPS)
+    training: float = math.nan
+    before: float = math.nan
+    after: float = math.nan
+
+
+class _Lines:
+    """The curves of one metric. Values that are not finite leave a gap.
+
+    Args:
+        limit: A training value counts in the average for at most so many times the average; None for all of it.
+    """
+
+    def __init__(self, limit: float | None = None) -> None:
+        self._limit = limit
         self._raw, self._smoothed = Envelope(), Curve()
         self._before, self._after = Curve(), Curve()
         self._average: float | None = None
-        self._opening: tuple[float, float] | None = None
-        self.train_loss = math.nan
-        """The newest training query loss."""
-        self.before = math.nan
-        self.after = math.nan
-        """The newest held-out losses."""
+        self.opening: tuple[float, float] | None = None
+        self.newest = Newest()
 
-    @staticmethod
-    def of(records: Records) -> History:
-        """That of a run which was recorded before."""
-        history = History()
-        history.add(records)
-        return history
+    def train(self, step: int, value: float) -> None:
+        self.newest = self.newest._replace(training=value)
+        if not math.isfinite(_drawn(value)):
+            return
+        self._raw.add(step, value)
+        rate = 1.0 / SMOOTHING_STEPS
+        average = value if self._average is None else self._average
+        counts = value if self._limit is None else min(value, self._limit * average)
+        self._average = average + rate * (counts - average)
+        self._smoothed.add(step, self._average)
 
-    def add(self, records: Records) -> None:
-        """Append what a chunk measured. Losses that are not finite leave a gap."""
-        for step, loss in zip(records.steps.tolist(), records.query_loss.tolist(), strict=True):
-            self.train_loss = loss
-            if math.isfinite(_drawn(loss)):
-                self._raw.add(step, loss)
-                rate = 1.0 / SMOOTHING_STEPS
-                average = loss if self._average is None else self._average
-                # One exploded loss must not hide the next thousand steps.
-                self._average = average + rate * (min(loss, SMOOTHING_LIMIT * average) - average)
-                self._smoothed.add(step, self._average)
-        self._residuals.extend(residual for residual in records.residual.tolist() if not math.isnan(residual))
-        rows = zip(
-            records.held_out_steps.tolist(),
-            records.held_out_before.tolist(),
-            records.held_out_after.tolist(),
-            strict=True,
-        )
-        for step, before, after in rows:
-            self.before, self.after = before, after
-            self._before.add(step, _drawn(before))
-            self._after.add(step, _drawn(after))
+    def judge(self, step: int, before: float, after: float) -> None:
+        self.newest = self.newest._replace(before=before, after=after)
+        self._before.add(step, _drawn(before))
+        self._after.add(step, _drawn(after))
 
     def open(self, before: float, after: float) -> None:
-        """The held-out losses at outer step 0, drawn until the first chunk brings its own."""
-        self.before, self.after = before, after
-        self._opening = _drawn(before), _drawn(after)
-
-    @property
-    def residual(self) -> float:
-        """The usual residual of iMAML's solver, median over the last outer steps; NaN where there is none."""
-        return statistics.median(self._residuals) if self._residuals else math.nan
+        self.newest = self.newest._replace(before=before, after=after)
+        self.opening = _drawn(before), _drawn(after)
 
     def curves(self) -> Curves:
-        """What the loss chart draws."""
         steps, raw = self._raw.arrays()
         smoothed_steps, smoothed = self._smoothed.arrays()
         held_out_steps, before = self._before.arrays()
         _, after = self._after.arrays()
-        if len(held_out_steps) == 0 and self._opening is not None:
+        if len(held_out_steps) == 0 and self.opening is not None:
             held_out_steps = np.zeros(1, dtype=np.float32)
-            before, after = (np.array([loss], dtype=np.float32) for loss in self._opening)
+            before, after = (np.array([value], dtype=np.float32) for value in self.opening)
         return Curves(
             steps=steps,
             raw=raw,
@@ -157,9 +145,61 @@ class History:
         )
 
 
-def _drawn(loss: float) -> float:
-    """The loss, or NaN where float32 cannot hold it."""
-    return loss if abs(loss) <= _LARGEST else math.nan
+class History:
+    """The curves of one run, fed with the records of its chunks: its losses, and beside them its accuracies where it has any."""
+
+    def __init__(self) -> None:
+        self._residuals: deque[float] = deque(maxlen=RESIDUAL_STEPS)
+        # One exploded loss must not hide the next thousand steps. An accuracy cannot explode, and may rise from 0.
+        self._lines: dict[Metric, _Lines] = {"loss": _Lines(SMOOTHING_LIMIT), "accuracy": _Lines()}
+
+    @staticmethod
+    def of(records: Records) -> History:
+        """That of a run which was recorded before."""
+        history = History()
+        history.add(records)
+        return history
+
+    def add(self, records: Records) -> None:
+        """Append what a chunk measured. Losses that are not finite leave a gap."""
+        steps, held_out_steps = records.steps.tolist(), records.held_out_steps.tolist()
+        loss, accuracy = self._lines["loss"], self._lines["accuracy"]
+        for step, value in zip(steps, records.query_loss.tolist(), strict=True):
+            loss.train(step, value)
+        for step, value in zip(steps, records.accuracy.tolist(), strict=True):
+            accuracy.train(step, value)
+        self._residuals.extend(residual for residual in records.residual.tolist() if not math.isnan(residual))
+        losses = zip(held_out_steps, records.held_out_before.tolist(), records.held_out_after.tolist(), strict=True)
+        for row in losses:
+            loss.judge(*row)
+        shares = records.held_out_accuracy_before.tolist(), records.held_out_accuracy_after.tolist()
+        for row in zip(held_out_steps, *shares, strict=True):
+            accuracy.judge(*row)
+
+    def open(self, found: Summary, num_inner_steps: int) -> None:
+        """What was found on held-out tasks at outer step 0, drawn until the first chunk brings its own."""
+        for metric, line in (("loss", found.mean), ("accuracy", found.accuracy)):
+            if line is not None:
+                after = float(line[num_inner_steps]) if num_inner_steps < len(line) else math.nan
+                self._lines[metric].open(float(line[0]), after)
+
+    @property
+    def residual(self) -> float:
+        """The usual residual of iMAML's solver, median over the last outer steps; NaN where there is none."""
+        return statistics.median(self._residuals) if self._residuals else math.nan
+
+    def newest(self, metric: Metric = "loss") -> Newest:
+        """The newest values, whatever they are."""
+        return self._lines[metric].newest
+
+    def curves(self, metric: Metric = "loss") -> Curves:
+        """What the loss chart draws; in regression there is nothing to draw of an accuracy."""
+        return self._lines[metric].curves()
+
+
+def _drawn(value: float) -> float:
+    """The value, or NaN where float32 cannot hold it."""
+    return value if abs(value) <= _LARGEST else math.nan
 
 
 def _value(point: tuple[float, float]) -> float:

@@ -394,6 +394,12 @@ class Hub:
                 run.run_until(message["step"])
             case "speed":
                 run.set_speed(message["steps_per_s"])
+            case "metric":
+                run.choose_metric(message["metric"])
+                self._tell(page)
+                page.send_frame()
+            case "weights_chart":
+                run.choose_weights_chart(message["chart"])
             case "task" if message.get("redraw") is True:
                 run.choose_task(None)
             case "task":

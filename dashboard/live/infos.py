@@ -12,15 +12,18 @@ from dashboard.info import (
     FitInfo,
     GaugeInfo,
     ImagesInfo,
+    LayersInfo,
     Learner,
+    Level,
     LossInfo,
+    Metric,
     PathInfo,
     RatesInfo,
     Trajectory,
 )
-from dashboard.live.run import LiveRun
-from maml_core.config import RunConfig, learns_rates
-from maml_core.records import Curvature, ImageFit, Summary, TaskFit
+from dashboard.live.run import LiveRun, WeightsChart
+from maml_core.config import ImageConfig, RunConfig, learns_rates
+from maml_core.records import Curvature, ImageFit, Levels, Summary, TaskFit
 
 LEARNERS: tuple[Learner, ...] = ("maml", "joint", "random", "oracle", "scratch")
 
@@ -33,16 +36,40 @@ def infos(run: LiveRun) -> list[AnyInfo]:
         images_info(run),
         adaptation_info(run),
         path_info(run),
+        layers_info(run),
         gauge_info(run),
         rates_info(run),
     )
     return [info for info in found if info is not None]
 
 
-def charts_of(config: RunConfig) -> tuple[ChartId, ...]:
-    """The charts that a run has: learned rates take the gauge's place, since there is no one alpha to be stable; images the curves'."""
-    absent = {"gauge" if learns_rates(config) else "rates", "fit" if config.classifies else "images"}
+def charts_of(config: RunConfig, weights_chart: WeightsChart = "path") -> tuple[ChartId, ...]:
+    """The charts that a run has.
+
+    Learned rates take the gauge's place, since there is no one alpha to be stable; images the curves'; paths and layers share one.
+    """
+    absent = {
+        "gauge" if learns_rates(config) else "rates",
+        "fit" if config.classifies else "images",
+        "layers" if weights_chart == "path" else "path",
+    }
     return tuple(chart for chart in CHARTS if chart not in absent)
+
+
+def reference_levels(config: RunConfig, levels: Levels, metric: Metric) -> tuple[Level, ...]:
+    """What the task family's curves are seen against, in one metric."""
+    if isinstance(config.tasks, ImageConfig):  # a predictor that cannot adapt can only guess
+        ways = config.tasks.ways
+        guessing = 1.0 / ways if metric == "accuracy" else levels.non_adapting
+        return (Level(name="guessing", value=guessing, meaning=f"Expected {metric} of guessing among {ways} classes"),)
+    return (
+        Level(name="always 0", value=levels.zero, meaning="Expected loss of the predictor that always answers 0"),
+        Level(
+            name="best fixed",
+            value=levels.non_adapting,
+            meaning="Expected loss of the best predictor that cannot adapt to the task",
+        ),
+    )
 
 
 def why_empty(config: RunConfig) -> dict[ChartId, str]:
@@ -58,11 +85,11 @@ def why_empty(config: RunConfig) -> dict[ChartId, str]:
 def loss_info(run: LiveRun) -> LossInfo:
     """The loss chart."""
     return LossInfo(
-        curves=run.history.curves(),
-        ghost=run.ghost,
+        metric=run.metric,
+        curves=run.history.curves(run.metric),
+        ghost=run.ghost.curves(run.metric),
         marks=run.marks,
-        zero_level=run.levels.zero if run.levels else None,
-        non_adapting_level=run.levels.non_adapting if run.levels else None,
+        levels=reference_levels(run.config, run.levels, run.metric) if run.levels else (),
     )
 
 
@@ -108,20 +135,30 @@ def images_info(run: LiveRun) -> ImagesInfo | None:
 
 
 def adaptation_info(run: LiveRun) -> AdaptationInfo:
-    """The chart of held-out loss against the inner step."""
+    """The chart of held-out loss, or accuracy, against the inner step."""
+    found = {name: _trajectory(line, run.metric) for name, line in run.trajectories.items()}
     return AdaptationInfo(
         num_inner_steps=run.state_config.num_inner_steps,
-        trajectories={name: _trajectory(run.trajectories[name]) for name in LEARNERS if name in run.trajectories},
+        trajectories={name: found[name] for name in LEARNERS if name in found},
         algorithm=name_of(run.state_config),
+        metric=run.metric,
     )
 
 
 def path_info(run: LiveRun) -> PathInfo | None:
-    """The chart of inner paths."""
-    if run.paths is None or run.plane is None:
+    """The chart of inner paths; None where that of the layers stands in its place."""
+    if run.paths is None or run.plane is None or run.weights_chart != "path":
         return None
     trail = (np.stack(run.thetas) - run.plane.origin) @ run.plane.basis.T
     return PathInfo(paths=run.paths.paths, trail=trail, explained=run.paths.explained)
+
+
+def layers_info(run: LiveRun) -> LayersInfo | None:
+    """The chart of the layers' moves; None where that of the inner paths stands in its place."""
+    moves = run.moves
+    if moves is None or run.weights_chart != "layers":
+        return None
+    return LayersInfo(names=moves.layers, low=moves.low, median=moves.median, high=moves.high)
 
 
 def gauge_info(run: LiveRun) -> GaugeInfo | None:
@@ -159,7 +196,13 @@ def rates_info(run: LiveRun) -> RatesInfo | None:
     )
 
 
-def _trajectory(summary: Summary) -> Trajectory:
+def _trajectory(summary: Summary, metric: Metric) -> Trajectory:
+    if metric == "accuracy":
+        assert summary.accuracy is not None
+        assert summary.accuracy_ci95 is not None
+        mean, ci95 = summary.accuracy, summary.accuracy_ci95
+        low, high = np.clip(mean - ci95, 0.0, 1.0), np.clip(mean + ci95, 0.0, 1.0)
+        return Trajectory(mean=mean, low=low, high=high, diverged_share=summary.diverged_share)
     known = np.isfinite(summary.ci95)  # an infinite mean has no interval
     mean, ci95 = summary.mean, np.where(known, summary.ci95, 0.0)
     return Trajectory(

@@ -103,13 +103,10 @@ class Page:
         self._owes_frame = self.is_behind
         if self._owes_frame:
             return
-        history = self.run.history
         numbers = {
             "steps_per_s": self.steps_per_s,
             "step_ms": self.run.seconds_per_step * 1e3,
-            "train_loss": history.train_loss,
-            "before": history.before,
-            "after": history.after,
+            **self.run.history.newest(self.run.metric)._asdict(),
         }
         frame = self._frames.frame(self.run, numbers)
         self._unacknowledged.append(self._frames.number)
@@ -124,17 +121,18 @@ class Page:
         if self.outbox is None:
             return
         if levels is not None:
-            look = looks(self.run.config, levels, scratch=self.run.shows_scratch)
+            look = looks(self.run.config, levels, metric=self.run.metric, scratch=self.run.shows_scratch)
             if look != self._looks:
                 self._looks, self._told = look, {}
                 self._frames.forget()
+                self._unacknowledged.clear()  # the page draws nothing until it has the new figures' numbers
                 self.outbox.put_nowait(_figures_message(look))
         share = self._share()
         state = self._state(share)
         told, self._told = self._told, {key: value for key, value in state.items() if key not in ("step", "notice")}
         if self._told == told and not self.notice and not self.follow:
             return
-        if any(told.get(key) != state[key] for key in ("marks", "tensors")):
+        if any(told.get(key) != state[key] for key in ("marks", "tensors", "layers")):
             state["layout"] = layouts(self.run)
         self.put({**state, "controls_changed": self.follow})
         self.notice, self.follow = "", False
@@ -154,9 +152,11 @@ class Page:
             "share": share,
             "idea": _idea(run.config),
             "locked": run.locked,
-            "charts": charts_of(run.config),
+            "metric": run.metric if run.config.classifies else None,
+            "charts": charts_of(run.config, run.weights_chart),
             "empty": why_empty(run.config),
             "tensors": run.rates.names if run.rates is not None else (),
+            "layers": run.moves.layers if run.moves is not None else (),
             "marks": [{"step": mark.step, "text": mark.text} for mark in run.marks],
         }
 

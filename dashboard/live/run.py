@@ -8,13 +8,13 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from dashboard import limits
 from dashboard.address import Address
-from dashboard.info import Curves, Mark
+from dashboard.info import Mark, Metric
 from dashboard.live.history import History
 from dashboard.live.marks import Marks
 from dashboard.live.recording import Recording
@@ -28,6 +28,7 @@ from maml_core.records import (
     Floats,
     ImageFit,
     InnerPaths,
+    LayerMoves,
     LearnedRates,
     Levels,
     Plane,
@@ -39,6 +40,8 @@ from maml_core.records import (
 from maml_core.store import SavedRun
 
 StatusKind = Literal["ready", "running", "paused", "diverged", "dead", "replaying"]
+WeightsChart = Literal["path", "layers"]
+"""What is shown of the parameters' movement in the inner loop: both in one place, and only the shown one is computed."""
 
 PATHS_REFIT_S = 2.5
 """Least time between two fits of the plane of the paths."""
@@ -109,7 +112,10 @@ class LiveRun:
     def __init__(self, config: RunConfig, timeline: Sequence[Entry] = ()) -> None:
         self.key = secrets.token_urlsafe(16)
         """Whoever knows it may take the run over after a reload."""
-        self.ghost = Curves()
+        self.ghost = History()
+        """Of the run before the last reset."""
+        self.weights_chart: WeightsChart = "path"
+        self._metric: Metric = "accuracy"
         self.task_parameters: tuple[float, ...] | None = None
         self.task_draw = 0
         self.scratch = False
@@ -149,6 +155,7 @@ class LiveRun:
         self._scratch_of: tuple[int, int] | None = None
         """Shots and query points of the known losses from scratch; what else they depend on changes with a new run only."""
         self.paths: InnerPaths | None = None
+        self.moves: LayerMoves | None = None
         self.curvature: Curvature | None = None
         self.rates: LearnedRates | None = None
         self.seconds_per_step = math.nan
@@ -256,9 +263,9 @@ class LiveRun:
     def _leave(self, config: RunConfig) -> None:
         """Keep what stays of this run when one with another set-up takes its place."""
         if self.step > 0:
-            self.ghost = self.history.curves()
+            self.ghost = self.history
         if config.tasks != self.config.tasks:
-            self.ghost, self.task_parameters, self.levels = Curves(), None, None
+            self.ghost, self.task_parameters, self.levels = History(), None, None
         self.generation += 1
 
     def play(self) -> None:
@@ -327,6 +334,26 @@ class LiveRun:
                 raise ValueError(f"a task of this family needs numbers within {ranges}, not {str(parameters)[:60]}")
         self.task_parameters = parameters
         self.urgent = True
+
+    def choose_metric(self, metric: Metric) -> None:
+        """What the curves show; a run that does not classify has a loss only.
+
+        Raises:
+            ValueError: No such metric.
+        """
+        if metric not in get_args(Metric):
+            raise ValueError(f"metric {str(metric)[:20]!r}: choose one of {', '.join(get_args(Metric))}")
+        self._metric = metric
+
+    def choose_weights_chart(self, chart: WeightsChart) -> None:
+        """Show the inner paths or how far each layer moves.
+
+        Raises:
+            ValueError: No such chart.
+        """
+        if chart not in get_args(WeightsChart):
+            raise ValueError(f"chart {str(chart)[:20]!r}: choose one of {', '.join(get_args(WeightsChart))}")
+        self.weights_chart, self.urgent = chart, True
 
     def show_scratch(self, wanted: bool) -> None:
         """Show what training from scratch on each held-out task reaches, or no longer.
@@ -476,25 +503,29 @@ class LiveRun:
         return now - self._seen[kind] >= max(least_s, self._cost[kind] / share)
 
     def _view(self, now: float, pace: Pace) -> View:
-        wanted = {
-            kind for kind in _HEAVY if kind in self._owed or self._is_seen_again(kind, now, pace._asdict()[f"{kind}_s"])
-        }
-        if self.urgent or (wanted == {"slow"} and self.config.joint_baseline):
+        # What was put off comes by itself, or on a busy machine what is due again would come before it for ever.
+        wanted = set(self._owed)
+        if self.urgent or not self._owed:
+            wanted |= {kind for kind in _HEAVY if self._is_seen_again(kind, now, pace._asdict()[f"{kind}_s"])}
+        if self.urgent or (wanted == {"slow"} and self.config.joint_baseline and not self._owed):
             wanted.add("trajectories")
+        slow = "slow" in wanted
         long = [kind for kind in _HEAVY if kind in wanted and self._cost[kind] > PROMPT_S]
         self._owed = frozenset(long if self.urgent else long[1:])
         wanted -= self._owed
         for kind in ("fit", *wanted):
             self._seen[kind] = now
-        slow, trajectories = "slow" in wanted, "trajectories" in wanted
+        trajectories = "trajectories" in wanted
         return View(
             task_parameters=self.task_parameters,
             task_draw=self.task_draw,
             trajectories=trajectories,
             joint_trajectory=slow,
             scratch=trajectories and self.shows_scratch and self._scratch_of != _points(self.config),
-            curvature=slow,
+            curvature="slow" in wanted,
             rates=trajectories,
+            moves=self.weights_chart == "layers",
+            paths=self.weights_chart == "path",
             plane=None if self._plane_is_stale(now) else self.plane,
             previous_plane=self.plane,
         )
@@ -526,8 +557,8 @@ class LiveRun:
                 if not self.scratch:  # switched off meanwhile
                     self.show_scratch(False)
             if self.step == 0:
-                mean, steps = self.trajectories["maml"].mean, self.state_config.num_inner_steps
-                self.history.open(float(mean[0]), float(mean[steps]) if steps < len(mean) else math.nan)
+                self.history.open(self.trajectories["maml"], self.state_config.num_inner_steps)
+        self.moves = snapshot.moves or self.moves
         self.curvature = snapshot.curvature or self.curvature
         self.rates = snapshot.rates or self.rates
         if snapshot.paths is not None:
@@ -542,6 +573,11 @@ class LiveRun:
                 self.thetas = self.thetas[:-1:2] + self.thetas[-1:]
 
     # What is shown
+
+    @property
+    def metric(self) -> Metric:
+        """Of the curves."""
+        return self._metric if self.config.classifies else "loss"
 
     @property
     def marks(self) -> tuple[Mark, ...]:

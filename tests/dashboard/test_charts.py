@@ -16,6 +16,7 @@ from dashboard.charts import (
     chart_id,
     figure,
     figures_json,
+    layers_layout,
     marks_layout,
     ranges,
     rates_layout,
@@ -29,6 +30,8 @@ from dashboard.info import (
     Curves,
     FitInfo,
     GaugeInfo,
+    LayersInfo,
+    Level,
     LossInfo,
     Mark,
     PathInfo,
@@ -37,7 +40,13 @@ from dashboard.info import (
 )
 from dashboard.theme import DARK, LIGHT
 
-LEVELS = Looks(zero_level=4.2517, non_adapting_level=3.0057)
+REFERENCE = (
+    Level(name="always 0", value=4.2517, meaning="zero"),
+    Level(name="best fixed", value=3.0057, meaning="fixed"),
+)
+GUESSING = (Level(name="guessing", value=0.2, meaning="of 5 classes"),)
+LEVELS = Looks(levels=REFERENCE)
+SHARES = Looks(metric="accuracy", levels=GUESSING, loss_name="cross-entropy")
 
 NAMES = {
     "loss": [
@@ -58,6 +67,7 @@ NAMES = {
         *["random start", "joint pretraining", "from scratch", "oracle", "MAML's θ<sub>0</sub>"],
     ],
     "path": ["trail of θ<sub>0</sub>", "inner steps", "θ<sub>N</sub>", "θ<sub>0</sub>"],
+    "layers": ["10–90% of tasks", "inner steps", "θ<sub>N</sub>", "θ<sub>0</sub>"],
     "rates": [
         *["stable", "10–90% of tasks", "overshoots", "2/λ<sub>max</sub>"],
         *["α at the start", "10–90% of a tensor", "step to step", "learned rate"],
@@ -69,6 +79,7 @@ AXES = {
     "fit": ("input x", "output y"),
     "adaptation": ("inner step", "held-out query loss (MSE)"),
     "path": ("main direction", "second direction"),
+    "layers": ("layer", "distance from θ<sub>0</sub> / its length"),
     "gauge": (None, ""),
     "rates": ("parameter tensor", "inner step size"),
 }
@@ -88,7 +99,20 @@ def loss_info(*, last: int = 400, after: float = 0.5, **more: object) -> LossInf
         before=array(4.4, 3.6),
         after=array(3.9, after),
     )
-    return LossInfo(**{"curves": curves, "zero_level": 4.2517, "non_adapting_level": 3.0057, **more})
+    return LossInfo(**{"curves": curves, "levels": REFERENCE, **more})
+
+
+def accuracy_info() -> LossInfo:
+    curves = Curves(
+        steps=array(0, 400),
+        raw=array(0.0, 0.9),
+        smoothed_steps=array(0, 400),
+        smoothed=array(0.2, 0.612),
+        held_out_steps=array(0, 400),
+        before=array(0.2, 0.225),
+        after=array(0.3, 0.75),
+    )
+    return LossInfo(metric="accuracy", curves=curves, levels=GUESSING)
 
 
 def fit_info(n: int = 3) -> FitInfo:
@@ -120,6 +144,19 @@ def adaptation_info(**more: object) -> AdaptationInfo:
     return AdaptationInfo(**{"num_inner_steps": 1, "trajectories": lines, **more})
 
 
+def shares_info(diverged: float = 0.0) -> AdaptationInfo:
+    lines = {"maml": trajectory(0.2, 0.75, 0.8, diverged=diverged), "random": trajectory(0.2, 0.35, 0.4)}
+    of_shares = {name: dataclasses.replace(line, median=None) for name, line in lines.items()}
+    return AdaptationInfo(num_inner_steps=1, trajectories=of_shares, metric="accuracy")
+
+
+def layers_info(*far: float) -> LayersInfo:
+    """One inner step that moves the layers so far, by up to twice as much on some tasks."""
+    moved = array([0.0] * len(far), list(far))
+    names = (*(f"conv {layer + 1}" for layer in range(len(far) - 1)), "head")
+    return LayersInfo(names=names, low=moved, median=moved, high=2 * moved)
+
+
 def path_info(scale: float = 1.0) -> PathInfo:
     paths = scale * np.array([[[1.0, 1.0], [2.0, 1.0]], [[1.0, 1.0], [1.0, 3.0]]])
     return PathInfo(paths=paths, trail=scale * np.array([[0.0, 0.0], [1.0, 1.0]]), explained=0.83)
@@ -137,12 +174,18 @@ def rates_info(**more: object) -> RatesInfo:
     return RatesInfo(**{"names": ("w0", "b0"), **found, **limits, **more})
 
 
-INFOS: list[AnyInfo] = [loss_info(), fit_info(), adaptation_info(), path_info(), gauge_info(), rates_info()]
+INFOS: list[AnyInfo] = [
+    *[loss_info(), accuracy_info(), fit_info(), adaptation_info(), shares_info(), path_info(), layers_info(0.1, 0.5)],
+    *[gauge_info(), rates_info()],
+]
 EMPTY: list[AnyInfo] = [
     LossInfo(),
     fit_info(0),
     AdaptationInfo(num_inner_steps=0, trajectories={}),
     PathInfo(paths=np.zeros((0, 1, 2)), trail=np.zeros((0, 2)), explained=0.0),
+    layers_info(0.0, 0.0),
+    layers_info(np.inf, np.inf),
+    dataclasses.replace(layers_info(0.1, 0.5), low=np.zeros((1, 2)), median=np.zeros((1, 2)), high=np.zeros((1, 2))),
     gauge_info(np.nan, np.inf),
 ]
 
@@ -197,6 +240,38 @@ def test_levels_are_drawn_where_they_are() -> None:
     # A shape on a log axis takes the value, an annotation its logarithm.
     assert [note.y for note in drawn.layout.annotations] == pytest.approx(np.log10([4.2517, 3.0057]))
     assert not figure("loss", LIGHT, Looks()).layout.shapes
+
+
+def test_what_guessing_reaches_is_drawn_on_either_axis() -> None:
+    shares = figure("loss", LIGHT, SHARES).layout
+    assert [(shape.y0, shape.y1) for shape in shares.shapes] == [(0.2, 0.2)]
+    assert [(note.text, note.y) for note in shares.annotations] == [("guessing: 20%", 0.2)]
+    losses = figure("loss", LIGHT, Looks(levels=(Level(name="guessing", value=np.log(5), meaning=""),))).layout
+    assert [(note.text, note.y) for note in losses.annotations] == [("guessing: 1.61", np.log10(np.log(5)))]
+
+
+@pytest.mark.parametrize(
+    ("chart", "title", "axis"),
+    [
+        ("loss", "Accuracy while meta-training", "query accuracy"),
+        ("adaptation", "Adapting to held-out tasks", "held-out query accuracy"),
+    ],
+)
+def test_accuracies_have_an_axis_of_their_own(chart: ChartId, title: str, axis: str) -> None:
+    losses, shares = (figure(chart, LIGHT, looks) for looks in (LEVELS, SHARES))
+    assert [trace.name for trace in shares.data] == [trace.name for trace in losses.data]
+    assert (shares.layout.meta["title"], shares.layout.yaxis.title.text) == (title, axis)
+    assert (losses.layout.yaxis.type, shares.layout.yaxis.type) == ("log", None)
+    assert shares.layout.yaxis.tickformat == ".0%"
+    assert shares.layout.uirevision != losses.layout.uirevision  # or a zoom into losses would stay
+    drawn = {trace.name: trace for trace in shares.data}
+    assert {drawn[name].hovertemplate for name in drawn if drawn[name].hovertemplate} == {"%{y:.1%}"}
+
+
+def test_the_loss_is_named_by_what_it_is() -> None:
+    looks = Looks(loss_name="cross-entropy")
+    assert figure("loss", LIGHT, looks).layout.yaxis.title.text == "query loss (cross-entropy)"
+    assert figure("adaptation", LIGHT, looks).layout.yaxis.title.text == "held-out query loss (cross-entropy)"
 
 
 def test_the_fit_chart_takes_its_axes_from_the_levels() -> None:
@@ -341,6 +416,30 @@ def test_the_run_is_called_by_its_algorithm_and_plain_baselines_say_so() -> None
     assert own.layout.xaxis.title.text == "inner step (only the head adapts)"
 
 
+def test_accuracy_arrays() -> None:
+    drawn = named(accuracy_info())
+    assert drawn["training, smoothed"] == [[0, 400], pytest.approx([0.2, 0.612])]
+    assert drawn["now"] == [[400, 400, 400], pytest.approx([0.612, 0.225, 0.75])]
+    assert named(shares_info())["MAML's θ<sub>0</sub>"] == [[0, 1, 2], pytest.approx([0.2, 0.75, 0.8])]
+    assert named(shares_info())["joint pretraining"] == [[], []]
+
+
+def test_layers_arrays() -> None:
+    drawn = named(layers_info(0.0, 0.5))  # the body stands still
+    assert drawn["θ<sub>0</sub>"] == [pytest.approx([1 / 3, 4 / 3]), [0, 0]]
+    assert drawn["θ<sub>N</sub>"] == [pytest.approx([2 / 3, 5 / 3]), [0, 0.5]]
+    np.testing.assert_allclose(drawn["inner steps"], [[1 / 3, 2 / 3, np.nan, 4 / 3, 5 / 3], [0, 0, np.nan, 0, 0.5]])
+    np.testing.assert_allclose(drawn["10–90% of tasks"], [[5 / 3, 5 / 3], [0.5, 1.0]])
+
+
+def test_layers_are_named_under_their_columns() -> None:
+    def texts(names: list[str]) -> list[tuple[float, str]]:
+        return [(note["x"], note["text"]) for note in layers_layout(names, LIGHT)["annotations"]]
+
+    assert texts(["hidden 1", "head"]) == [(0.5, "hidden 1"), (1.5, "head")]
+    assert [name for _, name in texts([*"abcdefg", "head"])] == ["b", "d", "f", "head"]
+
+
 def test_gauge_zones_meet() -> None:
     zones = [y for _, y in list(lines(gauge_info(alpha=0.05)).values())]
     np.testing.assert_allclose(zones[0], [1e-9, 1e-9, 0.1, 0.1])
@@ -393,6 +492,28 @@ def test_a_diverged_run_does_not_flatten_the_rest() -> None:
     )
     low, high = ranges(LossInfo(curves=diverged))["yaxis"]
     assert (low, high) == (-0.5, 4.5)
+
+
+def test_accuracies_always_have_the_same_axis() -> None:
+    assert ranges(accuracy_info()) == {"xaxis": [0, 500], "yaxis": [-0.03, 1.03]}
+    assert ranges(shares_info())["yaxis"] == [-0.03, 1.03]
+
+
+def test_the_layers_axis_holds_them_and_zero_and_is_calm() -> None:
+    first = ranges(layers_info(0.1, 0.5))
+    assert first["xaxis"] == [0, 2]
+    low, high = first["yaxis"]
+    assert low < 0
+    assert 1.0 < high < 1.3
+    assert ranges(layers_info(0.2, 0.4), first) == first
+    assert ranges(layers_info(0.1, 0.9), first)["yaxis"][1] > 1.8
+    assert ranges(layers_info(0.01, 0.05), first)["yaxis"][1] < 0.2
+
+
+def test_a_few_diverging_tasks_do_not_hide_how_the_layers_move() -> None:
+    info = layers_info(0.1, 0.5)
+    diverging = dataclasses.replace(info, high=array([0.0, 0.0], [1e6, np.inf]))
+    assert ranges(diverging)["yaxis"][1] < 3.0
 
 
 def test_the_plane_keeps_until_the_paths_leave_it_or_shrink() -> None:
@@ -459,6 +580,42 @@ def test_the_words_carry_the_numbers() -> None:
     assert "Reptile 4 before and 1 after" in summary(adaptation_info(algorithm="Reptile"))
     assert subtitle(rates_info()) == "Median 0.015, 1 below 0. Limit: for one common α."
     assert "w0 0.02 0.03 0.04, b0 -0.01 0 0.01" in summary(rates_info())
+
+
+def test_accuracies_are_said_in_per_cent() -> None:
+    assert subtitle(accuracy_info()).startswith("Held-out tasks now: 22.5% before adaptation, 75% after.")
+    assert summary(accuracy_info()) == (
+        "Accuracy curves: smoothed training query accuracy 61.2%, held-out accuracy before adaptation 22.5%, "
+        "after adaptation 75%."
+    )
+    assert subtitle(shares_info()) == "After N = 1: MAML 75%, random 35%."
+    assert subtitle(shares_info(diverged=0.25)) == "After N = 1: mean 75%; 25% of tasks diverge."
+    assert summary(shares_info()).startswith("Held-out accuracy: MAML 20% before and 75% after 1 inner step;")
+
+
+@pytest.mark.parametrize(
+    ("far", "words"),
+    [
+        ((0.01, 0.02, 0.03, 0.25), "The head moves 12 times as far as the median body layer."),
+        ((0.1, 0.15), "The head moves 1.5 times as far as the median body layer."),
+        ((0.1, 0.102), "The head moves as far as the median body layer."),
+        ((0.4, 0.1), "The median body layer moves 4 times as far as the head."),
+        ((0.0, 0.0, 0.3), "Only the head moves."),
+        ((0.0, 0.2, 0.0, 0.3), "Some layers do not move."),
+        ((0.0, 0.0), "No layer moves."),
+        ((np.inf, 0.3), "The inner steps diverge."),
+        ((0.25,), "There is only a head; it moves by 0.25 of its length."),
+    ],
+)
+def test_the_layers_answer_whether_the_body_changes(far: tuple[float, ...], words: str) -> None:
+    assert subtitle(layers_info(*far)) == words
+
+
+def test_without_inner_steps_no_layer_moves() -> None:
+    still = np.zeros((1, 2))
+    info = LayersInfo(names=("hidden 1", "head"), low=still, median=still, high=still)
+    assert subtitle(info) == "With N = 0 no layer moves."
+    assert "hidden 1 0, head 0." in summary(info)
 
 
 def test_the_gauge_says_of_what_its_limit_is() -> None:

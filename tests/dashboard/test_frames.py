@@ -14,12 +14,12 @@ from dashboard.live.frames import FrameMaker, layouts, looks
 from dashboard.live.infos import fit_info, infos
 from dashboard.live.run import LiveRun
 from dashboard.theme import PALETTES
-from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, replace
+from maml_core.config import GlyphsConfig, LinearConfig, MLPConfig, RunConfig, SinusoidConfig, replace
 from maml_core.records import Levels
 from tests.dashboard.test_hub import strict
 from tests.dashboard.test_run import EXPLOSIVE, TINY, Driver
 
-NUMBERS = {"train_loss": 0.25, "steps_per_s": 40.0}
+NUMBERS = {"training": 0.25, "steps_per_s": 40.0}
 OVERFLOWING = replace(TINY, {"model": MLPConfig(hidden_widths=()), "alpha": 100.0, "num_inner_steps": 12})
 """Inner steps that leave what a float can hold."""
 
@@ -310,7 +310,15 @@ class TestLooks:
 
     def test_the_reference_levels_are_the_engines(self):
         look = looks(TINY, Levels(4.25, 3.0))
-        assert (look.zero_level, look.non_adapting_level) == (4.25, 3.0)
+        assert [(level.name, level.value) for level in look.levels] == [("always 0", 4.25), ("best fixed", 3.0)]
+
+    def test_images_are_seen_against_guessing_in_the_metric_shown(self):
+        config, levels = RunConfig(tasks=GlyphsConfig(ways=4), joint_baseline=False), Levels(math.log(4), math.log(4))
+        found = {metric: looks(config, levels, metric=metric) for metric in ("loss", "accuracy")}
+        assert {look.metric for look in found.values()} == {"loss", "accuracy"}
+        assert [(level.name, level.value) for level in found["loss"].levels] == [("guessing", math.log(4))]
+        assert [(level.name, level.value) for level in found["accuracy"].levels] == [("guessing", 0.25)]
+        assert found["loss"].axis_title == "query loss (cross-entropy)"
 
     def test_the_legend_is_of_whoever_the_run_has(self):
         config = replace(TINY, {"joint_baseline": False, "oracle_baseline": True})

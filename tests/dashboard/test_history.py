@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.live.history import MAX_POINTS, SMOOTHING_STEPS, Curve, Envelope, History
-from maml_core.records import Records
+from maml_core.records import Records, Summary
 
+FIRST_LOOK = Summary(mean=np.array([5.0, 3.0]), ci95=np.zeros(2), median=np.zeros(2), diverged_share=np.zeros(2))
 LOSSES = st.floats(1e-6, 1e6)
 
 
@@ -20,18 +21,25 @@ def records(
     start: int = 0,
     held_out: list[tuple[int, float, float]] | None = None,
     residual: float | None = None,
+    accuracies: list[float] | None = None,
+    shares: list[tuple[float, float]] | None = None,
 ) -> Records:
     rows = held_out or []
+    unknown = np.full(len(losses), np.nan)
+    before, after = np.array(shares or [(np.nan, np.nan)] * len(rows), dtype=np.float64).reshape(-1, 2).T
     return Records(
         steps=np.arange(start, start + len(losses)),
         query_loss=np.array(losses, dtype=np.float64),
-        joint_loss=np.full(len(losses), np.nan),
-        oracle_loss=np.full(len(losses), np.nan),
-        residual=np.full(len(losses), np.nan) if residual is None else np.full(len(losses), residual),
+        joint_loss=unknown,
+        oracle_loss=unknown,
+        residual=unknown if residual is None else np.full(len(losses), residual),
+        accuracy=unknown if accuracies is None else np.array(accuracies),
         held_out_steps=np.array([row[0] for row in rows], dtype=np.int64),
         held_out_before=np.array([row[1] for row in rows], dtype=np.float64),
         held_out_after=np.array([row[2] for row in rows], dtype=np.float64),
         held_out_diverged=np.zeros(len(rows)),
+        held_out_accuracy_before=before,
+        held_out_accuracy_after=after,
         events=(),
     )
 
@@ -111,7 +119,7 @@ class TestHistory:
     def test_the_newest_losses_are_known(self):
         history = History()
         history.add(records([3.0, 2.0], held_out=[(0, 5.0, 4.0)]))
-        assert (history.train_loss, history.before, history.after) == (2.0, 5.0, 4.0)
+        assert history.newest("loss") == (2.0, 5.0, 4.0)
 
     def test_the_smoothed_curve_is_an_exponential_mean_from_the_first_loss_on(self):
         history = History()
@@ -156,15 +164,55 @@ class TestHistory:
 
     def test_the_first_look_opens_the_held_out_curves(self):
         history = History()
-        history.open(5.0, 3.0)
+        history.open(FIRST_LOOK, 1)
+        assert history.newest()[1:] == (5.0, 3.0)
         curves = history.curves()
         assert (curves.held_out_steps.tolist(), curves.before.tolist(), curves.after.tolist()) == ([0.0], [5.0], [3.0])
 
     def test_the_first_measured_point_takes_the_place_of_the_first_look(self):
         history = History()
-        history.open(5.0, 3.0)
+        history.open(FIRST_LOOK, 1)
         history.add(records([1.0], held_out=[(0, 4.0, 2.0)]))
         assert history.curves().before.tolist() == [4.0]
+
+    def test_accuracies_are_kept_beside_the_losses(self):
+        history = History()
+        history.add(records([3.0, 2.0], held_out=[(0, 5.0, 4.0)], accuracies=[0.0, 0.5], shares=[(0.2, 0.3)]))
+        assert history.newest("accuracy") == (0.5, 0.2, 0.3)
+        assert history.newest("loss") == (2.0, 5.0, 4.0)
+        curves = history.curves("accuracy")
+        np.testing.assert_array_equal(curves.raw, [0.0, 0.5])
+        np.testing.assert_allclose(curves.smoothed, [0.0, 0.5 / SMOOTHING_STEPS])  # it rises from 0
+        np.testing.assert_allclose([curves.before, curves.after], [[0.2], [0.3]])
+
+    def test_accuracies_are_thinned_as_the_losses_are(self):
+        steps = 2000
+        values = [float(value) for value in np.random.default_rng(0).uniform(0.1, 1.0, steps)]
+        rows = [(step, value, value) for step, value in enumerate(values)]
+        history = History.of(records(values, held_out=rows, accuracies=values, shares=list(zip(values, values))))
+        losses, accuracies = history.curves("loss"), history.curves("accuracy")
+        assert len(losses.raw) <= MAX_POINTS
+        for name in ("steps", "raw", "smoothed_steps", "smoothed", "held_out_steps", "before", "after"):
+            np.testing.assert_array_equal(getattr(losses, name), getattr(accuracies, name))
+
+    def test_the_first_look_opens_the_accuracies_too(self):
+        history = History()
+        history.open(FIRST_LOOK._replace(accuracy=np.array([0.2, 0.4])), 1)
+        curves = history.curves("accuracy")
+        assert (curves.before.tolist(), curves.after.tolist()) == (pytest.approx([0.2]), pytest.approx([0.4]))
+
+    def test_a_first_look_at_fewer_steps_than_n_opens_half_a_curve(self):
+        history = History()
+        history.open(FIRST_LOOK, 2)
+        assert history.newest().before == 5.0
+        assert math.isnan(history.newest().after)
+
+    def test_regression_has_no_accuracies(self):
+        history = History()
+        history.add(records([3.0, 2.0], held_out=[(0, 5.0, 4.0)]))
+        curves = history.curves("accuracy")
+        assert len(curves.raw) == len(curves.smoothed) == 0
+        assert np.isnan(curves.after).all()
 
     @pytest.mark.parametrize("num_steps", [10_000])
     def test_memory_is_bounded(self, num_steps: int):

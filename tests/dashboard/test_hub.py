@@ -19,7 +19,7 @@ from dashboard.live.hub import HIDDEN_PAUSE_S, KEEP_S, Hub
 from dashboard.live.page import MAX_UNACKNOWLEDGED, Page
 from dashboard.live.run import Pace
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
-from maml_core.config import MLPConfig, RunConfig, replace
+from maml_core.config import GlyphsConfig, MLPConfig, RunConfig, replace
 from maml_core.records import Entry, Levels, Status
 
 TINY = RunConfig(
@@ -31,6 +31,9 @@ TINY = RunConfig(
     evaluation_steps=1,
     evaluate_every=5,
 )
+
+
+IMAGES = replace(TINY, {"tasks": GlyphsConfig(ways=2), "joint_baseline": False})
 
 
 class Clock:
@@ -681,6 +684,67 @@ class TestMessages:
 
         on_loop(scene)
 
+    def test_another_metric_comes_as_figures_with_their_numbers(self):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(IMAGES))
+            await turns()
+            assert [state["metric"] for state in states(client.take())] == ["accuracy"] * 2
+            computed = len(executor.requests)
+            client.say("metric", metric="loss")
+            told = client.take()
+            assert [message["type"] for message in told] == ["figures", "state", "frame"]
+            figures, state, frame = told
+            assert figures["light"]["loss"]["layout"]["yaxis"]["type"] == "log"
+            assert state["metric"] == frame["metric"] == "loss"
+            assert "loss" in state["layout"]
+            assert {"loss", "adaptation"} <= {chart for chart, *_ in frame["arrays"]}
+            assert frame["numbers"]["before"] == pytest.approx(client.page.run.history.newest("loss").before)
+            assert len(executor.requests) == computed  # both are known
+            client.say("metric", metric="loss")
+            assert states(client.take()) == []
+
+        on_loop(scene)
+
+    def test_a_page_that_is_behind_gets_the_numbers_of_its_new_figures(self):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(IMAGES))
+            for chart in ("layers", "path"):
+                client.say("weights_chart", chart=chart)
+                await turns()
+            assert client.page.is_behind
+            client.take()
+            client.say("metric", metric="loss")
+            assert [message["type"] for message in client.take()][:3] == ["figures", "state", "frame"]
+
+        on_loop(scene)
+
+    def test_regression_has_no_metric_to_choose(self):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(TINY))
+            await turns()
+            assert {state["metric"] for state in states(client.take())} == {None}
+
+        on_loop(scene)
+
+    def test_the_layers_come_in_place_of_the_paths(self):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(TINY))
+            await turns()
+            client.take()
+            client.say("weights_chart", chart="layers")
+            await turns()
+            told = client.take()
+            last = states(told)[-1]
+            assert "layers" in last["charts"]
+            assert "path" not in last["charts"]
+            assert last["layers"] == ["hidden 1", "head"]
+            assert "layers" in last["layout"]
+            assert "layers" in {
+                chart for message in told if message["type"] == "frame" for chart, *_ in message["arrays"]
+            }
+
+        on_loop(scene)
+
     @pytest.mark.parametrize("last", [True, False], ids=["last of them", "more to come"])
     def test_the_sidebar_follows_a_replayed_change(self, last: bool):
         timeline = [Entry(step=4, kind="change", changes={"shots": 5})]
@@ -723,6 +787,9 @@ class TestMessages:
             {"type": "run_until", "step": "9"},
             {"type": "speed"},
             {"type": "speed", "steps_per_s": float("nan")},
+            {"type": "metric"},
+            {"type": "metric", "metric": ["accuracy"]},
+            {"type": "weights_chart", "chart": "loss"},
             {"type": "speed", "steps_per_s": True},
             {"type": "task"},
             {"type": "task", "amplitude": None, "phase_rad": 1},

@@ -15,6 +15,7 @@ from dashboard.live.infos import (
     charts_of,
     fit_info,
     gauge_info,
+    layers_info,
     loss_info,
     path_info,
     rates_info,
@@ -23,7 +24,7 @@ from dashboard.live.infos import (
 from dashboard.live.marks import DRAG_S, LABELS
 from dashboard.live.run import MAX_TRAIL, LiveRun, Pace
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
-from maml_core.config import LinearConfig, MLPConfig, RunConfig, replace
+from maml_core.config import GlyphsConfig, LinearConfig, MLPConfig, RunConfig, replace
 from maml_core.errors import ConfigError
 from maml_core.records import Entry, Records, Status
 from maml_core.runs import replay
@@ -37,6 +38,19 @@ TINY = RunConfig(
     evaluation_tasks=4,
     evaluation_steps=2,
     evaluate_every=5,
+)
+IMAGES = RunConfig(
+    tasks=GlyphsConfig(ways=4),
+    model=MLPConfig(hidden_widths=(6,)),
+    alpha=0.1,
+    num_inner_steps=2,
+    shots=1,
+    num_query=2,
+    meta_batch_size=2,
+    evaluation_tasks=4,
+    evaluation_steps=3,
+    evaluate_every=5,
+    joint_baseline=False,
 )
 EXPLOSIVE = replace(TINY, {"alpha": 0.3})
 """Diverges after a dozen outer steps."""
@@ -110,10 +124,107 @@ class TestOpening:
         infos = [fit_info(run), path_info(run), gauge_info(run)]
         assert None not in infos
         assert set(adaptation_info(run).trajectories) == {"maml", "random", "joint"}
-        assert loss_info(run).zero_level == pytest.approx(4.2517, abs=1e-4)
+        assert loss_info(run).levels[0].value == pytest.approx(4.2517, abs=1e-4)
 
     def test_the_keys_of_runs_differ(self):
         assert LiveRun(TINY).key != LiveRun(TINY).key
+
+
+class TestMetric:
+    def test_a_run_that_classifies_shows_accuracies_until_losses_are_asked_for(self):
+        driver = Driver(IMAGES).opened().opened().played(6)  # a first look puts off what takes long
+        run, shown = driver.run, {}
+        for metric in ("accuracy", "loss"):
+            run.choose_metric(metric)
+            shown[metric] = loss_info(run), adaptation_info(run)
+        (shares, adapting), (losses, _) = shown["accuracy"], shown["loss"]
+        summary = run.trajectories["maml"]
+        assert summary.accuracy is not None
+        assert (shares.metric, adapting.metric, losses.metric) == ("accuracy", "accuracy", "loss")
+        assert [level.value for level in shares.levels] == [0.25]
+        assert [level.value for level in losses.levels] == pytest.approx([np.log(4)])
+        assert shares.curves.held_out_steps.tolist() == losses.curves.held_out_steps.tolist() == [0, 5]
+        assert len(shares.curves.smoothed) == len(losses.curves.smoothed) == 6
+        assert ((shares.curves.raw >= 0) & (shares.curves.raw <= 1)).all()
+        np.testing.assert_array_equal(adapting.trajectories["maml"].mean, summary.accuracy)
+
+    def test_accuracies_are_the_default(self):
+        assert LiveRun(IMAGES).metric == "accuracy"
+
+    def test_the_interval_of_an_accuracy_stays_within_0_and_1(self):
+        run = Driver(IMAGES).opened().opened().run
+        far = np.full(4, 0.9)
+        run.trajectories["maml"] = run.trajectories["maml"]._replace(accuracy=far, accuracy_ci95=far / 3)
+        line = adaptation_info(run).trajectories["maml"]
+        np.testing.assert_allclose([line.low, line.high], [far * 2 / 3, np.ones(4)])
+
+    def test_regression_has_a_loss_only(self):
+        run = LiveRun(TINY)
+        run.choose_metric("accuracy")
+        assert run.metric == loss_info(run).metric == "loss"
+
+    def test_the_choice_and_the_ghost_in_both_metrics_survive_a_reset(self):
+        run = Driver(IMAGES).opened().played(6).run
+        shares, losses = (run.history.curves(metric) for metric in ("accuracy", "loss"))
+        run.choose_metric("loss")
+        run.restart()
+        assert run.metric == "loss"
+        np.testing.assert_array_equal(loss_info(run).ghost.raw, losses.raw)
+        run.choose_metric("accuracy")
+        np.testing.assert_array_equal(loss_info(run).ghost.raw, shares.raw)
+
+    def test_another_metric_is_refused(self):
+        run = LiveRun(IMAGES)
+        with pytest.raises(ValueError, match="metric 'F1': choose one of accuracy, loss"):
+            run.choose_metric("F1")
+        assert run.metric == "accuracy"
+
+
+class TestWeightsChart:
+    def test_only_the_one_that_is_shown_is_computed(self):
+        driver = Driver()
+        for chart, expected in (("path", (True, False)), ("layers", (False, True)), ("path", (True, False))):
+            driver.run.choose_weights_chart(chart)
+            view = driver.request().view
+            assert view is not None
+            assert (view.paths, view.moves) == expected
+
+    def test_the_layers_take_the_place_of_the_paths(self):
+        driver = Driver(replace(TINY, {"num_inner_steps": 2})).opened()
+        assert layers_info(driver.run) is None
+        driver.run.choose_weights_chart("layers")
+        assert driver.run.is_due(driver.now)  # shown at once, though the run stands still
+        driver.chunk()
+        info = layers_info(driver.run)
+        assert info is not None
+        assert path_info(driver.run) is None
+        assert info.names == ("hidden 1", "head")
+        assert info.median.shape == (3, 2)
+        assert (info.median[0] == 0).all()
+        assert (info.median[2] > 0).all()
+
+    def test_anils_body_stands_still(self):
+        driver = Driver(replace(IMAGES, {"algorithm": "anil"}))
+        driver.run.choose_weights_chart("layers")
+        info = layers_info(driver.opened().run)
+        assert info is not None
+        assert info.high[:, 0].tolist() == [0.0, 0.0, 0.0]
+        assert info.median[-1, 1] > 0
+
+    def test_a_run_has_one_of_the_two(self):
+        assert [chart for chart in charts_of(TINY) if chart in ("path", "layers")] == ["path"]
+        assert [chart for chart in charts_of(TINY, "layers") if chart in ("path", "layers")] == ["layers"]
+
+    def test_the_choice_survives_a_reset(self):
+        driver = Driver().opened()
+        driver.run.choose_weights_chart("layers")
+        driver.run.restart()
+        assert driver.run.weights_chart == "layers"
+        assert layers_info(driver.run) is None  # of the run before
+
+    def test_another_chart_is_refused(self):
+        with pytest.raises(ValueError, match="chart 'loss': choose one of path, layers"):
+            LiveRun(TINY).choose_weights_chart("loss")
 
 
 class TestBaselines:
@@ -687,17 +798,17 @@ class TestRestart:
         driver = Driver().opened().played(8)
         driver.run.restart()
         driver.run.restart()
-        assert len(driver.run.ghost.raw) == 8
+        assert len(driver.run.ghost.curves().raw) == 8
 
     def test_another_task_family_has_no_ghost(self):
         driver = Driver().opened().played(8)
         driver.run.restart(replace(TINY, {"tasks": LinearConfig()}))
-        assert len(driver.run.ghost.raw) == 0
+        assert len(driver.run.ghost.curves().raw) == 0
 
     def test_another_task_family_does_not_show_the_levels_of_the_one_before(self):
         driver = Driver().opened()
         driver.run.restart(replace(TINY, {"tasks": LinearConfig()}))
-        assert loss_info(driver.run).zero_level is None
+        assert loss_info(driver.run).levels == ()
 
     def test_inner_paths_that_overflow_are_looked_at_without_a_warning(self):
         driver = Driver(replace(TINY, {"alpha": 5.0, "num_inner_steps": 5})).opened()

@@ -150,13 +150,13 @@ class TestOpening:
         curves = driver.run.history.curves()
         run = saved(trained().run)
         driver.run.open(run, History.of(run.records))
-        np.testing.assert_array_equal(driver.run.ghost.raw, curves.raw)
+        np.testing.assert_array_equal(driver.run.ghost.curves().raw, curves.raw)
 
     def test_of_another_family_there_is_no_ghost(self):
         driver = Driver(replace(TINY, {"tasks": LinearConfig()})).opened().played(8)
         run = saved(trained().run)
         driver.run.open(run, History.of(run.records))
-        assert len(driver.run.ghost.raw) == 0
+        assert len(driver.run.ghost.curves().raw) == 0
 
     def test_a_shared_run_goes_on_with_its_changes(self):
         coming = Entry(step=15, kind="change", changes={"alpha": 0.02})

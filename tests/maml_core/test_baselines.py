@@ -21,11 +21,12 @@ from maml_core.baselines import (
     evaluate_oracle,
     from_scratch,
     oracle_problem,
+    repeated,
     told,
 )
-from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, replace
+from maml_core.config import GlyphsConfig, LinearConfig, MLPConfig, RunConfig, SinusoidConfig, replace
 from maml_core.errors import ConfigError, StateError
-from maml_core.evaluation import Evaluation, evaluate, summarize
+from maml_core.evaluation import Evaluation, evaluate, in_parts, summarize
 from maml_core.models import ModuleModel
 from maml_core.problem import Problem, build_problem, held_out_tasks, training_tasks
 from maml_core.records import Records, View
@@ -483,6 +484,29 @@ def test_oracle_and_scratch_are_flat_trajectories() -> None:
                 assert found is None, name
             else:
                 assert found.tolist() == [float(level[0])] * (config.evaluation_steps + 1), name
+
+
+def test_training_from_scratch_on_images_is_judged_by_its_accuracy_too() -> None:
+    config = RunConfig(
+        tasks=GlyphsConfig(ways=3),
+        model=MLPConfig(hidden_widths=(8,)),
+        shots=2,
+        num_query=4,
+        evaluation_tasks=3,
+        evaluation_steps=2,
+        joint_baseline=False,
+    )
+    problem = build_problem(config)
+    tasks = held_out_tasks(config, problem)
+    result = scratch(config, max_steps=300)
+    assert result.accuracy is not None
+    # Each task alone, so that it ends with its own parameters.
+    alone = [scratch(config, tasks=part, max_steps=300).accuracy for part in in_parts(tasks, 1)]
+    assert result.accuracy.tolist() == [float(share) for share in alone if share is not None]
+    assert (result.accuracy > 1 / 3).any()
+    flat = summarize(repeated(result.evaluation, config.evaluation_steps))
+    assert flat.accuracy is not None
+    assert flat.accuracy.tolist() == [pytest.approx(float(result.accuracy.mean()))] * 3
 
 
 def test_scratch_is_only_trained_where_it_is_asked_for_and_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,6 +46,11 @@ export class Card {
     this.#legend.hidden = true;
   }
 
+  /** A switch in the header, before the menu. */
+  addSwitch(segments) {
+    this.#zoom.after(segments.root);
+  }
+
   #menu() {
     const item = (label, action) => el("button", { type: "button", class: "maml-item", onclick: action }, label);
     this.#tableItem = item("Show table", () => this.#toggleTable());

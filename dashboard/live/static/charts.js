@@ -19,7 +19,7 @@ const REDUCED_MOTION_MS = 500;
 // The first numbers follow the looks at once: a figure that is made with them need not be drawn twice.
 const FIRST_NUMBERS_MS = 1000;
 
-export const ORDER = ["loss", "fit", "images", "adaptation", "path", "gauge", "rates"];
+export const ORDER = ["loss", "fit", "images", "adaptation", "path", "layers", "gauge", "rates"];
 
 class Chart {
   id;
@@ -54,10 +54,19 @@ class Chart {
 
   /** New looks (theme, task family, text size): the next draw rebuilds the figure around the numbers it has. */
   look(figure, scale) {
+    if (this.#looks && this.#looks.figure.layout.uirevision !== figure.layout.uirevision) this.#leaveMetric();
     this.#looks = { figure, scale };
     this.#stale = true;
     this.title = figure.layout.meta?.title ?? this.id;
     this.card.describe(figure);
+  }
+
+  /** What was measured in another metric says nothing on the new axes. */
+  #leaveMetric() {
+    this.#arrays = [];
+    this.#ranges = null;
+    this.zoomed = false;
+    this.card.zoomed(false);
   }
 
   /** New numbers for a trace; false where they are the old ones, and nothing needs to be drawn. */
@@ -335,7 +344,7 @@ export class Charts {
 
   figures({ light, dark }) {
     this.#figures = { light, dark };
-    this.#emptyUntil = Math.min(this.#emptyUntil, performance.now() + FIRST_NUMBERS_MS);
+    this.#emptyUntil = performance.now() + FIRST_NUMBERS_MS;
     this.#restyle();
   }
 

@@ -9,6 +9,9 @@ export function short(value) {
   return String(Number(value.toPrecision(3)));
 }
 
+/** An accuracy from 0 to 1, as it is said. */
+export const percent = (share) => (Number.isFinite(share) ? `${(100 * share).toFixed(1)}%` : "–");
+
 /** A setting, exactly enough to type it again. */
 export function exact(value) {
   if (!Number.isFinite(value)) return "";

@@ -4,7 +4,8 @@ import { Acting } from "./acting.js";
 import { Charts } from "./charts.js";
 import { Dials } from "./dials.js";
 import { el, isDark, recall, remember, setRich, setText } from "./dom.js";
-import { short } from "./format.js";
+import { percent, short } from "./format.js";
+import { Segments } from "./segments.js";
 import { Socket } from "./socket.js";
 import { Task } from "./task.js";
 import { Transport } from "./transport.js";
@@ -12,6 +13,14 @@ import { Transport } from "./transport.js";
 const BASE = new URL(".", import.meta.url);
 const PRESENTER = "maml-presenter";
 const PRESENTER_SCALE = 1.35;
+const METRICS = [
+  ["accuracy", "Accuracy"],
+  ["loss", "Loss"],
+];
+const WEIGHTS_CHARTS = [
+  ["path", "Paths"],
+  ["layers", "Layers"],
+];
 const LOG_LENGTH = 400;
 const TOAST_MS = 7000;
 const ANNOUNCE_MS = 5000;
@@ -68,6 +77,8 @@ class Page {
   #toasting = false;
   #notice = "";
   #idea = "";
+  #metrics;
+  #weights;
   #share = null;
   #shareTimer = 0;
   #changeId = 0;
@@ -85,6 +96,8 @@ class Page {
       address: () => this.#address(),
       presenter: () => this.#presenter(!this.#presenting),
     });
+    this.#metrics = this.#switches(["loss", "adaptation"], "Metric", METRICS, (metric) => send({ type: "metric", metric }));
+    this.#weights = this.#switches(["path", "layers"], "Chart", WEIGHTS_CHARTS, (chart) => send({ type: "weights_chart", chart }));
     this.#root.append(
       this.#transport.root,
       this.#dials.root,
@@ -145,6 +158,15 @@ class Page {
     this.#root.remove();
   }
 
+  /** The same switch on several cards: what is chosen on one shows on all. */
+  #switches(ids, name, choices, choose) {
+    return ids.map((id) => {
+      const segments = new Segments(name, choices, choose);
+      this.#charts.get(id).card.addSwitch(segments);
+      return segments;
+    });
+  }
+
   // --- The server's side ---
 
   #connect(token) {
@@ -184,6 +206,8 @@ class Page {
     this.#task.state(state);
     this.#idea = state.idea;
     this.#root.dataset.charts = state.charts.join(" ");
+    for (const segments of this.#metrics) segments.show(state.metric);
+    this.#showWeights(state.charts.find((id) => id === "path" || id === "layers"));
     this.#charts.present(state.charts, state.empty);
     if (state.layout) this.#charts.layouts(state.layout);
     if (state.notice && state.notice !== this.#notice) this.#toast(state.notice, "notice");
@@ -195,13 +219,22 @@ class Page {
     this.#announce();
   }
 
+  /** Both cards of the place have the tabs; the one that is shown takes the focus over. */
+  #showWeights(chart) {
+    const focused = this.#weights.some((segments) => segments.focused);
+    for (const segments of this.#weights) segments.show(chart);
+    if (!focused) return;
+    const shown = this.#weights[chart === "path" ? 0 : 1];
+    requestAnimationFrame(() => shown.focus());
+  }
+
   #frame(frame) {
     const { header } = frame;
     window.mamlLive.frames++;
     record("received", header);
     this.#transport.step(header.step);
     this.#transport.rate(header.numbers?.steps_per_s);
-    this.#numbers(header.numbers ?? {});
+    this.#numbers(header.numbers ?? {}, header.metric === "accuracy" ? percent : short);
     this.#dials.now(header.now);
     this.#acting.show(header.now.acting);
     this.#charts.frame(frame);
@@ -224,10 +257,10 @@ class Page {
     if (band?.length === 4) this.#dials.limits(band[0], band[2]);
   }
 
-  #numbers({ train_loss, before, after, step_ms }) {
+  #numbers({ training, before, after, step_ms }, written) {
     const parts = [];
-    if (Number.isFinite(train_loss)) parts.push(`training ${short(train_loss)}`);
-    if (before !== undefined && before !== null) parts.push(`held-out ${short(before)} → ${short(after)}`);
+    if (Number.isFinite(training)) parts.push(`training ${written(training)}`);
+    if (before !== undefined && before !== null) parts.push(`held-out ${written(before)} → ${written(after)}`);
     if (Number.isFinite(step_ms)) parts.push(`${short(step_ms)} ms a step`);
     setText(this.#readout, parts.join("  ·  "));
   }
