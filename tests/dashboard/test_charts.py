@@ -60,6 +60,7 @@ NAMES = {
         "now",
     ],
     "fit": ["query", "truth", "between", "θ<sub>0</sub>", "θ<sub>N</sub>", "θ<sub>k</sub>", "support"],
+    "images": [],
     "adaptation": [
         "N",
         *["random start, 95% CI", "joint pretraining, 95% CI", "from scratch, 95% CI", "oracle, 95% CI"],
@@ -77,6 +78,7 @@ NAMES = {
 AXES = {
     "loss": ("outer step", "query loss (MSE)"),
     "fit": ("input x", "output y"),
+    "images": (None, None),
     "adaptation": ("inner step", "held-out query loss (MSE)"),
     "path": ("main direction", "second direction"),
     "layers": ("layer", "distance from θ<sub>0</sub> / its length"),

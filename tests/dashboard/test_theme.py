@@ -77,10 +77,28 @@ def test_what_is_background_stays_in_the_background(palette: Palette) -> None:
     assert contrast(palette.query_pale, palette.page) < contrast(palette.query, palette.page)
 
 
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+def test_twenty_classes_are_told_apart_by_colour_and_their_letters_are_read_on_it(palette: Palette) -> None:
+    assert len(palette.classes) == 20
+    for color in palette.classes:
+        assert contrast(color, palette.page) >= 4
+    for one, other in combinations(palette.classes, 2):
+        assert np.linalg.norm(lab(linear_rgb(one)) - lab(linear_rgb(other))) > 20, f"{one} and {other} look alike"
+
+
+@pytest.mark.parametrize("sight", SIGHT)
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+def test_weights_and_the_first_classes_are_told_apart_by_everybody(palette: Palette, sight: str) -> None:
+    for colors in (palette.classes[:4], (palette.negative, palette.positive, palette.page)):
+        for one, other in combinations(colors, 2):
+            seen = [lab(SIGHT[sight] @ linear_rgb(color)) for color in (one, other)]
+            assert np.linalg.norm(seen[0] - seen[1]) > 15, f"{one} and {other} look alike"
+
+
 def test_every_colour_is_a_hex_string() -> None:
     for palette in PALETTES.values():
-        for field in fields(palette):
-            color = getattr(palette, field.name)
+        named = [getattr(palette, field.name) for field in fields(palette) if field.name != "classes"]
+        for color in (*named, *palette.classes):
             assert len(color) == 7
             assert color == f"#{int(color[1:], 16):06x}"
 
