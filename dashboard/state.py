@@ -14,7 +14,15 @@ import streamlit as st
 from dashboard import address, limits, saved
 from dashboard.algorithms import NORM_SWITCHES, SWITCHES, choice_of, norm_of
 from dashboard.live.server import get_hub
-from maml_core.config import GlyphsConfig, LinearConfig, MLPConfig, RunConfig, SinusoidConfig
+from maml_core.config import (
+    ConvConfig,
+    FolderConfig,
+    GlyphsConfig,
+    LinearConfig,
+    OmniglotConfig,
+    RunConfig,
+    SinusoidConfig,
+)
 from maml_core.presets import DEFAULT_PRESET, few_shot
 
 _TOKEN, _NOTES, _SHOWN = "page.token", "page.notes", "page.shown"
@@ -88,40 +96,48 @@ def shown() -> RunConfig:
 
 
 def widget_values(config: RunConfig) -> dict[str, Any]:
-    """What each widget shows for a config."""
-    tasks, model = config.tasks, config.model
-    return {
-        "set.family": tasks.kind,
-        **{
-            f"set.{name}": getattr(tasks, name)
-            for name in ("ways", "difficulty", "split", "rotations")
-            if hasattr(tasks, name)
-        },
-        "set.model": model.kind,
-        **{
-            f"set.{name}": getattr(model, name)
-            for name in ("num_filters", "num_layers", "downsample")
-            if hasattr(model, name)
-        },
-        "set.shots": config.shots,
-        "set.meta_batch_size": config.meta_batch_size,
-        "set.algorithm": choice_of(config),
-        **{f"set.{name}": getattr(config, name) for name in algorithm_fields(config)},
-        "set.outer_optimizer": config.outer_optimizer,
-        "set.hidden_widths": ", ".join(str(width) for width in model.hidden_widths)
-        if isinstance(model, MLPConfig)
-        else "",
-        "set.activation": model.activation if isinstance(model, MLPConfig) else "relu",
-        "set.norm": norm_of(config),
-        "set.recompute": config.recompute,
-        "set.seed": config.weights_seed,
-        "set.num_query": config.num_query,
-        "set.noise_std": tasks.noise_std if isinstance(tasks, SinusoidConfig | LinearConfig) else 0.0,
-        "set.clip_norm": config.clip_norm,
-        "set.evaluation_steps": config.evaluation_steps,
-        "set.joint_baseline": config.joint_baseline,
-        "set.oracle_baseline": config.oracle_baseline,
+    """What each widget that a config has shows for it."""
+    values = {
+        "family": config.tasks.kind,
+        "shots": config.shots,
+        "num_query": config.num_query,
+        "meta_batch_size": config.meta_batch_size,
+        "algorithm": choice_of(config),
+        **{name: getattr(config, name) for name in algorithm_fields(config)},
+        "outer_optimizer": config.outer_optimizer,
+        "norm": norm_of(config),
+        "recompute": config.recompute,
+        "seed": config.weights_seed,
+        "clip_norm": config.clip_norm,
+        "evaluation_steps": config.evaluation_steps,
+        "joint_baseline": config.joint_baseline,
+        **_of_tasks(config),
+        **_of_network(config),
     }
+    return {f"set.{name}": value for name, value in values.items()}
+
+
+def _of_tasks(config: RunConfig) -> dict[str, Any]:
+    match config.tasks:
+        case SinusoidConfig(noise_std=noise_std) | LinearConfig(noise_std=noise_std):
+            return {"noise_std": noise_std, "oracle_baseline": config.oracle_baseline}
+        case GlyphsConfig(ways=ways, difficulty=difficulty):
+            return {"ways": ways, "difficulty": difficulty}
+        case OmniglotConfig(ways=ways, split=split, rotations=rotations):
+            return {"ways": ways, "split": split, "rotations": rotations}
+        case FolderConfig(ways=ways):
+            return {"ways": ways}
+
+
+def _of_network(config: RunConfig) -> dict[str, Any]:
+    model = config.model
+    kind = {"model": model.kind} if config.classifies else {}
+    if isinstance(model, ConvConfig):
+        layers = {"num_filters": model.num_filters, "num_layers": model.num_layers, "downsample": model.downsample}
+    else:
+        widths = ", ".join(str(width) for width in model.hidden_widths)
+        layers = {"hidden_widths": widths, "activation": model.activation}
+    return kind | layers
 
 
 def wants_scratch() -> bool:

@@ -193,7 +193,7 @@ class TestForgiving:
             {"joint_baseline": "maybe"},
             {"tasks": "linear"},
             {"model": "none"},
-            {"tasks.kind": "omniglot"},
+            {"tasks.kind": "imagenet"},
             {"tasks.amplitude": "5.0_1.0"},
             {"tasks.amplitude": "1.0"},
             {"tasks.no_such": "1"},

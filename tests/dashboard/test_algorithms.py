@@ -11,7 +11,6 @@ from dashboard.algorithms import (
     IDEAS,
     NAMES,
     NORM_SWITCHES,
-    NORMS,
     SWITCHES,
     Choice,
     Norm,
@@ -20,12 +19,13 @@ from dashboard.algorithms import (
     name_of,
     norm_of,
     normalized,
+    norms_of,
     own_rule,
     switched,
     why_no_order,
     why_not,
 )
-from maml_core.config import RunConfig, replace
+from maml_core.config import ConvConfig, GlyphsConfig, RunConfig, replace
 from maml_core.errors import ConfigError
 from maml_core.presets import MAML_PLUS_PLUS
 
@@ -90,10 +90,16 @@ def test_a_reason_stands_exactly_where_the_engine_refuses_an_order() -> None:
         assert bool(why_no_order(config)) is not bool(accepted(**fields, order="first")), config
 
 
-@pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("before", NORMS)
-def test_from_every_batch_norm_a_choice_leads_to_what_was_chosen(before: Norm, norm: Norm) -> None:
-    config = normalized(RunConfig(), before).config
+IMAGES = RunConfig(tasks=GlyphsConfig(), model=ConvConfig())
+
+
+@pytest.mark.parametrize(
+    ("start", "before", "norm"),
+    [(start, *pair) for start in (RunConfig(), IMAGES) for pair in product(norms_of(start), repeat=2)],
+    ids=lambda value: value.model.kind if isinstance(value, RunConfig) else value,
+)
+def test_from_every_norm_a_choice_leads_to_what_was_chosen(start: RunConfig, before: Norm, norm: Norm) -> None:
+    config = normalized(start, before).config
     for switch in NORM_SWITCHES:
         if not why_not(config, switch):
             config = switched(config, switch, True).config
@@ -103,7 +109,10 @@ def test_from_every_batch_norm_a_choice_leads_to_what_was_chosen(before: Norm, n
     assert len(after.notes) == len(gave_way)
     for switch in NORM_SWITCHES:
         refused = not accepted(
-            model=after.config.model, batch_norm_treatment=after.config.batch_norm_treatment, **{switch: True}
+            tasks=start.tasks,
+            model=after.config.model,
+            batch_norm_treatment=after.config.batch_norm_treatment,
+            **{switch: True},
         )
         assert bool(why_not(after.config, switch)) is refused
 

@@ -465,7 +465,7 @@ class TestRefused:
         assert visit.shown["set.shots"] == 5
 
 
-@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
+@pytest.mark.parametrize("preset", [p for p in PRESETS if p.config.tasks.kind != "omniglot"], ids=lambda p: p.name)
 class TestPresets:
     def test_choosing_one_restarts_the_run_with_it(self, preset: Preset):
         visit = Visit(shots="3", noise_std="0.5")
