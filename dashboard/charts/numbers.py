@@ -374,14 +374,17 @@ def _span(low: float, high: float, previous: Sequence[float] | None) -> list[flo
 def _plane(info: PathInfo, previous: Mapping[str, Sequence[float]] | None) -> Range:
     """A square around the paths and the trail, kept while they lie in it and fill a third of it.
 
-    A diverging path may leave it: points further from theta_0 than ten times the usual distance do not count.
+    A diverging path may leave it: points further from theta_0 than ten times the usual distance of an inner step do not count.
     """
     points = np.concatenate([info.paths.reshape(-1, 2), info.trail]).astype(np.float64)
     points = points[np.isfinite(points).all(axis=1)]
     if not len(points):
         return {"xaxis": [-1.0, 1.0], "yaxis": [-1.0, 1.0]}
     distance = np.abs(points - points[-1]).max(axis=1)
-    points = points[distance <= 10 * max(float(np.quantile(distance, 0.75)), 1e-9)]
+    # Of the inner steps alone: a short trail of many points would make them look far away.
+    stepped = np.abs(info.paths[:, 1:].reshape(-1, 2).astype(np.float64) - points[-1]).max(axis=1)
+    stepped = stepped[np.isfinite(stepped)] if np.isfinite(stepped).any() else distance
+    points = points[distance <= 10 * max(float(np.median(stepped)), 1e-9)]
     low, high = points.min(axis=0), points.max(axis=0)
     half = max(float((high - low).max()) / 2, 1e-6)
     if previous is not None:

@@ -534,6 +534,16 @@ def test_one_exploding_path_does_not_hide_the_others() -> None:
     assert high - low < 50
 
 
+def test_a_short_trail_does_not_hide_the_inner_steps() -> None:
+    paths = np.array([[[0.0, 0.0], [1.0, 0.0]], [[0.0, 0.0], [0.0, -1.0]]])
+    trail = np.linspace(0.01, 0.0, 50)[:, None] * np.ones(2)
+    (left, right), (bottom, top) = ranges(PathInfo(paths=paths, trail=trail, explained=1.0)).values()
+    assert left < 0
+    assert right > 1
+    assert bottom < -1
+    assert top > 0
+
+
 def test_the_gauge_scale_holds_every_usual_alpha() -> None:
     assert ranges(gauge_info(alpha=1e-4)) == ranges(gauge_info(alpha=1.0)) == {"xaxis": [0, 1], "yaxis": [-4, 1]}
     assert ranges(gauge_info(alpha=1e-6))["yaxis"][0] == -6

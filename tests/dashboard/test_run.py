@@ -180,6 +180,30 @@ class TestMetric:
         assert run.metric == "accuracy"
 
 
+class TestPutOff:
+    def test_what_was_put_off_is_looked_at_even_where_everything_is_due_again(self):
+        driver = Driver(IMAGES)
+        parts: list[str] = []
+        for _ in range(3):
+            assert driver.run.is_due(driver.now)
+            driver.run._cost |= {"trajectories": 1.0, "slow": 1.0}
+            snapshot = driver.chunk().snapshot
+            assert snapshot is not None
+            parts += [part for part in snapshot.seconds if part in ("trajectories", "curvature")]
+            driver.now += 1000.0
+        assert parts == ["trajectories", "curvature"]
+        assert not driver.run.is_due(driver.now)
+
+    def test_a_joint_baseline_comes_with_the_trajectories_that_were_put_off(self):
+        driver = Driver(replace(IMAGES, {"joint_baseline": True}))
+        for _ in range(3):
+            driver.run._cost |= {"trajectories": 1.0, "slow": 1.0}
+            driver.chunk()
+        assert set(driver.run.trajectories) == {"maml", "random", "joint"}
+        assert driver.run.curvature is not None
+        assert not driver.run.is_due(driver.now)
+
+
 class TestWeightsChart:
     def test_only_the_one_that_is_shown_is_computed(self):
         driver = Driver()

@@ -6,6 +6,7 @@ import { short } from "./format.js";
 import { confusion, drawConfusions, drawKernels } from "./matrices.js";
 import { Pen, letter } from "./pen.js";
 import { Atlas, drawTask, predicted } from "./pictures.js";
+import { Segments } from "./segments.js";
 
 const TEXT = 12;
 const VIEWS = { images: "Images", confusion: "Confusion", filters: "Filters" };
@@ -25,7 +26,7 @@ export class Images {
   #tip = el("div", { class: "maml-image-tip", hidden: true, "aria-hidden": "true" });
   #spoken = el("p", { class: "maml-visually-hidden", "aria-live": "polite" });
   #note = el("p", { class: "maml-empty", hidden: true });
-  #views = {};
+  #views = new Segments("What to look at", Object.entries(VIEWS), (view) => this.#look(view));
   #view = "images";
   #palette = null;
   #scale = 1;
@@ -45,8 +46,8 @@ export class Images {
     plot.tabIndex = 0;
     plot.append(this.#canvas);
     plot.after(this.#tip, this.#spoken, this.#note);
-    const views = Object.entries(VIEWS).map(([view, name]) => this.#button(view, name));
-    this.card.addViews(el("div", { class: "maml-views", role: "group", "aria-label": "What to look at" }, ...views));
+    this.#views.show(this.#view);
+    this.card.addViews(this.#views.root);
     plot.setAttribute("aria-describedby", (this.#spoken.id = newId("image")));
     plot.addEventListener("pointermove", ({ offsetX, offsetY }) => this.#point(this.#under(offsetX, offsetY)));
     plot.addEventListener("pointerleave", () => this.#point(null));
@@ -55,14 +56,9 @@ export class Images {
     new ResizeObserver(() => this.#refresh()).observe(plot);
   }
 
-  #button(view, name) {
-    const pressed = String(view === this.#view);
-    return (this.#views[view] = el("button", { type: "button", "data-view": view, "aria-pressed": pressed, onclick: () => this.#look(view) }, name));
-  }
-
   #look(view) {
     this.#view = view;
-    for (const [id, button] of Object.entries(this.#views)) button.setAttribute("aria-pressed", String(id === view));
+    this.#views.show(view);
     this.#point(null);
     this.#refresh();
     this.card.refresh(true);

@@ -1,0 +1,121 @@
+"""What a card can show instead: accuracies or losses, inner paths or layers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dashboard import address
+from maml_core.config import GlyphsConfig, MLPConfig, RunConfig
+from tests.browser.conftest import OpenPage
+from tests.browser.live_page import LivePage
+
+SMALL = RunConfig(
+    tasks=GlyphsConfig(ways=4),
+    model=MLPConfig(hidden_widths=(16,)),
+    alpha=0.1,
+    num_inner_steps=2,
+    shots=1,
+    num_query=3,
+    meta_batch_size=2,
+    evaluation_tasks=10,
+    evaluation_steps=4,
+    evaluate_every=2,
+    joint_baseline=False,
+)
+
+AXES = """() => Object.fromEntries(["loss", "adaptation"].map((chart) => {
+  const { title, range, type } = document.querySelector(`[data-chart=${chart}] .maml-plot`).layout.yaxis;
+  return [chart, [title.text, type ?? "linear", ...range]];
+}))"""
+
+
+def choose(live: LivePage, chart: str, view: str) -> None:
+    live.page.locator(f"[data-chart={chart}] .maml-views [data-view={view}]").click()
+
+
+def chosen(live: LivePage, chart: str) -> str:
+    return live.page.locator(f"[data-chart={chart}] .maml-views [aria-pressed=true]").inner_text()
+
+
+def test_accuracies_and_losses_are_chosen_for_both_charts_and_the_numbers_follow(open_page: OpenPage) -> None:
+    live = open_page("?" + address.write(SMALL))
+    live.run_until(6)
+    live.wait_step(6)
+    live.wait_steady()
+    assert live.page.evaluate(AXES) == {
+        "loss": ["query accuracy", "linear", -0.03, 1.03],
+        "adaptation": ["held-out query accuracy", "linear", -0.03, 1.03],
+    }
+    assert [chosen(live, chart) for chart in ("loss", "adaptation")] == ["Accuracy", "Accuracy"]
+    shares = live.trace("adaptation", "MAML's θ0")[1]
+    assert ((shares >= 0) & (shares <= 1)).all()
+    assert "%" in live.page.locator(".maml-readout").inner_text()
+
+    choose(live, "adaptation", "loss")
+    live.wait("() => document.querySelector('[data-chart=loss] h3').textContent.startsWith('Loss')")
+    live.wait_steady()
+    axes = live.page.evaluate(AXES)
+    assert [axes[chart][:2] for chart in ("loss", "adaptation")] == [
+        ["query loss (cross-entropy)", "log"],
+        ["held-out query loss (cross-entropy)", "log"],
+    ]
+    assert [chosen(live, chart) for chart in ("loss", "adaptation")] == ["Loss", "Loss"]
+    losses = live.trace("adaptation", "MAML's θ0")[1]
+    low, high = axes["adaptation"][2:]
+    assert ((np.log10(losses) > low) & (np.log10(losses) < high)).all()
+    assert not np.allclose(losses, shares)
+    assert "%" not in live.page.locator(".maml-readout").inner_text()
+
+    live.page.reload()
+    live.wait_drawn()
+    live.wait_steady()
+    assert (live.step, chosen(live, "loss")) == (6, "Loss")
+
+
+def test_a_zoom_into_losses_does_not_stay_on_accuracies(open_page: OpenPage) -> None:
+    live = open_page("?" + address.write(SMALL))
+    choose(live, "loss", "loss")
+    live.wait("() => document.querySelector('[data-chart=loss] h3').textContent.startsWith('Loss')")
+    live.wait_steady()
+    box = live.plot("loss").bounding_box()
+    assert box is not None
+    live.page.mouse.move(box["x"] + 120, box["y"] + 60)
+    live.page.mouse.down()
+    live.page.mouse.move(box["x"] + 260, box["y"] + 140, steps=5)
+    live.page.mouse.up()
+    zoomed = live.page.locator("[data-chart=loss] .maml-chip")
+    zoomed.wait_for()
+    choose(live, "loss", "accuracy")
+    zoomed.wait_for(state="hidden")
+    live.wait_steady()
+    assert live.page.evaluate(AXES)["loss"] == ["query accuracy", "linear", -0.03, 1.03]
+
+
+def test_regression_has_no_metric_to_choose(live: LivePage) -> None:
+    assert live.page.locator("[data-chart=loss] .maml-views, [data-chart=adaptation] .maml-views").evaluate_all(
+        "nodes => nodes.map(({ hidden }) => hidden)"
+    ) == [True, True]
+    assert live.page.evaluate(AXES)["loss"][0] == "query loss (MSE)"
+
+
+def test_the_layers_take_the_place_of_the_paths(live: LivePage) -> None:
+    place = live.page.locator("[data-chart=path]").bounding_box()
+    choose(live, "path", "layers")
+    live.wait("() => mamlLive.drawn.layers > 0")
+    live.wait_steady()
+    assert not live.page.locator("[data-chart=path]").is_visible()
+    assert live.page.locator("[data-chart=layers]").bounding_box() == place
+    assert live.page.locator("[data-chart=layers] h3").inner_text() == "Does the body change?"
+    assert "median body layer" in live.page.locator("[data-chart=layers] .maml-subtitle").inner_text()
+    names = "node => node.layout.annotations.map(({ text }) => text)"
+    assert live.plot("layers").evaluate(names) == ["hidden 1", "hidden 2", "head"]
+    assert (live.trace("layers", "θN")[1] > 0).all()
+
+    # With the keyboard the tabs keep the focus, though it is another card's that are pressed.
+    tab = live.page.locator("[data-chart=layers] [data-view=path]")
+    tab.focus()
+    tab.press("Enter")
+    live.page.locator("[data-chart=path]").wait_for()
+    live.wait("() => document.activeElement.matches('[data-chart=path] [data-view=path]')")
+    live.wait_steady()
+    assert (live.trace("path", "θN").shape, chosen(live, "path")) == ((2, 8), "Paths")
