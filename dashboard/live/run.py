@@ -55,6 +55,9 @@ LOOK_SHARE, SLOW_SHARE = 0.2, 0.08
 
 _HEAVY = ("trajectories", "slow")
 
+PATIENCE = 5.0
+"""A run that hardly trains, because it is slowed down or the machine is busy, is looked at after so many times as long all the same."""
+
 PROMPT_S = 0.08
 """What takes longer to compute is not waited for when somebody waits for an answer."""
 
@@ -172,6 +175,10 @@ class LiveRun:
         self._seen = {"trajectories": -math.inf, "slow": -math.inf, "fit": -math.inf, "plane": -math.inf}
         self._cost = dict.fromkeys(("fit", *_HEAVY), UNKNOWN_IMAGES_S if config.classifies else 0.0)
         """Processor seconds that the last look of each kind took."""
+        self._trained_s = 0.0
+        """Processor seconds of outer steps so far."""
+        self._trained_at = dict.fromkeys(self._cost, 0.0)
+        """The same, at the last look of each kind."""
         self._owed: frozenset[str] = frozenset()
         """Kinds of looks that were put off, because somebody waited for an answer."""
 
@@ -433,6 +440,7 @@ class LiveRun:
         self._held_status = result.status
         self.num_lost = 0
         self.change_id = sent.change_id
+        self._trained_s += result.advance_s
         if taken > 0:
             self.seconds_per_step = result.advance_s / taken
         if result.records is not None:
@@ -500,7 +508,12 @@ class LiveRun:
     def _is_seen_again(self, kind: str, now: float, least_s: float) -> bool:
         """Whether it is time for another look of a kind, as far as its cost allows."""
         share = SLOW_SHARE if kind == "slow" else LOOK_SHARE
-        return now - self._seen[kind] >= max(least_s, self._cost[kind] / share)
+        cost, since = self._cost[kind], now - self._seen[kind]
+        trained = self._trained_s - self._trained_at[kind]
+        # On a busy machine an hour by the clock may hold little training: then what was trained counts, for some time.
+        return since >= max(least_s, cost / share) and (
+            not self.playing or trained >= cost * (1.0 / share - 1.0) or since >= PATIENCE * cost / share
+        )
 
     def _view(self, now: float, pace: Pace) -> View:
         # What was put off comes by itself, or on a busy machine what is due again would come before it for ever.
@@ -514,7 +527,7 @@ class LiveRun:
         self._owed = frozenset(long if self.urgent else long[1:])
         wanted -= self._owed
         for kind in ("fit", *wanted):
-            self._seen[kind] = now
+            self._seen[kind], self._trained_at[kind] = now, self._trained_s
         trajectories = "trajectories" in wanted
         return View(
             task_parameters=self.task_parameters,
