@@ -991,6 +991,12 @@ def test_an_omniglot_reproduction_that_cannot_be_is_refused(arguments: list[str]
     assert not Path("reproduction").exists()
 
 
+def test_without_a_gpu_the_processor_is_recommended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    text = said(maml("reproduce", "sinusoid", "--device", "cuda", code=2))
+    assert "device = 'cuda' is not accepted: PyTorch finds no GPU here" in text
+
+
 def test_without_omniglot_a_sentence_says_how_to_get_it() -> None:
     assert "maml data omniglot --download" in said(maml("reproduce", "omniglot", code=2))
 
