@@ -175,6 +175,8 @@ def reproduce(
         f"{num_tasks:,} test tasks, {longest:,} outer steps{'' if steps else ' at most'}, seed {seed}; {cpu_min:.0f} minutes of one "
         "processor for the training."
     )
+    if sources := dict.fromkeys(figure.source for row in rows for figure in row.published):
+        notes.append(f"Published: {'; '.join(sources)}.")
     save_table(rows, place, notes)
     if as_json:
         print_json([plain(row) for row in rows])
@@ -202,11 +204,12 @@ def _split_note(tasks: OmniglotConfig) -> str:
         raise DataError(
             "missing", f"{splits.missing['meta_test']}; or test on background alphabets: --split background"
         )
-    parts = [f"{len(splits.classes[part])} {part}" for part in ("meta_train", "meta_validation", "meta_test")]
+    train, validation, test = (len(splits.classes[part]) for part in ("meta_train", "meta_validation", "meta_test"))
+    parts = f"{train} characters to train on, {validation} for validation, {test} for the test"
     turned = ", each in four rotations" if tasks.rotations else ""
     other = "" if tasks.split == "random" else " The published figures are on characters held out at random."
     note = f"; {splits.note}" if splits.note else ""
-    return f"Split {tasks.split}: characters of {', '.join(parts)}{turned}{note}.{other}"
+    return f"Split {tasks.split}: {parts}{turned}{note}.{other}"
 
 
 def _trained_and_judged(cases: list[Case], folder: Path, *, num_tasks: int, at_once: int, device: str) -> list[Row]:

@@ -959,7 +959,8 @@ def test_omniglot_is_reproduced(tmp_path: Path) -> None:
     assert load_run(folder / "5-way 1-shot").step == 2
     for part in (
         "| 5-way 1-shot | 2 | ",
-        "6 meta_train, 6 meta_validation, 6 meta_test, each in four rotations",
+        "6 characters to train on, 6 for validation, 6 for the test, each in four rotations",
+        "Published: MAML (Finn et al. 2017); MAML++ (Antoniou et al. 2018, an ensemble of 3); ",
         "The published figures are on characters held out at random",
         "5 test tasks, 2 outer steps, seed 0",
         (folder / "table.md").read_text().strip(),
