@@ -40,7 +40,7 @@ class Adaptation(NamedTuple):
 
 def initial_theta(config: RunConfig, problem: Problem) -> Params:
     """Theta_0 at outer step 0: the model's, with a copy of batch norm's scales and shifts for every inner step where that is asked for."""
-    theta = problem.model.init(config.weights_seed, torch_dtype(config))
+    theta = problem.initial_theta(config.weights_seed, torch_dtype(config))
     if not config.per_step_norm:
         return theta
     of_norm = {name: value for name, value in theta.items() if name.startswith(("scale", "shift"))}
@@ -57,7 +57,9 @@ def initial_rates(config: RunConfig, theta: Params) -> tuple[Params, ...]:
         return ({name: torch.full_like(value, config.alpha) for name, value in moving.items()},)
     if config.algorithm == "meta_curvature":  # Park & Oliva 2019, section 4.1
         sizes = {f"{name}/{axis}": size for name, value in moving.items() for axis, size in turned_axes(value).items()}
-        return ({name: torch.eye(size, dtype=torch_dtype(config)).unsqueeze(0) for name, size in sizes.items()},)
+        like = next(iter(moving.values()))
+        identity = {name: torch.eye(size, dtype=like.dtype, device=like.device) for name, size in sizes.items()}
+        return ({name: value.unsqueeze(0) for name, value in identity.items()},)
     if config.per_step_rates:  # Antoniou et al. 2018, section 4, LSLR
         entry = {name: value.new_full((value.shape[0],), config.alpha) for name, value in moving.items()}
         return tuple(dict(entry) for _ in range(config.num_inner_steps))
@@ -72,7 +74,7 @@ def initial_statistics(
     """
     if config.batch_norm_treatment != "running":
         return {}
-    inputs = problem.family.probe_inputs(2, torch_dtype(config)) if inputs is None else inputs
+    inputs = problem.probe_inputs(2, torch_dtype(config)) if inputs is None else inputs
     shapes = problem.model.statistics(at_step(theta, 0), inputs)
     start = {
         name: torch.ones_like(value) if name.startswith("var") else torch.zeros_like(value)

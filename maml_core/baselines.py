@@ -55,7 +55,7 @@ class Start(NamedTuple):
 
 def initial(config: RunConfig, problem: Problem, inputs: Tensor | None = None) -> Start:
     """The initial weights as baselines have them: nothing of theirs belongs to a single inner step."""
-    theta = problem.model.init(config.weights_seed, torch_dtype(config))
+    theta = problem.initial_theta(config.weights_seed, torch_dtype(config))
     return Start(theta, initial_statistics(config, problem, theta, 0, inputs=inputs))
 
 
@@ -112,7 +112,7 @@ def oracle_problem(problem: Problem) -> Problem:
             f"a {type(problem.model).__name__} cannot be widened by the task's parameters; use an MLP, or switch it off",
         )
     model = problem.model.with_inputs(problem.family.num_inputs + num_parameters)
-    return Problem(family=problem.family, model=model, loss=problem.loss)
+    return Problem(family=problem.family, model=model, loss=problem.loss, device=problem.device)
 
 
 def told(tasks: Tasks) -> Tasks:
@@ -313,9 +313,10 @@ def from_scratch(
         start = support_losses(theta, tasks)
         losses, accuracy = query(theta, tasks)
         steps, support_rows, query_rows = [0], [start], [losses]
-        num_steps, converged = torch.zeros(num_tasks, dtype=torch.int64), torch.zeros(num_tasks, dtype=torch.bool)
+        num_steps = torch.zeros(num_tasks, dtype=torch.int64, device=start.device)
+        converged = torch.zeros_like(num_steps, dtype=torch.bool)
         now = _Training(
-            place=torch.arange(num_tasks),
+            place=torch.arange(num_tasks, device=start.device),
             tasks=tasks,
             theta=theta,
             optimizer=init_optimizer("adam", theta),
@@ -323,7 +324,7 @@ def from_scratch(
             lowest=start,
             enough=FITTED * problem.loss(torch.zeros_like(tasks.support.y), tasks.support.y),
             fallen_to=start,
-            fell_at=torch.zeros(num_tasks, dtype=torch.int64),
+            fell_at=torch.zeros_like(num_steps),
         )
         while len(now.place) > 0 and steps[-1] < max_steps:
             for _ in range(CHECK_EVERY):

@@ -27,6 +27,8 @@ class ChunkRequest:
     """Processor seconds; see `runs.advance`. Both None: do not advance."""
     view: View | None = None
     """What to look at afterwards; None for nothing."""
+    device: str = "cpu"
+    """Where to compute the steps, by PyTorch's name of it; what is looked at is computed on the processor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,15 +58,15 @@ def run_chunk(request: ChunkRequest) -> ChunkResult:
     from maml_core.problem import build_problem
     from maml_core.runs import advance_through, init_run
     from maml_core.snapshots import snapshot
-    from maml_core.storage import RecentStates, check_state
+    from maml_core.storage import RecentStates, check_state, state_from_bytes
 
     start = time.thread_time()
     config = request.config
-    problem = build_problem(config)
+    problem = build_problem(config, request.device)
     if request.state is None:
         state = init_run(config, problem=problem)
     else:
-        state = RecentStates.shared().state(request.state)
+        state = RecentStates.shared().state(request.state, request.device)
         check_state(state, config, problem)
     records = None
     advance_start = time.thread_time()
@@ -73,14 +75,23 @@ def run_chunk(request: ChunkRequest) -> ChunkResult:
             config, state, request.timeline, num_steps=request.num_steps, budget_s=request.budget_s, problem=problem
         )
     advance_s = time.thread_time() - advance_start
-    view = request.view
+    data = RecentStates.shared().data(state) if records is not None or request.state is None else request.state
+    seen = None
+    if request.view is not None:
+        here = request.device == "cpu"
+        seen = snapshot(
+            config,
+            state if here else state_from_bytes(data),
+            request.view,
+            problem=problem if here else build_problem(config),
+        )
     return ChunkResult(
         config=config,
-        state=RecentStates.shared().data(state) if records is not None or request.state is None else request.state,
+        state=data,
         step=state.step,
         status=state.status,
         records=records,
-        snapshot=snapshot(config, state, view, problem=problem) if view is not None else None,
+        snapshot=seen,
         levels=Levels(problem.family.zero_level(), problem.family.non_adapting_level()),
         cpu_s=time.thread_time() - start,
         advance_s=advance_s,

@@ -420,7 +420,7 @@ def to_dict(config: Any) -> dict[str, Any]:
     """A config as plain JSON values, every field named.
 
     >>> to_dict(MLPConfig())
-    {'kind': 'mlp', 'hidden_widths': [40, 40], 'activation': 'relu', 'use_bias': True}
+    {'kind': 'mlp', 'hidden_widths': [40, 40], 'activation': 'relu', 'use_bias': True, 'batch_norm': False}
     """
 
     def plain(value: Any) -> Any:

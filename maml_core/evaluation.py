@@ -118,18 +118,18 @@ def together(parts: Sequence[Evaluation]) -> Evaluation:
 
 def summarize(evaluation: Evaluation, lane: int = 0) -> Summary:
     """Mean, its confidence interval, median and share of diverged tasks of one lane's query loss; and its accuracy, where there is one."""
-    losses = evaluation.query_loss[:, lane].double().numpy()
+    losses = evaluation.query_loss[:, lane].double().cpu().numpy()
     losses = np.where(np.isnan(losses), np.inf, losses)  # a NaN loss is a loss beyond all bounds
     finite = np.isfinite(losses).all(axis=1)
     spread = np.full(len(losses), np.inf)
     spread[finite] = 1.96 * losses[finite].std(axis=1, ddof=1) / np.sqrt(losses.shape[1])
-    diverged = losses > DIVERGED_FACTOR * evaluation.zero_loss.double().numpy()
+    diverged = losses > DIVERGED_FACTOR * evaluation.zero_loss.double().cpu().numpy()
     found = Summary(
         mean=losses.mean(axis=1), ci95=spread, median=np.median(losses, axis=1), diverged_share=diverged.mean(axis=1)
     )
     if evaluation.accuracy is None:
         return found
-    shares = evaluation.accuracy[:, lane].double().numpy()
+    shares = evaluation.accuracy[:, lane].double().cpu().numpy()
     ci95 = 1.96 * shares.std(axis=1, ddof=1) / np.sqrt(shares.shape[1])
     return found._replace(accuracy=shares.mean(axis=1), accuracy_ci95=ci95)
 
@@ -156,7 +156,7 @@ def in_groups(config: RunConfig, problem: Problem, *, stream: Stream = Stream.HE
         yield from in_parts(held_out_tasks(config, problem, stream=stream), GROUP)
         return
     for index, done in enumerate(range(0, config.evaluation_tasks, IMAGE_GROUP)):
-        yield problem.family.draw_tasks(
+        yield problem.draw_tasks(
             seed=config.evaluation_seed,
             stream=stream,
             index=index,

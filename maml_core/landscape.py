@@ -41,7 +41,7 @@ def curvature(
     found = largest_eigenvalues(
         theta_0, tasks, problem=problem, names=names, normalization=normalization, num_iterations=num_iterations
     )
-    values = found.double().numpy() + proximal
+    values = found.double().cpu().numpy() + proximal
     # Not interpolated: between a finite value and an infinite one there is none.
     low, median, high = np.quantile(values, [0.1, 0.5, 0.9], method="nearest")
     return Curvature(float(median), float(low), float(high))
@@ -91,7 +91,8 @@ def largest_eigenvalues(
         return torch.cat([product.flatten(1) for product in products], dim=1)
 
     size = sum(sizes)
-    start = torch.tensor(generator(0, Stream.CURVATURE).standard_normal(size), dtype=gradient[0].dtype)
+    like = gradient[0]
+    start = torch.tensor(generator(0, Stream.CURVATURE).standard_normal(size), dtype=like.dtype, device=like.device)
     vector = (start / start.norm()).expand(num_tasks, size)
     basis: list[Tensor] = []
     diagonal, off_diagonal = [], []
@@ -114,7 +115,7 @@ def largest_eigenvalues(
         small = small + torch.diag_embed(beside, 1) + torch.diag_embed(beside, -1)
     finite = small.isfinite().flatten(1).all(1)
     largest: Tensor = torch.linalg.eigvalsh(torch.where(finite[:, None, None], small, 0.0))[:, -1]
-    return torch.where(finite, largest, torch.inf).to(gradient[0].dtype)
+    return torch.where(finite, largest, torch.inf).to(like.dtype)
 
 
 def fit_plane(paths: Tensor, previous: Plane | None = None) -> Plane:

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
+from torch import Tensor
 
 from maml_core.config import ModelConfig, RunConfig, TaskConfig
 from maml_core.losses import Loss, accuracy, cross_entropy, mse
 from maml_core.models import Model, build_model
 from maml_core.rng import Stream
 from maml_core.tasks import TaskFamily, build_family
-from maml_core.types import Tasks
+from maml_core.types import Params, Tasks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,20 +25,47 @@ class Problem:
     loss: Loss = mse
     accuracy: Loss | None = None
     """Share of right predictions of each task, where tasks are of classes."""
+    device: torch.device = torch.device("cpu")
+    """Where tasks, parameters and all that is computed of them lie."""
+
+    def draw_tasks(
+        self,
+        *,
+        seed: int,
+        stream: Stream,
+        index: int = 0,
+        num_tasks: int,
+        shots: int,
+        num_query: int,
+        dtype: torch.dtype,
+    ) -> Tasks:
+        """Tasks of the family; see `TaskFamily.draw_tasks`."""
+        drawn = self.family.draw_tasks(
+            seed=seed, stream=stream, index=index, num_tasks=num_tasks, shots=shots, num_query=num_query, dtype=dtype
+        )
+        return drawn.to(self.device)
+
+    def probe_inputs(self, num_points: int, dtype: torch.dtype) -> Tensor:
+        """Inputs that cover what the family draws, [1, num_points, inputs]."""
+        return self.family.probe_inputs(num_points, dtype).to(self.device)
+
+    def initial_theta(self, seed: int, dtype: torch.dtype) -> Params:
+        """The model's initial weights, one lane."""
+        return {name: value.to(self.device) for name, value in self.model.init(seed, dtype).items()}
 
 
-def build_problem(config: RunConfig) -> Problem:
-    """The problem that a config names."""
-    return _problem(config.tasks, config.model, config.image_shape)
+def build_problem(config: RunConfig, device: str = "cpu") -> Problem:
+    """The problem that a config names, on a device by PyTorch's name of it."""
+    return _problem(config.tasks, config.model, config.image_shape, device)
 
 
 @lru_cache(maxsize=16)
-def _problem(tasks: TaskConfig, model: ModelConfig, image_shape: tuple[int, int, int] | None) -> Problem:
+def _problem(tasks: TaskConfig, model: ModelConfig, image_shape: tuple[int, int, int] | None, device: str) -> Problem:
     family = build_family(tasks)
     network = build_model(model, num_inputs=family.num_inputs, num_outputs=family.num_outputs, image_shape=image_shape)
     if image_shape is None:
-        return Problem(family=family, model=network)
-    return Problem(family=family, model=network, loss=cross_entropy, accuracy=accuracy)
+        return Problem(family=family, model=network, device=torch.device(device))
+    return Problem(family=family, model=network, loss=cross_entropy, accuracy=accuracy, device=torch.device(device))
 
 
 def torch_dtype(config: RunConfig) -> torch.dtype:
@@ -47,7 +75,7 @@ def torch_dtype(config: RunConfig) -> torch.dtype:
 
 def training_tasks(config: RunConfig, problem: Problem, step: int) -> Tasks:
     """The tasks of one outer step: a function of (tasks_seed, step) and the shapes asked for."""
-    return problem.family.draw_tasks(
+    return problem.draw_tasks(
         seed=config.tasks_seed,
         stream=Stream.TRAINING_TASKS,
         index=step,
@@ -72,14 +100,22 @@ def held_out_tasks(
         config.shots,
         config.num_query,
         torch_dtype(config),
+        problem.device,
     )
 
 
 @lru_cache(maxsize=16)
 def _held_out(
-    family: TaskFamily, seed: int, stream: Stream, num_tasks: int, shots: int, num_query: int, dtype: torch.dtype
+    family: TaskFamily,
+    seed: int,
+    stream: Stream,
+    num_tasks: int,
+    shots: int,
+    num_query: int,
+    dtype: torch.dtype,
+    device: torch.device,
 ) -> Tasks:
-    return family.draw_tasks(
+    drawn = family.draw_tasks(
         seed=seed,
         stream=stream,
         num_tasks=num_tasks,
@@ -87,3 +123,4 @@ def _held_out(
         num_query=num_query,
         dtype=dtype,
     )
+    return drawn.to(device)

@@ -349,9 +349,7 @@ def _watched(config: RunConfig, state: RunState, problem: Problem) -> RunState:
     """At every checkpoint: check that the network is alive, and move the checkpoints on while the losses are as they should be."""
     if state.step % CHECKPOINT_EVERY != 0:
         return state
-    if bool(
-        problem.model.is_dead(at_step(state.meta.theta, 0), problem.family.probe_inputs(64, torch_dtype(config)))[0]
-    ):
+    if bool(problem.model.is_dead(at_step(state.meta.theta, 0), problem.probe_inputs(64, torch_dtype(config)))[0]):
         what = (
             f"The network of theta_0 is dead at outer step {state.step}: "
             "a whole hidden layer is off for every input, so no gradient reaches it."

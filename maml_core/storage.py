@@ -47,7 +47,7 @@ def state_to_bytes(state: RunState) -> bytes:
         }
         for part, params in parts.items():
             for name, value in params.items():
-                arrays[f"{prefix}/{part}/{name}"] = np.ascontiguousarray(value.detach().numpy())
+                arrays[f"{prefix}/{part}/{name}"] = np.ascontiguousarray(value.detach().cpu().numpy())
 
     for place, point in (("", state), ("good/", state.good), ("candidate/", state.candidate)):
         for name, learner in {"meta": point.meta, **point.baselines}.items():
@@ -68,8 +68,8 @@ def state_to_bytes(state: RunState) -> bytes:
     return save(arrays, metadata={"run_state": json.dumps(facts)})
 
 
-def state_from_bytes(data: bytes) -> RunState:
-    """The state that `state_to_bytes` wrote.
+def state_from_bytes(data: bytes, device: str = "cpu") -> RunState:
+    """The state that `state_to_bytes` wrote, in the memory of a device.
 
     Raises:
         StateError: The bytes are damaged, of another format, or no run state at all.
@@ -89,7 +89,7 @@ def state_from_bytes(data: bytes) -> RunState:
         if not present or present != set(names):
             raise ValueError(f"{start} holds {sorted(present)}, not {names}")
         # Copied into torch's own memory: sums must not depend on how a buffer happens to be aligned.
-        return {name: torch.tensor(arrays[start + name]) for name in names}
+        return {name: torch.tensor(arrays[start + name], device=device) for name in names}
 
     def learner(prefix: str) -> Learner:
         has_moments = any(name.startswith(f"{prefix}/first/") for name in arrays)
@@ -101,7 +101,7 @@ def state_from_bytes(data: bytes) -> RunState:
         theta, rates = parted(params(prefix, "parameters"))
         start = f"{prefix}/statistics/"
         statistics = {
-            name.removeprefix(start): torch.tensor(value)
+            name.removeprefix(start): torch.tensor(value, device=device)
             for name, value in sorted(arrays.items())
             if name.startswith(start)
         }
@@ -166,9 +166,12 @@ class RecentStates:
                 self._states.popitem(last=False)
         return data
 
-    def state(self, data: bytes) -> RunState:
+    def state(self, data: bytes, device: str = "cpu") -> RunState:
         """`state_from_bytes`, from memory where it is there."""
-        return self._states.pop(data, None) or state_from_bytes(data)
+        found = self._states.pop(data, None)
+        if found is None or next(iter(found.meta.theta.values())).device != torch.empty(0, device=device).device:
+            return state_from_bytes(data, device)
+        return found
 
 
 def _facts(data: bytes) -> Mapping[str, Any]:

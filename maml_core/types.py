@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 Params = dict[str, Tensor]
@@ -27,6 +28,10 @@ class Examples(NamedTuple):
     y: Tensor
     """[B, points, outputs]"""
 
+    def to(self, device: torch.device) -> Examples:
+        """The same, in the memory of a device."""
+        return Examples(self.x.to(device), self.y.to(device))
+
 
 class Tasks(NamedTuple):
     """A batch of tasks: what each adapts on (support) and is judged on (query)."""
@@ -35,3 +40,7 @@ class Tasks(NamedTuple):
     query: Examples
     parameters: Tensor
     """What defines each task, [T, ...]: amplitude and phase of a sinusoid, w of a linear task. Given to oracles only."""
+
+    def to(self, device: torch.device) -> Tasks:
+        """The same, in the memory of a device."""
+        return Tasks(self.support.to(device), self.query.to(device), self.parameters.to(device))

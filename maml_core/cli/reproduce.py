@@ -53,6 +53,13 @@ class ScaleName(StrEnum):
     PAPER = "paper"
 
 
+class Device(StrEnum):
+    """Where to compute."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
 class Split(StrEnum):
     """Which characters are held out."""
 
@@ -111,6 +118,12 @@ def reproduce(
     workers: Annotated[
         int | None, typer.Option(help="Trainings at once. (Default: one for every processor but one.)")
     ] = None,
+    device: Annotated[
+        Device,
+        typer.Option(
+            help="Where to compute: the processor, or a GPU, on which runs repeat to rounding and not to the bit."
+        ),
+    ] = Device.CPU,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON on stdout.")] = False,
 ) -> None:
     """Train a paper's protocol and print what it reaches beside the published figures.
@@ -136,6 +149,8 @@ def reproduce(
         raise ConfigError("tasks", tasks, "a whole number from 2 to 100,000")
     if workers is not None and not 1 <= workers <= 61:
         raise ConfigError("workers", workers, "a whole number from 1 to 61")
+    if device == Device.CUDA:
+        _check_gpu()
     notes: list[str] = []
     if protocol == Protocol.SINUSOID:
         for name, value in (("scale", scale), ("split", split)):
@@ -151,13 +166,17 @@ def reproduce(
         notes.append(_split_note(OmniglotConfig(split=held_out)))
     place = folder or place
     start = time.monotonic()
-    rows = _trained_and_judged(cases, place, num_tasks=num_tasks, at_once=workers or default_workers())
+    rows = _trained_and_judged(
+        cases, place, num_tasks=num_tasks, at_once=workers or default_workers(), device=device.value
+    )
     cpu_min = sum({(row.name, row.trained_shots): row.cpu_s for row in rows}.values()) / 60
     longest = max(case.num_steps for case in cases)
     notes.append(
         f"{num_tasks:,} test tasks, {longest:,} outer steps{'' if steps else ' at most'}, seed {seed}; {cpu_min:.0f} minutes of one "
         "processor for the training."
     )
+    if sources := dict.fromkeys(figure.source for row in rows for figure in row.published):
+        notes.append(f"Published: {'; '.join(sources)}.")
     save_table(rows, place, notes)
     if as_json:
         print_json([plain(row) for row in rows])
@@ -165,6 +184,13 @@ def reproduce(
     typer.echo("\n\n".join([markdown(rows), *notes]))
     minutes = (time.monotonic() - start) / 60
     typer.echo(f"\n{minutes:.0f} minutes now. Saved in {place}/table.json and table.md.")
+
+
+def _check_gpu() -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        raise ConfigError("device", "cuda", "PyTorch finds no GPU here; leave it out, or install PyTorch for your GPU")
 
 
 def _split_note(tasks: OmniglotConfig) -> str:
@@ -178,14 +204,15 @@ def _split_note(tasks: OmniglotConfig) -> str:
         raise DataError(
             "missing", f"{splits.missing['meta_test']}; or test on background alphabets: --split background"
         )
-    parts = [f"{len(splits.classes[part])} {part}" for part in ("meta_train", "meta_validation", "meta_test")]
+    train, validation, test = (len(splits.classes[part]) for part in ("meta_train", "meta_validation", "meta_test"))
+    parts = f"{train} characters to train on, {validation} for validation, {test} for the test"
     turned = ", each in four rotations" if tasks.rotations else ""
     other = "" if tasks.split == "random" else " The published figures are on characters held out at random."
     note = f"; {splits.note}" if splits.note else ""
-    return f"Split {tasks.split}: characters of {', '.join(parts)}{turned}{note}.{other}"
+    return f"Split {tasks.split}: {parts}{turned}{note}.{other}"
 
 
-def _trained_and_judged(cases: list[Case], folder: Path, *, num_tasks: int, at_once: int) -> list[Row]:
+def _trained_and_judged(cases: list[Case], folder: Path, *, num_tasks: int, at_once: int, device: str) -> list[Row]:
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -207,7 +234,7 @@ def _trained_and_judged(cases: list[Case], folder: Path, *, num_tasks: int, at_o
                 note = f"{update.case.folder}: step {update.step}, training loss {update.loss:.3g}{right}{rate}"
                 bar.update(whole, completed=reproduction.steps_done, note=note)
 
-            reproduction = Reproduction(cases, folder, executor=pool, at_once=at_once, on_progress=show)
+            reproduction = Reproduction(cases, folder, executor=pool, at_once=at_once, device=device, on_progress=show)
             bar.update(whole, total=reproduction.num_steps_in_all, completed=reproduction.steps_done)
             reproduction.train()
             bar.update(whole, note="evaluating")

@@ -96,7 +96,7 @@ class ConvNet:
 
     def is_dead(self, theta: Params, x: Tensor) -> Tensor:
         """Whether some layer is 0 everywhere on every x, [B]."""
-        dead = torch.zeros(x.shape[0], dtype=torch.bool)
+        dead = torch.zeros(x.shape[0], dtype=torch.bool, device=x.device)
         maps = self._maps(x)
         for layer in range(self.config.num_layers):
             maps = self._finished(theta, layer, self._convolved(theta, layer, maps))

@@ -91,7 +91,7 @@ class MLP:
 
     def is_dead(self, theta: Params, x: Tensor) -> Tensor:
         """Whether some ReLU layer is 0 for every x, [B]. Other activations never switch off completely."""
-        dead = torch.zeros(x.shape[0], dtype=torch.bool)
+        dead = torch.zeros(x.shape[0], dtype=torch.bool, device=x.device)
         if self.activation_name == "relu":
             for layer in range(len(self.widths) - 2):
                 x = self._hidden(theta, layer, x)

@@ -66,7 +66,7 @@ class ModuleModel:
 
     def is_dead(self, theta: Params, x: Tensor) -> Tensor:  # noqa: ARG002
         """Never known for a foreign module: all False, [B]."""
-        return torch.zeros(x.shape[0], dtype=torch.bool)
+        return torch.zeros(x.shape[0], dtype=torch.bool, device=x.device)
 
     def _call(self, theta: Params, x: Tensor) -> Tensor:
         constants = {

@@ -11,7 +11,7 @@ TEST_SEED = 90_210
 
 
 def summary_on_test_tasks(
-    learner: str, config: RunConfig, state: bytes | None, exam: Exam, shots: int, num_tasks: int
+    learner: str, config: RunConfig, state: bytes | None, exam: Exam, shots: int, num_tasks: int, device: str = "cpu"
 ) -> Summary:
     """What is reached after each inner step of the exam, on tasks that no training and no choice has seen; see `Setup.learner`."""
     from maml_core.baselines import evaluate_baseline, initial, repeated, scratch_evaluation
@@ -20,12 +20,12 @@ def summary_on_test_tasks(
     from maml_core.runs import rule
     from maml_core.storage import state_from_bytes
 
-    problem = build_problem(config)
+    problem = build_problem(config, device)
     judged = replace(config, {"shots": shots, "evaluation_seed": TEST_SEED, "evaluation_tasks": num_tasks})
     steps = exam.num_steps
     if learner == "meta":
         assert state is not None  # trained before
-        meta = state_from_bytes(state).meta
+        meta = state_from_bytes(state, device).meta
         how = rule(config, problem, meta)._asdict()
         groups = in_groups(judged, problem, stream=exam.stream)
         return summarize(
@@ -39,5 +39,5 @@ def summary_on_test_tasks(
         start = initial(config, problem)
         return summarize(evaluate_baseline(config, learner, start, tasks, problem=problem, num_steps=steps))
     assert state is not None  # trained before
-    told = state_from_bytes(state).baselines["oracle"]
+    told = state_from_bytes(state, device).baselines["oracle"]
     return summarize(evaluate_baseline(config, learner, told, tasks, problem=problem, num_steps=steps))

@@ -108,9 +108,9 @@ _FINN, _PLUS, _REPTILE, _IMAML, _ANIL = (
     "iMAML (Rajeswaran et al. 2019, Hessian-free)",
     "ANIL (Raghu et al. 2019)",
 )
-_REPLICATED = "MAML (replicated by Antoniou et al. 2018)"
+_REPLICATED = "MAML rerun for MAML++ (Antoniou et al. 2018)"
 _FOMAML = "FOMAML (Nichol et al. 2018, transductive)"
-_MAML_OF_ANIL = "MAML (Raghu et al. 2019)"
+_MAML_OF_ANIL = "MAML rerun for ANIL (Raghu et al. 2019)"
 
 PUBLISHED: Mapping[tuple[int, int], tuple[Published, ...]] = {
     (5, 1): (

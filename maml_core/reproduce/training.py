@@ -47,6 +47,7 @@ class Reproduction:
         folder: Where the run folders and the table go; a training that is there already goes on.
         executor: Where chunks run.
         at_once: Trainings in flight.
+        device: Where chunks compute, by PyTorch's name of it.
         on_progress: Called after every chunk.
 
     Raises:
@@ -60,11 +61,13 @@ class Reproduction:
         *,
         executor: Executor,
         at_once: int = 1,
+        device: str = "cpu",
         on_progress: Callable[[Update], None] = lambda _: None,
     ) -> None:
         self.folder = folder
         self._executor = executor
         self._at_once = at_once
+        self._device = device
         self._on_progress = on_progress
         self._trainings = [_Training(case, folder / case.folder) for case in cases]
         for training in self._trainings:
@@ -92,7 +95,7 @@ class Reproduction:
             while waiting or flying:
                 while waiting and len(flying) < self._at_once:
                     training = waiting.pop(0)
-                    flying[self._executor.submit(run_chunk, training.request())] = training
+                    flying[self._executor.submit(run_chunk, training.request(self._device))] = training
                 for future in wait(flying, return_when=FIRST_COMPLETED).done:
                     training = flying.pop(future)
                     training.take(future.result())
@@ -115,7 +118,7 @@ class Reproduction:
         for training in self._trainings:
             setup, exam = training.case.setup, training.case.exam
             for shots in exam.shots:
-                work = (setup.learner, training.config, training.state, exam, shots, num_tasks)
+                work = (setup.learner, training.config, training.state, exam, shots, num_tasks, self._device)
                 submitted.append((training, shots, self._executor.submit(summary_on_test_tasks, *work)))
         return [training.row(shots, num_tasks, future.result()) for training, shots, future in submitted]
 
@@ -160,7 +163,7 @@ class _Training:
             return True
         return self.step >= self.case.num_steps or (self._status.kind != "ok" and self.resumed >= MAX_RESUMED)
 
-    def request(self) -> ChunkRequest:
+    def request(self, device: str) -> ChunkRequest:
         """The next chunk; a run that was rolled back goes on."""
         entries = (Entry(step=self.step, kind="resume"),) if self._status.kind != "ok" else ()
         self._timeline.extend(entries)
@@ -170,6 +173,7 @@ class _Training:
             timeline=entries,
             num_steps=min(CHUNK_STEPS, self.case.num_steps - self.step),
             budget_s=CHUNK_S,
+            device=device,
         )
 
     def take(self, result: ChunkResult) -> None:

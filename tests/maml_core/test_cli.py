@@ -959,7 +959,8 @@ def test_omniglot_is_reproduced(tmp_path: Path) -> None:
     assert load_run(folder / "5-way 1-shot").step == 2
     for part in (
         "| 5-way 1-shot | 2 | ",
-        "6 meta_train, 6 meta_validation, 6 meta_test, each in four rotations",
+        "6 characters to train on, 6 for validation, 6 for the test, each in four rotations",
+        "Published: MAML (Finn et al. 2017); MAML++ (Antoniou et al. 2018, an ensemble of 3); ",
         "The published figures are on characters held out at random",
         "5 test tasks, 2 outer steps, seed 0",
         (folder / "table.md").read_text().strip(),
@@ -989,6 +990,12 @@ def test_a_reproduction_that_is_stopped_says_how_it_goes_on(monkeypatch: pytest.
 def test_an_omniglot_reproduction_that_cannot_be_is_refused(arguments: list[str], sentence: str) -> None:
     assert sentence in said(maml("reproduce", "omniglot", *arguments, code=2))
     assert not Path("reproduction").exists()
+
+
+def test_without_a_gpu_the_processor_is_recommended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    text = said(maml("reproduce", "sinusoid", "--device", "cuda", code=2))
+    assert "device = 'cuda' is not accepted: PyTorch finds no GPU here" in text
 
 
 def test_without_omniglot_a_sentence_says_how_to_get_it() -> None:

@@ -171,6 +171,21 @@ def test_an_interrupted_one_is_saved_and_goes_on_bit_for_bit(tmp_path: Path) -> 
         np.testing.assert_array_equal(whole.records.query_loss, parts.records.query_loss)
 
 
+def test_the_device_reaches_training_and_judging(tmp_path: Path) -> None:
+    devices: list[str] = []
+
+    class Spying(ThreadPoolExecutor):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+            devices.append(args[0].device if fn is run_chunk else args[-1])
+            return super().submit(fn, *args, **kwargs)
+
+    with Spying(1) as executor:
+        run = reproduction(tmp_path, small_case(), executor=executor, num_steps=5, device="cpu:0")
+        run.train()
+        run.rows(num_tasks=3)
+    assert devices == ["cpu:0"] * 3
+
+
 def test_what_is_trained_is_not_trained_again(tmp_path: Path) -> None:
     with ThreadPoolExecutor(1) as executor:
         reproduction(tmp_path, small_case(), executor=executor).train()
