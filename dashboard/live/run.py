@@ -15,6 +15,7 @@ import numpy as np
 from dashboard import limits
 from dashboard.address import Address
 from dashboard.info import Curves, Mark
+from dashboard.live.drawings import Drawings
 from dashboard.live.history import History
 from dashboard.live.marks import Marks
 from dashboard.live.recording import Recording
@@ -30,6 +31,7 @@ from maml_core.records import (
     InnerPaths,
     LearnedRates,
     Levels,
+    OwnTask,
     Plane,
     Status,
     Summary,
@@ -112,6 +114,7 @@ class LiveRun:
         self.ghost = Curves()
         self.task_parameters: tuple[float, ...] | None = None
         self.task_draw = 0
+        self.own = Drawings()
         self.scratch = False
         """Training from scratch on each held-out task is asked for; see `shows_scratch`."""
         self.steps_per_s: float | None = None
@@ -259,6 +262,7 @@ class LiveRun:
             self.ghost = self.history.curves()
         if config.tasks != self.config.tasks:
             self.ghost, self.task_parameters, self.levels = Curves(), None, None
+        self.own.leave(self.config, config)
         self.generation += 1
 
     def play(self) -> None:
@@ -316,6 +320,7 @@ class LiveRun:
         """
         if parameters is None:
             self.task_draw += 1
+            self.own.task = None
         else:
             ranges = self.task_ranges
             if not ranges:
@@ -326,6 +331,13 @@ class LiveRun:
             if not fits:
                 raise ValueError(f"a task of this family needs numbers within {ranges}, not {str(parameters)[:60]}")
         self.task_parameters = parameters
+        self.urgent = True
+
+    def choose_own_task(self, task: OwnTask | None, *, change_id: int | None = None) -> None:
+        """Show a task that somebody drew (`drawings.own_task`); None goes back to the generated one."""
+        self.own.task = task
+        if change_id is not None:
+            self._pending_id = change_id
         self.urgent = True
 
     def show_scratch(self, wanted: bool) -> None:
@@ -490,6 +502,7 @@ class LiveRun:
         return View(
             task_parameters=self.task_parameters,
             task_draw=self.task_draw,
+            own_task=self.own.task,
             trajectories=trajectories,
             joint_trajectory=slow,
             scratch=trajectories and self.shows_scratch and self._scratch_of != _points(self.config),
@@ -508,6 +521,7 @@ class LiveRun:
         snapshot = result.snapshot
         assert snapshot is not None
         self.fit = snapshot.fit
+        self.own.look(snapshot.fit)
         kinds = {"trajectories": "trajectories", "curvature": "slow"}
         costs = {"fit": 0.0}
         for part, seconds in snapshot.seconds.items():
