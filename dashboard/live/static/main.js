@@ -3,6 +3,7 @@
 import { Acting } from "./acting.js";
 import { Charts } from "./charts.js";
 import { Dials } from "./dials.js";
+import { Draw } from "./draw.js";
 import { el, isDark, recall, remember, setRich, setText } from "./dom.js";
 import { short } from "./format.js";
 import { Socket } from "./socket.js";
@@ -57,6 +58,7 @@ class Page {
   #dials;
   #acting = new Acting();
   #task;
+  #draw;
   #socket;
   #sentence = el("p", { class: "maml-sentence" });
   #readout = el("p", { class: "maml-readout" });
@@ -78,7 +80,9 @@ class Page {
     const send = (message) => this.#socket.send(message);
     this.#charts = new Charts({ onDrawn: (header) => this.#drawn(header), stats: window.mamlLive });
     this.#task = new Task({ charts: this.#charts, send });
-    this.#dials = new Dials((changes) => send({ type: "set", id: ++this.#changeId, changes }));
+    const ask = (message) => (send({ ...message, id: ++this.#changeId }), this.#changeId);
+    this.#dials = new Dials((changes) => ask({ type: "set", changes }));
+    this.#draw = new Draw({ send: ask });
     this.#transport = new Transport({
       send,
       innerStep: () => this.#innerStep(),
@@ -92,6 +96,7 @@ class Page {
       el("div", { class: "maml-line" }, this.#sentence, this.#readout),
       el("div", { class: "maml-grid" }, ...this.#charts.cards.map(({ root }) => root)),
       this.#live,
+      this.#draw.root,
     );
     component.parentElement.append(this.#root);
     this.#say();
@@ -142,6 +147,7 @@ class Page {
     removeEventListener("resize", this.#resized);
     removeEventListener("pagehide", this.#writeAddress);
     clearTimeout(this.#announceTimer);
+    this.#draw.destroy();
     this.#root.remove();
   }
 
@@ -170,7 +176,11 @@ class Page {
       case "state":
         this.#state(message);
         break;
+      case "example_task":
+        this.#draw.example(message);
+        break;
       case "error":
+        this.#draw.refused(message.message);
         this.#toast(message.message, "error");
         this.#dials.restore();
         break;
@@ -182,6 +192,7 @@ class Page {
     this.#transport.state(state);
     this.#dials.state(state);
     this.#task.state(state);
+    this.#draw.state(state);
     this.#idea = state.idea;
     this.#root.dataset.charts = state.charts.join(" ");
     this.#charts.present(state.charts, state.empty);
@@ -206,6 +217,7 @@ class Page {
     this.#acting.show(header.now.acting);
     this.#charts.frame(frame);
     this.#task.steps(frame);
+    this.#draw.frame(header);
     this.#limits(header);
     this.#announce();
   }
