@@ -42,8 +42,7 @@ def hand(fit: ImageFit) -> Hand:
     images = 255.0 - images if dark else images
     inked = images > _INK
     sides = [
-        inked.any(axis).sum(1) / size if size > 0 else np.zeros(len(images))
-        for axis, size in ((1, width), (2, height))
+        inked.any(axis).sum(1) / size if size > 0 else np.zeros(len(images)) for axis, size in ((1, width), (2, height))
     ]
     # The outline of a stroke of length L and width w is 2 L long, and its area w L.
     padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))
