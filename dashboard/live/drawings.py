@@ -20,6 +20,9 @@ MAX_CLASSES, MAX_EXAMPLES, MAX_QUERY = 5, 5, 5
 _INK = 64
 """Bytes above it belong to a stroke's bounding box."""
 
+_SMALLEST_SHARE = 0.3
+"""What is drawn gets no smaller, whatever the images are."""
+
 
 class Hand(NamedTuple):
     """How a run's images are drawn, so that drawings can be like them."""
@@ -50,7 +53,7 @@ def hand(fit: ImageFit) -> Hand:
     drawn = outline > 0.0
     widths = 2.0 * images.sum(axis=(1, 2))[drawn] / outline[drawn]
     return Hand(
-        share=float(np.median(np.max(sides, axis=0))),
+        share=max(_SMALLEST_SHARE, float(np.median(np.max(sides, axis=0)))),
         width=float(np.median(widths)) if len(widths) else 2.0,
         dark=dark,
     )

@@ -23,6 +23,8 @@ from maml_core.records import Levels, TaskFit
 MAX_UNACKNOWLEDGED = 2
 """Frames that a page may have received without drawing; a slow browser skips frames instead of falling behind."""
 
+_ALONE = "A query alone is no batch: batch norm judges it by the examples' statistics."
+
 Outbox = asyncio.Queue[str | bytes]
 
 
@@ -215,4 +217,5 @@ def _own(run: LiveRun) -> dict[str, Any] | None:
         "share": round(hand.share, 2),
         "width": round(hand.width, 2),
         "dark": hand.dark,
+        "note": _ALONE if config.model.batch_norm and config.batch_norm_treatment == "batch" else "",
     }

@@ -138,7 +138,7 @@ class TestHand:
 
     def test_images_of_nothing_have_a_hand_that_can_draw(self):
         found = hand(fit(np.zeros((2, 1, 28, 28), np.uint8)))
-        assert found == Hand(share=0.0, width=2.0, dark=False)
+        assert found == Hand(share=0.3, width=2.0, dark=False)
 
     def test_channels_are_averaged(self):
         grey = line()
@@ -183,14 +183,14 @@ class TestDrawings:
     def test_a_drawn_task_is_no_example_and_has_no_hand(self):
         own = Drawings()
         own.look(fit(line(length=21)))
-        own.look(fit(line(length=7), names=()))
+        own.look(fit(line(length=10), names=()))
         assert own.generated is not None
         assert own.hand is not None
         assert (own.generated.class_names, own.hand.share) == (("one", "two"), 21 / 28)
 
     def test_another_generated_task_has_a_hand_of_its_own(self):
         own = Drawings()
-        for length in (21, 7):
+        for length in (21, 10):
             own.look(fit(line(length=length)))
             assert own.hand is not None
             assert own.hand.share == length / 28

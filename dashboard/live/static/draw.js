@@ -35,6 +35,7 @@ export class Draw {
   #timer = 0;
   #byKeyboard = false; // it was opened with the keyboard, which gets the focus back
   #examples = 0; // times that images were copied: each time another query
+  #colors = [];
   #cells = new Map(); // canvases by place, for the drawings that are shown
   #pad = el("canvas", { class: "maml-pad", role: "img" });
   #seen = el("canvas", { class: "maml-seen", role: "img", "aria-label": "What the network sees" });
@@ -138,6 +139,12 @@ export class Draw {
     this.#undone = [];
     this.#sent = null;
     if (!this.#drawingAt(this.#at)) this.#at = { row: 0, column: 0 };
+  }
+
+  /** Each class in the colour that it has on the images card. */
+  recolor({ classes }) {
+    this.#colors = classes;
+    this.#build();
   }
 
   // --- Open and closed ---
@@ -302,6 +309,7 @@ export class Draw {
   /** Has theta_0 adapt to the drawings; to none while they are no task. */
   #use(again = false) {
     clearTimeout(this.#timer);
+    this.#timer = 0;
     if (!this.#own) return;
     if (this.#missing()) {
       if (this.#sent && this.#own.active) this.#send({ type: "own_task", clear: true });
@@ -345,7 +353,7 @@ export class Draw {
       el(
         "div",
         { class: "maml-draw-row", role: "group", "aria-label": `Class ${LETTERS[row]}`, "data-class": LETTERS[row] },
-        el("b", {}, LETTERS[row]),
+        el("b", { style: `background: ${this.#colors[row]}` }, LETTERS[row]),
         el(
           "div",
           { class: "maml-cells" },
@@ -409,8 +417,11 @@ export class Draw {
   }
 
   #advice() {
-    if (this.#step === 0) return "θ_0 is untrained: adapting helps little yet; press Play, or load the pretrained θ_0.";
-    return "θ_0 adapts to your drawings while you draw, and while it trains.";
+    const state =
+      this.#step === 0
+        ? "θ_0 is untrained: adapting helps little yet; press Play, or load the pretrained θ_0."
+        : "θ_0 adapts to your drawings while you draw, and while it trains.";
+    return `${state} ${this.#own?.note ?? ""}`;
   }
 
   #bars(answer) {

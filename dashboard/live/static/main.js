@@ -83,6 +83,7 @@ class Page {
     const ask = (message) => (send({ ...message, id: ++this.#changeId }), this.#changeId);
     this.#dials = new Dials((changes) => ask({ type: "set", changes }));
     this.#draw = new Draw({ send: ask });
+    this.#charts.get("images").card.addButton(this.#draw.button);
     this.#transport = new Transport({
       send,
       innerStep: () => this.#innerStep(),
@@ -315,9 +316,11 @@ class Page {
 
   /** The charts' colours for the page's own dots and curves, so that a meaning has one colour everywhere. */
   #paint() {
-    for (const [name, color] of Object.entries(this.#charts.palette() ?? {})) {
+    const palette = this.#charts.palette();
+    for (const [name, color] of Object.entries(palette ?? {})) {
       this.#root.style.setProperty(`--maml-${name.replaceAll("_", "-").toLowerCase()}`, color);
     }
+    if (palette) this.#draw.recolor(palette);
   }
 
   get #presenting() {
