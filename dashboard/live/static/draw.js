@@ -1,12 +1,13 @@
 // Drawing characters of one's own: a few examples of each class and a query, to which theta_0 adapts while they are drawn.
 
-import { el, newId, perFrame, recall, remember, rich, setRich, setText } from "./dom.js";
+import { el, newId, perFrame, recall, remember, setRich, setText } from "./dom.js";
 import { BLANK, decoded, encoded, isBlank, rasterised } from "./ink.js";
 import { drawable, paint, paintPixels } from "./pad.js";
+import { letter } from "./pen.js";
+import { Verdict } from "./verdict.js";
 
 const KEPT = "maml-drawings";
 const SEND_MS = 150;
-const LETTERS = "ABCDE";
 const MAX_UNDO = 200;
 const FIRST_CLASSES = 3;
 const MIN_CLASSES = 2;
@@ -41,7 +42,7 @@ export class Draw {
   #seen = el("canvas", { class: "maml-seen", role: "img", "aria-label": "What the network sees" });
   #where = el("h4", {});
   #rows = el("div", { class: "maml-draw-classes" });
-  #verdict = el("p", { class: "maml-verdict" });
+  #verdict = new Verdict();
   #line = el("p", { class: "maml-draw-line" });
   #spoken = el("div", { class: "maml-visually-hidden", "aria-live": "polite" });
   #undo = tool("Undo", "Take back the last stroke or change (Ctrl+Z)", () => this.#back());
@@ -112,7 +113,7 @@ export class Draw {
     if (this.#open) this.#tell();
     if (current && !this.#told) {
       this.#told = true;
-      setText(this.#spoken, this.#verdict.textContent);
+      setText(this.#spoken, this.#verdict.root.textContent);
     }
   }
 
@@ -127,7 +128,7 @@ export class Draw {
 
   /** The server refused something; whoever draws reads it here. */
   refused(sentence) {
-    this.#refusal = sentence;
+    if (this.#sent && !this.#told) this.#refusal = sentence;
     if (this.#open) this.#tell();
   }
 
@@ -300,8 +301,8 @@ export class Draw {
     const examples = this.#doc.classes.map((row) => row.filter((drawing) => !isBlank(drawing)).length);
     const count = examples.filter(Boolean).length;
     const gap = examples.findIndex((number, row) => number === 0 && examples.slice(row).some(Boolean));
-    if (gap >= 0) return `Class ${LETTERS[gap]} has no drawing: draw an example of it, or remove the class.`;
-    if (count < MIN_CLASSES) return `Draw an example of class ${LETTERS[count]}${count === 0 ? ", then of others" : ""}.`;
+    if (gap >= 0) return `Class ${letter(gap)} has no drawing: draw an example of it, or remove the class.`;
+    if (count < MIN_CLASSES) return `Draw an example of class ${letter(count)}${count === 0 ? ", then of others" : ""}.`;
     if (isBlank(this.#doc.query)) return "Draw the query (?): a character of one of the classes, drawn once more.";
     return "";
   }
@@ -349,20 +350,21 @@ export class Draw {
     const { max_classes, max_examples } = this.#own;
     const { classes } = this.#doc;
     this.#cells.clear();
+    const chances = this.#verdict.rows(classes.length);
     const rows = classes.map((cells, row) =>
       el(
         "div",
-        { class: "maml-draw-row", role: "group", "aria-label": `Class ${LETTERS[row]}`, "data-class": LETTERS[row] },
-        el("b", { style: `background: ${this.#colors[row]}` }, LETTERS[row]),
+        { class: "maml-draw-row", role: "group", "aria-label": `Class ${letter(row)}`, "data-class": letter(row) },
+        el("b", { style: `background: ${this.#colors[row]}` }, letter(row)),
         el(
           "div",
           { class: "maml-cells" },
-          ...cells.map((_, column) => this.#cell({ row, column }, `${LETTERS[row]}${column + 1}`)),
-          cells.length < max_examples ? tool("+", `Another example of class ${LETTERS[row]}`, () => this.#addExample(row)) : null,
+          ...cells.map((_, column) => this.#cell({ row, column }, `${letter(row)}${column + 1}`)),
+          cells.length < max_examples ? tool("+", `Another example of class ${letter(row)}`, () => this.#addExample(row)) : null,
         ),
-        el("div", { class: "maml-bars", role: "img" }),
-        el("output", { class: "maml-share" }),
-        classes.length > MIN_CLASSES ? tool("×", `Remove class ${LETTERS[row]}`, () => this.#removeClass(row)) : el("span"),
+        chances[row].bars,
+        chances[row].share,
+        classes.length > MIN_CLASSES ? tool("×", `Remove class ${letter(row)}`, () => this.#removeClass(row)) : el("span"),
       ),
     );
     const query = el(
@@ -370,9 +372,9 @@ export class Draw {
       { class: "maml-draw-row maml-draw-query", role: "group", "aria-label": "Query" },
       el("b", {}, "?"),
       this.#cell({ row: QUERY }, "query"),
-      this.#verdict,
+      this.#verdict.root,
     );
-    const head = el("div", { class: "maml-draw-row maml-draw-head" }, el("span"), el("span", {}, "examples"), el("div", { class: "maml-steps" }));
+    const head = el("div", { class: "maml-draw-row maml-draw-head" }, el("span"), el("span", {}, "examples"), this.#verdict.steps);
     const more = classes.length < max_classes ? el("button", { type: "button", class: "maml-more", onclick: () => this.#addClass() }, "+ class") : null;
     this.#rows.replaceChildren(query, head, ...rows, ...(more ? [more] : []));
     this.#repaint();
@@ -412,8 +414,7 @@ export class Draw {
     this.#again.hidden = !idle;
     setRich(this.#line, this.#refusal || missing || (idle ? "The page shows a generated task." : this.#advice()));
     this.#line.dataset.kind = this.#refusal ? "error" : "";
-    this.#bars(answer);
-    this.#say(answer);
+    this.#verdict.show(answer);
   }
 
   #advice() {
@@ -423,64 +424,15 @@ export class Draw {
         : "θ_0 adapts to your drawings while you draw, and while it trains.";
     return `${state} ${this.#own?.note ?? ""}`;
   }
-
-  #bars(answer) {
-    const steps = answer?.probabilities ?? [];
-    const n = answer?.num_inner_steps ?? 0;
-    const head = this.#rows.querySelector(".maml-steps");
-    if (!head) return;
-    const shown = JSON.stringify([steps.length, n]);
-    if (head.dataset.shown !== shown) {
-      head.dataset.shown = shown;
-      head.replaceChildren(...steps.map((_, k) => el("span", {}, ...(k === 0 || k === n || steps.length < 8 ? rich(`θ_${k}`) : []))));
-    }
-    for (const [row, node] of [...this.#rows.querySelectorAll("[data-class]")].entries()) {
-      const bars = node.querySelector(".maml-bars");
-      while (bars.children.length > steps.length) bars.lastChild.remove();
-      while (bars.children.length < steps.length) bars.append(el("span"));
-      const chances = steps.map((step) => step[row]);
-      chances.forEach((p, k) => {
-        const bar = bars.children[k];
-        bar.style.setProperty("--p", p ?? 0);
-        bar.dataset.step = k === 0 ? "0" : k === n ? "N" : "";
-        bar.title = `after ${k} inner steps: ${percent(p)}`;
-      });
-      bars.setAttribute("aria-label", `Probability of class ${LETTERS[row]} after 0 to ${steps.length - 1} inner steps: ${chances.map(percent).join(", ")}`);
-      const known = steps.length > 0 && chances[0] !== undefined;
-      setText(node.querySelector(".maml-share"), known ? percent(chances[n]) : "");
-      node.dataset.best = String(known && best(steps[n]) === row);
-    }
-  }
-
-  #say(answer) {
-    const text = answer ? JSON.stringify([answer.probabilities[0], answer.probabilities[answer.num_inner_steps], answer.num_inner_steps]) : "";
-    if (this.#verdict.dataset.said === text) return;
-    this.#verdict.dataset.said = text;
-    if (!answer) return this.#verdict.replaceChildren();
-    const { probabilities, num_inner_steps: n } = answer;
-    const says = (chances) => (best(chances) < 0 ? "not a number" : `${LETTERS[best(chances)]}, ${percent(chances[best(chances)])}`);
-    this.#verdict.replaceChildren(
-      el("span", { "data-step": "0" }, ...rich("θ_0"), " ", el("span", {}, says(probabilities[0]))),
-      el("span", { "aria-hidden": "true" }, " → "),
-      el("span", { "data-step": "N" }, ...rich(`θ_${n}`), " ", el("strong", {}, says(probabilities[n]))),
-    );
-  }
 }
 
 function tool(label, title, action) {
   return el("button", { type: "button", title, "aria-label": label.length < 3 ? title : null, onclick: action }, label);
 }
 
-const nameOf = ({ row, column }) => (row === QUERY ? "Query" : `Class ${LETTERS[row]}, example ${column + 1}`);
+const nameOf = ({ row, column }) => (row === QUERY ? "Query" : `Class ${letter(row)}, example ${column + 1}`);
 
 const product = (numbers) => numbers.reduce((a, b) => a * b, 1);
-
-const percent = (p) => (Number.isFinite(p) ? `${Math.round(100 * p)}%` : "–");
-
-/** The most probable class; -1 where nothing is a number. */
-function best(chances) {
-  return chances.reduce((found, p, i) => (Number.isFinite(p) && (found < 0 || p > chances[found]) ? i : found), -1);
-}
 
 /** What this tab had drawn before a reload. */
 function restored() {
