@@ -100,7 +100,16 @@ def _image_fit(config: RunConfig, learner: Learner, view: View, problem: Problem
             theta["w0"][0] if theta["w0"].ndim == 5 else theta["w0"].new_empty((0, *family.image_shape)),
         )
 
-    path = _followed(config, learner, problem, task.support, loss=loss, seen=seen, watched=task.support.x)
+    path = _followed(
+        config,
+        learner,
+        problem,
+        task.support,
+        loss=loss,
+        seen=seen,
+        watched=task.support.x,
+        alone=view.own_task is not None,
+    )
     of_support, of_query, support_loss, query_loss, filters = (
         torch.stack(part) for part in zip(*path.records, strict=True)
     )
@@ -135,13 +144,20 @@ def _followed(
     loss: Loss,
     seen: Callable[[Params, Predict], tuple[Tensor, ...]],
     watched: Tensor,
+    alone: bool = False,
 ) -> _Path:
-    """What is seen of theta_0..theta_K on the way, and whether theta_N is dead on the watched inputs."""
+    """What is seen of theta_0..theta_K on the way, and whether theta_N is dead on the watched inputs.
+
+    Query points that are `alone` are no batch of all classes, whose own statistics batch norm could use: it takes the support's.
+    """
     how = rule(config, problem, learner)
+    judged = how.normalization
+    if alone and judged.treatment == "batch":
+        judged = judged._replace(treatment="support")
 
     def record(step: int, theta: Params) -> tuple[Params, tuple[Tensor, ...]]:
         def prediction(x: Tensor) -> Tensor:
-            return predict(problem.model, theta, x, step=step, normalization=how.normalization, support_x=support.x)
+            return predict(problem.model, theta, x, step=step, normalization=judged, support_x=support.x)
 
         with torch.no_grad():
             return theta, seen(theta, prediction)

@@ -19,6 +19,7 @@ from dashboard import charts
 from dashboard.algorithms import name_of, own_rule
 from dashboard.charts import AnyInfo, Looks, Range
 from dashboard.info import FitInfo, ImagesInfo, Learner, Metric
+from dashboard.live.drawings import answer
 from dashboard.live.infos import infos, loss_info, reference_levels
 from dashboard.live.now import now
 from dashboard.live.run import LiveRun
@@ -77,6 +78,7 @@ class FrameMaker:
         header["numbers"] = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
         header["metric"] = run.metric
         header["now"] = now(run)
+        header["own"] = answer(run.fit, run.state_config.num_inner_steps) if run.own.task is not None else None
         header["change"] = run.change_id
         text = json.dumps(header, separators=(",", ":")).encode()
         padding = b"\0" * (-(4 + len(text)) % 4)

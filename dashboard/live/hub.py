@@ -22,6 +22,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
 from dashboard import address, limits
+from dashboard.live.drawings import own_task
 from dashboard.live.history import History
 from dashboard.live.page import Outbox, Page
 from dashboard.live.run import LiveRun, Pace
@@ -379,9 +380,7 @@ class Hub:
                 page.visible = message["visible"] is True
                 run.urgent = run.urgent or page.visible
             case "set":
-                change_id = message.get("id")
-                is_id = isinstance(change_id, int) and not isinstance(change_id, bool)
-                run.change(dict(message["changes"]), now=now, change_id=change_id if is_id else None)
+                run.change(dict(message["changes"]), now=now, change_id=_id(message))
             case "play":
                 run.play()
             case "pause":
@@ -404,8 +403,20 @@ class Hub:
                 run.choose_task(None)
             case "task":
                 run.choose_task((float(message["amplitude"]), float(message["phase_rad"])))
+            case "own_task" if message.get("clear") is True:
+                run.choose_own_task(None, change_id=_id(message))
+            case "own_task":
+                run.choose_own_task(own_task(message, run.config), change_id=_id(message))
+            case "example_task":
+                page.put({"type": "example_task", **run.own.example()})
             case kind:
                 raise ValueError(f"the page sent {str(kind)[:40]!r}, which this server does not know; reload the page")
+
+
+def _id(message: Mapping[str, Any]) -> int | None:
+    """The number that a page gives to what it asks for, so that it knows the frame that has seen it."""
+    found = message.get("id")
+    return found if isinstance(found, int) and not isinstance(found, bool) else None
 
 
 def _pace(page: Page, crowd: float) -> Pace:

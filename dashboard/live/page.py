@@ -13,6 +13,7 @@ from typing import Any
 from dashboard import address, charts
 from dashboard.algorithms import IDEAS, choice_of
 from dashboard.charts import Looks
+from dashboard.live.drawings import MAX_CLASSES, MAX_EXAMPLES
 from dashboard.live.frames import FrameMaker, layouts, looks
 from dashboard.live.infos import charts_of, why_empty
 from dashboard.live.run import LiveRun
@@ -21,6 +22,8 @@ from maml_core.records import Levels, TaskFit
 
 MAX_UNACKNOWLEDGED = 2
 """Frames that a page may have received without drawing; a slow browser skips frames instead of falling behind."""
+
+_ALONE = "A query alone is no batch: batch norm judges it by the examples' statistics."
 
 Outbox = asyncio.Queue[str | bytes]
 
@@ -148,6 +151,7 @@ class Page:
             "config": to_dict(run.config),
             "ranges": run.slider_ranges(),
             "task": _task(run),
+            "own": _own(run),
             "speed": run.steps_per_s,
             "share": share,
             "idea": _idea(run.config),
@@ -197,4 +201,21 @@ def _task(run: LiveRun) -> dict[str, Any] | None:
         "phase_rad": phase,
         "amplitude_range": list(tasks.amplitude),
         "phase_range": list(tasks.phase_rad),
+    }
+
+
+def _own(run: LiveRun) -> dict[str, Any] | None:
+    """What the page needs for drawing characters; None where tasks are not of images."""
+    config, hand = run.config, run.own.hand
+    if config.image_shape is None or hand is None:
+        return None
+    return {
+        "active": run.own.task is not None,
+        "shape": list(config.image_shape),
+        "max_classes": min(MAX_CLASSES, config.num_outputs),
+        "max_examples": MAX_EXAMPLES,
+        "share": round(hand.share, 2),
+        "width": round(hand.width, 2),
+        "dark": hand.dark,
+        "note": _ALONE if config.model.batch_norm and config.batch_norm_treatment == "batch" else "",
     }

@@ -15,6 +15,7 @@ import numpy as np
 from dashboard import limits
 from dashboard.address import Address
 from dashboard.info import Mark, Metric
+from dashboard.live.drawings import Drawings
 from dashboard.live.history import History
 from dashboard.live.marks import Marks
 from dashboard.live.recording import Recording
@@ -31,6 +32,7 @@ from maml_core.records import (
     LayerMoves,
     LearnedRates,
     Levels,
+    OwnTask,
     Plane,
     Status,
     Summary,
@@ -121,6 +123,7 @@ class LiveRun:
         self._metric: Metric = "accuracy"
         self.task_parameters: tuple[float, ...] | None = None
         self.task_draw = 0
+        self.own = Drawings()
         self.scratch = False
         """Training from scratch on each held-out task is asked for; see `shows_scratch`."""
         self.steps_per_s: float | None = None
@@ -273,6 +276,7 @@ class LiveRun:
             self.ghost = self.history
         if config.tasks != self.config.tasks:
             self.ghost, self.task_parameters, self.levels = History(), None, None
+        self.own.leave(self.config, config)
         self.generation += 1
 
     def play(self) -> None:
@@ -330,6 +334,7 @@ class LiveRun:
         """
         if parameters is None:
             self.task_draw += 1
+            self.own.task = None
         else:
             ranges = self.task_ranges
             if not ranges:
@@ -361,6 +366,13 @@ class LiveRun:
         if chart not in get_args(WeightsChart):
             raise ValueError(f"chart {str(chart)[:20]!r}: choose one of {', '.join(get_args(WeightsChart))}")
         self.weights_chart, self.urgent = chart, True
+
+    def choose_own_task(self, task: OwnTask | None, *, change_id: int | None = None) -> None:
+        """Show a task that somebody drew (`drawings.own_task`); None goes back to the generated one."""
+        self.own.task = task
+        if change_id is not None:
+            self._pending_id = change_id
+        self.urgent = True
 
     def show_scratch(self, wanted: bool) -> None:
         """Show what training from scratch on each held-out task reaches, or no longer.
@@ -532,6 +544,7 @@ class LiveRun:
         return View(
             task_parameters=self.task_parameters,
             task_draw=self.task_draw,
+            own_task=self.own.task,
             trajectories=trajectories,
             joint_trajectory=slow,
             scratch=trajectories and self.shows_scratch and self._scratch_of != _points(self.config),
@@ -552,6 +565,7 @@ class LiveRun:
         snapshot = result.snapshot
         assert snapshot is not None
         self.fit = snapshot.fit
+        self.own.look(snapshot.fit)
         kinds = {"trajectories": "trajectories", "curvature": "slow"}
         costs = {"fit": 0.0}
         for part, seconds in snapshot.seconds.items():

@@ -411,7 +411,7 @@ class TestMessages:
             {"text": '{"type":"run_until","step":-1}'},
             {"text": '{"type":"speed","steps_per_s":"fast"}'},
             {"text": '{"type":"task","amplitude":1e99,"phase_rad":0}'},
-            {"text": json.dumps({"type": "play", "more": "x" * 20_000})},
+            {"text": json.dumps({"type": "play", "more": "x" * 800_000})},
             {"text": "[" * 9_000 + "]" * 9_000},
         ],
         ids=lambda received: str(next(iter(received.values())))[:40],

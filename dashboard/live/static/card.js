@@ -37,6 +37,10 @@ export class Card {
   /** Controls below the picture, and one button beside the menu. */
   addControls(below, button) {
     this.controls.append(below);
+    this.addButton(button);
+  }
+
+  addButton(button) {
     this.#zoom.after(button);
   }
 

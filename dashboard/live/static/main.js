@@ -3,6 +3,7 @@
 import { Acting } from "./acting.js";
 import { Charts } from "./charts.js";
 import { Dials } from "./dials.js";
+import { Draw } from "./draw.js";
 import { el, isDark, recall, remember, setRich, setText } from "./dom.js";
 import { percent, short } from "./format.js";
 import { Segments } from "./segments.js";
@@ -66,6 +67,7 @@ class Page {
   #dials;
   #acting = new Acting();
   #task;
+  #draw;
   #socket;
   #sentence = el("p", { class: "maml-sentence" });
   #readout = el("p", { class: "maml-readout" });
@@ -89,7 +91,10 @@ class Page {
     const send = (message) => this.#socket.send(message);
     this.#charts = new Charts({ onDrawn: (header) => this.#drawn(header), stats: window.mamlLive });
     this.#task = new Task({ charts: this.#charts, send });
-    this.#dials = new Dials((changes) => send({ type: "set", id: ++this.#changeId, changes }));
+    const ask = (message) => (send({ ...message, id: ++this.#changeId }), this.#changeId);
+    this.#dials = new Dials((changes) => ask({ type: "set", changes }));
+    this.#draw = new Draw({ send: ask });
+    this.#charts.get("images").card.addButton(this.#draw.button);
     this.#transport = new Transport({
       send,
       innerStep: () => this.#innerStep(),
@@ -105,6 +110,7 @@ class Page {
       el("div", { class: "maml-line" }, this.#sentence, this.#readout),
       el("div", { class: "maml-grid" }, ...this.#charts.cards.map(({ root }) => root)),
       this.#live,
+      this.#draw.root,
     );
     component.parentElement.append(this.#root);
     this.#say();
@@ -155,6 +161,7 @@ class Page {
     removeEventListener("resize", this.#resized);
     removeEventListener("pagehide", this.#writeAddress);
     clearTimeout(this.#announceTimer);
+    this.#draw.destroy();
     this.#root.remove();
   }
 
@@ -192,7 +199,11 @@ class Page {
       case "state":
         this.#state(message);
         break;
+      case "example_task":
+        this.#draw.example(message);
+        break;
       case "error":
+        this.#draw.refused(message.message);
         this.#toast(message.message, "error");
         this.#dials.restore();
         break;
@@ -204,6 +215,7 @@ class Page {
     this.#transport.state(state);
     this.#dials.state(state);
     this.#task.state(state);
+    this.#draw.state(state);
     this.#idea = state.idea;
     this.#root.dataset.charts = state.charts.join(" ");
     for (const segments of this.#metrics) segments.show(state.metric);
@@ -239,6 +251,7 @@ class Page {
     this.#acting.show(header.now.acting);
     this.#charts.frame(frame);
     this.#task.steps(frame);
+    this.#draw.frame(header);
     this.#limits(header);
     this.#announce();
   }
@@ -336,9 +349,11 @@ class Page {
 
   /** The charts' colours for the page's own dots and curves, so that a meaning has one colour everywhere. */
   #paint() {
-    for (const [name, color] of Object.entries(this.#charts.palette() ?? {})) {
+    const palette = this.#charts.palette();
+    for (const [name, color] of Object.entries(palette ?? {})) {
       this.#root.style.setProperty(`--maml-${name.replaceAll("_", "-").toLowerCase()}`, color);
     }
+    if (palette) this.#draw.recolor(palette);
   }
 
   get #presenting() {
