@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Collection
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +20,7 @@ from maml_core.datasets.omniglot import load_omniglot, omniglot_splits
 from maml_core.errors import ConfigError, DataError
 from maml_core.execution import ChunkPool, default_workers
 from maml_core.reproduce import (
+    LAPTOP,
     PAPER,
     SCALES,
     SINUSOID,
@@ -34,7 +36,7 @@ from maml_core.reproduce import (
     sinusoid_cases,
 )
 from maml_core.reproduce.omniglot import NUM_TEST_TASKS as NUM_IMAGE_TASKS
-from maml_core.reproduce.sinusoid import NUM_TEST_TASKS
+from maml_core.reproduce.sinusoid import NUM_STEPS, NUM_TEST_TASKS
 
 SIGINT = 2
 
@@ -72,6 +74,10 @@ def _named(*groups: tuple[str, ...]) -> str:
     return "; ".join(", ".join(group) for group in groups)
 
 
+def _span(numbers: Collection[int]) -> str:
+    return f"{min(numbers):,} to {max(numbers):,}"
+
+
 _NAMES = _named(tuple(setup.name for setup in SINUSOID), tuple(setup.name for setup in PAPER.setups))
 
 
@@ -100,7 +106,8 @@ def reproduce(
     steps: Annotated[
         int | None,
         typer.Option(
-            help="Outer steps of each training. (Default: 70,000; of omniglot 60,000, on a laptop 10,000 to 40,000.)"
+            help=f"Outer steps of each training. (Default: {NUM_STEPS:,}; of omniglot {_span(PAPER.num_steps.values())}, on a laptop "
+            f"{_span(LAPTOP.num_steps.values())}.)"
         ),
     ] = None,
     tasks: Annotated[
