@@ -31,7 +31,7 @@ from dashboard.pretrained import Pretrained, pretrained
 from dashboard.runs_panel import runs
 from dashboard.sending import chooser, field_restarter, restarter, scratch_sender, sender
 from dashboard.setups import FAMILIES, FAMILY_NAMES, NETWORK_FIELDS, with_family, with_kind, with_network
-from dashboard.text import LESSON
+from dashboard.text import LESSON, LESSON_IMAGES
 from maml_core.config import (
     ConvConfig,
     GlyphsConfig,
@@ -65,7 +65,7 @@ def sidebar(token: str) -> None:
     with st.popover("More settings", icon=":material/tune:", width="stretch"):
         _more(token, config)
     with st.popover("A first lesson", icon=":material/school:", width="stretch"):
-        st.markdown(LESSON)
+        st.markdown(LESSON_IMAGES if config.classifies else LESSON)
 
 
 def _help(name: str, owner: type[Any] = RunConfig) -> str:

@@ -12,3 +12,16 @@ LESSON = """
 5. **Order: first** leaves the Hessian factors out. **Reset** and compare with the pale ghost of the run before.
 6. **Algorithm: MAML++** has four switches; the row above the charts says what each does now. Watch the learned rates leave α.
 """
+
+LESSON_IMAGES = """
+1. **Before training.** Press **Inner step** a few times: one drawing of each class, and the bars beside the query images hardly move
+   towards the right class. An untrained θ_0 does not learn from so little.
+2. **Play.** The blue accuracy (before adaptation) stays near guessing, for labels are dealt anew in every task; the orange one (after
+   N steps) rises. Press **Loss** to see the same as cross-entropy.
+3. **Pause, then New task** and **Inner step.** These characters were never trained on, and now one step names most of them. **Confusion**
+   counts which are taken for which.
+4. **Paths | Layers.** Press **Layers** to see how far each layer moves in the inner steps, and **Filters** for what that does to the first
+   one. Then choose **Algorithm: ANIL**: only the head moves. How much is lost?
+5. **Preset: Glyphs, inductive.** Batch norm no longer sees the other query images. Compare with the pale ghost of the run before.
+6. **Draw your own** characters, two classes or more and a query; a trained θ_0 adapts to them while you draw.
+"""

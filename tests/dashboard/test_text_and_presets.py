@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 import dashboard
 from dashboard.algorithms import name_of
-from dashboard.text import LESSON
+from dashboard.text import LESSON, LESSON_IMAGES
 from dashboard.theme import PALETTES, Palette
 from maml_core.config import RunConfig, from_dict, replace, to_dict
 from maml_core.presets import DEFAULT_PRESET, PRESETS, Preset, slider_ranges
@@ -145,9 +145,61 @@ class TestLesson:
     @pytest.mark.parametrize("palette", PALETTES.values(), ids=PALETTES)
     def test_the_loss_before_adaptation_is_blue(self, palette: Palette):
         assert "blue loss (before adaptation)" in LESSON
+        assert "blue accuracy (before adaptation)" in LESSON_IMAGES
         assert 195.0 < hue_deg(palette.theta_0) < 245.0
 
     @pytest.mark.parametrize("palette", PALETTES.values(), ids=PALETTES)
     def test_the_loss_after_adaptation_is_orange(self, palette: Palette):
         assert "the orange one (after" in LESSON
+        assert "the orange one (after" in LESSON_IMAGES
         assert 15.0 < hue_deg(palette.theta_N) < 45.0
+
+
+@pytest.fixture
+def image_app(app: AppTest) -> AppTest:
+    app.selectbox(key="preset").set_value("Glyphs, fast demo")
+    return app.run()
+
+
+class TestLessonOfImages:
+    @pytest.mark.parametrize(
+        ("name", "file"),
+        [
+            ("Play", "transport.js"),
+            ("Pause", "transport.js"),
+            ("Inner step", "transport.js"),
+            ("New task", "task.js"),
+            ("Loss", "main.js"),
+            ("Paths", "main.js"),
+            ("Layers", "main.js"),
+            ("Confusion", "images.js"),
+            ("Filters", "images.js"),
+        ],
+    )
+    def test_a_control_of_the_component_is_called_as_on_the_page(self, name: str, file: str):
+        assert f'"{name}"' in (STATIC / file).read_text(encoding="utf-8")
+        assert name in LESSON_IMAGES
+
+    def test_it_stands_in_the_sidebar_of_image_tasks_alone(self, image_app: AppTest):
+        shown = [markdown.value.strip() for markdown in image_app.sidebar.markdown]
+        assert LESSON_IMAGES.strip() in shown
+        assert LESSON.strip() not in shown
+
+    def test_curves_have_their_own(self, app: AppTest):
+        assert LESSON_IMAGES.strip() not in [markdown.value.strip() for markdown in app.sidebar.markdown]
+
+    def test_the_preset_and_the_algorithm_are_called_as_in_the_sidebar(self, image_app: AppTest):
+        preset, algorithm = image_app.selectbox(key="preset"), image_app.selectbox(key="set.algorithm")
+        assert "Glyphs, inductive" in preset.options
+        assert f"**{preset.label}: Glyphs, inductive.**" in LESSON_IMAGES
+        assert "ANIL" in algorithm.options
+        assert f"**{algorithm.label}: ANIL**" in LESSON_IMAGES
+
+    def test_the_drawings_are_as_many_as_the_fast_demo_has(self):
+        assert "one drawing of each class" in LESSON_IMAGES
+        assert named("Glyphs, fast demo").shots == 1
+
+    def test_the_preset_it_speaks_of_hides_the_other_query_images_from_batch_norm(self):
+        assert "no longer sees the other query images" in LESSON_IMAGES
+        assert named("Glyphs, fast demo").batch_norm_treatment == "batch"
+        assert named("Glyphs, inductive").batch_norm_treatment == "support"
