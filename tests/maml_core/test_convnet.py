@@ -13,7 +13,6 @@ from torch.func import functional_call
 
 from maml_core.algorithms import initial_rates, outer_gradient
 from maml_core.config import ConvConfig, GlyphsConfig, MLPConfig, RunConfig, replace
-from maml_core.errors import ConfigError
 from maml_core.inner import adapt
 from maml_core.landscape import largest_eigenvalues
 from maml_core.losses import accuracy, cross_entropy
