@@ -56,7 +56,7 @@ def write(config: RunConfig, timeline: Sequence[Entry] = ()) -> str:
     timeline_text = "~".join(_entry_text(entry) for entry in later)
     if later and len(timeline_text) <= MAX_TIMELINE:
         pairs.append(("t", timeline_text))
-    return "&".join(f"{key}={quote(text, safe=':~,.-+')}" for key, text in pairs)
+    return "&".join(f"{key}={quote(text, safe=':~,.-')}" for key, text in pairs)
 
 
 def folded(config: RunConfig, timeline: Sequence[Entry]) -> Address:

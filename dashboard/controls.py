@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import image_tasks, limits, state
+from dashboard import image_tasks, state
 from dashboard.algorithms import (
     NAMES,
     NORM_SWITCHES,
@@ -35,7 +35,6 @@ from dashboard.text import LESSON, LESSON_IMAGES
 from maml_core.config import (
     ConvConfig,
     GlyphsConfig,
-    ImageConfig,
     MLPConfig,
     OmniglotConfig,
     RunConfig,
@@ -43,7 +42,7 @@ from maml_core.config import (
     replace,
 )
 from maml_core.errors import ConfigError, StoreError
-from maml_core.presets import PRESETS, few_shot
+from maml_core.presets import PRESETS
 from maml_core.store import load_run
 
 _RESTARTS = " Changing it restarts the run from outer step 0."
@@ -79,14 +78,14 @@ def _presets(token: str) -> None:
     def start() -> None:
         name = st.session_state["preset"]
         st.session_state["preset"] = None  # so that the same one can be chosen again
-        st.session_state[image_tasks.ASKED] = None
+        state.ask_for_images()
         if name in ready:
             _open(token, ready[name])
         elif (preset := next((p for p in PRESETS if p.name == name), None)) is None:
             return
         elif reason := why_no_images(preset.config.tasks, shared=state.is_shared()):
             state.note(reason)
-            st.session_state[image_tasks.ASKED] = preset.config.tasks.kind
+            state.ask_for_images(preset.config.tasks.kind)
         else:
             get_hub().restart(token, lambda _: preset.config)
             state.show(preset.config)
@@ -228,17 +227,11 @@ def _order(token: str, config: RunConfig) -> None:
 
 
 def _tasks(token: str, config: RunConfig) -> None:
-    def start(tasks: ImageConfig) -> None:
-        new = few_shot(tasks)
-        limits.check(new)
-        get_hub().restart(token, lambda _: new)
-        state.show(new)
-
     def choose() -> None:
         kind = state.values()["family"]
-        st.session_state[image_tasks.ASKED] = None
-        if kind == "folder" or why_no_images(FAMILIES[kind](), shared=False):
-            st.session_state[image_tasks.ASKED] = kind  # the run stays until the images are there
+        state.ask_for_images()
+        if why_no_images(FAMILIES[kind](), shared=state.is_shared()):  # a folder has to be named first
+            state.ask_for_images(kind)  # the run stays until the images are there
             state.follow_run(("family",))
         else:
             chooser(token, with_family)()
@@ -253,7 +246,7 @@ def _tasks(token: str, config: RunConfig) -> None:
         "the class of a drawing after one look at each class; from one to the other the settings of a demo are taken."
         + _RESTARTS,
     )
-    image_tasks.images_wanted(start)
+    image_tasks.images_wanted(token, config)
     if isinstance(config.tasks, GlyphsConfig):
         st.slider(
             "Difficulty",
@@ -292,10 +285,10 @@ def _numbers(token: str, config: RunConfig) -> None:
             on_change=chooser(token, with_family),
             help=_help("ways", GlyphsConfig) + _RESTARTS,
         )
-        right.number_input("Shots", 1, 10, key="set.shots", on_change=sender(token, "shots"), help=_help("shots"))
+        right.number_input("Shots", 1, 100, key="set.shots", on_change=sender(token, "shots"), help=_help("shots"))
         left, right = st.columns(2)
         left.number_input(
-            "Query / class", 1, 50, key="set.num_query", on_change=sender(token, "num_query"), help=_help("num_query")
+            "Query / class", 1, 500, key="set.num_query", on_change=sender(token, "num_query"), help=_help("num_query")
         )
     else:
         left.number_input("Shots", 1, 100, key="set.shots", on_change=sender(token, "shots"), help=_help("shots"))

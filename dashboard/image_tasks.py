@@ -1,4 +1,4 @@
-"""The sidebar's part for few-shot images: what the tasks are, and how to get the images where they are not there.
+"""The sidebar's part for few-shot images: how to get them where they are not there.
 
 Glyphs need nothing. Omniglot is imported once; a folder of images is read from the server's own disk, so a server that is shared reads
 none.
@@ -7,98 +7,125 @@ none.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
 
 import streamlit as st
 
-from dashboard import state
-from dashboard.limits import NO_OMNIGLOT, why_no_images
-from maml_core.config import FolderConfig, ImageConfig, OmniglotConfig
+from dashboard import limits, state
+from dashboard.algorithms import Chosen
+from dashboard.limits import why_no_images
+from dashboard.live.server import get_hub
+from dashboard.setups import with_tasks, within
+from maml_core.config import FolderConfig, OmniglotConfig, RunConfig
+from maml_core.datasets.folder import folder_splits, load_folder
+from maml_core.datasets.imageset import OnProgress
 from maml_core.datasets.omniglot import download_omniglot, import_omniglot
 from maml_core.errors import ConfigError, DataError
-
-ASKED = "images.asked"
-"""Key of the family that was chosen and whose images are not there yet."""
 
 _PATH = "images.path"
 
 
-def images_wanted(start: Callable[[ImageConfig], None]) -> None:
-    """Below the choice of tasks: what to do about images that were asked for and are not there.
+def images_wanted(token: str, config: RunConfig) -> None:
+    """Below the choice of tasks: what to do about images that were asked for and are not there."""
+    asked = state.asked_for_images()
+    config = get_hub().config(token) or config  # what a widget shows may be older
+    if asked:
+        with st.container(border=True, key="images-wanted"):
+            _omniglot(token, config) if asked == "omniglot" else _folder(token, config)
+            st.button("Not now", type="tertiary", on_click=state.ask_for_images)
+    elif isinstance(config.tasks, FolderConfig):
+        st.button(
+            f"Another folder than {state.plain(Path(config.tasks.folder).name)} ...",
+            type="tertiary",
+            on_click=state.ask_for_images,
+            args=("folder",),
+        )
 
-    Args:
-        start: Begins a run with tasks whose images have come.
+
+def _omniglot(token: str, config: RunConfig) -> None:
+    st.markdown(why_no_images(OmniglotConfig(), shared=state.is_shared()))
+    if state.is_shared():
+        return
+
+    def run() -> Chosen:
+        if reason := why_no_images(OmniglotConfig(), shared=False):
+            raise DataError("missing", reason.rstrip("."))
+        return with_tasks(config, OmniglotConfig())
+
+    def fetched(told: OnProgress) -> Chosen:
+        download_omniglot(told)
+        return run()
+
+    def imported(told: OnProgress) -> Chosen:
+        import_omniglot(_there(path), told)
+        return run()
+
+    if st.button("Download", icon=":material/download:", width="stretch"):
+        _go_on(token, fetched)
+    path = st.text_input("Or import from", key=_PATH, placeholder="folder with images_background.zip")
+    if path and st.button("Import", icon=":material/folder_open:", width="stretch"):
+        _go_on(token, imported)
+
+
+def _folder(token: str, config: RunConfig) -> None:
+    if state.is_shared():
+        st.markdown(why_no_images(FolderConfig(), shared=True))
+        return
+    st.markdown("Images sorted into a folder for each class; four classes at least. Corrupt ones are skipped.")
+    path = st.text_input("Folder or zip file", key=_PATH, placeholder="/home/me/birds")
+    left, right = st.columns(2)
+    size = left.number_input("Pixels", 8, 84, 28, help=_help("size"))
+    color = right.selectbox("Colour", ["grey", "rgb"], help=_help("color"))
+
+    def read(told: OnProgress) -> Chosen:
+        tasks = FolderConfig(folder=_there(path), size=int(size), color=color)
+        images = load_folder(tasks.folder, size=tasks.size, color=tasks.color, on_progress=told)
+        classes = folder_splits(images, seed=tasks.split_seed).classes
+        fewest = min(len(classes["meta_train"]), len(classes["meta_validation"]))
+        chosen = with_tasks(config, tasks)
+        fitting = within(chosen.config, classes=fewest, images=int(images.class_sizes.min()))
+        notes = (*chosen.notes, *fitting.notes)
+        if images.skipped:
+            first, many = images.skipped[0], len(images.skipped)
+            what = f"{many} files or folders were skipped, such as" if many > 1 else "One was skipped:"
+            notes += (f"{what} {state.plain(f'{first.name} ({first.reason})')}.",)
+        return Chosen(fitting.config, notes)
+
+    if path and st.button("Use these images", icon=":material/image:", width="stretch"):
+        _go_on(token, read)
+
+
+def _there(path: str) -> str:
+    """A path that somebody typed, without the quotes and spaces that come with a copy.
+
+    Raises:
+        DataError: There is nothing.
     """
-    asked = st.session_state.get(ASKED)
-    if asked == "omniglot":
-        _omniglot(start)
-    elif asked == "folder":
-        _folder(start)
-
-
-def _omniglot(start: Callable[[ImageConfig], None]) -> None:
-    with st.container(border=True, key="images-wanted"):
-        st.markdown(NO_OMNIGLOT)
-        if state.is_shared():
-            st.caption("Whoever runs this server gets it with `maml data omniglot --download`.")
-            return
-        if st.button("Download", icon=":material/download:", width="stretch"):
-            _got(lambda told: download_omniglot(told), lambda: start(OmniglotConfig()))
-        path = st.text_input("Or import from", key=_PATH, placeholder="folder with images_background.zip")
-        if path and st.button("Import", icon=":material/folder_open:", width="stretch"):
-            _got(lambda told: import_omniglot(path, told), lambda: start(OmniglotConfig()))
-
-
-def _folder(start: Callable[[ImageConfig], None]) -> None:
-    with st.container(border=True, key="images-wanted"):
-        reason = why_no_images(FolderConfig(), shared=True) if state.is_shared() else ""
-        st.markdown(
-            reason or "Images sorted into a folder for each class; four classes at least. Corrupt ones are skipped."
-        )
-        if reason:
-            return
-        path = st.text_input("Folder or zip file", key=_PATH, placeholder="/home/me/birds")
-        left, right = st.columns(2)
-        size = left.number_input("Pixels", 8, 84, 28, help=_help("size"))
-        color = right.selectbox("Colour", ["grey", "rgb"], help=_help("color"))
-        if path and st.button("Use these images", icon=":material/image:", width="stretch"):
-            tasks = FolderConfig(folder=path, size=int(size), color=color)
-            _got(lambda told: _read(tasks, told), lambda: start(tasks))
-
-
-def _read(tasks: FolderConfig, told: Callable[[str, int, int], None]) -> None:
-    from maml_core.datasets.folder import folder_splits, load_folder
-
-    if reason := why_no_images(tasks, shared=state.is_shared()):
+    path = path.strip().strip("\"'")
+    if reason := why_no_images(FolderConfig(folder=path), shared=state.is_shared()):
         raise DataError("missing", reason.rstrip("."))
-    images = load_folder(tasks.folder, size=tasks.size, color=tasks.color, on_progress=told)
-    splits = folder_splits(images, seed=tasks.split_seed)
-    classes = {name: len(found) for name, found in splits.classes.items()}
-    fewest = min(classes["meta_train"], classes["meta_validation"])
-    if fewest < 2:
-        raise DataError(
-            "few", f"{len(images.class_names)} classes are too few to train on some and be judged on others"
-        )
-    if images.skipped:
-        first = images.skipped[0]
-        state.note(f"{len(images.skipped)} files were skipped, such as {first.name}: {first.reason}.")
+    return path
 
 
-def _got(fetch: Callable[[Callable[[str, int, int], None]], Any], then: Callable[[], None]) -> None:
-    """Fetch images with a progress bar and go on with them; what fails is said in a sentence."""
+def _go_on(token: str, fetch: Callable[[OnProgress], Chosen]) -> None:
+    """Fetch images with a progress bar and start a run on them; what fails is said in a sentence, and the run stays."""
     bar = st.progress(0.0, "Starting ...")
 
     def told(what: str, done: int, whole: int) -> None:
         bar.progress(min(1.0, done / whole) if whole else 0.0, f"{what}: {done:,} of {whole:,}")
 
     try:
-        fetch(told)
-        then()
+        new, notes = fetch(told)
+        limits.check(new)
     except (DataError, ConfigError) as error:
         bar.empty()
-        st.error(f"{error}.")
+        st.error(state.plain(f"{error}."))
         return
-    st.session_state[ASKED] = None
+    get_hub().restart(token, lambda _: new)
+    state.show_next(new)
+    state.ask_for_images()
+    for note in notes:
+        state.note(note)
     st.rerun()
 
 

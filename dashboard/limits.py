@@ -6,8 +6,8 @@ The engine itself takes anything that a config can say.
 from __future__ import annotations
 
 import math
+import os
 from itertools import pairwise
-from pathlib import Path
 from typing import NamedTuple
 
 from dashboard.address import Address
@@ -42,8 +42,12 @@ def checked(opened: Address, default: RunConfig) -> Address:
 
 
 NO_OMNIGLOT = (
-    "Omniglot, 1,623 hand-written characters, is not on this machine. Download it (15 MB) or name the folder that holds "
+    "Omniglot, 1,623 hand-written characters, is not on this machine. Download it (16 MB) or name the folder that holds "
     "images_background.zip; Glyphs are much like it and need no data."
+)
+NO_SHARED_OMNIGLOT = (
+    "Omniglot, 1,623 hand-written characters, is not on this server. Whoever runs it gets it with `maml data omniglot --download`; "
+    "Glyphs are much like it and need no data."
 )
 
 
@@ -54,17 +58,28 @@ def why_no_images(tasks: TaskConfig, *, shared: bool) -> str:
         tasks: What the page asks for.
         shared: Whether others use the server too: it then reads no folders that a page names.
     """
-    if isinstance(tasks, OmniglotConfig) and not find_omniglot().available:
-        return NO_OMNIGLOT
+    if isinstance(tasks, OmniglotConfig):
+        return _why_no_omniglot(shared=shared)
     if not isinstance(tasks, FolderConfig):
         return ""
     if shared:
         return "This server is shared and reads no folders from its disk; take Glyphs or Omniglot, or run the page yourself."
     if not tasks.folder:
         return "Name a folder, or a zip file, that holds a folder of images for each class."
-    if not Path(tasks.folder).expanduser().exists():
+    if not os.path.exists(os.path.expanduser(tasks.folder)):  # unlike pathlib's, these never raise
         return f"There is no {tasks.folder!r} on this machine; name a folder, or a zip file, of images sorted into class folders."
     return ""
+
+
+def _why_no_omniglot(*, shared: bool) -> str:
+    found = find_omniglot()
+    if found.available:
+        return ""
+    if shared:
+        return NO_SHARED_OMNIGLOT
+    if found.state == "damaged" or os.environ.get("MAML_OMNIGLOT"):
+        return f"Omniglot cannot be used: {found.advice}."
+    return NO_OMNIGLOT
 
 
 MAX_SCRATCH = 1e11
@@ -87,9 +102,8 @@ def check(config: RunConfig) -> RunConfig:
         raise ConfigError(name, getattr(config.model, name), f"{what}; use fewer or narrower layers")
     kept = config.meta_batch_size * _points_of_a_step(config) * size.activations
     if kept > MAX_ACTIVATIONS:
-        raise ConfigError(
-            "meta_batch_size", config.meta_batch_size, f"fewer tasks, {_LESS} for the memory of a live page"
-        )
+        accepted = f"too much for the memory of a live page; take {_LESS}"
+        raise ConfigError("meta_batch_size", config.meta_batch_size, accepted)
     turning = size.turning if config.algorithm == "meta_curvature" else 0
     training = config.meta_batch_size * (
         size.operations * _points_of_a_step(config) + config.num_inner_steps * turning * 9
@@ -98,12 +112,12 @@ def check(config: RunConfig) -> RunConfig:
     adapting = config.evaluation_steps * (size.operations * (shots * 3 + num_query) + turning)
     for field, work in (("meta_batch_size", training), ("evaluation_tasks", config.evaluation_tasks * adapting)):
         if work > MAX_OPERATIONS:
-            accepted = f"less work in one step on the live page: fewer tasks, {_LESS}"
+            accepted = f"too much work at once for the live page; take {_LESS}"
             raise ConfigError(field, getattr(config, field), accepted)
     return config
 
 
-_LESS = "points or inner steps, or a smaller network"
+_LESS = "fewer tasks, points or inner steps, or a smaller network"
 
 
 def check_scratch(config: RunConfig) -> None:
@@ -142,18 +156,26 @@ def _size(config: RunConfig) -> _Size:
         return _Size(weights + widths, weights, widths, turning)
     assert config.image_shape is not None
     channels, height, width = config.image_shape
+    filters, pools = model.num_filters, model.downsample == "max_pool"
     parameters = operations = activations = turning = 0
     for _ in range(model.num_layers):
-        halved = math.ceil(height / 2) * math.ceil(width / 2)
-        places = halved if model.downsample == "stride" else height * width
-        kernel = 9 * channels * model.num_filters
-        parameters += kernel + 2 * model.num_filters
+        # A pool comes after the convolution and drops an odd last row; a stride is within it and rounds upwards.
+        before = height * width
+        height, width = (height // 2, width // 2) if pools else (math.ceil(height / 2), math.ceil(width / 2))
+        places = before if pools else height * width
+        kernel = 9 * channels * filters
+        parameters += kernel + filters * (1 if model.norm == "none" else 2)
         operations += kernel * places
-        activations += model.num_filters * places
-        turning += kernel * (channels + model.num_filters + 9)
-        channels, height, width = model.num_filters, math.ceil(height / 2), math.ceil(width / 2)
+        activations += filters * places
+        turning += kernel * (channels + filters + 9)
+        channels = filters
     head = channels * config.num_outputs
-    return _Size(parameters + head, operations + head, activations, turning + head * (channels + config.num_outputs))
+    return _Size(
+        parameters + head + config.num_outputs,
+        operations + head,
+        activations,
+        turning + head * (channels + config.num_outputs),
+    )
 
 
 def _points(config: RunConfig) -> tuple[int, int]:

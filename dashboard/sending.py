@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dashboard import limits, state
 from dashboard.algorithms import NORM_SWITCHES, SWITCHES, Chosen
 from dashboard.live.server import get_hub
-from dashboard.setups import Values
+from dashboard.setups import NETWORK_FIELDS, Values
 from maml_core.config import CHANGEABLE, RunConfig, replace
 from maml_core.errors import ConfigError
 
@@ -18,7 +18,7 @@ Build = Callable[[RunConfig, Values], RunConfig]
 Choose = Callable[[RunConfig, Values], Chosen]
 """The same, with a note on what had to give way."""
 
-_TASKS = ("family", "ways", "difficulty", "split", "rotations", "noise_std", "model")
+_TASKS = ("family", "ways", "difficulty", "split", "rotations", "noise_std")
 
 
 def sender(token: str, name: str) -> Callable[[], None]:
@@ -96,14 +96,17 @@ def chooser(token: str, choose: Choose) -> Callable[[], None]:
                 get_hub().change(token, changes)
             else:
                 get_hub().restart(token, lambda current: choose(current, values).config)
-            if new.tasks != config.tasks or new.model.kind != config.model.kind:
+            if new.classifies != config.classifies:
                 state.show(new)
-            else:
-                state.show(new, ("algorithm", "norm", "recompute", *state.algorithm_fields(new)))
+            else:  # other widgets may show what has not reached the run yet
+                names = ["algorithm", "norm", "recompute", *state.algorithm_fields(new)]
+                names += [*_TASKS, "oracle_baseline"] if new.tasks != config.tasks else []
+                names += ["model", *NETWORK_FIELDS] if new.model.kind != config.model.kind else []
+                state.show(new, names)
             for sentence in notes:
                 state.note(sentence)
 
-        _attempt(act, "algorithm", "order", "norm", *SWITCHES, *NORM_SWITCHES, *_TASKS)
+        _attempt(act, "algorithm", "order", "norm", "model", *SWITCHES, *NORM_SWITCHES, *_TASKS)
 
     return send
 

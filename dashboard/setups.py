@@ -17,6 +17,7 @@ from maml_core.config import (
     OmniglotConfig,
     RunConfig,
     SinusoidConfig,
+    TaskConfig,
     replace,
 )
 from maml_core.errors import ConfigError
@@ -43,13 +44,17 @@ NETWORK_FIELDS = ("hidden_widths", "activation", "num_filters", "num_layers", "d
 
 
 def with_family(config: RunConfig, values: Values) -> Chosen:
-    """The chosen family with what its widgets say; where curves and images take each other's place, with the settings of a demo."""
+    """The chosen family with what its widgets say; see `with_tasks`."""
     kind = FAMILIES[values["family"]]
     fields = {f.name for f in dataclasses.fields(kind)} - {"kind"}
     told = {name: values[name] for name in fields & values.keys()}
     if "noise_std" in told:
         told["noise_std"] = float(told["noise_std"])
-    tasks = dataclasses.replace(config.tasks if isinstance(config.tasks, kind) else kind(), **told)
+    return with_tasks(config, dataclasses.replace(config.tasks if isinstance(config.tasks, kind) else kind(), **told))
+
+
+def with_tasks(config: RunConfig, tasks: TaskConfig) -> Chosen:
+    """The set-up with other tasks; where curves and images take each other's place, with the settings of a demo."""
     is_image = isinstance(tasks, ImageConfig)
     if is_image == config.classifies:
         return Chosen(replace(config, {"tasks": tasks}))
@@ -61,13 +66,35 @@ def with_family(config: RunConfig, values: Values) -> Chosen:
     )
 
 
+def within(config: RunConfig, *, classes: int, images: int) -> Chosen:
+    """The set-up with no more ways, shots and query images than there are.
+
+    Args:
+        config: Of image tasks.
+        classes: Of the smallest split, at least 2.
+        images: Of the smallest class, at least 2.
+    """
+    assert isinstance(config.tasks, ImageConfig)
+    notes = []
+    if config.tasks.ways > classes:
+        config = replace(config, {"tasks": dataclasses.replace(config.tasks, ways=classes)})
+        notes.append(f"No more than {classes} classes can be held out: ways was set to {classes}.")
+    if config.shots + config.num_query > images:
+        shots = min(config.shots, images - 1)
+        config = replace(config, {"shots": shots, "num_query": min(config.num_query, images - shots)})
+        notes.append(
+            f"The smallest class has {images} images: shots + query was set to {config.shots} + {config.num_query}."
+        )
+    return Chosen(config, tuple(notes))
+
+
 def with_kind(config: RunConfig, values: Values) -> Chosen:
-    """The other kind of network for images, as the papers have it."""
+    """The other kind of network for images, as the papers have it; batch norm stays on or off."""
     if values["model"] == config.model.kind:
         return Chosen(config)
-    if values["model"] == "conv":
-        return Chosen(replace(config, {"model": ConvConfig(num_filters=16)}))
     batch_norm = config.model.batch_norm
+    if values["model"] == "conv":
+        return Chosen(replace(config, {"model": ConvConfig(num_filters=16, norm="batch" if batch_norm else "none")}))
     return Chosen(replace(config, {"model": MLPConfig(hidden_widths=(256, 128, 64, 64), batch_norm=batch_norm)}))
 
 

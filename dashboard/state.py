@@ -25,7 +25,8 @@ from maml_core.config import (
 )
 from maml_core.presets import DEFAULT_PRESET, few_shot
 
-_TOKEN, _NOTES, _SHOWN = "page.token", "page.notes", "page.shown"
+_TOKEN, _NOTES, _SHOWN, _NEXT = "page.token", "page.notes", "page.shown", "page.next"
+_ASKED = "images.asked"
 
 SCRATCH = "view.scratch"
 """Key of the switch for training from scratch, which is no setting of the run."""
@@ -41,6 +42,7 @@ def page_token() -> str:
     if token is None or not hub.knows(token):
         opened = limits.checked(address.read(dict(st.query_params), DEFAULT_PRESET.config), DEFAULT_PRESET.config)
         if reason := limits.why_no_images(opened.config.tasks, shared=is_shared()):
+            ask_for_images(opened.config.tasks.kind)
             opened = address.Address(few_shot(GlyphsConfig()), (), (*opened.notes, reason))
         token = hub.open_page(opened.config, opened.timeline)
         st.session_state[_TOKEN] = token
@@ -49,6 +51,9 @@ def page_token() -> str:
         if len(opened.notes) > MAX_NOTES:
             note(f"... and {len(opened.notes) - MAX_NOTES} more parts of the address that are not understood.")
         show(opened.config)
+    elif _NEXT in st.session_state:
+        show(st.session_state[_NEXT])
+    st.session_state.pop(_NEXT, None)
     return token
 
 
@@ -87,6 +92,22 @@ def show(config: RunConfig, names: Sequence[str] | None = None) -> None:
     for key, value in widget_values(config).items():
         if names is None or key.removeprefix("set.") in names:
             st.session_state[key] = value
+
+
+def show_next(config: RunConfig) -> None:
+    """Put a config's values into the widgets at the beginning of the next rerun: in this one they are drawn already."""
+    st.session_state[_NEXT] = config
+
+
+def asked_for_images() -> str:
+    """Kind of the tasks that were asked for and whose images are not there yet; empty for none."""
+    kind: str = st.session_state.get(_ASKED, "")
+    return kind
+
+
+def ask_for_images(kind: str = "") -> None:
+    """Have the page say how to get the images of these tasks, or no longer."""
+    st.session_state[_ASKED] = kind
 
 
 def shown() -> RunConfig:

@@ -325,11 +325,13 @@ def _check_images(config: RunConfig) -> None:
         return
     if config.oracle_baseline:
         raise ConfigError("oracle_baseline", True, "image tasks have no parameters to tell an oracle; switch it off")
-    if isinstance(config.model, ConvConfig) and min(config.image_shape[1:]) < 2**config.model.num_layers - 1:
-        accepted = f"fewer layers for images of {config.image_shape[1]} pixels: each halves them"
-        raise ConfigError("num_layers", config.model.num_layers, accepted)
+    match config.model:
+        case ConvConfig(downsample="max_pool", num_layers=layers) if min(config.image_shape[1:]) < 2**layers:
+            size = config.image_shape[1]
+            accepted = f"max_pool halves images of {size} pixels to nothing; take fewer layers, or stride"
+            raise ConfigError("num_layers", layers, accepted)
     if isinstance(config.tasks, OmniglotConfig) and config.shots + config.num_query > DRAWINGS:
-        accepted = f"at most {DRAWINGS - config.shots} with {config.shots} shots: a character has {DRAWINGS} drawings"
+        accepted = f"shots + num_query at most {DRAWINGS}, the drawings of a character; ask for fewer"
         raise ConfigError("num_query", config.num_query, accepted)
 
 

@@ -63,7 +63,6 @@ PATIENCE = 5.0
 PROMPT_S = 0.08
 """What takes longer to compute is not waited for when somebody waits for an answer."""
 
-
 UNKNOWN_IMAGES_S = 0.1
 """What a look at images is taken to cost before one was measured: the heavy ones are put off until the first frame is there."""
 
@@ -100,6 +99,8 @@ class _Sent(NamedTuple):
     scheduled: tuple[Entry, ...] = ()
     change_id: int | None = None
     num_steps: int | None = 0
+    looks: frozenset[str] = frozenset()
+    """Kinds of heavy looks that it takes."""
 
     @property
     def moves(self) -> bool:
@@ -415,7 +416,10 @@ class LiveRun:
         single = num_steps == 1
         looks = self.urgent or single or num_steps == 0 or self._is_seen_again("fit", now, pace.frame_s)
         view = self._view(now, pace) if looks else None
-        self._sent = _Sent(tuple(self._pending), pending, tuple(self.scheduled), self._pending_id, num_steps)
+        heavy = {kind for kind in _HEAVY if view is not None and self._seen[kind] == now}
+        self._sent = _Sent(
+            tuple(self._pending), pending, tuple(self.scheduled), self._pending_id, num_steps, frozenset(heavy)
+        )
         self._pending = []
         self.urgent = False
         return ChunkRequest(
@@ -470,6 +474,7 @@ class LiveRun:
     def lost(self) -> None:
         """The chunk in flight was lost with its worker: ask for it again from the held state."""
         self._pending = [*self._sent.asks, *self._pending]
+        self._owed |= self._sent.looks
         self._sent = _Sent()
         self.urgent = True
         self.num_lost += 1
@@ -481,7 +486,7 @@ class LiveRun:
         self.scheduled.clear()
         self.pause()
         self.status = self._held_status
-        self.urgent = False
+        self.urgent, self._owed = False, frozenset()
         self.num_lost = 0
         self.failure = sentence
 

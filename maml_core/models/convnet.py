@@ -10,7 +10,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from maml_core.config import ConvConfig
-from maml_core.errors import ConfigError
 from maml_core.models.convolution import convolved, moments, normalized
 from maml_core.models.mlp import NORM_EPS
 from maml_core.rng import Stream, generator
@@ -35,12 +34,6 @@ class ConvNet:
         self.batch_norm = config.batch_norm
         self.num_groups = _num_groups(config.num_filters)
         self.head = frozenset({f"w{config.num_layers}", f"b{config.num_layers}"})
-        if config.downsample == "max_pool" and min(image_shape[1:]) < 2**config.num_layers:
-            raise ConfigError(
-                "num_layers",
-                config.num_layers,
-                f"max_pool halves an image of {image_shape[1]} x {image_shape[2]} to nothing; take fewer layers, or stride",
-            )
 
     @property
     def layers(self) -> dict[str, tuple[str, ...]]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 
 from dashboard import limits
 from dashboard.address import Address
 from dashboard.live.run import LiveRun
-from maml_core.config import MLPConfig, RunConfig, replace
+from maml_core.config import ConvConfig, FolderConfig, GlyphsConfig, ImageConfig, MLPConfig, RunConfig, replace
 from maml_core.errors import ConfigError
-from maml_core.presets import PRESETS
+from maml_core.models import MLP, ConvNet
+from maml_core.presets import PRESETS, few_shot
 from maml_core.records import Entry
 
 HUGE: list[dict[str, Any]] = [
@@ -63,6 +65,80 @@ def test_every_judged_inner_step_counts() -> None:
     limits.check(RunConfig(**big))
     with pytest.raises(ConfigError, match="fewer"):
         limits.check(RunConfig(**big, multi_step_loss=True))
+
+
+FEW_SHOT = few_shot(GlyphsConfig())
+NETWORKS = [
+    ConvConfig(),
+    ConvConfig(num_filters=5, num_layers=2, norm="group"),
+    ConvConfig(num_filters=7, norm="none"),
+    ConvConfig(num_filters=4, num_layers=3, downsample="max_pool"),
+    ConvConfig(num_filters=4, downsample="max_pool", norm="none"),
+]
+PICTURES = [
+    GlyphsConfig(),
+    GlyphsConfig(ways=20),
+    FolderConfig(folder="/x", ways=3, size=21, color="rgb"),
+    FolderConfig(folder="/x", size=17),
+]
+
+
+@pytest.mark.parametrize("tasks", PICTURES, ids=str)
+@pytest.mark.parametrize("model", NETWORKS, ids=str)
+def test_a_convolutional_network_has_the_engines_size(model: ConvConfig, tasks: ImageConfig) -> None:
+    config = replace(FEW_SHOT, {"tasks": tasks, "model": model})
+    assert config.image_shape is not None
+    engine = ConvNet(model, image_shape=config.image_shape, num_outputs=config.num_outputs)
+    theta = engine.init(0)
+    size = limits._size(config)
+    assert size.parameters == sum(value.numel() for value in theta.values())
+
+    maps, operations, activations = engine._maps(torch.zeros(1, 1, config.num_inputs)), 0, 0
+    for layer in range(model.num_layers):
+        before = engine._convolved(theta, layer, maps)
+        activations += before.numel()
+        operations += before.numel() * theta[f"w{layer}"][0, 0].numel()
+        maps = engine._finished(theta, layer, before)
+    head = theta[f"w{model.num_layers}"].numel()
+    assert (size.operations, size.activations) == (operations + head, activations)
+
+
+@pytest.mark.parametrize("widths", [(), (40, 40), (256, 128)])
+def test_an_mlp_for_images_has_the_engines_size(widths: tuple[int, ...]) -> None:
+    model = MLPConfig(hidden_widths=widths)
+    config = replace(FEW_SHOT, {"model": model})
+    theta = MLP(model, num_inputs=784, num_outputs=5).init(0)
+    assert limits._size(config).parameters == sum(value.numel() for value in theta.values())
+
+
+def test_turning_a_kernel_multiplies_along_its_three_axes() -> None:
+    config = replace(FEW_SHOT, {"model": ConvConfig(num_filters=6, num_layers=2)})
+    kernels = 9 * 1 * 6 * (1 + 6 + 9) + 9 * 6 * 6 * (6 + 6 + 9)
+    assert limits._size(config).turning == kernels + 6 * 5 * (6 + 5)
+
+
+def test_meta_curvature_counts_for_images_too() -> None:
+    large = {"tasks": GlyphsConfig(ways=2), "model": ConvConfig(num_filters=128), "num_inner_steps": 5}
+    config = replace(FEW_SHOT, {**large, "meta_batch_size": 10, "evaluation_tasks": 2})
+    limits.check(config)
+    with pytest.raises(ConfigError, match="meta_batch_size = 10 is not accepted: too much work at once"):
+        limits.check(replace(config, {"algorithm": "meta_curvature"}))
+
+
+def test_twenty_ways_of_five_shots_with_the_papers_filters_are_refused_with_what_to_do() -> None:
+    large = {"tasks": GlyphsConfig(ways=20), "shots": 5, "model": ConvConfig(num_filters=64)}
+    with pytest.raises(ConfigError) as caught:
+        limits.check(replace(FEW_SHOT, large))
+    assert str(caught.value).endswith(
+        "is not accepted: too much work at once for the live page; "
+        "take fewer tasks, points or inner steps, or a smaller network"
+    )
+
+
+def test_what_would_not_fit_into_memory_is_refused_with_what_to_do() -> None:
+    large = {"num_inner_steps": 15, "meta_batch_size": 50, "model": ConvConfig(num_filters=16, downsample="max_pool")}
+    with pytest.raises(ConfigError, match="too much for the memory of a live page; take fewer tasks"):
+        limits.check(replace(FEW_SHOT, large))
 
 
 def test_a_timeline_that_moves_learned_rates_start_ends_before_it() -> None:

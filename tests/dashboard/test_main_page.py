@@ -82,7 +82,7 @@ class Visit:
 
     def _widgets(self) -> list[Any]:
         app = self.app
-        return [*app.number_input, *app.text_input, *app.selectbox, *app.toggle, *app.button_group]
+        return [*app.number_input, *app.text_input, *app.selectbox, *app.toggle, *app.button_group, *app.slider]
 
     @property
     def shown(self) -> dict[str, Any]:

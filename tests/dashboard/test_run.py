@@ -22,7 +22,7 @@ from dashboard.live.infos import (
     why_empty,
 )
 from dashboard.live.marks import DRAG_S, LABELS
-from dashboard.live.run import MAX_TRAIL, LiveRun, Pace
+from dashboard.live.run import LOOK_SHARE, MAX_TRAIL, PROMPT_S, SLOW_SHARE, LiveRun, Pace
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.config import GlyphsConfig, LinearConfig, MLPConfig, RunConfig, replace
 from maml_core.errors import ConfigError
@@ -202,6 +202,105 @@ class TestPutOff:
         assert set(driver.run.trajectories) == {"maml", "random", "joint"}
         assert driver.run.curvature is not None
         assert not driver.run.is_due(driver.now)
+
+
+def looked(driver: Driver, **chunk: Any) -> set[str]:
+    """The heavy looks of the next chunk, which here cost nothing that was not said before."""
+    cost, request = dict(driver.run._cost), driver.request(**chunk)
+    driver.run.finished(run_chunk(request), driver.now)
+    driver.run._cost |= cost
+    return {name for name in ("trajectories", "curvature") if request.view is not None and getattr(request.view, name)}
+
+
+class TestPace:
+    def test_what_is_cheap_is_looked_at_at_once(self):
+        driver = Driver()
+        assert looked(driver) == {"trajectories", "curvature"}
+        assert not driver.run.is_due(driver.now)
+
+    def test_of_images_the_first_frame_comes_first(self):
+        driver = Driver(IMAGES)
+        assert looked(driver) == set()
+        assert driver.run.fit is not None
+        assert driver.run.is_due(driver.now)
+
+    def test_whoever_waits_for_an_answer_waits_for_nothing_that_takes_long(self):
+        driver = Driver().opened()
+        driver.run._cost |= {"trajectories": 2 * PROMPT_S, "slow": 2 * PROMPT_S}
+        driver.now += 100.0
+        driver.run.change({"alpha": 0.02}, now=driver.now)
+        assert looked(driver) == set()
+        assert looked(driver) == {"trajectories"}  # then one at a time, though the run stands still
+        assert looked(driver) == {"curvature"}
+        assert not driver.run.is_due(driver.now)
+
+    def test_what_takes_less_is_part_of_the_answer(self):
+        driver = Driver().opened()
+        driver.run._cost |= {"trajectories": PROMPT_S / 2, "slow": 2 * PROMPT_S}
+        driver.now += 100.0
+        driver.run.change({"alpha": 0.02}, now=driver.now)
+        assert looked(driver) == {"trajectories"}
+        assert looked(driver) == {"curvature"}
+
+    def test_while_somebody_drags_nothing_that_takes_long_is_looked_at(self):
+        driver = Driver(IMAGES)
+        for alpha in (0.1, 0.2, 0.3):
+            driver.now += 100.0
+            driver.run.change({"alpha": alpha}, now=driver.now)
+            assert looked(driver) == set()
+        assert looked(driver) == {"trajectories"}
+
+    def test_what_was_put_off_comes_while_it_trains(self):
+        driver = Driver(IMAGES)
+        driver.run.play()
+        found = []
+        for _ in range(3):
+            found.append(looked(driver, steps=1))
+            driver.now += 1.0
+        assert found == [set(), {"trajectories"}, {"curvature"}]
+
+    @pytest.mark.parametrize(
+        ("kind", "look", "share"), [("trajectories", "trajectories", LOOK_SHARE), ("slow", "curvature", SLOW_SHARE)]
+    )
+    def test_a_look_comes_so_seldom_that_it_takes_its_share_of_the_time(self, kind: str, look: str, share: float):
+        driver = Driver(replace(TINY, {"joint_baseline": False})).opened()
+        driver.run._cost[kind] = 1.0
+        driver.run.play()
+        driver.now += 1.0 / share - 0.1
+        assert look not in looked(driver, steps=1)
+        driver.now += 0.2
+        assert look in looked(driver, steps=1)
+
+    def test_frames_take_their_share_too(self):
+        driver = Driver().opened()
+        driver.run._cost["fit"] = 1.0
+        driver.run.play()
+        driver.now += 1.0 / LOOK_SHARE - 0.1
+        assert driver.request(steps=1).view is None
+        driver.now += 0.2
+        assert driver.request(steps=1).view is not None
+
+    def test_what_a_look_costs_is_measured(self):
+        driver = Driver(IMAGES).opened()
+        result = driver.chunk()
+        assert result.snapshot is not None
+        seconds = dict(result.snapshot.seconds)
+        assert driver.run._cost["trajectories"] == seconds.pop("trajectories") > 0.0
+        assert driver.run._cost["fit"] == pytest.approx(sum(seconds.values()))
+
+    def test_a_chunk_that_fails_leaves_nothing_to_look_at(self):
+        driver = Driver(IMAGES)
+        driver.request()
+        driver.run.failed("It failed.")
+        assert not driver.run.is_due(driver.now + 1000.0)
+
+    def test_a_look_that_was_lost_is_made_up_for(self):
+        driver = Driver(IMAGES)
+        found = [looked(driver), looked(driver)]
+        driver.request()  # the curvature
+        driver.run.lost()
+        found += [looked(driver), looked(driver), looked(driver)]
+        assert found == [set(), {"trajectories"}, set(), {"trajectories"}, {"curvature"}]
 
 
 class TestWeightsChart:

@@ -13,8 +13,12 @@ from hypothesis import strategies as st
 
 from maml_core.config import (
     CHANGEABLE,
+    ConvConfig,
+    FolderConfig,
+    GlyphsConfig,
     LinearConfig,
     MLPConfig,
+    OmniglotConfig,
     RunConfig,
     SinusoidConfig,
     changed,
@@ -23,8 +27,8 @@ from maml_core.config import (
     to_dict,
 )
 from maml_core.errors import ConfigError
-from maml_core.presets import DEFAULT_PRESET, PRESETS, slider_ranges
-from maml_core.settings import accepted_range
+from maml_core.presets import DEFAULT_PRESET, PRESETS, few_shot, slider_ranges
+from maml_core.settings import MAX_TEXT, accepted_range
 
 finite = st.floats(-100.0, 100.0)
 intervals = st.tuples(finite, finite).map(lambda pair: (min(pair), max(pair)))
@@ -96,7 +100,7 @@ def test_missing_fields_take_their_defaults() -> None:
 def numeric_fields() -> list[tuple[type[Any], str, type[Any]]]:
     """Every plain number of every config, with its type."""
     found: list[tuple[type[Any], str, type[Any]]] = []
-    for cls in (RunConfig, SinusoidConfig, LinearConfig):
+    for cls in (RunConfig, SinusoidConfig, LinearConfig, GlyphsConfig, OmniglotConfig, FolderConfig, ConvConfig):
         for f in dataclasses.fields(cls):
             kind = {"int": int, "float": float, "float | None": float}.get(str(f.type))
             if kind is not None:
@@ -116,7 +120,7 @@ def test_the_numeric_fields_are_found() -> None:
         "w_std",
         "noise_std",
     }
-    assert len(numeric_fields()) == 27
+    assert len(numeric_fields()) == 36
 
 
 @each_number
@@ -291,7 +295,10 @@ def test_every_changeable_field_exists() -> None:
     assert {f.name for f in dataclasses.fields(RunConfig)} > CHANGEABLE
 
 
-@pytest.mark.parametrize("cls", [RunConfig, SinusoidConfig, LinearConfig, MLPConfig])
+@pytest.mark.parametrize(
+    "cls",
+    [RunConfig, SinusoidConfig, LinearConfig, GlyphsConfig, OmniglotConfig, FolderConfig, MLPConfig, ConvConfig],
+)
 def test_every_setting_has_a_help_text(cls: type[Any]) -> None:
     for f in dataclasses.fields(cls):
         if f.name not in ("kind", "tasks", "model"):
@@ -305,6 +312,72 @@ def test_a_config_error_is_a_value_error() -> None:
 def test_inputs_follow_the_task_family() -> None:
     assert RunConfig().num_inputs == 1
     assert RunConfig(tasks=LinearConfig(num_features=3)).num_inputs == 3
+
+
+def test_a_convolutional_network_needs_images() -> None:
+    with pytest.raises(ConfigError, match=r"^model = 'conv' is not accepted: a convolutional network needs images"):
+        RunConfig(model=ConvConfig())
+
+
+def test_images_have_no_oracle() -> None:
+    with pytest.raises(ConfigError, match=r"^oracle_baseline = True is not accepted: image tasks have no parameters"):
+        RunConfig(tasks=GlyphsConfig(), oracle_baseline=True)
+
+
+def test_an_omniglot_character_has_twenty_drawings() -> None:
+    assert RunConfig(tasks=OmniglotConfig(), shots=5, num_query=15).num_query == 15
+    for shots, num_query in ((5, 16), (20, 1), (100, 1)):
+        with pytest.raises(ConfigError, match=r"shots \+ num_query at most 20, the drawings of a character"):
+            RunConfig(tasks=OmniglotConfig(), shots=shots, num_query=num_query)
+    assert RunConfig(tasks=GlyphsConfig(), shots=20, num_query=20).shots == 20
+
+
+def test_a_max_pool_needs_an_image_that_it_can_halve_and_a_stride_does_not() -> None:
+    for size, num_layers in ((8, 3), (15, 3), (16, 4)):
+        tasks = FolderConfig(folder="/x", size=size)
+        RunConfig(tasks=tasks, model=ConvConfig(num_layers=num_layers, downsample="max_pool"))
+    for size, num_layers in ((8, 4), (15, 4)):
+        tasks = FolderConfig(folder="/x", size=size)
+        RunConfig(tasks=tasks, model=ConvConfig(num_layers=num_layers))
+        with pytest.raises(ConfigError, match=f"^num_layers = {num_layers} .*images of {size} pixels to nothing; take"):
+            RunConfig(tasks=tasks, model=ConvConfig(num_layers=num_layers, downsample="max_pool"))
+
+
+def test_images_say_their_shape_and_outputs() -> None:
+    pictures = FolderConfig(folder="/x", size=20, color="rgb", ways=7)
+    config = RunConfig(tasks=pictures)
+    assert (config.image_shape, config.num_inputs, config.num_outputs, config.classifies) == (
+        (3, 20, 20),
+        1200,
+        7,
+        True,
+    )
+    assert RunConfig(tasks=OmniglotConfig()).image_shape == RunConfig(tasks=GlyphsConfig()).image_shape == (1, 28, 28)
+    curves = RunConfig(tasks=LinearConfig(num_features=3))
+    assert (curves.image_shape, curves.num_inputs, curves.num_outputs, curves.classifies) == (None, 3, 1, False)
+
+
+@pytest.mark.parametrize("text", [3, None, ["/x"], "x" * (MAX_TEXT + 1), "a\nb", "a\0b", "\ud800"], ids=repr)
+def test_a_text_is_a_printable_line(text: Any) -> None:
+    with pytest.raises(ConfigError, match="a text of up to 500 characters") as caught:
+        from_dict({"tasks": {"kind": "folder", "folder": text}})
+    assert caught.value.field == "tasks.folder"
+    assert len(str(caught.value)) < 250
+
+
+def test_a_text_is_kept_as_it_is() -> None:
+    text = "/home/Jürgen/C++ birds, 100%/" + "x" * (MAX_TEXT - 29)
+    config = RunConfig(tasks=FolderConfig(folder=text))
+    assert len(text) == MAX_TEXT
+    assert from_dict(json.loads(json.dumps(to_dict(config)))) == config
+
+
+@pytest.mark.parametrize("tasks", [GlyphsConfig(ways=3), OmniglotConfig(split="random"), FolderConfig(folder="/x")])
+def test_the_few_shot_settings_fit_all_image_tasks(tasks: Any) -> None:
+    config, demo = few_shot(tasks), next(preset for preset in PRESETS if preset.name == "Glyphs, fast demo")
+    assert config == replace(demo.config, {"tasks": tasks})
+    assert config.shots == 1
+    assert isinstance(config.model, ConvConfig)
 
 
 def test_presets_have_different_names_and_round_trip() -> None:
