@@ -131,16 +131,14 @@ PRESETS: tuple[Preset, ...] = (
     ),
     Preset(
         "Glyphs, MAML++",
-        "Three inner steps, each judged, with rates of their own and batch norm's averages for every step.",
+        "Three inner steps, each judged, with rates of their own and a scale and shift of batch norm's own for every step.",
         RunConfig(
             tasks=GlyphsConfig(),
             **{
                 **_FEW_SHOT,
                 **MAML_PLUS_PLUS,
                 "num_inner_steps": 3,
-                "batch_norm_treatment": "running",
                 "per_step_norm": True,
-                "per_step_statistics": True,
             },
         ),
     ),
