@@ -124,6 +124,6 @@ class FewShotImages:
 
     def _examples(self, images: Pixels, dtype: torch.dtype) -> Examples:
         num_tasks, per_class, ways, inputs = images.shape
-        x = torch.tensor(images).view(num_tasks, per_class * ways, inputs).to(dtype)
+        x = torch.tensor(np.ascontiguousarray(images)).view(num_tasks, per_class * ways, inputs).to(dtype)
         labels = torch.eye(ways, dtype=dtype).repeat(per_class, 1)
         return Examples(x / 255.0 if images.dtype == np.uint8 else x, labels.expand(num_tasks, -1, -1).contiguous())

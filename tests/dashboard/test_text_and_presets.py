@@ -174,6 +174,7 @@ class TestLessonOfImages:
             ("Layers", "main.js"),
             ("Confusion", "images.js"),
             ("Filters", "images.js"),
+            ("Draw your own", "draw.js"),
         ],
     )
     def test_a_control_of_the_component_is_called_as_on_the_page(self, name: str, file: str):
