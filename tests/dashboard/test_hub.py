@@ -21,6 +21,7 @@ from dashboard.live.page import MAX_UNACKNOWLEDGED, Page
 from dashboard.live.run import Pace
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.config import GlyphsConfig, MLPConfig, RunConfig, SinusoidConfig, replace
+from maml_core.errors import DataError
 from maml_core.records import Entry, ImageFit, Levels, Status
 
 TINY = RunConfig(
@@ -818,6 +819,23 @@ class TestTrouble:
             assert len(executor.requests) <= 8
 
         on_loop(scene, Failing())
+
+    def test_images_that_are_missing_are_said_once_and_asked_for_no_more(self):
+        class Missing(Priced):
+            def compute(self, request: ChunkRequest) -> ChunkResult:
+                raise DataError("missing", "there is no /birds; name a folder that is there")
+
+        async def scene(hub: Hub, executor: Missing, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(IMAGES))
+            await turns(400)
+            last = states(client.take())[-1]
+            assert last["status"]["sentence"] == (
+                "there is no /birds; name a folder that is there. "
+                "The run stands at its last good step: choose other settings, or reset."
+            )
+            assert len(executor.requests) == 1
+
+        on_loop(scene, Missing())
 
     def test_a_chunk_that_fails_costs_no_trained_step(self):
         async def scene(hub: Hub, executor: Held, clock: Clock) -> None:

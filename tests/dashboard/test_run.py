@@ -22,7 +22,7 @@ from dashboard.live.infos import (
     why_empty,
 )
 from dashboard.live.marks import DRAG_S, LABELS
-from dashboard.live.run import LOOK_SHARE, MAX_TRAIL, PROMPT_S, SLOW_SHARE, LiveRun, Pace
+from dashboard.live.run import LOOK_SHARE, MAX_TRAIL, PATIENCE, PROMPT_S, SLOW_SHARE, LiveRun, Pace
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.config import GlyphsConfig, LinearConfig, MLPConfig, RunConfig, replace
 from maml_core.errors import ConfigError
@@ -77,6 +77,11 @@ class Driver:
         result = run_chunk(self.request(steps=steps, frame_s=frame_s))
         self.run.finished(result, self.now)
         return result
+
+    def trained(self, seconds: float) -> None:
+        """So long on a machine that has nothing else to do."""
+        self.now += seconds
+        self.run._trained_s += seconds
 
     def opened(self) -> Driver:
         """With the first look at outer step 0."""
@@ -256,7 +261,7 @@ class TestPace:
         found = []
         for _ in range(3):
             found.append(looked(driver, steps=1))
-            driver.now += 1.0
+            driver.trained(1.0)
         assert found == [set(), {"trajectories"}, {"curvature"}]
 
     @pytest.mark.parametrize(
@@ -266,16 +271,25 @@ class TestPace:
         driver = Driver(replace(TINY, {"joint_baseline": False})).opened()
         driver.run._cost[kind] = 1.0
         driver.run.play()
-        driver.now += 1.0 / share - 0.1
+        driver.trained(1.0 / share - 0.1)
         assert look not in looked(driver, steps=1)
-        driver.now += 0.2
+        driver.trained(0.2)
         assert look in looked(driver, steps=1)
 
     def test_frames_take_their_share_too(self):
         driver = Driver().opened()
         driver.run._cost["fit"] = 1.0
         driver.run.play()
-        driver.now += 1.0 / LOOK_SHARE - 0.1
+        driver.trained(1.0 / LOOK_SHARE - 0.1)
+        assert driver.request(steps=1).view is None
+        driver.trained(0.2)
+        assert driver.request(steps=1).view is not None
+
+    def test_where_little_is_trained_a_look_waits_longer_but_not_for_ever(self):
+        driver = Driver().opened()
+        driver.run._cost["fit"] = 1.0
+        driver.run.play()
+        driver.now += PATIENCE / LOOK_SHARE - 0.1
         assert driver.request(steps=1).view is None
         driver.now += 0.2
         assert driver.request(steps=1).view is not None
