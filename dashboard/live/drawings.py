@@ -60,7 +60,9 @@ def hand(fit: ImageFit) -> Hand:
 
 
 class Drawings:
-    """The drawn task that a run shows in its demonstration task's place, if any, and the generated one that it showed last."""
+    """The drawn task that a run shows in its demonstration task's place, if any, the generated one that it showed last, and the hand of
+    the images.
+    """
 
     def __init__(self) -> None:
         self.task: OwnTask | None = None
@@ -68,11 +70,10 @@ class Drawings:
         self.hand: Hand | None = None
 
     def look(self, fit: TaskFit | ImageFit | None) -> None:
-        """Keep a generated task and the hand that drew it."""
+        """Keep a generated task. The first one's hand stays, so that the same strokes stay the same image."""
         if not isinstance(fit, ImageFit) or not fit.class_names:
             return
-        if self.generated is None or not np.array_equal(self.generated.support_images, fit.support_images):
-            self.hand = hand(fit)
+        self.hand = self.hand or hand(fit)
         self.generated = fit
 
     def leave(self, old: RunConfig, new: RunConfig) -> None:

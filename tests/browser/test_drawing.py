@@ -115,7 +115,7 @@ def tasks_sent(live: LivePage) -> list[dict[str, Any]]:
         if message["type"] == "own_task":
             found.append(message)
 
-    live.page.on("websocket", lambda socket: socket.on("framesent", keep))
+    live.page.on("websocket", lambda socket: socket.on("framesent", keep) if "/maml/live" in socket.url else None)
     return found
 
 
@@ -169,7 +169,7 @@ def test_what_the_network_gets_is_like_the_generated_characters(open_page: OpenP
         assert 17 <= max(np.ptp(rows), np.ptp(columns)) + 1 <= 25
         assert abs(rows.min() + rows.max() - 27) <= 1
         assert abs(columns.min() + columns.max() - 27) <= 1
-        assert pixels(image).max() > 240
+        assert pixels(image).max() > 200
     widths = (pixels(upright)[8:20] > 64).sum(1)
     assert 1 <= widths.min() <= widths.max() <= 3
 

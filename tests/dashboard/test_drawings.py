@@ -188,12 +188,22 @@ class TestDrawings:
         assert own.hand is not None
         assert (own.generated.class_names, own.hand.share) == (("one", "two"), 21 / 28)
 
-    def test_another_generated_task_has_a_hand_of_its_own(self):
+    def test_the_hand_stays_so_that_the_same_strokes_stay_the_same_image(self):
         own = Drawings()
-        for length in (21, 10):
-            own.look(fit(line(length=length)))
-            assert own.hand is not None
-            assert own.hand.share == length / 28
+        own.look(fit(line(length=21)))
+        own.look(fit(line(length=10)))
+        assert own.hand is not None
+        assert own.hand.share == 21 / 28
+
+    def test_other_images_have_a_hand_of_their_own(self):
+        own = Drawings()
+        own.look(fit(line(length=21)))
+        other = RunConfig(tasks=GlyphsConfig(ways=4, difficulty=1.0), model=GLYPHS.model, shots=1, num_query=1)
+        own.leave(GLYPHS, other)
+        assert own.hand is None
+        own.look(fit(line(length=10)))
+        assert own.hand is not None
+        assert own.hand.share == 10 / 28
 
 
 class TestAnswer:
