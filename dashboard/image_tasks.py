@@ -26,12 +26,20 @@ _PATH = "images.path"
 
 
 def images_wanted(token: str, config: RunConfig) -> None:
-    """Below the choice of tasks: what to do about images that were asked for and are not there."""
+    """Below the choice of tasks: what to do about images that were asked for and are not there.
+
+    Args:
+        token: Of the page.
+        config: What the widgets show, where the run's own is not known.
+    """
     asked = state.asked_for_images()
     config = get_hub().config(token) or config  # what a widget shows may be older
     if asked:
         with st.container(border=True, key="images-wanted"):
-            _omniglot(token, config) if asked == "omniglot" else _folder(token, config)
+            if asked == "omniglot":
+                _omniglot(token, config)
+            else:
+                _folder(token, config)
             st.button("Not now", type="tertiary", on_click=state.ask_for_images)
     elif isinstance(config.tasks, FolderConfig):
         st.button(
