@@ -24,8 +24,9 @@ from typing import Any, TypeVar
 from dashboard import address, limits
 from dashboard.live.drawings import own_task
 from dashboard.live.history import History
+from dashboard.live.pacing import Pace
 from dashboard.live.page import Outbox, Page
-from dashboard.live.run import LiveRun, Pace
+from dashboard.live.run import LiveRun
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.config import RunConfig, TaskConfig
 from maml_core.errors import ConfigError, DataError, StateError, StoreError

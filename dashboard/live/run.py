@@ -18,6 +18,7 @@ from dashboard.info import Mark, Metric
 from dashboard.live.drawings import Drawings
 from dashboard.live.history import History
 from dashboard.live.marks import Marks
+from dashboard.live.pacing import Pace, Pacing
 from dashboard.live.recording import Recording
 from maml_core.chunks import ChunkRequest, ChunkResult
 from maml_core.config import CHANGEABLE, LinearConfig, RunConfig, SinusoidConfig, changed, learns_rates, replace
@@ -50,32 +51,6 @@ PATHS_REFIT_S = 2.5
 
 MAX_TRAIL, MAX_TRAIL_BYTES = 256, 32 * 2**20
 """The trail of theta_0 keeps so many points, and no more memory."""
-
-
-LOOK_SHARE, SLOW_SHARE = 0.2, 0.08
-"""Looks come so seldom that each kind takes no more of the time than this: the frame and the trajectories; what moves slowly."""
-
-_HEAVY = ("trajectories", "slow")
-
-PATIENCE = 5.0
-"""A run that hardly trains, because it is slowed down or the machine is busy, is looked at after so many times as long all the same."""
-
-PROMPT_S = 0.08
-"""What takes longer to compute is not waited for when somebody waits for an answer."""
-
-UNKNOWN_IMAGES_S = 0.1
-"""What a look at images is taken to cost before one was measured: the heavy ones are put off until the first frame is there."""
-
-
-class Pace(NamedTuple):
-    """Least times between two looks at a run that trains, in seconds."""
-
-    frame_s: float = 0.14
-    """The fit and the paths: with each look there is a frame."""
-    trajectories_s: float = 0.14
-    """The held-out trajectories, which cost most."""
-    slow_s: float = 1.0
-    """What moves slowly: the curvature and the joint baseline."""
 
 
 class _Ask(NamedTuple):
@@ -176,15 +151,8 @@ class LiveRun:
         self._fitted_explained = 0.0
         self.thetas: list[Floats] = []
         self._next_due = -math.inf
-        self._seen = {"trajectories": -math.inf, "slow": -math.inf, "fit": -math.inf, "plane": -math.inf}
-        self._cost = dict.fromkeys(("fit", *_HEAVY), UNKNOWN_IMAGES_S if config.classifies else 0.0)
-        """Processor seconds that the last look of each kind took."""
-        self._trained_s = 0.0
-        """Processor seconds of outer steps so far."""
-        self._trained_at = dict.fromkeys(self._cost, 0.0)
-        """The same, at the last look of each kind."""
-        self._owed: frozenset[str] = frozenset()
-        """Kinds of looks that were put off, because somebody waited for an answer."""
+        self._plane_fitted = -math.inf
+        self._pacing = Pacing(of_images=config.classifies)
 
     # What people ask for
 
@@ -401,7 +369,7 @@ class LiveRun:
 
     def is_due(self, now: float) -> bool:
         """Whether there is something to compute now."""
-        if self.urgent or self._waiting_steps > 0 or self._pending or self._owed:
+        if self.urgent or self._waiting_steps > 0 or self._pending or self._pacing.owed:
             return True
         return self.playing and self._may_step(now)
 
@@ -414,12 +382,19 @@ class LiveRun:
         num_steps = self._steps_to_take(now)
         pending = tuple(ask.at(self.step) for ask in self._pending)
         single = num_steps == 1
-        looks = self.urgent or single or num_steps == 0 or self._is_seen_again("fit", now, pace.frame_s)
-        view = self._view(now, pace) if looks else None
-        heavy = {kind for kind in _HEAVY if view is not None and self._seen[kind] == now}
-        self._sent = _Sent(
-            tuple(self._pending), pending, tuple(self.scheduled), self._pending_id, num_steps, frozenset(heavy)
-        )
+        looks: frozenset[str] = frozenset()
+        view = None
+        if (
+            self.urgent
+            or single
+            or num_steps == 0
+            or self._pacing.is_due("fit", now, pace.frame_s, playing=self.playing)
+        ):
+            looks = self._pacing.take(
+                now, pace, playing=self.playing, urgent=self.urgent, joint=self.config.joint_baseline
+            )
+            view = self._view(looks, now)
+        self._sent = _Sent(tuple(self._pending), pending, tuple(self.scheduled), self._pending_id, num_steps, looks)
         self._pending = []
         self.urgent = False
         return ChunkRequest(
@@ -456,7 +431,7 @@ class LiveRun:
         self._held_status = result.status
         self.num_lost = 0
         self.change_id = sent.change_id
-        self._trained_s += result.advance_s
+        self._pacing.trained_s += result.advance_s
         if taken > 0:
             self.seconds_per_step = result.advance_s / taken
         if result.records is not None:
@@ -474,7 +449,7 @@ class LiveRun:
     def lost(self) -> None:
         """The chunk in flight was lost with its worker: ask for it again from the held state."""
         self._pending = [*self._sent.asks, *self._pending]
-        self._owed |= self._sent.looks
+        self._pacing.lost(self._sent.looks)
         self._sent = _Sent()
         self.urgent = True
         self.num_lost += 1
@@ -486,7 +461,7 @@ class LiveRun:
         self.scheduled.clear()
         self.pause()
         self.status = self._held_status
-        self.urgent, self._owed = False, frozenset()
+        self.urgent, self._pacing.owed = False, frozenset()
         self.num_lost = 0
         self.failure = sentence
 
@@ -522,38 +497,16 @@ class LiveRun:
         self.state = None
         self._sent = _Sent(change_id=self._pending_id)
 
-    def _is_seen_again(self, kind: str, now: float, least_s: float) -> bool:
-        """Whether it is time for another look of a kind, as far as its cost allows."""
-        share = SLOW_SHARE if kind == "slow" else LOOK_SHARE
-        cost, since = self._cost[kind], now - self._seen[kind]
-        trained = self._trained_s - self._trained_at[kind]
-        # On a busy machine an hour by the clock may hold little training: then what was trained counts, for some time.
-        return since >= max(least_s, cost / share) and (
-            not self.playing or trained >= cost * (1.0 / share - 1.0) or since >= PATIENCE * cost / share
-        )
-
-    def _view(self, now: float, pace: Pace) -> View:
-        # What was put off comes by itself, or on a busy machine what is due again would come before it for ever.
-        wanted = set(self._owed)
-        if self.urgent or not self._owed:
-            wanted |= {kind for kind in _HEAVY if self._is_seen_again(kind, now, pace._asdict()[f"{kind}_s"])}
-        if self.urgent or (wanted == {"slow"} and self.config.joint_baseline and not self._owed):
-            wanted.add("trajectories")
-        slow = "slow" in wanted
-        long = [kind for kind in _HEAVY if kind in wanted and self._cost[kind] > PROMPT_S]
-        self._owed = frozenset(long if self.urgent else long[1:])
-        wanted -= self._owed
-        for kind in ("fit", *wanted):
-            self._seen[kind], self._trained_at[kind] = now, self._trained_s
-        trajectories = "trajectories" in wanted
+    def _view(self, looks: frozenset[str], now: float) -> View:
+        trajectories = "trajectories" in looks
         return View(
             task_parameters=self.task_parameters,
             task_draw=self.task_draw,
             own_task=self.own.task,
             trajectories=trajectories,
-            joint_trajectory=slow,
+            joint_trajectory="joint" in looks,
             scratch=trajectories and self.shows_scratch and self._scratch_of != _points(self.config),
-            curvature="slow" in wanted,
+            curvature="slow" in looks,
             rates=trajectories,
             moves=self.weights_chart == "layers",
             paths=self.weights_chart == "path",
@@ -564,19 +517,14 @@ class LiveRun:
     def _plane_is_stale(self, now: float) -> bool:
         if self.plane is None or self.paths is None:
             return True
-        return self.paths.explained < 0.5 * self._fitted_explained and now - self._seen["plane"] >= PATHS_REFIT_S
+        return self.paths.explained < 0.5 * self._fitted_explained and now - self._plane_fitted >= PATHS_REFIT_S
 
     def _look(self, result: ChunkResult, now: float) -> None:
         snapshot = result.snapshot
         assert snapshot is not None
         self.fit = snapshot.fit
         self.own.look(snapshot.fit)
-        kinds = {"trajectories": "trajectories", "curvature": "slow"}
-        costs = {"fit": 0.0}
-        for part, seconds in snapshot.seconds.items():
-            kind = kinds.get(part, "fit")
-            costs[kind] = costs.get(kind, 0.0) + seconds
-        self._cost |= costs
+        self._pacing.measured(snapshot.seconds)
         if snapshot.trajectories:
             wanted = {
                 "joint": self.config.joint_baseline,
@@ -597,7 +545,7 @@ class LiveRun:
             plane = snapshot.paths.plane
             if self.plane is None or not np.array_equal(plane.basis, self.plane.basis):
                 self.plane, self._fitted_explained = plane, snapshot.paths.explained
-                self._seen["plane"] = now
+                self._plane_fitted = now
             self.paths = snapshot.paths
             if not self.thetas or not np.array_equal(self.thetas[-1], snapshot.paths.theta_0):
                 self.thetas.append(snapshot.paths.theta_0)

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from dashboard.live import hub as hub_module
 from dashboard.live.hub import HIDDEN_PAUSE_S, KEEP_S, Hub
+from dashboard.live.pacing import Pace
 from dashboard.live.page import MAX_UNACKNOWLEDGED, Page
-from dashboard.live.run import Pace
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.config import GlyphsConfig, MLPConfig, RunConfig, SinusoidConfig, replace
 from maml_core.errors import DataError

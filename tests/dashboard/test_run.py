@@ -22,7 +22,8 @@ from dashboard.live.infos import (
     why_empty,
 )
 from dashboard.live.marks import DRAG_S, LABELS
-from dashboard.live.run import LOOK_SHARE, MAX_TRAIL, PATIENCE, PROMPT_S, SLOW_SHARE, LiveRun, Pace
+from dashboard.live.pacing import LOOK_SHARE, PATIENCE, PROMPT_S, SLOW_SHARE, Pace
+from dashboard.live.run import MAX_TRAIL, LiveRun
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.config import GlyphsConfig, LinearConfig, MLPConfig, RunConfig, replace
 from maml_core.errors import ConfigError
@@ -81,7 +82,7 @@ class Driver:
     def trained(self, seconds: float) -> None:
         """So long on a machine that has nothing else to do."""
         self.now += seconds
-        self.run._trained_s += seconds
+        self.run._pacing.trained_s += seconds
 
     def opened(self) -> Driver:
         """With the first look at outer step 0."""
@@ -191,7 +192,7 @@ class TestPutOff:
         parts: list[str] = []
         for _ in range(3):
             assert driver.run.is_due(driver.now)
-            driver.run._cost |= {"trajectories": 1.0, "slow": 1.0}
+            driver.run._pacing.cost |= {"trajectories": 1.0, "slow": 1.0}
             snapshot = driver.chunk().snapshot
             assert snapshot is not None
             parts += [part for part in snapshot.seconds if part in ("trajectories", "curvature")]
@@ -202,7 +203,7 @@ class TestPutOff:
     def test_a_joint_baseline_comes_with_the_trajectories_that_were_put_off(self):
         driver = Driver(replace(IMAGES, {"joint_baseline": True}))
         for _ in range(3):
-            driver.run._cost |= {"trajectories": 1.0, "slow": 1.0}
+            driver.run._pacing.cost |= {"trajectories": 1.0, "slow": 1.0}
             driver.chunk()
         assert set(driver.run.trajectories) == {"maml", "random", "joint"}
         assert driver.run.curvature is not None
@@ -211,9 +212,9 @@ class TestPutOff:
 
 def looked(driver: Driver, **chunk: Any) -> set[str]:
     """The heavy looks of the next chunk, which here cost nothing that was not said before."""
-    cost, request = dict(driver.run._cost), driver.request(**chunk)
+    cost, request = dict(driver.run._pacing.cost), driver.request(**chunk)
     driver.run.finished(run_chunk(request), driver.now)
-    driver.run._cost |= cost
+    driver.run._pacing.cost |= cost
     return {name for name in ("trajectories", "curvature") if request.view is not None and getattr(request.view, name)}
 
 
@@ -231,7 +232,7 @@ class TestPace:
 
     def test_whoever_waits_for_an_answer_waits_for_nothing_that_takes_long(self):
         driver = Driver().opened()
-        driver.run._cost |= {"trajectories": 2 * PROMPT_S, "slow": 2 * PROMPT_S}
+        driver.run._pacing.cost |= {"trajectories": 2 * PROMPT_S, "slow": 2 * PROMPT_S}
         driver.now += 100.0
         driver.run.change({"alpha": 0.02}, now=driver.now)
         assert looked(driver) == set()
@@ -241,7 +242,7 @@ class TestPace:
 
     def test_what_takes_less_is_part_of_the_answer(self):
         driver = Driver().opened()
-        driver.run._cost |= {"trajectories": PROMPT_S / 2, "slow": 2 * PROMPT_S}
+        driver.run._pacing.cost |= {"trajectories": PROMPT_S / 2, "slow": 2 * PROMPT_S}
         driver.now += 100.0
         driver.run.change({"alpha": 0.02}, now=driver.now)
         assert looked(driver) == {"trajectories"}
@@ -269,7 +270,7 @@ class TestPace:
     )
     def test_a_look_comes_so_seldom_that_it_takes_its_share_of_the_time(self, kind: str, look: str, share: float):
         driver = Driver(replace(TINY, {"joint_baseline": False})).opened()
-        driver.run._cost[kind] = 1.0
+        driver.run._pacing.cost[kind] = 1.0
         driver.run.play()
         driver.trained(1.0 / share - 0.1)
         assert look not in looked(driver, steps=1)
@@ -278,7 +279,7 @@ class TestPace:
 
     def test_frames_take_their_share_too(self):
         driver = Driver().opened()
-        driver.run._cost["fit"] = 1.0
+        driver.run._pacing.cost["fit"] = 1.0
         driver.run.play()
         driver.trained(1.0 / LOOK_SHARE - 0.1)
         assert driver.request(steps=1).view is None
@@ -287,7 +288,7 @@ class TestPace:
 
     def test_where_little_is_trained_a_look_waits_longer_but_not_for_ever(self):
         driver = Driver().opened()
-        driver.run._cost["fit"] = 1.0
+        driver.run._pacing.cost["fit"] = 1.0
         driver.run.play()
         driver.now += PATIENCE / LOOK_SHARE - 0.1
         assert driver.request(steps=1).view is None
@@ -299,8 +300,8 @@ class TestPace:
         result = driver.chunk()
         assert result.snapshot is not None
         seconds = dict(result.snapshot.seconds)
-        assert driver.run._cost["trajectories"] == seconds.pop("trajectories") > 0.0
-        assert driver.run._cost["fit"] == pytest.approx(sum(seconds.values()))
+        assert driver.run._pacing.cost["trajectories"] == seconds.pop("trajectories") > 0.0
+        assert driver.run._pacing.cost["fit"] == pytest.approx(sum(seconds.values()))
 
     def test_a_chunk_that_fails_leaves_nothing_to_look_at(self):
         driver = Driver(IMAGES)

@@ -16,7 +16,7 @@ import pytest
 import streamlit as st
 
 from dashboard.algorithms import name_of
-from dashboard.live.run import Pace
+from dashboard.live.pacing import Pace
 from dashboard.runs_panel import ago, default_name
 from dashboard.saved import Workspace, named_workspace, own_workspace
 from maml_core.chunks import ChunkRequest, run_chunk
