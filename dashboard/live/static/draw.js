@@ -160,17 +160,18 @@ export class Draw {
   }
 
   close() {
-    if (this.#open) this.root.hidePopover();
+    if (!this.#open) return;
+    this.root.hidePopover();
+    if (this.#byKeyboard) this.button.focus();
   }
 
   #toggled(open) {
     this.button.setAttribute("aria-expanded", String(open));
-    if (open) {
-      this.#build();
-      this.#place();
-      if (this.#byKeyboard) this.#canvasOf(this.#at)?.closest("button").focus({ preventScroll: true });
-      if (this.#missing() === "") this.#use();
-    } else if (this.#byKeyboard) this.button.focus();
+    if (!open) return;
+    this.#build();
+    this.#place();
+    if (this.#byKeyboard) this.#canvasOf(this.#at)?.closest("button").focus({ preventScroll: true });
+    if (this.#missing() === "") this.#use();
   }
 
   destroy() {
