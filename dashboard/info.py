@@ -208,7 +208,7 @@ class GaugeInfo:
 
     alpha: float
     limit: float
-    """2 / the median of lambda_max over held-out tasks; inf where no direction curves upwards."""
+    """2 / the median of lambda_max over held-out tasks; inf where no direction curves upwards, NaN while none was measured."""
     limit_low: float
     limit_high: float
     """2 / lambda_max at its 90% and its 10% quantile over tasks: beyond `limit_low` a tenth of the tasks overshoot."""

@@ -124,12 +124,12 @@ class Curvature(NamedTuple):
 
     @staticmethod
     def stability_limit(lambda_max: float) -> float:
-        """2 / lambda_max; inf where nothing curves upwards.
+        """2 / lambda_max; inf where nothing curves upwards, NaN where it is not known.
 
         >>> Curvature.stability_limit(20.0)
         0.1
         """
-        return 2.0 / lambda_max if lambda_max > 0.0 else float("inf")
+        return float("inf") if lambda_max <= 0.0 else 2.0 / lambda_max
 
 
 class Plane(NamedTuple):

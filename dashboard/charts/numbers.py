@@ -221,7 +221,7 @@ def _rates_lines(info: RatesInfo) -> list[Line]:
 
 
 def _clip(value: float) -> float:
-    return min(max(value, 1 / _OFF_THE_CHART), _OFF_THE_CHART)
+    return value if math.isnan(value) else min(max(value, 1 / _OFF_THE_CHART), _OFF_THE_CHART)
 
 
 def _joined(xs: Sequence[Array], ys: Sequence[Array]) -> Line:

@@ -122,6 +122,8 @@ def subtitle(info: AnyInfo) -> str:
         case LayersInfo():
             return _layers_subtitle(info)
         case GaugeInfo():
+            if math.isnan(info.limit):
+                return HINTS["gauge"]
             ratio = info.alpha / info.limit if info.limit > 0 else math.inf
             limit = f"limit {AT_IDENTITY}" if info.of == AT_IDENTITY else "the limit"
             return "No limit found" if math.isinf(info.limit) else f"α is {number(ratio)} × {limit}"
@@ -228,6 +230,8 @@ def _layers_subtitle(info: LayersInfo) -> str:
 
 
 def _gauge_words(info: GaugeInfo) -> str:
+    if math.isnan(info.limit):
+        return "its stability limit is being measured."
     if math.isinf(info.limit):
         return "no direction curves upwards, so there is no limit."
     verdict = "stable for nearly all tasks"

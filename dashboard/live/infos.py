@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from dashboard.algorithms import name_of
@@ -162,15 +164,16 @@ def layers_info(run: LiveRun) -> LayersInfo | None:
 
 
 def gauge_info(run: LiveRun) -> GaugeInfo | None:
-    """The stability gauge; None where the rates are learned."""
-    if run.curvature is None or learns_rates(run.config):
+    """The stability gauge, without a limit until one was measured; None where the rates are learned."""
+    if learns_rates(run.config):
         return None
     limit = Curvature.stability_limit
+    shape = run.curvature or Curvature(math.nan, math.nan, math.nan)
     return GaugeInfo(
         alpha=run.config.alpha,
-        limit=limit(run.curvature.median),
-        limit_low=limit(run.curvature.high),
-        limit_high=limit(run.curvature.low),
+        limit=limit(shape.median),
+        limit_low=limit(shape.high),
+        limit_high=limit(shape.low),
         of={"anil": "of the head", "imaml": "of the proximal loss", "meta_curvature": AT_IDENTITY}.get(
             run.config.algorithm, ""
         ),

@@ -126,8 +126,17 @@ class TestArrays:
 
     def test_a_run_that_was_never_looked_at_sends_its_empty_curves(self):
         frame = first_frame(LiveRun(TINY))
-        assert frame.charts == {"loss", "adaptation"}
+        assert frame.charts == {"loss", "adaptation", "gauge"}
         assert frame.array("loss", 2, "y").size == 0
+        assert np.isnan(frame.array("gauge", 3, "y")).all()  # a limit that nobody has measured
+
+    def test_the_gauge_of_another_run_has_no_limit_until_its_own_is_measured(self):
+        driver, maker = Driver(TINY).opened(), FrameMaker()
+        assert np.isfinite(decoded(maker.frame(driver.run, NUMBERS)).array("gauge", 3, "y")).all()
+        driver.run.restart(replace(TINY, {"alpha": 0.07}))
+        frame = decoded(maker.frame(driver.run, NUMBERS))
+        assert np.isnan(frame.array("gauge", 3, "y")).all()
+        np.testing.assert_allclose(frame.array("gauge", 4, "y"), 0.07)
 
 
 class TestHeader:

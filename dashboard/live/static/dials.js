@@ -128,11 +128,13 @@ class Dial {
     setText(this.#tip.querySelector(".maml-tip"), reason || this.#spec.help);
   }
 
-  /** Shades the slider where step sizes overshoot: from `low` on some tasks, from `high` on nearly all. */
+  /** Shades the slider where step sizes overshoot: from `low` on some tasks, from `high` on nearly all; not while they are NaN. */
   zones(low, high) {
     const at = (value) => `${Math.min(1, Math.max(0, this.#position(value) / TICKS)).toFixed(3)}`;
-    this.#slider.style.setProperty("--caution", at(low));
-    this.#slider.style.setProperty("--unstable", at(high));
+    for (const [name, value] of Object.entries({ "--caution": low, "--unstable": high })) {
+      if (Number.isFinite(value)) this.#slider.style.setProperty(name, at(value));
+      else this.#slider.style.removeProperty(name);
+    }
   }
 
   #position(value) {
