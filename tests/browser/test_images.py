@@ -123,10 +123,9 @@ def test_the_slider_changes_every_picture(live: LivePage, view: str) -> None:
     look(live, view)
     after = live.page.evaluate(PICTURE)
     choose_k(live, 0)
-    before = live.page.evaluate(PICTURE)
-    assert before != after
+    live.wait(f"(after) => ({PICTURE})() !== after", after)
     choose_k(live, 2)
-    assert live.page.evaluate(PICTURE) == after
+    live.wait(f"(after) => ({PICTURE})() === after", after)
 
 
 def test_the_confusion_counts_every_query_image(live: LivePage) -> None:

@@ -63,7 +63,7 @@ def watched(browser: Browser, server: Server) -> object:
 
 def test_no_chart_is_ever_replaced(watched: Watched) -> None:
     assert sum(watched.drawn.values()) >= 2 * NUM_UPDATES
-    assert set(watched.same_nodes) == {*CHARTS, "images", "rates"}
+    assert set(watched.same_nodes) == {*CHARTS, "images", "layers", "rates"}
 
 
 def test_zoom_survives_100_updates(watched: Watched) -> None:
