@@ -21,7 +21,7 @@ class Pretrained(NamedTuple):
 _ALL = (
     Pretrained(
         "Glyphs, pretrained θ₀",
-        "The fast demo after 8,000 steps, paused. Press Inner step: one step names nearly every drawing right. Draw your own characters, "
+        "The fast demo, at α 0.4, after 8,000 steps, paused. Press Inner step: one step names nearly every drawing right. Draw your own characters, "
         "or press Reset to compare with a fresh start.",
         FOLDER / "glyphs",
     ),

@@ -43,13 +43,13 @@ MAML_PLUS_PLUS: Mapping[str, Any] = MappingProxyType(
 _FEW_SHOT: Mapping[str, Any] = MappingProxyType(
     {
         "model": ConvConfig(num_filters=16),
-        "alpha": 0.4,
-        "beta": 5e-3,
+        "alpha": 0.8,
+        "beta": 8e-3,
         "shots": 1,
         "num_query": 3,
         "meta_batch_size": 8,
-        "evaluation_tasks": 40,
-        "evaluation_steps": 5,
+        "evaluation_tasks": 20,
+        "evaluation_steps": 3,
         "joint_baseline": False,
     }
 )
@@ -122,12 +122,12 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "Glyphs, ANIL",
         "Only the head adapts, so the body's features serve all characters as they are. Compare with the fast demo's ghost.",
-        RunConfig(tasks=GlyphsConfig(), **{**_FEW_SHOT, "algorithm": "anil", "alpha": 1.0}),
+        RunConfig(tasks=GlyphsConfig(), **{**_FEW_SHOT, "algorithm": "anil", "alpha": 1.0, "beta": 5e-3}),
     ),
     Preset(
         "Glyphs, inductive",
         "Batch norm by the support set alone: each drawing is named without a look at the others that wait. Harder than transductive.",
-        RunConfig(tasks=GlyphsConfig(), **{**_FEW_SHOT, "batch_norm_treatment": "support"}),
+        RunConfig(tasks=GlyphsConfig(), **{**_FEW_SHOT, "batch_norm_treatment": "support", "alpha": 0.4, "beta": 5e-3}),
     ),
     Preset(
         "Glyphs, MAML++",
@@ -137,6 +137,8 @@ PRESETS: tuple[Preset, ...] = (
             **{
                 **_FEW_SHOT,
                 **MAML_PLUS_PLUS,
+                "alpha": 0.4,
+                "beta": 5e-3,
                 "num_inner_steps": 3,
                 "per_step_norm": True,
             },
@@ -145,7 +147,10 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "Glyphs, 20 ways",
         "Twenty characters at once: guessing is right once in twenty times.",
-        RunConfig(tasks=GlyphsConfig(ways=20), **{**_FEW_SHOT, "num_query": 1, "meta_batch_size": 4, "alpha": 1.0}),
+        RunConfig(
+            tasks=GlyphsConfig(ways=20),
+            **{**_FEW_SHOT, "num_query": 1, "meta_batch_size": 4, "alpha": 1.0, "beta": 5e-3},
+        ),
     ),
     Preset(
         "Omniglot, fast demo",

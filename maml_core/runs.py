@@ -51,7 +51,7 @@ EXPLODED_LOSS = 1000.0
 steps."""
 
 CURVATURE_TASKS = 32
-"""Held-out tasks on which lambda_max is measured."""
+"""Held-out tasks on which lambda_max is measured, as far as a run has so many."""
 
 
 _NO_MOMENTS = OptimizerState(0, {}, {})
@@ -378,7 +378,7 @@ def inner_curvature(config: RunConfig, problem: Problem, learner: Learner) -> Cu
     how = rule(config, problem, learner)
     return curvature(
         learner.theta,
-        held_out_tasks(config, problem, num_tasks=CURVATURE_TASKS),
+        held_out_tasks(config, problem, num_tasks=min(CURVATURE_TASKS, config.evaluation_tasks)),
         problem=problem,
         names=how.names,
         proximal=how.proximal,

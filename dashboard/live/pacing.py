@@ -13,8 +13,11 @@ from typing import NamedTuple
 HEAVY = ("trajectories", "slow")
 """The heavy kinds of looks; the other one is "fit", the frame."""
 
-LOOK_SHARE, SLOW_SHARE = 0.2, 0.08
-"""Looks come so seldom that each kind takes no more of the time than this: the frame and the trajectories; what moves slowly."""
+SHARES: Mapping[str, float] = {"fit": 0.2, "trajectories": 0.2, "slow": 0.08}
+"""Looks come so seldom that each kind takes no more of the time than this."""
+
+SHARES_OF_IMAGES: Mapping[str, float] = {"fit": 0.18, "trajectories": 0.06, "slow": 0.05}
+"""The same where tasks are of images: a step is long, and so is a look."""
 
 PATIENCE = 5.0
 """A run that hardly trains, because it is slowed down or the machine is busy, is looked at after so many times as long all the same."""
@@ -50,6 +53,7 @@ class Pacing:
     def __init__(self, *, of_images: bool) -> None:
         self.cost = dict.fromkeys(("fit", *HEAVY), UNKNOWN_IMAGES_S if of_images else 0.0)
         """Processor seconds that the last look of each kind took."""
+        self._shares = SHARES_OF_IMAGES if of_images else SHARES
         self.trained_s = 0.0
         """Processor seconds of outer steps so far."""
         self.owed: frozenset[str] = frozenset()
@@ -59,7 +63,7 @@ class Pacing:
 
     def is_due(self, kind: str, now: float, least_s: float, *, playing: bool) -> bool:
         """Whether it is time for another look of a kind, as far as its cost allows."""
-        share = SLOW_SHARE if kind == "slow" else LOOK_SHARE
+        share = self._shares[kind]
         cost, since = self.cost[kind], now - self._seen[kind]
         trained = self.trained_s - self._trained_at[kind]
         # On a busy machine an hour by the clock may hold little training: then what was trained counts, for some time.

@@ -22,7 +22,7 @@ from dashboard.live.infos import (
     why_empty,
 )
 from dashboard.live.marks import DRAG_S, LABELS
-from dashboard.live.pacing import LOOK_SHARE, PATIENCE, PROMPT_S, SLOW_SHARE, Pace
+from dashboard.live.pacing import PATIENCE, PROMPT_S, SHARES, SHARES_OF_IMAGES, Pace, Pacing
 from dashboard.live.run import MAX_TRAIL, LiveRun
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.config import GlyphsConfig, LinearConfig, MLPConfig, RunConfig, replace
@@ -265,23 +265,34 @@ class TestPace:
             driver.trained(1.0)
         assert found == [set(), {"trajectories"}, {"curvature"}]
 
-    @pytest.mark.parametrize(
-        ("kind", "look", "share"), [("trajectories", "trajectories", LOOK_SHARE), ("slow", "curvature", SLOW_SHARE)]
-    )
-    def test_a_look_comes_so_seldom_that_it_takes_its_share_of_the_time(self, kind: str, look: str, share: float):
+    @pytest.mark.parametrize(("kind", "look"), [("trajectories", "trajectories"), ("slow", "curvature")])
+    def test_a_look_comes_so_seldom_that_it_takes_its_share_of_the_time(self, kind: str, look: str):
         driver = Driver(replace(TINY, {"joint_baseline": False})).opened()
         driver.run._pacing.cost[kind] = 1.0
         driver.run.play()
-        driver.trained(1.0 / share - 0.1)
+        driver.trained(1.0 / SHARES[kind] - 0.1)
         assert look not in looked(driver, steps=1)
         driver.trained(0.2)
         assert look in looked(driver, steps=1)
+
+    @pytest.mark.parametrize("kind", ["fit", "trajectories", "slow"])
+    def test_looks_at_images_leave_more_to_training(self, kind: str):
+        pacing = Pacing(of_images=True)
+        pacing.cost = dict.fromkeys(pacing.cost, 1.0)
+        pacing.owed = frozenset()
+        for _ in range(3):  # the heavy ones, one at a time
+            pacing.take(0.0, Pace(), playing=True, urgent=False, joint=False)
+        due_s = 1.0 / SHARES_OF_IMAGES[kind]
+        assert due_s > 1.0 / SHARES[kind]
+        pacing.trained_s = due_s
+        assert not pacing.is_due(kind, due_s - 0.1, 0.0, playing=True)
+        assert pacing.is_due(kind, due_s + 0.1, 0.0, playing=True)
 
     def test_frames_take_their_share_too(self):
         driver = Driver().opened()
         driver.run._pacing.cost["fit"] = 1.0
         driver.run.play()
-        driver.trained(1.0 / LOOK_SHARE - 0.1)
+        driver.trained(1.0 / SHARES["fit"] - 0.1)
         assert driver.request(steps=1).view is None
         driver.trained(0.2)
         assert driver.request(steps=1).view is not None
@@ -290,7 +301,7 @@ class TestPace:
         driver = Driver().opened()
         driver.run._pacing.cost["fit"] = 1.0
         driver.run.play()
-        driver.now += PATIENCE / LOOK_SHARE - 0.1
+        driver.now += PATIENCE / SHARES["fit"] - 0.1
         assert driver.request(steps=1).view is None
         driver.now += 0.2
         assert driver.request(steps=1).view is not None

@@ -21,7 +21,8 @@ FOLDER = Path(__file__).parents[2] / "assets" / "pretrained" / "glyphs"
 def test_it_is_a_run_of_the_demo() -> None:
     saved = load_run(FOLDER)
     demo = next(preset.config for preset in PRESETS if preset.name == "Glyphs, fast demo")
-    assert replace(saved.config, {"evaluate_every": demo.evaluate_every}) == demo
+    own = ("alpha", "beta", "evaluate_every", "evaluation_tasks", "evaluation_steps")  # as its README's command says
+    assert replace(saved.config, {name: getattr(demo, name) for name in own}) == demo
     assert (saved.step, saved.timeline) == (8000, ())
     check_state(state_from_bytes(saved.state), saved.config, build_problem(saved.config))
 
