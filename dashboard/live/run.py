@@ -46,6 +46,9 @@ StatusKind = Literal["ready", "running", "paused", "diverged", "dead", "replayin
 WeightsChart = Literal["path", "layers"]
 """What is shown of the parameters' movement in the inner loop: both in one place, and only the shown one is computed."""
 
+LONG_STEP_S = 0.015
+"""Somebody who waits for an answer does not wait for an outer step that takes longer."""
+
 PATHS_REFIT_S = 2.5
 """Least time between two fits of the plane of the paths."""
 
@@ -151,6 +154,8 @@ class LiveRun:
         self._fitted_explained = 0.0
         self.thetas: list[Floats] = []
         self._next_due = -math.inf
+        self._answered = False
+        """The last chunk only looked, because somebody waited for an answer."""
         self._plane_fitted = -math.inf
         self._pacing = Pacing(of_images=config.classifies)
 
@@ -380,6 +385,10 @@ class LiveRun:
     def next_request(self, now: float, *, budget_s: float, pace: Pace) -> ChunkRequest:
         """The chunk to compute next, and what to look at afterwards."""
         num_steps = self._steps_to_take(now)
+        answers = self.urgent and not self._answered and num_steps != 0 and self.seconds_per_step > LONG_STEP_S
+        if answers and num_steps != 1:
+            num_steps = 0  # the answer does not wait for a step; the chunk after it trains, however often is asked
+        self._answered = answers
         pending = tuple(ask.at(self.step) for ask in self._pending)
         single = num_steps == 1
         looks: frozenset[str] = frozenset()

@@ -23,7 +23,7 @@ from dashboard.live.infos import (
 )
 from dashboard.live.marks import DRAG_S, LABELS
 from dashboard.live.pacing import PATIENCE, PROMPT_S, SHARES, SHARES_OF_IMAGES, Pace, Pacing
-from dashboard.live.run import MAX_TRAIL, LiveRun
+from dashboard.live.run import LONG_STEP_S, MAX_TRAIL, LiveRun
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.config import GlyphsConfig, LinearConfig, MLPConfig, RunConfig, replace
 from maml_core.errors import ConfigError
@@ -287,6 +287,26 @@ class TestPace:
         pacing.trained_s = due_s
         assert not pacing.is_due(kind, due_s - 0.1, 0.0, playing=True)
         assert pacing.is_due(kind, due_s + 0.1, 0.0, playing=True)
+
+    def test_an_answer_does_not_wait_for_a_long_step_and_training_goes_on_all_the_same(self):
+        driver = Driver().opened()
+        driver.run.play()
+        driver.chunk(steps=1)
+        driver.run.seconds_per_step = 2 * LONG_STEP_S
+        asked = []
+        for alpha in (0.02, 0.03, 0.04):
+            driver.run.change({"alpha": alpha}, now=driver.now)
+            request = driver.run.next_request(driver.now, budget_s=0.03, pace=Pace())
+            asked.append(request.num_steps)
+            assert request.view is not None
+            result = run_chunk(dataclasses.replace(request, num_steps=0 if request.num_steps == 0 else 1))
+            driver.run.finished(result, driver.now)
+            assert driver.run.state_config.alpha == alpha
+            driver.run.seconds_per_step = 2 * LONG_STEP_S
+        assert asked == [0, None, 0]
+        driver.run.seconds_per_step = LONG_STEP_S / 2
+        driver.run.change({"alpha": 0.05}, now=driver.now)
+        assert driver.run.next_request(driver.now, budget_s=0.03, pace=Pace()).num_steps is None
 
     def test_frames_take_their_share_too(self):
         driver = Driver().opened()
