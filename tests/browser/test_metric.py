@@ -37,10 +37,16 @@ def chosen(live: LivePage, chart: str) -> str:
     return live.page.locator(f"[data-chart={chart}] .maml-views [aria-pressed=true]").inner_text()
 
 
+# What costs much is looked at last: until then the chart is empty.
+ADAPTED = """() => document.querySelector("[data-chart=adaptation] .maml-plot").data
+  ?.some(({ name, y }) => name?.startsWith("MAML") && y?.length > 0)"""
+
+
 def test_accuracies_and_losses_are_chosen_for_both_charts_and_the_numbers_follow(open_page: OpenPage) -> None:
     live = open_page("?" + address.write(SMALL))
     live.run_until(6)
     live.wait_step(6)
+    live.wait(ADAPTED)
     live.wait_steady()
     assert live.page.evaluate(AXES) == {
         "loss": ["query accuracy", "linear", -0.03, 1.03],
