@@ -1,0 +1,1 @@
+"""Sweeps: hundreds of settings as lanes of batched computations. Nothing here imports torch before a lane is computed."""
