@@ -13,7 +13,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from maml_core.errors import ConfigError, DataError, StateError, StoreError
+from maml_core.errors import ClusterError, ConfigError, DataError, StateError, StoreError
 from maml_core.store import DOCUMENT, RunStore
 
 BAD_INPUT = 2
@@ -43,6 +43,9 @@ class PlainErrors(TyperGroup):
         except StateError as error:
             code = BAD_FOLDER
             sentence = f"{error}. Load another copy of the run, or train again"
+        except ClusterError as error:
+            code = BAD_INPUT
+            sentence = str(error)
         except BrokenPipeError:  # `maml ... | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(1) from None
