@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import hashlib
 import importlib.metadata
+import logging
 import platform
 import warnings
 from collections.abc import Callable, Iterator
@@ -35,6 +36,9 @@ T = TypeVar("T")
 
 CONNECT_S = 5.0
 """How long a scheduler may take to answer."""
+
+CHUNK_S = 2.0
+"""Processor seconds of a chunk that nobody is watching: what the way there and back costs falls away beside it."""
 
 ADDRESS = "tcp://HOST:PORT, as the scheduler prints it; for example tcp://192.168.1.10:8786"
 
@@ -177,7 +181,10 @@ def _connected(scheduler: str, connect_s: float) -> Iterator[Client]:
         install = "it needs dask.distributed: python -m pip install -e '.[cluster]'"
         raise ConfigError("scheduler", scheduler, install) from error
     loop = LoopRunner()  # ours, because a client that finds nobody leaves its own running
+    log = logging.getLogger("distributed.client")
     with contextlib.ExitStack() as opened:
+        opened.callback(log.setLevel, log.level)
+        log.setLevel(logging.CRITICAL)  # a scheduler that goes is told by the futures, without Dask's traceback
         loop.start()
         opened.callback(loop.stop)
         try:

@@ -8,7 +8,7 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -22,6 +22,16 @@ STOPPED = 3
 BAD_FOLDER = 4
 INTERRUPTED = 128
 """Plus the number of the signal."""
+
+
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Compute on the workers of a Dask scheduler, tcp://HOST:PORT, instead of on this machine.",
+    ),
+]
 
 
 class PlainErrors(TyperGroup):

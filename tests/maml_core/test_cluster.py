@@ -15,13 +15,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from maml_core import cluster
 from maml_core.chunks import ChunkRequest, run_chunk
+from maml_core.cli import app
 from maml_core.cluster import ClusterExecutor, open_executor
 from maml_core.errors import ClusterError, ConfigError, StateError
 from maml_core.execution import ChunkPool
 from maml_core.records import Entry
+from maml_core.store import load_run
 from tests.maml_core.clusters import Cluster
 from tests.maml_core.helpers import same, tiny
 
@@ -297,3 +300,55 @@ def test_who_submits_to_a_cluster_loads_no_torch(two_workers: Cluster) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=SOON_S)
     assert (done.returncode, done.stdout) == (0, "2\n"), done.stderr
+
+
+# From the command line
+
+
+def maml(*arguments: str, code: int = 0) -> str:
+    """Run a command, expecting this exit code; gives what it says on stderr."""
+    result = CliRunner().invoke(app, list(arguments))
+    assert result.exit_code == code, f"{result.exit_code}\n{result.output}\n{result.exception!r}"
+    return " ".join(result.stderr.split())
+
+
+def test_training_on_a_cluster_gives_the_same_bits(two_workers: Cluster, tmp_path: Path) -> None:
+    set_up = ("train", "--hidden-widths", "6,5", "--dtype", "float64", "--steps", "30")
+    maml(*set_up, "--out", str(tmp_path / "here"))
+    maml(*set_up, "--out", str(tmp_path / "there"), "--scheduler", two_workers.address)
+    here, there = load_run(tmp_path / "here"), load_run(tmp_path / "there")
+    assert (there.step, there.state) == (30, here.state)
+    assert same(there.records, here.records)
+
+
+def test_a_training_that_loses_its_scheduler_is_saved(tmp_path: Path) -> None:
+    with Cluster(1) as machines:
+        machines.wait_for_workers(1)
+        arguments = ["train", "--steps", "1000000", "--out", str(tmp_path / "run"), "--save-every", "0", "--scheduler"]
+        command = [sys.executable, "-c", "from maml_core.cli import main; main()", *arguments, machines.address]
+        training = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + SOON_S
+        while time.monotonic() < deadline and (not (tmp_path / "run").exists() or load_run(tmp_path / "run").step == 0):
+            time.sleep(0.1)
+        machines.scheduler.kill()
+        _, said = training.communicate(timeout=SOON_S)
+    saved = load_run(tmp_path / "run")
+    assert training.returncode == 4
+    assert saved.step > 0
+    assert f"has gone; start it and its workers again, then go on. The run is saved at outer step {saved.step}." in said
+    assert "Traceback" not in said
+
+
+def test_a_reproduction_runs_on_a_cluster(two_workers: Cluster, tmp_path: Path) -> None:
+    arguments = ("--only", "MAML", "--steps", "5", "--tasks", "10", "--folder", str(tmp_path))
+    maml("reproduce", "sinusoid", *arguments, "--scheduler", two_workers.address)
+    assert load_run(next(path.parent for path in tmp_path.glob("*/run.json"))).step == 5
+
+
+@pytest.mark.parametrize("command", [("train",), ("reproduce", "sinusoid")], ids=" ".join)
+def test_a_command_says_that_the_scheduler_is_none(
+    command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "tcp://HOST:PORT" in maml(*command, "--scheduler", "8786", code=2)
+    assert list(tmp_path.iterdir()) == []
