@@ -6,18 +6,29 @@ Everything runs on this machine: scheduler, workers and database are processes o
 from __future__ import annotations
 
 import dataclasses
+import math
+import multiprocessing
 import os
 import statistics
+import tempfile
 import time
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from typing import Any
+
+import numpy as np
 
 from maml_core.cluster import ClusterExecutor
 from maml_core.config import ConvConfig, GlyphsConfig, OmniglotConfig, RunConfig
 from maml_core.datasets.omniglot import find_omniglot
 from maml_core.execution import ChunkPool
+from maml_core.sweeps.axes import Axis
 from maml_core.sweeps.chunks import LanesRequest, run_lanes
+from maml_core.sweeps.footprint import MOST_LANES
+from maml_core.sweeps.results import LaneResult, judged
+from maml_core.sweeps.space import SweepConfig
+from maml_core.sweeps.study import open_study
 from tests.maml_core.clusters import Cluster
+from tests.maml_core.postgres import postgres, programs
 
 NUM_WORKERS = 2
 
@@ -102,6 +113,65 @@ def echo(state: bytes) -> bytes:
     return state
 
 
+def study_rate(storage: str | None, name: str, *, num_clients: int, num_settings: int) -> float:
+    """Settings a second that clients claim, report at their rungs and finish, when nothing is computed in between."""
+    sweep = SweepConfig(axes=(Axis(name="alpha", low=1e-3, high=0.1, log=True),), sampler="random", num_settings=num_settings)
+    with tempfile.TemporaryDirectory() as folder:
+        where = storage or folder
+        open_study(sweep, name, storage=where).close()
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(num_clients, mp_context=context) as clients:
+            for _ in range(2):  # the first time loads what they need
+                ready = [clients.submit(time.sleep, 0.5) for _ in range(num_clients)]
+                for future in ready:
+                    future.result()
+            start = time.perf_counter()
+            work = [clients.submit(work_through, sweep, name, where) for _ in range(num_clients)]
+            done = sum(future.result() for future in work)
+            seconds = time.perf_counter() - start
+    assert done == num_settings, f"{done} of {num_settings} settings were finished"
+    return num_settings / seconds
+
+
+def work_through(sweep: SweepConfig, name: str, storage: str) -> int:
+    """A client that finishes one batch of settings after the other; gives how many."""
+    done = 0
+    rungs = np.linspace(0, sweep.num_steps, sweep.num_rungs + 1)[1:]
+    with open_study(sweep, name, storage=storage) as study:
+        while settings := study.take(MOST_LANES):
+            for rung in rungs[:-1]:
+                study.report(int(rung), {setting.number: 1.0 for setting in settings})
+            lane = LaneResult(0, "ok", sweep.num_steps, 1.0, 0.1, 3.0, math.nan, math.nan, 0.0, 20.0)
+            study.put(
+                *(
+                    judged(sweep, setting, (lane,), done=True, rungs=[(int(rung), 1.0) for rung in rungs])
+                    for setting in settings
+                )
+            )
+            done += len(settings)
+    return done
+
+
+def studies(*, num_settings: int) -> list[dict[str, Any]]:
+    """The study in a folder, and in PostgreSQL where that is installed."""
+    rows: list[dict[str, Any]] = []
+
+    def measure(kind: str, storage: str | None, num_clients: int) -> None:
+        rate = study_rate(storage, f"clients-{num_clients}", num_clients=num_clients, num_settings=num_settings)
+        rows.append({"study": kind, "num_clients": num_clients, "settings_per_s": rate})
+        print(f"  study in {kind}, {num_clients} client{'s' * (num_clients > 1)}: {rate:.0f} settings a second", flush=True)
+
+    measure("a folder", None, 1)
+    where = programs()
+    if where is None:
+        print("  study in PostgreSQL: not measured, it is not installed")
+        return rows
+    with postgres(where) as url:
+        for num_clients in (1, 2, 4):
+            measure("PostgreSQL", url, num_clients)
+    return rows
+
+
 def _plain(request: LanesRequest) -> dict[str, Any]:
     return {name: getattr(request, name) for name in request.__dataclass_fields__}
 
@@ -123,7 +193,7 @@ def main(*, rounds: int = 9) -> list[dict[str, Any]]:
         finally:
             pool.shutdown()
             cluster.shutdown()
-    return rows
+    return rows + studies(num_settings=1024)
 
 
 if __name__ == "__main__":
