@@ -157,7 +157,7 @@ def _followed(
 
     def record(step: int, theta: Params) -> tuple[Params, tuple[Tensor, ...]]:
         def prediction(x: Tensor) -> Tensor:
-            return predict(problem.model, theta, x, step=step, normalization=judged, support_x=support.x)
+            return predict(problem.model, theta, x, step=step, normalization=judged, support_x=support.x, once=True)
 
         with torch.no_grad():
             return theta, seen(theta, prediction)

@@ -309,7 +309,9 @@ def judged(
     """Query loss, and accuracy where there is one, of every lane and task at theta_k; k is `step`."""
     query = for_lanes(tasks.query, num_lanes)
     support_x = for_lanes(tasks.support, num_lanes).x if normalization.treatment == "support" else None
-    prediction = predict(problem.model, theta, query.x, step=step, normalization=normalization, support_x=support_x)
+    prediction = predict(
+        problem.model, theta, query.x, step=step, normalization=normalization, support_x=support_x, once=True
+    )
     accuracy = None if problem.accuracy is None else problem.accuracy(prediction, query.y).view(num_lanes, -1)
     return Judged(problem.loss(prediction, query.y).view(num_lanes, -1), accuracy)
 

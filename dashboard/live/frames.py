@@ -78,7 +78,7 @@ class FrameMaker:
         header["numbers"] = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
         header["metric"] = run.metric
         header["now"] = now(run)
-        header["own"] = answer(run.fit, run.state_config.num_inner_steps) if run.own.task is not None else None
+        header["own"] = answer(run.seen.fit, run.state_config.num_inner_steps) if run.own.task is not None else None
         header["change"] = run.change_id
         text = json.dumps(header, separators=(",", ":")).encode()
         padding = b"\0" * (-(4 + len(text)) % 4)
@@ -192,11 +192,11 @@ def layouts(run: LiveRun) -> dict[str, Any]:
     info = loss_info(run)
     x_range = charts.ranges(info)["xaxis"]
     found = {"loss": {name: charts.marks_layout(info, palette, x_range) for name, palette in PALETTES.items()}}
-    if run.rates is not None:
-        names = run.rates.names
+    if run.seen.rates is not None:
+        names = run.seen.rates.names
         found["rates"] = {name: charts.rates_layout(names, palette) for name, palette in PALETTES.items()}
-    if run.moves is not None:
-        layers = run.moves.layers
+    if run.seen.moves is not None:
+        layers = run.seen.moves.layers
         found["layers"] = {name: charts.layers_layout(layers, palette) for name, palette in PALETTES.items()}
     return found
 

@@ -64,7 +64,7 @@ DRAWN = {"class_names": (), "query_labels": np.full(3, -1), "query_loss": np.ful
 
 def run_with(fit: ImageFit, **changes: object) -> LiveRun:
     run = LiveRun(replace(FEW_SHOT, changes))
-    run.fit = fit
+    run.seen.fit = fit
     return run
 
 
@@ -172,10 +172,10 @@ class TestFrame:
         maker, run = FrameMaker(), run_with(image_fit())
         assert "pixels" in decoded(maker.frame(run, NUMBERS)).header["images"]
         assert "images" not in decoded(maker.frame(run, NUMBERS)).header
-        run.fit = image_fit(query_probabilities=image_fit().query_probabilities[::-1].copy())
+        run.seen.fit = image_fit(query_probabilities=image_fit().query_probabilities[::-1].copy())
         frame = decoded(maker.frame(run, NUMBERS))
         assert "pixels" not in frame.header["images"]
-        run.fit = image_fit(query_images=np.zeros((3, 2), dtype=np.uint8))
+        run.seen.fit = image_fit(query_images=np.zeros((3, 2), dtype=np.uint8))
         assert "pixels" in decoded(maker.frame(run, NUMBERS)).header["images"]
         maker.forget()
         assert "pixels" in decoded(maker.frame(run, NUMBERS)).header["images"]
@@ -192,7 +192,7 @@ class TestFrame:
     def test_whatever_changes_is_sent(self, changed: dict[str, object]):
         maker, run = FrameMaker(), run_with(image_fit())
         maker.frame(run, NUMBERS)
-        run.fit = image_fit(**changed)
+        run.seen.fit = image_fit(**changed)
         assert "images" in decoded(maker.frame(run, NUMBERS)).header
 
     def test_a_network_without_kernels_sends_none(self):
