@@ -103,7 +103,9 @@ class LivePage:
 
     def wait_steady(self) -> int:
         """Until the step has not moved, no frame has come and nothing was drawn for a while from now on; gives the step."""
-        self.page.evaluate("window.mamlSeen = null")  # rest seen before the last click says nothing about what follows it
+        self.page.evaluate(
+            "window.mamlSeen = null"
+        )  # rest seen before the last click says nothing about what follows it
         self.wait(STEADY)
         return self.step
 
