@@ -95,8 +95,10 @@ class FrameMaker:
             "support_labels": info.support_labels.tolist(),
             "query_labels": info.query_labels.tolist(),
             "probabilities": body.add(info.probabilities.ravel()),
-            "filters": body.add(info.filters.ravel()),
-            "filters_shape": list(info.filters.shape[1:]),
+            "filters": body.add(info.filters.weights.ravel()),
+            "filters_shape": list(info.filters.weights.shape[1:]),
+            "units": info.filters.units.tolist(),
+            "num_units": info.filters.num_units,
         }
         if not known:
             found["pixels"] = body.add_bytes(b"".join(pixels))
@@ -109,7 +111,8 @@ def _numbers(info: AnyInfo) -> list[bytes]:
         return []
     losses, labels = [info.support_loss, info.query_loss], [info.support_labels, info.query_labels]
     pixels = [info.support_images, info.query_images]
-    return [part.tobytes() for part in (info.probabilities, info.filters, *losses, *labels, *pixels)]
+    filters = [info.filters.weights, info.filters.units]
+    return [part.tobytes() for part in (info.probabilities, *filters, *losses, *labels, *pixels)]
 
 
 def _steps(info: FitInfo | ImagesInfo) -> dict[str, Any]:
