@@ -51,6 +51,12 @@ class Place(NamedTuple):
         with self.journal.together():
             yield
 
+    def leave(self) -> None:
+        """Close the connections to a database; they open again where they are needed."""
+        if self.url is not None:
+            self.storage.remove_session()
+            self.storage.engine.dispose()  # type: ignore[attr-defined]
+
 
 def is_url(storage: str | Path | None) -> bool:
     """Whether a storage is a database.

@@ -168,9 +168,10 @@ class SweepStudy:
         return read_curves(self.folder)
 
     def close(self) -> None:
-        """Give back what is claimed."""
+        """Give back what is claimed, and leave the storage."""
         with self._explained():
             self._claims.close()
+            self._place.leave()
 
     def _begin(self, number: int, trial: FrozenTrial | None) -> Setting:
         """Let the trial of a setting run: one that was begun before, or a new one."""
