@@ -4,6 +4,8 @@ study in PostgreSQL. Both end complete, each setting once, and agree with the sw
 
 from __future__ import annotations
 
+import dataclasses
+import gc
 import os
 import subprocess
 import sys
@@ -25,7 +27,7 @@ from maml_core.sweeps.curves import read_curves
 from maml_core.sweeps.driver import Sweeping, run_sweep
 from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.space import SweepConfig
-from maml_core.sweeps.study import SweepStudy, load_sweep, open_study
+from maml_core.sweeps.study import SweepStudy, delete_sweep, list_sweeps, load_sweep, open_study
 from tests.maml_core.clusters import Cluster
 from tests.maml_core.helpers import tiny
 from tests.maml_core.postgres import postgres, programs
@@ -197,6 +199,23 @@ def test_a_finished_study_in_a_database_needs_no_work(
 
 class NoneAtAll(Executor):
     """Nothing may be computed."""
+
+
+def test_a_database_keeps_sweeps_apart_by_their_names(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And no connection stays behind, however it ends: an open one would be a warning."""
+    monkeypatch.setenv("MAML_SWEEPS", str(tmp_path))
+    other = dataclasses.replace(SWEEP, num_steps=7)
+    open_study(other, "other", storage=database).close()
+    with pytest.raises(StoreError, match="is another sweep"):
+        open_study(SWEEP, "other", storage=database)
+    with pytest.raises(StoreError, match="there is no sweep third"):
+        load_sweep("third", storage=database)
+    assert "other" in [info.name for info in list_sweeps(database)]
+    delete_sweep("other", storage=database)
+    assert "other" not in [info.name for info in list_sweeps(database)]
+    gc.collect()
 
 
 def test_a_database_that_is_not_there_is_said_at_once(database: str) -> None:
