@@ -9,11 +9,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import plotly.graph_objects as go
 
+from dashboard.charts.basics import UIREVISION, area, layout, line, log_axis, points
 from dashboard.charts.overlays import reference_levels
 from dashboard.info import Learner, Level, Metric
 from dashboard.theme import PALETTES, Palette, with_opacity
@@ -28,9 +28,6 @@ NOT_DATA = "not data"
 """The `meta` of a trace that only guides the eye; the page leaves it out of tables and files."""
 SHARES = [-0.03, 1.03]
 """The range of every accuracy axis, with room for a marker on its edge."""
-_UIREVISION = "maml"
-_FONT_SIZE = 13
-_FONT = "Source Sans, Source Sans Pro, Segoe UI, Helvetica, Arial, sans-serif"
 
 TITLES: dict[ChartId, str] = {
     "loss": "Loss while meta-training",
@@ -83,7 +80,7 @@ class Looks:
     @property
     def uirevision(self) -> str:
         """Of charts that show the metric: a zoom into losses says nothing of accuracies."""
-        return _UIREVISION if self.metric == "loss" else f"{_UIREVISION} {self.metric}"
+        return UIREVISION if self.metric == "loss" else f"{UIREVISION} {self.metric}"
 
 
 def figure(chart_id: ChartId, palette: Palette, looks: Looks) -> go.Figure:
@@ -113,7 +110,7 @@ def figure(chart_id: ChartId, palette: Palette, looks: Looks) -> go.Figure:
             traces, axes = _rates_traces(palette), _rates_axes(palette)
         case _:
             raise ValueError(f"chart_id is {chart_id!r}; expected one of {', '.join(CHARTS)}")
-    drawn = go.Figure(data=traces, layout=_layout(palette))
+    drawn = go.Figure(data=traces, layout=layout(palette))
     title = TITLES[chart_id]
     if chart_id == "loss" and looks.metric == "accuracy":
         title = "Accuracy while meta-training"
@@ -129,88 +126,10 @@ def figures_json(looks: Looks) -> dict[str, dict[str, Any]]:
     }
 
 
-def _layout(palette: Palette) -> dict[str, Any]:
-    """What all charts share. Margins are fixed: measuring labels costs Plotly a second pass at every redraw."""
-    axis = {
-        "gridcolor": palette.grid,
-        "linecolor": palette.grid,
-        "tickcolor": palette.grid,
-        "zeroline": False,
-        "automargin": False,
-        "ticklabeloverflow": "allow",  # or Plotly measures every label at every redraw: a quarter of its time
-        "title": {"font": {"color": palette.muted, "size": _FONT_SIZE}, "standoff": 6},
-        "tickfont": {"color": palette.muted},
-        # The line under a unified hover box.
-        "spikecolor": palette.muted,
-        "spikethickness": 1,
-        "spikedash": "dot",
-    }
-    return {
-        "template": {},
-        "paper_bgcolor": "rgba(0, 0, 0, 0)",
-        "plot_bgcolor": "rgba(0, 0, 0, 0)",
-        "font": {"family": _FONT, "size": _FONT_SIZE, "color": palette.text},
-        "margin": {"l": 52, "r": 12, "t": 8, "b": 40},
-        "showlegend": True,
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "bgcolor": "rgba(0, 0, 0, 0)"},
-        "hovermode": "closest",
-        "hoverlabel": {"bgcolor": palette.page, "bordercolor": palette.grid, "font": {"color": palette.text}},
-        "uirevision": _UIREVISION,
-        "xaxis": axis,
-        "yaxis": axis,
-    }
-
-
-def _line(name: str, color: str, width: float, dash: str = "solid", **more: Any) -> go.Scatter:
-    more = {"legendgroup": name, **more}
-    return go.Scatter(
-        x=[],
-        y=[],
-        name=name,
-        mode="lines",
-        line={"color": color, "width": width, "dash": dash},
-        **more,
-    )
-
-
-def _points(name: str, color: str, size: float, outline: str, **more: Any) -> go.Scatter:
-    marker = {"color": color, "size": size, "line": {"color": outline, "width": 1.5 if size > 8 else 0.5}}
-    return go.Scatter(x=[], y=[], name=name, mode="markers", marker=marker, legendgroup=name, **more)
-
-
-def _area(name: str, color: str, opacity: float, **more: Any) -> go.Scatter:
-    fill = with_opacity(color, opacity)
-    return go.Scatter(
-        x=[], y=[], name=name, mode="lines", line={"width": 0}, fill="toself", fillcolor=fill, hoverinfo="skip", **more
-    )
-
-
-def _log_axis(title: str, decades: Sequence[float]) -> dict[str, Any]:
-    """A log axis that names 0.1, 0.3, 1, 3, ...: Plotly's own choice puts bare small digits between the decades."""
-    exponents = range(-9, 10)
-    values = [factor * 10.0**exponent for exponent in exponents for factor in (1, 3)]
-    return {
-        "type": "log",
-        "range": list(decades),
-        "title": {"text": title},
-        "tickmode": "array",
-        "tickvals": values,
-        "ticktext": [_tick(value) for value in values],
-    }
-
-
-def _tick(value: float) -> str:
-    if 9e-4 < value < 9e3:
-        return f"{value:.4g}"
-    exponent = math.floor(math.log10(value * 1.01))
-    factor = round(value / 10.0**exponent)
-    return f"10<sup>{exponent}</sup>" if factor == 1 else f"{factor}·10<sup>{exponent}</sup>"
-
-
 def _metric_axis(looks: Looks, title: str) -> dict[str, Any]:
     """The axis of losses or of accuracies."""
     if looks.metric == "loss":
-        return _log_axis(title, [-1.0, 1.0])
+        return log_axis(title, [-1.0, 1.0])
     return {
         "title": {"text": title},
         "range": SHARES,
@@ -230,9 +149,9 @@ def _hover(looks: Looks) -> str:
 def _loss_traces(palette: Palette, looks: Looks) -> list[go.Scatter]:
     number = _hover(looks)
     return [
-        _line("previous run", palette.ghost, 2, "dash", hoverinfo="skip"),
+        line("previous run", palette.ghost, 2, "dash", hoverinfo="skip"),
         *(
-            _line(
+            line(
                 f"previous run, {when}",
                 palette.ghost,
                 2,
@@ -243,10 +162,10 @@ def _loss_traces(palette: Palette, looks: Looks) -> list[go.Scatter]:
             )
             for when in ("before", "after")
         ),
-        _line("training, raw", palette.query_pale, 1, hoverinfo="skip"),
-        _line("training, smoothed", palette.query, 2.5, hovertemplate=number),
-        _line("held-out before", palette.theta_0, 2.5, hovertemplate=number),
-        _line("held-out after", palette.theta_N, 2.5, hovertemplate=number),
+        line("training, raw", palette.query_pale, 1, hoverinfo="skip"),
+        line("training, smoothed", palette.query, 2.5, hovertemplate=number),
+        line("held-out before", palette.theta_0, 2.5, hovertemplate=number),
+        line("held-out after", palette.theta_N, 2.5, hovertemplate=number),
         # The newest point of the three curves above: where they are now, and all there is before the first outer step.
         go.Scatter(
             x=[],
@@ -289,14 +208,14 @@ def _loss_axes(palette: Palette, looks: Looks) -> dict[str, Any]:
 def _fit_traces(palette: Palette) -> list[go.Scatter]:
     at = "(%{x:.3g}, %{y:.3g})"
     return [
-        _points("query", palette.query, 6, palette.page, opacity=0.55, hovertemplate=at),
-        _line("truth", palette.truth, 2, "dash", hoverinfo="skip"),
-        _line("between", with_opacity(palette.theta_N, 0.35), 1, hoverinfo="skip"),
-        _line(THETA_0, palette.theta_0, 2.5, hovertemplate=at),
-        _line(THETA_N, palette.theta_N, 2.5, hovertemplate=at),
+        points("query", palette.query, 6, palette.page, opacity=0.55, hovertemplate=at),
+        line("truth", palette.truth, 2, "dash", hoverinfo="skip"),
+        line("between", with_opacity(palette.theta_N, 0.35), 1, hoverinfo="skip"),
+        line(THETA_0, palette.theta_0, 2.5, hovertemplate=at),
+        line(THETA_N, palette.theta_N, 2.5, hovertemplate=at),
         # The page fills it and colours it between theta_0 and theta_N.
-        _line("θ<sub>k</sub>", palette.theta_N, 4.5, hoverinfo="skip", showlegend=False),
-        _points("support", palette.support, 10, palette.text, hovertemplate=at),
+        line("θ<sub>k</sub>", palette.theta_N, 4.5, hoverinfo="skip", showlegend=False),
+        points("support", palette.support, 10, palette.text, hovertemplate=at),
     ]
 
 
@@ -339,9 +258,9 @@ def _adaptation_traces(palette: Palette, looks: Looks) -> list[go.Scatter]:
         "oracle": "dashdot",
         "scratch": "longdash",
     }
-    at_n = _line("N", with_opacity(palette.muted, 0.6), 1, hoverinfo="skip", showlegend=False, meta=NOT_DATA)
+    at_n = line("N", with_opacity(palette.muted, 0.6), 1, hoverinfo="skip", showlegend=False, meta=NOT_DATA)
     bands = [
-        _area(
+        area(
             f"{names[learner]}, 95% CI",
             colors[learner],
             0.2,
@@ -351,7 +270,7 @@ def _adaptation_traces(palette: Palette, looks: Looks) -> list[go.Scatter]:
         for learner in LEARNERS
     ]
     means = [
-        _line(
+        line(
             names[learner],
             colors[learner],
             3 if learner == "maml" else 2.5,
@@ -386,10 +305,10 @@ def _adaptation_axes(looks: Looks) -> dict[str, Any]:
 
 def _path_traces(palette: Palette) -> list[go.Scatter]:
     return [
-        _line(f"trail of {THETA_0}", with_opacity(palette.theta_0, 0.55), 2, hoverinfo="skip"),
-        _line("inner steps", with_opacity(palette.theta_N, 0.6), 1.5, hoverinfo="skip"),
-        _points(THETA_N, palette.theta_N, 7, palette.page, hovertemplate="(%{x:.3g}, %{y:.3g})"),
-        _points(THETA_0, palette.theta_0, 12, palette.page, hovertemplate="(%{x:.3g}, %{y:.3g})"),
+        line(f"trail of {THETA_0}", with_opacity(palette.theta_0, 0.55), 2, hoverinfo="skip"),
+        line("inner steps", with_opacity(palette.theta_N, 0.6), 1.5, hoverinfo="skip"),
+        points(THETA_N, palette.theta_N, 7, palette.page, hovertemplate="(%{x:.3g}, %{y:.3g})"),
+        points(THETA_0, palette.theta_0, 12, palette.page, hovertemplate="(%{x:.3g}, %{y:.3g})"),
     ]
 
 
@@ -410,10 +329,10 @@ def _layers_traces(palette: Palette) -> list[go.Scatter]:
     hover = "%{y:.3g}<extra></extra>"
     band = with_opacity(palette.theta_N, 0.3)
     return [
-        _line("10–90% of tasks", band, 5, hoverinfo="skip"),
-        _line("inner steps", with_opacity(palette.theta_N, 0.6), 1.5, hovertemplate=f"θ<sub>k</sub>: {hover}"),
-        _points(THETA_N, palette.theta_N, 9, palette.page, hovertemplate=f"{THETA_N}: {hover}"),
-        _points(THETA_0, palette.theta_0, 9, palette.page, hoverinfo="skip"),
+        line("10–90% of tasks", band, 5, hoverinfo="skip"),
+        line("inner steps", with_opacity(palette.theta_N, 0.6), 1.5, hovertemplate=f"θ<sub>k</sub>: {hover}"),
+        points(THETA_N, palette.theta_N, 9, palette.page, hovertemplate=f"{THETA_N}: {hover}"),
+        points(THETA_0, palette.theta_0, 9, palette.page, hoverinfo="skip"),
     ]
 
 
@@ -446,10 +365,10 @@ def _columns(title: str) -> dict[str, Any]:
 def _zones(palette: Palette) -> list[go.Scatter]:
     """Step sizes that are stable, that overshoot on some tasks, and on nearly all; and the limit on the median task."""
     return [
-        _area("stable", palette.stable, 0.22, showlegend=False),
-        _area("10–90% of tasks", palette.caution, 0.38),
-        _area("overshoots", palette.unstable, 0.3, showlegend=False),
-        _line("2/λ<sub>max</sub>", palette.unstable, 3, hovertemplate="2/λ<sub>max</sub> = %{y:.3g}<extra></extra>"),
+        area("stable", palette.stable, 0.22, showlegend=False),
+        area("10–90% of tasks", palette.caution, 0.38),
+        area("overshoots", palette.unstable, 0.3, showlegend=False),
+        line("2/λ<sub>max</sub>", palette.unstable, 3, hovertemplate="2/λ<sub>max</sub> = %{y:.3g}<extra></extra>"),
     ]
 
 
@@ -457,7 +376,7 @@ def _gauge_traces(palette: Palette) -> list[go.Scatter]:
     outline = {"color": palette.page, "width": 1.5}
     return [
         *_zones(palette),
-        _line("α", palette.text, 2, hoverinfo="skip", showlegend=False, meta=NOT_DATA),
+        line("α", palette.text, 2, hoverinfo="skip", showlegend=False, meta=NOT_DATA),
         go.Scatter(
             x=[],
             y=[],
@@ -475,7 +394,7 @@ def _gauge_traces(palette: Palette) -> list[go.Scatter]:
 
 def _gauge_axes(palette: Palette) -> dict[str, Any]:
     zone = {"xref": "paper", "x": 0.5, "xanchor": "center", "yref": "paper", "showarrow": False}
-    axis = _log_axis("", [-4.0, 1.0])
+    axis = log_axis("", [-4.0, 1.0])
     decades = slice(None, None, 2)  # no 0.3, 3, ...: the scale is long and the chart slim
     return {
         "xaxis": {"visible": False, "range": [0, 1], "fixedrange": True},
@@ -496,10 +415,10 @@ def _rates_traces(palette: Palette) -> list[go.Scatter]:
     return [
         *(zone.update(showlegend=False) for zone in _zones(palette)[:3]),
         _zones(palette)[3],
-        _line("α at the start", palette.muted, 2, "dash", hovertemplate=f"start: {hover}"),
-        _line("10–90% of a tensor", with_opacity(palette.text, 0.35), 5, hoverinfo="skip", showlegend=False),
-        _line("step to step", palette.text, 1.5, hoverinfo="skip", showlegend=False, legendgroup="learned rate"),
-        _points("learned rate", palette.text, 7, palette.page, hovertemplate=f"rate: {hover}"),
+        line("α at the start", palette.muted, 2, "dash", hovertemplate=f"start: {hover}"),
+        line("10–90% of a tensor", with_opacity(palette.text, 0.35), 5, hoverinfo="skip", showlegend=False),
+        line("step to step", palette.text, 1.5, hoverinfo="skip", showlegend=False, legendgroup="learned rate"),
+        points("learned rate", palette.text, 7, palette.page, hovertemplate=f"rate: {hover}"),
     ]
 
 
