@@ -1,0 +1,281 @@
+"""One sweep as the page's server holds it: what is known of it, and the chunks that it would like to have computed.
+
+The driver (`maml_core.sweeps.driver.Sweeping`) and its study do I/O, so they live in a thread of their own; the event loop sees tickets and
+plain records only. The desk takes a ticket, has it computed wherever there is room, and hands the result back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal, NamedTuple, TypeVar
+
+import numpy as np
+
+from maml_core.config import RunConfig
+from maml_core.sweeps.chunks import LanesResult
+from maml_core.sweeps.driver import Progress, Sweeping, Ticket
+from maml_core.sweeps.results import SettingResult
+from maml_core.sweeps.space import SweepConfig, lane_configs
+from maml_core.sweeps.study import SweepStudy
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+JobStatus = Literal["stopped", "running", "stopping", "done", "failed"]
+
+MAX_LOST = 3
+"""A sweep whose chunks are lost more often in a row stops, instead of killing one worker after the other."""
+
+RECENT_STEPS = 10
+"""Outer steps whose training losses stand in for a held-out loss that was not measured yet."""
+
+NewDriver = Callable[[], Sweeping]
+
+
+class _Seen(NamedTuple):
+    """What the driver's thread tells the loop."""
+
+    results: tuple[SettingResult, ...]
+    progress: Progress
+    is_done: bool
+    tickets: tuple[Ticket, ...]
+
+
+class SweepJob:
+    """See the module.
+
+    Args:
+        name: Of the sweep and its study.
+        sweep: What it computes.
+        study: Open; its finished settings are known already.
+        new_driver: Makes the state machine that goes on from the study.
+        known: `study.results()`, read where that does no harm.
+        budget_s: Processor seconds of a chunk.
+        at_once: Tickets to have ready or in flight.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        sweep: SweepConfig,
+        study: SweepStudy,
+        *,
+        new_driver: NewDriver,
+        known: tuple[SettingResult, ...] = (),
+        budget_s: float = 0.03,
+        at_once: int = 2,
+    ) -> None:
+        self.name = name
+        self.sweep = sweep
+        self.study = study
+        self.status: JobStatus = "stopped"
+        self.sentence = ""
+        """Why it failed."""
+        self.results = known
+        self.progress: Progress | None = None
+        self.training: dict[int, float] = {}
+        """Newest training loss of a setting's lanes, by its number."""
+        self.revision = 0
+        """Grows with each change of what a page shows."""
+        self.last_seen = -math.inf
+        """When somebody watched it."""
+        self._new_driver = new_driver
+        self._driver: Sweeping | None = None
+        self._budget_s = budget_s
+        self._at_once = at_once
+        self._ready: list[Ticket] = []
+        self._in_flight: dict[int, Ticket] = {}
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"sweep {name}")
+        self._filling = False
+        self._hungry = True
+        """The driver may have more tickets than it gave."""
+        self._num_lost = 0
+        self._setting_of: dict[RunConfig, int] = {}
+        self._settled_if_done()
+
+    def _settled_if_done(self) -> None:
+        finished = sum(result.status in ("ok", "diverged", "pruned") for result in self.results)
+        if finished and finished >= self.size:
+            self.status = "done"
+
+    @property
+    def size(self) -> int:
+        """Settings of the whole sweep."""
+        return self.sweep.size
+
+    @property
+    def num_in_flight(self) -> int:
+        """Tickets that are being computed."""
+        return len(self._in_flight)
+
+    @property
+    def num_done(self) -> int:
+        """Settings that need no more work."""
+        return sum(result.status in ("ok", "diverged", "pruned") for result in self.results)
+
+    # What people ask for
+
+    def resume(self) -> None:
+        """Go on, from whatever is finished."""
+        if self.status in ("stopped", "failed"):
+            self.status, self.sentence, self._num_lost, self._hungry = "running", "", 0, True
+            self.revision += 1
+
+    def cancel(self) -> None:
+        """Compute nothing more; what is finished stays."""
+        if self.status == "running":
+            self.status = "stopping"
+            self.revision += 1
+
+    # What is computed
+
+    @property
+    def wants_thread(self) -> bool:
+        """Whether `turn` has something to do."""
+        if self._filling:
+            return False
+        if self.status == "stopping":
+            return not self._in_flight
+        return self.status == "running" and self._hungry and len(self._ready) + len(self._in_flight) < self._at_once
+
+    def take_ticket(self) -> Ticket | None:
+        """A chunk to compute now; None where there is none."""
+        if self.status != "running" or not self._ready:
+            return None
+        ticket = self._ready.pop(0)
+        self._in_flight[ticket.batch] = ticket
+        return ticket
+
+    async def turn(self) -> None:
+        """Ask the driver for tickets, or close it: in its thread."""
+        self._filling = True
+        try:
+            if self.status == "stopping":
+                self._ready.clear()
+                await self._in_thread(self._close)
+                self.status = "stopped"
+                self.revision += 1
+            else:
+                self._take_in(await self._in_thread(self._look))
+        except Exception as error:
+            self._fail(error)
+        finally:
+            self._filling = False
+
+    async def finished(self, ticket: Ticket, result: LanesResult) -> None:
+        """Take in a chunk's result."""
+        self._num_lost = 0
+        self._note_training(ticket, result)
+
+        def act() -> _Seen:
+            driver = self._held_driver()
+            driver.finished(ticket, result)
+            return self._look()
+
+        await self._done_with(ticket, act)
+
+    async def lost(self, ticket: Ticket, error: Exception, *, is_worker: bool) -> None:
+        """The chunk was not computed: because its worker ended, or because it cannot be."""
+        self._num_lost += 1
+        if not is_worker or self._num_lost > MAX_LOST:
+            self._in_flight.pop(ticket.batch, None)
+            self._fail(error)
+            return
+
+        def act() -> _Seen:
+            self._held_driver().lost(ticket)
+            return self._look()
+
+        await self._done_with(ticket, act)
+
+    async def leave(self) -> None:
+        """Close the driver whatever its state; the job is not used afterwards."""
+        await self._in_thread(self._close)
+        self._thread.shutdown(wait=False)
+
+    async def _done_with(self, ticket: Ticket, act: Callable[[], _Seen]) -> None:
+        try:
+            seen = await self._in_thread(act)
+        except Exception as error:
+            self._fail(error)
+        else:
+            self._take_in(seen)
+        finally:
+            self._in_flight.pop(ticket.batch, None)
+
+    def _take_in(self, seen: _Seen) -> None:
+        self.results, self.progress = seen.results, seen.progress
+        self._ready += seen.tickets
+        self._hungry = True
+        if seen.is_done and self.status == "running":
+            self.status = "done"
+        if not seen.tickets and not self._ready:
+            self._hungry = bool(self._in_flight)
+        self.revision += 1
+
+    def _fail(self, error: Exception) -> None:
+        _log.error("the sweep %s stopped", self.name, exc_info=error)
+        self.status = "failed"
+        self.sentence = f"{error}".rstrip(".") or type(error).__name__
+        self._ready.clear()
+        self.revision += 1
+
+    async def _in_thread(self, act: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, act)
+
+    # In the thread
+
+    def _held_driver(self) -> Sweeping:
+        if self._driver is None:
+            self._driver = self._new_driver()
+        return self._driver
+
+    def _look(self) -> _Seen:
+        driver = self._held_driver()
+        tickets: list[Ticket] = []
+        if self.status == "running":
+            while len(tickets) + len(self._ready) + len(self._in_flight) < self._at_once + 1:
+                ticket = driver.next_request(budget_s=self._budget_s)
+                if ticket is None:
+                    break
+                tickets.append(ticket)
+        results = driver.results()
+        self._number_lanes(results)
+        return _Seen(results, driver.progress, driver.is_done, tuple(tickets))
+
+    def _close(self) -> None:
+        if self._driver is not None:
+            self._driver.close()
+            self._driver = None
+
+    def _number_lanes(self, results: tuple[SettingResult, ...]) -> None:
+        """Which setting a lane is of; asked for once a setting."""
+        known = set(self._setting_of.values())
+        for result in results:
+            if result.number not in known:
+                for config in lane_configs(self.sweep, result.values):
+                    self._setting_of[config] = result.number
+
+    # Training losses
+
+    def _note_training(self, ticket: Ticket, result: LanesResult) -> None:
+        losses = recent_losses(result)
+        seeds: dict[int, list[float]] = {}
+        for lane, loss in losses.items():
+            number = self._setting_of.get(ticket.request.configs[lane])
+            if number is not None:
+                seeds.setdefault(number, []).append(loss)
+        self.training |= {number: sum(found) / len(found) for number, found in seeds.items()}
+
+
+def recent_losses(result: LanesResult) -> Mapping[int, float]:
+    """Mean training query loss of each lane over the chunk's last steps, by its place in the batch."""
+    if not len(result.steps):
+        return {}
+    recent = np.asarray(result.query_loss)[-RECENT_STEPS:].mean(axis=0)
+    return {lane: float(loss) for lane, loss in zip(result.query_lanes, recent, strict=True) if math.isfinite(loss)}

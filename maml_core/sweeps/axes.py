@@ -1,0 +1,337 @@
+"""One axis of a sweep: which field it is of, the values it takes, and how people write it down. Nothing here imports torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from maml_core.config import ALIASES, RunConfig, from_dict, to_dict
+from maml_core.errors import ConfigError
+from maml_core.settings import checked, hints_of, members_of
+
+Value = int | float | str | bool | None
+"""What a field of a config is set to by an axis."""
+
+MAX_VALUES = 10_000
+"""Values of one axis."""
+
+WIDTHS = "model.hidden_widths"
+"""A whole number stands for every hidden layer of the base, a text such as ``40x20`` for the layers one by one."""
+
+NAMES = {"N": "num_inner_steps", "width": WIDTHS, "meta_batch": "meta_batch_size"}
+"""Short names of fields, as people write them; a field of the tasks or the model has its own without the dot too."""
+
+WITHOUT_EFFECT = {
+    "joint_baseline": "baselines are not trained in a sweep",
+    "oracle_baseline": "baselines are not trained in a sweep",
+    "evaluate_every": "a sweep measures at its rungs",
+    "evaluation_steps": "a sweep judges after N inner steps; N_eval has a map of its own",
+}
+"""Fields that would change no setting's result, and why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """One field of the base set-up and the values it takes.
+
+    Either `values` are given (any order-able or categorical field), or `low` and `high` (numbers, for samplers that draw).
+    """
+
+    kind: Literal["axis"] = "axis"
+    name: str
+    """The field, dotted where it is of the tasks or the model: ``alpha``, ``tasks.difficulty``, ``model.num_filters``."""
+    values: tuple[Value, ...] = ()
+    """The values of a grid, each once; for a sampler that draws, the choices."""
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    """Draw on a logarithmic scale; the map shows it so."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.values, tuple) or not all(_is_value(value) for value in self.values):
+            raise ConfigError(self.name, self.values, "a list of numbers, texts, true, false or none")
+        if self.values and (self.low is not None or self.high is not None):
+            raise ConfigError(self.name, self.values, "an axis has values or a range from low to high; leave one out")
+        if not self.values:
+            self._check_range()
+        if len(self.values) > MAX_VALUES:
+            raise ConfigError(self.name, f"{len(self.values):,} values", f"at most {MAX_VALUES:,} values; take fewer")
+        seen: set[Value] = set()
+        for value in self.values:
+            if value in seen:
+                raise ConfigError(self.name, value, "every value once; it is there twice")
+            seen.add(value)
+        if self.log and (wrong := [value for value in self.values if not (is_number(value) and value > 0)]):  # type: ignore[operator]
+            raise ConfigError(self.name, wrong[0], "numbers above 0 on a logarithmic axis; leave log out, or the value")
+
+    def _check_range(self) -> None:
+        low, high = self.low, self.high
+        if low is None and high is None:
+            raise ConfigError(self.name, (), "an axis needs values, or low and high; give at least one value")
+        if not (is_number(low) and is_number(high)) or not low < high:  # type: ignore[operator]
+            raise ConfigError(self.name, (low, high), "two finite numbers, low below high")
+        if self.log and low <= 0:  # type: ignore[operator]
+            raise ConfigError(self.name, low, "a logarithmic axis begins above 0; leave log out, or begin later")
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Low and high, of an axis without values."""
+        if self.low is None or self.high is None:
+            raise ValueError(f"{self.name} has values and no range")
+        return self.low, self.high
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether its values are numbers, so that they have an order and distances."""
+        return all(is_number(value) for value in self.values)
+
+
+def _is_value(value: Any) -> bool:
+    return value is None or isinstance(value, bool | str) or is_number(value)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number (true and false are none)."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+class Field(NamedTuple):
+    """Where a name of an axis points to in a set-up."""
+
+    path: tuple[str, ...]
+    hint: Any
+    owner: type[Any]
+    """The config class that has it."""
+
+
+def field_of(base: RunConfig, name: str) -> Field:
+    """The field that an axis is of.
+
+    Raises:
+        ConfigError: There is none of this name in the base's set-up, or it cannot vary along an axis.
+    """
+    path = tuple(name.split("."))
+    owner: type[Any] = RunConfig
+    for part in path[:-1]:
+        member = getattr(base, part, None) if len(path) == 2 else None
+        if not dataclasses.is_dataclass(member):
+            raise ConfigError(name, name, f"no such field; {_choices(base)}")
+        owner = type(member)
+    if path[-1] not in owner.__dataclass_fields__:
+        raise ConfigError(name, name, f"no such field; {_choices(base)}")
+    hint = hints_of(owner)[path[-1]]  # type: ignore[arg-type]  # classes hash
+    if name in WITHOUT_EFFECT:
+        raise ConfigError(name, name, f"it changes no result: {WITHOUT_EFFECT[name]}. Take another field")
+    if name != WIDTHS and not _is_scalar(path[-1], hint):
+        raise ConfigError(name, name, f"it is not one number or word, so it cannot be an axis; {_choices(base)}")
+    return Field(path, hint, owner)
+
+
+def _is_scalar(name: str, hint: Any) -> bool:
+    if name == "kind" or any(dataclasses.is_dataclass(member) for member in members_of(hint)):
+        return False
+    return typing.get_origin(hint) is not tuple
+
+
+def axis_names(base: RunConfig) -> tuple[str, ...]:
+    """Every field that can be an axis of this set-up."""
+    names = [f.name for f in dataclasses.fields(RunConfig) if _is_scalar(f.name, hints_of(RunConfig)[f.name])]
+    for part in ("tasks", "model"):
+        cls = type(getattr(base, part))
+        names += [f"{part}.{f.name}" for f in dataclasses.fields(cls) if _is_scalar(f.name, hints_of(cls)[f.name])]  # type: ignore[arg-type]
+    if hasattr(base.model, "hidden_widths"):
+        names.append(WIDTHS)
+    return tuple(name for name in names if name not in WITHOUT_EFFECT)
+
+
+def _choices(base: RunConfig) -> str:
+    return f"an axis is one of {', '.join(axis_names(base))}"
+
+
+def full_name(base: RunConfig, name: str) -> str:
+    """The field's name of what people write: ``N``, ``num-filters``, ``difficulty``.
+
+    >>> full_name(RunConfig(), "N"), full_name(RunConfig(), "noise-std")
+    ('num_inner_steps', 'tasks.noise_std')
+    """
+    if name in NAMES:
+        return NAMES[name]
+    name = name.replace("-", "_")
+    if name in RunConfig.__dataclass_fields__:
+        return name
+    return next((full for full in axis_names(base) if full.endswith(f".{name}")), name)
+
+
+def label(name: str) -> str:
+    """A field's name as people read it.
+
+    >>> label("num_inner_steps"), label("tasks.noise_std"), label("alpha")
+    ('N', 'noise_std', 'alpha')
+    """
+    short = {full: short for short, full in NAMES.items()}
+    return short.get(name, name.rsplit(".", 1)[-1])
+
+
+def checked_axis(axis: Axis, base: RunConfig) -> Axis:
+    """The axis with its values as the field holds them (an alpha of 1 is 1.0).
+
+    Raises:
+        ConfigError: No such field, or a value that it does not accept.
+    """
+    where = field_of(base, axis.name)
+    if not axis.values:
+        if _number_type(where.hint) is None:
+            raise ConfigError(axis.name, (axis.low, axis.high), "only numbers have a range; give values")
+        for end in (axis.low, axis.high):
+            if end is None or (_number_type(where.hint) is int and not float(end).is_integer()):
+                raise ConfigError(axis.name, end, "whole numbers as low and high")
+            _held(axis.name, int(end) if _number_type(where.hint) is int else end, where)
+        return axis
+    clean = tuple(_held(axis.name, value, where) for value in axis.values)
+    return axis if repr(clean) == repr(axis.values) else dataclasses.replace(axis, values=clean)  # 1 == 1.0
+
+
+def whole_numbers(base: RunConfig, axis: Axis) -> bool:
+    """Whether the field takes whole numbers only."""
+    return _number_type(field_of(base, axis.name).hint) is int
+
+
+def _number_type(hint: Any) -> type[Any] | None:
+    if isinstance(hint, types.UnionType):
+        hint = next(member for member in members_of(hint) if member is not type(None))
+    if typing.get_origin(hint) is tuple:
+        return int
+    return hint if hint in (int, float) else None
+
+
+def _held(name: str, value: Value, where: Field) -> Value:
+    if where.path[-1] == "algorithm" and value in ALIASES:
+        return value
+    try:
+        if name == WIDTHS:
+            checked(where.path[-1], widths(value, 1), where.hint, where.owner)
+            return value
+        held: Value = checked(where.path[-1], value, where.hint, where.owner)
+        return held
+    except ConfigError as error:
+        known = f"{error.accepted}, {', '.join(ALIASES)}" if where.path[-1] == "algorithm" else error.accepted
+        raise ConfigError(name, value, known) from None
+
+
+def widths(value: Value, num_layers: int) -> tuple[Any, ...]:
+    """The hidden widths that a value of the axis `WIDTHS` stands for.
+
+    >>> widths(64, 2), widths("40x20", 2)
+    ((64, 64), (40, 20))
+    """
+    if isinstance(value, str) and re.fullmatch(r"\d+(x\d+)*", value):
+        return tuple(int(part) for part in value.split("x"))
+    return (value,) * num_layers
+
+
+def with_values(base: RunConfig, values: Mapping[str, Value]) -> RunConfig:
+    """The base set-up with the values of a setting.
+
+    Raises:
+        ConfigError: The set-up refuses them.
+    """
+    data = to_dict(base)
+    for name, value in values.items():
+        path = name.split(".")
+        if name == "algorithm" and isinstance(value, str):
+            data |= ALIASES.get(value, {name: value})
+        elif name == WIDTHS:
+            data["model"]["hidden_widths"] = widths(value, len(data["model"]["hidden_widths"]) or 1)
+        elif len(path) == 1:
+            data[name] = value
+        else:
+            data[path[0]][path[1]] = value
+    return from_dict(data)
+
+
+_RANGE = re.compile(r"(?P<low>[^:,]+?)\.\.(?P<high>[^:,]+)(?P<rest>(:[^:,]*)*)")
+
+
+def axis_from_text(text: str, base: RunConfig) -> Axis:
+    """An axis as people write it: ``alpha=0.001..1:log:8``, ``N=1,5,10``, ``beta=1e-4..1e-2:log``, ``algorithm=maml,fomaml``.
+
+    A range with a number of values is those values, evenly spaced; one without is what samplers draw from, and of a field
+    of whole numbers all of them.
+
+    >>> axis_from_text("alpha=0.001..1:log:4", RunConfig()).values
+    (0.001, 0.01, 0.1, 1.0)
+
+    Raises:
+        ConfigError: It says nothing that can be understood, or something that the field does not accept.
+    """
+    short, equals, spec = text.partition("=")
+    name, spec = full_name(base, short.strip()), spec.strip()
+    if not equals or not short.strip():
+        example = "NAME=VALUES is expected, for example alpha=0.001..1:log:8 or N=1,5,10"
+        raise ConfigError("axis", text, example)
+    where = field_of(base, name)
+    log = False
+    if match := _RANGE.fullmatch(spec):
+        axis = _range(name, text, match, whole=_number_type(where.hint) is int)
+    else:
+        if spec.endswith(":log"):
+            log, spec = True, spec.removesuffix(":log")
+        words = [word.strip() for word in spec.split(",")] if spec else []
+        axis = Axis(name=name, values=tuple(_value(word, where.hint) for word in words), log=log)
+    return checked_axis(axis, base)
+
+
+def _range(name: str, text: str, match: re.Match[str], *, whole: bool) -> Axis:
+    try:
+        low, high = float(match["low"]), float(match["high"])
+        log, count = False, None
+        for part in match["rest"].split(":")[1:]:
+            if part == "log":
+                log = True
+            else:
+                count = int(part)
+    except ValueError:
+        raise ConfigError(name, text, "LOW..HIGH, with :log and the number of values where wanted") from None
+    axis = Axis(name=name, low=low, high=high, log=log)
+    if count is None:
+        return axis
+    if not 1 < count <= MAX_VALUES:
+        raise ConfigError(name, count, f"from 2 to {MAX_VALUES:,} values in a range")
+    return Axis(name=name, values=spaced(low, high, count, log=log, whole=whole), log=log)
+
+
+def spaced(low: float, high: float, count: int, *, log: bool, whole: bool) -> tuple[int | float, ...]:
+    """Evenly spaced values from low to high, to four digits where that tells them apart; whole ones may be fewer, each once.
+
+    >>> spaced(1, 8, 4, log=True, whole=True)
+    (1, 2, 4, 8)
+    """
+    shares = [index / (count - 1) for index in range(count)]
+    inner = [low * (high / low) ** share if log else low + (high - low) * share for share in shares]
+    if whole:
+        return tuple(dict.fromkeys(round(value) for value in inner))
+    short = dict.fromkeys((low, *(float(f"{value:.4g}") for value in inner[1:-1]), high))
+    return tuple(short) if len(short) == count else (low, *inner[1:-1], high)
+
+
+def _value(word: str, hint: Any) -> Value:
+    """What a word means for a field; what means nothing stays text, which the field then refuses by name."""
+    members = members_of(hint)
+    if type(None) in members and word.lower() in ("none", ""):
+        return None
+    if hint is bool:
+        return {"true": True, "on": True, "false": False, "off": False}.get(word.lower(), word)
+    if _number_type(hint) is None:
+        return word
+    for kind in (int, float):
+        try:
+            return kind(word)
+        except ValueError:
+            pass
+    return word
