@@ -14,10 +14,22 @@ from maml_core.config import RunConfig
 from maml_core.implicit import implicit_gradient
 from maml_core.normalization import PER_STEP, Normalization, at_step, averaged, per_step
 from maml_core.outer import MetaGradient, alpha_over_tasks, meta_gradient, normalization_over_tasks, reptile_gradient
-from maml_core.params import over_tasks, turned_axes
+from maml_core.params import over_tasks, per_lane, turned_axes
 from maml_core.problem import Problem, torch_dtype
 from maml_core.schedules import schedule
 from maml_core.types import Params, Rates, Tasks
+
+
+class InnerNumbers(NamedTuple):
+    """What the inner loop takes of a config as plain numbers. Lanes of several configs have their own: [L] in place of a number."""
+
+    alpha: float | torch.Tensor
+    proximal: float | torch.Tensor
+
+
+def numbers_of(config: RunConfig) -> InnerNumbers:
+    """Those of one config."""
+    return InnerNumbers(config.alpha, config.proximal)
 
 
 class Adaptation(NamedTuple):
@@ -25,7 +37,7 @@ class Adaptation(NamedTuple):
 
     alpha: float | torch.Tensor | Rates
     names: Collection[str] | None = None
-    proximal: float = 0.0
+    proximal: float | torch.Tensor = 0.0
     matrices: Params | None = None
     normalization: Normalization = Normalization()
 
@@ -33,6 +45,7 @@ class Adaptation(NamedTuple):
         """The same for each task of a lane."""
         return self._replace(
             alpha=alpha_over_tasks(self.alpha, num_tasks),
+            proximal=per_lane(self.proximal, num_tasks),
             matrices=None if self.matrices is None else over_tasks(self.matrices, num_tasks),
             normalization=normalization_over_tasks(self.normalization, num_tasks),
         )
@@ -88,16 +101,20 @@ def moved_statistics(config: RunConfig, statistics: Params, found: MetaGradient)
     return statistics if found.statistics is None else averaged(statistics, found.statistics, config.norm_momentum)
 
 
-def adaptation(config: RunConfig, problem: Problem, rates: Rates, statistics: Params) -> Adaptation:
+def adaptation(
+    config: RunConfig, problem: Problem, rates: Rates, statistics: Params, *, numbers: InnerNumbers | None = None
+) -> Adaptation:
     """How theta_0 adapts under a config with what was learned of the inner loop and batch norm's running averages.
 
-    More steps than were trained repeat the last step's rates, scales, shifts and averages.
+    More steps than were trained repeat the last step's rates, scales, shifts and averages. `numbers` are the lanes' own; None takes the
+    config's.
     """
+    numbers = numbers or numbers_of(config)
     matrices = rates[0] if config.algorithm == "meta_curvature" else None
     return Adaptation(
-        alpha=rates if len(rates) > 0 and matrices is None else config.alpha,
+        alpha=rates if len(rates) > 0 and matrices is None else numbers.alpha,
         names=problem.model.head if config.algorithm == "anil" else None,
-        proximal=config.proximal if config.algorithm == "imaml" else 0.0,
+        proximal=numbers.proximal if config.algorithm == "imaml" else 0.0,
         matrices=matrices,
         normalization=Normalization(config.batch_norm_treatment, statistics),
     )
@@ -112,30 +129,34 @@ def outer_gradient(
     problem: Problem,
     step: int,
     statistics: Params,
+    numbers: InnerNumbers | None = None,
+    own_tasks: bool = False,
 ) -> MetaGradient:
-    """The meta-gradient that a config asks for at an outer step."""
-    now = schedule(config, step)
-    how = adaptation(config, problem, rates, statistics)
+    """The meta-gradient that a config asks for at an outer step; of lanes with `numbers` or tasks of their own, where there are any."""
+    now, numbers = schedule(config, step), numbers or numbers_of(config)
+    how = adaptation(config, problem, rates, statistics, numbers=numbers)
     match config.algorithm:
         case "reptile":
             return reptile_gradient(
                 theta,
                 tasks,
                 problem=problem,
-                alpha=config.alpha,
+                alpha=numbers.alpha,
                 num_inner_steps=config.num_inner_steps,
                 normalization=how.normalization,
+                own_tasks=own_tasks,
             )
         case "imaml":
             return implicit_gradient(
                 theta,
                 tasks,
                 problem=problem,
-                alpha=config.alpha,
+                alpha=numbers.alpha,
                 num_inner_steps=config.num_inner_steps,
-                proximal=config.proximal,
+                proximal=numbers.proximal,
                 num_solver_steps=config.num_solver_steps,
                 normalization=how.normalization,
+                own_tasks=own_tasks,
             )
         case "maml" | "anil" | "meta_sgd" | "meta_curvature":
             return meta_gradient(
@@ -148,6 +169,7 @@ def outer_gradient(
                 names=how.names,
                 matrices=how.matrices,
                 normalization=how.normalization,
+                own_tasks=own_tasks,
                 step_weights=now.step_weights,
                 recompute=config.recompute,
             )

@@ -15,8 +15,8 @@ from torch import Tensor
 from maml_core.config import RunConfig
 from maml_core.inner import adapt
 from maml_core.normalization import BY_BATCH, Normalization
-from maml_core.outer import Judged, alpha_over_tasks, for_lanes, judged, normalization_over_tasks
-from maml_core.params import over_tasks
+from maml_core.outer import Judged, alpha_over_tasks, judged, normalization_over_tasks, rows_of
+from maml_core.params import over_tasks, per_lane
 from maml_core.problem import Problem, held_out_tasks, torch_dtype
 from maml_core.records import Summary
 from maml_core.rng import Stream
@@ -51,7 +51,7 @@ def evaluate(
     alpha: float | Tensor | Rates,
     num_steps: int,
     names: Collection[str] | None = None,
-    proximal: float = 0.0,
+    proximal: float | Tensor = 0.0,
     matrices: Params | None = None,
     normalization: Normalization = BY_BATCH,
     tasks_at_once: int = 1000,
@@ -65,32 +65,33 @@ def evaluate(
         alpha: Inner step size: a number, one per lane [L], or learned rates; see `inner.adapt`.
         num_steps: N_eval >= 0; may be more or fewer steps than in training.
         names: Parameters that adapt; None for all.
-        proximal: Weight of the proximal term.
+        proximal: Weight of the proximal term, a number or one per lane [L].
         matrices: What the inner gradient is multiplied with, [L, d, d]; see `inner.adapt`.
         normalization: Whose statistics batch norm uses; running averages are those of L lanes.
-        tasks_at_once: Bounds the memory; the result does not depend on it beyond rounding.
+        tasks_at_once: Of all lanes together; bounds the memory. The result does not depend on it beyond rounding.
     """
     num_lanes = next(iter(theta_0.values())).shape[0]
+    at_once = min(tasks_at_once, MAX_INPUTS // tasks.query.x[0].numel()) // num_lanes
     found: list[Evaluation] = []
     with torch.no_grad():
-        for part in in_parts(tasks, min(tasks_at_once, max(1, MAX_INPUTS // tasks.query.x[0].numel()))):
-            num_tasks = part.support.x.shape[0]
+        for part in in_parts(tasks, max(1, at_once)):
+            rows, num_tasks = rows_of(part, num_lanes)
             norm = normalization_over_tasks(normalization, num_tasks)
 
-            def seen(step: int, theta: Params, part: Tasks = part, norm: Normalization = norm) -> Judged:
+            def seen(step: int, theta: Params, rows: Tasks = rows, norm: Normalization = norm) -> Judged:
                 with torch.no_grad():
-                    return judged(problem, theta, part, num_lanes, step=step, normalization=norm)
+                    return judged(problem, theta, rows, num_lanes, step=step, normalization=norm)
 
             records = adapt(
                 over_tasks(theta_0, num_tasks),
-                for_lanes(part.support, num_lanes),
+                rows.support,
                 model=problem.model,
                 loss=problem.loss,
                 alpha=alpha_over_tasks(alpha, num_tasks),
                 num_steps=num_steps,
                 order="first",
                 names=names,
-                proximal=proximal,
+                proximal=per_lane(proximal, num_tasks),
                 matrices=None if matrices is None else over_tasks(matrices, num_tasks),
                 normalization=norm,
                 record=seen,

@@ -11,12 +11,12 @@ from maml_core.inner import adapt
 from maml_core.normalization import BY_BATCH, Normalization, predict
 from maml_core.outer import (
     MetaGradient,
-    for_lanes,
     judged,
     lane_statistics,
     mean_over_tasks,
     normalization_over_tasks,
     of_all,
+    rows_of,
     stacked,
 )
 from maml_core.params import aligned, detached, leaves, over_tasks, per_lane
@@ -31,9 +31,10 @@ def implicit_gradient(
     problem: Problem,
     alpha: float | Tensor,
     num_inner_steps: int,
-    proximal: float,
+    proximal: float | Tensor,
     num_solver_steps: int,
     normalization: Normalization = BY_BATCH,
+    own_tasks: bool = False,
 ) -> MetaGradient:
     """The gradient of iMAML (Rajeswaran et al. 2019, lemma 1): g solves (I + H / lambda) g = grad L_query(phi), mean over tasks.
 
@@ -43,16 +44,18 @@ def implicit_gradient(
 
     Args:
         theta_0: L lanes of parameters, [L, ...].
-        tasks: T tasks, common to all lanes.
+        tasks: T tasks, common to all lanes, or the lanes' own.
         problem: Model and loss.
         alpha: Step size of the inner solver, a number or one per lane [L].
         num_inner_steps: Steps of the inner solver.
-        proximal: lambda > 0.
+        proximal: lambda > 0, a number or one per lane [L].
         num_solver_steps: Steps of conjugate gradients.
         normalization: Whose statistics batch norm uses.
+        own_tasks: Each lane has T tasks of its own, lane by lane: [L * T, ...].
     """
-    num_lanes, num_tasks = next(iter(theta_0.values())).shape[0], tasks.support.x.shape[0]
-    support = for_lanes(tasks.support, num_lanes)
+    num_lanes = next(iter(theta_0.values())).shape[0]
+    tasks, num_tasks = rows_of(tasks, num_lanes, own=own_tasks)
+    support, weight = tasks.support, per_lane(proximal, num_tasks)
     normalization = normalization_over_tasks(normalization, num_tasks)
     with torch.no_grad():
         adapted = adapt(
@@ -63,7 +66,7 @@ def implicit_gradient(
             alpha=per_lane(alpha, num_tasks),
             num_steps=num_inner_steps,
             order="first",
-            proximal=proximal,
+            proximal=weight,
             normalization=normalization,
             record=lambda step, theta: lane_statistics(
                 problem, theta, tasks, num_lanes, step=step, normalization=normalization
@@ -87,7 +90,7 @@ def implicit_gradient(
         products = torch.autograd.grad(
             inner, values, vectors, retain_graph=True, allow_unused=True, materialize_grads=True
         )
-        return [v + product / proximal for v, product in zip(vectors, products, strict=True)]
+        return [v + product / aligned(weight, product) for v, product in zip(vectors, products, strict=True)]
 
     solution, residual = conjugate_gradients(system, list(right), num_solver_steps)
     gradient = mean_over_tasks(dict(zip(point, solution, strict=True)), num_lanes)

@@ -46,7 +46,7 @@ def adapt(
     order: Literal["second", "first"],
     record: Callable[[int, Params], Record] | None = None,
     names: Collection[str] | None = None,
-    proximal: float = 0.0,
+    proximal: float | Tensor = 0.0,
     matrices: Params | None = None,
     normalization: Normalization = BY_BATCH,
     first_step: int = 0,
@@ -64,7 +64,7 @@ def adapt(
             "first" treats them as constants. Where nothing is differentiated afterwards, "first" is the cheap and equal choice.
         record: Called with k and theta_k for k = 0..N.
         names: Parameters that adapt; None for all but batch norm's scales and shifts of single steps. The others stay theta_0's.
-        proximal: Weight lambda of lambda / 2 ||theta_k - theta_0||^2, added to each task's loss (Rajeswaran et al. 2019, equation 3).
+        proximal: Weight lambda, a number or one per task [B], of lambda / 2 ||theta_k - theta_0||^2, added to each task's loss (Rajeswaran et al. 2019, equation 3).
         matrices: What the gradient is multiplied with, see `params.turned`; None for nothing.
         normalization: Whose statistics batch norm uses.
         first_step: Inner steps that `theta_0` has behind it: k of the first theta, where a path is taken up in the middle.
@@ -82,6 +82,7 @@ def adapt(
     theta = theta_0
     anchor = theta_0 if order == "second" else detached(theta_0)
     moving = [name for name in theta_0 if not name.startswith(PER_STEP)] if names is None else list(names)
+    held = isinstance(proximal, Tensor) or proximal != 0.0
     records = [] if record is None else [record(first_step, theta)]
     for step in range(first_step, first_step + num_steps):
         point = {name: theta[name] for name in moving}
@@ -98,7 +99,8 @@ def adapt(
         for name, gradient in zip(moving, gradients, strict=True):
             value = theta[name]
             pull = gradient if matrices is None else turned(name, gradient, matrices)
-            pull = pull + proximal * (point[name] - anchor[name]) if proximal else pull
+            if held:
+                pull = pull + aligned(proximal, value) * (point[name] - anchor[name])
             rate = alpha if isinstance(alpha, float | int | Tensor) else alpha[min(step, len(alpha) - 1)][name]
             theta[name] = value - aligned(rate, value) * pull
         if record is not None:

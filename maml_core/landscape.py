@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from maml_core.normalization import BY_BATCH, PER_STEP, Normalization, predict
-from maml_core.outer import normalization_over_tasks
-from maml_core.params import flattened, leaves, over_tasks
+from maml_core.outer import normalization_over_tasks, rows_of
+from maml_core.params import flattened, leaves, over_tasks, per_lane
 from maml_core.problem import Problem
 from maml_core.records import Curvature, Floats, Plane
 from maml_core.rng import Stream, generator
@@ -23,28 +23,51 @@ def curvature(
     *,
     problem: Problem,
     names: Collection[str] | None = None,
-    proximal: float = 0.0,
+    proximal: float | Tensor = 0.0,
     normalization: Normalization = BY_BATCH,
     num_iterations: int = 8,
 ) -> Curvature:
-    """lambda_max of what the inner loop descends, at theta_0: median and 10-90% band over the tasks.
+    """`curvatures` of one lane."""
+    return curvatures(
+        theta_0,
+        tasks,
+        problem=problem,
+        names=names,
+        proximal=proximal,
+        normalization=normalization,
+        num_iterations=num_iterations,
+    )[0]
+
+
+def curvatures(
+    theta_0: Params,
+    tasks: Tasks,
+    *,
+    problem: Problem,
+    names: Collection[str] | None = None,
+    proximal: float | Tensor = 0.0,
+    normalization: Normalization = BY_BATCH,
+    num_iterations: int = 8,
+) -> tuple[Curvature, ...]:
+    """lambda_max of what the inner loop descends, at each lane's theta_0: median and 10-90% band over the tasks.
 
     Args:
-        theta_0: One lane.
-        tasks: Whose support points are looked at.
+        theta_0: L lanes of parameters, [L, ...].
+        tasks: Whose support points are looked at, common to all lanes.
         problem: Model and loss.
         names: Parameters that adapt; None for all.
-        proximal: Weight of the proximal term, which curves every direction by so much more.
-        normalization: Whose statistics batch norm uses; running averages are those of one lane.
+        proximal: Weight of the proximal term, which curves every direction by so much more, a number or one per lane [L].
+        normalization: Whose statistics batch norm uses; running averages are those of L lanes.
         num_iterations: See `largest_eigenvalues`.
     """
     found = largest_eigenvalues(
         theta_0, tasks, problem=problem, names=names, normalization=normalization, num_iterations=num_iterations
     )
-    values = found.double().cpu().numpy() + proximal
+    num_tasks = tasks.support.x.shape[0]
+    values = (found.double() + per_lane(proximal, num_tasks)).cpu().numpy().reshape(-1, num_tasks)
     # Not interpolated: between a finite value and an infinite one there is none.
-    low, median, high = np.quantile(values, [0.1, 0.5, 0.9], method="nearest")
-    return Curvature(float(median), float(low), float(high))
+    low, median, high = np.quantile(values, [0.1, 0.5, 0.9], axis=1, method="nearest").tolist()
+    return tuple(map(Curvature, median, low, high))
 
 
 def largest_eigenvalues(
@@ -56,7 +79,7 @@ def largest_eigenvalues(
     normalization: Normalization = BY_BATCH,
     num_iterations: int = 8,
 ) -> Tensor:
-    """The largest (not: largest in size) eigenvalue of each task's support Hessian at theta_0, [T].
+    """The largest (not: largest in size) eigenvalue of each task's support Hessian at each lane's theta_0, [L * T].
 
     The Hessian is that of the parameters that adapt: `names`, None for all but batch norm's of single steps; `normalization` as in
     `curvature`.
@@ -64,20 +87,21 @@ def largest_eigenvalues(
     Lanczos' method with full re-orthogonalisation, all tasks at once, from one fixed start vector. It approaches the true value from
     below; eight iterations give four digits on networks of this size, and D iterations are exact.
     """
-    num_tasks = tasks.support.x.shape[0]
+    tasks, num_tasks = rows_of(tasks, next(iter(theta_0.values())).shape[0])
     everything, norm = over_tasks(theta_0, num_tasks), normalization_over_tasks(normalization, num_tasks)
     moving = [name for name in theta_0 if not name.startswith(PER_STEP)] if names is None else list(names)
     theta = leaves({name: everything[name] for name in moving})
     with torch.enable_grad():
         prediction = predict(problem.model, {**everything, **theta}, tasks.support.x, step=0, normalization=norm)
-        total = problem.loss(prediction, tasks.support.y).sum()
+        losses = problem.loss(prediction, tasks.support.y)
+        num_rows, total = len(losses), losses.sum()
         gradient = torch.autograd.grad(total, list(theta.values()), create_graph=True)
     shapes = [value.shape[1:] for value in theta.values()]
     sizes = [shape.numel() for shape in shapes]
 
     def hessian_times(vectors: Tensor) -> Tensor:
         pieces = [
-            piece.view(num_tasks, *shape)
+            piece.view(num_rows, *shape)
             for piece, shape in zip(torch.split(vectors, sizes, dim=1), shapes, strict=True)
         ]
         products = torch.autograd.grad(
@@ -93,7 +117,7 @@ def largest_eigenvalues(
     size = sum(sizes)
     like = gradient[0]
     start = torch.tensor(generator(0, Stream.CURVATURE).standard_normal(size), dtype=like.dtype, device=like.device)
-    vector = (start / start.norm()).expand(num_tasks, size)
+    vector = (start / start.norm()).expand(num_rows, size)
     basis: list[Tensor] = []
     diagonal, off_diagonal = [], []
     for _ in range(min(num_iterations, size)):

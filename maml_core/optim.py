@@ -1,4 +1,4 @@
-"""Outer optimisers as pure init/update pairs. Each lane is updated on its own; `beta` may be one rate per lane."""
+"""Outer optimisers as pure init/update pairs. Each lane is updated on its own; `beta`, `adam_eps` and `clip_norm` may be one per lane [L]."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def adam(
     *,
     beta: float | Tensor,
     adam_betas: tuple[float, float] = (0.9, 0.999),
-    adam_eps: float = 1e-8,
+    adam_eps: float | Tensor = 1e-8,
 ) -> tuple[Params, OptimizerState]:
     """One step of Adam (Kingma & Ba 2015, algorithm 1)."""
     decay_1, decay_2 = adam_betas
@@ -54,14 +54,34 @@ def adam(
         g = gradient[name]
         m = first[name] = torch.lerp(g, state.first[name], decay_1)
         v = second[name] = (state.second[name] * decay_2).addcmul_(g, g, value=1.0 - decay_2)
-        direction = m / (v / correction_2).sqrt_().add_(adam_eps)
+        direction = m / (v / correction_2).sqrt_().add_(aligned(adam_eps, value))
         updated[name] = value - aligned(beta, value) / correction_1 * direction
     return updated, OptimizerState(step, first, second)
 
 
-def clipped(gradient: Params, clip_norm: float | None) -> Params:
-    """The gradient, scaled down in each lane so that its norm is at most `clip_norm`."""
+def updated(
+    theta: Params,
+    gradient: Params,
+    state: OptimizerState,
+    *,
+    kind: str,
+    beta: float | Tensor,
+    clip_norm: float | Tensor | None,
+    adam_betas: tuple[float, float],
+    adam_eps: float | Tensor,
+) -> tuple[Params, OptimizerState]:
+    """One step of `kind` ("adam" or "sgd") along the clipped gradient."""
+    gradient = clipped(gradient, clip_norm)
+    if kind == "sgd":
+        return sgd(theta, gradient, state, beta=beta)
+    return adam(theta, gradient, state, beta=beta, adam_betas=adam_betas, adam_eps=adam_eps)
+
+
+def clipped(gradient: Params, clip_norm: float | Tensor | None) -> Params:
+    """The gradient, scaled down in each lane so that its norm is at most `clip_norm`; None, or inf in a lane, leaves it as it is."""
     if clip_norm is None:
         return gradient
     factor = (clip_norm / norm(gradient)).clamp(max=1.0)
+    if isinstance(clip_norm, Tensor):
+        factor = torch.where(clip_norm.isinf(), 1.0, factor)  # also where the norm itself has overflowed
     return {name: value * aligned(factor, value) for name, value in gradient.items()}

@@ -68,12 +68,13 @@ def meta_gradient(
     normalization: Normalization = BY_BATCH,
     step_weights: Sequence[float] | None = None,
     recompute: bool = False,
+    own_tasks: bool = False,
 ) -> MetaGradient:
     """Gradient of the mean query loss after adaptation.
 
     Args:
         theta_0: L lanes of parameters, [L, ...]; never changed.
-        tasks: T tasks, common to all lanes.
+        tasks: T tasks, common to all lanes, or the lanes' own.
         problem: Model and loss.
         alpha: Inner step size: a number, one per lane [L], or learned rates of L lanes, which then get a gradient too.
         num_inner_steps: N >= 0.
@@ -85,6 +86,7 @@ def meta_gradient(
             None counts the last one only.
         recompute: Take the inner steps again on the way back instead of keeping their graphs: the same gradient to rounding. Beyond
             theta_0..theta_N of every task the memory does not grow with N.
+        own_tasks: Each lane has T tasks of its own, lane by lane: [L * T, ...].
 
     Raises:
         ValueError: `step_weights` are not N numbers.
@@ -93,14 +95,17 @@ def meta_gradient(
         raise ValueError(f"{len(step_weights)} step weights for {num_inner_steps} inner steps; one a step is needed")
     rates = learned(alpha)
     turning = None if matrices is None else leaves(matrices)
+    num_lanes = next(iter(theta_0.values())).shape[0]
+    rows, num_tasks = rows_of(tasks, num_lanes, own=own_tasks)
     loop = _Loop(
-        tasks=tasks,
+        tasks=rows,
         problem=problem,
-        num_lanes=next(iter(theta_0.values())).shape[0],
+        num_lanes=num_lanes,
+        num_tasks=num_tasks,
         alpha=rates or alpha,
         names=names,
         matrices=turning,
-        normalization=normalization_over_tasks(normalization, tasks.support.x.shape[0]),
+        normalization=normalization_over_tasks(normalization, num_tasks),
     )
     learned_entries = rates if turning is None else (*rates, turning)
     last_only = (*[0.0] * num_inner_steps, 1.0)
@@ -115,16 +120,15 @@ class _Loop:
     """The inner loop of one meta-gradient, and what is measured along it."""
 
     tasks: Tasks
+    """Of every lane, [L * T, ...]."""
     problem: Problem
     num_lanes: int
+    num_tasks: int
+    """Of one lane."""
     alpha: float | Tensor | Rates
     names: Collection[str] | None
     matrices: Params | None
     normalization: Normalization
-
-    @property
-    def num_tasks(self) -> int:
-        return self.tasks.support.x.shape[0]
 
     def walk(
         self,
@@ -137,7 +141,7 @@ class _Loop:
     ) -> Adapted[Record]:
         return adapt(
             theta,
-            for_lanes(self.tasks.support, self.num_lanes),
+            self.tasks.support,
             model=self.problem.model,
             loss=self.problem.loss,
             alpha=alpha_over_tasks(self.alpha, self.num_tasks),
@@ -247,6 +251,7 @@ def reptile_gradient(
     alpha: float | Tensor,
     num_inner_steps: int,
     normalization: Normalization = BY_BATCH,
+    own_tasks: bool = False,
 ) -> MetaGradient:
     """(theta_0 - theta_N) / (alpha N), mean over tasks (Nichol et al. 2018, algorithm 1, divided so that it is on a gradient's scale).
 
@@ -255,14 +260,15 @@ def reptile_gradient(
     """
     if num_inner_steps < 1 or (isinstance(alpha, float | int) and alpha <= 0):
         raise ValueError(f"Reptile needs N >= 1 and alpha > 0, not N = {num_inner_steps} and alpha = {alpha}")
-    num_lanes, num_tasks = next(iter(theta_0.values())).shape[0], tasks.support.x.shape[0]
+    num_lanes = next(iter(theta_0.values())).shape[0]
+    tasks, num_tasks = rows_of(tasks, num_lanes, own=own_tasks)
     normalization = normalization_over_tasks(normalization, num_tasks)
     with torch.no_grad():
         start = over_tasks(detached(theta_0), num_tasks)
         rate = per_lane(alpha, num_tasks)
         adapted = adapt(
             start,
-            for_lanes(tasks.support, num_lanes),
+            tasks.support,
             model=problem.model,
             loss=problem.loss,
             alpha=rate,
@@ -306,9 +312,8 @@ def mean_over_tasks(theta: Params, num_lanes: int) -> Params:
 def judged(
     problem: Problem, theta: Params, tasks: Tasks, num_lanes: int, *, step: int, normalization: Normalization
 ) -> Judged:
-    """Query loss, and accuracy where there is one, of every lane and task at theta_k; k is `step`."""
-    query = for_lanes(tasks.query, num_lanes)
-    support_x = for_lanes(tasks.support, num_lanes).x if normalization.treatment == "support" else None
+    """Query loss, and accuracy where there is one, of every lane and task [L * T] at theta_k; k is `step`."""
+    query, support_x = tasks.query, tasks.support.x if normalization.treatment == "support" else None
     prediction = predict(problem.model, theta, query.x, step=step, normalization=normalization, support_x=support_x)
     accuracy = None if problem.accuracy is None else problem.accuracy(prediction, query.y).view(num_lanes, -1)
     return Judged(problem.loss(prediction, query.y).view(num_lanes, -1), accuracy)
@@ -336,8 +341,7 @@ def lane_statistics(
     """Batch norm's statistics at theta_k, mean over tasks, [L, width]; None unless the treatment keeps running averages."""
     if normalization.treatment != "running":
         return None
-    support, query = for_lanes(tasks.support, num_lanes), for_lanes(tasks.query, num_lanes)
-    found = measured(problem.model, theta, support, query, step=step, running=normalization.running)
+    found = measured(problem.model, theta, tasks.support, tasks.query, step=step, running=normalization.running)
     return mean_over_tasks(found, num_lanes)
 
 
@@ -349,8 +353,20 @@ def stacked(records: Sequence[Params | None]) -> Params | None:
     return {PER_STEP + name: torch.stack([statistics[name] for statistics in kept], dim=1) for name in kept[0]}
 
 
-def for_lanes(examples: Examples, num_lanes: int) -> Examples:
-    """The same tasks for every lane: [T, ...] -> [L * T, ...]."""
-    if num_lanes == 1:
-        return examples
-    return Examples(*(values.repeat(num_lanes, *[1] * (values.ndim - 1)) for values in examples))
+def rows_of(tasks: Tasks, num_lanes: int, *, own: bool = False) -> tuple[Tasks, int]:
+    """The tasks of every lane, lane by lane [L * T, ...], and T: all lanes have the same, unless the tasks are their `own` already.
+
+    Raises:
+        ValueError: `own` tasks that are not as many for each lane.
+    """
+    count = tasks.support.x.shape[0]
+    if own and count % num_lanes != 0:
+        raise ValueError(f"{count} tasks are not as many for each of {num_lanes} lanes")
+    if own or num_lanes == 1:
+        return tasks, count // num_lanes
+
+    def repeated(values: Tensor) -> Tensor:
+        return values.repeat(num_lanes, *[1] * (values.ndim - 1))
+
+    support, query = (Examples(*map(repeated, examples)) for examples in (tasks.support, tasks.query))
+    return Tasks(support, query, repeated(tasks.parameters)), count

@@ -66,7 +66,7 @@ def detached(theta: Params) -> Params:
 
 def flattened(theta: Params) -> Tensor:
     """All parameters of each lane or task in one row, [B, D], in the order of the dictionary."""
-    return torch.cat([value.flatten(1) for value in theta.values()], dim=1)
+    return torch.cat([value.reshape(value.shape[0], -1) for value in theta.values()], dim=1)
 
 
 def joined(theta: Params, rates: Sequence[Params]) -> Params:
@@ -96,7 +96,12 @@ def norm(theta: Params) -> Tensor:
 
 def all_finite(theta: Params) -> bool:
     """Whether every number is finite."""
-    everything = torch.cat([value.flatten() for value in theta.values()])
-    total = float(everything.sum())
-    # The sum is finite unless a term is not, or it overflows: the slow test is needed only when the fast one says no.
-    return total - total == 0.0 or bool(everything.isfinite().all())
+    return all(finite_lanes(theta))
+
+
+def finite_lanes(theta: Params) -> list[bool]:
+    """Whether every number of a lane is finite, for each of L lanes."""
+    everything = flattened(theta)
+    # A sum is finite unless a term is not, or it overflows: the slow test is needed only when the fast one says no.
+    found: list[bool] = everything.sum(1).isfinite().tolist()
+    return found if all(found) else everything.isfinite().all(1).tolist()

@@ -28,27 +28,16 @@ from maml_core.baselines import baselines_of
 from maml_core.config import RunConfig, changed, learns_rates
 from maml_core.errors import ConfigError
 from maml_core.evaluation import evaluate, summarize
-from maml_core.landscape import curvature
+from maml_core.judging import CHECKPOINT_EVERY, death, fault, high_loss_steps, loss_scale
+from maml_core.landscape import curvatures
 from maml_core.normalization import at_step
-from maml_core.optim import OptimizerState, adam, clipped, init_optimizer, sgd
+from maml_core.optim import OptimizerState, init_optimizer, updated
 from maml_core.outer import MetaGradient
 from maml_core.params import all_finite, joined, parted
 from maml_core.problem import Problem, build_problem, held_out_tasks, torch_dtype, training_tasks
 from maml_core.records import Curvature, Entry, Records, Status
 from maml_core.schedules import schedule
 from maml_core.types import Params
-
-CHECKPOINT_EVERY = 50
-"""Outer steps between checkpoints; a roll-back goes to the last but one, so at least this far where there is so much."""
-
-HIGH_LOSS = 10.0
-"""A training loss above this many times the run's loss scale is high; `HIGH_LOSS_STEPS` of them in a row are divergence."""
-
-HIGH_LOSS_STEPS = 50
-
-EXPLODED_LOSS = 1000.0
-"""One training loss above this many times the loss scale is divergence at once: its gradient alone would stall Adam for thousands of
-steps."""
 
 CURVATURE_TASKS = 32
 """Held-out tasks on which lambda_max is measured, as far as a run has so many."""
@@ -129,7 +118,7 @@ def init_run(config: RunConfig, *, problem: Problem | None = None) -> RunState:
     start = Checkpoint(0, learner, baselines)
     how = rule(config, problem, learner)
     initial = summarize(evaluate(theta, held_out_tasks(config, problem), problem=problem, num_steps=0, **how._asdict()))
-    scale = max(problem.family.zero_level(), float(initial.mean[0]), 1e-12)
+    scale = loss_scale(problem.family.zero_level(), float(initial.mean[0]))
     return _watched(
         config,
         RunState(step=0, meta=learner, baselines=baselines, good=start, candidate=start, loss_scale=scale),
@@ -301,19 +290,16 @@ def _outer_step(config: RunConfig, state: RunState, problem: Problem) -> tuple[R
     for name, baseline in baselines_of(config, problem).items():
         plain = baseline.gradient(state.baselines[name], tasks)
         baselines[name], beside[name] = _updated(config, state.baselines[name], plain, beta), float(plain.query_loss)
-    not_finite = [name for name, baseline in baselines.items() if not _is_finite(baseline)]
-
-    high = state.high_loss_steps + 1 if not query_loss <= HIGH_LOSS * state.loss_scale else 0
+    high = high_loss_steps(state.high_loss_steps, query_loss, state.loss_scale)
+    what = fault(
+        state.step,
+        query_loss,
+        scale=state.loss_scale,
+        high_steps=high,
+        not_finite=[name for name, one in {"meta": learner, **baselines}.items() if not _is_finite(one)],
+    )
     step = state.step + 1
-    if not _is_finite(learner):
-        what = f"The meta-gradient of outer step {state.step} is not finite."
-    elif not_finite:
-        what = f"The gradient of the {not_finite[0]} baseline at outer step {state.step} is not finite."
-    elif query_loss > EXPLODED_LOSS * state.loss_scale:
-        what = f"The training loss of outer step {state.step} is {query_loss:.2g}, over {EXPLODED_LOSS:g} times the usual scale."
-    elif high >= HIGH_LOSS_STEPS:
-        what = f"The training loss stayed above {HIGH_LOSS:g} times the usual scale for {high} outer steps."
-    else:
+    if not what:
         taken = state._replace(step=step, meta=learner, baselines=baselines, high_loss_steps=high)
         return _watched(config, taken, problem), query_loss, beside
     sentence = f"{what} {_cause(config, state, problem)}"
@@ -333,14 +319,16 @@ def _fresh(config: RunConfig, learner: Learner) -> Learner:
 
 
 def _updated(config: RunConfig, learner: Learner, meta: MetaGradient, beta: float) -> Learner:
-    gradient = clipped(joined(meta.gradient, meta.rates_gradient), config.clip_norm)
-    before = learner.meta_parameters
-    if config.outer_optimizer == "sgd":
-        after, optimizer = sgd(before, gradient, learner.optimizer, beta=beta)
-    else:
-        after, optimizer = adam(
-            before, gradient, learner.optimizer, beta=beta, adam_betas=config.adam_betas, adam_eps=config.adam_eps
-        )
+    after, optimizer = updated(
+        learner.meta_parameters,
+        joined(meta.gradient, meta.rates_gradient),
+        learner.optimizer,
+        kind=config.outer_optimizer,
+        beta=beta,
+        clip_norm=config.clip_norm,
+        adam_betas=config.adam_betas,
+        adam_eps=config.adam_eps,
+    )
     theta, rates = parted(after)
     return Learner(theta, optimizer, rates, moved_statistics(config, learner.statistics, meta))
 
@@ -350,11 +338,7 @@ def _watched(config: RunConfig, state: RunState, problem: Problem) -> RunState:
     if state.step % CHECKPOINT_EVERY != 0:
         return state
     if bool(problem.model.is_dead(at_step(state.meta.theta, 0), problem.probe_inputs(64, torch_dtype(config)))[0]):
-        what = (
-            f"The network of theta_0 is dead at outer step {state.step}: "
-            "a whole hidden layer is off for every input, so no gradient reaches it."
-        )
-        return _rolled_back(state, "dead", f"{what} {_cause(config, state, problem)}")
+        return _rolled_back(state, "dead", f"{death(state.step)} {_cause(config, state, problem)}")
     if state.high_loss_steps > 0 or state.candidate.step == state.step:
         return state
     return state._replace(good=state.candidate, candidate=Checkpoint(state.step, state.meta, state.baselines))
@@ -375,9 +359,13 @@ def _rollback_entry(state: RunState) -> Entry:
 
 def inner_curvature(config: RunConfig, problem: Problem, learner: Learner) -> Curvature:
     """lambda_max at theta_0 of what the inner loop descends, on held-out tasks."""
-    how = rule(config, problem, learner)
-    return curvature(
-        learner.theta,
+    return inner_curvatures(config, problem, learner.theta, rule(config, problem, learner))[0]
+
+
+def inner_curvatures(config: RunConfig, problem: Problem, theta: Params, how: Adaptation) -> tuple[Curvature, ...]:
+    """The same of L lanes, on common tasks."""
+    return curvatures(
+        theta,
         held_out_tasks(config, problem, num_tasks=min(CURVATURE_TASKS, config.evaluation_tasks)),
         problem=problem,
         names=how.names,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,7 @@ FORMAT = 3
 """Version of the layout of the bytes."""
 
 Arrays = dict[str, npt.NDArray[Any]]
+State = TypeVar("State")
 
 
 def state_to_bytes(state: RunState) -> bytes:
@@ -75,7 +76,7 @@ def state_from_bytes(data: bytes, device: str = "cpu") -> RunState:
         StateError: The bytes are damaged, of another format, or no run state at all.
     """
     try:
-        facts = _facts(data)
+        facts = facts_of(data, "run_state")
         arrays = load(data)
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise StateError(f"these bytes are not a saved run state ({error})") from error
@@ -94,7 +95,7 @@ def state_from_bytes(data: bytes, device: str = "cpu") -> RunState:
     def learner(prefix: str) -> Learner:
         has_moments = any(name.startswith(f"{prefix}/first/") for name in arrays)
         moments = OptimizerState(
-            _whole(facts["optimizer_steps"][prefix], "optimizer_steps"),
+            whole(facts["optimizer_steps"][prefix], "optimizer_steps"),
             params(prefix, "first") if has_moments else {},
             params(prefix, "second") if has_moments else {},
         )
@@ -111,7 +112,7 @@ def state_from_bytes(data: bytes, device: str = "cpu") -> RunState:
         return {name: learner(place + name) for name in facts["order"] if name != "meta"}
 
     def checkpoint(place: str) -> Checkpoint:
-        step = _whole(facts[f"{place}_step"], f"{place}_step")
+        step = whole(facts[f"{place}_step"], f"{place}_step")
         return Checkpoint(step, learner(f"{place}/meta"), baselines(f"{place}/"))
 
     try:
@@ -121,35 +122,70 @@ def state_from_bytes(data: bytes, device: str = "cpu") -> RunState:
         if not isinstance(facts["loss_scale"], float):
             raise ValueError(f"loss_scale is {facts['loss_scale']!r}")
         return RunState(
-            step=_whole(facts["step"], "step"),
+            step=whole(facts["step"], "step"),
             meta=learner("meta"),
             baselines=baselines(""),
             good=checkpoint("good"),
             candidate=checkpoint("candidate"),
             loss_scale=facts["loss_scale"],
-            high_loss_steps=_whole(facts["high_loss_steps"], "high_loss_steps"),
+            high_loss_steps=whole(facts["high_loss_steps"], "high_loss_steps"),
             status=Status(kind, sentence),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise StateError(f"the run state is incomplete or damaged ({error})") from error
 
 
-def _whole(value: Any, name: str) -> int:
+def whole(value: Any, name: str) -> int:
+    """A whole number from 0 on, of a name that an error gives."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ValueError(f"{name} is {value!r}, not a whole number from 0 on")
     return value
 
 
-class RecentStates:
+class Recent(Generic[State]):
     """States by their bytes: a worker that computes the next chunk of a run need not read again what it has just written.
 
     A state is a value, so it does not matter which of the two is used.
+
+    Args:
+        write: A state as bytes.
+        read: The state of bytes, in the memory of a device.
+        example: Some tensor of a state, which tells where it lies.
     """
 
     MAX_STATES, MAX_BYTES = 32, 2**22
 
+    def __init__(
+        self,
+        write: Callable[[State], bytes],
+        read: Callable[[bytes, str], State],
+        example: Callable[[State], torch.Tensor],
+    ) -> None:
+        self._write, self._read, self._example = write, read, example
+        self._states: OrderedDict[bytes, State] = OrderedDict()
+
+    def data(self, state: State) -> bytes:
+        """The state as bytes, remembered."""
+        data = self._write(state)
+        if len(data) <= self.MAX_BYTES:
+            self._states[data] = state
+            while len(self._states) > self.MAX_STATES:
+                self._states.popitem(last=False)
+        return data
+
+    def state(self, data: bytes, device: str = "cpu") -> State:
+        """The state of bytes, from memory where it is there."""
+        found = self._states.pop(data, None)
+        if found is None or self._example(found).device != torch.empty(0, device=device).device:
+            return self._read(data, device)
+        return found
+
+
+class RecentStates(Recent[RunState]):
+    """Those of runs."""
+
     def __init__(self) -> None:
-        self._states: OrderedDict[bytes, RunState] = OrderedDict()
+        super().__init__(state_to_bytes, state_from_bytes, lambda state: next(iter(state.meta.theta.values())))
 
     @staticmethod
     @lru_cache(maxsize=1)
@@ -157,31 +193,15 @@ class RecentStates:
         """The ones of this process."""
         return RecentStates()
 
-    def data(self, state: RunState) -> bytes:
-        """`state_to_bytes`, remembered."""
-        data = state_to_bytes(state)
-        if len(data) <= self.MAX_BYTES:
-            self._states[data] = state
-            while len(self._states) > self.MAX_STATES:
-                self._states.popitem(last=False)
-        return data
 
-    def state(self, data: bytes, device: str = "cpu") -> RunState:
-        """`state_from_bytes`, from memory where it is there."""
-        found = self._states.pop(data, None)
-        if found is None or next(iter(found.meta.theta.values())).device != torch.empty(0, device=device).device:
-            return state_from_bytes(data, device)
-        return found
-
-
-def _facts(data: bytes) -> Mapping[str, Any]:
-    """The JSON in the safetensors header: 8 bytes of length, then the header."""
+def facts_of(data: bytes, name: str) -> Mapping[str, Any]:
+    """The JSON under a name in the safetensors header: 8 bytes of length, then the header."""
     length = int.from_bytes(data[:8], "little")
     if length > len(data):
         raise ValueError("the header is longer than the file")
-    facts = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["run_state"])
+    facts = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][name])
     if not isinstance(facts, dict):
-        raise TypeError("the run state's facts are not a table")
+        raise TypeError("the state's facts are not a table")
     return facts
 
 

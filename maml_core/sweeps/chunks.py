@@ -5,11 +5,14 @@ Like `maml_core.chunks`, it imports without torch.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from maml_core.config import RunConfig
-from maml_core.records import Numbers, Status, Summary
+from maml_core.records import Ints, Numbers, Status, Summary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +52,8 @@ class LanesResult:
     state: bytes
     step: int
     lanes: tuple[int, ...]
-    """Those still in the batch, by their place in `configs`; the columns below are theirs."""
-    steps: Numbers
+    """Those still in the batch, by their place in `configs`; `summaries` and `curvatures` are theirs. Empty where the last one has left."""
+    steps: Ints
     """The outer steps taken, [S]."""
     query_loss: Numbers
     """Training query loss after adaptation, [S, lanes of the request that were alive at its start]; NaN after a lane left."""
@@ -72,5 +75,58 @@ def run_lanes(request: LanesRequest) -> LanesResult:
     """Do what a request asks for. Everything it depends on is in the request.
 
     Every lane equals the single run of its config (`runs.advance`) to rounding: float64 over tens of steps to 1e-9, relative.
+
+    Raises:
+        ConfigError: The configs are not of one `group_key`, or ask for baselines.
+        StateError: The state is damaged, of another version or of other configs.
     """
-    raise NotImplementedError
+    from maml_core.sweeps.lanes import Batch, init_lanes, lane_curvatures, outer_step, summaries
+    from maml_core.sweeps.packing import RecentLanes, check_lanes
+
+    start = time.thread_time()
+    batch, stopped = Batch.of(request.configs, request.device), list[LaneStop]()
+    if request.state is None:
+        lanes, dead = init_lanes(batch)
+        stopped += dead
+    else:
+        lanes = RecentLanes.shared().state(request.state, request.device)
+        check_lanes(lanes, batch)
+    lanes = lanes.only([index for index, place in enumerate(lanes.places) if place not in request.drop])
+    columns = {place: index for index, place in enumerate(lanes.places)}
+    steps: list[int] = []
+    losses: list[Numbers] = []
+    accuracies: list[Numbers] = []
+
+    def row(places: tuple[int, ...], values: list[float]) -> Numbers:
+        found = np.full(len(columns), np.nan)
+        found[[columns[place] for place in places]] = values
+        return found
+
+    advance_start = time.thread_time()
+    deadline = advance_start + request.budget_s if request.budget_s is not None else float("inf")
+    while lanes.step < request.until and lanes.places:
+        taken = outer_step(batch, lanes)
+        steps.append(lanes.step)
+        losses.append(row(lanes.places, taken.query_loss))
+        if taken.accuracy is not None:
+            accuracies.append(row(lanes.places, taken.accuracy))
+        lanes = taken.lanes
+        stopped += taken.stopped
+        if time.thread_time() >= deadline:
+            break
+    advance_s = time.thread_time() - advance_start
+    judged = request.evaluate and lanes.step >= request.until
+    return LanesResult(
+        state=RecentLanes.shared().data(lanes),
+        step=lanes.step,
+        lanes=lanes.places,
+        steps=np.array(steps, dtype=np.int64),
+        query_loss=np.array(losses).reshape(-1, len(columns)),
+        accuracy=np.array(accuracies).reshape(-1, len(columns)) if batch.first.classifies else None,
+        query_lanes=tuple(columns),
+        stopped=tuple(stopped),
+        summaries=summaries(batch, lanes, num_steps=batch.first.evaluation_steps) if judged else None,
+        curvatures=lane_curvatures(batch, lanes) if judged else None,
+        cpu_s=time.thread_time() - start,
+        advance_s=advance_s,
+    )

@@ -72,10 +72,29 @@ def lane_configs(sweep: SweepConfig, values: Mapping[str, Value]) -> tuple[RunCo
     raise NotImplementedError
 
 
+LANE_FIELDS = (
+    "alpha",
+    "beta",
+    "final_beta",
+    "clip_norm",
+    "adam_eps",
+    "proximal",
+    "weights_seed",
+    "tasks_seed",
+)
+"""Fields of `RunConfig` in which the lanes of one batch may differ: numbers that the graph takes as values, and the seeds.
+
+Whatever else differs (shapes, switches, schedules' horizons) makes groups.
+"""
+
+
 def group_key(config: RunConfig) -> RunConfig:
-    """Configs with equal keys share a graph and may be lanes of one batch: the config without what a lane may have of its own."""
-    raise NotImplementedError
+    """Configs with equal keys share a graph and may be lanes of one batch: the config without what a lane may have of its own.
+
+    >>> group_key(RunConfig(alpha=0.1)) == group_key(RunConfig(beta=0.1)) != group_key(RunConfig(num_inner_steps=2))
+    True
+    """
+    return dataclasses.replace(config, **{name: getattr(_DEFAULTS, name) for name in LANE_FIELDS})
 
 
-LANE_FIELDS = ("alpha", "beta", "clip_norm", "weights_seed", "tasks_seed")
-"""Fields of `RunConfig` in which the lanes of one batch may differ."""
+_DEFAULTS = RunConfig()

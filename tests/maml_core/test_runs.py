@@ -16,6 +16,7 @@ from torch import Tensor
 
 from maml_core.config import CHANGEABLE, LinearConfig, MLPConfig, RunConfig, SinusoidConfig, replace
 from maml_core.errors import ConfigError
+from maml_core.judging import HIGH_LOSS_STEPS
 from maml_core.losses import mse
 from maml_core.models import MLP
 from maml_core.optim import adam, sgd
@@ -25,7 +26,6 @@ from maml_core.problem import Problem, build_problem, training_tasks
 from maml_core.records import Entry, Records, Status, View
 from maml_core.runs import (
     CHECKPOINT_EVERY,
-    HIGH_LOSS_STEPS,
     Learner,
     RunState,
     advance,
