@@ -357,6 +357,9 @@ def needs_inner_steps(config: RunConfig) -> str:
     return next(on, "" if config.algorithm == "maml" else config.algorithm)
 
 
+ALIASES: Mapping[str, Mapping[str, Any]] = {"fomaml": {"algorithm": "maml", "order": "first"}}
+"""Algorithms by other names: what is meant."""
+
 CHANGEABLE = frozenset(
     {
         "alpha",

@@ -55,20 +55,30 @@ def check_fields(config: Any) -> None:
             if not isinstance(value, members_of(hint)):
                 raise ConfigError(f.name, value, f"one of {', '.join(member.__name__ for member in members_of(hint))}")
             continue
-        clean = _checked(f.name, value, hint, type(config))
+        clean = checked(f.name, value, hint, type(config))
         if clean is not value:
             object.__setattr__(config, f.name, clean)
 
 
-def _checked(name: str, value: Any, hint: Any, cls: type[Any]) -> Any:
+def checked(name: str, value: Any, hint: Any, cls: type[Any]) -> Any:
+    """A value as a field of this annotation holds it.
+
+    Raises:
+        ConfigError: Of the wrong type, or out of the field's range.
+    """
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if isinstance(hint, types.UnionType):
         if value is None and type(None) in arguments:
             return None
-        return _checked(name, value, next(a for a in arguments if a is not type(None)), cls)
+        return checked(name, value, next(a for a in arguments if a is not type(None)), cls)
     if origin is Literal:
         if value not in arguments:
             raise ConfigError(name, value, f"one of {', '.join(str(a) for a in arguments)}")
+        return value
+    if origin is tuple and dataclasses.is_dataclass(member := arguments[0]):
+        assert isinstance(member, type)
+        if not isinstance(value, tuple) or not all(isinstance(item, member) for item in value):
+            raise ConfigError(name, value, f"a tuple of {member.__name__}")
         return value
     if origin is tuple:
         return _checked_tuple(name, value, arguments, cls)

@@ -19,16 +19,13 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import typer
 
-from maml_core.config import RunConfig
+from maml_core.config import ALIASES, RunConfig
 from maml_core.errors import ConfigError
 from maml_core.presets import PRESETS
 from maml_core.settings import accepted_range
 
 SHORT = {"num_inner_steps": "-N"}
 """Well-known short names."""
-
-ALIASES = {"fomaml": {"algorithm": "maml", "order": "first"}}
-"""Algorithms by other names."""
 
 MAX_FILE_BYTES = 2**24
 

@@ -52,7 +52,9 @@ class Sweeping:
         max_lanes: Lanes of a batch at most; None for what fits into the memory (`chunks.max_lanes`).
     """
 
-    def __init__(self, sweep: SweepConfig, study: SweepStudy, *, at_once: int = 1, max_lanes: int | None = None) -> None:
+    def __init__(
+        self, sweep: SweepConfig, study: SweepStudy, *, at_once: int = 1, max_lanes: int | None = None
+    ) -> None:
         raise NotImplementedError
 
     @property

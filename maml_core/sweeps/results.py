@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from maml_core.records import Numbers
-from maml_core.sweeps.space import Value
+from maml_core.sweeps.axes import Value
 
 
 class LaneResult(NamedTuple):

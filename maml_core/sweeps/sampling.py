@@ -1,0 +1,103 @@
+"""The settings of a sweep, in their order: all combinations of a grid, or what a sampler draws. Nothing here imports torch."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+
+from maml_core.config import RunConfig
+from maml_core.errors import ConfigError
+from maml_core.records import Numbers
+from maml_core.sweeps.axes import Axis, Value, whole_numbers
+from maml_core.sweeps.space import LANE_FIELDS, Setting, SweepConfig, lane_configs
+
+_MAX_DRAWS = 2**20
+
+
+@lru_cache(maxsize=8)
+def settings_of(sweep: SweepConfig) -> tuple[Setting, ...] | None:
+    """All settings of a sweep, each once; None for TPE, whose settings depend on the results of others.
+
+    >>> [dict(one.values) for one in settings_of(SweepConfig(axes=(Axis(name="alpha", values=(0.1, 0.2)),)))]
+    [{'alpha': 0.1}, {'alpha': 0.2}]
+    """
+    names = [axis.name for axis in sweep.axes]
+    match sweep.sampler:
+        case "grid":
+            found: Iterator[tuple[Value, ...]] = itertools.product(*(axis.values for axis in sweep.axes))
+        case "random" | "sobol":
+            found = itertools.islice(_each_once(sweep), sweep.num_settings)
+        case _:
+            return None
+    return tuple(Setting(number, dict(zip(names, values))) for number, values in enumerate(found))
+
+
+def _each_once(sweep: SweepConfig) -> Iterator[tuple[Value, ...]]:
+    seen: set[tuple[Value, ...]] = set()
+    for point in _points(sweep):
+        values = tuple(_at(axis, share, sweep.base) for axis, share in zip(sweep.axes, point))
+        if values not in seen:
+            seen.add(values)
+            yield values
+    raise ConfigError(
+        "num_settings", sweep.num_settings, f"only {len(seen):,} different settings came up; ask for fewer"
+    )
+
+
+def _points(sweep: SweepConfig) -> Iterator[Numbers]:
+    """Points of the unit cube, [axes]."""
+    if not sweep.axes:
+        yield np.empty(0)
+        return
+    if sweep.sampler == "random":
+        random = np.random.default_rng(sweep.sampler_seed)
+        for _ in range(_MAX_DRAWS):
+            yield random.random(len(sweep.axes))
+        return
+    from scipy.stats import qmc
+
+    engine = qmc.Sobol(len(sweep.axes), scramble=True, rng=np.random.default_rng(sweep.sampler_seed))
+    size = 1
+    while size <= _MAX_DRAWS:  # powers of two keep the balance
+        yield from engine.random(size)
+        size = max(2, 2 * size) if engine.num_generated > 1 else 1
+
+
+def _at(axis: Axis, share: float, base: RunConfig) -> Value:
+    """The axis' value at a share of its length, 0 <= share < 1."""
+    if axis.values:
+        return axis.values[int(share * len(axis.values))]
+    low, high = axis.ends
+    if whole_numbers(base, axis):
+        low, high = int(low), int(high)
+        if axis.log:  # every whole number has its stretch of the scale
+            return min(high, int(low * ((high + 1) / low) ** share))
+        return low + int(share * (high - low + 1))
+    if axis.log:
+        return min(high, math.exp(math.log(low) + share * math.log(high / low)))
+    return low + share * (high - low)
+
+
+@lru_cache(maxsize=8)
+def groups_of(sweep: SweepConfig) -> tuple[tuple[int, ...], ...]:
+    """The numbers of the settings that share a graph, group by group; the costliest first, so that none is left for the end.
+
+    >>> groups_of(SweepConfig(axes=(Axis(name="num_inner_steps", values=(1, 5)), Axis(name="alpha", values=(0.1, 0.2)))))
+    ((2, 3), (0, 1))
+    """
+    found: dict[tuple[Value, ...], list[Setting]] = {}
+    for one in settings_of(sweep) or ():
+        shape = tuple(value for name, value in one.values.items() if name not in LANE_FIELDS)
+        found.setdefault(shape, []).append(one)
+    costs = {shape: _cost(lane_configs(sweep, group[0].values)[0]) for shape, group in found.items()}
+    return tuple(tuple(one.number for one in found[shape]) for shape in sorted(found, key=lambda shape: -costs[shape]))
+
+
+def _cost(config: RunConfig) -> float:
+    """About how dear an outer step is, next to others of the same network."""
+    per_task = config.shots * config.num_inner_steps + config.num_query
+    return float(config.meta_batch_size * per_task * (1 if config.order == "first" else 2))
