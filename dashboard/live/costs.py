@@ -127,7 +127,9 @@ def cost_of(group: Group, result: LanesResult) -> Cost:
     return Cost(result.advance_s / (MEASURED_STEPS * count), evaluation_s)
 
 
-def budget(sweep: SweepConfig, found: Mapping[RunConfig, Group], costs: Mapping[RunConfig, Cost], num_workers: int) -> Budget:
+def budget(
+    sweep: SweepConfig, found: Mapping[RunConfig, Group], costs: Mapping[RunConfig, Cost], num_workers: int
+) -> Budget:
     """What a sweep will take, from the groups that were measured."""
     known = [costs[key] for key in found if key in costs]
     seconds = math.nan
@@ -142,9 +144,19 @@ def budget(sweep: SweepConfig, found: Mapping[RunConfig, Group], costs: Mapping[
     return Budget(sweep.size, sweep.num_lanes, len(found), seconds)
 
 
-def lanes_for(costs: Sequence[Cost], *, step_s: float, evaluation_s: float) -> int:
-    """Lanes of a batch of which a step, and a look at all of them, takes no longer than that."""
-    fitting = [min(step_s / max(cost.step_s, 1e-6), evaluation_s / max(cost.evaluation_s, 1e-6)) for cost in costs]
-    return max(1, min(256, int(min(fitting, default=16))))
+def lanes_of_a_batch(costs: Sequence[Cost], step_s: float) -> int:
+    """Lanes of a batch of which a step takes no longer than that.
+
+    >>> lanes_of_a_batch([Cost(0.001, 0.02), Cost(0.002, 0.02)], 0.03)
+    15
+    """
+    return max(1, min(256, *(int(step_s / max(cost.step_s, 1e-6)) for cost in costs or [Cost(step_s / 16, 0.0)])))
 
 
+def judged_at_once(costs: Sequence[Cost], look_s: float) -> int:
+    """Lanes that are judged within that time.
+
+    >>> judged_at_once([Cost(0.001, 0.02), Cost(0.002, 0.3)], 0.06)
+    1
+    """
+    return max(1, min(64, *(int(look_s / max(cost.evaluation_s, 1e-6)) for cost in costs or [Cost(0.0, look_s / 2)])))

@@ -12,27 +12,39 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from dashboard.live.costs import MAX_GROUPS, Cost, Group, cost_of, lanes_for, request_for
+import numpy as np
+
+from dashboard.live.costs import MAX_GROUPS, Cost, Group, cost_of, judged_at_once, lanes_of_a_batch, request_for
+from dashboard.live.judging import Piece
 from dashboard.live.page import Outbox
 from dashboard.live.sweep_job import SweepJob
 from dashboard.live.sweep_page import SweepPage
+from maml_core.chunks import ChunkRequest, run_chunk
 from maml_core.config import RunConfig
 from maml_core.sweeps.chunks import LanesResult, run_lanes
-from maml_core.sweeps.driver import Sweeping, Ticket
-from maml_core.sweeps.frozen import FrozenMap
+from maml_core.sweeps.driver import Sweeping
+from maml_core.sweeps.frozen import frozen_map
 from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.space import SweepConfig
 from maml_core.sweeps.study import SweepStudy
 
+T = TypeVar("T")
+
 _log = logging.getLogger(__name__)
+
+ALPHAS = tuple(float(f"{alpha:.3g}") for alpha in np.geomspace(1e-3, 1.0, 25))
+"""Of the frozen map."""
+
+MAP_STEPS = 10
+"""Inner steps of the frozen map, at least."""
 
 CHUNK_S = 0.03
 """Processor seconds of a sweep's chunk: how long a live run may have to wait for it."""
 
-LOOK_S = 0.08
-"""Of a chunk that judges its lanes, which cannot be cut."""
+LOOK_S = 0.04
+"""Of a piece that judges lanes: at least one of them."""
 
 KEEP_S = 120.0
 """How long a sweep goes on without anybody who watches, so that a reload, or a walk to the live page and back, does not stop it."""
@@ -100,7 +112,9 @@ class Desk:
 
     def costs(self, found: Mapping[RunConfig, Group], wait_s: float) -> dict[RunConfig, Cost]:
         """What a lane of each group costs: as far as it is known after `wait_s` seconds. For other threads only."""
-        missing = [key for key in found if key not in self._costs][: max(0, MAX_GROUPS - sum(k in self._costs for k in found))]
+        missing = [key for key in found if key not in self._costs][
+            : max(0, MAX_GROUPS - sum(k in self._costs for k in found))
+        ]
         waiting: list[tuple[RunConfig, Future[LanesResult]]] = []
         deadline = time.monotonic() + wait_s
         for key in missing:
@@ -130,14 +144,22 @@ class Desk:
 
     def new_job(self, key: JobKey, sweep: SweepConfig, study: SweepStudy, costs: Mapping[RunConfig, Cost]) -> SweepJob:
         """A sweep for `add`, at rest; what the study holds is read now, so not on the loop."""
-        max_lanes = lanes_for(list(costs.values()), step_s=CHUNK_S, evaluation_s=LOOK_S)
+        known = list(costs.values())
+        max_lanes = lanes_of_a_batch(known, CHUNK_S)
         at_once = self._num_workers + 1
 
         def new_driver() -> Sweeping:
             return Sweeping(sweep, study, at_once=at_once, max_lanes=max_lanes)
 
         return SweepJob(
-            key.name, sweep, study, new_driver=new_driver, known=study.results(), budget_s=CHUNK_S, at_once=at_once
+            key.name,
+            sweep,
+            study,
+            new_driver=new_driver,
+            known=study.results(),
+            budget_s=CHUNK_S,
+            at_once=at_once,
+            judged_at_once=judged_at_once(known, LOOK_S),
         )
 
     # The loop
@@ -155,11 +177,33 @@ class Desk:
             self._jobs[key].last_seen = self._clock()
         self._tell(page)
 
-    def show_frozen(self, token: str, found: FrozenMap, config: RunConfig, of: str) -> None:
-        """Show a frozen map on a page."""
-        page = self._pages.setdefault(token, SweepPage())
+    def freeze(self, token: str, config: RunConfig, state: bytes | None, of: str) -> None:
+        """Adapt one theta_0 with many alphas, and show what comes of it on a page.
+
+        Args:
+            token: The page's.
+            config: The run's.
+            state: Its state; None where it has not begun.
+            of: Whose theta_0 it is, in words.
+        """
+        page = self._pages.get(token)
+        if page is not None:
+            self._spawn(self._freeze(page, config, state, of))
+
+    async def _freeze(self, page: SweepPage, config: RunConfig, state: bytes | None, of: str) -> None:
+        try:
+            if state is None:
+                state = (await self._computed(run_chunk, ChunkRequest(config=config))).state
+            found = await self._computed(frozen_map, config, state, ALPHAS, max(MAP_STEPS, config.num_inner_steps))
+        except Exception as error:
+            _log.exception("the frozen map could not be computed")
+            page.put({"type": "error", "message": f"The frozen map could not be computed: {error}."})
+            return
         page.show_frozen(found, config, of)
         self._tell(page)
+
+    async def _computed(self, function: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.wrap_future(self._executor.submit(function, *arguments))
 
     def forget(self, key: JobKey) -> None:
         """Let go of a sweep, whose study somebody deletes."""
@@ -173,35 +217,35 @@ class Desk:
                 self._tell(page)
         self._spawn(job.leave())
 
-    def next_ticket(self) -> tuple[SweepJob, Ticket] | None:
+    def next_piece(self) -> tuple[SweepJob, Piece] | None:
         """The sweep's chunk to compute next, of each sweep in turn; None where there is none, or no room for one."""
         if self._num_in_flight >= self._num_workers:
             return None
         jobs = list(self._jobs.values())
         for offset in range(len(jobs)):
             job = jobs[(self._turn + offset) % len(jobs)]
-            ticket = job.take_ticket()
-            if ticket is not None:
+            piece = job.take_piece()
+            if piece is not None:
                 self._turn = (self._turn + offset + 1) % len(jobs)
-                return job, ticket
+                return job, piece
         return None
 
     def submit_next(self) -> bool:
         """Give the executor a sweep's chunk, if there is one and room for it."""
-        found = self.next_ticket()
+        found = self.next_piece()
         if found is None:
             return False
-        job, ticket = found
+        job, piece = found
         try:
-            future = asyncio.wrap_future(self._executor.submit(run_lanes, ticket.request))
+            future = asyncio.wrap_future(self._executor.submit(run_lanes, piece.request))
         except Exception as error:
             future = asyncio.get_running_loop().create_future()
             future.set_exception(error)
         self._num_in_flight += 1
-        self._spawn(self._finish(job, ticket, future))
+        self._spawn(self._finish(job, piece, future))
         return True
 
-    async def _finish(self, job: SweepJob, ticket: Ticket, future: asyncio.Future[LanesResult]) -> None:
+    async def _finish(self, job: SweepJob, piece: Piece, future: asyncio.Future[LanesResult]) -> None:
         result: LanesResult | None = None
         problem: Exception | None = None
         try:
@@ -212,9 +256,9 @@ class Desk:
             self._num_in_flight -= 1
             self._wake()  # before the result is taken in: another batch's chunk may be ready
         if result is not None:
-            await job.finished(ticket, result)
+            await job.finished(piece, result)
         elif problem is not None:
-            await job.lost(ticket, problem, is_worker=isinstance(problem, BrokenProcessPool))
+            await job.lost(piece, problem, is_worker=isinstance(problem, BrokenProcessPool))
         self._wake()
 
     def tidy(self, now: float) -> None:

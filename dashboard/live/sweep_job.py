@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 
+from dashboard.live.judging import Piece, Work
 from maml_core.config import RunConfig
 from maml_core.sweeps.chunks import LanesResult
 from maml_core.sweeps.driver import Progress, Sweeping, Ticket
@@ -57,6 +58,7 @@ class SweepJob:
         known: `study.results()`, read where that does no harm.
         budget_s: Processor seconds of a chunk.
         at_once: Tickets to have ready or in flight.
+        judged_at_once: Lanes that are judged in one piece.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class SweepJob:
         known: tuple[SettingResult, ...] = (),
         budget_s: float = 0.03,
         at_once: int = 2,
+        judged_at_once: int = 4,
     ) -> None:
         self.name = name
         self.sweep = sweep
@@ -89,12 +92,15 @@ class SweepJob:
         self._budget_s = budget_s
         self._at_once = at_once
         self._ready: list[Ticket] = []
-        self._in_flight: dict[int, Ticket] = {}
+        self._work: dict[int, Work] = {}
+        """Tickets under way, by their batch."""
+        self._judged_at_once = judged_at_once
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"sweep {name}")
         self._filling = False
         self._hungry = True
         """The driver may have more tickets than it gave."""
         self._num_lost = 0
+        """Pieces lost in a row."""
         self._setting_of: dict[RunConfig, int] = {}
         self._settled_if_done()
 
@@ -107,11 +113,6 @@ class SweepJob:
     def size(self) -> int:
         """Settings of the whole sweep."""
         return self.sweep.size
-
-    @property
-    def num_in_flight(self) -> int:
-        """Tickets that are being computed."""
-        return len(self._in_flight)
 
     @property
     def num_done(self) -> int:
@@ -140,16 +141,21 @@ class SweepJob:
         if self._filling:
             return False
         if self.status == "stopping":
-            return not self._in_flight
-        return self.status == "running" and self._hungry and len(self._ready) + len(self._in_flight) < self._at_once
+            return not self._work
+        return self.status == "running" and self._hungry and len(self._ready) + len(self._work) < self._at_once
 
-    def take_ticket(self) -> Ticket | None:
-        """A chunk to compute now; None where there is none."""
+    def take_piece(self) -> Piece | None:
+        """What to compute now; None where there is nothing. A ticket that has begun comes before the next one."""
+        if self.status == "failed":
+            return None
+        for work in self._work.values():
+            if (piece := work.next_piece()) is not None:
+                return piece
         if self.status != "running" or not self._ready:
             return None
         ticket = self._ready.pop(0)
-        self._in_flight[ticket.batch] = ticket
-        return ticket
+        work = self._work[ticket.batch] = Work(ticket, self._judged_at_once)
+        return work.next_piece()
 
     async def turn(self) -> None:
         """Ask the driver for tickets, or close it: in its thread."""
@@ -167,46 +173,44 @@ class SweepJob:
         finally:
             self._filling = False
 
-    async def finished(self, ticket: Ticket, result: LanesResult) -> None:
-        """Take in a chunk's result."""
+    async def finished(self, piece: Piece, result: LanesResult) -> None:
+        """Take in a piece's result."""
         self._num_lost = 0
-        self._note_training(ticket, result)
+        work = self._work.get(piece.ticket.batch)
+        if work is None or work.ticket is not piece.ticket:
+            return  # the sweep failed meanwhile
+        if not piece.lanes:
+            self._note_training(piece.ticket, result)
+        whole = work.finished(piece, result)
+        if whole is None:
+            return
+        ticket = piece.ticket
 
         def act() -> _Seen:
-            driver = self._held_driver()
-            driver.finished(ticket, result)
+            self._held_driver().finished(ticket, whole)
             return self._look()
 
-        await self._done_with(ticket, act)
-
-    async def lost(self, ticket: Ticket, error: Exception, *, is_worker: bool) -> None:
-        """The chunk was not computed: because its worker ended, or because it cannot be."""
-        self._num_lost += 1
-        if not is_worker or self._num_lost > MAX_LOST:
-            self._in_flight.pop(ticket.batch, None)
+        try:
+            seen = await self._in_thread(act)
+        except Exception as error:
             self._fail(error)
             return
+        self._work.pop(ticket.batch, None)
+        self._take_in(seen)
 
-        def act() -> _Seen:
-            self._held_driver().lost(ticket)
-            return self._look()
-
-        await self._done_with(ticket, act)
+    async def lost(self, piece: Piece, error: Exception, *, is_worker: bool) -> None:
+        """The piece was not computed: because its worker ended, or because it cannot be."""
+        self._num_lost += 1
+        work = self._work.get(piece.ticket.batch)
+        if not is_worker or self._num_lost > MAX_LOST:
+            self._fail(error)
+        elif work is not None and work.ticket is piece.ticket:
+            work.again(piece)
 
     async def leave(self) -> None:
         """Close the driver whatever its state; the job is not used afterwards."""
         await self._in_thread(self._close)
         self._thread.shutdown(wait=False)
-
-    async def _done_with(self, ticket: Ticket, act: Callable[[], _Seen]) -> None:
-        try:
-            seen = await self._in_thread(act)
-        except Exception as error:
-            self._fail(error)
-        else:
-            self._take_in(seen)
-        finally:
-            self._in_flight.pop(ticket.batch, None)
 
     def _take_in(self, seen: _Seen) -> None:
         self.results, self.progress = seen.results, seen.progress
@@ -215,7 +219,7 @@ class SweepJob:
         if seen.is_done and self.status == "running":
             self.status = "done"
         if not seen.tickets and not self._ready:
-            self._hungry = bool(self._in_flight)
+            self._hungry = bool(self._work)
         self.revision += 1
 
     def _fail(self, error: Exception) -> None:
@@ -223,6 +227,7 @@ class SweepJob:
         self.status = "failed"
         self.sentence = f"{error}".rstrip(".") or type(error).__name__
         self._ready.clear()
+        self._work.clear()
         self.revision += 1
 
     async def _in_thread(self, act: Callable[[], T]) -> T:
@@ -239,7 +244,7 @@ class SweepJob:
         driver = self._held_driver()
         tickets: list[Ticket] = []
         if self.status == "running":
-            while len(tickets) + len(self._ready) + len(self._in_flight) < self._at_once + 1:
+            while len(tickets) + len(self._ready) + len(self._work) < self._at_once + 1:
                 ticket = driver.next_request(budget_s=self._budget_s)
                 if ticket is None:
                     break

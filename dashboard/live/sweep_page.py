@@ -323,12 +323,8 @@ def checked_view(message: Mapping[str, Any], sweep: SweepConfig) -> View:
         raise ValueError("the map needs two different axes of this sweep")
     if metric not in get_args(Metric) or (metric == "accuracy" and not sweep.base.classifies):
         raise ValueError(f"metric {str(metric)[:20]!r}: this sweep has none of this name")
-    slices = {
-        name: value for name, value in dict(message["slices"]).items() if name in values and value is not None
-    }
+    slices = {name: value for name, value in dict(message["slices"]).items() if name in values and value is not None}
     for name, value in slices.items():
         if values[name] and value not in values[name]:
             raise ValueError(f"{name} was not swept at {str(value)[:20]}")
     return View(x=x, y=y, slices=slices, metric=metric, color=color)
-
-
