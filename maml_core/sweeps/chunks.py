@@ -13,6 +13,9 @@ import numpy as np
 
 from maml_core.config import RunConfig
 from maml_core.records import Ints, Numbers, Status, Summary
+from maml_core.sweeps.footprint import max_lanes
+
+__all__ = ["LaneStop", "LanesRequest", "LanesResult", "max_lanes", "run_lanes"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

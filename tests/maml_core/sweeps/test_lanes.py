@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from maml_core.config import ConvConfig, GlyphsConfig, MLPConfig
-from maml_core.errors import ConfigError
 from tests.maml_core.sweeps.helpers import lane_runs, single_run, trained
 
 STEPS = 62
