@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from maml_core.records import Numbers
+import numpy as np
+
+from maml_core.config import LinearConfig, SinusoidConfig
+from maml_core.records import Curvature, Numbers
 from maml_core.sweeps.axes import Value
+from maml_core.sweeps.space import Setting, SweepConfig
+
+CAP_FACTOR = 10.0
+"""A loss counts for at most so many times the zero predictor's, where a task counts as diverged."""
 
 
 class LaneResult(NamedTuple):
@@ -49,4 +57,144 @@ class SettingResult:
     steps: Numbers | None = None
     """Outer steps of the rungs that were measured, [R]."""
     curve: Numbers | None = None
-    """Held-out value at the rungs, mean over seeds, [R]."""
+    """Held-out value at the rungs, mean over seeds, at worst the cap, [R]."""
+    training_steps: Numbers | None = None
+    """The last outer steps of the stretches that the training loss is averaged over, [P]."""
+    training: Numbers | None = None
+    """Training query loss after adaptation, mean over each stretch, [seeds, P]; NaN after a lane left. None where others have it."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it needs no more work."""
+        return self.status in ("ok", "diverged", "pruned")
+
+    @property
+    def lambda_max(self) -> float:
+        """Mean over the seeds that were measured; NaN where none was."""
+        known = [lane.lambda_max for lane in self.lanes if math.isfinite(lane.lambda_max)]
+        return float(np.mean(known)) if known else math.nan
+
+    @property
+    def stability_limit(self) -> float:
+        """2 / lambda_max at its theta_0."""
+        return Curvature.stability_limit(self.lambda_max)
+
+
+def waiting(setting: Setting) -> SettingResult:
+    """A setting of which nothing is known yet."""
+    return SettingResult(number=setting.number, values=setting.values, status="waiting", value=math.nan, ci95=math.nan)
+
+
+def judged(
+    sweep: SweepConfig,
+    setting: Setting,
+    lanes: Sequence[LaneResult],
+    *,
+    done: bool,
+    rungs: Sequence[tuple[int, float]] = (),
+    training: tuple[Numbers, Numbers] | None = None,
+) -> SettingResult:
+    """What the lanes of a setting say about it.
+
+    Args:
+        sweep: That it is of.
+        setting: Which one.
+        lanes: One a seed; empty while nothing was measured.
+        done: Whether no lane goes on.
+        rungs: Outer steps and values so far.
+        training: Steps and losses of the training curves.
+    """
+    value, ci95 = value_of(sweep, lanes)
+    gone = [lane.status in ("diverged", "dead") for lane in lanes]
+    status: Literal["running", "ok", "diverged", "pruned"] = "running"
+    if done:
+        pruned = any(lane.status == "pruned" for lane in lanes)
+        status = (
+            "pruned" if pruned and not any(gone) else "ok" if not any(gone) and math.isfinite(value) else "diverged"
+        )
+    if status == "diverged":
+        value, ci95 = cap_of(sweep), math.nan
+    return SettingResult(
+        number=setting.number,
+        values=setting.values,
+        status=status,
+        value=value,
+        ci95=ci95,
+        lanes=tuple(lanes),
+        steps=np.array([step for step, _ in rungs], dtype=np.float64),
+        curve=np.array([value for _, value in rungs], dtype=np.float64),
+        training_steps=None if training is None else training[0],
+        training=None if training is None else training[1],
+    )
+
+
+def value_of(sweep: SweepConfig, lanes: Sequence[LaneResult]) -> tuple[float, float]:
+    """What is optimised, mean over the seeds, and the half-width of its 95% interval; NaN where nothing was measured."""
+    values = [lane.accuracy if sweep.maximises else lane.loss for lane in lanes]
+    if not values:
+        return math.nan, math.nan
+    mean = float(np.mean(values))
+    if not math.isfinite(mean):
+        return mean, math.nan
+    if len(values) == 1:
+        return mean, lanes[0].accuracy_ci95 if sweep.maximises else lanes[0].ci95
+    from scipy.stats import t
+
+    return mean, float(t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
+
+
+def cap_of(sweep: SweepConfig) -> float:
+    """The worst value that a setting has in the study, so that one that diverged stands beside the others: an accuracy of 0, or a loss of
+    `CAP_FACTOR` times the zero predictor's, about.
+
+    >>> round(cap_of(SweepConfig()), 1)
+    42.5
+    """
+    if sweep.maximises:
+        return 0.0
+    tasks = sweep.base.tasks
+    match tasks:
+        case SinusoidConfig():
+            level = _mean_square(tasks.amplitude) / 2.0 + tasks.noise_std**2
+        case LinearConfig():
+            level = tasks.num_features * (tasks.w_mean**2 + tasks.w_std**2) * _mean_square(tasks.x) + tasks.noise_std**2
+        case _:
+            raise AssertionError(f"{tasks.kind} is a regression without a cap")
+    return CAP_FACTOR * max(level, 1e-12)
+
+
+def capped(sweep: SweepConfig, value: float) -> float:
+    """A value as the study has it: at worst the cap, which stands for what is not finite too.
+
+    >>> round(capped(SweepConfig(), float("inf")), 1), capped(SweepConfig(), 0.5)
+    (42.5, 0.5)
+    """
+    cap = cap_of(sweep)
+    if not math.isfinite(value):
+        return cap
+    return max(value, cap) if sweep.maximises else min(value, cap)
+
+
+def _mean_square(interval: tuple[float, float]) -> float:
+    low, high = interval
+    return (low * low + low * high + high * high) / 3.0
+
+
+def lanes_to_list(lanes: Sequence[LaneResult]) -> list[dict[str, Any]]:
+    """Lanes as plain JSON values; a number that is not finite is its name."""
+    return [
+        {name: value if not isinstance(value, float) or math.isfinite(value) else str(value) for name, value in lane}
+        for lane in (lane._asdict().items() for lane in lanes)
+    ]
+
+
+def lanes_from_list(data: Sequence[Mapping[str, Any]]) -> tuple[LaneResult, ...]:
+    """The lanes of `lanes_to_list`."""
+
+    def read(lane: Mapping[str, Any]) -> LaneResult:
+        known: dict[str, Any] = {
+            key: value if key == "status" or not isinstance(value, str) else float(value) for key, value in lane.items()
+        }
+        return LaneResult(**known)
+
+    return tuple(read(lane) for lane in data)

@@ -1,0 +1,235 @@
+"""Who computes which setting: claims in a small SQL table, so that of several clients, on several machines, exactly one has each.
+
+A claim is a row with a primary key: of two clients that insert it, one fails. Clients beat while they live; the claims of one that has not
+for `LEASE_S` go to whoever asks next, by an update that names the holder it takes them from, so that of two that ask one gets it. On
+one machine a client whose process has ended counts as dead at once. Optuna's own heartbeats do not work with ask and tell.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+BEAT_S = 5.0
+LEASE_S = 30.0
+"""A client that has not beaten for so long is dead."""
+
+_DONE = "done"
+"""Holds what needs no more work."""
+
+_log = logging.getLogger(__name__)
+
+
+def new_client() -> str:
+    """A name for a client: host, process, and something of its own."""
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+
+class Claims:
+    """The claims on one sweep's settings.
+
+    Args:
+        engine: Of the database; see `engine_of`.
+        sweep: The key of the sweep.
+        lease_s: See `LEASE_S`.
+        client: Who asks.
+    """
+
+    def __init__(self, engine: Engine, sweep: str, *, lease_s: float = LEASE_S, client: str | None = None) -> None:
+        import sqlalchemy as sql
+
+        self.client = client or new_client()
+        self._engine, self._sweep, self._lease_s = engine, sweep, lease_s
+        self._is_local = engine.dialect.name == "sqlite"
+        tables = sql.MetaData()
+        self._clients = sql.Table(
+            "maml_clients",
+            tables,
+            sql.Column("client", sql.String(200), primary_key=True),
+            sql.Column("beat", sql.Double, nullable=False),
+        )
+        self._claims = sql.Table(
+            "maml_claims",
+            tables,
+            sql.Column("sweep", sql.String(64), primary_key=True),
+            sql.Column("setting", sql.Integer, primary_key=True, autoincrement=False),
+            sql.Column("client", sql.String(200), nullable=False),
+        )
+        try:
+            tables.create_all(engine)
+        except (sql.exc.IntegrityError, sql.exc.ProgrammingError):  # somebody else was making them
+            tables.create_all(engine)
+        self._ended = threading.Event()
+        self._beating: threading.Thread | None = None
+
+    def take(self, order: Iterable[int], count: int) -> list[int]:
+        """Claim up to `count` of these settings, in this order, that nobody living has."""
+        self._begin_to_beat()
+        order, mine = [int(n) for n in order], list[int]()
+        while len(mine) < count:
+            with self._engine.begin() as connection:
+                holders = self._holders(connection)
+                living = self._living(connection)
+                free = [n for n in order if holders.get(n, "") not in living]
+                # Rising numbers: two clients that wait for each other's rows would never end.
+                tried = sorted(free[: count - len(mine)])
+                mine += [n for n in tried if self._claim(connection, n, holders.get(n))]
+            if len(tried) == len(free):
+                break
+        return [n for n in order if n in set(mine)]
+
+    def held(self) -> set[int]:
+        """The settings that are done, or that somebody living has."""
+        with self._engine.begin() as connection:
+            living = self._living(connection)
+            return {n for n, holder in self._holders(connection).items() if holder in living}
+
+    def release(self, numbers: Collection[int]) -> None:
+        """Give up claims of ours."""
+        table = self._claims
+        with self._engine.begin() as connection:
+            for number in sorted(numbers):
+                connection.execute(table.delete().where(*self._at(number), table.c.client == self.client))
+
+    def done(self, numbers: Collection[int]) -> None:
+        """Nobody needs to have these any more."""
+        with self._engine.begin() as connection:
+            for number in sorted(numbers):
+                connection.execute(self._claims.update().where(*self._at(number)).values(client=_DONE))
+
+    @property
+    def num_clients(self) -> int:
+        """Those that live, ourselves included, whichever sweep of this database they work at."""
+        with self._engine.begin() as connection:
+            return len(self._living(connection) - {_DONE} | {self.client})
+
+    def beat(self) -> None:
+        """Say that we live."""
+        table = self._clients
+        with self._engine.begin() as connection:
+            now = self._now(connection)
+            if not connection.execute(table.update().where(table.c.client == self.client).values(beat=now)).rowcount:
+                connection.execute(table.insert().values(client=self.client, beat=now))
+
+    def close(self) -> None:
+        """Give up every claim of ours and stop beating."""
+        self._ended.set()
+        if self._beating is None:
+            return
+        self._beating.join()
+        self._beating = None
+        with self._engine.begin() as connection:
+            connection.execute(self._claims.delete().where(self._claims.c.client == self.client))
+            connection.execute(self._clients.delete().where(self._clients.c.client == self.client))
+
+    def forget(self) -> None:
+        """Remove all claims on the sweep."""
+        with self._engine.begin() as connection:
+            connection.execute(self._claims.delete().where(self._claims.c.sweep == self._sweep))
+
+    def _at(self, number: int) -> tuple[Any, Any]:
+        return self._claims.c.sweep == self._sweep, self._claims.c.setting == number
+
+    def _holders(self, connection: Connection) -> dict[int, str]:
+        import sqlalchemy as sql
+
+        table = self._claims
+        rows = connection.execute(sql.select(table.c.setting, table.c.client).where(table.c.sweep == self._sweep))
+        return {int(row.setting): str(row.client) for row in rows}
+
+    def _living(self, connection: Connection) -> set[str]:
+        import sqlalchemy as sql
+
+        oldest = self._now(connection) - self._lease_s
+        rows = connection.execute(sql.select(self._clients.c.client).where(self._clients.c.beat >= oldest))
+        names = {str(row.client) for row in rows}
+        return {name for name in names if not self._is_local or _runs(name)} | {_DONE, self.client}
+
+    def _claim(self, connection: Connection, number: int, holder: str | None) -> bool:
+        import sqlalchemy as sql
+
+        table = self._claims
+        if holder is not None:
+            taken = table.update().where(*self._at(number), table.c.client == holder).values(client=self.client)
+            return connection.execute(taken).rowcount == 1
+        try:
+            with connection.begin_nested():
+                connection.execute(table.insert().values(sweep=self._sweep, setting=number, client=self.client))
+        except sql.exc.IntegrityError:
+            return False
+        return True
+
+    def _now(self, connection: Connection) -> float:
+        """By the database's clock: those of several machines need not agree."""
+        import sqlalchemy as sql
+
+        if self._is_local:
+            return time.time()
+        when = connection.execute(sql.select(sql.func.current_timestamp())).scalar_one()
+        return float(when.timestamp())
+
+    def _begin_to_beat(self) -> None:
+        if self._beating is not None:
+            return
+        self.beat()
+        self._ended.clear()
+        self._beating = threading.Thread(target=self._keep_beating, name="sweep-claims", daemon=True)
+        self._beating.start()
+
+    def _keep_beating(self) -> None:
+        import sqlalchemy as sql
+
+        while not self._ended.wait(min(BEAT_S, self._lease_s / 4)):
+            try:
+                self.beat()
+            except sql.exc.SQLAlchemyError as error:  # it may be back at the next beat; until then others may take over
+                _log.warning("the sweep's database does not answer: %s", error)
+
+
+def _runs(client: str) -> bool:
+    """Whether the client's process is there; it may be where nobody can look."""
+    host, pid, _ = client.rsplit(":", 2)
+    if host != socket.gethostname() or sys.platform == "win32":
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def engine_of(url: str) -> Engine:
+    """An engine whose transactions are safe between processes."""
+    import sqlalchemy as sql
+
+    if not url.startswith("sqlite"):
+        return sql.create_engine(url, pool_pre_ping=True, **engine_options(url))
+    engine = sql.create_engine(url, connect_args={"timeout": 60.0})
+
+    # SQLite's driver begins transactions late, and then two of them can only fail; this one waits at the beginning.
+    @sql.event.listens_for(engine, "connect")
+    def _(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+
+    @sql.event.listens_for(engine, "begin")
+    def _(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Arguments of a database's engine: one that cannot be reached is found out in seconds."""
+    return {"connect_args": {"connect_timeout": 5}} if url.startswith("postgresql") else {}
