@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, NamedTuple, TypeVar
@@ -25,7 +25,7 @@ from maml_core.chunks import ChunkRequest, run_chunk
 from maml_core.config import RunConfig
 from maml_core.sweeps.chunks import LanesResult, run_lanes
 from maml_core.sweeps.driver import Sweeping
-from maml_core.sweeps.frozen import frozen_map
+from maml_core.sweeps.frozen import FrozenMap, frozen_map
 from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.space import SweepConfig
 from maml_core.sweeps.study import SweepStudy
@@ -34,11 +34,15 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
-ALPHAS = tuple(float(f"{alpha:.3g}") for alpha in np.geomspace(1e-3, 1.0, 25))
-"""Of the frozen map."""
+ALPHAS = tuple(float(f"{alpha:.3g}") for alpha in np.geomspace(1e-3, 1.0, 19))
+IMAGE_ALPHAS = tuple(float(f"{alpha:.3g}") for alpha in np.geomspace(1e-2, 10.0, 10))
+"""Of the frozen map; images take longer."""
 
-MAP_STEPS = 10
+CURVE_STEPS, IMAGE_STEPS = 10, 3
 """Inner steps of the frozen map, at least."""
+
+ALPHAS_AT_ONCE = 4
+"""So that a live run does not wait for the whole map."""
 
 CHUNK_S = 0.03
 """Processor seconds of a sweep's chunk: how long a live run may have to wait for it."""
@@ -177,6 +181,13 @@ class Desk:
             self._jobs[key].last_seen = self._clock()
         self._tell(page)
 
+    def inherit(self, old: str, new: str) -> None:
+        """Show the sweep of one page on another."""
+        page = self._pages.get(old)
+        key = next((key for key, job in self._jobs.items() if page is not None and page.job is job), None)
+        if key is not None:
+            self.watch(new, key)
+
     def freeze(self, token: str, config: RunConfig, state: bytes | None, of: str) -> None:
         """Adapt one theta_0 with many alphas, and show what comes of it on a page.
 
@@ -194,7 +205,13 @@ class Desk:
         try:
             if state is None:
                 state = (await self._computed(run_chunk, ChunkRequest(config=config))).state
-            found = await self._computed(frozen_map, config, state, ALPHAS, max(MAP_STEPS, config.num_inner_steps))
+            alphas, steps = (IMAGE_ALPHAS, IMAGE_STEPS) if config.classifies else (ALPHAS, CURVE_STEPS)
+            steps = max(steps, config.num_inner_steps)
+            parts = [
+                await self._computed(frozen_map, config, state, alphas[start : start + ALPHAS_AT_ONCE], steps)
+                for start in range(0, len(alphas), ALPHAS_AT_ONCE)
+            ]
+            found = joined(parts)
         except Exception as error:
             _log.exception("the frozen map could not be computed")
             page.put({"type": "error", "message": f"The frozen map could not be computed: {error}."})
@@ -336,3 +353,18 @@ class Desk:
         if page is None or page.job is None:
             return None
         return page.job.sweep, page.job.results
+
+
+def joined(parts: Sequence[FrozenMap]) -> FrozenMap:
+    """Maps of one theta_0 as one, their alphas one behind the other."""
+
+    def together(name: str) -> Any:
+        columns = [getattr(part, name) for part in parts]
+        return None if columns[0] is None else np.concatenate(columns)
+
+    names = ("alphas", "mean", "ci95", "median", "diverged_share", "accuracy", "accuracy_ci95")
+    return FrozenMap(
+        **{name: together(name) for name in names},
+        curvature=parts[0].curvature,
+        seconds=sum(part.seconds for part in parts),
+    )

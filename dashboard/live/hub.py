@@ -200,6 +200,10 @@ class Hub:
 
         self._post(show)
 
+    def inherit_sweep(self, old: str, new: str) -> None:
+        """Show the sweep of a page on the one that takes its place."""
+        self._post(lambda: self.sweeps.inherit(old, new))
+
     def forget_sweep(self, key: JobKey) -> None:
         """Let go of a sweep that is about to be deleted."""
         self._post(lambda: self.sweeps.forget(key))

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from dashboard import limits
+from dashboard.live.costs import groups
 from dashboard.sweeps.axes import Offer, offers
 from maml_core.config import RunConfig
 from maml_core.errors import ConfigError
 from maml_core.presets import PRESETS
 from maml_core.sweeps.axes import axis_from_text
-from maml_core.sweeps.space import SweepConfig, lane_configs
+from maml_core.sweeps.space import SweepConfig
 
 LIVE = "The live run's settings"
 """The base that is not a preset."""
@@ -115,14 +116,14 @@ def sweep_of(draft: Draft, live: RunConfig) -> SweepConfig:
     return sweep
 
 
-def check_work(sweep: SweepConfig, sample: Collection[Mapping[str, object]]) -> None:
+def check_work(sweep: SweepConfig) -> None:
     """Refuse settings that a page could not open as a live run.
 
     Raises:
         ConfigError: One of them is too large.
     """
-    for values in sample:
-        limits.check(lane_configs(sweep, values)[0])  # type: ignore[arg-type]
+    for group in groups(sweep).values():
+        limits.check(group.configs[0])
 
 
 def suggested_name(draft: Draft, taken: Collection[str]) -> str:
