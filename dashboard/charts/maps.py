@@ -22,6 +22,7 @@ from dashboard.info import Array, Metric
 from dashboard.sweeps.axes import AxisInfo, words
 from dashboard.sweeps.info import FrozenInfo, Kind, LanesInfo, MapInfo, SettingInfo
 from dashboard.theme import PALETTES, Palette, with_opacity
+from maml_core.sweeps.space import Value
 
 MapChartId = Literal["map", "lanes", "frozen"]
 Attribute = Literal["x", "y", "z", "marker.color", "error_y.array", "customdata"]
@@ -81,11 +82,15 @@ def ticks(axis: AxisInfo) -> tuple[tuple[float, str], ...]:
         low, high = float(axis.places[0]), float(axis.places[-1])
         return tuple((place, f"{place:.3g}") for place in np.linspace(low, high, 6))
     stride = math.ceil(count / MAX_TICKS)
-    return tuple((float(axis.places[i]), _short(words(axis.values[i]))) for i in range(0, count, stride))
+    return tuple((float(axis.places[i]), _short(axis.values[i])) for i in range(0, count, stride))
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= 14 else f"{text[:13]}…"
+def _short(value: Value) -> str:
+    """A value at a tick, where three digits have room."""
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    text = words(value)
+    return text if len(text) <= 11 else f"{text[:10]}…"
 
 
 def map_looks(info: MapInfo, lanes: LanesInfo, loss_name: str) -> MapLooks:
@@ -116,21 +121,19 @@ def map_figure(palette: Palette, looks: MapLooks) -> go.Figure:
     if looks.y:
         axes["yaxis"] = _axis(looks.y, looks.y_ticks)
         axes["coloraxis"] = _color_axis(palette, looks.metric, looks.result)
-        margin = {"l": 66, "r": 8, "t": 6, "b": 42}
+        margin = {"l": 78, "r": 8, "t": 6, "b": 42}
     else:
         axes["yaxis"] = _result_axis(looks.metric, looks.result)
         margin = {"l": 60, "r": 14, "t": 6, "b": 42}
     drawn.update_layout(**axes, margin=margin, dragmode="select", hovermode="closest", selectdirection="any")
     return drawn.update_layout(
         uirevision=f"{UIREVISION} {looks.x} {looks.y} {looks.metric}",
-        meta={"title": "Map" if looks.y else "Profile", "palette": dataclasses.asdict(palette)},
+        meta={"title": "Map" if looks.y else "Profile", "hint": "", "palette": dataclasses.asdict(palette)},
     )
 
 
 def _map_traces(palette: Palette, looks: MapLooks, marker: float) -> list[Any]:
-    cross = {"symbol": "x-thin", "size": marker, "line": {"color": palette.page, "width": 1.5}}
-    if not looks.y:
-        cross = {"symbol": "x", "size": 9, "color": palette.unstable}
+    cross = _cross(palette, marker) if looks.y else {"symbol": "x", "size": 9, "color": palette.unstable}
     ring = {"symbol": "square-open" if looks.is_grid and looks.y else "circle-open"}
     outline = max(2 * marker, 12.0)
     quiet = {"hoverinfo": "skip", "showlegend": False}
@@ -138,7 +141,9 @@ def _map_traces(palette: Palette, looks: MapLooks, marker: float) -> list[Any]:
         _values(palette, looks),
         _class_cells("diverged, cell", palette.unstable, looks),
         _class_cells("pruned, cell", palette.ghost, looks),
-        go.Scatter(x=[], y=[], name="diverged", mode="markers", marker=cross, hoverinfo="skip"),
+        go.Scatter(
+            x=[], y=[], name="diverged", mode="markers", marker=cross, fillcolor=palette.unstable, hoverinfo="skip"
+        ),
         points(
             "still training", with_opacity(palette.text, 0.55), max(3.0, 0.35 * marker), palette.page, hoverinfo="skip"
         ),
@@ -184,6 +189,11 @@ def _map_traces(palette: Palette, looks: MapLooks, marker: float) -> list[Any]:
             **quiet,
         ),
     ]
+
+
+def _cross(palette: Palette, size: float) -> dict[str, Any]:
+    """What marks a diverged cell for those who do not tell its colour; the trace's fill is the cell's, for the legend."""
+    return {"symbol": "x-thin", "size": size, "color": palette.page, "line": {"color": palette.page, "width": 1.5}}
 
 
 def _values(palette: Palette, looks: MapLooks) -> Any:
@@ -249,7 +259,7 @@ def _color_axis(palette: Palette, metric: Metric, title: str) -> dict[str, Any]:
     scale = palette.best_to_worst if metric == "loss" else palette.best_to_worst[::-1]
     last = len(scale) - 1
     bar: dict[str, Any] = {
-        "title": {"text": title, "side": "right", "font": {"color": palette.muted}},
+        "title": {"text": title, "side": "right", "font": {"color": palette.muted, "size": 13}},
         "thickness": 12,
         "outlinewidth": 0,
         "x": 1.0,
@@ -291,7 +301,7 @@ def lanes_figure(palette: Palette, looks: MapLooks) -> go.Figure:
         dragmode="select",
         selectdirection="any",
         uirevision=f"{UIREVISION} {looks.lanes_metric}",
-        meta={"title": f"Curves, by {looks.color}", "palette": dataclasses.asdict(palette)},
+        meta={"title": f"Curves, by {looks.color}", "hint": "", "palette": dataclasses.asdict(palette)},
     )
 
 
@@ -323,7 +333,8 @@ def frozen_figure(palette: Palette, metric: Metric, loss_name: str, across: int)
             y=[],
             name="diverged",
             mode="markers",
-            marker={"symbol": "x-thin", "size": marker, "line": {"color": palette.page, "width": 1.5}},
+            marker=_cross(palette, marker),
+            fillcolor=palette.unstable,
             hoverinfo="skip",
         ),
         line(LIMIT_NAME, palette.text, 3, hoverinfo="skip"),
@@ -352,7 +363,7 @@ def frozen_figure(palette: Palette, metric: Metric, loss_name: str, across: int)
         margin={"l": 54, "r": 8, "t": 6, "b": 42},
         dragmode=False,
         uirevision=f"{UIREVISION} {metric}",
-        meta={"title": "Frozen θ_0", "palette": dataclasses.asdict(palette)},
+        meta={"title": "Frozen θ_0", "hint": "", "palette": dataclasses.asdict(palette)},
     )
 
 

@@ -249,6 +249,8 @@ class SweepJob:
                 if ticket is None:
                     break
                 tickets.append(ticket)
+        if not tickets and not self._ready and not self._work and not driver.is_done:
+            driver.refresh()  # others are at it
         results = driver.results()
         self._number_lanes(results)
         return _Seen(results, driver.progress, driver.is_done, tuple(tickets))

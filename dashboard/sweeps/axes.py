@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from dashboard.info import Array
-from maml_core.config import ConvConfig, GlyphsConfig, ImageConfig, RunConfig
+from maml_core.config import ConvConfig, GlyphsConfig, RunConfig
 from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.space import Axis, Value
 
@@ -46,14 +46,14 @@ _SHARED = (
         "algorithm",
         "algorithm",
         "Algorithm",
-        "maml, anil",
-        choices=("maml", "anil", "meta_sgd", "meta_curvature", "reptile", "imaml"),
+        "maml, fomaml, anil",
+        choices=("maml", "fomaml", "anil", "meta_sgd", "meta_curvature", "reptile", "imaml"),
     ),
     Offer("order", "order", "Order", "second, first", choices=("second", "first")),
     Offer("outer_optimizer", "optimiser", "Outer optimiser", "adam, sgd", choices=("adam", "sgd")),
 )
 _FILTERS = Offer("model.num_filters", "filters", "Filters", "8, 16, 32")
-_WIDTH = Offer("model.hidden_widths", "widths", "Hidden widths", "20-20, 40-40, 80-80")
+_WIDTH = Offer("model.hidden_widths", "widths", "Hidden widths", "20, 40, 80")
 _DIFFICULTY = Offer("tasks.difficulty", "difficulty", "Difficulty", "0.25, 0.5, 0.75")
 _NOISE = Offer("tasks.noise_std", "noise", "Noise", "0, 0.5, 1")
 
@@ -61,13 +61,7 @@ _NOISE = Offer("tasks.noise_std", "noise", "Noise", "0, 0.5, 1")
 def offers(base: RunConfig) -> tuple[Offer, ...]:
     """The axes that a base set-up has."""
     width = _FILTERS if isinstance(base.model, ConvConfig) else _WIDTH
-    match base.tasks:
-        case GlyphsConfig():
-            tasks: tuple[Offer, ...] = (_DIFFICULTY,)
-        case ImageConfig():
-            tasks = ()
-        case _:
-            tasks = (_NOISE,)
+    tasks = (_DIFFICULTY,) if isinstance(base.tasks, GlyphsConfig) else () if base.classifies else (_NOISE,)
     return (*_SHARED[:5], width, *_SHARED[5:], *tasks)
 
 

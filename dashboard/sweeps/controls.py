@@ -106,7 +106,11 @@ def _form(live: RunConfig, before: Draft, place: Storage | None) -> Draft:
     for name in axes:
         offer = known[name]
         if offer.is_range:
-            ranges[name] = _range(offer, ranges.get(name) or default_range(offer), is_grid=before.sampler == "grid")
+            ranges[name] = _range(
+                offer,
+                ranges.get(name) or default_range(offer),
+                is_grid=st.session_state.get("sweep.sampler", before.sampler) == "grid",
+            )
         else:
             lists[name] = _list(offer, lists.get(name, offer.start))
     left, right = st.columns(2)
@@ -125,14 +129,12 @@ def _form(live: RunConfig, before: Draft, place: Storage | None) -> Draft:
             help="Each setting is trained from so many seeds; the interval is then over seeds.",
         )
     sampler = _kept(
-        st.segmented_control,
+        st.selectbox,
         "sampler",
         before.sampler,
         "Sampler",
         list(SAMPLERS),
         format_func=SAMPLERS.__getitem__,
-        required=True,
-        width="stretch",
         help="Grid: all combinations. Random and Sobol (even coverage) draw settings, TPE draws where it is good.",
     )
     num_settings = before.num_settings
