@@ -22,13 +22,14 @@ class Benchmark(StrEnum):
     MEMORY = "memory"
     IMAGES = "images"
     PAGE = "page"
+    SWEEP = "sweep"
 
 
 def bench(
     which: Annotated[
         list[Benchmark] | None,
         typer.Argument(
-            help="engine: speed against a loop over tasks (1 min). quality: losses reached (5 min). memory: stored against recomputed inner gradients (3 min). images: the convolutional network against a loop over tasks (1 min). page: the live page (3 min)."
+            help="engine: speed against a loop over tasks (1 min). quality: losses reached (5 min). memory: stored against recomputed inner gradients (3 min). images: the convolutional network against a loop over tasks (1 min). page: the live page (3 min). sweep: settings as lanes against one after another (2 min)."
         ),
     ] = None,
     as_json: Annotated[
