@@ -2,18 +2,45 @@
 
 The caller owns the loop: ask `next_request`, run `run_lanes` on it anywhere, hand the result to `finished`. The command line does so on an
 executor (`run_sweep`), the page's hub between the chunks of live runs.
+
+**Dealing.** Settings that share a graph (`groups_of`) are dealt to batches; the costliest group comes first. A few groups are cut so that
+every place has a batch of each; many are not, since there is work for all places anyway. Where other machines may help, what is left is taken
+in ever smaller shares, so that nobody waits for one that took too much.
+
+**Pruning.** At each rung but the last, a setting leaves if it is among the worst `prune` of all settings that have reached this rung so far,
+itself and those that left there included (asynchronous successive halving, Li et al. 2018). Nobody waits for others, so an early
+setting is compared with fewer. A lane that diverged counts as worst.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Executor
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future, wait
 from typing import NamedTuple
 
-from maml_core.sweeps.chunks import LanesRequest, LanesResult
-from maml_core.sweeps.results import SettingResult
-from maml_core.sweeps.space import SweepConfig
+from maml_core.sweeps.batch import Batch
+from maml_core.sweeps.chunks import LanesRequest, LanesResult, max_lanes, run_lanes
+from maml_core.sweeps.results import SettingResult, waiting
+from maml_core.sweeps.sampling import groups_of
+from maml_core.sweeps.space import Setting, SweepConfig, group_key, lane_configs
 from maml_core.sweeps.study import SweepStudy
+
+TPE_ROUNDS = 16
+"""TPE's settings are drawn in so many rounds, about: it learns between them, and lanes want company."""
+
+MANY_GROUPS = 4
+"""Times as many groups as places: they are not cut any more."""
+
+CHUNK_S = 0.5
+"""Processor seconds between two looks at what came of a batch."""
+
+POLL_S = 1.0
+"""Seconds between two looks at what other clients have done."""
+
+MAX_LOST = 3
+"""Chunks lost in a row, each with its worker, after which a sweep stops."""
 
 
 class Ticket(NamedTuple):
@@ -55,42 +82,173 @@ class Sweeping:
     def __init__(
         self, sweep: SweepConfig, study: SweepStudy, *, at_once: int = 1, max_lanes: int | None = None
     ) -> None:
-        raise NotImplementedError
+        if at_once < 1 or (max_lanes is not None and max_lanes < 1):
+            raise ValueError(f"at_once = {at_once} and max_lanes = {max_lanes} must be 1 or more")
+        self._sweep, self._study, self._at_once, self._max_lanes = sweep, study, at_once, max_lanes
+        self._known = {result.number: result for result in study.results()}
+        self._groups = [group for group in groups_of(sweep) if not all(self._is_finished(n) for n in group)]
+        self._pieces = 1 if len(self._groups) >= MANY_GROUPS * at_once else at_once
+        self._share: dict[tuple[int, ...], int] = {}
+        """Settings of a batch of each group, where nobody else takes any."""
+        self._batches: dict[int, Batch] = {}
+        self._dealt: list[tuple[Setting, ...]] = []
+        """Taken, and in no batch yet."""
+        self._is_dry = False
+        """Nothing more was to be had when it was last tried."""
+        self._num_batches = self._lane_steps = self._revision = 0
 
     @property
     def revision(self) -> int:
         """Grows with each change of `results` or `progress`."""
-        raise NotImplementedError
+        return self._revision
 
     @property
     def is_done(self) -> bool:
         """Whether every setting has its result."""
-        raise NotImplementedError
+        return self.progress.num_done >= self._sweep.size
 
     @property
     def progress(self) -> Progress:
         """How far it is."""
-        raise NotImplementedError
+        statuses = [result.status for result in self._known.values()]
+        ours = {number for batch in self._batches.values() for number in batch.open}
+        done = statuses.count("ok") + statuses.count("diverged") + statuses.count("pruned")
+        elsewhere = self._sweep.size - done - len(ours)
+        return Progress(
+            num_settings=self._sweep.size,
+            num_ok=statuses.count("ok"),
+            num_diverged=statuses.count("diverged"),
+            num_pruned=statuses.count("pruned"),
+            lane_steps=self._lane_steps,
+            lane_steps_left=sum(batch.lane_steps_left for batch in self._batches.values())
+            + elsewhere * self._sweep.num_seeds * self._sweep.num_steps,
+        )
 
     def results(self) -> tuple[SettingResult, ...]:
-        """All settings, by number, as far as they are known."""
-        raise NotImplementedError
+        """All settings, by number, as far as they are known; those of TPE when they are drawn."""
+        return tuple(self._known[number] for number in sorted(self._known))
 
     def next_request(self, *, budget_s: float | None = None) -> Ticket | None:
         """The chunk to compute next; None where all batches are in flight or nothing is left."""
-        raise NotImplementedError
+        if len(self._batches) < self._at_once:
+            self._begin_batch()
+        for number, batch in self._batches.items():
+            if not batch.in_flight:
+                batch.in_flight = True
+                self._batches[number] = self._batches.pop(number)  # the others come first the next time
+                return Ticket(number, batch.request(budget_s))
+        return None
 
     def finished(self, ticket: Ticket, result: LanesResult) -> None:
         """Take in a chunk's result; settings that are complete go to the study at once."""
-        raise NotImplementedError
+        batch = self._batches[ticket.batch]
+        batch.in_flight = False
+        outcome = batch.take_in(ticket.request, result)
+        self._lane_steps += outcome.lane_steps
+        if outcome.rung is not None and outcome.values:
+            self._study.report(outcome.rung, outcome.values)
+            if self._sweep.prune > 0.0 and outcome.rung < self._sweep.num_steps:
+                leaving = worst(self._study.at_rung(outcome.rung), self._sweep)
+                batch.prune(leaving & outcome.values.keys())
+        if complete := batch.completed():
+            self._study.put(*complete)
+        if outcome.rung is not None or complete:
+            self._known |= {one.number: one for one in (*batch.running(), *complete)}
+        if batch.is_done:
+            del self._batches[ticket.batch]
+        self._revision += 1
 
     def lost(self, ticket: Ticket) -> None:
         """The chunk was lost with its worker: it will be asked for again from the held state."""
-        raise NotImplementedError
+        self._batches[ticket.batch].in_flight = False
+        self._revision += 1
+
+    def refresh(self) -> None:
+        """Look at what other clients have done, and whether something is to be had again."""
+        ours = {number for batch in self._batches.values() for number in batch.open}
+        for result in self._study.results():
+            known = self._known.get(result.number)
+            if result.number not in ours and not (known is not None and known.is_done):
+                self._known[result.number] = result
+        self._is_dry = False
+        self._revision += 1
 
     def close(self) -> None:
         """Give back what is not finished, so that another driver of the study may take it; what is finished stays."""
-        raise NotImplementedError
+        left = [number for batch in self._batches.values() for number in batch.open]
+        left += [one.number for part in self._dealt for one in part]
+        if left:
+            self._study.give_back(*left)
+        self._batches.clear()
+        self._dealt.clear()
+        for number in left:
+            self._known[number] = waiting(Setting(number, self._known[number].values))
+        self._revision += 1
+
+    def _begin_batch(self) -> None:
+        if not self._dealt and not self._is_dry:
+            taken = self._drawn() if self._sweep.sampler == "tpe" else self._taken()
+            self._dealt = self._in_batches(taken)
+            self._is_dry = not taken
+        if not self._dealt:
+            return
+        self._num_batches += 1
+        batch = Batch(self._num_batches, self._sweep, self._dealt.pop(0))
+        self._batches[batch.number] = batch
+        self._known |= {one.number: one for one in batch.running()}
+        self._revision += 1
+
+    def _taken(self) -> list[Setting]:
+        """Settings of one group for one batch."""
+        for group in self._groups:
+            left = [number for number in group if not self._is_finished(number)]
+            if left and (taken := self._study.take(self._count(group, left), left)):
+                return taken
+        return []
+
+    def _count(self, group: tuple[int, ...], left: Sequence[int]) -> int:
+        if self._study.is_shared:
+            places = self._at_once * self._study.num_clients
+            count = math.ceil(len(left) / (2 * places))
+        else:
+            count = self._share.setdefault(group, math.ceil(len(left) / self._pieces))
+        return min(count, self._fitting(left[0]))
+
+    def _drawn(self) -> list[Setting]:
+        return self._study.take(math.ceil(self._sweep.size / (TPE_ROUNDS * self._at_once)))
+
+    def _fitting(self, number: int) -> int:
+        """Settings of one batch at most."""
+        lanes = self._max_lanes or max_lanes(lane_configs(self._sweep, self._known[number].values)[0])
+        return max(1, lanes // self._sweep.num_seeds)
+
+    def _in_batches(self, settings: Sequence[Setting]) -> list[tuple[Setting, ...]]:
+        """The settings by what they share; of TPE nobody knew before what it would draw."""
+        groups: dict[object, list[Setting]] = {}
+        for one in settings:
+            self._known.setdefault(one.number, waiting(one))
+            groups.setdefault(group_key(lane_configs(self._sweep, one.values)[0]), []).append(one)
+        return [
+            tuple(group[at : at + size])
+            for group in groups.values()
+            for size in (self._fitting(group[0].number),)
+            for at in range(0, len(group), size)
+        ]
+
+    def _is_finished(self, number: int) -> bool:
+        known = self._known.get(number)
+        return known is not None and known.is_done
+
+
+def worst(values: Mapping[int, float], sweep: SweepConfig) -> set[int]:
+    """The settings that leave a rung, of those that have reached it: the worst share, rounded down; of equal ones the later number.
+
+    >>> sorted(worst({0: 0.1, 1: 0.5, 2: 0.2, 3: 0.4, 4: 0.3}, SweepConfig(prune=0.4)))
+    [1, 3]
+    """
+    sign = 1.0 if sweep.maximises else -1.0
+    ordered = sorted(values, key=lambda number: (sign * values[number], -number))
+    return set(ordered[: int(sweep.prune * len(ordered) + 1e-9)])
 
 
 def run_sweep(
@@ -99,7 +257,55 @@ def run_sweep(
     executor: Executor,
     *,
     at_once: int,
+    max_lanes: int | None = None,
+    chunk_s: float = CHUNK_S,
     on_change: Callable[[Sweeping], None] = lambda _: None,
 ) -> tuple[SettingResult, ...]:
-    """Compute a whole sweep on an executor. Interrupted, it keeps every finished setting and raises again."""
-    raise NotImplementedError
+    """Compute a whole sweep on an executor. Interrupted, it keeps every finished setting and raises again.
+
+    Args:
+        sweep: What to compute.
+        study: Of this sweep; with other clients at it, it is computed together.
+        executor: Where chunks run.
+        at_once: Chunks in flight.
+        max_lanes: See `Sweeping`.
+        chunk_s: Processor seconds of a chunk.
+        on_change: Called after every chunk, and once a second while others compute.
+
+    Raises:
+        BrokenExecutor: Several chunks in a row were lost with their workers.
+    """
+    sweeping = Sweeping(sweep, study, at_once=at_once, max_lanes=max_lanes)
+    pending: dict[Future[LanesResult], Ticket] = {}
+    looked, num_lost = time.monotonic(), 0
+    try:
+        on_change(sweeping)
+        while not sweeping.is_done:
+            while len(pending) < at_once and (ticket := sweeping.next_request(budget_s=chunk_s)) is not None:
+                pending[executor.submit(run_lanes, ticket.request)] = ticket
+            if pending:
+                done, _ = wait(pending, timeout=POLL_S, return_when="FIRST_COMPLETED")
+            else:
+                done = set()
+                time.sleep(POLL_S)
+            for future in done:
+                ticket = pending.pop(future)
+                try:
+                    result = future.result()
+                except BrokenExecutor:
+                    num_lost += 1
+                    if num_lost > MAX_LOST * at_once:
+                        raise
+                    sweeping.lost(ticket)
+                else:
+                    num_lost = 0
+                    sweeping.finished(ticket, result)
+            if (study.is_shared or not pending) and time.monotonic() - looked >= POLL_S:
+                sweeping.refresh()
+                looked = time.monotonic()
+            on_change(sweeping)
+        return sweeping.results()
+    finally:
+        for future in pending:
+            future.cancel()
+        sweeping.close()

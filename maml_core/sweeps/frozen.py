@@ -47,7 +47,9 @@ def frozen_map(config: RunConfig, state: bytes, alphas: tuple[float, ...], num_s
         StateError: The state is damaged, or not of this config.
     """
     if learns_rates(config):
-        accepted = "this run learns its inner step sizes, and alpha is only where they started; there is no alpha to vary"
+        accepted = (
+            "this run learns its inner step sizes, and alpha is only where they started; there is no alpha to vary"
+        )
         raise ConfigError("alpha", config.alpha, accepted)
     if not alphas:
         raise ConfigError("alpha", alphas, "at least one value")

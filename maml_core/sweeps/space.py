@@ -13,7 +13,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from maml_core.config import RunConfig, from_dict, to_dict
 from maml_core.errors import ConfigError

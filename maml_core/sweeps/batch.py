@@ -1,0 +1,202 @@
+"""One batch of a sweep under way: some settings' lanes, what was measured of them, and when a setting is complete."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from maml_core.records import Numbers, Summary
+from maml_core.sweeps.chunks import LanesRequest, LanesResult
+from maml_core.sweeps.results import LaneResult, SettingResult, capped, judged, value_of
+from maml_core.sweeps.space import Setting, SweepConfig, lane_configs
+
+MAX_STRETCHES = 200
+"""Points of a training curve that is kept."""
+
+
+class Outcome(NamedTuple):
+    """What a chunk's result meant for a batch."""
+
+    rung: int | None
+    """The outer step of the rung that was reached; None where none was."""
+    values: dict[int, float]
+    """Of the settings that go on or end at that rung, by number, at worst the cap."""
+    lane_steps: int
+    """Outer steps that were taken, over all lanes."""
+
+
+class Batch:
+    """See the module. It changes in place; the driver alone holds it.
+
+    Args:
+        number: Of the batch in its driver.
+        sweep: That it is of.
+        settings: All of one `group_key`.
+    """
+
+    def __init__(self, number: int, sweep: SweepConfig, settings: Sequence[Setting]) -> None:
+        self.number = number
+        self.settings = tuple(settings)
+        self.in_flight = False
+        self.step = 0
+        self._sweep = sweep
+        self._configs = tuple(config for one in settings for config in lane_configs(sweep, one.values))
+        self._state: bytes | None = None
+        self._alive = set(range(len(self._configs)))
+        self._dropped: set[int] = set()
+        """Pruned, and not told to the lanes yet."""
+        self._lanes: dict[int, LaneResult] = {}
+        """What is known of each lane, by its place."""
+        self._rungs: dict[int, list[tuple[int, float]]] = {one.number: [] for one in settings}
+        self._open = {one.number: one for one in settings}
+        self._first = {one.number: index * sweep.num_seeds for index, one in enumerate(settings)}
+        self._width = math.ceil(sweep.num_steps / MAX_STRETCHES)
+        stretches = math.ceil(sweep.num_steps / self._width)
+        self._sums = np.zeros((len(self._configs), stretches))
+        self._counts = np.zeros(stretches, dtype=np.int64)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all its settings are complete."""
+        return not self._open
+
+    @property
+    def open(self) -> Collection[int]:
+        """The numbers of the settings that are not complete."""
+        return self._open.keys()
+
+    @property
+    def lane_steps_left(self) -> int:
+        """Outer steps that are left, over all lanes, where none leaves."""
+        return len(self._alive) * (self._sweep.num_steps - self.step)
+
+    def request(self, budget_s: float | None) -> LanesRequest:
+        """The next chunk: on to the next rung at most."""
+        return LanesRequest(
+            configs=self._configs,
+            state=self._state,
+            until=next(step for step in self._sweep.rungs if step > self.step),
+            budget_s=budget_s,
+            drop=tuple(sorted(self._dropped)),
+        )
+
+    def take_in(self, request: LanesRequest, result: LanesResult) -> Outcome:
+        """What came of a request."""
+        self._state, self.step = result.state, result.step
+        self._dropped -= set(request.drop)
+        self._note_training(result)
+        for stop in result.stopped:
+            self._alive.discard(stop.lane)
+            self._lanes[stop.lane] = self._gone(
+                stop.lane, "dead" if stop.status.kind == "dead" else "diverged", stop.step
+            )
+        if result.summaries is None:
+            return Outcome(None, {}, _steps_in(result))
+        for index, (place, summary) in enumerate(zip(result.lanes, result.summaries, strict=True)):
+            curvature = math.nan if result.curvatures is None else float(result.curvatures[index])
+            self._lanes[place] = self._measured(place, summary, curvature)
+        values = {}
+        for number in self._open:
+            places = self._places(number)
+            if self._alive.isdisjoint(places):
+                continue
+            value, _ = value_of(self._sweep, [self._lanes[place] for place in places])
+            values[number] = capped(self._sweep, value)
+            self._rungs[number].append((self.step, values[number]))
+        return Outcome(self.step, values, _steps_in(result))
+
+    def prune(self, numbers: Collection[int]) -> None:
+        """These settings leave, with what the rung said of them."""
+        for number in numbers:
+            for place in self._places(number):
+                if place in self._alive:
+                    self._alive.discard(place)
+                    self._dropped.add(place)
+                    self._lanes[place] = self._lanes[place]._replace(status="pruned")
+
+    def completed(self) -> list[SettingResult]:
+        """The settings of which no lane goes on; each is told once."""
+        if self.step >= self._sweep.num_steps:
+            self._alive.clear()
+        done = [one for one in self._open.values() if self._alive.isdisjoint(self._places(one.number))]
+        found = [self.result(one, done=True) for one in done]
+        for one in done:
+            del self._open[one.number]
+        return found
+
+    def running(self) -> list[SettingResult]:
+        """The open settings as far as they are known."""
+        return [self.result(one, done=False) for one in self._open.values()]
+
+    def result(self, setting: Setting, *, done: bool) -> SettingResult:
+        """One setting as far as it is known."""
+        places = self._places(setting.number)
+        known = [self._lanes[place] for place in places if place in self._lanes]
+        lanes = known if len(known) == len(places) else []
+        return judged(
+            self._sweep,
+            setting,
+            lanes,
+            done=done,
+            rungs=self._rungs[setting.number],
+            training=self._training(places),
+        )
+
+    def _places(self, number: int) -> range:
+        first = self._first[number]
+        return range(first, first + self._sweep.num_seeds)
+
+    def _measured(self, place: int, summary: Summary, lambda_max: float) -> LaneResult:
+        n = self._configs[place].num_inner_steps
+        accuracy = math.nan if summary.accuracy is None else float(summary.accuracy[n])
+        accuracy_ci95 = math.nan if summary.accuracy_ci95 is None else float(summary.accuracy_ci95[n])
+        return LaneResult(
+            seed=place % self._sweep.num_seeds,
+            status="ok",
+            step=self.step,
+            loss=float(summary.mean[n]),
+            ci95=float(summary.ci95[n]),
+            before=float(summary.mean[0]),
+            accuracy=accuracy,
+            accuracy_ci95=accuracy_ci95,
+            diverged_share=float(summary.diverged_share[n]),
+            lambda_max=lambda_max,
+        )
+
+    def _gone(self, place: int, status: Literal["diverged", "dead"], step: int) -> LaneResult:
+        """A lane that left, with the lambda_max of the last rung before, where there was one."""
+        before = self._lanes.get(place)
+        lost = LaneResult(
+            seed=place % self._sweep.num_seeds,
+            status=status,
+            step=step,
+            loss=math.inf,
+            ci95=math.nan,
+            before=math.nan,
+            accuracy=math.nan,
+            accuracy_ci95=math.nan,
+            diverged_share=math.nan,
+            lambda_max=math.nan,
+        )
+        return lost if before is None else lost._replace(before=before.before, lambda_max=before.lambda_max)
+
+    def _note_training(self, result: LanesResult) -> None:
+        stretches = np.asarray(result.steps, dtype=np.int64) // self._width
+        for column, place in enumerate(result.query_lanes):
+            np.add.at(self._sums[place], stretches, result.query_loss[:, column])
+        np.add.at(self._counts, stretches, 1)
+        for place in set(range(len(self._configs))) - set(result.query_lanes):  # left before
+            self._sums[place, stretches] = math.nan
+
+    def _training(self, places: range) -> tuple[Numbers, Numbers]:
+        taken = np.flatnonzero(self._counts)
+        last = np.minimum((taken + 1) * self._width, self.step) - 1
+        return last.astype(np.float64), self._sums[places.start : places.stop, taken] / self._counts[taken]
+
+
+def _steps_in(result: LanesResult) -> int:
+    """A lane that has left takes no steps."""
+    return int(np.count_nonzero(~np.isnan(result.query_loss)))
