@@ -74,7 +74,8 @@ class Desk:
         num_workers: Chunks that it runs at a time.
         clock: Seconds that only grow.
         wake: Called when there may be something to compute.
-        is_present: Whether the visitor of a page token is still there, on whatever screen.
+        is_present: Whether the visitor of a page token is there, on whatever screen.
+        is_known: Whether that page is still remembered, since its visitor may come back.
     """
 
     def __init__(
@@ -85,12 +86,14 @@ class Desk:
         clock: Callable[[], float] = time.monotonic,
         wake: Callable[[], None] = lambda: None,
         is_present: Callable[[str], bool] = lambda _: False,
+        is_known: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self._executor = executor
         self._num_workers = num_workers
         self._clock = clock
         self._wake = wake
         self._is_present = is_present
+        self._is_known = is_known
         self._jobs: dict[JobKey, SweepJob] = {}
         self._owners: dict[JobKey, set[str]] = {}
         self._pages: dict[str, SweepPage] = {}
@@ -294,7 +297,7 @@ class Desk:
             if page.connected:
                 if page.is_due(now, FRAME_S):
                     page.send_frame(now)
-            elif not self._is_present(token):
+            elif not self._is_known(token):
                 del self._pages[token]
 
     def seconds_to_sleep(self, now: float) -> float:

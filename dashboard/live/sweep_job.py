@@ -82,7 +82,7 @@ class SweepJob:
         self.results = known
         self.progress: Progress | None = None
         self.training: dict[int, float] = {}
-        """Newest training loss of a setting's lanes, by its number."""
+        """Newest loss of a setting's lanes, mostly of training, by its number."""
         self.revision = 0
         """Grows with each change of what a page shows."""
         self.last_seen = -math.inf
@@ -179,8 +179,7 @@ class SweepJob:
         work = self._work.get(piece.ticket.batch)
         if work is None or work.ticket is not piece.ticket:
             return  # the sweep failed meanwhile
-        if not piece.lanes:
-            self._note_training(piece.ticket, result)
+        self._note_losses(piece, result)
         whole = work.finished(piece, result)
         if whole is None:
             return
@@ -268,16 +267,28 @@ class SweepJob:
                 for config in lane_configs(self.sweep, result.values):
                     self._setting_of[config] = result.number
 
-    # Training losses
+    # Losses before the driver has them
 
-    def _note_training(self, ticket: Ticket, result: LanesResult) -> None:
-        losses = recent_losses(result)
+    def _note_losses(self, piece: Piece, result: LanesResult) -> None:
+        """What a page can show of lanes whose batch is not through: their held-out losses, else their training losses."""
+        losses = judged_losses(piece, result) if piece.lanes else recent_losses(result)
         seeds: dict[int, list[float]] = {}
         for lane, loss in losses.items():
-            number = self._setting_of.get(ticket.request.configs[lane])
+            number = self._setting_of.get(piece.request.configs[lane])
             if number is not None:
                 seeds.setdefault(number, []).append(loss)
         self.training |= {number: sum(found) / len(found) for number, found in seeds.items()}
+        self.revision += 1
+
+
+def judged_losses(piece: Piece, result: LanesResult) -> Mapping[int, float]:
+    """Held-out loss after N inner steps of the lanes that a piece judged, by their place in the batch."""
+    assert result.summaries is not None
+    found = {
+        lane: float(summary.mean[piece.request.configs[lane].num_inner_steps])
+        for lane, summary in zip(result.lanes, result.summaries, strict=True)
+    }
+    return {lane: loss for lane, loss in found.items() if math.isfinite(loss)}
 
 
 def recent_losses(result: LanesResult) -> Mapping[int, float]:
