@@ -5,7 +5,8 @@ ValueError
 RuntimeError
 ├── StateError      bytes that are not a run state of this version, or of another model
 ├── StoreError      a run folder that cannot be read or written; says what to do, and nothing was changed
-└── DataError       images that cannot be had; says what to do, and what was there before is as it was
+├── DataError       images that cannot be had; says what to do, and what was there before is as it was
+└── ClusterError    a scheduler or workers that cannot be used; says what to do, and nothing was started
 """
 
 from __future__ import annotations
@@ -56,3 +57,7 @@ class DataError(RuntimeError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.kind, str(self))
+
+
+class ClusterError(RuntimeError):
+    """Other machines that cannot be had, or no longer."""

@@ -32,7 +32,7 @@ from dashboard.live.sweep_job import SweepJob
 from dashboard.live.sweep_page import SweepPage
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.config import RunConfig, TaskConfig
-from maml_core.errors import ConfigError, DataError, StateError, StoreError
+from maml_core.errors import ClusterError, ConfigError, DataError, StateError, StoreError
 from maml_core.records import Entry, Levels
 from maml_core.store import SavedRun
 
@@ -512,7 +512,7 @@ def _failure(problem: Exception | None) -> str:
     """Why a chunk could not be computed, and what to do."""
     if isinstance(problem, BrokenProcessPool):
         why = f"The worker process ended {MAX_LOST + 1} times in a row; this set-up may need more memory than there is."
-    elif isinstance(problem, ConfigError | DataError):
+    elif isinstance(problem, ConfigError | DataError | ClusterError):
         why = f"{problem}."
     else:
         why = f"This set-up could not be computed ({type(problem).__name__}; the server's log says more)."

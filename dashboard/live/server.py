@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from functools import lru_cache
 from typing import Any
 
 from dashboard.live.hub import Hub
+from maml_core.cluster import ClusterExecutor, open_executor
+from maml_core.errors import ClusterError, ConfigError
 from maml_core.execution import ChunkPool
+
+SCHEDULER = "MAML_SCHEDULER"
+"""The environment variable that names a Dask scheduler; live runs are then computed by its workers."""
 
 
 @lru_cache(maxsize=1)
-def get_pool() -> ChunkPool:
-    """The process pool; no process starts before the first chunk."""
-    return ChunkPool()
+def get_pool() -> ChunkPool | ClusterExecutor:
+    """Where live runs are computed; on this machine no process starts before the first chunk.
+
+    Raises:
+        SystemExit: The environment names a scheduler that cannot be used.
+    """
+    try:
+        return open_executor(os.environ.get(SCHEDULER) or None)
+    except (ClusterError, ConfigError) as error:
+        raise SystemExit(f"{SCHEDULER}: {error}") from error
 
 
 @lru_cache(maxsize=1)

@@ -8,12 +8,12 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from maml_core.errors import ConfigError, DataError, StateError, StoreError
+from maml_core.errors import ClusterError, ConfigError, DataError, StateError, StoreError
 from maml_core.store import DOCUMENT, RunStore
 
 BAD_INPUT = 2
@@ -22,6 +22,16 @@ STOPPED = 3
 BAD_FOLDER = 4
 INTERRUPTED = 128
 """Plus the number of the signal."""
+
+
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Compute on the workers of a Dask scheduler, tcp://HOST:PORT, instead of on this machine.",
+    ),
+]
 
 
 class PlainErrors(TyperGroup):
@@ -43,6 +53,9 @@ class PlainErrors(TyperGroup):
         except StateError as error:
             code = BAD_FOLDER
             sentence = f"{error}. Load another copy of the run, or train again"
+        except ClusterError as error:
+            code = BAD_INPUT
+            sentence = str(error)
         except BrokenPipeError:  # `maml ... | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(1) from None

@@ -13,12 +13,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from maml_core.cli.console import INTERRUPTED, percent, print_json, say
+from maml_core.cli.console import INTERRUPTED, SchedulerOption, percent, print_json, say
 from maml_core.cli.progress import quiet
+from maml_core.cluster import open_executor
 from maml_core.config import OmniglotConfig
 from maml_core.datasets.omniglot import load_omniglot, omniglot_splits
 from maml_core.errors import ConfigError, DataError
-from maml_core.execution import ChunkPool, default_workers
 from maml_core.reproduce import (
     LAPTOP,
     PAPER,
@@ -123,8 +123,12 @@ def reproduce(
         ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Trainings at once. (Default: one for every processor but one.)")
+        int | None,
+        typer.Option(
+            help="Trainings at once. (Default: one for every processor but one, or all workers of the scheduler.)"
+        ),
     ] = None,
+    scheduler: SchedulerOption = None,
     device: Annotated[
         Device,
         typer.Option(
@@ -149,14 +153,16 @@ def reproduce(
       maml reproduce sinusoid --only MAML --only Meta-SGD --steps 20000
       maml reproduce omniglot --only "5-way 1-shot"
       maml reproduce omniglot --scale paper --only "MAML++, 20-way 1-shot"
+      maml reproduce sinusoid --scheduler tcp://192.168.1.10:8786
     """
     if steps is not None and not 1 <= steps <= 10_000_000:
         raise ConfigError("steps", steps, "a whole number from 1 to 10,000,000")
     if tasks is not None and not 2 <= tasks <= 100_000:
         raise ConfigError("tasks", tasks, "a whole number from 2 to 100,000")
-    if workers is not None and not 1 <= workers <= 61:
-        raise ConfigError("workers", workers, "a whole number from 1 to 61")
-    if device == Device.CUDA:
+    most = 61 if scheduler is None else 10_000
+    if workers is not None and not 1 <= workers <= most:
+        raise ConfigError("workers", workers, f"a whole number from 1 to {most:,}")
+    if device == Device.CUDA and scheduler is None:
         _check_gpu()
     notes: list[str] = []
     if protocol == Protocol.SINUSOID:
@@ -174,7 +180,7 @@ def reproduce(
     place = folder or place
     start = time.monotonic()
     rows = _trained_and_judged(
-        cases, place, num_tasks=num_tasks, at_once=workers or default_workers(), device=device.value
+        cases, place, num_tasks=num_tasks, workers=workers, scheduler=scheduler, device=device.value
     )
     cpu_min = sum({(row.name, row.trained_shots): row.cpu_s for row in rows}.values()) / 60
     longest = max(case.num_steps for case in cases)
@@ -219,7 +225,9 @@ def _split_note(tasks: OmniglotConfig) -> str:
     return f"Split {tasks.split}: {parts}{turned}{note}.{other}"
 
 
-def _trained_and_judged(cases: list[Case], folder: Path, *, num_tasks: int, at_once: int, device: str) -> list[Row]:
+def _trained_and_judged(
+    cases: list[Case], folder: Path, *, num_tasks: int, workers: int | None, scheduler: str | None, device: str
+) -> list[Row]:
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -229,7 +237,8 @@ def _trained_and_judged(cases: list[Case], folder: Path, *, num_tasks: int, at_o
         console=Console(stderr=True),
         disable=quiet(),
     )
-    pool = ChunkPool(at_once)
+    pool = open_executor(scheduler, num_workers=workers)
+    at_once = workers or pool.num_workers
     try:
         with bar:
             whole = bar.add_task("outer steps", total=None, note="")

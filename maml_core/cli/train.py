@@ -7,28 +7,39 @@ import dataclasses
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from maml_core.cli.console import BAD_FOLDER, INTERRUPTED, STOPPED, called, find_run, percent, print_json, say
+from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
+from maml_core.cli.console import (
+    BAD_FOLDER,
+    INTERRUPTED,
+    STOPPED,
+    SchedulerOption,
+    called,
+    find_run,
+    percent,
+    print_json,
+    say,
+)
 from maml_core.cli.fields import assigned, joined, overlaid, preset, read_file, with_config_options
 from maml_core.cli.progress import TrainingBar
+from maml_core.cluster import CHUNK_S as CLUSTER_CHUNK_S
+from maml_core.cluster import open_executor
 from maml_core.config import CHANGEABLE, RunConfig, from_dict, to_dict
-from maml_core.errors import ConfigError, StoreError
+from maml_core.errors import ClusterError, ConfigError, StoreError
 from maml_core.memory import keep_freed_memory
 from maml_core.records import Entry, Records
 from maml_core.store import RunStore, SavedRun, load_run, save_run
 from maml_core.timeline import entries_from_list, entries_to_list
 
-if TYPE_CHECKING:
-    from maml_core.runs import RunState
-
 CHUNK_S = 0.2
-"""Processor seconds between two looks at the clock, the signals and the progress bar."""
+"""Processor seconds between two looks at the clock, the signals and the progress bar; on a cluster they are further apart."""
 
 DEFAULT_STEPS = 1000
 
@@ -66,6 +77,7 @@ def train(
     force: Annotated[
         bool, typer.Option("--force", help="Take the place of a run of this name or in this folder.")
     ] = False,
+    scheduler: SchedulerOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, on stdout.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the whole set-up as JSON and stop.")] = False,
     given: dict[str, Any],
@@ -109,8 +121,12 @@ def train(
     if target <= done:
         raise ConfigError("steps", target, f"a whole number above {done}, the outer step that the run is at")
     folder, new = _place(start, out, name, resume)
-    run = _begin(folder.absolute().name, start, timeline, found)
-    _train(run, folder, target, save_every=save_every, new=new and not force, as_json=as_json)
+    with _chunks(scheduler) as compute:
+        run = _begin(folder.absolute().name, start, timeline, found)
+        chunk_s = CHUNK_S if scheduler is None else CLUSTER_CHUNK_S
+        _train(
+            run, folder, target, compute, chunk_s=chunk_s, save_every=save_every, new=new and not force, as_json=as_json
+        )
 
 
 def _set_up(preset_name: str | None, file: Path | None, given: dict[str, Any]) -> tuple[RunConfig, tuple[Entry, ...]]:
@@ -193,62 +209,91 @@ def _begin(name: str, start: RunConfig, timeline: tuple[Entry, ...], found: Save
     return run
 
 
-def _train(run: SavedRun, folder: Path, target: int, *, save_every: float, new: bool, as_json: bool) -> None:
-    from maml_core.problem import build_problem
-    from maml_core.runs import advance_through
-    from maml_core.storage import state_from_bytes, state_to_bytes
+@contextlib.contextmanager
+def _chunks(scheduler: str | None) -> Iterator[Callable[[ChunkRequest], ChunkResult]]:
+    """What computes chunks: this process, or a cluster."""
+    if scheduler is None:
+        yield run_chunk
+        return
+    executor = open_executor(scheduler)
+    try:
+        yield lambda request: executor.submit(run_chunk, request).result()
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
 
+
+def _train(
+    run: SavedRun,
+    folder: Path,
+    target: int,
+    compute: Callable[[ChunkRequest], ChunkResult],
+    *,
+    chunk_s: float,
+    save_every: float,
+    new: bool,
+    as_json: bool,
+) -> None:
     began = saved_at = time.monotonic()
-    problem, config, state, records = build_problem(run.config), run.config, state_from_bytes(run.state), run.records
     failure: StoreError | None = None
+    lost: BrokenExecutor | ClusterError | None = None
 
     def save() -> StoreError | None:
-        now = dataclasses.replace(
-            run, config=config, records=records, state=state_to_bytes(state), step=state.step, status=state.status
-        )
         try:
-            save_run(folder, now)
+            save_run(folder, run)
         except StoreError as error:
             return error
         return None
 
     with _signals() as caught, TrainingBar(run.step, target) as bar:
         run = save_run(folder, run, new=new)  # a folder that cannot be written is said now, not after an hour
-        parts: list[Records] = []
+        parts = [run.records]
         while not caught:
-            config, state, part = advance_through(
-                config, state, run.timeline, num_steps=target - state.step, budget_s=CHUNK_S, problem=problem
+            request = ChunkRequest(
+                config=run.config,
+                state=run.state,
+                timeline=run.timeline,
+                num_steps=target - run.step,
+                budget_s=chunk_s,
             )
-            parts.append(part)
-            bar.show(state.step, part)
-            if state.step >= target or state.status.kind != "ok":
+            try:
+                done = compute(request)
+            except (BrokenExecutor, ClusterError) as error:
+                lost = error
+                break
+            assert done.records is not None
+            parts.append(done.records)
+            run = dataclasses.replace(run, config=done.config, state=done.state, step=done.step, status=done.status)
+            bar.show(run.step, done.records)
+            if run.step >= target or run.status.kind != "ok":
                 break
             if time.monotonic() - saved_at >= save_every:
-                records, parts = Records.joined([records, *parts]), []
-                error, saved_at = save(), time.monotonic()
-                if error is not None and failure is None:
-                    say(f"maml: {error}. Training goes on, and saving is tried again every {save_every:g} s.")
-                failure = error
-        records = Records.joined([records, *parts])
+                parts = [Records.joined(parts)]
+                run = dataclasses.replace(run, records=parts[0])
+                problem, saved_at = save(), time.monotonic()
+                if problem is not None and failure is None:
+                    say(f"maml: {problem}. Training goes on, and saving is tried again every {save_every:g} s.")
+                failure = problem
+        run = dataclasses.replace(run, records=Records.joined(parts))
         failure = save()
 
     if as_json:
-        result = _result(config, state, records)
-        print_json(
-            result | {"folder": str(folder.absolute()), "saved": failure is None, "seconds": time.monotonic() - began}
-        )
+        place = {"folder": str(folder.absolute()), "saved": failure is None, "seconds": time.monotonic() - began}
+        print_json(_result(run) | place)
     else:
-        _report(config, state, records, folder, saved=failure is None)
+        _report(run, folder, saved=failure is None)
     again = f"maml train --resume {called(folder)}"
     if failure is not None:
         say(f"maml: {failure}. What was saved before goes on with: {again} --steps {target}")
         raise typer.Exit(BAD_FOLDER)
-    if state.status.kind != "ok":
-        say(f"maml: the run is {state.status.kind} at outer step {state.step}. {state.status.sentence}")
-        say(f"It is saved. Go on with a change, for example: {again} --steps {state.step + DEFAULT_STEPS} --alpha ...")
+    if lost is not None:
+        say(f"maml: {lost}. The run is saved at outer step {run.step}. Go on with: {again} --steps {target}")
+        raise typer.Exit(BAD_FOLDER)
+    if run.status.kind != "ok":
+        say(f"maml: the run is {run.status.kind} at outer step {run.step}. {run.status.sentence}")
+        say(f"It is saved. Go on with a change, for example: {again} --steps {run.step + DEFAULT_STEPS} --alpha ...")
         raise typer.Exit(STOPPED)
-    if state.step < target:
-        say(f"maml: stopped at outer step {state.step} and saved. Go on with: {again} --steps {target}")
+    if run.step < target:
+        say(f"maml: stopped at outer step {run.step} and saved. Go on with: {again} --steps {target}")
         raise typer.Exit(INTERRUPTED + caught[0])
 
 
@@ -277,7 +322,8 @@ def _last(values: Any) -> float | None:
     return float(values[-1]) if len(values) else None
 
 
-def _result(config: RunConfig, state: RunState, records: Records) -> dict[str, Any]:
+def _result(run: SavedRun) -> dict[str, Any]:
+    records = run.records
     held_out_step = int(records.held_out_steps[-1]) if len(records.held_out_steps) else None
     accuracies = {
         "training": _last(records.accuracy),
@@ -285,9 +331,9 @@ def _result(config: RunConfig, state: RunState, records: Records) -> dict[str, A
         "held_out_after": _last(records.held_out_accuracy_after),
     }
     return {
-        "config": to_dict(config),
-        "step": state.step,
-        "status": state.status._asdict(),
+        "config": to_dict(run.config),
+        "step": run.step,
+        "status": run.status._asdict(),
         "losses": {
             "training": _last(records.query_loss),
             "joint": _last(records.joint_loss),
@@ -296,16 +342,17 @@ def _result(config: RunConfig, state: RunState, records: Records) -> dict[str, A
             "held_out_after": _last(records.held_out_after),
             "held_out_diverged": _last(records.held_out_diverged),
         },
-    } | ({"accuracies": accuracies} if config.classifies else {})
+    } | ({"accuracies": accuracies} if run.config.classifies else {})
 
 
-def _report(config: RunConfig, state: RunState, records: Records, folder: Path, *, saved: bool) -> None:
-    lines = [f"Outer step {state.step}."]
+def _report(run: SavedRun, folder: Path, *, saved: bool) -> None:
+    records = run.records
+    lines = [f"Outer step {run.step}."]
     if len(records.steps):
-        right = f", {percent(records.accuracy[-1])} right" if config.classifies else ""
+        right = f", {percent(records.accuracy[-1])} right" if run.config.classifies else ""
         lines.append(f"Training loss {records.query_loss[-1]:.4g}{right}.")
     if len(records.held_out_steps):
-        if config.classifies:
+        if run.config.classifies:
             before, after = records.held_out_accuracy_before[-1], records.held_out_accuracy_after[-1]
             lines.append(f"Held-out accuracy {percent(before)} before adaptation and {percent(after)} after N steps.")
         lines.append(
