@@ -108,13 +108,14 @@ def optuna_figure(plot: OptunaPlot, study: Study, palette: Palette, objective: s
                 figure = draw.plot_contour(study, params=varied, target_name=objective)
             case "slice":
                 figure = draw.plot_slice(study, params=varied, target_name=objective)
-    return _themed(figure, palette, maximises=study.direction.name == "MAXIMIZE")
+    height = 110 + 56 * len(varied) if plot == "importance" else 420
+    return _themed(figure, palette, height, maximises=study.direction.name == "MAXIMIZE")
 
 
-def _themed(figure: go.Figure, palette: Palette, *, maximises: bool) -> go.Figure:
+def _themed(figure: go.Figure, palette: Palette, height: int, *, maximises: bool) -> go.Figure:
     ours = layout(palette)
     shared: dict[str, Any] = {key: ours[key] for key in ("paper_bgcolor", "plot_bgcolor", "font", "hoverlabel")}
-    figure.update_layout(template={}, title=None, margin={"l": 70, "r": 20, "t": 24, "b": 50}, height=420, **shared)
+    figure.update_layout(template={}, title=None, margin={"l": 70, "r": 20, "t": 24, "b": 50}, height=height, **shared)
     lines = {
         "gridcolor": palette.grid,
         "linecolor": palette.grid,

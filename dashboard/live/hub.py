@@ -92,7 +92,12 @@ class Hub:
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self.sweeps = Desk(
-            executor, num_workers=num_workers, clock=clock, wake=self._wake.set, is_present=self.is_present, is_known=self.knows
+            executor,
+            num_workers=num_workers,
+            clock=clock,
+            wake=self._wake.set,
+            is_present=self.is_present,
+            is_known=self.knows,
         )
 
     # From any thread

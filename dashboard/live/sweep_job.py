@@ -19,6 +19,7 @@ from dashboard.live.judging import Piece, Work
 from maml_core.config import RunConfig
 from maml_core.sweeps.chunks import LanesResult
 from maml_core.sweeps.driver import Progress, Sweeping, Ticket
+from maml_core.sweeps.reading import read
 from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.space import SweepConfig, lane_configs
 from maml_core.sweeps.study import SweepStudy
@@ -45,6 +46,7 @@ class _Seen(NamedTuple):
     progress: Progress
     is_done: bool
     tickets: tuple[Ticket, ...]
+    sentences: tuple[str, ...]
 
 
 class SweepJob:
@@ -102,11 +104,11 @@ class SweepJob:
         self._num_lost = 0
         """Pieces lost in a row."""
         self._setting_of: dict[RunConfig, int] = {}
-        self._settled_if_done()
-
-    def _settled_if_done(self) -> None:
-        finished = sum(result.status in ("ok", "diverged", "pruned") for result in self.results)
-        if finished and finished >= self.size:
+        self._num_read = -1
+        self.sentences: tuple[str, ...] = ()
+        self.sentences = self._read(known)
+        """What the results say."""
+        if known and self.num_done >= self.size:
             self.status = "done"
 
     @property
@@ -117,7 +119,7 @@ class SweepJob:
     @property
     def num_done(self) -> int:
         """Settings that need no more work."""
-        return sum(result.status in ("ok", "diverged", "pruned") for result in self.results)
+        return sum(result.is_done for result in self.results)
 
     # What people ask for
 
@@ -212,7 +214,7 @@ class SweepJob:
         self._thread.shutdown(wait=False)
 
     def _take_in(self, seen: _Seen) -> None:
-        self.results, self.progress = seen.results, seen.progress
+        self.results, self.progress, self.sentences = seen.results, seen.progress, seen.sentences
         self._ready += seen.tickets
         self._hungry = True
         if seen.is_done and self.status == "running":
@@ -252,7 +254,15 @@ class SweepJob:
             driver.refresh()  # others are at it
         results = driver.results()
         self._number_lanes(results)
-        return _Seen(results, driver.progress, driver.is_done, tuple(tickets))
+        return _Seen(results, driver.progress, driver.is_done, tuple(tickets), self._read(results))
+
+    def _read(self, results: tuple[SettingResult, ...]) -> tuple[str, ...]:
+        """The sentences; new ones where another setting is finished."""
+        num_done = sum(result.is_done for result in results)
+        if num_done == self._num_read:
+            return self.sentences
+        self._num_read = num_done
+        return read(self.sweep, results)
 
     def _close(self) -> None:
         if self._driver is not None:

@@ -258,7 +258,7 @@ class SweepPage:
             header["shapes"]["map"] = [len(seen.y.values), len(seen.x.values)]
         header["summaries"]["map"] = maps.map_summary(seen)
         header["subtitles"] = {"map": words.map_line(seen), "lanes": words.lanes_line(lanes)}
-        header["sentence"] = words.reading(results, sweep)
+        header["sentence"] = " ".join(job.sentences)
         header["count"] = words.progress(job, settings)
         header["columns"] = _columns(settings, body)
         header["best"] = seen.best

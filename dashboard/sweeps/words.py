@@ -10,8 +10,6 @@ import numpy as np
 
 from dashboard.sweeps.axes import symbol, words
 from dashboard.sweeps.info import FrozenInfo, Kind, LanesInfo, MapInfo, SettingInfo
-from maml_core.sweeps.results import SettingResult
-from maml_core.sweeps.space import SweepConfig
 
 if TYPE_CHECKING:
     from dashboard.live.sweep_job import SweepJob
@@ -77,8 +75,3 @@ def progress(job: SweepJob, settings: Sequence[SettingInfo]) -> dict[str, int]:
         "lane_steps": done.lane_steps if done is not None else 0,
         "lane_steps_left": done.lane_steps_left if done is not None else 0,
     }
-
-
-def reading(results: Sequence[SettingResult], sweep: SweepConfig) -> str:
-    """The sentence that reads the map; empty while too little is known."""
-    return ""

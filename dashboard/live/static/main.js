@@ -138,6 +138,7 @@ class Page {
     removeEventListener("resize", this.#resized);
     removeEventListener("pagehide", this.#writeAddress);
     clearTimeout(this.#announceTimer);
+    clearTimeout(this.#shareTimer); // the address is the next screen's now
     this.#draw.destroy();
     this.#root.remove();
   }
@@ -314,7 +315,7 @@ class Page {
   }
 
   #writeAddress = () => {
-    if (this.#share !== null) history.replaceState(history.state, "", this.#address());
+    if (this.#share !== null && this.#root.isConnected) history.replaceState(history.state, "", this.#address());
   };
 
   #address() {
