@@ -54,6 +54,8 @@ class Palette:
     """Weights below zero."""
     positive: str
     """Weights above zero."""
+    selected: str
+    """Settings of a sweep that somebody selected: stands out from every result, and from `unstable`."""
     best_to_worst: tuple[str, ...]
     """A scale of results, evenly spaced; the better, the more it stands out from the page. Diverged (`unstable`) is none of them."""
     along: tuple[str, ...]
@@ -83,6 +85,7 @@ LIGHT = Palette(
     unstable="#d55e00",
     negative="#c51b7d",
     positive="#4d9221",
+    selected="#d1008f",
     best_to_worst=("#08254f", "#14507a", "#2a7b93", "#55a79f", "#96cdb0", "#d5eac6", "#f5f8e3"),
     along=("#3b0f70", "#641a80", "#8c2981", "#b73779", "#d3436e", "#e85a5f", "#b8762c"),
     classes=(
@@ -112,6 +115,7 @@ DARK = Palette(
     unstable="#ff8533",
     negative="#f06db5",
     positive="#9bd35a",
+    selected="#ff3fb4",
     best_to_worst=("#f7f9d9", "#cfe8b8", "#8fcfae", "#4fa9a3", "#2a7d97", "#1c527c", "#182c4d"),
     along=("#a05bd0", "#b73779", "#de4968", "#f7705c", "#fe9f6d", "#fecf92", "#fcfdbf"),
     classes=(

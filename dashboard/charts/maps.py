@@ -156,8 +156,8 @@ def _map_traces(palette: Palette, looks: MapLooks, marker: float) -> list[Any]:
             marker={
                 "symbol": "star",
                 "size": max(11.0, 1.25 * marker),
-                "color": palette.support,
-                "line": {"color": palette.text, "width": 1.2},
+                "color": palette.text,
+                "line": {"color": palette.page, "width": 1.2},
             },
             hoverinfo="skip",
         ),
@@ -176,7 +176,7 @@ def _map_traces(palette: Palette, looks: MapLooks, marker: float) -> list[Any]:
             y=[],
             name="selected",
             mode="markers",
-            marker={**ring, "size": outline, "color": palette.text, "line": {"width": 2}},
+            marker={**ring, "size": outline, "color": palette.selected, "line": {"width": 3}},
             **quiet,
         ),
         go.Scatter(
@@ -291,7 +291,7 @@ def lanes_figure(palette: Palette, looks: MapLooks) -> go.Figure:
         )
         for name, color in zip(looks.color_names, colors, strict=True)
     ]
-    selected = line("selected", palette.text, 3, hoverinfo="skip", showlegend=False)
+    selected = line("selected", palette.selected, 2.5, hoverinfo="skip", showlegend=False)
     drawn = go.Figure(data=[*traces, selected], layout=layout(palette))
     steps = {"title": {"text": "outer step"}, "range": [0, 100], "tickformat": "~s", "nticks": 7}
     return drawn.update_layout(

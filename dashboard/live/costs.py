@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,8 @@ import numpy as np
 
 from maml_core.config import RunConfig
 from maml_core.sweeps.chunks import LanesRequest, LanesResult
-from maml_core.sweeps.space import Axis, SweepConfig, Value, group_key, lane_configs
+from maml_core.sweeps.sampling import settings_of
+from maml_core.sweeps.space import SweepConfig, Value, group_key, lane_configs
 
 MEASURED_LANES = 8
 MEASURED_STEPS = 3
@@ -91,28 +93,14 @@ def groups(sweep: SweepConfig) -> dict[RunConfig, Group]:
 
 
 def sample_settings(sweep: SweepConfig) -> list[Mapping[str, Value]]:
-    """Some settings that are like those of the sweep; of a small grid all."""
-    if sweep.sampler == "grid":
-        sizes = [len(axis.values) for axis in sweep.axes]
-        total = math.prod(sizes)
-        picked = np.unique(np.linspace(0, total - 1, min(total, MAX_SAMPLE)).astype(int))
-        places = [np.unravel_index(index, sizes) if sizes else () for index in picked]
-        return [{axis.name: axis.values[i] for axis, i in zip(sweep.axes, place, strict=True)} for place in places]
-    draw = np.random.default_rng(0)
-    return [{axis.name: _drawn(axis, sweep, draw) for axis in sweep.axes} for _ in range(min(sweep.num_settings, 64))]
-
-
-def _drawn(axis: Axis, sweep: SweepConfig, draw: np.random.Generator) -> Value:
-    if axis.values:
-        return axis.values[int(draw.integers(len(axis.values)))]
-    assert axis.low is not None
-    assert axis.high is not None
-    if axis.log:
-        value = math.exp(draw.uniform(math.log(axis.low), math.log(axis.high)))
-    else:
-        value = draw.uniform(axis.low, axis.high)
-    whole = isinstance(getattr(sweep.base, axis.name, None), int)
-    return round(value) if whole else float(value)
+    """Some settings that are like those of the sweep; all of them where they are few."""
+    settings = settings_of(sweep)
+    if settings is None:  # nobody knows before what TPE will draw
+        count = min(sweep.num_settings, sweep.num_combinations or MAX_SAMPLE, MAX_SAMPLE)
+        settings = settings_of(dataclasses.replace(sweep, sampler="random", num_settings=count))
+        assert settings is not None
+    picked = np.unique(np.linspace(0, len(settings) - 1, min(len(settings), MAX_SAMPLE)).astype(int))
+    return [settings[place].values for place in picked]
 
 
 def request_for(group: Group) -> LanesRequest:

@@ -150,6 +150,7 @@ class Page {
     const scroller = this.#root.closest("[data-testid=stMain]");
     const top = this.#root.getBoundingClientRect().top + (scroller?.scrollTop ?? window.scrollY);
     this.#root.style.setProperty("--maml-height", `${Math.floor(window.innerHeight - top - 64)}px`);
+    this.#root.dataset.narrow = this.#root.clientWidth <= 960; // as the style sheet has it, which cannot ask a box for its own width
   };
 
   // --- The server's side ---
@@ -378,9 +379,9 @@ class Page {
 
   #boxed(event) {
     if (!event) return;
+    setTimeout(() => this.#plots.forEach((plot) => plot.draw()), 50); // takes the box away, once Plotly is through with it
     const numbers = new Set(event.points.map((point) => this.#numberOf(point)).filter((number) => number !== null));
     if (numbers.size) this.#select([...numbers]);
-    else this.#plots.forEach((plot) => plot.draw()); // takes the empty box away
   }
 
   #numberOf({ data, fullData, curveNumber, pointNumber, pointIndex }) {
