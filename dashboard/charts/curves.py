@@ -7,9 +7,9 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from dashboard.charts.basics import area, line, log_axis
 from dashboard.charts.looks import LEARNERS, NOT_DATA, SHARES, THETA_0, Looks
 from dashboard.charts.overlays import reference_levels
-from dashboard.charts.parts import area, line, log_axis
 from dashboard.info import Learner
 from dashboard.theme import Palette, with_opacity
 

@@ -12,14 +12,12 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from dashboard.charts.basics import layout
 from dashboard.charts.curves import adaptation_axes, adaptation_traces, loss_axes, loss_traces
-from dashboard.charts.looks import CHARTS, HINTS, TITLES, UIREVISION, ChartId, Looks
+from dashboard.charts.looks import CHARTS, HINTS, TITLES, ChartId, Looks
 from dashboard.charts.movements import fit_axes, fit_traces, layers_axes, layers_traces, path_axes, path_traces
 from dashboard.charts.step_sizes import gauge_axes, gauge_traces, rates_axes, rates_traces
 from dashboard.theme import PALETTES, Palette
-
-_FONT_SIZE = 13
-_FONT = "Source Sans, Source Sans Pro, Segoe UI, Helvetica, Arial, sans-serif"
 
 
 def figure(chart_id: ChartId, palette: Palette, looks: Looks) -> go.Figure:
@@ -49,7 +47,7 @@ def figure(chart_id: ChartId, palette: Palette, looks: Looks) -> go.Figure:
             traces, axes = rates_traces(palette), rates_axes(palette)
         case _:
             raise ValueError(f"chart_id is {chart_id!r}; expected one of {', '.join(CHARTS)}")
-    drawn = go.Figure(data=traces, layout=_layout(palette))
+    drawn = go.Figure(data=traces, layout=layout(palette))
     title = TITLES[chart_id]
     if chart_id == "loss" and looks.metric == "accuracy":
         title = "Accuracy while meta-training"
@@ -62,36 +60,4 @@ def figures_json(looks: Looks) -> dict[str, dict[str, Any]]:
     return {
         name: {chart_id: json.loads(figure(chart_id, palette, looks).to_json()) for chart_id in CHARTS}
         for name, palette in PALETTES.items()
-    }
-
-
-def _layout(palette: Palette) -> dict[str, Any]:
-    """What all charts share. Margins are fixed: measuring labels costs Plotly a second pass at every redraw."""
-    axis = {
-        "gridcolor": palette.grid,
-        "linecolor": palette.grid,
-        "tickcolor": palette.grid,
-        "zeroline": False,
-        "automargin": False,
-        "ticklabeloverflow": "allow",  # or Plotly measures every label at every redraw: a quarter of its time
-        "title": {"font": {"color": palette.muted, "size": _FONT_SIZE}, "standoff": 6},
-        "tickfont": {"color": palette.muted},
-        # The line under a unified hover box.
-        "spikecolor": palette.muted,
-        "spikethickness": 1,
-        "spikedash": "dot",
-    }
-    return {
-        "template": {},
-        "paper_bgcolor": "rgba(0, 0, 0, 0)",
-        "plot_bgcolor": "rgba(0, 0, 0, 0)",
-        "font": {"family": _FONT, "size": _FONT_SIZE, "color": palette.text},
-        "margin": {"l": 52, "r": 12, "t": 8, "b": 40},
-        "showlegend": True,
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "bgcolor": "rgba(0, 0, 0, 0)"},
-        "hovermode": "closest",
-        "hoverlabel": {"bgcolor": palette.page, "bordercolor": palette.grid, "font": {"color": palette.text}},
-        "uirevision": UIREVISION,
-        "xaxis": axis,
-        "yaxis": axis,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
+from dashboard.charts.basics import UIREVISION
 from dashboard.info import Learner, Level, Metric
 
 ChartId = Literal["loss", "fit", "images", "adaptation", "path", "layers", "gauge", "rates"]
@@ -17,7 +18,6 @@ NOT_DATA = "not data"
 """The `meta` of a trace that only guides the eye; the page leaves it out of tables and files."""
 SHARES = [-0.03, 1.03]
 """The range of every accuracy axis, with room for a marker on its edge."""
-UIREVISION = "maml"
 
 TITLES: dict[ChartId, str] = {
     "loss": "Loss while meta-training",

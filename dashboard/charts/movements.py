@@ -6,8 +6,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from dashboard.charts.basics import columns, line, points
 from dashboard.charts.looks import THETA_0, THETA_N, Looks
-from dashboard.charts.parts import columns, line, points
 from dashboard.theme import Palette, with_opacity
 
 

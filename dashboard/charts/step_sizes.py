@@ -6,8 +6,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from dashboard.charts.basics import area, columns, line, log_axis, points
 from dashboard.charts.looks import NOT_DATA
-from dashboard.charts.parts import area, columns, line, log_axis, points
 from dashboard.theme import Palette, with_opacity
 
 
