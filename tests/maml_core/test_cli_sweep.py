@@ -197,7 +197,7 @@ def _wait_for_some(name: str, root: Path, process: subprocess.Popen[str]) -> int
     while (count := _num_finished(name, root)) < 2:
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline
-        time.sleep(0.05)
+        time.sleep(0.2)
     return count
 
 
