@@ -123,7 +123,8 @@ def summarize(evaluation: Evaluation, lane: int = 0) -> Summary:
     losses = np.where(np.isnan(losses), np.inf, losses)  # a NaN loss is a loss beyond all bounds
     finite = np.isfinite(losses).all(axis=1)
     spread = np.full(len(losses), np.inf)
-    spread[finite] = 1.96 * losses[finite].std(axis=1, ddof=1) / np.sqrt(losses.shape[1])
+    with np.errstate(over="ignore"):  # losses may be finite, and their squares too large to be
+        spread[finite] = 1.96 * losses[finite].std(axis=1, ddof=1) / np.sqrt(losses.shape[1])
     diverged = losses > DIVERGED_FACTOR * evaluation.zero_loss.double().cpu().numpy()
     found = Summary(
         mean=losses.mean(axis=1), ci95=spread, median=np.median(losses, axis=1), diverged_share=diverged.mean(axis=1)

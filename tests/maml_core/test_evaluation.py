@@ -203,3 +203,13 @@ def test_a_part_of_the_tasks_has_the_losses_it_has_in_the_whole() -> None:
     whole = evaluate(theta_0, tasks, problem=problem, alpha=0.1, num_steps=2).query_loss
     reversed_order = evaluate(theta_0, task_slice(tasks, [2, 1, 0]), problem=problem, alpha=0.1, num_steps=2).query_loss
     torch.testing.assert_close(reversed_order, whole.flip(2), rtol=0, atol=1e-12)
+
+
+def test_a_proximal_weight_a_lane_is_not_mistaken_for_one_of_all() -> None:
+    problem, theta, tasks = prepared(tiny())
+    one = evaluate(theta, tasks, problem=problem, alpha=0.05, num_steps=3, proximal=2.0)
+    two = evaluate(
+        lanes(theta, theta), tasks, problem=problem, alpha=0.05, num_steps=3, proximal=torch.tensor([0.0, 2.0]).double()
+    )
+    torch.testing.assert_close(two.query_loss[:, 1], one.query_loss[:, 0], rtol=1e-12, atol=0)
+    assert not torch.equal(two.query_loss[3, 0], two.query_loss[3, 1])

@@ -9,11 +9,11 @@ from torch import Tensor
 from torch.autograd.functional import hessian
 
 from maml_core.config import MLPConfig
-from maml_core.landscape import curvature, explained, fit_plane, largest_eigenvalues, project
+from maml_core.landscape import curvature, curvatures, explained, fit_plane, largest_eigenvalues, project
 from maml_core.problem import Problem
 from maml_core.records import Curvature, Plane
 from maml_core.types import Params, Tasks
-from tests.maml_core.helpers import flat, linear, prepared, quadratic, same, tiny
+from tests.maml_core.helpers import flat, lanes, linear, prepared, quadratic, same, tiny
 
 
 def dense(problem: Problem, theta: Params, tasks: Tasks, task: int) -> Tensor:
@@ -166,3 +166,14 @@ def test_coordinates_give_back_points_of_the_plane() -> None:
     coordinates = np.array([[1.0, -2.0], [0.5, 0.0]], dtype=np.float32)
     points = torch.tensor(plane.origin + coordinates @ plane.basis)
     np.testing.assert_allclose(project(points, plane), coordinates, atol=1e-5)
+
+
+def test_the_curvature_of_lanes_is_that_of_each_alone() -> None:
+    problem, theta, tasks = prepared(tiny())
+    thetas = [theta, {name: 2.0 * value for name, value in theta.items()}]
+    weights = torch.tensor([0.0, 2.5], dtype=torch.float64)
+    together = curvatures(lanes(*thetas), tasks, problem=problem, proximal=weights)
+    for lane, found in enumerate(together):
+        alone = curvature(thetas[lane], tasks, problem=problem, proximal=float(weights[lane]))
+        np.testing.assert_allclose(found, alone, rtol=1e-9)
+    assert together[0] != together[1]

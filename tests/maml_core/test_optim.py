@@ -101,6 +101,31 @@ def test_clipping_looks_at_each_lane_alone() -> None:
     np.testing.assert_allclose(norm(result).numpy(), [float(norm(small)), 1.0], rtol=1e-12)
 
 
+def test_each_lane_is_clipped_to_its_own_norm_and_an_infinite_one_leaves_it() -> None:
+    first, second, huge = (random_params(seed, scale=1e3) for seed in (3, 4, 5))
+    huge = {name: value * 1e200 for name, value in huge.items()}  # its norm overflows
+    result = clipped(lanes(first, second, huge), torch.tensor([1.0, torch.inf, torch.inf], dtype=torch.float64))
+    assert float(norm(result)[0]) == pytest.approx(1.0, rel=1e-12)
+    for name, value in result.items():
+        assert same(value[1:], torch.cat([second[name], huge[name]]))
+
+
+def test_each_lane_takes_its_own_epsilon() -> None:
+    thetas, gradients = [random_params(seed) for seed in (1, 2)], [random_params(seed, scale=1e-3) for seed in (3, 4)]
+    epsilons = [1e-8, 0.1]
+    together, _ = adam(
+        lanes(*thetas),
+        lanes(*gradients),
+        init_optimizer("adam", lanes(*thetas)),
+        beta=0.1,
+        adam_eps=torch.tensor(epsilons, dtype=torch.float64),
+    )
+    for lane, (theta, gradient, epsilon) in enumerate(zip(thetas, gradients, epsilons, strict=True)):
+        alone, _ = adam(theta, gradient, init_optimizer("adam", theta), beta=0.1, adam_eps=epsilon)
+        for name, value in alone.items():
+            torch.testing.assert_close(together[name][lane], value[0], rtol=1e-12, atol=0)
+
+
 def test_no_clip_norm_leaves_the_gradient() -> None:
     gradient = random_params(3, scale=1e6)
     assert clipped(gradient, None) is gradient

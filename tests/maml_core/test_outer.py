@@ -17,7 +17,7 @@ from maml_core.inner import adapt
 from maml_core.losses import mse
 from maml_core.outer import meta_gradient
 from maml_core.params import over_tasks
-from maml_core.problem import Problem, build_problem
+from maml_core.problem import Problem, build_problem, training_tasks
 from maml_core.types import Examples, Params, Tasks
 from tests.benchmarks.reference import meta_loss
 from tests.maml_core.helpers import TOLERANCE, Array, flat, lanes, linear, prepared, quadratic, same, task_slice, tiny
@@ -300,3 +300,34 @@ def test_one_alpha_serves_all_lanes() -> None:
     for lane in range(3):
         lane_gradient = {name: value[lane : lane + 1] for name, value in together.gradient.items()}
         np.testing.assert_allclose(flat(lane_gradient), expected[lane], rtol=0, atol=1e-11)
+
+
+def test_lanes_with_tasks_of_their_own_equal_single_runs() -> None:
+    problem, thetas, _, alphas = three_lanes()
+    config = tiny()
+    own = [training_tasks(config, problem, step) for step in range(3)]
+    rows = Tasks(
+        Examples(torch.cat([tasks.support.x for tasks in own]), torch.cat([tasks.support.y for tasks in own])),
+        Examples(torch.cat([tasks.query.x for tasks in own]), torch.cat([tasks.query.y for tasks in own])),
+        torch.cat([tasks.parameters for tasks in own]),
+    )
+    alpha = torch.tensor(alphas, dtype=torch.float64)
+    together = meta_gradient(lanes(*thetas), rows, problem=problem, alpha=alpha, num_inner_steps=2, own_tasks=True)
+    for lane, theta in enumerate(thetas):
+        alone = meta_gradient(theta, own[lane], problem=problem, alpha=alphas[lane], num_inner_steps=2)
+        torch.testing.assert_close(together.task_losses[lane], alone.task_losses[0], rtol=1e-11, atol=0)
+        for name, value in alone.gradient.items():
+            torch.testing.assert_close(together.gradient[name][lane], value[0], rtol=0, atol=1e-11)
+
+
+def test_own_tasks_must_be_as_many_for_each_lane() -> None:
+    problem, thetas, tasks, _ = three_lanes()
+    with pytest.raises(ValueError, match="3 tasks are not as many for each of 2 lanes"):
+        meta_gradient(
+            lanes(*thetas[:2]),
+            task_slice(tasks, slice(3)),
+            problem=problem,
+            alpha=0.1,
+            num_inner_steps=1,
+            own_tasks=True,
+        )

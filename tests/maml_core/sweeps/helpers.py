@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from maml_core.config import RunConfig, replace
 from maml_core.evaluation import evaluate, summarize
 from maml_core.problem import build_problem, held_out_tasks
@@ -55,9 +53,3 @@ def lane_runs(*differences: dict[str, Any], **common: Any) -> tuple[RunConfig, .
 def trained(configs: Sequence[RunConfig], until: int, **request: Any) -> LanesResult:
     """A batch from outer step 0."""
     return run_lanes(LanesRequest(configs=tuple(configs), until=until, **request))
-
-
-def column(result: LanesResult, place: int) -> Numbers:
-    """The training losses of the lane at a place of the request, without what comes after it left."""
-    losses = result.query_loss[:, result.query_lanes.index(place)]
-    return losses[: int(np.isfinite(losses).nonzero()[0].max()) + 1] if np.isfinite(losses).any() else losses[:0]
