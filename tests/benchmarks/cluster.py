@@ -67,10 +67,10 @@ def lanes(base: RunConfig, count: int) -> tuple[RunConfig, ...]:
 
 
 def crossing(executors: dict[str, Executor], *, rounds: int) -> list[dict[str, Any]]:
-    """A batch's state there and back without a step, what a step of a lane takes, and what judging it does; one lane and a full batch."""
+    """A batch's state there and back without a step, what a step of a lane takes, and what judging it does; for one lane and for a full batch."""
     rows = []
     for name, base in CASES.items():
-        for count in (1, max_lanes(base())):
+        for count in sorted({1, max_lanes(base())}):
             rows.append(row := {"case": name, "lanes": count} | _crossing(lanes(base(), count), executors, rounds))
             print(
                 f"  {name}, {count} lane{'s' * (count > 1)}: state {row['state_bytes'] / 2**20:.2f} MiB; there and back {row['pool_ms']:.1f} ms "
