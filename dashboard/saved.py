@@ -38,7 +38,7 @@ MIN_FREE_BYTES = 10**9
 KEEP_TAB_S = 30 * 86_400.0
 """A tab's workspace that nobody has used for so long is removed."""
 
-_TABS, _NAMED, _DELETED = ".tabs", ".workspaces", ".deleted"
+TABS, NAMED, _DELETED = ".tabs", ".workspaces", ".deleted"
 _KEY = re.compile("[0-9a-f]{64}")
 _LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|\[?::1\]?", re.IGNORECASE)
 
@@ -72,9 +72,9 @@ def tab_workspace(tab: str) -> Workspace:
     Args:
         tab: What only that tab knows.
     """
-    tabs = default_root() / _TABS
+    tabs = default_root() / TABS
     _tidy(tabs)
-    return Workspace(tabs / _hashed(tab), is_limited=True)
+    return Workspace(tabs / hashed(tab), is_limited=True)
 
 
 def named_workspace(name: str) -> Workspace:
@@ -86,10 +86,11 @@ def named_workspace(name: str) -> Workspace:
     words = unicodedata.normalize("NFKC", name).casefold().split()
     if not words or len(name) > 80:
         raise ConfigError("workspace", name[:80], "1 to 80 letters, digits or signs")
-    return Workspace(default_root() / _NAMED / _hashed(" ".join(words)), is_limited=True)
+    return Workspace(default_root() / NAMED / hashed(" ".join(words)), is_limited=True)
 
 
-def _hashed(secret: str) -> str:
+def hashed(secret: str) -> str:
+    """A part of a path that only who knows the secret can name."""
     return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
 
 

@@ -6,14 +6,16 @@ The run's settings belong to the hub; widgets show them and send what changed. A
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from dashboard import address, limits, saved
 from dashboard.algorithms import NORM_SWITCHES, SWITCHES, choice_of, norm_of
 from dashboard.live.server import get_hub
+from dashboard.sweeps.form import Draft
 from maml_core.config import (
     ConvConfig,
     FolderConfig,
@@ -27,6 +29,10 @@ from maml_core.presets import DEFAULT_PRESET, few_shot
 
 _TOKEN, _NOTES, _SHOWN, _NEXT = "page.token", "page.notes", "page.shown", "page.next"
 _ASKED = "images.asked"
+_SCREEN, _PAGES = "page.screen", "page.pages"
+_DRAFT = "page.draft"
+
+Screen = Literal["live", "sensitivity"]
 
 SCRATCH = "view.scratch"
 """Key of the switch for training from scratch, which is no setting of the run."""
@@ -55,6 +61,46 @@ def page_token() -> str:
         show(st.session_state[_NEXT])
     st.session_state.pop(_NEXT, None)
     return token
+
+
+def offer_screens(pages: Mapping[Screen, StreamlitPage]) -> None:
+    """Remember the screens that this rerun may go to."""
+    st.session_state[_PAGES] = pages
+
+
+def screen(name: Screen) -> StreamlitPage:
+    """A screen to link to."""
+    found: StreamlitPage = st.session_state[_PAGES][name]
+    return found
+
+
+def enter(name: Screen) -> bool:
+    """Say which screen is drawn; whether it is another one than before, whose widgets Streamlit has forgotten."""
+    before = st.session_state.get(_SCREEN)
+    st.session_state[_SCREEN] = name
+    return before is not None and before != name
+
+
+def open_live(config: RunConfig) -> None:
+    """Put a new live run into the place of the page's own; the sweep that it shows goes along."""
+    hub = get_hub()
+    token = hub.open_page(config)
+    hub.inherit_sweep(st.session_state[_TOKEN], token)
+    st.session_state[_TOKEN] = token
+    forget_scratch()
+    st.session_state.pop(_NEXT, None)
+    show(config)
+
+
+def draft() -> Draft:
+    """The form of the next sweep, as it was when it was last drawn."""
+    found: Draft = st.session_state.get(_DRAFT, Draft())
+    return found
+
+
+def keep_draft(draft: Draft) -> None:
+    """Remember the form: Streamlit forgets the widgets of a screen that is left."""
+    st.session_state[_DRAFT] = draft
 
 
 def is_shared() -> bool:

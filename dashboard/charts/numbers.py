@@ -94,7 +94,7 @@ def update(info: AnyInfo) -> list[Update]:
         if line is None:
             continue
         x, y = line
-        updates += [(index, "x", _float32(x)), (index, "y", _float32(y))]
+        updates += [(index, "x", float32(x)), (index, "y", float32(y))]
     return updates
 
 
@@ -235,7 +235,8 @@ def _joined(xs: Sequence[Array], ys: Sequence[Array]) -> Line:
     )
 
 
-def _float32(values: npt.ArrayLike) -> Floats:
+def float32(values: npt.ArrayLike) -> Floats:
+    """What a frame carries; what is far off every chart is bounded, so that it stays a number."""
     array = np.asarray(values, dtype=np.float64)
     bounded = np.clip(array, -_OFF_THE_CHART, _OFF_THE_CHART)  # NaN stays NaN
     return np.ascontiguousarray(bounded, dtype=np.float32)
@@ -253,7 +254,7 @@ def ranges(info: AnyInfo, previous: Mapping[str, Sequence[float]] | None = None)
         case LossInfo():
             if info.metric == "accuracy":
                 return {"xaxis": _loss_steps(info), "yaxis": list(SHARES)}
-            return {"xaxis": _loss_steps(info), "yaxis": _decades(_loss_values(info), _axis(previous, "yaxis"))}
+            return {"xaxis": _loss_steps(info), "yaxis": decades(_loss_values(info), _axis(previous, "yaxis"))}
         case AdaptationInfo():
             values = [np.asarray(line.mean) for line in info.trajectories.values()]
             last = max((len(value) - 1 for value in values), default=info.num_inner_steps)
@@ -261,7 +262,7 @@ def ranges(info: AnyInfo, previous: Mapping[str, Sequence[float]] | None = None)
             steps = [-margin, last + margin]
             if info.metric == "accuracy":
                 return {"xaxis": steps, "yaxis": list(SHARES)}
-            return {"xaxis": steps, "yaxis": _decades(values, _axis(previous, "yaxis"))}
+            return {"xaxis": steps, "yaxis": decades(values, _axis(previous, "yaxis"))}
         case PathInfo():
             return _plane(info, previous)
         case LayersInfo():
@@ -321,7 +322,7 @@ def _bulk(values: Array, low: float, high: float) -> Array:
     return np.array([np.quantile(drawn, low, method="lower"), np.quantile(drawn, high, method="higher")])
 
 
-def _decades(lines: Sequence[Array], previous: Sequence[float] | None) -> list[float]:
+def decades(lines: Sequence[Array], previous: Sequence[float] | None) -> list[float]:
     """A log10 range around positive values: half decades, kept while it holds them and wastes no more than a decade."""
     values = np.concatenate([np.asarray(line, dtype=np.float64).ravel() for line in lines] or [np.empty(0)])
     logs = np.log10(values[np.isfinite(values) & (values > 0)])

@@ -1,6 +1,6 @@
-"""The live page's component: a small loader of `static/main.js`, registered once and mounted once a page.
+"""The screens' components: small loaders of `static/main.js` and `static/sweeps.js`, registered once and mounted once a page.
 
-Everything that moves comes over the component's own WebSocket, so the mount data never change and Streamlit's reruns
+Everything that moves comes over the components' own WebSockets, so the mount data never change and Streamlit's reruns
 leave the charts alone.
 """
 
@@ -15,13 +15,14 @@ import streamlit as st
 # Streamlit sends it again at every mount.
 _LOADER = """
 export default async function (component) {
-  const { default: mount } = await import(location.origin + "/maml/static/main.js");
+  const { default: mount } = await import(location.origin + "/maml/static/MODULE");
   return mount(component);
 }
 """
 
 # Without a shadow root: Plotly puts its styles and its hover layer into the document.
-_component = st.components.v2.component("maml_live", js=_LOADER, isolate_styles=False)
+_live = st.components.v2.component("maml_live", js=_LOADER.replace("MODULE", "main.js"), isolate_styles=False)
+_sweeps = st.components.v2.component("maml_sweeps", js=_LOADER.replace("MODULE", "sweeps.js"), isolate_styles=False)
 
 
 def mount(*, key: str, token: str, on_sync: Callable[[], Any] | None = None) -> Any:
@@ -36,7 +37,24 @@ def mount(*, key: str, token: str, on_sync: Callable[[], Any] | None = None) -> 
     Returns:
         Streamlit's component result; its `sync` is a number in that one rerun and None otherwise.
     """
-    return _component(key=key, data={"token": token}, on_sync_change=on_sync or _nothing)
+    return _live(key=key, data={"token": token}, on_sync_change=on_sync or _nothing)
+
+
+def mount_sweeps(*, key: str, token: str) -> Any:
+    """Mount the sensitivity screen, or keep it where it is mounted already.
+
+    Returns:
+        Streamlit's component result. `selected`: numbers of the settings that are selected. Only in the rerun that it causes, `open`: the
+        number of a setting to open as a live run; `settled`: a sweep has stopped, or the page has just found its server.
+    """
+    return _sweeps(
+        key=key,
+        data={"token": token},
+        default={"selected": []},
+        on_selected_change=_nothing,
+        on_open_change=_nothing,
+        on_settled_change=_nothing,
+    )
 
 
 def _nothing() -> None:

@@ -1,19 +1,13 @@
-"""Binary frames: what changed since the last one, as float32 numbers behind a small JSON header.
+"""A live run's frames: what changed since the last one, packed (`packing`). Its ``arrays``, ``steps`` and ``images`` point into the floats.
 
-Layout, little-endian: uint32 header length, the header as UTF-8 JSON, zeros up to a multiple of 4, then the floats that the header's
-``arrays``, ``steps`` and ``images`` point into. Pixels stand among them as bytes, with zeros up to a multiple of 4; every offset counts
-floats. Looks stay in Python (`charts`); frames carry numbers, axis ranges and sentences.
+Looks stay in Python (`charts`); frames carry numbers, axis ranges and sentences.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import struct
 from collections.abc import Mapping
 from typing import Any
-
-import numpy as np
 
 from dashboard import charts
 from dashboard.algorithms import name_of, own_rule
@@ -22,6 +16,7 @@ from dashboard.info import FitInfo, ImagesInfo, Learner, Metric
 from dashboard.live.drawings import answer
 from dashboard.live.infos import infos, loss_info, reference_levels
 from dashboard.live.now import now
+from dashboard.live.packing import Floats, packed
 from dashboard.live.run import LiveRun
 from dashboard.theme import PALETTES
 from maml_core.config import LinearConfig, RunConfig, SinusoidConfig
@@ -48,7 +43,7 @@ class FrameMaker:
     def frame(self, run: LiveRun, numbers: Mapping[str, float]) -> bytes:
         """The next frame of a run, with figures for the page's status line."""
         self.number += 1
-        body = _Floats()
+        body = Floats()
         arrays: list[list[Any]] = []
         header: dict[str, Any] = {
             "frame": self.number,
@@ -78,13 +73,11 @@ class FrameMaker:
         header["numbers"] = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
         header["metric"] = run.metric
         header["now"] = now(run)
-        header["own"] = answer(run.fit, run.state_config.num_inner_steps) if run.own.task is not None else None
+        header["own"] = answer(run.seen.fit, run.state_config.num_inner_steps) if run.own.task is not None else None
         header["change"] = run.change_id
-        text = json.dumps(header, separators=(",", ":")).encode()
-        padding = b"\0" * (-(4 + len(text)) % 4)
-        return struct.pack("<I", len(text)) + text + padding + body.bytes()
+        return packed(header, body)
 
-    def _images(self, info: ImagesInfo, body: _Floats) -> dict[str, Any]:
+    def _images(self, info: ImagesInfo, body: Floats) -> dict[str, Any]:
         """The task's images where the page does not have them, and where in the body the rest is."""
         pixels = [info.support_images.tobytes(), info.query_images.tobytes()]
         known, self._pixels = pixels == self._pixels, pixels
@@ -95,8 +88,10 @@ class FrameMaker:
             "support_labels": info.support_labels.tolist(),
             "query_labels": info.query_labels.tolist(),
             "probabilities": body.add(info.probabilities.ravel()),
-            "filters": body.add(info.filters.ravel()),
-            "filters_shape": list(info.filters.shape[1:]),
+            "filters": body.add(info.filters.weights.ravel()),
+            "filters_shape": list(info.filters.weights.shape[1:]),
+            "units": info.filters.units.tolist(),
+            "num_units": info.filters.num_units,
         }
         if not known:
             found["pixels"] = body.add_bytes(b"".join(pixels))
@@ -109,7 +104,8 @@ def _numbers(info: AnyInfo) -> list[bytes]:
         return []
     losses, labels = [info.support_loss, info.query_loss], [info.support_labels, info.query_labels]
     pixels = [info.support_images, info.query_images]
-    return [part.tobytes() for part in (info.probabilities, info.filters, *losses, *labels, *pixels)]
+    filters = [info.filters.weights, info.filters.units]
+    return [part.tobytes() for part in (info.probabilities, *filters, *losses, *labels, *pixels)]
 
 
 def _steps(info: FitInfo | ImagesInfo) -> dict[str, Any]:
@@ -122,40 +118,13 @@ def _steps(info: FitInfo | ImagesInfo) -> dict[str, Any]:
     }
 
 
-def _curves(info: FitInfo, body: _Floats) -> dict[str, Any]:
+def _curves(info: FitInfo, body: Floats) -> dict[str, Any]:
     """The curves of theta_0..theta_K."""
     return {
         "offset": body.add(info.curves.ravel()),
         "width": info.curves.shape[1],
         "grid_offset": body.add(info.grid),
     }
-
-
-class _Floats:
-    """Float arrays one behind the other."""
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-        self._count = 0
-
-    def add(self, values: Any) -> int:
-        """Append an array; returns its offset in floats."""
-        offset = self._count
-        array = np.ascontiguousarray(values, dtype="<f4")
-        self._parts.append(array.tobytes())
-        self._count += array.size
-        return offset
-
-    def add_bytes(self, data: bytes) -> int:
-        """Append bytes, filled up to whole floats; returns their offset in floats."""
-        offset = self._count
-        padded = data + b"\0" * (-len(data) % 4)
-        self._parts.append(padded)
-        self._count += len(padded) // 4
-        return offset
-
-    def bytes(self) -> bytes:
-        return b"".join(self._parts)
 
 
 def looks(config: RunConfig, levels: Levels, *, metric: Metric = "loss", scratch: bool = False) -> Looks:
@@ -192,11 +161,11 @@ def layouts(run: LiveRun) -> dict[str, Any]:
     info = loss_info(run)
     x_range = charts.ranges(info)["xaxis"]
     found = {"loss": {name: charts.marks_layout(info, palette, x_range) for name, palette in PALETTES.items()}}
-    if run.rates is not None:
-        names = run.rates.names
+    if run.seen.rates is not None:
+        names = run.seen.rates.names
         found["rates"] = {name: charts.rates_layout(names, palette) for name, palette in PALETTES.items()}
-    if run.moves is not None:
-        layers = run.moves.layers
+    if run.seen.moves is not None:
+        layers = run.seen.moves.layers
         found["layers"] = {name: charts.layers_layout(layers, palette) for name, palette in PALETTES.items()}
     return found
 

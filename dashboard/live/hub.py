@@ -22,11 +22,14 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
 from dashboard import address, limits
+from dashboard.live.desk import Desk, JobKey
 from dashboard.live.drawings import own_task
 from dashboard.live.history import History
 from dashboard.live.pacing import Pace
 from dashboard.live.page import Outbox, Page
 from dashboard.live.run import LiveRun
+from dashboard.live.sweep_job import SweepJob
+from dashboard.live.sweep_page import SweepPage
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.config import RunConfig, TaskConfig
 from maml_core.errors import ClusterError, ConfigError, DataError, StateError, StoreError
@@ -88,8 +91,21 @@ class Hub:
         self._levels: dict[TaskConfig, Levels] = {}
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self.sweeps = Desk(
+            executor,
+            num_workers=num_workers,
+            clock=clock,
+            wake=self._wake.set,
+            is_present=self.is_present,
+            is_known=self.knows,
+        )
 
     # From any thread
+
+    def is_present(self, token: str) -> bool:
+        """Whether a page's visitor is still there, on this screen or on the sweeps'."""
+        page, sweeps = self._pages.get(token), self.sweeps.page(token)
+        return page is not None and (page.connected or (sweeps is not None and sweeps.connected))
 
     def open_page(self, config: RunConfig, timeline: Sequence[Entry] = ()) -> str:
         """A new page with a run of its own; gives the token that its socket must show."""
@@ -170,6 +186,40 @@ class Hub:
         history = History.of(saved.records)
         self._ask(lambda page: page.run.open(saved, history), token)
 
+    def start_sweep(self, token: str, key: JobKey, job: SweepJob) -> None:
+        """Compute a sweep and show it on a page; of one that is held already, go on."""
+
+        def start() -> None:
+            self.sweeps.add(key, job).resume()
+            self.sweeps.watch(token, key)
+
+        self._post(start)
+
+    def show_sweep(self, token: str, key: JobKey | None, job: SweepJob | None = None) -> None:
+        """Show a sweep on a page, at rest if it is not held already; None for none."""
+
+        def show() -> None:
+            if key is not None and job is not None:
+                self.sweeps.add(key, job)
+            self.sweeps.watch(token, key)
+
+        self._post(show)
+
+    def inherit_sweep(self, old: str, new: str) -> None:
+        """Show the sweep of a page on the one that takes its place."""
+        self._post(lambda: self.sweeps.inherit(old, new))
+
+    def forget_sweep(self, key: JobKey) -> None:
+        """Let go of a sweep that is about to be deleted."""
+        self._post(lambda: self.sweeps.forget(key))
+
+    def _post(self, act: Callable[[], None]) -> None:
+        """Have the loop do something."""
+        if self._loop is None:  # no server (tests of the script): nothing runs beside us
+            act()
+        else:
+            self._loop.call_soon_threadsafe(act)
+
     def _ask(self, action: Callable[[Page], T], token: str) -> T | None:
         """Have the loop do something with a page, and wait for what comes out; None where the page is not known."""
         answer: Future[T | None] = Future()
@@ -183,10 +233,7 @@ class Hub:
             if page is not None:
                 self._tell(page)
 
-        if self._loop is None:
-            act()
-        else:
-            self._loop.call_soon_threadsafe(act)
+        self._post(act)
         try:
             return answer.result(ANSWER_S)
         except TimeoutError as error:
@@ -198,10 +245,7 @@ class Hub:
             if page is not None:
                 self._attempt(page, lambda: action(page))
 
-        if self._loop is None:  # no server (tests of the script): nothing runs beside us
-            act()
-        else:
-            self._loop.call_soon_threadsafe(act)
+        self._post(act)
 
     # The loop
 
@@ -213,6 +257,7 @@ class Hub:
                 now = self._clock()
                 try:
                     self._tidy(now)
+                    self.sweeps.tidy(now)
                     self._submit(now)
                 except Exception:  # a fault of ours with one page must not stop all the others
                     _log.exception("the hub stumbled")
@@ -236,6 +281,7 @@ class Hub:
             active = self._active()
             page = self._next(active, now)
             if page is None:
+                self._submit_sweeps()
                 return
             crowd = max(1, sum(other.run.playing for other in active)) / self._num_workers
             budget_s = min(MAX_CHUNK_S, max(MIN_CHUNK_S, ROUND_S / crowd))
@@ -251,6 +297,11 @@ class Hub:
             task = asyncio.get_running_loop().create_task(self._finish(page.run, page.run.generation, future))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def _submit_sweeps(self) -> None:
+        """No live run waits, neither here nor in the executor's queue: let sweeps have what is left."""
+        while len(self._in_flight) <= self._num_workers and self.sweeps.submit_next():
+            pass
 
     def _next(self, active: list[Page], now: float) -> Page | None:
         """The page whose run is computed next."""
@@ -308,12 +359,12 @@ class Hub:
 
     def _seconds_to_sleep(self, now: float) -> float:
         waiting = [page.run.seconds_until_due(now) for page in self._active() if page.run.key not in self._in_flight]
-        return max(0.001, min([1.0, *(wait for wait in waiting if wait > 0.0)]))
+        return max(0.001, min([self.sweeps.seconds_to_sleep(now), *(wait for wait in waiting if wait > 0.0)]))
 
     def _tidy(self, now: float) -> None:
         """Pause what nobody sees, forget what nobody came back to."""
         for token, page in list(self._pages.items()):
-            if page.connected and page.visible:
+            if (page.connected and page.visible) or (not page.connected and self.is_present(token)):
                 page.last_seen = now
             elif page.connected and page.run.playing and now - page.last_seen > HIDDEN_PAUSE_S:
                 page.run.pause()
@@ -333,9 +384,7 @@ class Hub:
             released: The tab says that it left that page itself (a reload, not a duplicate of a tab).
             tab: What the tab was told to prove itself with; empty for a new one.
         """
-        page = self._pages[token]
-        page.tab = tab if _TAB.fullmatch(tab) else page.tab or secrets.token_urlsafe(16)
-        page.workspace = page.workspace or self._workspace_of(page.tab)
+        page = self._met(token, tab)
         before = next((p for p in list(self._pages.values()) if p.run.key == resume and p is not page), None)
         if before is not None and (released or not before.connected) and _continues(page.run, before.run):
             page.run, page.turn, page.follow = before.run, before.turn, True
@@ -345,6 +394,27 @@ class Hub:
         outbox = page.connect(self._clock())
         self._tell(page)
         return page, outbox
+
+    def connect_sweeps(self, token: str, *, resume: str, tab: str = "") -> tuple[SweepPage, Outbox]:
+        """Feed the sensitivity screen of a page through a new socket.
+
+        Its live run stays what it was before a reload: this screen's address names none.
+        """
+        page = self._met(token, tab)
+        before = next((p for p in list(self._pages.values()) if p.run.key == resume and p is not page), None)
+        if before is not None and not self.is_present(before.token) and page.run.step == 0:
+            page.run, page.turn, page.follow = before.run, before.turn, True
+            del self._pages[before.token]
+        sweeps, outbox = self.sweeps.connect(token)
+        sweeps.put({"type": "welcome", "run_key": page.run.key, "tab": page.tab})
+        return sweeps, outbox
+
+    def _met(self, token: str, tab: str) -> Page:
+        """A page whose browser tab has said who it is."""
+        page = self._pages[token]
+        page.tab = tab if _TAB.fullmatch(tab) else page.tab or secrets.token_urlsafe(16)
+        page.workspace = page.workspace or self._workspace_of(page.tab)
+        return page
 
     def _workspace_of(self, tab: str) -> str:
         return next((page.workspace for page in list(self._pages.values()) if page.tab == tab and page.workspace), "")
@@ -358,6 +428,15 @@ class Hub:
     def receive(self, page: Page, message: Mapping[str, Any]) -> None:
         """Do what the page asks for; what is refused is answered with a sentence."""
         self._attempt(page, lambda: self._obey(page, message))
+
+    def receive_sweeps(self, token: str, page: SweepPage, message: Mapping[str, Any]) -> None:
+        """Do what the sensitivity screen of a page asks for."""
+        visitor = self._pages.get(token)
+        if message.get("type") == "freeze" and visitor is not None:
+            run = visitor.run
+            self.sweeps.freeze(token, run.state_config, run.state, f"The live run's θ_0 at outer step {run.step:,}")
+        else:
+            self.sweeps.receive(page, message)
 
     def _attempt(self, page: Page, action: Callable[[], None]) -> None:
         try:

@@ -12,6 +12,8 @@ HINTS = (
     f'<script async src="/maml/static/plotly.min.js?v={plotly.__version__}"></script><link rel="preload" as="style" href="/maml/static/style.css">'
     + "".join(f'<link rel="modulepreload" href="/maml/static/{path.name}">' for path in sorted(STATIC.glob("*.js")))
 ).encode()
+PATHS = ("/", "/sensitivity")
+"""Of the page's own document."""
 _HEAD = b"<head>"
 
 
@@ -23,7 +25,7 @@ class Preload:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or scope["path"] != "/" or scope["method"] != "GET":
+        if scope["type"] != "http" or scope["path"] not in PATHS or scope["method"] != "GET":
             await self._app(scope, receive, send)
             return
         start: Message | None = None

@@ -9,9 +9,10 @@ import asyncio
 import contextlib
 import gzip
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import plotly
 from starlette.requests import Request
@@ -20,7 +21,10 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from dashboard.live.hub import Hub
-from dashboard.live.page import Outbox
+from dashboard.live.page import Outbox, Page
+from dashboard.live.sweep_page import SweepPage
+
+P = TypeVar("P")
 
 STATIC = Path(__file__).parent / "static"
 _TYPES = {".js": "text/javascript", ".css": "text/css"}
@@ -30,16 +34,78 @@ _GONE, _FORBIDDEN = 4404, 4403
 _HELLO_S = 30.0
 
 
+class Screen(Protocol[P]):
+    """What a socket feeds."""
+
+    def connect(self, token: str, hello: Mapping[str, Any]) -> tuple[P, Outbox]:
+        """A page with this token has said hello."""
+
+    def receive(self, page: P, message: Mapping[str, Any]) -> None:
+        """It asks for something."""
+
+    def disconnect(self, page: P, outbox: Outbox) -> None:
+        """Its socket has gone."""
+
+
+class LiveScreen:
+    """The live page."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def connect(self, token: str, hello: Mapping[str, Any]) -> tuple[Page, Outbox]:
+        """As `Screen`."""
+        resume, tab = str(hello.get("resume", "")), str(hello.get("tab", ""))
+        return self._hub.connect(token, resume=resume, released=hello.get("released") is True, tab=tab)
+
+    def receive(self, page: Page, message: Mapping[str, Any]) -> None:
+        """As `Screen`."""
+        self._hub.receive(page, message)
+
+    def disconnect(self, page: Page, outbox: Outbox) -> None:
+        """As `Screen`."""
+        self._hub.disconnect(page, outbox)
+
+
+class SweepsScreen:
+    """The sensitivity screen."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def connect(self, token: str, hello: Mapping[str, Any]) -> tuple[tuple[str, SweepPage], Outbox]:
+        """As `Screen`."""
+        page, outbox = self._hub.connect_sweeps(
+            token, resume=str(hello.get("resume", "")), tab=str(hello.get("tab", ""))
+        )
+        return (token, page), outbox
+
+    def receive(self, page: tuple[str, SweepPage], message: Mapping[str, Any]) -> None:
+        """As `Screen`."""
+        self._hub.receive_sweeps(*page, message)
+
+    def disconnect(self, page: tuple[str, SweepPage], outbox: Outbox) -> None:
+        """As `Screen`."""
+        self._hub.sweeps.disconnect(page[1], outbox)
+
+
 def routes(hub: Hub) -> list[BaseRoute]:
     """The routes that `st.App` mounts."""
 
     async def live(socket: WebSocket) -> None:
-        await _serve(hub, socket)
+        await _serve(hub, LiveScreen(hub), socket)
 
-    return [WebSocketRoute("/maml/live", live), Route("/maml/static/{name}", _static)]
+    async def sweeps(socket: WebSocket) -> None:
+        await _serve(hub, SweepsScreen(hub), socket)
+
+    return [
+        WebSocketRoute("/maml/live", live),
+        WebSocketRoute("/maml/sweeps", sweeps),
+        Route("/maml/static/{name}", _static),
+    ]
 
 
-async def _serve(hub: Hub, socket: WebSocket) -> None:
+async def _serve(hub: Hub, screen: Screen[Any], socket: WebSocket) -> None:
     """One page's socket, from its hello to its end."""
     await socket.accept()
     if not _same_origin(socket):
@@ -60,14 +126,13 @@ async def _serve(hub: Hub, socket: WebSocket) -> None:
         await socket.send_text(json.dumps({"type": "gone"}))
         await socket.close(_GONE, "unknown page")
         return
-    resume, tab = str(hello.get("resume", "")), str(hello.get("tab", ""))
-    page, outbox = hub.connect(token, resume=resume, released=hello.get("released") is True, tab=tab)
+    page, outbox = screen.connect(token, hello)
     writer = asyncio.create_task(_write(socket, outbox))
     try:
         while (message := await _receive(socket)) is not None:
-            hub.receive(page, message)
+            screen.receive(page, message)
     finally:
-        hub.disconnect(page, outbox)
+        screen.disconnect(page, outbox)
         writer.cancel()
 
 

@@ -50,4 +50,5 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
         turning.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await turning
+        await hub.sweeps.close()
         pool.shutdown(wait=True, cancel_futures=True)

@@ -95,10 +95,28 @@ def test_weights_and_the_first_classes_are_told_apart_by_everybody(palette: Pale
             assert np.linalg.norm(seen[0] - seen[1]) > 15, f"{one} and {other} look alike"
 
 
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+def test_a_scale_of_results_goes_one_way_from_what_stands_out_to_the_page(palette: Palette) -> None:
+    away = [contrast(color, palette.page) for color in palette.best_to_worst]
+    assert away == sorted(away, reverse=True)
+
+
+@pytest.mark.parametrize("sight", SIGHT)
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+def test_diverged_and_selected_are_no_results(palette: Palette, sight: str) -> None:
+    def seen(color: str) -> np.ndarray:
+        return lab(SIGHT[sight] @ linear_rgb(color))
+
+    for color in palette.best_to_worst:
+        assert np.linalg.norm(seen(palette.unstable) - seen(color)) > 20, color
+        assert np.linalg.norm(seen(palette.selected) - seen(color)) > 20, color
+    assert np.linalg.norm(seen(palette.unstable) - seen(palette.selected)) > 20
+
+
 def test_every_colour_is_a_hex_string() -> None:
     for palette in PALETTES.values():
-        named = [getattr(palette, field.name) for field in fields(palette) if field.name != "classes"]
-        for color in (*named, *palette.classes):
+        values = [getattr(palette, field.name) for field in fields(palette)]
+        for color in (color for value in values for color in (value if isinstance(value, tuple) else [value])):
             assert len(color) == 7
             assert color == f"#{int(color[1:], 16):06x}"
 

@@ -160,7 +160,13 @@ function swatch({ mode, line, marker, fillcolor, fill }) {
     svg.append(node);
   };
   const outline = { stroke: marker?.line?.color ?? "none", "stroke-width": (marker?.line?.width ?? 0) * 0.8 };
-  if (fill) add("rect", { x: 1, y: 0, width: 16, height: 10, rx: 2, fill: fillcolor });
+  const symbol = mode === "markers" ? marker.symbol : null;
+  if (symbol === "x-thin") {
+    add("rect", { x: 3, y: 0, width: 12, height: 10, rx: 1, fill: fillcolor });
+    add("path", { d: "M6.5 2.5 11.5 7.5M11.5 2.5 6.5 7.5", stroke: marker.line.color, "stroke-width": 1.4 });
+  } else if (symbol === "x") add("path", { d: "M5.5 1.5 12.5 8.5M12.5 1.5 5.5 8.5", stroke: marker.color, "stroke-width": 2.6 });
+  else if (symbol === "star") add("path", { d: "M9 0 10.4 3.4 14 3.6 11.2 5.9 12.1 9.5 9 7.5 5.9 9.5 6.8 5.9 4 3.6 7.6 3.4Z", fill: marker.color, ...outline });
+  else if (fill) add("rect", { x: 1, y: 0, width: 16, height: 10, rx: 2, fill: fillcolor });
   else if (mode === "markers" && marker.symbol === "diamond") add("path", { d: "M9 0 14 5 9 10 4 5Z", fill: marker.color });
   else if (mode === "markers") add("circle", { cx: 9, cy: 5, r: Math.min(4.2, marker.size / 2), fill: marker.color, ...outline });
   else {

@@ -6,12 +6,12 @@ import { Dials } from "./dials.js";
 import { Draw } from "./draw.js";
 import { el, isDark, recall, remember, setRich, setText } from "./dom.js";
 import { percent, short } from "./format.js";
+import { blurAfterPointer, enterPanel, loadPlotly, mounter, paint } from "./mounting.js";
 import { Segments } from "./segments.js";
 import { Socket } from "./socket.js";
 import { Task } from "./task.js";
 import { Transport } from "./transport.js";
 
-const BASE = new URL(".", import.meta.url);
 const PRESENTER = "maml-presenter";
 const PRESENTER_SCALE = 1.35;
 const METRICS = [
@@ -27,8 +27,6 @@ const TOAST_MS = 7000;
 const ANNOUNCE_MS = 5000;
 const ANNOUNCE_STEPS_MS = 30_000;
 
-const pages = new WeakMap(); // by parent element: Streamlit calls again with the same one when the theme changes
-
 // For tests and the benchmark.
 window.mamlLive ??= { frames: 0, drawn: {}, lastFrame: null, lastStep: null, log: [] };
 
@@ -36,27 +34,6 @@ function record(event, { frame, change = null }) {
   const { log } = window.mamlLive;
   log.push({ t: performance.now(), event, frame, change });
   if (log.length > LOG_LENGTH) log.shift();
-}
-
-let plotly = null;
-function loadPlotly() {
-  plotly ??= new Promise((resolve, reject) => {
-    if (window.Plotly) return resolve();
-    const src = new URL("plotly.min.js", BASE).href;
-    let script = [...document.scripts].find((known) => known.src.split("?")[0] === src); // the document may have asked for it already
-    if (!script) document.head.append((script = el("script", { src })));
-    script.addEventListener("load", resolve);
-    script.addEventListener("error", reject);
-  });
-  return plotly;
-}
-
-function loadStyle() {
-  const href = new URL("style.css", BASE).href;
-  if (document.querySelector(`link[href="${href}"]`)) return Promise.resolve();
-  return new Promise((done) => {
-    document.head.append(el("link", { rel: "stylesheet", href, onload: done, onerror: done }));
-  });
 }
 
 class Page {
@@ -161,6 +138,7 @@ class Page {
     removeEventListener("resize", this.#resized);
     removeEventListener("pagehide", this.#writeAddress);
     clearTimeout(this.#announceTimer);
+    clearTimeout(this.#shareTimer); // the address is the next screen's now
     this.#draw.destroy();
     this.#root.remove();
   }
@@ -337,7 +315,7 @@ class Page {
   }
 
   #writeAddress = () => {
-    if (this.#share !== null) history.replaceState(history.state, "", this.#address());
+    if (this.#share !== null && this.#root.isConnected) history.replaceState(history.state, "", this.#address());
   };
 
   #address() {
@@ -347,12 +325,9 @@ class Page {
 
   // --- Looks ---
 
-  /** The charts' colours for the page's own dots and curves, so that a meaning has one colour everywhere. */
   #paint() {
     const palette = this.#charts.palette();
-    for (const [name, color] of Object.entries(palette ?? {})) {
-      this.#root.style.setProperty(`--maml-${name.replaceAll("_", "-").toLowerCase()}`, color);
-    }
+    paint(this.#root, palette);
     if (palette) this.#draw.recolor(palette);
   }
 
@@ -417,46 +392,4 @@ function isFree(focused, root) {
   return root.contains(focused) && focused.matches("input[type=range]");
 }
 
-/** A button clicked with the mouse gives the focus back, or the keys would stop working; with the keyboard it keeps it. */
-function blurAfterPointer(event) {
-  // The path, not the target: a button that redrew itself has already let go of what was clicked in it.
-  if (event.detail > 0) event.composedPath().find((node) => node.matches?.("button"))?.blur();
-}
-
-/** A panel of the sidebar opened with the keyboard gets the focus, and gives it back: Streamlit puts it at the document's end, where Tab comes last. */
-function enterPanel(event) {
-  const button = event.detail === 0 && event.target.closest?.("[data-testid=stPopoverButton]");
-  if (!button) return;
-  let tries = 20;
-  const enter = () => {
-    const panel = document.querySelector("[data-testid=stPopoverBody]");
-    if (!panel) return void (--tries > 0 && setTimeout(enter, 50));
-    panel.tabIndex = -1;
-    panel.focus({ preventScroll: true });
-    panel.addEventListener("keydown", ({ key }) => key === "Escape" && setTimeout(() => button.focus(), 100));
-  };
-  setTimeout(enter, 50);
-}
-
-export default async function mount(component) {
-  const { parentElement } = component;
-  const known = pages.get(parentElement);
-  if (known) {
-    known.again(component);
-  } else {
-    loadPlotly();
-    const styled = loadStyle();
-    const page = new Page(component);
-    pages.set(parentElement, page);
-    await styled;
-    page.show();
-  }
-  return () => {
-    // Streamlit may clean up before it calls again with the same element: only one that left the document is really gone.
-    setTimeout(() => {
-      if (parentElement.isConnected) return;
-      pages.get(parentElement)?.destroy();
-      pages.delete(parentElement);
-    }, 0);
-  };
-}
+export default mounter(Page, ["style.css"]);

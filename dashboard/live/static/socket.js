@@ -9,11 +9,12 @@ const RELEASED = "maml-released";
 /**
  * Keeps a connection to the server.
  *
- * `handlers` has `message(json)`, `frame({header, floats})` and `link("open" | "lost" | "gone")`.
+ * `handlers` has `message(json)`, `frame({header, floats})` and `link("open" | "lost" | "gone")`; `path` says which screen it feeds.
  */
 export class Socket {
   #handlers;
   #token;
+  #path;
   #socket = null;
   #wait_ms = 500;
   #timer = 0;
@@ -21,9 +22,10 @@ export class Socket {
   #leaving = () => remember("sessionStorage", RELEASED, "1");
   #visibility = () => this.send({ type: "visible", visible: !document.hidden });
 
-  constructor(token, handlers) {
+  constructor(token, handlers, path = "live") {
     this.#token = token;
     this.#handlers = handlers;
+    this.#path = path;
     // The run's key lives in this tab only: in the address, a copied link would take over the run. The mark of a page that
     // was left tells a reload (take the run back) from a duplicated tab (start one's own).
     addEventListener("pagehide", this.#leaving);
@@ -49,7 +51,7 @@ export class Socket {
 
   #open() {
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const socket = new WebSocket(`${scheme}//${location.host}/maml/live?token=${encodeURIComponent(this.#token)}`);
+    const socket = new WebSocket(`${scheme}//${location.host}/maml/${this.#path}?token=${encodeURIComponent(this.#token)}`);
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
     socket.onopen = () => {

@@ -1,0 +1,88 @@
+"""The sensitivity screen: a sweep in the sidebar, its map in the component, Optuna's plots of what is selected below."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.charts.optuna_plots import PLOTS, OptunaPlot, optuna_figure, study_of, why_not
+from dashboard.live.component import mount_sweeps
+from dashboard.live.server import get_hub
+from dashboard.screens.frame import links, style
+from dashboard.sweeps import places
+from dashboard.sweeps.controls import place_of, sweep_sidebar
+from dashboard.theme import PALETTES
+from maml_core.errors import ConfigError, StoreError
+
+
+def sensitivity_screen() -> None:
+    """Draw the page, or redraw it after a change in the sidebar or of the selection."""
+    style()
+    token = state.page_token()
+    state.enter("sensitivity")
+    _open_from_address(token)
+    for note in state.take_notes():
+        st.toast(note, icon=":material/info:", duration="long")
+    result = mount_sweeps(key="sweeps", token=token)
+    if result.open is not None:
+        _open_live(token, result.open)
+    with st.sidebar:
+        links()
+        sweep_sidebar(token)
+    _plots(token, tuple(result.selected or ()))
+
+
+def _open_from_address(token: str) -> None:
+    """The sweep that a link or a reload names; the address follows what is shown."""
+    page = get_hub().sweeps.page(token)
+    if page is not None and page.job is not None:
+        if st.query_params.get("sweep") != page.job.name:
+            st.query_params["sweep"] = page.job.name
+        return
+    name, place = st.query_params.get("sweep"), place_of(token)
+    if not name or place is None:
+        return
+    try:
+        places.open_sweep(get_hub(), token, name, place)
+    except (ConfigError, StoreError) as error:
+        state.note(state.plain(f"{error}."))
+        del st.query_params["sweep"]
+
+
+def _open_live(token: str, number: object) -> None:
+    page = get_hub().sweeps.page(token)
+    if page is None or page.job is None or number not in {r.number for r in page.job.results}:
+        return
+    assert isinstance(number, int)
+    state.open_live(page.config_of(number))
+    st.switch_page(state.screen("live"))
+
+
+@st.fragment
+def _plots(token: str, selected: tuple[int, ...]) -> None:
+    """Optuna's plots of the selected settings, of all where none is."""
+    found = get_hub().sweeps.results_of(token)
+    if found is None:
+        return
+    sweep, results = found
+    chosen = [r for r in results if r.number in selected] if len(selected) > 1 else results
+    of = f"the {len(chosen)} selected settings" if len(selected) > 1 else "all finished settings"
+    with st.container(horizontal=True, vertical_alignment="center", key="optuna"):
+        plot: OptunaPlot | None = st.segmented_control(
+            "Optuna's plots",
+            list(PLOTS),
+            format_func=PLOTS.__getitem__,
+            default="importance",
+            required=True,
+            key="optuna.plot",
+            label_visibility="collapsed",
+        )
+        st.caption(f"Optuna's plots, of {of}.")
+    study = study_of(chosen, sweep)
+    assert plot is not None
+    if reason := why_not(plot, study):
+        st.caption(reason)
+        return
+    palette = PALETTES["dark" if st.context.theme.type == "dark" else "light"]
+    objective = "held-out accuracy" if sweep.maximises else "held-out loss"
+    st.plotly_chart(optuna_figure(plot, study, palette, objective), key="optuna.chart", theme=None)

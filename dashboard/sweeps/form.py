@@ -1,0 +1,142 @@
+"""What the form of a sweep says: a base, axes as people write them, and how to go about it. Nothing here imports streamlit."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from dashboard import limits
+from dashboard.live.costs import groups
+from dashboard.sweeps.axes import Offer, offers
+from maml_core.config import RunConfig
+from maml_core.errors import ConfigError
+from maml_core.presets import PRESETS
+from maml_core.sweeps.axes import axis_from_text
+from maml_core.sweeps.space import SweepConfig
+
+LIVE = "The live run's settings"
+"""The base that is not a preset."""
+
+MAX_SETTINGS = 4096
+"""What a page can show and its table can hold."""
+
+SAMPLERS: Mapping[str, str] = {
+    "grid": "Grid",
+    "random": "Random",
+    "sobol": "Sobol",
+    "tpe": "TPE",
+}
+
+
+class Range(NamedTuple):
+    """Evenly spaced values on a logarithmic scale."""
+
+    low: float
+    high: float
+    points: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """The form as it stands; whether it makes a sweep is another question."""
+
+    base: str = LIVE
+    axes: tuple[str, ...] = ("alpha", "beta")
+    """Fields, in the order of the map: across, up, then the others."""
+    ranges: Mapping[str, Range] = field(default_factory=dict)
+    lists: Mapping[str, str] = field(default_factory=dict)
+    """Values with commas between them."""
+    sampler: str = "grid"
+    num_settings: int = 64
+    num_seeds: int = 1
+    num_steps: int = 300
+    num_rungs: int = 6
+    prune_percent: int = 0
+    name: str = ""
+
+
+def base_of(draft: Draft, live: RunConfig) -> RunConfig:
+    """The set-up that the axes vary."""
+    return next((preset.config for preset in PRESETS if preset.name == draft.base), live)
+
+
+def offered(base: RunConfig) -> dict[str, Offer]:
+    """The axes that a base has, by their fields."""
+    return {offer.name: offer for offer in offers(base)}
+
+
+def default_range(offer: Offer) -> Range:
+    """What the form of a range begins with."""
+    low, high, points = offer.start.split(",")
+    return Range(float(low), float(high), int(points))
+
+
+def axis_text(draft: Draft, offer: Offer) -> str:
+    """An axis as the command line writes it.
+
+    >>> axis_text(Draft(), offered(RunConfig())["alpha"])
+    'alpha=0.003..0.3:log:8'
+    """
+    if not offer.is_range:
+        return f"{offer.name}={draft.lists.get(offer.name, offer.start)}"
+    low, high, points = draft.ranges.get(offer.name) or default_range(offer)
+    count = f":{points}" if draft.sampler == "grid" else ""
+    return f"{offer.name}={low:g}..{high:g}:log{count}"
+
+
+def sweep_of(draft: Draft, live: RunConfig) -> SweepConfig:
+    """The sweep that a form stands for.
+
+    Args:
+        draft: The form.
+        live: The live run's settings, which may be the base.
+
+    Raises:
+        ConfigError: It is not accepted; says what, and what to do.
+    """
+    base = base_of(draft, live)
+    known = offered(base)
+    if not draft.axes:
+        raise ConfigError("axes", "none", "choose at least one axis to sweep")
+    sweep = SweepConfig(
+        base=base,
+        axes=tuple(axis_from_text(axis_text(draft, known[name]), base) for name in draft.axes if name in known),
+        sampler=draft.sampler,  # type: ignore[arg-type]  # checked by it
+        num_settings=draft.num_settings,
+        num_seeds=draft.num_seeds,
+        num_steps=draft.num_steps,
+        num_rungs=min(draft.num_rungs, draft.num_steps),
+        prune=draft.prune_percent / 100.0,
+    )
+    if sweep.num_lanes > MAX_SETTINGS:
+        accepted = f"at most {MAX_SETTINGS:,} settings times seeds on the page; `maml sweep` takes more"
+        raise ConfigError("settings", f"{sweep.num_lanes:,}", accepted)
+    return sweep
+
+
+def check_work(sweep: SweepConfig) -> None:
+    """Refuse settings that a page could not open as a live run.
+
+    Raises:
+        ConfigError: One of them is too large.
+    """
+    for group in groups(sweep).values():
+        limits.check(group.configs[0])
+
+
+def suggested_name(draft: Draft, taken: Collection[str]) -> str:
+    """A name that is not taken.
+
+    >>> suggested_name(Draft(), {"alpha-beta-1"})
+    'alpha-beta-2'
+    """
+    stem = "-".join(name.rpartition(".")[2].replace("_", "-") for name in draft.axes)[:60] or "sweep"
+    return next(name for name in (f"{stem}-{i}" for i in range(1, len(taken) + 2)) if name not in taken)
+
+
+def with_base(draft: Draft, base: RunConfig) -> Draft:
+    """The draft without axes that its base does not have."""
+    known = offered(base)
+    return dataclasses.replace(draft, axes=tuple(name for name in draft.axes if name in known))

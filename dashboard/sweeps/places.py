@@ -1,0 +1,104 @@
+"""Where a page's sweeps are kept, and how they are started, opened and deleted. Nothing here imports streamlit.
+
+On a server of one's own they are in `maml_core.sweeps.places.default_root()`, the same as `maml sweep` sees, or in a database by URL. On a
+shared server each browser tab, or whoever knows the name of a workspace, has a folder of its own, as with saved runs (`dashboard.saved`).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+
+from dashboard import saved
+from dashboard.live.costs import Budget, budget, groups
+from dashboard.live.desk import JobKey
+from dashboard.live.hub import Hub
+from maml_core.errors import ConfigError, StoreError
+from maml_core.sweeps.places import default_root, names_in
+from maml_core.sweeps.space import SweepConfig
+from maml_core.sweeps.study import delete_sweep, load_sweep, open_study
+
+Storage = str | Path
+"""A folder, or a database by URL."""
+
+MAX_SWEEPS = 100
+"""Sweeps in a workspace of a shared server."""
+
+
+def own_place(url: str = "") -> Storage:
+    """The sweeps of whoever runs the server; in a database where a URL is given."""
+    return url.strip() or default_root()
+
+
+def shared_place(tab: str, workspace: str) -> Storage:
+    """The sweeps of one browser tab, or of a workspace that it has entered."""
+    if workspace:
+        words = " ".join(unicodedata.normalize("NFKC", workspace).casefold().split())
+        return default_root() / saved.NAMED / saved.hashed(words)
+    return default_root() / saved.TABS / saved.hashed(tab)
+
+
+def names(place: Storage) -> list[str]:
+    """The sweeps that there are.
+
+    Raises:
+        ConfigError, StoreError: The storage cannot be read.
+    """
+    return names_in(place)
+
+
+def key_of(place: Storage, name: str) -> JobKey:
+    """What the desk knows a sweep by."""
+    return JobKey(str(place), name)
+
+
+def estimate(hub: Hub, sweep: SweepConfig, wait_s: float) -> Budget:
+    """What a sweep will take, from steps that are measured now where they were not before."""
+    found = groups(sweep)
+    costs = hub.sweeps.costs(found, wait_s)
+    return budget(sweep, found, costs, hub.sweeps.num_workers)
+
+
+def start(hub: Hub, token: str, sweep: SweepConfig, name: str, place: Storage, *, is_limited: bool) -> None:
+    """Start a sweep and show it on a page. One that is there already, under the same name, goes on.
+
+    Raises:
+        ConfigError, StoreError: It cannot be kept there; says why.
+    """
+    key = key_of(place, name)
+    job = hub.sweeps.job(key)
+    if job is not None and job.sweep == sweep:
+        hub.start_sweep(token, key, job)
+        return
+    if is_limited and len(known := names(place)) >= MAX_SWEEPS and name not in known:
+        raise StoreError(
+            "full", f"there are {MAX_SWEEPS} sweeps here, which is all there is room for; delete one first"
+        )
+    study = open_study(sweep, name, storage=place)
+    hub.start_sweep(token, key, hub.sweeps.new_job(key, sweep, study, hub.sweeps.costs(groups(sweep), 1.0)))
+
+
+def open_sweep(hub: Hub, token: str, name: str, place: Storage) -> None:
+    """Show a sweep on a page, at rest unless it is being computed.
+
+    Raises:
+        ConfigError, StoreError: There is none, or it cannot be read.
+    """
+    key = key_of(place, name)
+    job = hub.sweeps.job(key)
+    if job is None:
+        study = load_sweep(name, storage=place)
+        if not study.sweep.axes:
+            raise ConfigError("sweep", name, "one with an axis; this one only repeats a single setting")
+        job = hub.sweeps.new_job(key, study.sweep, study, hub.sweeps.costs(groups(study.sweep), 0.5))
+    hub.show_sweep(token, key, job)
+
+
+def delete(hub: Hub, name: str, place: Storage) -> None:
+    """Delete a sweep for good.
+
+    Raises:
+        ConfigError, StoreError: It cannot be deleted.
+    """
+    hub.forget_sweep(key_of(place, name))
+    delete_sweep(name, storage=place)

@@ -1,0 +1,229 @@
+"""What the charts of a sweep show, compared exactly."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from dashboard.sweeps.axes import AxisInfo, axis_info
+from dashboard.sweeps.info import Kind, SettingInfo, View, frozen_info, lanes_info, map_info, setting_info
+from maml_core.records import Curvature
+from maml_core.sweeps.axes import Axis
+from maml_core.sweeps.frozen import FrozenMap
+from maml_core.sweeps.results import SettingResult
+from maml_core.sweeps.space import SweepConfig
+from tests.dashboard.sweeps.results import ALPHA, BETA, STEPS, grid, result, sweep
+
+OF_ALPHA_BETA = View(x="alpha", y="beta", color="alpha")
+
+
+def infos(of: SweepConfig, results: tuple[SettingResult, ...]) -> list[SettingInfo]:
+    return [setting_info(one, of, "loss") for one in results]
+
+
+class TestAxis:
+    def test_numbers_of_a_log_axis_lie_at_their_logarithms(self):
+        info = axis_info(ALPHA, ())
+        assert (info.scale, info.values, info.places.tolist()) == ("log", (0.01, 0.1), [-2.0, -1.0])
+        assert info.edges.tolist() == [-2.5, -1.5, -0.5]
+
+    def test_listed_numbers_lie_evenly_by_size(self):
+        info = axis_info(Axis(name="num_inner_steps", values=(10, 1, 3)), ())
+        assert (info.scale, info.values, info.places.tolist()) == ("names", (1, 3, 10), [0.0, 1.0, 2.0])
+
+    def test_words_keep_the_order_of_the_sweep(self):
+        assert axis_info(Axis(name="algorithm", values=("reptile", "maml")), ()).values == ("reptile", "maml")
+
+    def test_what_was_drawn_from_a_range_lies_where_it_is(self):
+        results = [result(i, {"alpha": alpha}) for i, alpha in enumerate((0.3, 0.1))]
+        info = axis_info(Axis(name="alpha", low=0.0, high=1.0), results)
+        assert (info.scale, info.values, info.places.tolist()) == ("linear", (0.1, 0.3), [0.1, 0.3])
+
+    @pytest.mark.parametrize(
+        ("info", "number", "place"),
+        [
+            (axis_info(ALPHA, ()), 1.0, 0.0),
+            (axis_info(STEPS, ()), 3.0, 0.5),
+            (axis_info(STEPS, ()), 7.0, math.nan),
+            (axis_info(Axis(name="algorithm", values=("maml", "anil")), ()), 1.0, math.nan),
+            (axis_info(ALPHA, ()), math.inf, math.nan),
+        ],
+    )
+    def test_other_numbers_have_a_place_where_they_can(self, info: AxisInfo, number: float, place: float):
+        assert info.place_of(number) == pytest.approx(place, nan_ok=True)
+
+    def test_one_value_has_a_cell_of_its_own(self):
+        assert axis_info(Axis(name="alpha", values=(0.1,), log=True), ()).edges.tolist() == [-1.5, -0.5]
+
+
+class TestSetting:
+    def test_a_finished_one(self):
+        one = result(3, {"alpha": 0.1}, loss=0.5, limit=0.2)
+        assert setting_info(one, sweep(), "loss") == SettingInfo(
+            number=3,
+            values={"alpha": 0.1},
+            kind=Kind.OK,
+            value=0.5,
+            ci95=0.1,
+            before=4.0,
+            diverged_share=0.05,
+            limit=0.2,
+            step=8,
+        )
+
+    def test_a_diverged_one_has_no_number(self):
+        info = setting_info(result(0, {}, "diverged", loss=42.0), sweep(), "loss")
+        assert (info.kind, info.value) == (Kind.DIVERGED, pytest.approx(math.nan, nan_ok=True))
+
+    @pytest.mark.parametrize(("measured", "shown"), [(math.nan, 2.5), (1.5, 1.5)])
+    def test_the_training_loss_stands_in_until_a_rung_was_measured(self, measured: float, shown: float):
+        one = dataclasses.replace(result(0, {}, "running"), value=measured)
+        assert setting_info(one, sweep(), "loss", training=2.5).value == shown
+
+    def test_several_seeds_have_the_mean_of_their_curvatures(self):
+        one = result(0, {}, limit=0.2)
+        other = one.lanes[0]._replace(seed=1, lambda_max=30.0)
+        assert setting_info(dataclasses.replace(one, lanes=(*one.lanes, other)), sweep(), "loss").limit == 0.1
+
+
+class TestMap:
+    def test_a_grid(self):
+        of = sweep()
+        results = grid(of, s2={"status": "diverged"})
+        info = map_info(infos(of, results), of, OF_ALPHA_BETA, results)
+        assert (info.x.name, info.y and info.y.name, info.is_grid, info.metric) == ("alpha", "beta", True, "loss")
+        assert [s.number for s in info.shown] == [0, 1, 2, 3, 4, 5]
+        assert info.best == 0
+        assert info.over == ()
+
+    def test_over_other_axes_the_best_is_shown(self):
+        of = sweep(ALPHA, BETA, STEPS)
+        results = grid(of, s0={"status": "diverged"}, s3={"loss": 0.1})
+        info = map_info(infos(of, results), of, OF_ALPHA_BETA, results)
+        assert [s.number for s in info.shown] == [1, 3, 4, 6, 8, 10]
+        assert (info.best, info.over) == (3, ("num_inner_steps",))
+
+    def test_a_slice_shows_its_own(self):
+        of = sweep(ALPHA, BETA, STEPS)
+        results = grid(of)
+        view = dataclasses.replace(OF_ALPHA_BETA, slices={"num_inner_steps": 5})
+        assert [s.number for s in map_info(infos(of, results), of, view, results).shown] == [1, 3, 5, 7, 9, 11]
+
+    def test_of_accuracies_the_highest_is_the_best(self):
+        of = sweep()
+        results = grid(of)
+        view = dataclasses.replace(OF_ALPHA_BETA, metric="accuracy")
+        assert map_info(infos(of, results), of, view, results).best == 5
+
+    def test_what_was_drawn_lies_where_it_was_drawn(self):
+        of = sweep(Axis(name="alpha", low=0.01, high=1.0, log=True), BETA, sampler="random", num_settings=2)
+        results = (result(0, {"alpha": 0.02, "beta": 0.1}), result(1, {"alpha": 0.5, "beta": 0.1}))
+        assert not map_info(infos(of, results), of, OF_ALPHA_BETA, results).is_grid
+
+
+class TestLimit:
+    def curve(self, *limits: float) -> list[tuple[float, float]]:
+        """Of six settings, by alpha and then by beta."""
+        of = sweep()
+        results = grid(of, **{f"s{i}": {"limit": limit} for i, limit in enumerate(limits)})
+        info = map_info(infos(of, results), of, OF_ALPHA_BETA, results)
+        return list(zip(info.limit_x.tolist(), info.limit_y.tolist(), strict=True))
+
+    def test_it_is_where_alpha_crosses_its_own_limit(self):
+        # alpha 0.01 is a tenth of its limit, 0.1 is ten times its own: half-way between them.
+        (x, y), *_ = self.curve(0.1, 0.1, 0.1, 0.01, 0.01, 0.01)
+        assert (x, y) == (pytest.approx(-1.5), -3.0)
+
+    def test_it_differs_along_the_other_axis(self):
+        places = [x for x, _ in self.curve(0.1, 0.1, 0.1, 0.01, 0.05, 0.09)]
+        assert places == sorted(places)
+        assert len(set(places)) == 3
+
+    def test_beyond_what_was_measured_the_nearest_one_counts(self):
+        nan = math.nan
+        assert [x for x, _ in self.curve(0.03, nan, 0.5, nan, nan, nan)] == [
+            pytest.approx(math.log10(0.03)),
+            pytest.approx(nan, nan_ok=True),
+            pytest.approx(nan, nan_ok=True),  # off the map: 0.5 lies beyond its last cell
+        ]
+
+    def test_a_map_without_alpha_has_none(self):
+        of = sweep(BETA, STEPS)
+        results = grid(of)
+        info = map_info(infos(of, results), of, View(x="beta", y="num_inner_steps"), results)
+        assert (len(info.limit_x), len(info.limit_y)) == (0, 0)
+
+    def test_it_lies_the_other_way_where_alpha_goes_up(self):
+        of = sweep()
+        results = grid(of, **{f"s{i}": {"limit": 0.1 if i < 3 else 0.01} for i in range(6)})
+        info = map_info(infos(of, results), of, View(x="beta", y="alpha"), results)
+        assert info.limit_x.tolist() == [-3.0, -2.0, -1.0]
+        assert info.limit_y == pytest.approx([-1.5] * 3)
+
+    def test_a_profile_has_one_point(self):
+        of = sweep(ALPHA)
+        results = grid(of, s0={"limit": 0.1}, s1={"limit": 0.01})
+        info = map_info(infos(of, results), of, View(x="alpha", y=None), results)
+        assert (info.limit_x.tolist(), info.y) == ([pytest.approx(-1.5)], None)
+
+
+class TestLanes:
+    def test_curves_stand_one_behind_the_other_by_colour(self):
+        of = sweep(ALPHA)
+        info = lanes_info(grid(of), of, View(x="alpha", y=None))
+        assert info.names == ("0.01", "0.1")
+        for trace, loss in enumerate((1.0, 2.0)):
+            np.testing.assert_array_equal(info.steps[trace], [4.0, 8.0, np.nan])
+            np.testing.assert_array_equal(info.values[trace], [2.0 * loss, loss, np.nan])
+            np.testing.assert_array_equal(info.numbers[trace], [trace] * 3)
+
+    def test_many_values_share_colours(self):
+        of = sweep(Axis(name="alpha", values=tuple(i / 100 for i in range(1, 15))))
+        info = lanes_info(grid(of), of, View(x="alpha", y=None))
+        assert info.names == (
+            "0.01 – 0.02",
+            "0.03 – 0.04",
+            "0.05 – 0.06",
+            "0.07 – 0.08",
+            "0.09 – 0.1",
+            "0.11 – 0.12",
+            "0.13 – 0.14",
+        )
+        assert [len(steps) for steps in info.steps] == [6] * 7
+
+    def test_settings_without_a_rung_have_none(self):
+        of = sweep(ALPHA)
+        info = lanes_info((result(0, {"alpha": 0.01}, "waiting"),), of, View(x="alpha", y=None))
+        assert [len(steps) for steps in info.steps] == [0, 0]
+
+
+def frozen(**fields: object) -> FrozenMap:
+    ones = np.ones((3, 2))
+    usual = {
+        "alphas": np.array([0.01, 0.1, 1.0]),
+        "mean": np.array([[4.0, 3.0], [4.0, 2.0], [4.0, np.inf]]),
+        "ci95": 0.1 * ones,
+        "median": ones,
+        "diverged_share": np.array([[0.0, 0.0], [0.0, 0.2], [0.0, 0.9]]),
+        "accuracy": None,
+        "accuracy_ci95": None,
+        "curvature": Curvature(20.0, 10.0, 40.0),
+        "seconds": 0.1,
+    }
+    return FrozenMap(**{**usual, **fields})  # type: ignore[arg-type]
+
+
+class TestFrozen:
+    def test_a_row_for_each_inner_step(self):
+        info = frozen_info(frozen(), "loss", "A θ_0")
+        np.testing.assert_array_equal(info.values, [[4.0, 4.0, 4.0], [3.0, np.nan, np.nan]])
+        np.testing.assert_array_equal(info.diverged, [[False] * 3, [False, True, True]])
+        assert (info.limit, info.of) == (0.1, "A θ_0")
+
+    def test_accuracies(self):
+        shares = np.array([[0.2, 0.5], [0.2, 0.6], [0.2, 0.3]])
+        info = frozen_info(frozen(accuracy=shares, accuracy_ci95=0.01 * shares), "accuracy", "A θ_0")
+        np.testing.assert_array_equal(info.values[0], [0.2, 0.2, 0.2])
