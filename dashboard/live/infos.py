@@ -23,6 +23,7 @@ from dashboard.info import (
     RatesInfo,
     Trajectory,
 )
+from dashboard.live.drawings import is_ink
 from dashboard.live.run import LiveRun, WeightsChart
 from maml_core.config import ImageConfig, RunConfig, learns_rates
 from maml_core.records import Curvature, ImageFit, Levels, Summary, TaskFit
@@ -132,6 +133,7 @@ def images_info(run: LiveRun) -> ImagesInfo | None:
         query_loss=fit.query_loss,
         filters=fit.filters,
         num_inner_steps=min(run.state_config.num_inner_steps, len(fit.query_probabilities) - 1),
+        ink=is_ink(run.state_config.tasks),
         dead=fit.dead,
     )
 
