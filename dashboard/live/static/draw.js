@@ -422,9 +422,10 @@ export class Draw {
   }
 
   #advice() {
+    const trained = this.#own?.ink ? ", or choose the preset “Glyphs, pretrained θ_0”" : "";
     const state =
       this.#step === 0
-        ? "θ_0 is untrained: adapting helps little yet; press Play, or choose the preset “Glyphs, pretrained θ_0”."
+        ? `θ_0 is untrained: adapting helps little yet; press Play${trained}.`
         : "θ_0 adapts to your drawings while you draw, and while it trains.";
     return `${state} ${this.#own?.note ?? ""}`;
   }
