@@ -128,7 +128,7 @@ class ImagesInfo:
     query_loss: Array
     """Losses of theta_0..theta_K on the task, shape [K + 1]; NaN on query images that nobody knows."""
     filters: Filters
-    """What the inner steps do to the first layer: all of its kernels, or those of its units that they move most."""
+    """What the inner steps do to the first layer: its kernels, or those of its units that they move most."""
     num_inner_steps: int
     """N: theta_N is the one at index N."""
     ink: bool = True

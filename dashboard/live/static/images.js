@@ -217,17 +217,17 @@ export class Images {
     return this.#task.filtersShape.slice(1).join() === this.#task.shape.join();
   }
 
-  /** Which of a fully connected layer's units are drawn. */
+  /** Which of the first layer's units are drawn; nothing needs to be said of all kernels. */
   #which() {
     const { filters, filtersShape, numUnits } = this.#task;
     const [count] = filtersShape;
-    if (!this.#whole) return "";
-    if (count === numUnits) return `One weight a pixel, of each of the first layer's ${count} units`;
+    if (count === numUnits) return this.#whole ? `One weight a pixel, of each of the first layer's ${count} units` : "";
+    const called = this.#whole ? "units" : "kernels";
     const { num_inner_steps: n } = this.#steps;
     const moves = filters[n].some((weight, i) => weight !== filters[0][i]);
     return moves
-      ? `${count} of the first layer's ${numUnits} units: those that ${n} inner step${n === 1 ? " moves" : "s move"} most`
-      : `The first ${count} of the first layer's ${numUnits} units; inner steps move none of them`;
+      ? `${count} of the first layer's ${numUnits} ${called}: those that ${n} inner step${n === 1 ? " moves" : "s move"} most`
+      : `The first ${count} of the first layer's ${numUnits} ${called}; inner steps move none of them`;
   }
 
   // --- Pointing ---
