@@ -104,7 +104,7 @@ def _folder(token: str, config: RunConfig) -> None:
 
 
 def _there(path: str) -> str:
-    """A path that somebody typed, without the quotes and spaces that come with a copy.
+    """A path that somebody typed, without the quotes and spaces that come with a copy, and whole: wherever the server starts next, it holds.
 
     Raises:
         DataError: There is nothing.
@@ -112,7 +112,7 @@ def _there(path: str) -> str:
     path = path.strip().strip("\"'")
     if reason := why_no_images(FolderConfig(folder=path), shared=state.is_shared()):
         raise DataError("missing", reason.rstrip("."))
-    return path
+    return str(Path(path).expanduser().absolute())
 
 
 def _go_on(token: str, fetch: Callable[[OnProgress], Chosen]) -> None:

@@ -128,9 +128,11 @@ class ImagesInfo:
     query_loss: Array
     """Losses of theta_0..theta_K on the task, shape [K + 1]; NaN on query images that nobody knows."""
     filters: Filters
-    """What the inner steps do to the first layer: all of its kernels, or those of its units that they move most."""
+    """What the inner steps do to the first layer: its kernels, or those of its units that they move most."""
     num_inner_steps: int
     """N: theta_N is the one at index N."""
+    ink: bool = True
+    """Pixels are ink on paper, which has the page's own colours; otherwise they are grey levels or colours of photographs."""
     dead: bool = False
     """Whether theta_N says the same about every image, because a whole hidden layer is off."""
 

@@ -34,8 +34,8 @@ def first_layer(theta: Params, image_shape: Shape) -> Tensor:
 def most_moved(pictures: Sequence[Tensor], *, num_inner_steps: int) -> Filters:
     """As many of the first layer's units as `MOST_NUMBERS` has room for: those whose weights N inner steps move most.
 
-    Kernels are small: there is room for all of them. Of units that move equally (under ANIL none moves) the first are taken, and one in
-    any case.
+    Kernels are small: there is room for all of them but after very many inner steps. Of units that move equally (under ANIL none moves)
+    the first are taken, and one in any case.
 
     Args:
         pictures: `first_layer` of theta_0..theta_K.

@@ -210,7 +210,7 @@ class ImageFit(NamedTuple):
     query_loss: Floats
     """[K + 1]; NaN where nobody knows the classes."""
     filters: Filters
-    """What the inner steps do to the first layer: all of its kernels, or those of its units that they move most."""
+    """What the inner steps do to the first layer: its kernels, or those of its units that they move most."""
     dead: bool
     """Whether theta_N has a whole hidden layer off on the task's images."""
 

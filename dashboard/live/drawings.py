@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from maml_core.config import RunConfig
+from maml_core.config import FolderConfig, RunConfig, TaskConfig
 from maml_core.records import Bytes, Floats, ImageFit, OwnTask, TaskFit
 
 MAX_CLASSES, MAX_EXAMPLES, MAX_QUERY = 5, 5, 5
@@ -57,6 +57,11 @@ def hand(fit: ImageFit) -> Hand:
         width=float(np.median(widths)) if len(widths) else 2.0,
         dark=dark,
     )
+
+
+def is_ink(tasks: TaskConfig) -> bool:
+    """Whether images are ink on paper, so that they may have the colours of the page; those of a folder may show anything."""
+    return not isinstance(tasks, FolderConfig)
 
 
 class Drawings:

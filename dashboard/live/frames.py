@@ -83,6 +83,7 @@ class FrameMaker:
         known, self._pixels = pixels == self._pixels, pixels
         found = {
             "shape": list(info.image_shape),
+            "ink": info.ink,
             "names": list(info.class_names),
             "ways": info.probabilities.shape[2],
             "support_labels": info.support_labels.tolist(),

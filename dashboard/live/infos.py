@@ -23,6 +23,7 @@ from dashboard.info import (
     RatesInfo,
     Trajectory,
 )
+from dashboard.live.drawings import is_ink
 from dashboard.live.run import LiveRun
 from dashboard.live.seen import WeightsChart
 from maml_core.config import ImageConfig, RunConfig, learns_rates
@@ -133,6 +134,7 @@ def images_info(run: LiveRun) -> ImagesInfo | None:
         query_loss=fit.query_loss,
         filters=fit.filters,
         num_inner_steps=min(run.state_config.num_inner_steps, len(fit.query_probabilities) - 1),
+        ink=is_ink(run.state_config.tasks),
         dead=fit.dead,
     )
 

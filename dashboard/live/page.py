@@ -13,7 +13,7 @@ from typing import Any
 from dashboard import address, charts
 from dashboard.algorithms import IDEAS, choice_of
 from dashboard.charts import Looks
-from dashboard.live.drawings import MAX_CLASSES, MAX_EXAMPLES
+from dashboard.live.drawings import MAX_CLASSES, MAX_EXAMPLES, is_ink
 from dashboard.live.frames import FrameMaker, layouts, looks
 from dashboard.live.infos import charts_of, why_empty
 from dashboard.live.run import LiveRun
@@ -22,6 +22,9 @@ from maml_core.records import Levels, TaskFit
 
 MAX_UNACKNOWLEDGED = 2
 """Frames that a page may have received without drawing; a slow browser skips frames instead of falling behind."""
+
+_CALLED = {"glyphs": "glyphs", "omniglot": "characters", "folder": "images"}
+"""What the images of each task family are called, on the button that copies some."""
 
 _ALONE = "A query alone is no batch: batch norm judges it by the examples' statistics."
 
@@ -217,5 +220,7 @@ def _own(run: LiveRun) -> dict[str, Any] | None:
         "share": round(hand.share, 2),
         "width": round(hand.width, 2),
         "dark": hand.dark,
+        "ink": is_ink(config.tasks),
+        "called": _CALLED[config.tasks.kind],
         "note": _ALONE if config.model.batch_norm and config.batch_norm_treatment == "batch" else "",
     }

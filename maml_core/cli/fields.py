@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import inspect
 import json
+import os
 import tomllib
 import types
 import typing
@@ -111,6 +112,18 @@ def assigned(texts: Iterable[str]) -> dict[str, Any]:
         plain: Any = _value(value.strip(), hint)
         given = joined(given, {path[0]: plain if len(path) == 1 else {path[1]: plain}})
     return given
+
+
+def located(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings in which a folder of images has its whole path: a saved run is opened from elsewhere too.
+
+    >>> located({"tasks": {"folder": "/data/../birds"}, "alpha": 0.1})
+    {'tasks': {'folder': '/birds'}, 'alpha': 0.1}
+    """
+    tasks = given.get("tasks")
+    if not (isinstance(tasks, Mapping) and isinstance(tasks.get("folder"), str) and tasks["folder"]):
+        return dict(given)
+    return {**given, "tasks": {**tasks, "folder": os.path.abspath(os.path.expanduser(tasks["folder"]))}}
 
 
 def joined(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

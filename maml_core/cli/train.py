@@ -26,7 +26,7 @@ from maml_core.cli.console import (
     print_json,
     say,
 )
-from maml_core.cli.fields import assigned, joined, overlaid, preset, read_file, with_config_options
+from maml_core.cli.fields import assigned, joined, located, overlaid, preset, read_file, with_config_options
 from maml_core.cli.progress import TrainingBar
 from maml_core.cluster import CHUNK_S as CLUSTER_CHUNK_S
 from maml_core.cluster import open_executor
@@ -100,7 +100,7 @@ def train(
         raise ConfigError("name", name, "--out and --name are two places; give one of them")
     if not save_every >= 0.0:
         raise ConfigError("save_every", save_every, "seconds from 0 on")
-    given = joined(given, assigned(assignments or []))
+    given = located(joined(given, assigned(assignments or [])))
     if resume is None:
         start, timeline = _set_up(preset_name, config, given)
         found = None
@@ -133,7 +133,7 @@ def _set_up(preset_name: str | None, file: Path | None, given: dict[str, Any]) -
     lines: list[Any] = []
     if file is not None:
         settings, lines = read_file(file)
-        data = overlaid(data, settings)
+        data = overlaid(data, located(settings))
     start = from_dict(overlaid(data, given))
     return start, entries_from_list(lines, start=start)
 

@@ -575,6 +575,8 @@ class TestDrawing:
                 "share": round(hand.share, 2),
                 "width": round(hand.width, 2),
                 "dark": False,
+                "ink": True,
+                "called": "glyphs",
                 "note": "",
             }
 

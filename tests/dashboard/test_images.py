@@ -13,7 +13,7 @@ from dashboard.live.frames import FrameMaker, looks
 from dashboard.live.infos import charts_of, fit_info, images_info, infos, why_empty
 from dashboard.live.page import _task
 from dashboard.live.run import LiveRun
-from maml_core.config import GlyphsConfig, MLPConfig, RunConfig, replace
+from maml_core.config import FolderConfig, GlyphsConfig, MLPConfig, RunConfig, replace
 from maml_core.records import Filters, ImageFit, Levels
 from tests.dashboard.test_frames import NUMBERS, decoded
 from tests.dashboard.test_run import Driver
@@ -95,6 +95,15 @@ class TestRecord:
             1,
             False,
         )
+        assert info.ink
+
+    def test_images_of_a_folder_are_no_ink(self):
+        run = run_with(image_fit(), tasks=FolderConfig(folder="/birds", ways=2))
+        info = images_info(run)
+        assert info is not None
+        assert not info.ink
+        for of, ink in ((run, False), (run_with(image_fit()), True)):
+            assert decoded(FrameMaker().frame(of, NUMBERS)).header["images"]["ink"] is ink
 
     def test_n_is_no_more_than_what_was_computed(self):
         assert info_of(9).num_inner_steps == 2

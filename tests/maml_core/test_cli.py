@@ -26,7 +26,16 @@ from maml_core.cli import app
 from maml_core.cli.console import percent
 from maml_core.cli.fields import Option, options
 from maml_core.cli.progress import TrainingBar
-from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, from_dict, replace, to_dict
+from maml_core.config import (
+    FolderConfig,
+    LinearConfig,
+    MLPConfig,
+    RunConfig,
+    SinusoidConfig,
+    from_dict,
+    replace,
+    to_dict,
+)
 from maml_core.evaluation import evaluate, in_groups, summarize, together
 from maml_core.presets import PRESETS
 from maml_core.problem import build_problem, held_out_tasks
@@ -37,7 +46,7 @@ from maml_core.runs import replay, rule
 from maml_core.storage import state_from_bytes, state_to_bytes
 from maml_core.store import DOCUMENT, RunStore, SavedRun, load_run, save_run
 from maml_core.store import folder as folder_module
-from tests.maml_core.datasets.layout import official
+from tests.maml_core.datasets.layout import drawing, official, png
 from tests.maml_core.helpers import same, tiny
 from tests.maml_core.test_public_names import ROOT, run_fresh
 
@@ -274,6 +283,26 @@ def test_json_is_one_object_and_all_there_is_on_stdout(root: Path) -> None:
     assert data["losses"]["held_out_after"] == run.records.held_out_after[-1]
     assert data["seconds"] > 0
     assert result.stderr == ""
+
+
+def test_a_run_on_a_folder_is_opened_from_elsewhere_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind in range(4):
+        (tmp_path / "shapes" / f"class {kind}").mkdir(parents=True)
+        for number in range(3):
+            (tmp_path / "shapes" / f"class {kind}" / f"{number}.png").write_bytes(png(drawing(kind, number)))
+    settings = ("--tasks", "folder", "--ways", "2", "--shots", "1", "--num-query", "1", "--evaluation-tasks", "2")
+    (tmp_path / "run.json").write_text(json.dumps({"tasks": {"kind": "folder", "folder": "shapes", "ways": 2}}))
+    monkeypatch.chdir(tmp_path)
+    maml("train", "--folder", "shapes", *settings, "--steps", "1", "--name", "by option")
+    maml("train", "--set", "tasks.folder=shapes", *settings, "--steps", "1", "--name", "by set")
+    maml("train", "--config", "run.json", *settings[4:], "--steps", "1", "--name", "by file")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for name in ("by option", "by set", "by file"):
+        tasks = RunStore().load(name).config.tasks
+        assert isinstance(tasks, FolderConfig)
+        assert tasks.folder == str(tmp_path / "shapes")
+        maml("evaluate", name, "--tasks", "2")
 
 
 def test_a_run_without_a_name_gets_one() -> None:

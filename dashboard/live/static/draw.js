@@ -45,6 +45,8 @@ export class Draw {
   #verdict = new Verdict();
   #line = el("p", { class: "maml-draw-line" });
   #spoken = el("div", { class: "maml-visually-hidden", "aria-live": "polite" });
+  #title = el("h3", { id: newId("draw") });
+  #fill = tool("Fill with images", "Start from the images of the generated task", () => this.#send({ type: "example_task" }));
   #undo = tool("Undo", "Take back the last stroke or change (Ctrl+Z)", () => this.#back());
   #clear = tool("Clear", "Clear this drawing (Delete)", () => this.#put(BLANK));
   #remove = tool("Remove", "Remove this example", () => this.#removeExample());
@@ -54,17 +56,16 @@ export class Draw {
   constructor({ send }) {
     this.#send = send;
     this.#doc = restored() ?? START;
-    const title = el("h3", { id: newId("draw") }, "Draw your own characters");
     const live = perFrame((stroke) => this.#draft(stroke));
     drawable(this.#pad, { moved: live, ended: (stroke) => this.#add(stroke) });
     this.root = el(
       "div",
-      { class: "maml-popover maml-draw", popover: "manual", role: "dialog", "aria-labelledby": title.id },
+      { class: "maml-popover maml-draw", popover: "manual", role: "dialog", "aria-labelledby": this.#title.id },
       el(
         "header",
         {},
-        title,
-        tool("Fill with glyphs", "Start from the images of the generated task", () => this.#send({ type: "example_task" })),
+        this.#title,
+        this.#fill,
         this.#undo,
         tool("Clear all", "Clear all drawings; Undo brings them back", () => this.#change(START, { row: 0, column: 0 })),
         el("button", { type: "button", class: "maml-icon", "aria-label": "Close", title: "Close (Esc)", onclick: () => this.close() }, "×"),
@@ -98,6 +99,8 @@ export class Draw {
     this.#step = step;
     this.button.hidden = !own;
     if (!own) return this.close();
+    setText(this.#title, `Draw your own ${own.ink ? "characters" : "images"}`);
+    setText(this.#fill, `Fill with ${own.called}`);
     const another = JSON.stringify(before?.shape) !== JSON.stringify(own.shape) || before?.max_classes !== own.max_classes;
     if (another) this.#fit(own, before);
     if (!own.active) this.#answer = null;
@@ -304,7 +307,7 @@ export class Draw {
     const gap = examples.findIndex((number, row) => number === 0 && examples.slice(row).some(Boolean));
     if (gap >= 0) return `Class ${letter(gap)} has no drawing: draw an example of it, or remove the class.`;
     if (count < MIN_CLASSES) return `Draw an example of class ${letter(count)}${count === 0 ? ", then of others" : ""}.`;
-    if (isBlank(this.#doc.query)) return "Draw the query (?): a character of one of the classes, drawn once more.";
+    if (isBlank(this.#doc.query)) return `Draw the query (?): ${this.#own.ink ? "a character" : "an image"} of one of the classes, drawn once more.`;
     return "";
   }
 
@@ -419,9 +422,10 @@ export class Draw {
   }
 
   #advice() {
+    const trained = this.#own?.ink ? ", or choose the preset “Glyphs, pretrained θ_0”" : "";
     const state =
       this.#step === 0
-        ? "θ_0 is untrained: adapting helps little yet; press Play, or choose the preset “Glyphs, pretrained θ_0”."
+        ? `θ_0 is untrained: adapting helps little yet; press Play${trained}.`
         : "θ_0 adapts to your drawings while you draw, and while it trains.";
     return `${state} ${this.#own?.note ?? ""}`;
   }

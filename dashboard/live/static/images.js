@@ -30,7 +30,7 @@ export class Images {
   #view = "images";
   #palette = null;
   #scale = 1;
-  #task = null; // {shape, ways, names, supportLabels, queryLabels, pixels, probabilities, filters, filtersShape, units, numUnits, atlas}
+  #task = null; // {shape, ink, ways, names, supportLabels, queryLabels, pixels, probabilities, filters, filtersShape, units, numUnits, atlas}
   #steps = null; // {count, num_inner_steps, accuracy}
   #at = 0; // inner step that is drawn, between whole steps while it glides
   #hits = [];
@@ -104,12 +104,12 @@ export class Images {
   /** A new task, or what the network says now of the one it has. */
   frame({ header, floats }) {
     const { images, steps } = header;
-    const { shape, ways, names, support_labels: supportLabels, query_labels: queryLabels } = images;
+    const { shape, ink, ways, names, support_labels: supportLabels, query_labels: queryLabels } = images;
     const { filters_shape: filtersShape, units, num_units: numUnits } = images;
     const block = queryLabels.length * ways;
     const kernel = filtersShape.reduce((product, size) => product * size, 1);
     const stretches = (offset, size) => Array.from({ length: steps.count }, (_, k) => floats.subarray(offset + k * size, offset + (k + 1) * size));
-    const task = { shape, ways, names, supportLabels, queryLabels, filtersShape, units, numUnits };
+    const task = { shape, ink, ways, names, supportLabels, queryLabels, filtersShape, units, numUnits };
     task.probabilities = stretches(images.probabilities, block);
     task.filters = stretches(images.filters, kernel);
     if (images.pixels === undefined) {
@@ -183,7 +183,7 @@ export class Images {
   }
 
   #images(pen) {
-    this.#task.atlas ??= new Atlas(this.#task.pixels, this.#task.shape, this.#palette.text);
+    this.#task.atlas ??= new Atlas(this.#task.pixels, this.#task.shape, this.#task.ink ? this.#palette.text : null);
     return drawTask(pen, this.#task, (query) => this.#shares(query));
   }
 
@@ -217,17 +217,17 @@ export class Images {
     return this.#task.filtersShape.slice(1).join() === this.#task.shape.join();
   }
 
-  /** Which of a fully connected layer's units are drawn. */
+  /** Which of the first layer's units are drawn; nothing needs to be said of all kernels. */
   #which() {
     const { filters, filtersShape, numUnits } = this.#task;
     const [count] = filtersShape;
-    if (!this.#whole) return "";
-    if (count === numUnits) return `One weight a pixel, of each of the first layer's ${count} units`;
+    if (count === numUnits) return this.#whole ? `One weight a pixel, of each of the first layer's ${count} units` : "";
+    const called = this.#whole ? "units" : "kernels";
     const { num_inner_steps: n } = this.#steps;
     const moves = filters[n].some((weight, i) => weight !== filters[0][i]);
     return moves
-      ? `${count} of the first layer's ${numUnits} units: those that ${n} inner step${n === 1 ? " moves" : "s move"} most`
-      : `The first ${count} of the first layer's ${numUnits} units; inner steps move none of them`;
+      ? `${count} of the first layer's ${numUnits} ${called}: those that ${n} inner step${n === 1 ? " moves" : "s move"} most`
+      : `The first ${count} of the first layer's ${numUnits} ${called}; inner steps move none of them`;
   }
 
   // --- Pointing ---

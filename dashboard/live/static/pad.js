@@ -6,12 +6,16 @@ import { isBlank, rasterised, strokeWidth } from "./ink.js";
 export function paint(canvas, { image, strokes }, hand) {
   const context = sized(canvas);
   const { width: side } = canvas;
+  if (!hand.ink) {
+    context.fillStyle = hand.dark ? "white" : "black";
+    context.fillRect(0, 0, side, side);
+  }
   if (image) {
     context.imageSmoothingEnabled = true;
     context.drawImage(picture(image, hand, canvas), 0, 0, side, side);
   }
   const line = (strokeWidth(hand) / hand.shape[1]) * side;
-  Object.assign(context, { lineWidth: line, lineCap: "round", lineJoin: "round", strokeStyle: inkOf(canvas), fillStyle: inkOf(canvas) });
+  Object.assign(context, { lineWidth: line, lineCap: "round", lineJoin: "round", strokeStyle: inkOf(canvas, hand), fillStyle: inkOf(canvas, hand) });
   for (const stroke of strokes) {
     context.beginPath();
     context.moveTo(stroke[0] * side, stroke[1] * side);
@@ -29,7 +33,8 @@ export function paintPixels(canvas, drawing, hand) {
   context.drawImage(picture(rasterised(drawing, hand), hand, canvas), 0, 0, canvas.width, canvas.height);
 }
 
-const inkOf = (node) => getComputedStyle(node).color;
+/** Ink has the colour of text; on photographs it is what the network gets, black or white. */
+const inkOf = (node, { ink, dark }) => (ink ? getComputedStyle(node).color : dark ? "black" : "white");
 
 function sized(canvas) {
   const side = Math.max(1, Math.round(canvas.clientWidth * devicePixelRatio));
@@ -39,18 +44,19 @@ function sized(canvas) {
   return context;
 }
 
-/** Bytes as a canvas of their size: grey ones as ink of the page's colour, so that they look alike on light and dark pages. */
-function picture(bytes, { shape: [channels, height, width], dark }, node) {
+/** Bytes as a canvas of their size: ink in the page's colour, or grey levels and colours as they are. */
+function picture(bytes, hand, node) {
+  const { shape: [channels, height, width], ink } = hand;
   const canvas = document.createElement("canvas");
   Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d");
   const pixels = context.createImageData(width, height);
   const size = height * width;
   const colored = channels === 3 && bytes.length === 3 * size;
-  const [red, green, blue] = inkOf(node).match(/[\d.]+/g).map(Number);
+  const color = ink && inkOf(node, hand).match(/[\d.]+/g).map(Number).slice(0, 3);
   for (let i = 0; i < size; i++) {
-    const grey = dark ? 255 - bytes[i] : bytes[i];
-    pixels.data.set(colored ? [bytes[i], bytes[size + i], bytes[2 * size + i], 255] : [red, green, blue, grey], 4 * i);
+    const [red, green, blue] = colored ? [bytes[i], bytes[size + i], bytes[2 * size + i]] : [bytes[i], bytes[i], bytes[i]];
+    pixels.data.set(color ? [...color, bytes[i]] : [red, green, blue, 255], 4 * i);
   }
   context.putImageData(pixels, 0, 0);
   return canvas;

@@ -11,14 +11,14 @@ const MAX_LINES = 3;
 const BAR = [3, 7];
 const BROADEST = 14;
 
-/** The images of a task in one offscreen canvas: ink in the colour of text on nothing, or as they are where they have colours. */
+/** The images of a task in one offscreen canvas: ink in the colour of text on nothing, or grey levels and colours as they are. */
 export class Atlas {
   #canvas = document.createElement("canvas");
   #columns;
   width;
   height;
 
-  /** `pixels`: bytes [count, channels * height * width], ink = 255. */
+  /** `pixels`: bytes [count, channels * height * width]; `ink`: the colour of those of 255, null where pixels are no ink. */
   constructor(pixels, [channels, height, width], ink) {
     const size = channels * height * width;
     const count = Math.floor(pixels.length / size);
@@ -27,7 +27,7 @@ export class Atlas {
     this.#canvas.width = this.#columns * width;
     this.#canvas.height = Math.max(1, Math.ceil(count / this.#columns)) * height;
     const context = this.#canvas.getContext("2d");
-    const [red, green, blue] = rgb(ink);
+    const [red, green, blue] = ink ? rgb(ink) : [];
     const area = height * width;
     for (let at = 0; at < count; at++) {
       const image = new ImageData(width, height);
@@ -35,7 +35,8 @@ export class Atlas {
       for (let i = 0; i < area; i++) {
         const from = at * size + i;
         if (channels === 3) data.set([pixels[from], pixels[from + area], pixels[from + 2 * area], 255], 4 * i);
-        else data.set([red, green, blue, pixels[from]], 4 * i);
+        else if (ink) data.set([red, green, blue, pixels[from]], 4 * i);
+        else data.set([pixels[from], pixels[from], pixels[from], 255], 4 * i);
       }
       context.putImageData(image, ...this.#place(at));
     }
