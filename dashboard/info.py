@@ -13,6 +13,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from maml_core.records import Filters
+
 Array = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
@@ -125,8 +127,8 @@ class ImagesInfo:
     support_loss: Array
     query_loss: Array
     """Losses of theta_0..theta_K on the task, shape [K + 1]; NaN on query images that nobody knows."""
-    filters: Array
-    """The first layer's kernels of theta_0..theta_K, shape [K + 1, filters, channels, h, w]; no filters where there are no kernels."""
+    filters: Filters
+    """What the inner steps do to the first layer: all of its kernels, or those of its units that they move most."""
     num_inner_steps: int
     """N: theta_N is the one at index N."""
     dead: bool = False

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from maml_core.snapshots import snapshot
     from maml_core.storage import state_from_bytes, state_to_bytes
     from maml_core.store import RunInfo, RunStore, SavedRun, default_root, load_run, save_run
+    from maml_core.sweeps.chunks import LanesRequest, LanesResult, run_lanes
+    from maml_core.sweeps.frozen import FrozenMap, frozen_map
 
 _HOMES = {
     "baselines": ("ScratchResult", "evaluate_baselines", "evaluate_oracle", "from_scratch", "oracle_problem"),
@@ -58,6 +60,8 @@ _HOMES = {
     "snapshots": ("snapshot",),
     "storage": ("state_from_bytes", "state_to_bytes"),
     "store": ("RunInfo", "RunStore", "SavedRun", "default_root", "load_run", "save_run"),
+    "sweeps.chunks": ("LanesRequest", "LanesResult", "run_lanes"),
+    "sweeps.frozen": ("FrozenMap", "frozen_map"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -70,7 +74,10 @@ __all__ = [
     "ConfigError",
     "DataError",
     "Entry",
+    "FrozenMap",
     "ImageSet",
+    "LanesRequest",
+    "LanesResult",
     "LinearConfig",
     "MLPConfig",
     "ModuleModel",
@@ -98,6 +105,7 @@ __all__ = [
     "find_omniglot",
     "from_dict",
     "from_scratch",
+    "frozen_map",
     "held_out_tasks",
     "import_omniglot",
     "init_run",
@@ -110,6 +118,7 @@ __all__ = [
     "replay",
     "rule",
     "run_chunk",
+    "run_lanes",
     "save_run",
     "script",
     "snapshot",

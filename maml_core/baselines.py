@@ -300,11 +300,13 @@ def from_scratch(
         raise ValueError(f"max_steps = {max_steps}: give a multiple of {CHECK_EVERY}")
 
     def support_losses(theta: Params, tasks: Tasks) -> Tensor:
-        return problem.loss(problem.model.apply(theta, tasks.support.x), tasks.support.y)
+        return problem.loss(problem.model.apply(theta, tasks.support.x, once=True), tasks.support.y)
 
     def query(theta: Params, tasks: Tasks) -> tuple[Tensor, Tensor | None]:
         by = BY_BATCH if treatment == "batch" else Normalization("support")
-        found = predict(problem.model, theta, tasks.query.x, step=0, normalization=by, support_x=tasks.support.x)
+        found = predict(
+            problem.model, theta, tasks.query.x, step=0, normalization=by, support_x=tasks.support.x, once=True
+        )
         shares = None if problem.accuracy is None else problem.accuracy(found, tasks.query.y)
         return problem.loss(found, tasks.query.y), shares
 

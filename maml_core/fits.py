@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from maml_core.config import RunConfig
 from maml_core.errors import ConfigError
+from maml_core.filters import first_layer, most_moved
 from maml_core.inner import adapt
 from maml_core.losses import Loss
 from maml_core.normalization import at_step, predict
@@ -97,7 +98,7 @@ def _image_fit(config: RunConfig, learner: Learner, view: View, problem: Problem
             functional.softmax(query[0, :, :ways], dim=1),
             loss(support, task.support.y)[0],
             loss(query, task.query.y)[0],
-            theta["w0"][0] if theta["w0"].ndim == 5 else theta["w0"].new_empty((0, *family.image_shape)),
+            first_layer(theta, family.image_shape),
         )
 
     path = _followed(
@@ -110,9 +111,8 @@ def _image_fit(config: RunConfig, learner: Learner, view: View, problem: Problem
         watched=task.support.x,
         alone=view.own_task is not None,
     )
-    of_support, of_query, support_loss, query_loss, filters = (
-        torch.stack(part) for part in zip(*path.records, strict=True)
-    )
+    *answers, pictures = zip(*path.records, strict=True)
+    of_support, of_query, support_loss, query_loss = (torch.stack(part) for part in answers)
     known = task.query.y[0].sum(1) > 0
     return ImageFit(
         image_shape=family.image_shape,
@@ -125,7 +125,7 @@ def _image_fit(config: RunConfig, learner: Learner, view: View, problem: Problem
         query_probabilities=_floats(of_query),
         support_loss=_floats(support_loss),
         query_loss=_floats(query_loss if bool(known.all()) else torch.full_like(query_loss, torch.nan)),
-        filters=_floats(filters),
+        filters=most_moved(pictures, num_inner_steps=config.num_inner_steps),
         dead=path.dead,
     )
 
@@ -157,7 +157,7 @@ def _followed(
 
     def record(step: int, theta: Params) -> tuple[Params, tuple[Tensor, ...]]:
         def prediction(x: Tensor) -> Tensor:
-            return predict(problem.model, theta, x, step=step, normalization=judged, support_x=support.x)
+            return predict(problem.model, theta, x, step=step, normalization=judged, support_x=support.x, once=True)
 
         with torch.no_grad():
             return theta, seen(theta, prediction)

@@ -92,7 +92,9 @@ def adapt(
             point = leaves(point)
         with torch.enable_grad():
             # Tasks do not touch each other, so the gradient of the sum holds each task's own gradient.
-            prediction = predict(model, {**theta, **point}, support.x, step=step, normalization=normalization)
+            prediction = predict(
+                model, {**theta, **point}, support.x, step=step, normalization=normalization, once=not second
+            )
             total = loss(prediction, support.y).sum()
             gradients = torch.autograd.grad(total, list(point.values()), create_graph=second, materialize_grads=True)
         theta = dict(theta)

@@ -45,7 +45,14 @@ def at_step(theta: Params, step: int) -> Params:
 
 
 def predict(
-    model: Model, theta: Params, x: Tensor, *, step: int, normalization: Normalization, support_x: Tensor | None = None
+    model: Model,
+    theta: Params,
+    x: Tensor,
+    *,
+    step: int,
+    normalization: Normalization,
+    support_x: Tensor | None = None,
+    once: bool = False,
 ) -> Tensor:
     """Predictions for x [B, points, inputs] of parameters that have taken `step` inner steps.
 
@@ -56,13 +63,14 @@ def predict(
         step: k of theta_k.
         normalization: Whose statistics batch norm uses.
         support_x: The support inputs of the same tasks; needed to judge other points under the treatment ``support``.
+        once: The predictions are differentiated once at most; see `Model.apply`.
     """
     theta = at_step(theta, step)
     if normalization.treatment == "support" and support_x is not None:
-        theta = {**theta, **model.statistics(theta, support_x)}
+        theta = {**theta, **model.statistics(theta, support_x, once=once)}
     elif normalization.treatment == "running" and normalization.running:
         theta = {**theta, **at_step(dict(normalization.running), step)}
-    return model.apply(theta, x)
+    return model.apply(theta, x, once=once)
 
 
 def measured(
@@ -73,7 +81,7 @@ def measured(
     """
     with torch.no_grad():
         theta = {**detached(at_step(theta, step)), **at_step(dict(running), step)}
-        return model.statistics(theta, torch.cat([support.x, query.x], dim=1))
+        return model.statistics(theta, torch.cat([support.x, query.x], dim=1), once=True)
 
 
 def per_step(params: Params, num_steps: int) -> Params:

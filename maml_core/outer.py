@@ -314,7 +314,9 @@ def judged(
 ) -> Judged:
     """Query loss, and accuracy where there is one, of every lane and task [L * T] at theta_k; k is `step`."""
     query, support_x = tasks.query, tasks.support.x if normalization.treatment == "support" else None
-    prediction = predict(problem.model, theta, query.x, step=step, normalization=normalization, support_x=support_x)
+    prediction = predict(
+        problem.model, theta, query.x, step=step, normalization=normalization, support_x=support_x, once=True
+    )
     accuracy = None if problem.accuracy is None else problem.accuracy(prediction, query.y).view(num_lanes, -1)
     return Judged(problem.loss(prediction, query.y).view(num_lanes, -1), accuracy)
 

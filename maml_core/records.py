@@ -175,6 +175,17 @@ class OwnTask(NamedTuple):
     """[Q, channels * height * width]"""
 
 
+class Filters(NamedTuple):
+    """Pictures of M units of the first layer: kernels, or of a fully connected layer one weight a pixel."""
+
+    weights: Floats
+    """Of theta_0..theta_K, [K + 1, M, channels, height, width]."""
+    units: Ints
+    """Which of the layer's units they are, in growing order, [M]."""
+    num_units: int
+    """How many the layer has; 0 where it does not look at pixels."""
+
+
 class ImageFit(NamedTuple):
     """One few-shot task of images of W classes, S support and Q query images, and what theta_0..theta_K say about them."""
 
@@ -198,8 +209,8 @@ class ImageFit(NamedTuple):
     """[K + 1]"""
     query_loss: Floats
     """[K + 1]; NaN where nobody knows the classes."""
-    filters: Floats
-    """The first layer's kernels of theta_0..theta_K, [K + 1, filters, channels, height, width]; no filters where there is no kernel."""
+    filters: Filters
+    """What the inner steps do to the first layer: all of its kernels, or those of its units that they move most."""
     dead: bool
     """Whether theta_N has a whole hidden layer off on the task's images."""
 

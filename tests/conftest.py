@@ -19,6 +19,7 @@ settings.load_profile("maml")
 def _nothing_in_the_home_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MAML_RUNS", str(tmp_path_factory.mktemp("runs")))
+        patch.setenv("MAML_SWEEPS", str(tmp_path_factory.mktemp("sweeps")))
         patch.setenv("MAML_DATA", str(tmp_path_factory.mktemp("data")))
         patch.delenv("MAML_OMNIGLOT", raising=False)
         patch.delenv("MAML_OMNIGLOT_URL", raising=False)

@@ -95,3 +95,9 @@ def tick(value: float) -> str:
     exponent = math.floor(math.log10(value * 1.01))
     factor = round(value / 10.0**exponent)
     return f"10<sup>{exponent}</sup>" if factor == 1 else f"{factor}·10<sup>{exponent}</sup>"
+
+
+def columns(title: str) -> dict[str, Any]:
+    """Columns of one unit each; their names stand under them and come with the layout of a run."""
+    ticks = {"showticklabels": False, "ticks": "", "tickmode": "linear", "tick0": 0, "dtick": 1, "range": [0, 1]}
+    return {**ticks, "title": {"text": title, "standoff": 22}}

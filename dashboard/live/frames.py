@@ -73,7 +73,7 @@ class FrameMaker:
         header["numbers"] = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
         header["metric"] = run.metric
         header["now"] = now(run)
-        header["own"] = answer(run.fit, run.state_config.num_inner_steps) if run.own.task is not None else None
+        header["own"] = answer(run.seen.fit, run.state_config.num_inner_steps) if run.own.task is not None else None
         header["change"] = run.change_id
         return packed(header, body)
 
@@ -88,8 +88,10 @@ class FrameMaker:
             "support_labels": info.support_labels.tolist(),
             "query_labels": info.query_labels.tolist(),
             "probabilities": body.add(info.probabilities.ravel()),
-            "filters": body.add(info.filters.ravel()),
-            "filters_shape": list(info.filters.shape[1:]),
+            "filters": body.add(info.filters.weights.ravel()),
+            "filters_shape": list(info.filters.weights.shape[1:]),
+            "units": info.filters.units.tolist(),
+            "num_units": info.filters.num_units,
         }
         if not known:
             found["pixels"] = body.add_bytes(b"".join(pixels))
@@ -102,7 +104,8 @@ def _numbers(info: AnyInfo) -> list[bytes]:
         return []
     losses, labels = [info.support_loss, info.query_loss], [info.support_labels, info.query_labels]
     pixels = [info.support_images, info.query_images]
-    return [part.tobytes() for part in (info.probabilities, info.filters, *losses, *labels, *pixels)]
+    filters = [info.filters.weights, info.filters.units]
+    return [part.tobytes() for part in (info.probabilities, *filters, *losses, *labels, *pixels)]
 
 
 def _steps(info: FitInfo | ImagesInfo) -> dict[str, Any]:
@@ -158,11 +161,11 @@ def layouts(run: LiveRun) -> dict[str, Any]:
     info = loss_info(run)
     x_range = charts.ranges(info)["xaxis"]
     found = {"loss": {name: charts.marks_layout(info, palette, x_range) for name, palette in PALETTES.items()}}
-    if run.rates is not None:
-        names = run.rates.names
+    if run.seen.rates is not None:
+        names = run.seen.rates.names
         found["rates"] = {name: charts.rates_layout(names, palette) for name, palette in PALETTES.items()}
-    if run.moves is not None:
-        layers = run.moves.layers
+    if run.seen.moves is not None:
+        layers = run.seen.moves.layers
         found["layers"] = {name: charts.layers_layout(layers, palette) for name, palette in PALETTES.items()}
     return found
 

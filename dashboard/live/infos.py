@@ -23,7 +23,8 @@ from dashboard.info import (
     RatesInfo,
     Trajectory,
 )
-from dashboard.live.run import LiveRun, WeightsChart
+from dashboard.live.run import LiveRun
+from dashboard.live.seen import WeightsChart
 from maml_core.config import ImageConfig, RunConfig, learns_rates
 from maml_core.records import Curvature, ImageFit, Levels, Summary, TaskFit
 
@@ -97,7 +98,7 @@ def loss_info(run: LiveRun) -> LossInfo:
 
 def fit_info(run: LiveRun) -> FitInfo | None:
     """The chart of theta_0 against theta_N; None where x is an image, or has more than one number."""
-    fit = run.fit
+    fit = run.seen.fit
     if not isinstance(fit, TaskFit):
         return None
     return FitInfo(
@@ -117,7 +118,7 @@ def fit_info(run: LiveRun) -> FitInfo | None:
 
 def images_info(run: LiveRun) -> ImagesInfo | None:
     """The images of the demonstration task, and what theta_0..theta_K say of them; None where x is no image."""
-    fit = run.fit
+    fit = run.seen.fit
     if not isinstance(fit, ImageFit):
         return None
     return ImagesInfo(
@@ -138,7 +139,7 @@ def images_info(run: LiveRun) -> ImagesInfo | None:
 
 def adaptation_info(run: LiveRun) -> AdaptationInfo:
     """The chart of held-out loss, or accuracy, against the inner step."""
-    found = {name: _trajectory(line, run.metric) for name, line in run.trajectories.items()}
+    found = {name: _trajectory(line, run.metric) for name, line in run.seen.trajectories.items()}
     return AdaptationInfo(
         num_inner_steps=run.state_config.num_inner_steps,
         trajectories={name: found[name] for name in LEARNERS if name in found},
@@ -149,15 +150,15 @@ def adaptation_info(run: LiveRun) -> AdaptationInfo:
 
 def path_info(run: LiveRun) -> PathInfo | None:
     """The chart of inner paths; None where that of the layers stands in its place."""
-    if run.paths is None or run.plane is None or run.weights_chart != "path":
+    if run.seen.paths is None or run.seen.plane is None or run.weights_chart != "path":
         return None
-    trail = (np.stack(run.thetas) - run.plane.origin) @ run.plane.basis.T
-    return PathInfo(paths=run.paths.paths, trail=trail, explained=run.paths.explained)
+    trail = (np.stack(run.seen.thetas) - run.seen.plane.origin) @ run.seen.plane.basis.T
+    return PathInfo(paths=run.seen.paths.paths, trail=trail, explained=run.seen.paths.explained)
 
 
 def layers_info(run: LiveRun) -> LayersInfo | None:
     """The chart of the layers' moves; None where that of the inner paths stands in its place."""
-    moves = run.moves
+    moves = run.seen.moves
     if moves is None or run.weights_chart != "layers":
         return None
     return LayersInfo(names=moves.layers, low=moves.low, median=moves.median, high=moves.high)
@@ -168,7 +169,7 @@ def gauge_info(run: LiveRun) -> GaugeInfo | None:
     if learns_rates(run.config):
         return None
     limit = Curvature.stability_limit
-    shape = run.curvature or Curvature(math.nan, math.nan, math.nan)
+    shape = run.seen.curvature or Curvature(math.nan, math.nan, math.nan)
     return GaugeInfo(
         alpha=run.config.alpha,
         limit=limit(shape.median),
@@ -182,7 +183,7 @@ def gauge_info(run: LiveRun) -> GaugeInfo | None:
 
 def rates_info(run: LiveRun) -> RatesInfo | None:
     """The chart of learned rates; None where none are learned."""
-    rates, shape = run.rates, run.curvature
+    rates, shape = run.seen.rates, run.seen.curvature
     if rates is None or shape is None:
         return None
     limit = Curvature.stability_limit

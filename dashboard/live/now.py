@@ -32,7 +32,7 @@ def now(run: LiveRun) -> dict[str, Any]:
         "order": at.order,
         "beta": at.beta,
         "multi_step": at.step_weights is not None,
-        "rate": run.rates.overall if run.rates is not None else None,
+        "rate": run.seen.rates.overall if run.seen.rates is not None else None,
         "acting": [list(switch) for switch in acting(run)],
     }
 
@@ -43,7 +43,7 @@ def acting(run: LiveRun) -> list[Acting]:
     if config.multi_step_loss:
         found.append(_multi_step_loss(config, at))
     if learns_rates(config):
-        found.append(_learned_rates(config, run.rates))
+        found.append(_learned_rates(config, run.seen.rates))
     if config.anneal_order:
         found.append(_order(config, at))
     if config.anneal_beta:

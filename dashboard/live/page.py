@@ -159,8 +159,8 @@ class Page:
             "metric": run.metric if run.config.classifies else None,
             "charts": charts_of(run.config, run.weights_chart),
             "empty": why_empty(run.config),
-            "tensors": run.rates.names if run.rates is not None else (),
-            "layers": run.moves.layers if run.moves is not None else (),
+            "tensors": run.seen.rates.names if run.seen.rates is not None else (),
+            "layers": run.seen.moves.layers if run.seen.moves is not None else (),
             "marks": [{"step": mark.step, "text": mark.text} for mark in run.marks],
         }
 
@@ -194,7 +194,7 @@ def _task(run: LiveRun) -> dict[str, Any] | None:
     tasks = run.config.tasks
     if not isinstance(tasks, SinusoidConfig):
         return None
-    fit = run.fit if isinstance(run.fit, TaskFit) and len(run.fit.parameters) == 2 else None
+    fit = run.seen.fit if isinstance(run.seen.fit, TaskFit) and len(run.seen.fit.parameters) == 2 else None
     amplitude, phase = (float(v) for v in fit.parameters) if fit else (tasks.amplitude[1], 0.0)
     return {
         "amplitude": amplitude,

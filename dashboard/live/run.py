@@ -5,12 +5,11 @@ It has no clock, no threads and no sockets: the hub asks `next_request`, runs th
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args
-
-import numpy as np
 
 from dashboard import limits
 from dashboard.address import Address
@@ -20,40 +19,18 @@ from dashboard.live.history import History
 from dashboard.live.marks import Marks
 from dashboard.live.pacing import Pace, Pacing
 from dashboard.live.recording import Recording
+from dashboard.live.seen import Seen, WeightsChart
 from maml_core.chunks import ChunkRequest, ChunkResult
 from maml_core.config import CHANGEABLE, LinearConfig, RunConfig, SinusoidConfig, changed, learns_rates, replace
 from maml_core.errors import ConfigError
 from maml_core.presets import slider_ranges
-from maml_core.records import (
-    Curvature,
-    Entry,
-    Floats,
-    ImageFit,
-    InnerPaths,
-    LayerMoves,
-    LearnedRates,
-    Levels,
-    OwnTask,
-    Plane,
-    Status,
-    Summary,
-    TaskFit,
-    View,
-)
+from maml_core.records import Entry, Levels, OwnTask, Snapshot, Status
 from maml_core.store import SavedRun
 
 StatusKind = Literal["ready", "running", "paused", "diverged", "dead", "replaying"]
-WeightsChart = Literal["path", "layers"]
-"""What is shown of the parameters' movement in the inner loop: both in one place, and only the shown one is computed."""
 
 LONG_STEP_S = 0.015
 """Somebody who waits for an answer does not wait for an outer step that takes longer."""
-
-PATHS_REFIT_S = 2.5
-"""Least time between two fits of the plane of the paths."""
-
-MAX_TRAIL, MAX_TRAIL_BYTES = 256, 32 * 2**20
-"""The trail of theta_0 keeps so many points, and no more memory."""
 
 
 class _Ask(NamedTuple):
@@ -135,14 +112,7 @@ class LiveRun:
         """A change of the shared run was made by itself, and whoever shows the settings does not know yet."""
         self.change_id: int | None = None
         """The newest change that the page asked for and that a chunk has seen."""
-        self.fit: TaskFit | ImageFit | None = None
-        self.trajectories: dict[str, Summary] = {}
-        self._scratch_of: tuple[int, int] | None = None
-        """Shots and query points of the known losses from scratch; what else they depend on changes with a new run only."""
-        self.paths: InnerPaths | None = None
-        self.moves: LayerMoves | None = None
-        self.curvature: Curvature | None = None
-        self.rates: LearnedRates | None = None
+        self.seen = Seen()
         self.seconds_per_step = math.nan
         self.urgent = True
         """Something changed that its page waits to see: goes before other runs, and is looked at at once."""
@@ -150,13 +120,9 @@ class LiveRun:
         self._pending_id: int | None = None
         self._waiting_steps = 0
         self._resume_when_changed = False
-        self.plane: Plane | None = None
-        self._fitted_explained = 0.0
-        self.thetas: list[Floats] = []
         self._next_due = -math.inf
         self._answered = False
         """The last chunk only looked, because somebody waited for an answer."""
-        self._plane_fitted = -math.inf
         self._pacing = Pacing(of_images=config.classifies)
 
     # What people ask for
@@ -358,8 +324,7 @@ class LiveRun:
             limits.check_scratch(self.config)
         self.scratch, self.urgent = wanted, True
         if not wanted:
-            self.trajectories.pop("scratch", None)
-            self._scratch_of = None
+            self.seen.forget_scratch()
 
     @property
     def shows_scratch(self) -> bool:
@@ -402,7 +367,12 @@ class LiveRun:
             looks = self._pacing.take(
                 now, pace, playing=self.playing, urgent=self.urgent, joint=self.config.joint_baseline
             )
-            view = self._view(looks, now)
+            view = dataclasses.replace(
+                self.seen.view(looks, now, config=self.config, chart=self.weights_chart, scratch=self.shows_scratch),
+                task_parameters=self.task_parameters,
+                task_draw=self.task_draw,
+                own_task=self.own.task,
+            )
         self._sent = _Sent(tuple(self._pending), pending, tuple(self.scheduled), self._pending_id, num_steps, looks)
         self._pending = []
         self.urgent = False
@@ -453,7 +423,7 @@ class LiveRun:
         if self.stop_at is not None and self.step >= self.stop_at:
             self.pause()
         if result.snapshot is not None:
-            self._look(result, now)
+            self._look(result.snapshot, now)
 
     def lost(self) -> None:
         """The chunk in flight was lost with its worker: ask for it again from the held state."""
@@ -506,60 +476,14 @@ class LiveRun:
         self.state = None
         self._sent = _Sent(change_id=self._pending_id)
 
-    def _view(self, looks: frozenset[str], now: float) -> View:
-        trajectories = "trajectories" in looks
-        return View(
-            task_parameters=self.task_parameters,
-            task_draw=self.task_draw,
-            own_task=self.own.task,
-            trajectories=trajectories,
-            joint_trajectory="joint" in looks,
-            scratch=trajectories and self.shows_scratch and self._scratch_of != _points(self.config),
-            curvature="slow" in looks,
-            rates=trajectories,
-            moves=self.weights_chart == "layers",
-            paths=self.weights_chart == "path",
-            plane=None if self._plane_is_stale(now) else self.plane,
-            previous_plane=self.plane,
-        )
-
-    def _plane_is_stale(self, now: float) -> bool:
-        if self.plane is None or self.paths is None:
-            return True
-        return self.paths.explained < 0.5 * self._fitted_explained and now - self._plane_fitted >= PATHS_REFIT_S
-
-    def _look(self, result: ChunkResult, now: float) -> None:
-        snapshot = result.snapshot
-        assert snapshot is not None
-        self.fit = snapshot.fit
-        self.own.look(snapshot.fit)
+    def _look(self, snapshot: Snapshot, now: float) -> None:
         self._pacing.measured(snapshot.seconds)
-        if snapshot.trajectories:
-            wanted = {
-                "joint": self.config.joint_baseline,
-                "scratch": self.shows_scratch and self._scratch_of == _points(self.state_config),
-            }
-            kept = {name: line for name, line in self.trajectories.items() if wanted.get(name, False)}
-            self.trajectories = {**kept, **snapshot.trajectories}
-            if "scratch" in snapshot.trajectories:
-                self._scratch_of = _points(self.state_config)
-                if not self.scratch:  # switched off meanwhile
-                    self.show_scratch(False)
-            if self.step == 0:
-                self.history.open(self.trajectories["maml"], self.state_config.num_inner_steps)
-        self.moves = snapshot.moves or self.moves
-        self.curvature = snapshot.curvature or self.curvature
-        self.rates = snapshot.rates or self.rates
-        if snapshot.paths is not None:
-            plane = snapshot.paths.plane
-            if self.plane is None or not np.array_equal(plane.basis, self.plane.basis):
-                self.plane, self._fitted_explained = plane, snapshot.paths.explained
-                self._plane_fitted = now
-            self.paths = snapshot.paths
-            if not self.thetas or not np.array_equal(self.thetas[-1], snapshot.paths.theta_0):
-                self.thetas.append(snapshot.paths.theta_0)
-            if len(self.thetas) > max(2, min(MAX_TRAIL, MAX_TRAIL_BYTES // snapshot.paths.theta_0.nbytes)):
-                self.thetas = self.thetas[:-1:2] + self.thetas[-1:]
+        self.own.look(snapshot.fit)
+        self.seen.take(snapshot, now, config=self.config, computed=self.state_config, scratch=self.shows_scratch)
+        if "scratch" in snapshot.trajectories and not self.scratch:  # switched off meanwhile
+            self.show_scratch(False)
+        if snapshot.trajectories and self.step == 0:
+            self.history.open(self.seen.trajectories["maml"], self.state_config.num_inner_steps)
 
     # What is shown
 
@@ -613,10 +537,6 @@ class LiveRun:
     def slider_ranges(self) -> dict[str, tuple[float, float]]:
         """Where the live sliders begin and end."""
         return slider_ranges(self.config)
-
-
-def _points(config: RunConfig) -> tuple[int, int]:
-    return config.shots, config.num_query
 
 
 def _parted(saved: SavedRun) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:

@@ -10,6 +10,8 @@ from maml_core.cli.data import app as data
 from maml_core.cli.evaluate import evaluate
 from maml_core.cli.reproduce import reproduce
 from maml_core.cli.runs import app as runs
+from maml_core.cli.sweep import sweep
+from maml_core.cli.sweeps import app as sweeps
 from maml_core.cli.train import train
 
 HELP = """MAML, live, without a browser: train, evaluate and keep runs.
@@ -23,6 +25,8 @@ Examples:
   maml train --algorithm fomaml --config run.toml --json
   maml evaluate demo --tasks 10000 --shots 5 --shots 10
   maml runs list
+  maml sweep --axis alpha=0.001..1:log:8 --axis beta=1e-4..1e-2:log:8
+  maml sweeps list
   maml data omniglot --download
   maml reproduce sinusoid --only MAML --only Meta-SGD
   maml reproduce omniglot --only "5-way 1-shot"
@@ -36,7 +40,7 @@ Exit codes:
   130  stopped by Ctrl-C, saved (143: by SIGTERM)
 
 Runs are kept in ~/.maml-live/runs, or in the folder that the environment variable MAML_RUNS names; images in
-~/.maml-live/data, or in the folder that MAML_DATA names.
+~/.maml-live/data, or in the folder that MAML_DATA names; sweeps in ~/.maml-live/sweeps, or in the folder that MAML_SWEEPS names.
 """
 
 app = typer.Typer(
@@ -46,6 +50,8 @@ app.command()(train)
 app.command()(evaluate)
 app.add_typer(runs, name="runs")
 app.add_typer(data, name="data")
+app.command()(sweep)
+app.add_typer(sweeps, name="sweeps")
 app.command()(reproduce)
 app.command()(bench)
 

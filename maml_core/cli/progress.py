@@ -7,7 +7,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import (
@@ -22,6 +22,9 @@ from rich.progress import (
 
 from maml_core.cli.console import percent
 from maml_core.records import Numbers, Records
+
+if TYPE_CHECKING:
+    from maml_core.sweeps.driver import Progress as SweepProgress
 
 
 def quiet() -> bool:
@@ -105,3 +108,43 @@ def working() -> Iterator[Callable[[str, int, int], None]]:
             progress.update(bars[what], completed=done, total=total)
 
         yield show
+
+
+class SweepBar:
+    """The bar of a sweep: settings, outer steps of all lanes, speed and the time left."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            TextColumn("{task.fields[settings]}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            disable=quiet(),
+        )
+        self._task = self._progress.add_task("", total=None, settings="", rate="")
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def show(self, now: SweepProgress) -> None:
+        """Show how far it is."""
+        gone = [
+            f"{count:,} {what}" for count, what in ((now.num_diverged, "diverged"), (now.num_pruned, "pruned")) if count
+        ]
+        settings = f"settings {now.num_done:,}/{now.num_settings:,}{' (' + ', '.join(gone) + ')' if gone else ''}"
+        speed = self._progress.tasks[0].speed
+        self._progress.update(
+            self._task,
+            completed=now.lane_steps,
+            total=now.lane_steps + now.lane_steps_left,
+            settings=settings,
+            rate=f"{speed:,.0f} lane-steps/s" if speed else "",
+        )

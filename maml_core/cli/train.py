@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor
@@ -22,6 +20,7 @@ from maml_core.cli.console import (
     STOPPED,
     SchedulerOption,
     called,
+    caught_signals,
     find_run,
     percent,
     print_json,
@@ -244,7 +243,7 @@ def _train(
             return error
         return None
 
-    with _signals() as caught, TrainingBar(run.step, target) as bar:
+    with caught_signals() as caught, TrainingBar(run.step, target) as bar:
         run = save_run(folder, run, new=new)  # a folder that cannot be written is said now, not after an hour
         parts = [run.records]
         while not caught:
@@ -295,27 +294,6 @@ def _train(
     if run.step < target:
         say(f"maml: stopped at outer step {run.step} and saved. Go on with: {again} --steps {target}")
         raise typer.Exit(INTERRUPTED + caught[0])
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Collects Ctrl-C and SIGTERM while a chunk is finished; a second one acts at once."""
-    caught: list[int] = []
-    if threading.current_thread() is not threading.main_thread():  # only there can they be asked for
-        yield caught
-        return
-
-    def catch(number: int, _frame: Any) -> None:
-        caught.append(number)
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-    before = {number: signal.signal(number, catch) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _last(values: Any) -> float | None:

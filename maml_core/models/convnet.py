@@ -1,4 +1,4 @@
-"""The convolutional network of the MAML papers, with explicit batched parameters (see `convolution`)."""
+"""The convolutional network of the MAML papers, with explicit batched parameters (see `forms`)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from maml_core.config import ConvConfig
-from maml_core.models.convolution import convolved, moments, normalized
-from maml_core.models.mlp import NORM_EPS
+from maml_core.models.forms import Form, form
 from maml_core.rng import Stream, generator
 from maml_core.types import Params
 
@@ -67,71 +66,54 @@ class ConvNet:
         theta[f"b{last}"] = torch.tensor(np.zeros((1, self.num_outputs)), dtype=dtype)
         return theta
 
-    def apply(self, theta: Params, x: Tensor) -> Tensor:
+    def apply(self, theta: Params, x: Tensor, *, once: bool = False) -> Tensor:
         """Predictions [B, points, outputs] for flat images [B, points, channels * height * width]."""
-        maps = self._maps(x)
+        by = form(theta["w0"], once=once)
+        maps = by.maps(x, self.image_shape)
         for layer in range(self.config.num_layers):
-            maps = self._finished(theta, layer, self._convolved(theta, layer, maps))
+            maps = self._finished(by, theta, layer, self._convolved(by, theta, layer, maps))
         last = self.config.num_layers
-        return torch.baddbmm(theta[f"b{last}"].unsqueeze(1), maps.mean((2, 3)), theta[f"w{last}"])
+        return torch.baddbmm(theta[f"b{last}"].unsqueeze(1), by.means(maps), theta[f"w{last}"])
 
-    def statistics(self, theta: Params, x: Tensor) -> Params:
+    def statistics(self, theta: Params, x: Tensor, *, once: bool = False) -> Params:
         """Mean and variance over points and space at each batch norm, [B, filters]; empty without batch norm."""
         found: Params = {}
         if not self.batch_norm:
             return found
-        maps = self._maps(x)
+        by = form(theta["w0"], once=once)
+        maps = by.maps(x, self.image_shape)
         for layer in range(self.config.num_layers):
-            before = self._convolved(theta, layer, maps)
-            found[f"mean{layer}"], found[f"var{layer}"] = moments(before)
-            maps = self._finished({**found, **theta}, layer, before)
+            before = self._convolved(by, theta, layer, maps)
+            found[f"mean{layer}"], found[f"var{layer}"] = by.moments(before)
+            maps = self._finished(by, {**found, **theta}, layer, before)
         return found
 
     def is_dead(self, theta: Params, x: Tensor) -> Tensor:
         """Whether some layer is 0 everywhere on every x, [B]."""
         dead = torch.zeros(x.shape[0], dtype=torch.bool, device=x.device)
-        maps = self._maps(x)
+        by = form(theta["w0"], once=True)
+        maps = by.maps(x, self.image_shape)
         for layer in range(self.config.num_layers):
-            maps = self._finished(theta, layer, self._convolved(theta, layer, maps))
-            dead |= (maps == 0.0).flatten(1).all(1)
+            maps = self._finished(by, theta, layer, self._convolved(by, theta, layer, maps))
+            dead |= by.is_off(maps)
         return dead
 
-    def _maps(self, x: Tensor) -> Tensor:
-        """Flat images as maps [B, points, height, width, channels]."""
-        return x.view(*x.shape[:2], *self.image_shape).permute(0, 1, 3, 4, 2)
+    def _convolved(self, by: Form, theta: Params, layer: int, maps: Tensor) -> Tensor:
+        stride = 2 if self.config.downsample == "stride" else 1
+        return by.convolved(maps, theta[f"w{layer}"], theta.get(f"b{layer}"), stride=stride)
 
-    def _convolved(self, theta: Params, layer: int, maps: Tensor) -> Tensor:
-        maps = convolved(maps, theta[f"w{layer}"], stride=2 if self.config.downsample == "stride" else 1)
-        bias = theta.get(f"b{layer}")
-        return maps if bias is None else maps + _over_places(bias)
-
-    def _finished(self, theta: Params, layer: int, maps: Tensor) -> Tensor:
+    def _finished(self, by: Form, theta: Params, layer: int, maps: Tensor) -> Tensor:
         """Normalised, rectified and, where the convolution has not, halved."""
-        maps = functional.relu(self._normalized(theta, layer, maps))
-        if self.config.downsample == "stride":
-            return maps
-        pooled = functional.max_pool2d(maps.flatten(0, 1).permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
-        return pooled.view(*maps.shape[:2], *pooled.shape[1:])
+        maps = functional.relu(self._normalized(by, theta, layer, maps))
+        return maps if self.config.downsample == "stride" else by.pooled(maps)
 
-    def _normalized(self, theta: Params, layer: int, maps: Tensor) -> Tensor:
+    def _normalized(self, by: Form, theta: Params, layer: int, maps: Tensor) -> Tensor:
         if self.config.norm == "none":
             return maps
         scale, shift = theta[f"scale{layer}"], theta[f"shift{layer}"]
-        if self.config.norm == "group":  # Wu & He 2018: every image by its own groups of channels
-            images = maps.flatten(0, 1).permute(0, 3, 1, 2)
-            images = functional.group_norm(images, self.num_groups, eps=NORM_EPS)
-            maps = images.permute(0, 2, 3, 1).reshape(maps.shape)
-            return torch.addcmul(_over_places(shift), maps, _over_places(scale))
-        mean, var = theta.get(f"mean{layer}"), theta.get(f"var{layer}")
-        if mean is None or var is None:
-            return normalized(maps, scale, shift)
-        scale = scale * (var + NORM_EPS).rsqrt()
-        return torch.addcmul(_over_places(shift - mean * scale), maps, _over_places(scale))
-
-
-def _over_places(value: Tensor) -> Tensor:
-    """[B, channels] shaped so that it meets maps [B, points, height, width, channels]."""
-    return value[:, None, None, None]
+        if self.config.norm == "group":
+            return by.group_normalized(maps, scale, shift, num_groups=self.num_groups)
+        return by.normalized(maps, scale, shift, theta.get(f"mean{layer}"), theta.get(f"var{layer}"))
 
 
 def _num_groups(num_filters: int) -> int:

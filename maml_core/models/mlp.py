@@ -71,14 +71,14 @@ class MLP:
                 theta[f"b{layer}"] = torch.tensor(np.zeros((1, fan_out)), dtype=dtype)
         return theta
 
-    def apply(self, theta: Params, x: Tensor) -> Tensor:
+    def apply(self, theta: Params, x: Tensor, *, once: bool = False) -> Tensor:  # noqa: ARG002
         """Predictions [B, points, outputs]."""
         last = len(self.widths) - 2
         for layer in range(last):
             x = self._hidden(theta, layer, x)
         return self._linear(theta, last, x)
 
-    def statistics(self, theta: Params, x: Tensor) -> Params:
+    def statistics(self, theta: Params, x: Tensor, *, once: bool = False) -> Params:  # noqa: ARG002
         """Mean and variance of the points at each batch norm, [B, width]; empty without batch norm."""
         found: Params = {}
         if not self.batch_norm:

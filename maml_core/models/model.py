@@ -28,14 +28,18 @@ class Model(Protocol):
         """Initial parameters, one lane: every tensor [1, ...]. The same seed gives the same bits."""
         ...
 
-    def apply(self, theta: Params, x: Tensor) -> Tensor:
-        """Predictions [B, points, outputs] of B parameter sets for x [B, points, inputs]."""
+    def apply(self, theta: Params, x: Tensor, *, once: bool = False) -> Tensor:
+        """Predictions [B, points, outputs] of B parameter sets for x [B, points, inputs].
+
+        `once` promises that the predictions are differentiated once at most, so that the fastest form for that may be taken; it
+        changes them by rounding only.
+        """
         ...
 
-    def statistics(self, theta: Params, x: Tensor) -> Params:
+    def statistics(self, theta: Params, x: Tensor, *, once: bool = False) -> Params:
         """What batch norm measures on x [B, points, inputs]: mean and variance by layer, [B, width]. Empty without batch norm.
 
-        In `theta` they take the place of what `apply` would measure on its own points.
+        In `theta` they take the place of what `apply` would measure on its own points. `once` as there.
         """
         ...
 

@@ -55,12 +55,12 @@ class ModuleModel:
             if value.requires_grad
         }
 
-    def apply(self, theta: Params, x: Tensor) -> Tensor:
+    def apply(self, theta: Params, x: Tensor, *, once: bool = False) -> Tensor:  # noqa: ARG002
         """Predictions [B, points, outputs]."""
         prediction: Tensor = self._batched(theta, x)
         return prediction
 
-    def statistics(self, theta: Params, x: Tensor) -> Params:  # noqa: ARG002
+    def statistics(self, theta: Params, x: Tensor, *, once: bool = False) -> Params:  # noqa: ARG002
         """None: what the module keeps is constant."""
         return {}
 

@@ -122,15 +122,15 @@ class Claims:
                 connection.execute(table.insert().values(client=self.client, beat=now))
 
     def close(self) -> None:
-        """Give up every claim of ours and stop beating."""
+        """Give up every claim of ours, stop beating, and leave the database."""
         self._ended.set()
-        if self._beating is None:
-            return
-        self._beating.join()
-        self._beating = None
-        with self._engine.begin() as connection:
-            connection.execute(self._claims.delete().where(self._claims.c.client == self.client))
-            connection.execute(self._clients.delete().where(self._clients.c.client == self.client))
+        if self._beating is not None:
+            self._beating.join()
+            self._beating = None
+            with self._engine.begin() as connection:
+                connection.execute(self._claims.delete().where(self._claims.c.client == self.client))
+                connection.execute(self._clients.delete().where(self._clients.c.client == self.client))
+        self._engine.dispose()
 
     def forget(self) -> None:
         """Remove all claims on the sweep."""

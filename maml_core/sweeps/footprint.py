@@ -18,6 +18,10 @@ BATCH_NUMBERS = 20_000_000
 """Numbers that a batch's step may hold at once: 80 MB in float32. More does not make a lane faster, images it makes slower."""
 
 
+MAPS_ONCE, MAPS_TWICE = 3, 6
+"""Maps of a convolutional layer's size that a point leaves where it is differentiated once, and twice."""
+
+
 def max_lanes(config: RunConfig) -> int:
     """How many lanes of such a config make a batch, at least one.
 
@@ -33,17 +37,19 @@ def lane_numbers(config: RunConfig) -> int:
     """
     match config.model:
         case MLPConfig() as mlp:
-            parameters, per_point = _of_mlp(mlp, config.num_inputs, config.num_outputs)
+            parameters, once = _of_mlp(mlp, config.num_inputs, config.num_outputs)
+            twice = once
         case ConvConfig() as conv:
-            parameters, per_point = _of_conv(conv, config.image_shape or (1, 1, 1), config.num_outputs)
+            parameters, once, twice = _of_conv(conv, config.image_shape or (1, 1, 1), config.num_outputs)
     learned = {"meta_sgd": 2, "meta_curvature": 4}.get(config.algorithm, 1)
     ways = config.num_outputs if config.classifies else 1
     unrolled = config.order == "second" and config.algorithm != "reptile"
     graphs = max(1, config.num_inner_steps if unrolled else 1)
     if config.algorithm == "imaml":
         graphs = 5  # one graph, and the vectors of conjugate gradients
-    points = config.shots * ways * graphs + config.num_query * ways
-    return config.meta_batch_size * (parameters * learned * (3 + graphs) + per_point * points)
+    per_support = twice if unrolled or config.algorithm == "imaml" else once
+    points = config.shots * ways * graphs * per_support + config.num_query * ways * once
+    return config.meta_batch_size * (parameters * learned * (3 + graphs) + points)
 
 
 def _of_mlp(model: MLPConfig, num_inputs: int, num_outputs: int) -> tuple[int, int]:
@@ -52,18 +58,21 @@ def _of_mlp(model: MLPConfig, num_inputs: int, num_outputs: int) -> tuple[int, i
     return parameters, num_inputs + (4 if model.batch_norm else 2) * sum(widths[1:])
 
 
-def _of_conv(model: ConvConfig, image_shape: tuple[int, int, int], num_outputs: int) -> tuple[int, int]:
-    """A layer that halves by its stride keeps the 3 x 3 patches of its inputs, the others their full maps."""
+def _of_conv(model: ConvConfig, image_shape: tuple[int, int, int], num_outputs: int) -> tuple[int, int, int]:
+    """Parameters, and what a point leaves that is differentiated once; and twice, where a layer that halves by its stride keeps the 3 x 3
+    patches of its inputs as well (`models.forms`).
+    """
     channels, height, width = image_shape
     filters, strided = model.num_filters, model.downsample == "stride"
-    parameters, per_point = (filters + 1) * num_outputs, math.prod(image_shape)
+    parameters, once, twice = (filters + 1) * num_outputs, math.prod(image_shape), math.prod(image_shape)
     for _ in range(model.num_layers):
         parameters += 9 * channels * filters + 2 * filters
         if strided:
             height, width = (height + 1) // 2, (width + 1) // 2
-            per_point += 9 * channels * height * width
-        per_point += 4 * filters * height * width
+            twice += 9 * channels * height * width
+        once += MAPS_ONCE * filters * height * width
+        twice += MAPS_TWICE * filters * height * width
         if not strided:
             height, width = height // 2, width // 2
         channels = filters
-    return parameters, per_point
+    return parameters, once, twice

@@ -51,6 +51,24 @@ class Place(NamedTuple):
         with self.journal.together():
             yield
 
+    def leave(self) -> None:
+        """Close the connections to a database; they open again where they are needed."""
+        if self.url is not None:
+            self.storage.remove_session()
+            self.storage.engine.dispose()  # type: ignore[attr-defined]
+
+    @contextlib.contextmanager
+    def used(self, *, stay: bool = False) -> Iterator[None]:
+        """Turn what the storage says into a sentence, and leave it in the end; with `stay` only if that fails."""
+        try:
+            with storage_errors(self.where):
+                yield
+        except BaseException:
+            self.leave()
+            raise
+        if not stay:
+            self.leave()
+
 
 def is_url(storage: str | Path | None) -> bool:
     """Whether a storage is a database.
@@ -144,7 +162,7 @@ def names_in(storage: str | Path | None) -> list[str]:
         import optuna
 
         place = open_place("all", storage, make=False)
-        with storage_errors(place.where):
+        with place.used():
             return sorted(summary.study_name for summary in optuna.get_all_study_summaries(place.storage))
     root = Path(storage) if storage is not None else default_root()
     return sorted(path.parent.name for path in root.glob(f"*/{JOURNAL}"))

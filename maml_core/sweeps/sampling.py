@@ -93,11 +93,11 @@ def groups_of(sweep: SweepConfig) -> tuple[tuple[int, ...], ...]:
     for one in settings_of(sweep) or ():
         shape = tuple(value for name, value in one.values.items() if name not in LANE_FIELDS)
         found.setdefault(shape, []).append(one)
-    costs = {shape: _cost(lane_configs(sweep, group[0].values)[0]) for shape, group in found.items()}
+    costs = {shape: cost(lane_configs(sweep, group[0].values)[0]) for shape, group in found.items()}
     return tuple(tuple(one.number for one in found[shape]) for shape in sorted(found, key=lambda shape: -costs[shape]))
 
 
-def _cost(config: RunConfig) -> float:
+def cost(config: RunConfig) -> float:
     """About how dear an outer step is, next to others of the same network."""
     per_task = config.shots * config.num_inner_steps + config.num_query
     return float(config.meta_batch_size * per_task * (1 if config.order == "first" else 2))

@@ -204,12 +204,14 @@ def lane_configs(sweep: SweepConfig, values: Mapping[str, Value]) -> tuple[RunCo
 def sweep_to_dict(sweep: SweepConfig) -> dict[str, Any]:
     """A sweep as plain JSON values. What is left out of an axis is what it does not have, so that TOML can say it too."""
     data = {f.name: getattr(sweep, f.name) for f in dataclasses.fields(sweep)}
-    axes = []
-    for axis in sweep.axes:
-        plain: dict[str, Any] = {"name": axis.name}
-        plain |= {"values": list(axis.values)} if axis.values else {"low": axis.low, "high": axis.high}
-        axes.append(plain | ({"log": True} if axis.log else {}))
-    return data | {"base": to_dict(sweep.base), "axes": axes}
+    return data | {"base": to_dict(sweep.base), "axes": [axis_to_dict(axis) for axis in sweep.axes]}
+
+
+def axis_to_dict(axis: Axis) -> dict[str, Any]:
+    """An axis as plain JSON values."""
+    plain: dict[str, Any] = {"name": axis.name}
+    plain |= {"values": list(axis.values)} if axis.values else {"low": axis.low, "high": axis.high}
+    return plain | ({"log": True} if axis.log else {})
 
 
 def sweep_from_dict(data: Mapping[str, Any]) -> SweepConfig:

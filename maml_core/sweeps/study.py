@@ -168,9 +168,10 @@ class SweepStudy:
         return read_curves(self.folder)
 
     def close(self) -> None:
-        """Give back what is claimed."""
+        """Give back what is claimed, and leave the storage."""
         with self._explained():
             self._claims.close()
+            self._place.leave()
 
     def _begin(self, number: int, trial: FrozenTrial | None) -> Setting:
         """Let the trial of a setting run: one that was begun before, or a new one."""
@@ -295,7 +296,7 @@ def open_study(
         StoreError: A study of another sweep has this name, or the storage cannot be reached or read; nothing was changed.
     """
     place = open_place(name, storage, make=True)
-    with storage_errors(place.where):
+    with place.used(stay=True):
         study = _study(name, place, sweep)
         known = _known(study, place)
         if known["fingerprint"] != fingerprint(sweep):
@@ -313,7 +314,7 @@ def load_sweep(name: str, *, storage: str | Path | None = None, lease_s: float =
         StoreError: There is none, or it cannot be reached or read.
     """
     place = open_place(name, storage, make=False)
-    with storage_errors(place.where):
+    with place.used(stay=True):
         study = _study(name, place, None)
         known = _known(study, place)
         try:
@@ -361,10 +362,12 @@ def delete_sweep(name: str, *, storage: str | Path | None = None) -> None:
 
     place = open_place(name, storage, make=False)
     if place.url is not None:
-        with storage_errors(place.where):
+        with place.used():
             study = _study(name, place, None)
             if (known := study.user_attrs.get(_ATTRIBUTE)) is not None:
-                _claims(place, known["key"], LEASE_S).forget()
+                claims = _claims(place, known["key"], LEASE_S)
+                claims.forget()
+                claims.close()
             optuna.delete_study(study_name=name, storage=place.storage)
     for path in (place.folder / JOURNAL, place.folder / CLAIMS):
         path.unlink(missing_ok=True)

@@ -115,7 +115,9 @@ def echo(state: bytes) -> bytes:
 
 def study_rate(storage: str | None, name: str, *, num_clients: int, num_settings: int) -> float:
     """Settings a second that clients claim, report at their rungs and finish, when nothing is computed in between."""
-    sweep = SweepConfig(axes=(Axis(name="alpha", low=1e-3, high=0.1, log=True),), sampler="random", num_settings=num_settings)
+    sweep = SweepConfig(
+        axes=(Axis(name="alpha", low=1e-3, high=0.1, log=True),), sampler="random", num_settings=num_settings
+    )
     with tempfile.TemporaryDirectory() as folder:
         where = storage or folder
         open_study(sweep, name, storage=where).close()
@@ -159,7 +161,10 @@ def studies(*, num_settings: int) -> list[dict[str, Any]]:
     def measure(kind: str, storage: str | None, num_clients: int) -> None:
         rate = study_rate(storage, f"clients-{num_clients}", num_clients=num_clients, num_settings=num_settings)
         rows.append({"study": kind, "num_clients": num_clients, "settings_per_s": rate})
-        print(f"  study in {kind}, {num_clients} client{'s' * (num_clients > 1)}: {rate:.0f} settings a second", flush=True)
+        print(
+            f"  study in {kind}, {num_clients} client{'s' * (num_clients > 1)}: {rate:.0f} settings a second",
+            flush=True,
+        )
 
     measure("a folder", None, 1)
     where = programs()
@@ -189,7 +194,10 @@ def main(*, rounds: int = 9) -> list[dict[str, Any]]:
             for num_bytes in (0, 2**16, 2**20, 2**22):
                 rate = chunk_rate(cluster, num_bytes, count=500 if num_bytes < 2**20 else 60)
                 rows.append({"state_bytes": num_bytes, "chunks_per_s": rate})
-                print(f"  empty chunks with {num_bytes / 2**20:.2f} MiB of state each way: {rate:.0f} a second", flush=True)
+                print(
+                    f"  empty chunks with {num_bytes / 2**20:.2f} MiB of state each way: {rate:.0f} a second",
+                    flush=True,
+                )
         finally:
             pool.shutdown()
             cluster.shutdown()

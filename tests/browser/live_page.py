@@ -23,7 +23,7 @@ STEP = """window.mamlStep = () => Number(document.querySelector(".maml-step").te
 STEADY = """() => {
   const drawn = Object.values(mamlLive.drawn).reduce((sum, count) => sum + count, 0);
   const key = [mamlStep(), mamlLive.frames, drawn].join("/"), seen = (window.mamlSeen ??= { key: null, at: 0 });
-  if (seen.key !== key || document.querySelector(".maml-pill").dataset.kind === "running") {
+  if (seen.key !== key || mamlLive.waiting || document.querySelector(".maml-pill").dataset.kind === "running") {
     Object.assign(seen, { key, at: performance.now() });
     return false;
   }
@@ -102,7 +102,10 @@ class LivePage:
         return self.wait_steady()
 
     def wait_steady(self) -> int:
-        """Until the step has not moved, no frame has come and nothing was drawn for a while; gives the step."""
+        """Until the step has not moved, no frame has come and nothing was drawn for a while from now on; gives the step."""
+        self.page.evaluate(
+            "window.mamlSeen = null"
+        )  # rest seen before the last click says nothing about what follows it
         self.wait(STEADY)
         return self.step
 

@@ -11,9 +11,9 @@ from playwright.sync_api import Browser
 
 from dashboard import address
 from maml_core.chunks import ChunkRequest, run_chunk
-from maml_core.config import ConvConfig, GlyphsConfig, RunConfig
+from maml_core.config import ConvConfig, GlyphsConfig, MLPConfig, RunConfig, replace
 from maml_core.records import ImageFit, View
-from tests.browser.conftest import new_page
+from tests.browser.conftest import OpenPage, new_page
 from tests.browser.live_page import LivePage
 from tests.browser.server import Server
 
@@ -138,11 +138,41 @@ def test_the_confusion_counts_every_query_image(live: LivePage) -> None:
         np.testing.assert_array_equal(found, expected)
 
 
+def test_of_a_fully_connected_layer_the_units_that_move_most_are_drawn_pixel_by_pixel(open_page: OpenPage) -> None:
+    config = replace(CONFIG, {"model": MLPConfig(hidden_widths=(48,)), "alpha": 0.1})
+    shown = run_chunk(ChunkRequest(config=config, num_steps=0, view=View())).snapshot
+    assert shown is not None
+    assert isinstance(shown.fit, ImageFit)
+    weights, units, num_units = shown.fit.filters
+    live = open_page(f"?{address.write(config, ())}")
+    live.wait_steady()
+    look(live, "filters")
+    choose_k(live, 1)
+    found = rows(live)
+    assert num_units == 48
+    assert len(units) == 20
+    assert [int(row[0]) for row in found[::784]] == (units + 1).tolist()
+    np.testing.assert_allclose(
+        np.array([row[4:] for row in found], dtype=float).T, weights[:2].reshape(2, -1), rtol=1e-6
+    )
+    live.menu("images", "Show table")
+    caption = live.page.locator("[data-chart=images] .maml-table caption").inner_text()
+    assert caption == "20 of the first layer's 48 units: those that 2 inner steps move most"
+    live.menu("images", "Show chart")
+    box = live.plot("images").bounding_box()
+    assert box is not None
+    tip, x = live.page.locator(".maml-image-tip"), 0.0
+    while tip.is_hidden() and x < box["width"]:
+        live.page.mouse.move(box["x"] + x, box["y"] + 0.4 * box["height"])
+        x += 8
+    assert int(tip.inner_text().split()[1]) - 1 in units
+
+
 def test_the_filters_are_those_of_the_first_layer(live: LivePage) -> None:
     fit = engine_fit()
     look(live, "filters")
     found = np.array([[float(cell) for cell in row[4:]] for row in rows(live)])
-    np.testing.assert_allclose(found.T, fit.filters[[0, 2]].reshape(2, -1), rtol=1e-6)
+    np.testing.assert_allclose(found.T, fit.filters.weights[[0, 2]].reshape(2, -1), rtol=1e-6)
 
 
 def test_a_query_image_is_read_with_the_keyboard(live: LivePage) -> None:

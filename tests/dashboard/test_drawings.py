@@ -11,7 +11,7 @@ import pytest
 
 from dashboard.live.drawings import MAX_CLASSES, MAX_EXAMPLES, Drawings, Hand, answer, hand, own_task
 from maml_core.config import ConvConfig, FolderConfig, GlyphsConfig, RunConfig
-from maml_core.records import ImageFit
+from maml_core.records import Filters, ImageFit
 
 GLYPHS = RunConfig(tasks=GlyphsConfig(ways=4), model=ConvConfig(num_layers=1, num_filters=2), shots=1, num_query=1)
 
@@ -42,7 +42,7 @@ def fit(images: np.ndarray, *, names: tuple[str, ...] = ("one", "two"), **change
         query_probabilities=np.full((2, len(images), 2), 0.5, np.float32),
         support_loss=np.zeros(2, np.float32),
         query_loss=np.zeros(2, np.float32),
-        filters=np.zeros((2, 0, channels, height, width), np.float32),
+        filters=Filters(np.zeros((2, 1, channels, height, width), np.float32), np.array([0]), 1),
         dead=False,
     )
     return record._replace(**changes)

@@ -158,13 +158,13 @@ class TestHeader:
                 assert -math.inf < low < high < math.inf
 
     def test_the_run_that_overflows_does(self, overflowing: LiveRun):
-        assert overflowing.fit is not None
-        assert not np.isfinite(overflowing.fit.query_loss).all()
+        assert overflowing.seen.fit is not None
+        assert not np.isfinite(overflowing.seen.fit.query_loss).all()
 
     def test_losses_that_are_not_finite_are_null(self, overflowing: LiveRun):
-        assert overflowing.fit is not None
+        assert overflowing.seen.fit is not None
         losses = first_frame(overflowing).header["steps"]["query_loss"]
-        assert [loss is None for loss in losses] == (~np.isfinite(overflowing.fit.query_loss)).tolist()
+        assert [loss is None for loss in losses] == (~np.isfinite(overflowing.seen.fit.query_loss)).tolist()
 
     def test_what_acts_now_is_said(self):
         config = replace(TINY, {"anneal_order": True, "first_order_epochs": 1, "epoch_steps": 3, "anneal_beta": True})

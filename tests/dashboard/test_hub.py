@@ -727,7 +727,7 @@ class TestDrawing:
 
     def test_the_images_of_the_generated_task_can_be_had_to_start_from(self):
         async def scene(client: Client) -> None:
-            generated = client.page.run.fit
+            generated = client.page.run.seen.fit
             assert isinstance(generated, ImageFit)
             await self.drawn(client, 0, 1)
             client.say("example_task")

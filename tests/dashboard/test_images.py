@@ -14,9 +14,10 @@ from dashboard.live.infos import charts_of, fit_info, images_info, infos, why_em
 from dashboard.live.page import _task
 from dashboard.live.run import LiveRun
 from maml_core.config import GlyphsConfig, MLPConfig, RunConfig, replace
-from maml_core.records import ImageFit, Levels
+from maml_core.records import Filters, ImageFit, Levels
 from tests.dashboard.test_frames import NUMBERS, decoded
 from tests.dashboard.test_run import Driver
+from tests.maml_core.helpers import same
 
 FEW_SHOT = RunConfig(
     tasks=GlyphsConfig(ways=2),
@@ -52,7 +53,7 @@ def image_fit(**more: object) -> ImageFit:
         ),
         support_loss=np.array([0.7, 0.5, 0.25], dtype=np.float32),
         query_loss=np.array([1.5, 0.5, np.nan], dtype=np.float32),
-        filters=np.arange(3 * 2 * 4, dtype=np.float32).reshape(3, 2, 1, 2, 2),
+        filters=Filters(np.arange(3 * 2 * 2, dtype=np.float32).reshape(3, 2, 1, 1, 2), np.array([1, 4]), 6),
         dead=False,
     )
     return fit._replace(**more)
@@ -64,7 +65,7 @@ DRAWN = {"class_names": (), "query_labels": np.full(3, -1), "query_loss": np.ful
 
 def run_with(fit: ImageFit, **changes: object) -> LiveRun:
     run = LiveRun(replace(FEW_SHOT, changes))
-    run.fit = fit
+    run.seen.fit = fit
     return run
 
 
@@ -83,10 +84,11 @@ class TestRecord:
     def test_it_has_what_the_engine_says(self):
         fit, info = image_fit(), info_of()
         assert info.probabilities is not fit.support_probabilities
-        for name in ("support_images", "support_labels", "query_images", "query_labels", "support_loss", "filters"):
+        for name in ("support_images", "support_labels", "query_images", "query_labels", "support_loss"):
             np.testing.assert_array_equal(getattr(info, name), getattr(fit, name))
         np.testing.assert_array_equal(info.probabilities, fit.query_probabilities)
         np.testing.assert_array_equal(info.query_loss, fit.query_loss)
+        assert same(info.filters, fit.filters)
         assert (info.image_shape, info.class_names, info.num_inner_steps, info.dead) == (
             (1, 1, 2),
             ("alpha", "beta"),
@@ -159,9 +161,9 @@ class TestFrame:
         images, fit = frame.header["images"], image_fit()
         assert (images["shape"], images["names"], images["ways"]) == ([1, 1, 2], ["alpha", "beta"], 2)
         assert (images["support_labels"], images["query_labels"]) == ([0, 1], [0, 1, 1])
-        for name, values in (("probabilities", fit.query_probabilities), ("filters", fit.filters)):
+        for name, values in (("probabilities", fit.query_probabilities), ("filters", fit.filters.weights)):
             np.testing.assert_array_equal(frame.floats[images[name] :][: values.size], values.ravel())
-        assert images["filters_shape"] == [2, 1, 2, 2]
+        assert (images["filters_shape"], images["units"], images["num_units"]) == ([2, 1, 1, 2], [1, 4], 6)
 
     def test_pixels_are_bytes_support_first(self):
         frame = decoded(FrameMaker().frame(run_with(image_fit()), NUMBERS))
@@ -172,10 +174,10 @@ class TestFrame:
         maker, run = FrameMaker(), run_with(image_fit())
         assert "pixels" in decoded(maker.frame(run, NUMBERS)).header["images"]
         assert "images" not in decoded(maker.frame(run, NUMBERS)).header
-        run.fit = image_fit(query_probabilities=image_fit().query_probabilities[::-1].copy())
+        run.seen.fit = image_fit(query_probabilities=image_fit().query_probabilities[::-1].copy())
         frame = decoded(maker.frame(run, NUMBERS))
         assert "pixels" not in frame.header["images"]
-        run.fit = image_fit(query_images=np.zeros((3, 2), dtype=np.uint8))
+        run.seen.fit = image_fit(query_images=np.zeros((3, 2), dtype=np.uint8))
         assert "pixels" in decoded(maker.frame(run, NUMBERS)).header["images"]
         maker.forget()
         assert "pixels" in decoded(maker.frame(run, NUMBERS)).header["images"]
@@ -183,7 +185,8 @@ class TestFrame:
     @pytest.mark.parametrize(
         "changed",
         [
-            {"filters": np.zeros((3, 2, 1, 2, 2), dtype=np.float32)},
+            {"filters": image_fit().filters._replace(weights=np.zeros((3, 2, 1, 1, 2), dtype=np.float32))},
+            {"filters": image_fit().filters._replace(units=np.array([1, 5]))},
             {"support_loss": np.zeros(3, dtype=np.float32)},
             {"query_labels": np.array([1, 1, 1])},
         ],
@@ -192,12 +195,8 @@ class TestFrame:
     def test_whatever_changes_is_sent(self, changed: dict[str, object]):
         maker, run = FrameMaker(), run_with(image_fit())
         maker.frame(run, NUMBERS)
-        run.fit = image_fit(**changed)
+        run.seen.fit = image_fit(**changed)
         assert "images" in decoded(maker.frame(run, NUMBERS)).header
-
-    def test_a_network_without_kernels_sends_none(self):
-        fit = image_fit(filters=np.empty((3, 0, 1, 1, 2), dtype=np.float32))
-        assert decoded(FrameMaker().frame(run_with(fit), NUMBERS)).header["images"]["filters_shape"] == [0, 1, 1, 2]
 
     def test_looks_need_no_x(self):
         look = looks(FEW_SHOT, Levels(math.log(2), math.log(2)))

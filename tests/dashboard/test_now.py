@@ -97,7 +97,7 @@ def rates(steps: int) -> LearnedRates:
 )
 def test_learned_rates(changes: dict[str, Any], steps: int, text: str) -> None:
     run = at(10, **changes)
-    run.rates = rates(steps)
+    run.seen.rates = rates(steps)
     assert only(run) == Acting("Learned rates", True, text)
     assert now(run)["rate"] == pytest.approx(0.02)
 

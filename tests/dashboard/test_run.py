@@ -23,7 +23,8 @@ from dashboard.live.infos import (
 )
 from dashboard.live.marks import DRAG_S, LABELS
 from dashboard.live.pacing import PATIENCE, PROMPT_S, SHARES, SHARES_OF_IMAGES, Pace, Pacing
-from dashboard.live.run import LONG_STEP_S, MAX_TRAIL, LiveRun
+from dashboard.live.run import LONG_STEP_S, LiveRun
+from dashboard.live.seen import MAX_TRAIL
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.config import GlyphsConfig, LinearConfig, MLPConfig, RunConfig, replace
 from maml_core.errors import ConfigError
@@ -144,7 +145,7 @@ class TestMetric:
             run.choose_metric(metric)
             shown[metric] = loss_info(run), adaptation_info(run)
         (shares, adapting), (losses, _) = shown["accuracy"], shown["loss"]
-        summary = run.trajectories["maml"]
+        summary = run.seen.trajectories["maml"]
         assert summary.accuracy is not None
         assert (shares.metric, adapting.metric, losses.metric) == ("accuracy", "accuracy", "loss")
         assert [level.value for level in shares.levels] == [0.25]
@@ -160,7 +161,7 @@ class TestMetric:
     def test_the_interval_of_an_accuracy_stays_within_0_and_1(self):
         run = Driver(IMAGES).opened().opened().run
         far = np.full(4, 0.9)
-        run.trajectories["maml"] = run.trajectories["maml"]._replace(accuracy=far, accuracy_ci95=far / 3)
+        run.seen.trajectories["maml"] = run.seen.trajectories["maml"]._replace(accuracy=far, accuracy_ci95=far / 3)
         line = adaptation_info(run).trajectories["maml"]
         np.testing.assert_allclose([line.low, line.high], [far * 2 / 3, np.ones(4)])
 
@@ -205,8 +206,8 @@ class TestPutOff:
         for _ in range(3):
             driver.run._pacing.cost |= {"trajectories": 1.0, "slow": 1.0}
             driver.chunk()
-        assert set(driver.run.trajectories) == {"maml", "random", "joint"}
-        assert driver.run.curvature is not None
+        assert set(driver.run.seen.trajectories) == {"maml", "random", "joint"}
+        assert driver.run.seen.curvature is not None
         assert not driver.run.is_due(driver.now)
 
 
@@ -227,7 +228,7 @@ class TestPace:
     def test_of_images_the_first_frame_comes_first(self):
         driver = Driver(IMAGES)
         assert looked(driver) == set()
-        assert driver.run.fit is not None
+        assert driver.run.seen.fit is not None
         assert driver.run.is_due(driver.now)
 
     def test_whoever_waits_for_an_answer_waits_for_nothing_that_takes_long(self):
@@ -410,23 +411,23 @@ class TestBaselines:
         driver.run.show_scratch(True)
         assert driver.run.is_due(driver.now)
         driver.chunk()
-        shown = driver.run.trajectories["scratch"]
+        shown = driver.run.seen.trajectories["scratch"]
         driver.now += 10.0
         view = driver.request().view
         assert view is not None
         assert (view.trajectories, view.scratch) == (True, False)
         driver.played(5)
-        assert driver.run.trajectories["scratch"] is shown
+        assert driver.run.seen.trajectories["scratch"] is shown
 
     def test_scratch_is_computed_again_when_the_points_change(self):
         driver = Driver().opened()
         driver.run.show_scratch(True)
         driver.chunk()
-        before = driver.run.trajectories["scratch"].mean
+        before = driver.run.seen.trajectories["scratch"].mean
         driver.played(1)
         driver.run.change({"shots": 5}, now=driver.now)
         driver.chunk()
-        assert driver.run.trajectories["scratch"].mean[0] != before[0]
+        assert driver.run.seen.trajectories["scratch"].mean[0] != before[0]
 
     def test_switched_off_it_leaves_the_chart_also_when_a_chunk_was_under_way(self):
         driver = Driver().opened()
@@ -434,21 +435,21 @@ class TestBaselines:
         request = driver.request()
         driver.run.show_scratch(False)
         driver.run.finished(run_chunk(request), driver.now)
-        assert "scratch" not in driver.run.trajectories
+        assert "scratch" not in driver.run.seen.trajectories
         driver.run.show_scratch(True)
         driver.chunk()
-        assert "scratch" in driver.run.trajectories
+        assert "scratch" in driver.run.seen.trajectories
         driver.run.show_scratch(False)
-        assert "scratch" not in driver.run.trajectories
+        assert "scratch" not in driver.run.seen.trajectories
 
     def test_a_restart_computes_it_anew(self):
         driver = Driver().opened()
         driver.run.show_scratch(True)
         driver.chunk()
-        before = driver.run.trajectories["scratch"].mean
+        before = driver.run.seen.trajectories["scratch"].mean
         driver.run.restart(replace(TINY, {"weights_seed": 1}))
         driver.chunk()
-        assert driver.run.trajectories["scratch"].mean[0] != before[0]
+        assert driver.run.seen.trajectories["scratch"].mean[0] != before[0]
 
     def test_what_would_take_too_long_is_refused_and_left_out_when_it_becomes_so(self):
         large = replace(TINY, {"evaluation_tasks": 1000, "model": MLPConfig(hidden_widths=(40, 40))})
@@ -1104,8 +1105,8 @@ class TestTask:
         driver = Driver().opened()
         driver.run.choose_task((2.0, 0.5))
         driver.chunk()
-        assert driver.run.fit is not None
-        np.testing.assert_allclose(driver.run.fit.parameters, [2.0, 0.5])
+        assert driver.run.seen.fit is not None
+        np.testing.assert_allclose(driver.run.seen.fit.parameters, [2.0, 0.5])
 
     def test_a_new_draw_has_other_points(self):
         driver = Driver().opened()
@@ -1141,7 +1142,7 @@ class TestTask:
 class TestMemory:
     def test_the_trail_is_bounded_and_keeps_its_ends(self):
         driver = Driver().opened()
-        first = driver.run.thetas[0]
+        first = driver.run.seen.thetas[0]
         driver.run.choose_task(None)
         result = driver.chunk()
         for i in range(3 * MAX_TRAIL):
@@ -1150,9 +1151,9 @@ class TestMemory:
             paths = result.snapshot.paths._replace(theta_0=np.full_like(first, i))
             snapshot = dataclasses.replace(result.snapshot, paths=paths)
             driver.run.finished(dataclasses.replace(result, snapshot=snapshot), driver.now)
-        assert len(driver.run.thetas) <= MAX_TRAIL
-        np.testing.assert_array_equal(driver.run.thetas[0], first)
-        np.testing.assert_array_equal(driver.run.thetas[-1], np.full_like(first, 3 * MAX_TRAIL - 1))
+        assert len(driver.run.seen.thetas) <= MAX_TRAIL
+        np.testing.assert_array_equal(driver.run.seen.thetas[0], first)
+        np.testing.assert_array_equal(driver.run.seen.thetas[-1], np.full_like(first, 3 * MAX_TRAIL - 1))
 
     def test_the_trail_of_a_wide_network_is_bounded_in_bytes(self):
         driver = Driver().opened()
@@ -1160,16 +1161,16 @@ class TestMemory:
         result = driver.chunk()
         assert result.snapshot is not None
         assert result.snapshot.paths is not None
-        assert driver.run.plane is not None
+        assert driver.run.seen.plane is not None
         wide = 200_000
-        plane = driver.run.plane._replace(origin=np.zeros(wide, np.float32), basis=np.zeros((2, wide), np.float32))
+        plane = driver.run.seen.plane._replace(origin=np.zeros(wide, np.float32), basis=np.zeros((2, wide), np.float32))
         paths = result.snapshot.paths._replace(theta_0=np.zeros(wide, np.float32), plane=plane)
-        driver.run.thetas.clear()
+        driver.run.seen.thetas.clear()
         for _ in range(MAX_TRAIL):
             driver.run.finished(
                 dataclasses.replace(result, snapshot=dataclasses.replace(result.snapshot, paths=paths)), driver.now
             )
-        assert sum(theta.nbytes for theta in driver.run.thetas) <= 64 * 2**20
+        assert sum(theta.nbytes for theta in driver.run.seen.thetas) <= 64 * 2**20
 
 
 LEARNED = {"meta_sgd": {"algorithm": "meta_sgd"}, "per step": {"per_step_rates": True, "num_inner_steps": 2}}
@@ -1183,8 +1184,8 @@ class TestLearnedRates:
         driver.run.change({"alpha": 0.05}, now=driver.now)
         driver.chunk()
         assert driver.run.start.alpha == 0.05
-        assert driver.run.rates is not None
-        assert driver.run.rates.overall == pytest.approx(0.05)
+        assert driver.run.seen.rates is not None
+        assert driver.run.seen.rates.overall == pytest.approx(0.05)
 
     def test_while_it_trains_a_change_of_alpha_is_refused_before_a_chunk_could_fail(self, changes: dict[str, Any]):
         driver = Driver(replace(TINY, changes)).opened().played(3)

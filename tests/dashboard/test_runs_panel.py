@@ -184,7 +184,7 @@ class TestSaving:
 
         panel = Panel().train(6)
         state = panel.run.state
-        monkeypatch.setattr("maml_core.store.write_file", full)
+        monkeypatch.setattr("maml_core.store.folder.write_file", full)
         assert "the disk is full" in panel.save().errors[0]
         assert (panel.run.state, panel.run.step) == (state, 6)
 

@@ -119,10 +119,10 @@ class TestOpening:
     def test_the_charts_are_those_of_its_state(self):
         before = trained().run
         run = opened(saved(before)).run
-        assert run.fit is not None
-        assert before.fit is not None
-        np.testing.assert_array_equal(run.fit.curves, before.fit.curves)
-        np.testing.assert_array_equal(run.trajectories["maml"].mean, before.trajectories["maml"].mean)
+        assert run.seen.fit is not None
+        assert before.seen.fit is not None
+        np.testing.assert_array_equal(run.seen.fit.curves, before.seen.fit.curves)
+        np.testing.assert_array_equal(run.seen.trajectories["maml"].mean, before.seen.trajectories["maml"].mean)
 
     def test_training_goes_on_as_if_nothing_had_happened(self, tmp_path: Path):
         never_saved = trained().played(17).run

@@ -22,7 +22,6 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
-from maml_core import store as store_module
 from maml_core.cli import app
 from maml_core.cli.console import percent
 from maml_core.cli.fields import Option, options
@@ -37,6 +36,7 @@ from maml_core.rng import Stream
 from maml_core.runs import replay, rule
 from maml_core.storage import state_from_bytes, state_to_bytes
 from maml_core.store import DOCUMENT, RunStore, SavedRun, load_run, save_run
+from maml_core.store import folder as folder_module
 from tests.maml_core.datasets.layout import official
 from tests.maml_core.helpers import same, tiny
 from tests.maml_core.test_public_names import ROOT, run_fresh
@@ -616,7 +616,7 @@ class Disk:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, is_full: Any) -> None:
         self.writes = 0
-        real = store_module.write_file
+        real = folder_module.write_file
 
         def write_file(path: Path, data: bytes) -> None:
             self.writes += 1
@@ -624,7 +624,7 @@ class Disk:
                 raise OSError(errno.ENOSPC, "No space left on device")
             real(path, data)
 
-        monkeypatch.setattr(store_module, "write_file", write_file)
+        monkeypatch.setattr(folder_module, "write_file", write_file)
 
 
 FIRST_SAVE = 4  # files

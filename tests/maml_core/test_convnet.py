@@ -18,6 +18,7 @@ from maml_core.landscape import largest_eigenvalues
 from maml_core.losses import accuracy, cross_entropy
 from maml_core.models import MLP, ConvNet, build_model
 from maml_core.models.convolution import convolved, moments, normalized
+from maml_core.models.forms import Patches, SideBySide
 from maml_core.normalization import Normalization, Treatment, predict
 from maml_core.outer import meta_gradient
 from maml_core.params import joined, over_tasks
@@ -286,10 +287,11 @@ def test_any_image_fits_that_is_large_enough(shape: tuple[int, int, int], downsa
 def test_a_stride_halves_upwards_and_a_max_pool_downwards() -> None:
     maps = torch.rand(1, 1, 7, 7, 1)
     assert convolved(maps, torch.rand(1, 2, 1, 3, 3), stride=2).shape == (1, 1, 4, 4, 2)
-    for downsample, places in (("stride", 16), ("max_pool", 9)):
-        model = ConvNet(ConvConfig(num_layers=1, downsample=downsample), image_shape=(1, 7, 7), num_outputs=5)
-        found = model._finished(model.init(0), 0, model._convolved(model.init(0), 0, maps))
-        assert found[0, 0, ..., 0].numel() == places
+    assert Patches().pooled(maps).shape == (1, 1, 3, 3, 1)
+    side_by_side = SideBySide(1)
+    beside = side_by_side.maps(torch.rand(1, 1, 49), (1, 7, 7))
+    assert side_by_side.convolved(beside, torch.rand(1, 2, 1, 3, 3), None, stride=2).shape == (1, 2, 4, 4)
+    assert side_by_side.pooled(beside).shape == (1, 1, 3, 3)
 
 
 def test_the_papers_network_has_its_number_of_parameters() -> None:

@@ -17,7 +17,7 @@ from maml_core.losses import mse
 from maml_core.params import flattened, over_tasks
 from maml_core.problem import Problem, build_problem, held_out_tasks
 from maml_core.records import Plane, TaskFit, View
-from maml_core.runs import advance, init_run
+from maml_core.runs import CURVATURE_TASKS, advance, init_run
 from maml_core.snapshots import snapshot
 from maml_core.storage import state_to_bytes
 from tests.maml_core.helpers import flat, same, tiny
@@ -178,11 +178,21 @@ def test_the_curvature_is_of_what_the_inner_loop_descends(changes: dict[str, Any
     if config.algorithm == "imaml":
         assert shown.median == pytest.approx(plain.median + 3.0)
     else:
-        head = curvature(
-            state.meta.theta, held_out_tasks(config, problem, 32), problem=problem, names=problem.model.head
-        )
+        head = curvature(state.meta.theta, held_out_tasks(config, problem), problem=problem, names=problem.model.head)
         assert shown == head
         assert shown.median < plain.median
+
+
+@pytest.mark.parametrize(("held_out", "looked_at"), [(5, 5), (CURVATURE_TASKS + 8, CURVATURE_TASKS)])
+def test_the_curvature_is_of_held_out_tasks_but_not_of_very_many(held_out: int, looked_at: int) -> None:
+    config = tiny(evaluation_tasks=held_out)
+    state, problem = init_run(config), build_problem(config)
+    shown = snapshot(config, state, View(**{**NOTHING, "curvature": True})).curvature
+    same_tasks, one_less = (
+        curvature(state.meta.theta, held_out_tasks(config, problem, number), problem=problem)
+        for number in (looked_at, looked_at - 1)
+    )
+    assert shown == same_tasks != one_less
 
 
 def test_layers_move_by_their_share_of_theta_0() -> None:

@@ -21,14 +21,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maml_core import store as store_module
 from maml_core.config import MLPConfig, RunConfig
+from maml_core.curves import COLUMNS
 from maml_core.errors import ConfigError, StateError, StoreError
 from maml_core.problem import build_problem
 from maml_core.records import Entry, Records, Status
 from maml_core.runs import advance_through, apply_entry, replay
 from maml_core.storage import check_state, state_from_bytes, state_to_bytes
-from maml_core.store import DOCUMENT, RunStore, SavedRun, check_name, default_root, load_run, run_info, save_run
+from maml_core.store import (
+    DOCUMENT,
+    MAX_DOCUMENT_BYTES,
+    RunStore,
+    SavedRun,
+    check_name,
+    default_root,
+    load_run,
+    run_info,
+    save_run,
+)
+from maml_core.store import document as document_module
+from maml_core.store import folder as folder_module
+from maml_core.store.document import DataFile
 from tests.maml_core.helpers import same, tiny
 from tests.maml_core.test_public_names import ROOT, run_fresh
 
@@ -257,7 +270,7 @@ def rewritten(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     content = json.loads(path.read_bytes())
     del content["sha256"]
     change(content)
-    path.write_text(json.dumps({**content, "sha256": store_module._digest(content)}))
+    path.write_text(json.dumps({**content, "sha256": document_module._digest(content)}))
 
 
 def test_a_rewritten_document_loads_where_nothing_is_wrong(tmp_path: Path) -> None:
@@ -325,7 +338,7 @@ def test_a_document_that_makes_no_sense_is_refused(tmp_path: Path, change: Calla
         '{"format": "maml-live run", "version": 1, "step": NaN}',
         '{"format": "maml-live run", "x": ' + "[" * 100_000 + "]" * 100_000 + "}",
         '{"format": "maml-live run", "version": ' + "9" * 5000 + "}",
-        '{"format": "maml-live run"' + " " * store_module.MAX_DOCUMENT_BYTES + ', "version": 1}',
+        '{"format": "maml-live run"' + " " * MAX_DOCUMENT_BYTES + ', "version": 1}',
         '{"format": "maml-live run", "version": 1, "\udcff": 1}',
     ],
     ids=["twice", "nan", "deep", "digits", "long", "not utf-8"],
@@ -340,7 +353,7 @@ def test_a_document_made_to_hurt_is_refused(tmp_path: Path, text: str) -> None:
 
 def with_curves(folder: Path, data: bytes) -> None:
     """Other curves under a checksum that fits."""
-    file = store_module._File.of("curves", data)
+    file = DataFile.of("curves", data)
     rewritten(folder, lambda content: content["files"].update(curves=file._asdict()))
     (folder / file.name).write_bytes(data)
 
@@ -355,7 +368,7 @@ def _parquet(table: dict[str, Any], **options: Any) -> bytes:
 
 
 def _curves(rows: int, **changes: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {name: np.zeros(rows) for name in store_module.COLUMNS["curves"]}
+    found: dict[str, Any] = {name: np.zeros(rows) for name in COLUMNS["curves"]}
     return found | {"steps": np.arange(rows), **changes}
 
 
@@ -385,10 +398,10 @@ def test_curves_from_before_there_were_accuracies_are_opened(tmp_path: Path) -> 
     """What was not measured is NaN; everything else is as it was saved."""
     save_run(tmp_path / "run", RUN)
     younger = {"accuracy", "held_out_accuracy_before", "held_out_accuracy_after"}
-    for part, columns in store_module.COLUMNS.items():
+    for part, columns in COLUMNS.items():
         older = {name: getattr(RUN.records, name) for name in columns if name not in younger}
         data = _parquet(older, compression="none", use_dictionary=False)
-        file = store_module._File.of(part, data)
+        file = DataFile.of(part, data)
         rewritten(
             tmp_path / "run", lambda content, part=part, file=file: content["files"].update({part: file._asdict()})
         )
@@ -608,14 +621,14 @@ for _ in range(40):
 
 def test_a_save_while_a_run_is_read_starts_the_reading_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_run(tmp_path / "run", OTHER)
-    real = store_module._read_file
+    real = folder_module._read_file
     late = iter([lambda: save_run(tmp_path / "run", RUN)])
 
     def read_file(*args: Any) -> bytes:
         next(late, lambda: None)()
         return real(*args)
 
-    monkeypatch.setattr(store_module, "_read_file", read_file)
+    monkeypatch.setattr(folder_module, "_read_file", read_file)
     assert equal(unstamped(load_run(tmp_path / "run")), RUN)
 
 

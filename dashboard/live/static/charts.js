@@ -327,6 +327,12 @@ export class Charts {
     this.#onDrawn = onDrawn;
     this.#stats = stats;
     for (const id of ORDER) stats.drawn[id] = 0;
+    Object.defineProperty(stats, "waiting", { get: () => this.#waiting, configurable: true });
+  }
+
+  /** Whether a chart has something new that is not on the screen yet. */
+  get #waiting() {
+    return [...this.#charts.values()].some(({ waiting }) => waiting);
   }
 
   #made(id) {
@@ -430,7 +436,7 @@ export class Charts {
     const chart = this.#inFlight < MAX_IN_FLIGHT ? this.#next(now) : null;
     if (!chart) {
       if (this.#inFlight === 0) this.#urgent = false;
-      if ([...this.#charts.values()].some(({ waiting }) => waiting)) this.schedule();
+      if (this.#waiting) this.schedule();
       return;
     }
     if (this.#urgent || now >= this.#restUntil) this.#draw(chart, now);

@@ -30,7 +30,7 @@ export class Images {
   #view = "images";
   #palette = null;
   #scale = 1;
-  #task = null; // {shape, ways, names, supportLabels, queryLabels, pixels, probabilities, filters, filtersShape, atlas}
+  #task = null; // {shape, ways, names, supportLabels, queryLabels, pixels, probabilities, filters, filtersShape, units, numUnits, atlas}
   #steps = null; // {count, num_inner_steps, accuracy}
   #at = 0; // inner step that is drawn, between whole steps while it glides
   #hits = [];
@@ -104,11 +104,12 @@ export class Images {
   /** A new task, or what the network says now of the one it has. */
   frame({ header, floats }) {
     const { images, steps } = header;
-    const { shape, ways, names, support_labels: supportLabels, query_labels: queryLabels, filters_shape: filtersShape } = images;
+    const { shape, ways, names, support_labels: supportLabels, query_labels: queryLabels } = images;
+    const { filters_shape: filtersShape, units, num_units: numUnits } = images;
     const block = queryLabels.length * ways;
     const kernel = filtersShape.reduce((product, size) => product * size, 1);
     const stretches = (offset, size) => Array.from({ length: steps.count }, (_, k) => floats.subarray(offset + k * size, offset + (k + 1) * size));
-    const task = { shape, ways, names, supportLabels, queryLabels, filtersShape };
+    const task = { shape, ways, names, supportLabels, queryLabels, filtersShape, units, numUnits };
     task.probabilities = stretches(images.probabilities, block);
     task.filters = stretches(images.filters, kernel);
     if (images.pixels === undefined) {
@@ -178,7 +179,6 @@ export class Images {
   /** A sentence where there is nothing to draw. */
   #why() {
     if (this.#view === "confusion" && !this.#known) return "Nobody knows the classes of these query images, so there is no right or wrong to count.";
-    if (this.#view === "filters" && this.#task.filtersShape[0] === 0) return "The first layer of this network has no kernels: it takes all pixels at once.";
     return "";
   }
 
@@ -208,8 +208,26 @@ export class Images {
         { title: `θ_${this.#k}`, kernels: after, scale },
         { title: `θ_${this.#k} − θ_0`, kernels: change, scale: largest(change) },
       ],
-      this.#task.filtersShape,
+      { shape: this.#task.filtersShape, note: this.#which() },
     );
+  }
+
+  /** Whether the first layer is a fully connected one, so that a tile is as large as an image. */
+  get #whole() {
+    return this.#task.filtersShape.slice(1).join() === this.#task.shape.join();
+  }
+
+  /** Which of a fully connected layer's units are drawn. */
+  #which() {
+    const { filters, filtersShape, numUnits } = this.#task;
+    const [count] = filtersShape;
+    if (!this.#whole) return "";
+    if (count === numUnits) return `One weight a pixel, of each of the first layer's ${count} units`;
+    const { num_inner_steps: n } = this.#steps;
+    const moves = filters[n].some((weight, i) => weight !== filters[0][i]);
+    return moves
+      ? `${count} of the first layer's ${numUnits} units: those that ${n} inner step${n === 1 ? " moves" : "s move"} most`
+      : `The first ${count} of the first layer's ${numUnits} units; inner steps move none of them`;
   }
 
   // --- Pointing ---
@@ -264,7 +282,7 @@ export class Images {
       return all.subarray(hit.filter * size, (hit.filter + 1) * size);
     });
     const moved = from.map((weight, i) => to[i] - weight);
-    return [`filter ${hit.filter + 1}`, `length ${short(length(from))}, moved by ${short(length(moved))}`];
+    return [`${this.#whole ? "unit" : "filter"} ${this.#task.units[hit.filter] + 1}`, `length ${short(length(from))}, moved by ${short(length(moved))}`];
   }
 
   #wordsOfImage(query) {
@@ -314,10 +332,11 @@ export class Images {
   #filterRows() {
     const [before, after] = [this.#task.filters[0], this.#task.filters[this.#k]];
     const [, channels, height, width] = this.#task.filtersShape;
-    const place = (i) => [Math.floor(i / (channels * height * width)), Math.floor(i / (height * width)) % channels, Math.floor(i / width) % height, i % width];
+    const unit = (i) => this.#task.units[Math.floor(i / (channels * height * width))];
+    const place = (i) => [unit(i), Math.floor(i / (height * width)) % channels, Math.floor(i / width) % height, i % width];
     return {
-      caption: "Weights of the first layer",
-      head: ["filter", "channel", "row", "column", "theta_0", `theta_${this.#k}`],
+      caption: this.#which() || "Weights of the first layer",
+      head: [this.#whole ? "unit" : "filter", "channel", "row", "column", "theta_0", `theta_${this.#k}`],
       rows: Array.from(before, (weight, i) => [...place(i).map((at) => at + 1), weight, after[i]]),
     };
   }

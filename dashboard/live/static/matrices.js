@@ -1,4 +1,4 @@
-// Which classes are taken for which, and the first layer's kernels: theta_0 on the left, theta_k beside it.
+// Which classes are taken for which, and the first layer's weights: theta_0 on the left, theta_k beside it.
 
 import { letter, rgb } from "./pen.js";
 import { short } from "./format.js";
@@ -76,70 +76,84 @@ function readable({ text, page }, color, opacity) {
 }
 
 /**
- * Kernels as tiles, a panel each of `[{title, kernels, scale}]`; returns the tiles, for hovering.
+ * First-layer weights as tiles, a panel each of `[{title, kernels, scale}]`; returns the tiles, for hovering.
  *
- * `shape`: filters, channels, height, width. One channel is drawn on a scale from negative to positive; three are red, green and blue
- * around grey.
+ * `shape`: tiles, channels, height, width. One channel is drawn on a scale from negative to positive; three are red, green and blue
+ * around grey. A `note` stands over the panels.
  */
-export function drawKernels(pen, panels, shape) {
+export function drawKernels(pen, panels, { shape, note }) {
   const [count, channels, height, width] = shape;
   const column = pen.width / panels.length;
-  const heading = 1.6 * pen.size;
+  const above = note ? 1.6 * pen.size : 0;
+  const heading = above + 1.6 * pen.size;
   const legend = 1.7 * pen.size;
   const area = { width: column - 16, height: pen.height - heading - legend - 4 };
-  const { columns, tile } = tiles(area, count);
+  const { columns, tile } = tiles(area, shape);
   const pixel = tile / Math.max(height, width);
+  const [across, down] = [Math.round(width * pixel), Math.round(height * pixel)];
   const rows = Math.ceil(count / columns);
+  const color = channels === 3 ? colored : shades(pen.colors);
+  if (note) pen.text(note, pen.width / 2, above / 2, { color: pen.colors.muted, size: 0.93 * pen.size, align: "center" });
   return panels.flatMap(({ title, kernels, scale }, panel) => {
     const x = Math.round(panel * column + (column - columns * (tile + 2)) / 2);
     const y = heading + Math.max(0, (area.height - rows * (tile + 2)) / 2);
-    pen.text(title, panel * column + column / 2, heading / 2, { weight: 650, align: "center" });
+    pen.text(title, panel * column + column / 2, above + (heading - above) / 2, { weight: 650, align: "center" });
+    const picture = painter(shape, (weights) => color(weights.map((weight) => bounded(weight / (scale || 1)))));
     const hits = Array.from({ length: count }, (_, filter) => {
       const left = Math.round(x + (filter % columns) * (tile + 2));
       const top = Math.round(y + Math.floor(filter / columns) * (tile + 2));
-      for (let row = 0; row < height; row++) {
-        for (let col = 0; col < width; col++) {
-          const weight = (channel) => kernels[((filter * channels + channel) * height + row) * width + col] / (scale || 1);
-          const color = channels === 3 ? colored(weight) : shaded(pen.colors, weight(0));
-          // To the next pixel's edge, so that no seam shows between them.
-          const [from, to, up, down] = [col * pixel, (col + 1) * pixel, row * pixel, (row + 1) * pixel].map(Math.round);
-          pen.rect(left + from, top + up, to - from, down - up, color);
-        }
-      }
-      pen.frame(left, top, Math.round(width * pixel), Math.round(height * pixel), pen.colors.grid, 1);
+      pen.picture(picture(kernels, filter), left, top, across, down);
+      pen.frame(left, top, across, down, pen.colors.grid, 1);
       return { panel, filter, x: left, y: top, width: tile, height: tile };
     });
-    key(pen, { x: panel * column + column / 2, y: pen.height - legend / 2, scale, channels });
+    key(pen, { x: panel * column + column / 2, y: pen.height - legend / 2, scale, color: (weight) => color(new Array(channels).fill(weight)) });
     return hits;
   });
 }
 
-/** As many columns as make the tiles largest. */
-function tiles({ width, height }, count) {
+/** As many columns as make the tiles largest; a pixel grows no larger than it needs to be seen. */
+function tiles({ width, height }, [count, , rows, columns]) {
   let found = { columns: 1, tile: 0 };
-  for (let columns = 1; columns <= count; columns++) {
-    const tile = Math.floor(Math.min(width / columns, height / Math.ceil(count / columns)) - 2);
-    if (tile > found.tile) found = { columns, tile };
+  for (let across = 1; across <= count; across++) {
+    const tile = Math.floor(Math.min(width / across, height / Math.ceil(count / across)) - 2);
+    if (tile > found.tile) found = { columns: across, tile };
   }
-  return { ...found, tile: Math.max(3, Math.min(found.tile, 48)) };
+  const largest = Math.max(48, 6 * Math.max(rows, columns));
+  return { ...found, tile: Math.max(3, Math.min(found.tile, largest)) };
+}
+
+/** Puts one tile's weights on a small canvas, a pixel each; `color` gives [red, green, blue] of a pixel's weights, one a channel. */
+function painter([, channels, height, width], color) {
+  const canvas = document.createElement("canvas");
+  Object.assign(canvas, { width, height });
+  const area = height * width;
+  return (kernels, filter) => {
+    const image = new ImageData(width, height);
+    for (let i = 0; i < area; i++) {
+      const weights = Array.from({ length: channels }, (_, channel) => kernels[(filter * channels + channel) * area + i]);
+      image.data.set([...color(weights), 255], 4 * i);
+    }
+    canvas.getContext("2d").putImageData(image, 0, 0);
+    return canvas;
+  };
 }
 
 const bounded = (value) => Math.max(-1, Math.min(1, Number.isFinite(value) ? value : 0));
 
-function shaded({ page, negative, positive }, weight) {
-  const share = Math.abs(bounded(weight));
-  const end = rgb(weight < 0 ? negative : positive);
-  return `rgb(${rgb(page).map((value, i) => Math.round(value + share * (end[i] - value))).join(" ")})`;
+/** From the page's colour to that of negative or of positive weights. */
+function shades(colors) {
+  const [page, negative, positive] = [colors.page, colors.negative, colors.positive].map(rgb);
+  return ([weight]) => page.map((value, i) => value + Math.abs(weight) * ((weight < 0 ? negative : positive)[i] - value));
 }
 
-const colored = (weight) => `rgb(${[0, 1, 2].map((channel) => Math.round(127.5 * (1 + bounded(weight(channel))))).join(" ")})`;
+const colored = (weights) => weights.map((weight) => 127.5 * (1 + weight));
 
 /** What the colours mean: from -scale to scale. */
-function key(pen, { x, y, scale, channels }) {
+function key(pen, { x, y, scale, color }) {
   const [width, height] = [70, 8];
   for (let i = 0; i < width; i++) {
-    const weight = (2 * i) / (width - 1) - 1;
-    pen.rect(x - width / 2 + i, y - height / 2, 1, height, channels === 3 ? colored(() => weight) : shaded(pen.colors, weight));
+    const ink = color((2 * i) / (width - 1) - 1).map(Math.round);
+    pen.rect(x - width / 2 + i, y - height / 2, 1, height, `rgb(${ink.join(" ")})`);
   }
   pen.frame(x - width / 2, y - height / 2, width, height, pen.colors.grid);
   const style = { color: pen.colors.muted, size: 0.86 * pen.size };

@@ -34,6 +34,13 @@ export class Pen {
     this.context.globalAlpha = 1;
   }
 
+  /** Single pixels where they are large enough to be seen as such, and smooth below that; `part` of the picture, or all of it. */
+  picture(canvas, x, y, width, height, part = [0, 0, canvas.width, canvas.height]) {
+    this.context.imageSmoothingEnabled = width * this.ratio < 2 * part[2];
+    this.context.imageSmoothingQuality = "high";
+    this.context.drawImage(canvas, ...part, x, y, width, height);
+  }
+
   /** A frame that lies inside its rectangle. */
   frame(x, y, width, height, color, thick = 1) {
     this.context.strokeStyle = color;

@@ -45,12 +45,8 @@ export class Atlas {
     return [(at % this.#columns) * this.width, Math.floor(at / this.#columns) * this.height];
   }
 
-  /** Single pixels where they are large enough to be seen as such, and smooth below that. */
   draw(pen, at, x, y, size) {
-    const { context } = pen;
-    context.imageSmoothingEnabled = size * pen.ratio < 2 * this.width;
-    context.imageSmoothingQuality = "high";
-    context.drawImage(this.#canvas, ...this.#place(at), this.width, this.height, x, y, size, size);
+    pen.picture(this.#canvas, x, y, size, size, [...this.#place(at), this.width, this.height]);
   }
 }
 

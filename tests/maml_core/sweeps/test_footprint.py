@@ -30,6 +30,8 @@ CASES: dict[str, dict[str, Any]] = {
     "iMAML": {"algorithm": "imaml", "num_inner_steps": 5},
     "Reptile": {"algorithm": "reptile", "num_inner_steps": 5},
     "images": IMAGES,
+    "images, first order": {**IMAGES, "order": "first"},
+    "images, many support points": {**IMAGES, "shots": 5, "num_query": 1},
     "images, max-pool": {**IMAGES, "model": ConvConfig(num_filters=16, downsample="max_pool")},
 }
 

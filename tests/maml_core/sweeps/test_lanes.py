@@ -28,7 +28,11 @@ DIFFERENT: tuple[dict[str, Any], ...] = (
     {"alpha": 0.08, "beta": 1e-2, "weights_seed": 3, "tasks_seed": 7, "clip_norm": 2.0, "adam_eps": 1e-3},
 )
 
-NORMED = {"model": MLPConfig(hidden_widths=(6, 5), activation="tanh", batch_norm=True)}
+NORMED = {
+    # Of a single input a normalised layer sees no more than the sign of its weights: their gradient is rounding, which Adam makes large.
+    "tasks": LinearConfig(num_features=3),
+    "model": MLPConfig(hidden_widths=(6, 5), activation="tanh", batch_norm=True),
+}
 SCHEDULED = {"epoch_steps": 20, "num_epochs": 4, "multi_step_epochs": 2, "first_order_epochs": 1, "final_beta": 1e-4}
 IMAGES = {
     "tasks": GlyphsConfig(ways=3),
@@ -87,13 +91,13 @@ def test_lanes_equal_the_single_runs_of_their_configs(common: dict[str, Any]) ->
     for lane, config in enumerate(configs):
         alone = single_run(config, STEPS)
         assert alone.status.kind == "ok"
-        np.testing.assert_allclose(found.query_loss[:, lane], alone.query_loss, rtol=1e-9)
+        np.testing.assert_allclose(found.query_loss[:, lane], alone.query_loss, rtol=1e-8)
         if found.accuracy is not None:
             np.testing.assert_allclose(found.accuracy[:, lane], alone.accuracy)
         measured = {name: values for name, values in alone.summary._asdict().items() if values is not None}
         assert ("accuracy" in measured) == config.classifies
         for name, values in measured.items():
-            np.testing.assert_allclose(getattr(found.summaries[lane], name), values, rtol=1e-9, err_msg=name)
+            np.testing.assert_allclose(getattr(found.summaries[lane], name), values, rtol=1e-8, err_msg=name)
         np.testing.assert_allclose(found.curvatures[lane], alone.lambda_max, rtol=1e-6)
 
 
@@ -106,8 +110,8 @@ def test_lanes_of_different_proximal_weights_and_last_betas_equal_their_single_r
         assert found.curvatures is not None
         for lane, config in enumerate(configs):
             alone = single_run(config, 20)
-            np.testing.assert_allclose(found.query_loss[:, lane], alone.query_loss, rtol=1e-9)
-            np.testing.assert_allclose(found.summaries[lane].mean, alone.summary.mean, rtol=1e-9)
+            np.testing.assert_allclose(found.query_loss[:, lane], alone.query_loss, rtol=1e-8)
+            np.testing.assert_allclose(found.summaries[lane].mean, alone.summary.mean, rtol=1e-8)
             np.testing.assert_allclose(found.curvatures[lane], alone.lambda_max, rtol=1e-6)
         assert found.query_loss[-1, 0] != found.query_loss[-1, 1]
 

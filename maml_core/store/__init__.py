@@ -1,0 +1,31 @@
+"""Run folders: a run kept on disk, and the folder of folders where runs are kept. Nothing here imports torch.
+
+    run.json                    what the run is, and the name, size and sha256 of each other file
+    curves-<sha256>.parquet     the training curves
+    held_out-<sha256>.parquet   the held-out curves
+    state-<sha256>.safetensors  parameters, optimiser moments and checkpoints, as `storage.state_to_bytes` wrote them
+
+Data files are named by their content and written before `run.json`, which takes its place in one step: whatever happens on the way, a
+folder holds the save before or the save after. Everything is checked when it is read, and nothing that is read can execute.
+"""
+
+from __future__ import annotations
+
+from maml_core.store.document import DOCUMENT, FORMAT, MAX_DOCUMENT_BYTES, VERSION, SavedRun
+from maml_core.store.folder import RunInfo, load_run, run_info, save_run
+from maml_core.store.runs import RunStore, check_name, default_root
+
+__all__ = [
+    "DOCUMENT",
+    "FORMAT",
+    "MAX_DOCUMENT_BYTES",
+    "VERSION",
+    "RunInfo",
+    "RunStore",
+    "SavedRun",
+    "check_name",
+    "default_root",
+    "load_run",
+    "run_info",
+    "save_run",
+]
