@@ -20,11 +20,11 @@ from dashboard.charts.basics import UIREVISION, layout, line, log_axis, points, 
 from dashboard.charts.numbers import Floats, Range, decades, float32
 from dashboard.info import Array, Metric
 from dashboard.sweeps.axes import AxisInfo, words
-from dashboard.sweeps.info import FrozenInfo, Kind, LanesInfo, MapInfo, SettingInfo
+from dashboard.sweeps.info import FrozenInfo, Kind, LanesInfo, MapInfo, PinsInfo, SettingInfo
 from dashboard.theme import PALETTES, Palette, with_opacity
 from maml_core.sweeps.space import Value
 
-MapChartId = Literal["map", "lanes", "frozen"]
+MapChartId = Literal["map", "lanes", "frozen", "pins"]
 Attribute = Literal["x", "y", "z", "marker.color", "error_y.array", "customdata"]
 MapUpdate = tuple[int, Attribute, Floats]
 """Trace, what of it, and the numbers; a matrix row by row."""
@@ -183,9 +183,10 @@ def _map_traces(palette: Palette, looks: MapLooks, marker: float) -> list[Any]:
             x=[],
             y=[],
             name="pinned",
-            mode="text",
+            mode="markers+text",
             text=[],
-            textfont={"color": palette.text, "size": 15, "weight": 700},
+            textfont={"color": palette.text, "size": 13, "weight": 700},
+            marker={"size": 19, "color": palette.page, "line": {"color": palette.text, "width": 1.5}},
             **quiet,
         ),
     ]
@@ -365,6 +366,52 @@ def frozen_figure(palette: Palette, metric: Metric, loss_name: str, across: int)
         uirevision=f"{UIREVISION} {metric}",
         meta={"title": "Frozen θ_0", "hint": "", "palette": dataclasses.asdict(palette)},
     )
+
+
+LETTERS = "ABCDEF"
+"""Of the pinned settings."""
+
+
+def pins_figure(palette: Palette, loss_name: str, count: int) -> go.Figure:
+    """Pinned settings side by side, empty: a line for each."""
+    dashes = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+    traces = [
+        line(letter, color, 2.5, dash, hovertemplate=f"{letter}: %{{y:.4g}}<extra></extra>")
+        for letter, color, dash in zip(LETTERS, palette.classes, dashes, strict=False)
+    ]
+    drawn = go.Figure(data=traces[:count], layout=layout(palette))
+    return drawn.update_layout(
+        xaxis={"title": {"text": "outer step"}, "range": [0, 100], "tickformat": "~s", "nticks": 7},
+        yaxis=_result_axis("loss", held_out("loss", loss_name)),
+        margin={"l": 58, "r": 12, "t": 6, "b": 42},
+        hovermode="x unified",
+        dragmode=False,
+        meta={"title": "Side by side", "hint": "", "palette": dataclasses.asdict(palette)},
+    )
+
+
+def pins_figures(loss_name: str, count: int) -> dict[str, dict[str, Any]]:
+    """The pinned settings as plain JSON values, for both palettes."""
+    return {
+        name: {"pins": json.loads(pins_figure(palette, loss_name, count).to_json())}
+        for name, palette in PALETTES.items()
+    }
+
+
+def pins_update(info: PinsInfo) -> list[MapUpdate]:
+    """The numbers of the pinned settings."""
+    found: list[MapUpdate] = []
+    for trace, (steps, losses) in enumerate(zip(info.steps, info.losses, strict=True)):
+        found += [(trace, "x", float32(steps)), (trace, "y", float32(losses))]
+    return found
+
+
+def pins_ranges(info: PinsInfo, previous: Mapping[str, Sequence[float]] | None = None) -> Range:
+    """What their chart spans."""
+    return {
+        "xaxis": [0.0, 1.03 * info.num_steps],
+        "yaxis": decades(info.losses, previous.get("yaxis") if previous else None),
+    }
 
 
 def sweep_figures(looks: MapLooks) -> dict[str, dict[str, Any]]:

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from dashboard.live.comparison import Comparison
+from dashboard.live.comparison import Job as ComparisonJob
 from dashboard.live.costs import MAX_GROUPS, Cost, Group, cost_of, judged_at_once, lanes_of_a_batch, request_for
 from dashboard.live.judging import Piece
 from dashboard.live.page import Outbox
@@ -238,9 +240,7 @@ class Desk:
         self._spawn(job.leave())
 
     def next_piece(self) -> tuple[SweepJob, Piece] | None:
-        """The sweep's chunk to compute next, of each sweep in turn; None where there is none, or no room for one."""
-        if self._num_in_flight >= self._num_workers:
-            return None
+        """The sweep's piece to compute next, of each sweep in turn; None where there is none."""
         jobs = list(self._jobs.values())
         for offset in range(len(jobs)):
             job = jobs[(self._turn + offset) % len(jobs)]
@@ -251,25 +251,41 @@ class Desk:
         return None
 
     def submit_next(self) -> bool:
-        """Give the executor a sweep's chunk, if there is one and room for it."""
+        """Give the executor a chunk, if there is one and room for it: of a comparison, which somebody watches, or of a sweep."""
+        if self._num_in_flight >= self._num_workers:
+            return False
+        for page in self._pages.values():
+            comparison = page.comparison
+            if page.connected and comparison is not None and (job := comparison.next_job()) is not None:
+                self._num_in_flight += 1
+                self._spawn(self._compare(page, comparison, job))
+                return True
         found = self.next_piece()
         if found is None:
             return False
-        job, piece = found
-        try:
-            future = asyncio.wrap_future(self._executor.submit(run_lanes, piece.request))
-        except Exception as error:
-            future = asyncio.get_running_loop().create_future()
-            future.set_exception(error)
         self._num_in_flight += 1
-        self._spawn(self._finish(job, piece, future))
+        self._spawn(self._finish(*found))
         return True
 
-    async def _finish(self, job: SweepJob, piece: Piece, future: asyncio.Future[LanesResult]) -> None:
+    async def _compare(self, page: SweepPage, comparison: Comparison, job: ComparisonJob) -> None:
+        try:
+            result = await self._computed(job.function, *job.arguments)
+        except BrokenProcessPool:
+            comparison.lost(job)
+        except Exception as error:
+            _log.exception("a comparison stopped")
+            page.stop_comparison(f"The settings could not be compared: {error}")
+        else:
+            comparison.finished(job, result)
+        finally:
+            self._num_in_flight -= 1
+            self._wake()
+
+    async def _finish(self, job: SweepJob, piece: Piece) -> None:
         result: LanesResult | None = None
         problem: Exception | None = None
         try:
-            result = await future
+            result = await self._computed(run_lanes, piece.request)
         except Exception as error:
             problem = error
         finally:

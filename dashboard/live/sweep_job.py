@@ -103,6 +103,8 @@ class SweepJob:
         """The driver may have more tickets than it gave."""
         self._num_lost = 0
         """Pieces lost in a row."""
+        self._is_stale = False
+        """The driver waits for tickets that nobody computes any more."""
         self._setting_of: dict[RunConfig, int] = {}
         self._num_read = -1
         self.sentences: tuple[str, ...] = ()
@@ -144,6 +146,8 @@ class SweepJob:
             return False
         if self.status == "stopping":
             return not self._work
+        if self.status == "failed":
+            return self._is_stale
         return self.status == "running" and self._hungry and len(self._ready) + len(self._work) < self._at_once
 
     def take_piece(self) -> Piece | None:
@@ -163,10 +167,10 @@ class SweepJob:
         """Ask the driver for tickets, or close it: in its thread."""
         self._filling = True
         try:
-            if self.status == "stopping":
+            if self.status in ("stopping", "failed"):
                 self._ready.clear()
                 await self._in_thread(self._close)
-                self.status = "stopped"
+                self.status = "stopped" if self.status == "stopping" else self.status
                 self.revision += 1
             else:
                 self._take_in(await self._in_thread(self._look))
@@ -209,8 +213,13 @@ class SweepJob:
             work.again(piece)
 
     async def leave(self) -> None:
-        """Close the driver whatever its state; the job is not used afterwards."""
-        await self._in_thread(self._close)
+        """Close driver and study whatever their state; the job is not used afterwards."""
+
+        def close() -> None:
+            self._close()
+            self.study.close()
+
+        await self._in_thread(close)
         self._thread.shutdown(wait=False)
 
     def _take_in(self, seen: _Seen) -> None:
@@ -229,6 +238,7 @@ class SweepJob:
         self.sentence = f"{error}".rstrip(".") or type(error).__name__
         self._ready.clear()
         self._work.clear()
+        self._is_stale = True
         self.revision += 1
 
     async def _in_thread(self, act: Callable[[], T]) -> T:
@@ -237,6 +247,8 @@ class SweepJob:
     # In the thread
 
     def _held_driver(self) -> Sweeping:
+        if self._is_stale:
+            self._close()
         if self._driver is None:
             self._driver = self._new_driver()
         return self._driver
@@ -265,9 +277,10 @@ class SweepJob:
         return read(self.sweep, results)
 
     def _close(self) -> None:
-        if self._driver is not None:
-            self._driver.close()
-            self._driver = None
+        self._is_stale = False
+        driver, self._driver = self._driver, None
+        if driver is not None:
+            driver.close()
 
     def _number_lanes(self, results: tuple[SettingResult, ...]) -> None:
         """Which setting a lane is of; asked for once a setting."""

@@ -14,12 +14,13 @@ from dashboard.charts import maps
 from dashboard.charts.maps import MapLooks, MapUpdate
 from dashboard.charts.numbers import Range
 from dashboard.info import Metric
+from dashboard.live.comparison import Comparison
 from dashboard.live.packing import Floats, packed
 from dashboard.live.page import Outbox
 from dashboard.live.sweep_job import SweepJob
 from dashboard.sweeps import words
 from dashboard.sweeps.axes import symbol, title
-from dashboard.sweeps.info import SettingInfo, View, frozen_info, lanes_info, map_info, setting_info
+from dashboard.sweeps.info import SettingInfo, View, frozen_info, lanes_info, map_info, pins_info, setting_info
 from maml_core.config import RunConfig
 from maml_core.sweeps.frozen import FrozenMap
 from maml_core.sweeps.space import SweepConfig, lane_configs
@@ -28,6 +29,9 @@ MAX_UNACKNOWLEDGED = 1
 """Frames that a page may have received without drawing."""
 
 MAX_PINS = 6
+
+PIN_S = 0.03
+"""Processor seconds of a chunk of a pinned setting."""
 
 _COLUMNS = ("kind", "value", "ci95", "before", "diverged_share", "limit", "step")
 """What a frame says of every setting, besides what the charts draw."""
@@ -41,17 +45,20 @@ class SweepPage:
         self.view: View | None = None
         self.selected: tuple[int, ...] = ()
         self.pins: tuple[int, ...] = ()
+        self.comparison: Comparison | None = None
+        """Of the pinned settings, once it was asked for."""
         self.outbox: Outbox | None = None
         self.visible = True
         self._frozen: tuple[FrozenMap, RunConfig, str] | None = None
         self._revision = 0
         """Grows with each change of how the page looks at things."""
-        self._sent: tuple[int, int] | None = None
+        self._sent: tuple[int, int, int] | None = None
         self._sent_at = -math.inf
         self._unacknowledged: list[int] = []
         self._number = 0
         self._looks: MapLooks | None = None
         self._frozen_looks: tuple[Metric, str, int] | None = None
+        self._pin_looks: tuple[str, int] | None = None
         self._arrays: dict[str, list[bytes]] = {}
         self._ranges: dict[str, Range] = {}
         self._num_told = 0
@@ -75,7 +82,7 @@ class SweepPage:
         """Show a sweep; None for none."""
         if job is self.job and self.view is not None:
             return
-        self.job, self.selected, self.pins = job, (), ()
+        self.job, self.selected, self.pins, self.comparison = job, (), (), None
         self.view = first_view(job.sweep) if job is not None else None
         self._forget()
 
@@ -87,7 +94,7 @@ class SweepPage:
     def _forget(self) -> None:
         """Tell everything again: the page starts afresh, or shows another sweep."""
         self._sent, self._looks, self._frozen_looks, self._told, self._num_told = None, None, None, {}, 0
-        self._arrays, self._ranges = {}, {}
+        self._arrays, self._ranges, self._pin_looks = {}, {}, None
         self._unacknowledged = []
         self._revision += 1
 
@@ -134,12 +141,25 @@ class SweepPage:
                 pins = self._numbers(message["numbers"])
                 if len(pins) > MAX_PINS:
                     raise ValueError(f"at most {MAX_PINS} settings are compared at a time; unpin one")
-                self.pins = pins
+                if pins != self.pins:
+                    self.pins, self.comparison = pins, None
+                    self._revision += 1
+            case "compare" if self.job is not None:
+                if len(self.pins) < 2:
+                    raise ValueError("pin two settings or more to compare them")
+                configs = tuple(self._lane_of(number) for number in self.pins)
+                self.comparison = Comparison(self.pins, configs, self.job.sweep.num_steps, PIN_S)
                 self._revision += 1
             case "setting" if self.job is not None:
                 self._tell_setting(message["number"])
             case kind:
                 raise ValueError(f"the page sent {str(kind)[:40]!r}, which does not fit what it shows; reload the page")
+
+    def stop_comparison(self, sentence: str) -> None:
+        """Give it up, and say why."""
+        self.comparison = None
+        self._revision += 1
+        self.put({"type": "error", "message": f"{sentence}."})
 
     def _numbers(self, numbers: Any) -> tuple[int, ...]:
         known = {result.number for result in self.job.results} if self.job is not None else set()
@@ -154,15 +174,19 @@ class SweepPage:
     def config_of(self, number: int) -> RunConfig:
         """The set-up of a setting's first lane, as a live run has it: with the base's own evaluation."""
         assert self.job is not None
-        sweep = self.job.sweep
-        result = next(result for result in self.job.results if result.number == number)
-        lane = lane_configs(sweep, result.values)[0]
+        sweep, lane = self.job.sweep, self._lane_of(number)
         return dataclasses.replace(
             lane,
             evaluation_steps=max(sweep.base.evaluation_steps, lane.num_inner_steps),
             joint_baseline=sweep.base.joint_baseline,
             oracle_baseline=sweep.base.oracle_baseline,
         )
+
+    def _lane_of(self, number: int) -> RunConfig:
+        """The set-up of a setting's first lane, as the sweep trains it."""
+        assert self.job is not None
+        result = next(result for result in self.job.results if result.number == number)
+        return lane_configs(self.job.sweep, result.values)[0]
 
     # What it is told
 
@@ -190,6 +214,7 @@ class SweepPage:
             "size": job.size,
             "num_done": job.num_done,
             "num_steps": sweep.num_steps,
+            "comparing": self.comparison is not None,
             "classifies": sweep.base.classifies,
             "axes": [
                 {"name": axis.name, "title": title(axis.name), "symbol": symbol(axis.name), "values": list(axis.values)}
@@ -215,8 +240,9 @@ class SweepPage:
         return self._sent != self._at
 
     @property
-    def _at(self) -> tuple[int, int]:
-        return (self.job.revision if self.job is not None else -1, self._revision)
+    def _at(self) -> tuple[int, int, int]:
+        compared = self.comparison.revision if self.comparison is not None else -1
+        return (self.job.revision if self.job is not None else -1, self._revision, compared)
 
     def send_frame(self, now: float) -> None:
         """Send the newest numbers, and new figures before them where they are needed."""
@@ -262,6 +288,20 @@ class SweepPage:
         header["count"] = words.progress(job, settings)
         header["columns"] = _columns(settings, body)
         header["best"] = seen.best
+        if self.comparison is not None:
+            self._add_pins(header, body, self.comparison, loss_name(sweep.base))
+
+    def _add_pins(self, header: dict[str, Any], body: Floats, comparison: Comparison, loss: str) -> None:
+        info = pins_info(comparison)
+        looks = (loss, len(info.numbers))
+        if looks != self._pin_looks:
+            self._pin_looks = looks
+            self.put({"type": "figures", **maps.pins_figures(*looks)})
+            self._arrays.pop("pins", None)
+        span = maps.pins_ranges(info, self._ranges.get("pins"))
+        self._add(header, body, "pins", maps.pins_update(info), span)
+        header["subtitles"]["pins"] = words.pins_line(info)
+        header["pins"] = [None, *(words.difference(found) for found in info.differences)]
 
     def _add_frozen(self, header: dict[str, Any], body: Floats) -> None:
         if self._frozen is None:

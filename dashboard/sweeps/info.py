@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,8 +19,12 @@ from dashboard.info import Array, Ints, Metric
 from dashboard.sweeps.axes import AxisInfo, axis_info, words
 from maml_core.records import Curvature
 from maml_core.sweeps.frozen import FrozenMap
+from maml_core.sweeps.paired import PairedDifference
 from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.space import SweepConfig, Value
+
+if TYPE_CHECKING:
+    from dashboard.live.comparison import Comparison
 
 BINS = 7
 """Colours for the values of an axis, where there are more of them."""
@@ -345,4 +350,33 @@ def frozen_info(found: FrozenMap, metric: Metric, of: str) -> FrozenInfo:
         limit=Curvature.stability_limit(found.curvature.median) if math.isfinite(found.curvature.median) else math.nan,
         metric=metric,
         of=of,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinsInfo:
+    """Pinned settings side by side."""
+
+    numbers: tuple[int, ...]
+    steps: tuple[Array, ...]
+    """Outer steps at which each was judged."""
+    losses: tuple[Array, ...]
+    """Held-out loss there, mean over the common tasks; NaN where a task's is not finite."""
+    stopped: tuple[bool, ...]
+    """Whether it diverged."""
+    differences: tuple[PairedDifference | None, ...]
+    """Of each but the first against the first."""
+    num_steps: int
+
+
+def pins_info(comparison: Comparison) -> PinsInfo:
+    """A comparison as the page shows it."""
+    curves = comparison.curves()
+    return PinsInfo(
+        numbers=comparison.numbers,
+        steps=tuple(np.array(steps, dtype=float) for steps, _ in curves),
+        losses=tuple(np.where(np.isfinite(losses), losses, np.nan) for _, losses in curves),
+        stopped=tuple(comparison.stopped()),
+        differences=tuple(comparison.differences()),
+        num_steps=comparison.num_steps,
     )

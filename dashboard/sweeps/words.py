@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dashboard.sweeps.axes import symbol, words
-from dashboard.sweeps.info import FrozenInfo, Kind, LanesInfo, MapInfo, SettingInfo
+from dashboard.sweeps.info import FrozenInfo, Kind, LanesInfo, MapInfo, PinsInfo, SettingInfo
+from maml_core.sweeps.paired import PairedDifference
 
 if TYPE_CHECKING:
     from dashboard.live.sweep_job import SweepJob
@@ -61,6 +62,28 @@ def frozen_summary(info: FrozenInfo) -> str:
     share = float(info.diverged.mean())
     limit = f" The stability limit 2/lambda_max is {info.limit:.3g}." if math.isfinite(info.limit) else ""
     return f"Map of alpha against inner steps at test. {frozen_line(info)} {share:.0%} of the cells diverge.{limit}"
+
+
+def difference(found: PairedDifference | None) -> str:
+    """A paired difference in words.
+
+    >>> difference(PairedDifference(-0.123, 0.04, 100)), difference(PairedDifference(0.01, 0.04, 100)), difference(None)
+    ('−0.123 ± 0.04, better', '+0.01 ± 0.04, no difference', '…')
+    """
+    if found is None:
+        return "…"
+    if not math.isfinite(found.mean):
+        return "not finite: a task diverged"
+    sign = "−" if found.mean < 0 else "+"
+    verdict = "no difference" if not found.differs else "better" if found.mean < 0 else "worse"
+    return f"{sign}{abs(found.mean):.3g} ± {found.ci95:.2g}, {verdict}"
+
+
+def pins_line(info: PinsInfo) -> str:
+    """Under the title of the pinned settings."""
+    known = [found for found in info.differences if found is not None]
+    tasks = f" on {known[0].num_tasks} common tasks" if known else ""
+    return f"The same seeds and tasks. Differences are paired, task by task{tasks}, with their 95% interval."
 
 
 def progress(job: SweepJob, settings: Sequence[SettingInfo]) -> dict[str, int]:

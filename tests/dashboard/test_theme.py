@@ -103,14 +103,17 @@ def test_a_scale_of_results_goes_one_way_from_what_stands_out_to_the_page(palett
 
 @pytest.mark.parametrize("sight", SIGHT)
 @pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
-def test_diverged_and_selected_are_no_results(palette: Palette, sight: str) -> None:
-    def seen(color: str) -> np.ndarray:
-        return lab(SIGHT[sight] @ linear_rgb(color))
-
+def test_diverged_is_no_result(palette: Palette, sight: str) -> None:
+    diverged = lab(SIGHT[sight] @ linear_rgb(palette.unstable))
     for color in palette.best_to_worst:
-        assert np.linalg.norm(seen(palette.unstable) - seen(color)) > 20, color
-        assert np.linalg.norm(seen(palette.selected) - seen(color)) > 20, color
-    assert np.linalg.norm(seen(palette.unstable) - seen(palette.selected)) > 20
+        assert np.linalg.norm(diverged - lab(SIGHT[sight] @ linear_rgb(color))) > 20, color
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+def test_what_is_selected_stands_out_from_every_cell(palette: Palette) -> None:  # by its shape too, a ring
+    selected = lab(linear_rgb(palette.selected))
+    for color in (*palette.best_to_worst, palette.unstable):
+        assert np.linalg.norm(selected - lab(linear_rgb(color))) > 40, color
 
 
 def test_every_colour_is_a_hex_string() -> None:

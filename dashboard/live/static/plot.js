@@ -36,7 +36,10 @@ export class Plot {
   look(figure, { keepNumbers = false } = {}) {
     this.#figure = figure;
     this.title = figure.layout.meta.title;
-    if (!keepNumbers) this.#arrays = [];
+    if (!keepNumbers) {
+      this.#arrays = [];
+      this.#ranges = {};
+    }
     this.card.describe(figure);
     this.draw();
   }

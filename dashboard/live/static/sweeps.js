@@ -18,6 +18,10 @@ const MAPS = [
   ["map", "Sweep"],
   ["frozen", "Frozen θ₀"],
 ];
+const CURVES = [
+  ["lanes", "Curves"],
+  ["pins", "Side by side"],
+];
 const METRICS = [
   ["accuracy", "Accuracy"],
   ["loss", "Loss"],
@@ -44,7 +48,12 @@ class Page {
   #map;
   #lanes;
   #frozen;
+  #pinsPlot;
   #settings;
+  #shownCurves = "lanes";
+  #curveViews;
+  #differences = [];
+  #pinList = el("div", { class: "maml-pins" });
   #name = el("strong", { class: "maml-sweep-name" });
   #pill = el("span", { class: "maml-pill" });
   #cancel = el("button", { type: "button", "data-action": "cancel", onclick: () => this.#send({ type: "cancel" }) }, "Cancel");
@@ -67,6 +76,13 @@ class Page {
     this.#map = new Plot("map", { listeners: pick, rows: () => this.#rows() });
     this.#lanes = new Plot("lanes", { listeners: pick });
     this.#frozen = new Plot("frozen");
+    this.#pinsPlot = new Plot("pins");
+    this.#pinsPlot.card.controls.append(this.#pinList);
+    this.#curveViews = [this.#lanes, this.#pinsPlot].map((plot) => {
+      const segments = new Segments("Curves", CURVES, (shown) => this.#showCurves(shown));
+      plot.card.addSwitch(segments);
+      return segments;
+    });
     this.#settings = new Settings(this.#store, (number, { more }) => this.#select([number], { more, toggle: true }));
     this.#views = [this.#map, this.#frozen].map((plot) => {
       const segments = new Segments("Map", MAPS, (shown) => this.#showMap(shown));
@@ -81,7 +97,7 @@ class Page {
     this.#root.append(
       el("div", { class: "maml-transport" }, this.#name, this.#pill, this.#resume, this.#cancel, this.#bar, this.#count, el("div", { class: "maml-report" }, this.#metric.root)),
       el("div", { class: "maml-line" }, this.#sentence),
-      el("div", { class: "maml-grid" }, this.#map.card.root, this.#frozen.card.root, this.#lanes.card.root, table),
+      el("div", { class: "maml-grid" }, this.#map.card.root, this.#frozen.card.root, this.#lanes.card.root, this.#pinsPlot.card.root, table),
       this.#live,
     );
     this.#map.node.tabIndex = 0;
@@ -102,7 +118,7 @@ class Page {
   }
 
   get #plots() {
-    return [this.#map, this.#lanes, this.#frozen];
+    return [this.#map, this.#lanes, this.#frozen, this.#pinsPlot];
   }
 
   show() {
@@ -245,7 +261,13 @@ class Page {
     for (const segments of this.#views) segments.show(has ? this.#shownMap : null);
     this.#map.show(has && this.#shownMap === "map");
     this.#frozen.show(!has || this.#shownMap === "frozen");
-    this.#lanes.card.empty(has ? "" : "The curves of a sweep's settings.");
+    const pinned = has && this.#pins.length > 0;
+    if (!pinned) this.#shownCurves = "lanes";
+    for (const segments of this.#curveViews) segments.show(pinned ? this.#shownCurves : null);
+    this.#lanes.show(has && this.#shownCurves === "lanes");
+    this.#pinsPlot.show(pinned && this.#shownCurves === "pins");
+    this.#pinsPlot.card.empty(this.#state.comparing ? "" : "Pin two settings or more, then train them side by side.");
+    this.#listPins();
     this.#root.dataset.sweep = has;
     this.#say(problem ?? "");
   }
@@ -254,6 +276,39 @@ class Page {
     this.#shownMap = shown;
     this.#present();
     this.#views[shown === "map" ? 0 : 1].focus();
+  }
+
+  #showCurves(shown) {
+    this.#shownCurves = shown;
+    this.#present();
+    this.#curveViews[shown === "lanes" ? 0 : 1].focus();
+  }
+
+  /** The pinned settings with their letters, and by how much each differs from the first. */
+  #listPins() {
+    const { comparing } = this.#state;
+    const key = JSON.stringify([this.#pins, this.#differences, comparing, this.#state.name]);
+    if (key === this.#pinList.dataset.key) return;
+    this.#pinList.dataset.key = key;
+    const rows = this.#pins.map((number, i) => {
+      const unpin = el("button", { type: "button", "aria-label": `Unpin ${LETTERS[i]}`, onclick: () => this.#pin(this.#pins.filter((n) => n !== number)) }, "×");
+      const words = i === 0 ? "compared with" : comparing ? (this.#differences[i] ?? "…") : "";
+      return el("li", {}, el("b", {}, LETTERS[i]), el("span", {}, this.#store.lines(number)[0]), el("span", {}, words), unpin);
+    });
+    const start = el("button", { type: "button", class: "maml-primary", "data-action": "compare", disabled: this.#pins.length < 2, onclick: () => this.#compare() }, comparing ? "Again" : "Train side by side");
+    this.#pinList.replaceChildren(el("ol", {}, ...rows), start);
+    // The card's sentence hides its controls with its picture; these are what it speaks of.
+    this.#pinList.style.visibility = "visible";
+  }
+
+  #pin(numbers) {
+    this.#differences = [];
+    this.#send({ type: "pin", numbers });
+  }
+
+  #compare() {
+    this.#differences = [];
+    this.#send({ type: "compare" });
   }
 
   #frame({ header, floats }) {
@@ -271,6 +326,8 @@ class Page {
     for (const [id, text] of Object.entries(header.summaries)) this.#plot(id).card.summary(text);
     for (const [id, text] of Object.entries(header.subtitles)) this.#plot(id).card.subtitle(text);
     if (header.count) this.#progress(header.count);
+    if (header.pins) this.#differences = header.pins;
+    this.#listPins();
     if (header.sentence !== undefined) this.#reading = header.sentence;
     this.#hover(touched);
     this.#mark();
@@ -282,7 +339,7 @@ class Page {
   }
 
   #plot(id) {
-    return { map: this.#map, lanes: this.#lanes, frozen: this.#frozen }[id];
+    return { map: this.#map, lanes: this.#lanes, frozen: this.#frozen, pins: this.#pinsPlot }[id];
   }
 
   #progress({ size, ok, diverged, pruned, lane_steps, lane_steps_left }) {
@@ -460,10 +517,21 @@ class Page {
     const open = el("a", { class: "maml-button maml-primary", "data-action": "open-live", href: this.#address === null ? null : `./?${this.#address}`, onclick: (event) => this.#open(event) }, "Open as a live run");
     this.#detail.replaceChildren(
       el("p", {}, el("strong", {}, at)),
-      el("p", {}, lines.join(" · ")),
-      el("div", { class: "maml-actions" }, open, clear),
+      el("p", {}, lines.join(" · ").replace("λ_max", "λ<sub>max</sub>")),
+      el("div", { class: "maml-actions" }, open, this.#pinButton(this.#chosen), clear),
     );
     for (const p of this.#detail.querySelectorAll("p")) setRich(p, p.textContent);
+  }
+
+  #pinButton(number) {
+    const pinned = this.#pins.includes(number);
+    const full = !pinned && this.#pins.length >= LETTERS.length;
+    const pins = pinned ? this.#pins.filter((n) => n !== number) : [...this.#pins, number];
+    const press = () => {
+      if (!pinned) this.#shownCurves = "pins";
+      this.#pin(pins);
+    };
+    return el("button", { type: "button", "data-action": "pin", "aria-pressed": String(pinned), disabled: full, onclick: press }, pinned ? "Unpin" : "Pin to compare");
   }
 
   /** In this tab; with a modifier the link opens another one, as links do. */

@@ -1,0 +1,85 @@
+"""Two runs on common held-out tasks: the losses task by task, and their paired difference. Imports without torch until it is computed."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from maml_core.config import RunConfig
+from maml_core.errors import ConfigError
+from maml_core.records import Numbers
+
+
+class PairedDifference(NamedTuple):
+    """How much lower one run's held-out loss is than another's, task by task."""
+
+    mean: float
+    """Of the second's loss minus the first's over all tasks; below 0 the second is better. Not finite where a task's loss is not."""
+    ci95: float
+    """Half-width of its 95% interval (normal, 1.96 standard errors of the differences)."""
+    num_tasks: int
+
+    @property
+    def differs(self) -> bool:
+        """Whether the interval leaves out zero."""
+        return math.isfinite(self.mean) and abs(self.mean) > self.ci95
+
+
+def paired_difference(first: Numbers, second: Numbers) -> PairedDifference:
+    """The difference of two runs' losses on the same tasks.
+
+    What tasks have in common, being easy or hard, cancels, so that the interval is narrower than those of the two means.
+
+    >>> paired_difference(np.array([1.0, 2.0, 3.0]), np.array([0.5, 1.5, 2.5]))
+    PairedDifference(mean=-0.5, ci95=0.0, num_tasks=3)
+
+    Args:
+        first: Losses of T >= 2 tasks, [T].
+        second: Of the same tasks in the same order, [T].
+
+    Raises:
+        ValueError: Not as many tasks, or fewer than two.
+    """
+    if first.shape != second.shape or first.ndim != 1 or len(first) < 2:
+        raise ValueError(
+            f"losses of the same two or more tasks are needed, not of shapes {first.shape} and {second.shape}"
+        )
+    with np.errstate(invalid="ignore"):  # inf - inf is a NaN that says so
+        differences = second - first
+        ci95 = 1.96 * float(np.std(differences, ddof=1)) / math.sqrt(len(differences))
+    return PairedDifference(float(np.mean(differences)), ci95, len(differences))
+
+
+def check_common_tasks(configs: tuple[RunConfig, ...]) -> None:
+    """Refuse runs that are not judged on common tasks.
+
+    Raises:
+        ConfigError: Their held-out tasks differ; says in what.
+    """
+    for config in configs[1:]:
+        for name in ("tasks", "evaluation_seed", "evaluation_tasks", "num_query", "dtype"):
+            if getattr(config, name) != getattr(configs[0], name):
+                accepted = "the same for all that are compared: only then are they judged on common tasks"
+                raise ConfigError(name, getattr(config, name), accepted)
+
+
+def task_losses(config: RunConfig, state: bytes) -> Numbers:
+    """Held-out query loss after N inner steps on each of the config's held-out tasks, [T].
+
+    Raises:
+        StateError: The state is damaged, or not of this config.
+    """
+    from maml_core.evaluation import evaluate
+    from maml_core.problem import build_problem, held_out_tasks
+    from maml_core.runs import rule
+    from maml_core.storage import RecentStates, check_state
+
+    problem = build_problem(config)
+    run = RecentStates.shared().state(state, "cpu")
+    check_state(run, config, problem)
+    how = rule(config, problem, run.meta)
+    steps = config.num_inner_steps
+    found = evaluate(run.meta.theta, held_out_tasks(config, problem), problem=problem, num_steps=steps, **how._asdict())
+    return found.query_loss[steps, 0].double().numpy()

@@ -1,0 +1,491 @@
+"""Sweeps on the hub: their chunks between those of live runs, what a page is told, what a closed tab leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard.live import desk as desk_module
+from dashboard.live.costs import Cost
+from dashboard.live.desk import FRAME_S, KEEP_S, JobKey
+from dashboard.live.hub import Hub
+from dashboard.live.sweep_job import SweepJob
+from maml_core.chunks import run_chunk
+from maml_core.errors import ConfigError
+from maml_core.sweeps.chunks import LanesRequest, run_lanes
+from maml_core.sweeps.space import SweepConfig
+from maml_core.sweeps.study import load_sweep, open_study
+from tests.dashboard.sweeps.results import sweep
+from tests.dashboard.test_hub import TINY, Clock, Inline, on_loop, priced_result, strict, turns, wake
+
+WAIT_S = 30.0
+COST = Cost(step_s=0.015, evaluation_s=0.02)
+
+
+class Mixed(Inline):
+    """Computes sweeps' chunks for real and at once; live chunks take a step and no time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.order: list[str] = []
+        self.lose = 0
+        """Sweeps' chunks to lose with their worker."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self.order.append("live" if fn is run_chunk else "sweep")
+        if fn is run_chunk:
+            future.set_result(priced_result(args[0]))
+        elif fn is run_lanes and self.lose:
+            self.lose -= 1
+            future.set_exception(BrokenProcessPool("gone"))
+        else:
+            future.set_result(fn(*args))
+        return future
+
+
+class Held(Mixed):
+    """Computes a chunk when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: list[tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.order.append("live" if fn is run_chunk else "sweep")
+        self.waiting.append((Future(), fn, args))
+        return self.waiting[-1][0]
+
+    def finish(self) -> str:
+        future, fn, args = self.waiting.pop(0)
+        future.set_result(priced_result(args[0]) if fn is run_chunk else fn(*args))
+        return "live" if fn is run_chunk else "sweep"
+
+
+class Viewer:
+    """The sensitivity screen's socket, which keeps all it was sent."""
+
+    def __init__(self, hub: Hub, token: str) -> None:
+        self.hub, self.token = hub, token
+        self.page, self.outbox = hub.connect_sweeps(token, resume="")
+
+    def take(self) -> list[dict[str, Any]]:
+        found = []
+        while not self.outbox.empty():
+            message = self.outbox.get_nowait()
+            if isinstance(message, bytes):
+                length = int.from_bytes(message[:4], "little")
+                found.append({"type": "frame", **json.loads(message[4 : 4 + length].decode())})
+                self.say("ack", frame=found[-1]["frame"])
+            else:
+                found.append(strict(message))
+        return found
+
+    def say(self, type: str, **fields: Any) -> None:
+        self.hub.receive_sweeps(self.token, self.page, {"type": type, **fields})
+
+    def close(self) -> None:
+        self.hub.sweeps.disconnect(self.page, self.outbox)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def new_job(hub: Hub, root: Path, of: SweepConfig | None = None, name: str = "s") -> tuple[JobKey, SweepJob]:
+    of = of or sweep()
+    key = JobKey(str(root), name)
+    return key, hub.sweeps.new_job(key, of, open_study(of, name, storage=root), {of.base: COST})
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Threads have a part in it, so it takes real time."""
+    deadline = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        await asyncio.sleep(0.002)
+
+
+Scene = Callable[[Hub, Any, Clock], Awaitable[None]]
+
+
+def play(scene: Scene, executor: Any = None) -> None:
+    """A scene with a hub that runs; its sweeps' threads end with it."""
+
+    async def closed(hub: Hub, executor: Any, clock: Clock) -> None:
+        try:
+            await scene(hub, executor, clock)
+        finally:
+            await hub.sweeps.close()
+
+    on_loop(closed, executor or Mixed())
+
+
+class TestSweep:
+    def test_it_is_computed_to_its_end_and_kept(self, root: Path):
+        async def scene(hub: Hub, executor: Mixed, clock: Clock) -> None:
+            token = hub.open_page(TINY)
+            viewer = Viewer(hub, token)
+            key, job = new_job(hub, root)
+            hub.start_sweep(token, key, job)
+            await until(lambda: job.status == "done")
+            assert {r.status for r in job.results} == {"ok"}
+            assert viewer.page.job is job
+
+        play(scene)
+        with load_sweep("s", storage=root) as study:
+            assert [r.status for r in study.results()] == ["ok"] * 6
+
+    def test_it_equals_the_sweep_that_nothing_was_cut_of(self, root: Path):
+        from maml_core.sweeps.driver import run_sweep
+
+        async def scene(hub: Hub, executor: Mixed, clock: Clock) -> None:
+            token = hub.open_page(TINY)
+            key, job = new_job(hub, root)
+            hub.start_sweep(token, key, job)
+            await until(lambda: job.status == "done")
+            with open_study(sweep(), "whole", storage=root) as study:
+                whole = run_sweep(sweep(), study, executor, at_once=1)
+            for ours, other in zip(job.results, whole, strict=True):
+                assert ours.value == pytest.approx(other.value, rel=1e-5)
+                assert ours.lambda_max == pytest.approx(other.lambda_max, rel=1e-3)
+
+        play(scene)
+
+    def test_lanes_are_judged_a_few_at_a_time(self, root: Path):
+        async def scene(hub: Hub, executor: Held, clock: Clock) -> None:
+            token = hub.open_page(TINY)
+            key, job = new_job(hub, root)
+            hub.start_sweep(token, key, job)
+            judged: list[int] = []
+            while job.status != "done":
+                await until(lambda: bool(executor.waiting) or job.status == "done")
+                if executor.waiting:
+                    request: LanesRequest = executor.waiting[0][2][0]
+                    if request.evaluate:
+                        judged.append(len(request.configs) - len(request.drop))
+                    executor.finish()
+            assert set(judged) == {2}  # 0.02 s each, within LOOK_S
+            assert len(judged) == 2 * 6 / 2  # at each of two rungs
+
+        play(scene, Held())
+
+    def test_a_lost_worker_costs_no_setting(self, root: Path):
+        async def scene(hub: Hub, executor: Mixed, clock: Clock) -> None:
+            executor.lose = 2
+            token = hub.open_page(TINY)
+            key, job = new_job(hub, root)
+            hub.start_sweep(token, key, job)
+            await until(lambda: job.status == "done")
+            assert {r.status for r in job.results} == {"ok"}
+
+        play(scene)
+
+    def test_one_that_takes_every_worker_with_it_stops_with_a_sentence(self, root: Path):
+        async def scene(hub: Hub, executor: Mixed, clock: Clock) -> None:
+            executor.lose = 100
+            token = hub.open_page(TINY)
+            viewer = Viewer(hub, token)
+            key, job = new_job(hub, root)
+            hub.start_sweep(token, key, job)
+            await until(lambda: job.status == "failed")
+            await wake(hub)
+            told = [m for m in viewer.take() if m["type"] == "sweep"][-1]
+            assert (told["status"], told["problem"]) == ("failed", "gone")
+            executor.lose = 0
+            viewer.say("resume")
+            await until(lambda: job.status == "done")
+
+        play(scene)
+
+
+class TestLiveRunsGoFirst:
+    def test_no_sweeps_chunk_goes_in_while_a_live_one_waits(self, root: Path):
+        async def scene(hub: Hub, executor: Held, clock: Clock) -> None:
+            token = hub.open_page(TINY)
+            key, job = new_job(hub, root)
+            hub.start_sweep(token, key, job)
+            await until(lambda: executor.order == ["sweep"])
+            live = [hub.connect(hub.open_page(TINY), resume="", released=False)[0] for _ in range(3)]
+            for page in live:
+                hub.receive(page, {"type": "play"})
+            await turns()
+            assert executor.order == ["sweep", "live", "live"]  # one that is computed and one that waits
+            executor.finish()
+            await until(lambda: job.wants_thread or job._ready or True)
+            for _ in range(20):
+                await turns()
+                assert executor.order[-1] == "live"
+                assert executor.finish() == "live"
+            for page in live:
+                hub.receive(page, {"type": "pause"})
+            for _ in range(20):
+                if not executor.waiting:
+                    break
+                executor.finish()
+                await turns()
+            await until(lambda: executor.order[-1] == "sweep")
+
+        play(scene, Held())
+
+    def test_one_live_run_beside_it_takes_turns_with_it(self, root: Path):
+        async def scene(hub: Hub, executor: Held, clock: Clock) -> None:
+            token = hub.open_page(TINY)
+            key, job = new_job(hub, root, sweep(num_steps=200, num_rungs=1))
+            hub.start_sweep(token, key, job)
+            page, _ = hub.connect(hub.open_page(TINY), resume="", released=False)
+            hub.receive(page, {"type": "play"})
+            await until(lambda: len(executor.waiting) == 2)
+            for _ in range(12):
+                executor.finish()
+                await until(lambda: len(executor.waiting) == 2)
+            assert executor.order.count("live") >= 5
+            assert executor.order.count("sweep") >= 5
+            hub.receive(page, {"type": "pause"})
+
+        play(scene, Held())
+
+    def test_a_sweep_has_one_chunk_in_the_queue_for_each_worker(self, root: Path):
+        async def scene(hub: Hub, executor: Held, clock: Clock) -> None:
+            token = hub.open_page(TINY)
+            key, job = new_job(hub, root)
+            hub.start_sweep(token, key, job)
+            await until(lambda: len(executor.waiting) == 1)
+            await wake(hub)
+            assert len(executor.waiting) == 1
+
+        play(scene, Held())
+
+
+class TestPage:
+    def test_it_is_shown_at_once_and_twice_a_second_while_it_trains(self, root: Path):
+        async def scene(hub: Hub, executor: Held, clock: Clock) -> None:
+            token = hub.open_page(TINY)
+            viewer = Viewer(hub, token)
+            key, job = new_job(hub, root, sweep(num_steps=300, num_rungs=1))
+            hub.start_sweep(token, key, job)
+            frames = 0
+            for _ in range(20):
+                await until(lambda: bool(executor.waiting))
+                revision = job.revision
+                executor.finish()
+                await until(lambda before=revision: job.revision > before)
+                clock.now += FRAME_S / 2
+                await wake(hub)
+                frames += sum(message["type"] == "frame" for message in viewer.take())
+            assert frames >= 20 * FRAME_S / 2 * 2
+            assert FRAME_S <= 0.5
+
+        play(scene, Held())
+
+    def test_it_is_told_what_there_is_to_see(self, root: Path):
+        async def scene(hub: Hub, executor: Mixed, clock: Clock) -> None:
+            token = hub.open_page(TINY)
+            viewer = Viewer(hub, token)
+            key, job = new_job(hub, root)
+            hub.start_sweep(token, key, job)
+            await until(lambda: job.status == "done")
+            messages = viewer.take()  # which says that they were drawn
+            clock.now += 1.0
+            await wake(hub)
+            messages += viewer.take()
+            told = [m for m in messages if m["type"] == "sweep"][-1]
+            assert (told["name"], told["status"], told["size"], told["num_done"]) == ("s", "done", 6, 6)
+            assert [axis["name"] for axis in told["axes"]] == ["alpha", "beta"]
+            assert told["view"] == {"x": "alpha", "y": "beta", "slices": {}, "metric": "loss", "color": "alpha"}
+            settings = [m for m in messages if m["type"] == "settings"][-1]["settings"]
+            assert settings[:2] == [[0, 0.01, 0.001], [1, 0.01, 0.01]]
+            frame = [m for m in messages if m["type"] == "frame"][-1]
+            assert frame["count"] | {"lane_steps": 0} == {
+                "size": 6,
+                "ok": 6,
+                "diverged": 0,
+                "pruned": 0,
+                "lane_steps": 0,
+                "lane_steps_left": 0,
+            }
+            assert frame["columns"]["count"] == 6
+
+        play(scene)
+
+    def test_another_view_is_shown(self, root: Path):
+        async def scene(hub: Hub, executor: Mixed, clock: Clock) -> None:
+            token = hub.open_page(TINY)
+            viewer = Viewer(hub, token)
+            key, job = new_job(hub, root)
+            hub.show_sweep(token, key, job)
+            await turns()
+            viewer.take()
+            viewer.say("view", x="beta", y="alpha", slices={}, metric="loss", color="beta")
+            clock.now += 1.0
+            await wake(hub)
+            figures = [m for m in viewer.take() if m["type"] == "figures"][-1]
+            assert figures["light"]["map"]["layout"]["xaxis"]["title"]["text"] == "β (outer step size)"
+
+        play(scene)
+
+    @pytest.mark.parametrize(
+        ("message", "refusal"),
+        [
+            (
+                {"type": "view", "x": "alpha", "y": "alpha", "slices": {}, "metric": "loss", "color": "alpha"},
+                "two different axes",
+            ),
+            (
+                {"type": "view", "x": "alpha", "y": "beta", "slices": {}, "metric": "accuracy", "color": "alpha"},
+                "metric",
+            ),
+            ({"type": "view", "x": "alpha"}, "lacks 'y'"),
+            ({"type": "select", "numbers": [99]}, "does not have"),
+            ({"type": "setting", "number": "0"}, "does not have"),
+            ({"type": "conquer"}, "conquer"),
+        ],
+    )
+    def test_nonsense_is_refused_with_a_sentence(self, root: Path, message: dict[str, Any], refusal: str):
+        async def scene(hub: Hub, executor: Mixed, clock: Clock) -> None:
+            token = hub.open_page(TINY)
+            viewer = Viewer(hub, token)
+            key, job = new_job(hub, root)
+            hub.show_sweep(token, key, job)
+            await turns()
+            viewer.take()
+            viewer.say(**message)
+            assert refusal in next(m for m in viewer.take() if m["type"] == "error")["message"]
+
+        play(scene)
+
+    def test_a_setting_has_an_address_that_opens_it(self, root: Path):
+        from dashboard import address
+
+        async def scene(hub: Hub, executor: Mixed, clock: Clock) -> None:
+            token = hub.open_page(TINY)
+            viewer = Viewer(hub, token)
+            key, job = new_job(hub, root)
+            hub.show_sweep(token, key, job)
+            await turns()
+            viewer.say("setting", number=5)
+            found = next(m for m in viewer.take() if m["type"] == "setting")
+            query = dict(part.split("=") for part in found["address"].split("&"))
+            opened = address.read(query).config
+            assert (opened.alpha, opened.beta) == (0.1, 0.1)
+            assert opened == viewer.page.config_of(5)
+
+        play(scene)
+
+    def test_a_frozen_map_is_there_without_a_sweep(self):
+        async def scene(hub: Hub, executor: Mixed, clock: Clock) -> None:
+            viewer = Viewer(hub, hub.open_page(TINY))
+            viewer.say("freeze")
+            await until(lambda: viewer.page._frozen is not None)
+            clock.now += 1.0
+            await wake(hub)
+            messages = viewer.take()
+            frame = next(m for m in messages if m["type"] == "frame")
+            assert frame["shapes"] == {"frozen": [desk_module.CURVE_STEPS + 1, len(desk_module.ALPHAS)]}
+            assert "outer step 0" in frame["subtitles"]["frozen"]
+
+        class Real(Mixed):
+            def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+                future: Future[Any] = Future()
+                future.set_result(fn(*args))
+                return future
+
+        play(scene, Real())
+
+
+class TestLeaving:
+    def test_cancel_keeps_what_is_done_and_resume_goes_on(self, root: Path):
+        async def scene(hub: Hub, executor: Mixed, clock: Clock) -> None:
+            token = hub.open_page(TINY)
+            viewer = Viewer(hub, token)
+            key, job = new_job(hub, root, sweep(num_steps=40, num_rungs=1))
+            hub.start_sweep(token, key, job)
+            await until(lambda: job.num_done > 0)
+            viewer.say("cancel")
+            await until(lambda: job.status in ("stopped", "done"))
+            with load_sweep("s", storage=root) as study:
+                kept = sum(r.is_done for r in study.results())
+            assert kept == job.num_done > 0
+            viewer.say("resume")
+            await until(lambda: job.status == "done")
+
+        play(scene)
+
+    def test_a_closed_tab_stops_it_after_a_while_and_leaves_it_to_be_resumed(self, root: Path):
+        async def scene(hub: Hub, executor: Held, clock: Clock) -> None:
+            token = hub.open_page(TINY)
+            viewer = Viewer(hub, token)
+            key, job = new_job(hub, root, sweep(num_steps=10_000))
+            hub.start_sweep(token, key, job)
+            await until(lambda: bool(executor.waiting))
+            viewer.close()
+            clock.now += KEEP_S - 1.0
+            await wake(hub)
+            assert job.status == "running"
+            clock.now += 2.0
+            await wake(hub)
+            assert job.status == "stopping"
+            executor.finish()
+            await until(lambda: hub.sweeps.job(key) is None)
+            assert job.status == "stopped"
+
+        play(scene, Held())
+
+    def test_a_walk_to_the_live_page_does_not_stop_it(self, root: Path):
+        async def scene(hub: Hub, executor: Held, clock: Clock) -> None:
+            token = hub.open_page(TINY)
+            viewer = Viewer(hub, token)
+            key, job = new_job(hub, root, sweep(num_steps=10_000))
+            hub.start_sweep(token, key, job)
+            viewer.close()
+            hub.connect(token, resume="", released=False)
+            clock.now += 10 * KEEP_S
+            await wake(hub)
+            assert (hub.sweeps.job(key), job.status) == (job, "running")
+
+        play(scene, Held())
+
+    def test_the_live_run_is_kept_while_its_visitor_looks_at_a_sweep(self):
+        async def scene(hub: Hub, executor: Mixed, clock: Clock) -> None:
+            token = hub.open_page(TINY)
+            Viewer(hub, token)
+            clock.now += 10 * KEEP_S
+            await wake(hub)
+            assert hub.knows(token)
+
+        play(scene)
+
+    def test_what_is_deleted_is_shown_no_longer(self, root: Path):
+        async def scene(hub: Hub, executor: Mixed, clock: Clock) -> None:
+            token = hub.open_page(TINY)
+            viewer = Viewer(hub, token)
+            key, job = new_job(hub, root)
+            hub.show_sweep(token, key, job)
+            await turns()
+            hub.forget_sweep(key)
+            await turns()
+            assert viewer.page.job is None
+            assert [m for m in viewer.take() if m["type"] == "sweep"][-1]["name"] is None
+
+        play(scene)
+
+
+def test_a_study_of_another_sweep_is_refused(root: Path) -> None:
+    from dashboard.sweeps import places
+    from maml_core.errors import StoreError
+
+    hub = Hub(Mixed())
+    open_study(sweep(), "s", storage=root).close()
+    with pytest.raises(StoreError, match="another sweep"):
+        places.start(hub, hub.open_page(TINY), sweep(num_steps=9), "s", root, is_limited=False)
+    with pytest.raises(ConfigError, match="name"):
+        places.start(hub, hub.open_page(TINY), sweep(), "a/b", root, is_limited=False)

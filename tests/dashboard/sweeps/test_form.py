@@ -1,0 +1,92 @@
+"""What a form of a sweep means, and what it is refused for."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from dashboard.live.costs import Budget, Cost, budget, groups
+from dashboard.sweeps.form import LIVE, Draft, Range, base_of, offered, suggested_name, sweep_of
+from maml_core.config import RunConfig
+from maml_core.errors import ConfigError
+from maml_core.presets import PRESETS
+from maml_core.sweeps.axes import Axis
+from tests.dashboard.sweeps.results import ALPHA, STEPS, sweep
+
+BASE = RunConfig()
+
+
+def draft(**fields: object) -> Draft:
+    return dataclasses.replace(Draft(), **fields)  # type: ignore[arg-type]
+
+
+class TestSweepOf:
+    def test_the_first_form_is_64_settings_of_alpha_and_beta(self):
+        found = sweep_of(Draft(), BASE)
+        assert [axis.name for axis in found.axes] == ["alpha", "beta"]
+        assert (found.size, found.sampler, found.num_steps) == (64, "grid", 300)
+        assert all(axis.log for axis in found.axes)
+        assert (found.axes[0].values[0], found.axes[0].values[-1]) == (0.003, 0.3)
+
+    def test_every_offered_axis_makes_a_sweep_as_its_form_begins(self):
+        for preset in (PRESETS[0], PRESETS[10]):
+            for name in offered(preset.config):
+                found = sweep_of(draft(base=preset.name, axes=(name,)), BASE)
+                assert found.axes[0].name == name
+                assert found.size >= 2
+
+    def test_a_sampler_draws_from_the_range(self):
+        found = sweep_of(draft(sampler="sobol", num_settings=16), BASE)
+        assert found.axes[0] == Axis(name="alpha", low=0.003, high=0.3, log=True)
+        assert found.size == 16
+
+    def test_the_base_is_a_preset_or_the_live_run(self):
+        live = RunConfig(shots=3)
+        assert base_of(draft(base=LIVE), live) == live
+        assert base_of(draft(base="ANIL"), live).algorithm == "anil"
+
+    @pytest.mark.parametrize(
+        ("fields", "refusal"),
+        [
+            ({"axes": ()}, "at least one axis"),
+            ({"axes": ("shots",), "lists": {"shots": ""}}, "at least one value"),
+            ({"axes": ("shots",), "lists": {"shots": "5, 10, 5"}}, "it is there twice"),
+            ({"ranges": {"alpha": Range(0.0, 0.3, 8)}}, "above 0"),
+            ({"ranges": {"alpha": Range(0.3, 0.1, 8)}}, "low below high"),
+            ({"ranges": {"alpha": Range(0.001, 0.3, 200), "beta": Range(0.001, 0.3, 200)}}, "at most 4,096"),
+            ({"axes": ("algorithm",), "lists": {"algorithm": "maml, mamba"}}, "mamba"),
+            ({"num_seeds": 100}, "at most 4,096"),
+        ],
+    )
+    def test_what_cannot_be_swept_is_refused_with_a_sentence(self, fields: dict[str, object], refusal: str):
+        with pytest.raises(ConfigError, match=refusal):
+            sweep_of(draft(**fields), BASE)
+
+
+def test_a_suggested_name_is_free() -> None:
+    assert suggested_name(draft(axes=("num_inner_steps",)), ()) == "num-inner-steps-1"
+    assert suggested_name(Draft(), {"alpha-beta-1", "alpha-beta-2"}) == "alpha-beta-3"
+
+
+class TestBudget:
+    def test_groups_share_a_graph(self):
+        found = groups(sweep(ALPHA, STEPS))
+        assert sorted((key.num_inner_steps, group.share) for key, group in found.items()) == [(1, 0.5), (5, 0.5)]
+
+    def test_it_is_what_the_groups_cost(self):
+        of = sweep(ALPHA, STEPS, num_seeds=3)
+        found = groups(of)
+        costs = {key: Cost(0.001 * key.num_inner_steps, 0.01) for key in found}
+        # 12 lanes; 8 steps and 2 rungs each: 6 x (8 x 0.001 + 0.02) + 6 x (8 x 0.005 + 0.02), on two workers.
+        assert budget(of, found, costs, 2) == Budget(4, 12, 2, pytest.approx(0.264))
+
+    def test_a_group_that_was_not_measured_is_taken_to_be_like_the_others(self):
+        of = sweep(ALPHA, STEPS)
+        found = groups(of)
+        known = {next(iter(found)): Cost(0.001, 0.0)}
+        assert budget(of, found, known, 1).seconds == pytest.approx(4 * 8 * 0.001)
+
+    def test_without_a_measurement_it_says_so(self):
+        of = sweep(ALPHA)
+        assert str(budget(of, groups(of), {}, 1)) == "2 settings · time not measured yet"
