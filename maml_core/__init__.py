@@ -36,8 +36,14 @@ if TYPE_CHECKING:
     from maml_core.snapshots import snapshot
     from maml_core.storage import state_from_bytes, state_to_bytes
     from maml_core.store import RunInfo, RunStore, SavedRun, default_root, load_run, save_run
+    from maml_core.sweeps.axes import Axis, axis_from_text
     from maml_core.sweeps.chunks import LanesRequest, LanesResult, run_lanes
+    from maml_core.sweeps.driver import run_sweep
     from maml_core.sweeps.frozen import FrozenMap, frozen_map
+    from maml_core.sweeps.reading import map_of, read
+    from maml_core.sweeps.results import SettingResult
+    from maml_core.sweeps.space import SweepConfig
+    from maml_core.sweeps.study import load_sweep, open_study
 
 _HOMES = {
     "baselines": ("ScratchResult", "evaluate_baselines", "evaluate_oracle", "from_scratch", "oracle_problem"),
@@ -60,14 +66,21 @@ _HOMES = {
     "snapshots": ("snapshot",),
     "storage": ("state_from_bytes", "state_to_bytes"),
     "store": ("RunInfo", "RunStore", "SavedRun", "default_root", "load_run", "save_run"),
+    "sweeps.axes": ("Axis", "axis_from_text"),
     "sweeps.chunks": ("LanesRequest", "LanesResult", "run_lanes"),
+    "sweeps.driver": ("run_sweep",),
     "sweeps.frozen": ("FrozenMap", "frozen_map"),
+    "sweeps.reading": ("map_of", "read"),
+    "sweeps.results": ("SettingResult",),
+    "sweeps.space": ("SweepConfig",),
+    "sweeps.study": ("load_sweep", "open_study"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "MLP",
     "PRESETS",
+    "Axis",
     "ChunkPool",
     "ChunkRequest",
     "ChunkResult",
@@ -87,14 +100,17 @@ __all__ = [
     "RunStore",
     "SavedRun",
     "ScratchResult",
+    "SettingResult",
     "SinusoidConfig",
     "StateError",
     "StoreError",
+    "SweepConfig",
     "View",
     "adapt",
     "advance",
     "advance_through",
     "apply_entry",
+    "axis_from_text",
     "build_problem",
     "curves_csv",
     "default_root",
@@ -112,13 +128,18 @@ __all__ = [
     "load_folder",
     "load_omniglot",
     "load_run",
+    "load_sweep",
+    "map_of",
     "meta_gradient",
+    "open_study",
     "oracle_problem",
+    "read",
     "replace",
     "replay",
     "rule",
     "run_chunk",
     "run_lanes",
+    "run_sweep",
     "save_run",
     "script",
     "snapshot",

@@ -38,7 +38,10 @@ CONNECT_S = 5.0
 """How long a scheduler may take to answer."""
 
 CHUNK_S = 2.0
-"""Processor seconds of a chunk that nobody is watching: what the way there and back costs falls away beside it."""
+"""Processor seconds of a chunk that nobody is watching: the 15-75 ms that it takes there and back fall away beside it."""
+
+CHUNKS_PER_S = 20.0
+"""Of a whole cluster, at most: what one scheduler, and whoever submits, get through with a few MiB of state each way."""
 
 ADDRESS = "tcp://HOST:PORT, as the scheduler prints it; for example tcp://192.168.1.10:8786"
 
@@ -134,6 +137,15 @@ class ClusterExecutor(Executor):
 
     def _gone(self) -> ClusterError:
         return ClusterError(f"the scheduler at {self.scheduler} has gone; start it and its workers again, then go on")
+
+
+def chunk_s(num_workers: int) -> float:
+    """Processor seconds of a chunk on a cluster of this size: on a large one longer, because all of them pass through one scheduler.
+
+    >>> chunk_s(2), chunk_s(1600)
+    (2.0, 80.0)
+    """
+    return max(CHUNK_S, num_workers / CHUNKS_PER_S)
 
 
 def check_address(scheduler: str) -> str:

@@ -23,13 +23,14 @@ class Benchmark(StrEnum):
     IMAGES = "images"
     PAGE = "page"
     SWEEP = "sweep"
+    CLUSTER = "cluster"
 
 
 def bench(
     which: Annotated[
         list[Benchmark] | None,
         typer.Argument(
-            help="engine: speed against a loop over tasks (1 min). quality: losses reached (5 min). memory: stored against recomputed inner gradients (3 min). images: the convolutional network against a loop over tasks (1 min). page: the live page (3 min). sweep: settings as lanes against one after another (2 min)."
+            help="engine: speed against a loop over tasks (1 min). quality: losses reached (5 min). memory: stored against recomputed inner gradients (3 min). images: the convolutional network against a loop over tasks (1 min). page: the live page (3 min). sweep: settings as lanes against one after another (2 min). cluster: chunks over TCP, studies with several clients, and what a sweep of 100,000 settings costs (3 min)."
         ),
     ] = None,
     as_json: Annotated[

@@ -23,8 +23,7 @@ from maml_core.cli.console import (
 )
 from maml_core.cli.fields import assigned, joined, overlaid, preset, read_file, with_config_options
 from maml_core.cli.progress import SweepBar
-from maml_core.cluster import CHUNK_S as CLUSTER_CHUNK_S
-from maml_core.cluster import open_executor
+from maml_core.cluster import chunk_s, open_executor
 from maml_core.config import from_dict, to_dict
 from maml_core.errors import ClusterError, ConfigError
 from maml_core.sweeps.axes import axis_from_text, label
@@ -163,7 +162,7 @@ def sweep(
                 study,
                 executor,
                 at_once=workers or executor.num_workers,
-                chunk_s=CHUNK_S if scheduler is None else CLUSTER_CHUNK_S,
+                chunk_s=CHUNK_S if scheduler is None else chunk_s(executor.num_workers),
                 again=_again(study, storage, workers, scheduler),
                 as_json=as_json,
             )

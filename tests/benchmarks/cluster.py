@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from maml_core.cluster import ClusterExecutor
+from maml_core.cluster import ClusterExecutor, chunk_s
 from maml_core.config import ConvConfig, GlyphsConfig, OmniglotConfig, RunConfig
 from maml_core.datasets.omniglot import find_omniglot
 from maml_core.execution import ChunkPool
 from maml_core.sweeps.axes import Axis
 from maml_core.sweeps.chunks import LanesRequest, run_lanes
-from maml_core.sweeps.footprint import MOST_LANES
+from maml_core.sweeps.footprint import MOST_LANES, max_lanes
 from maml_core.sweeps.results import LaneResult, judged
 from maml_core.sweeps.space import SweepConfig
 from maml_core.sweeps.study import open_study
@@ -52,13 +52,13 @@ def images() -> RunConfig:
     )
 
 
-CASES = {
-    "sinusoid, 1 lane": (sinusoid, 1),
-    "sinusoid, 64 lanes": (sinusoid, 64),
-    "images, 1 lane": (images, 1),
-    "images, 4 lanes": (images, 4),
-    "images, 16 lanes": (images, 16),
-}
+CASES = {"sinusoid": sinusoid, "images": images}
+
+NUM_SETTINGS, NUM_STEPS, NUM_RUNGS = 100_000, 1_000, 4
+"""The sweep whose cost is told: of images, each setting from one seed."""
+
+PROCESSORS = 16
+"""Of a machine, a worker on each."""
 
 
 def lanes(base: RunConfig, count: int) -> tuple[RunConfig, ...]:
@@ -67,35 +67,38 @@ def lanes(base: RunConfig, count: int) -> tuple[RunConfig, ...]:
 
 
 def crossing(executors: dict[str, Executor], *, rounds: int) -> list[dict[str, Any]]:
-    """A chunk's state there and back without a step, and what a step of its lanes takes."""
+    """A batch's state there and back without a step, what a step of a lane takes, and what judging it does; for one lane and for a full batch."""
     rows = []
-    for name, (base, count) in CASES.items():
-        configs = lanes(base(), count)
-        cluster = executors["cluster"]
-        run = LanesRequest(configs=configs, until=1_000_000, budget_s=2.0, evaluate=False)
-        held = cluster.submit(run_lanes, run).result()
-        again = cluster.submit(run_lanes, LanesRequest(**{**_plain(run), "state": held.state})).result()
-        there = LanesRequest(configs=configs, state=held.state, until=held.step, evaluate=False)
-        row: dict[str, Any] = {
-            "case": name,
-            "state_bytes": len(held.state),
-            "lane_step_ms": 1e3 * again.advance_s / len(again.steps) / count,
-        }
-        for kind, executor in executors.items():
-            executor.submit(run_lanes, there).result()
-            times = []
-            for _ in range(rounds):
-                start = time.perf_counter()
-                executor.submit(run_lanes, there).result()
-                times.append(time.perf_counter() - start)
-            row[f"{kind}_ms"] = 1e3 * statistics.median(times)
-        rows.append(row)
-        print(
-            f"  {name}: state {row['state_bytes'] / 2**20:.2f} MiB; there and back {row['pool_ms']:.1f} ms in a pool, {row['cluster_ms']:.1f} ms "
-            f"on the cluster; a step of a lane {row['lane_step_ms']:.2f} ms",
-            flush=True,
-        )
+    for name, base in CASES.items():
+        for count in sorted({1, max_lanes(base())}):
+            rows.append(row := {"case": name, "lanes": count} | _crossing(lanes(base(), count), executors, rounds))
+            print(
+                f"  {name}, {count} lane{'s' * (count > 1)}: state {row['state_bytes'] / 2**20:.2f} MiB; there and back {row['pool_ms']:.1f} ms "
+                f"in a pool, {row['cluster_ms']:.1f} ms on the cluster; of a lane a step {row['lane_step_ms']:.2f} ms, a judgement "
+                f"{row['lane_judgement_ms']:.0f} ms",
+                flush=True,
+            )
     return rows
+
+
+def _crossing(configs: tuple[RunConfig, ...], executors: dict[str, Executor], rounds: int) -> dict[str, float]:
+    begin = LanesRequest(configs=configs, until=1_000_000, budget_s=1.0, evaluate=False)
+    held = executors["pool"].submit(run_lanes, begin).result()
+    stepped = executors["pool"].submit(run_lanes, dataclasses.replace(begin, state=held.state, budget_s=3.0)).result()
+    stay = dataclasses.replace(begin, state=held.state, until=held.step)
+    judged_there = executors["pool"].submit(run_lanes, dataclasses.replace(stay, evaluate=True)).result()
+    times: dict[str, list[float]] = {kind: [] for kind in executors}
+    for _ in range(rounds + 1):  # in turn, so that a machine that slows down slows both; the first time warms up
+        for kind, executor in executors.items():
+            start = time.perf_counter()
+            executor.submit(run_lanes, stay).result()
+            times[kind].append(1e3 * (time.perf_counter() - start))
+    return {
+        "state_bytes": len(held.state),
+        "lane_step_ms": 1e3 * stepped.advance_s / len(stepped.steps) / len(configs),
+        "lane_judgement_ms": 1e3 * judged_there.cpu_s / len(configs),
+        **{f"{kind}_ms": statistics.median(found[1:]) for kind, found in times.items()},
+    }
 
 
 def chunk_rate(executor: Executor, num_bytes: int, *, count: int) -> float:
@@ -177,11 +180,40 @@ def studies(*, num_settings: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _plain(request: LanesRequest) -> dict[str, Any]:
-    return {name: getattr(request, name) for name in request.__dataclass_fields__}
+def costs(batch: dict[str, Any], *, settings_per_s: float) -> list[dict[str, float]]:
+    """What the sweep costs on 10 and on 100 machines, and what that asks of scheduler, network and study.
+
+    Args:
+        batch: A row of `crossing`: full batches of images.
+        settings_per_s: What the study takes.
+    """
+    of_a_setting_s = (NUM_STEPS * batch["lane_step_ms"] + NUM_RUNGS * batch["lane_judgement_ms"]) / 1e3
+    rows = []
+    for machines in (10, 100):
+        workers = machines * PROCESSORS
+        seconds = NUM_SETTINGS * of_a_setting_s / workers
+        chunks_per_s = workers / chunk_s(workers)
+        rows.append(
+            row := {
+                "machines": machines,
+                "hours": seconds / 3600,
+                "chunk_s": chunk_s(workers),
+                "chunks_per_s": chunks_per_s,
+                "MiB_per_s": chunks_per_s * batch["state_bytes"] / 2**20,
+                "settings_per_s": NUM_SETTINGS / seconds,
+                "study_hours": NUM_SETTINGS / settings_per_s / 3600,
+            }
+        )
+        print(
+            f"  {NUM_SETTINGS:,} settings of images, {NUM_STEPS:,} steps, on {machines} machines of {PROCESSORS} processors: {row['hours']:.1f} "
+            f"hours; {row['chunks_per_s']:.0f} chunks of {row['chunk_s']:.0f} s and {row['MiB_per_s']:.0f} MiB each way a second; "
+            f"{row['settings_per_s']:.1f} settings a second to the study, which takes {row['study_hours']:.1f} hours for all",
+            flush=True,
+        )
+    return rows
 
 
-def main(*, rounds: int = 9) -> list[dict[str, Any]]:
+def main(*, rounds: int = 15, num_settings: int = 512) -> list[dict[str, Any]]:
     """Print and return what was measured."""
     print(f"cluster: a scheduler and {NUM_WORKERS} workers on this machine, over TCP")
     with Cluster(NUM_WORKERS) as machines:
@@ -191,17 +223,16 @@ def main(*, rounds: int = 9) -> list[dict[str, Any]]:
             for future in cluster.warm_up() + pool.warm_up():
                 future.result()
             rows = crossing({"pool": pool, "cluster": cluster}, rounds=rounds)
-            for num_bytes in (0, 2**16, 2**20, 2**22):
-                rate = chunk_rate(cluster, num_bytes, count=500 if num_bytes < 2**20 else 60)
-                rows.append({"state_bytes": num_bytes, "chunks_per_s": rate})
-                print(
-                    f"  empty chunks with {num_bytes / 2**20:.2f} MiB of state each way: {rate:.0f} a second",
-                    flush=True,
-                )
+            batch = rows[-1]
+            for num_bytes, count in ((0, 500), (2**20, 100), (2**22, 50)):
+                rate = chunk_rate(cluster, num_bytes, count=count)
+                rows.append({"bytes": num_bytes, "chunks_per_s": rate})
+                print(f"  empty chunks with {num_bytes / 2**20:.0f} MiB each way: {rate:.0f} a second", flush=True)
         finally:
             pool.shutdown()
             cluster.shutdown()
-    return rows + studies(num_settings=1024)
+    rows += (found := studies(num_settings=num_settings))
+    return rows + costs(batch, settings_per_s=max(row["settings_per_s"] for row in found[-3:]))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from maml_core.errors import ClusterError, ConfigError, StateError
 from maml_core.execution import ChunkPool
 from maml_core.records import Entry
 from maml_core.store import load_run
+from maml_core.sweeps.study import load_sweep
 from tests.maml_core.clusters import Cluster
 from tests.maml_core.helpers import same, tiny
 
@@ -345,7 +346,18 @@ def test_a_reproduction_runs_on_a_cluster(two_workers: Cluster, tmp_path: Path) 
     assert load_run(next(path.parent for path in tmp_path.glob("*/run.json"))).step == 5
 
 
-@pytest.mark.parametrize("command", [("train",), ("reproduce", "sinusoid")], ids=" ".join)
+def test_a_sweep_runs_on_a_cluster(two_workers: Cluster, tmp_path: Path) -> None:
+    tiny_sweep = ("--hidden-widths", "6,5", "--evaluation-tasks", "4", "--axis", "alpha=0.01,0.02,0.03", "--steps", "5")
+    where = ("--name", "there", "--storage", str(tmp_path), "--scheduler", two_workers.address)
+    maml("sweep", *tiny_sweep, *where)
+    with load_sweep("there", storage=tmp_path) as study:
+        assert [one.status for one in study.results()] == ["ok"] * 3
+
+
+SWEEP = ("sweep", "--axis", "alpha=0.01,0.02")
+
+
+@pytest.mark.parametrize("command", [("train",), ("reproduce", "sinusoid"), SWEEP], ids=" ".join)
 def test_a_command_says_that_the_scheduler_is_none(
     command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

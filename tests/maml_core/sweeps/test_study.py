@@ -9,13 +9,16 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import optuna
+import psycopg
 import pytest
 from optuna.trial import TrialState
+from psycopg import sql
 
 from maml_core.config import GlyphsConfig, RunConfig
 from maml_core.errors import ConfigError, StoreError
@@ -24,11 +27,13 @@ from maml_core.sweeps.claims import Claims, engine_of
 from maml_core.sweeps.results import LaneResult, SettingResult, cap_of, judged
 from maml_core.sweeps.space import Setting, SweepConfig
 from maml_core.sweeps.study import SweepStudy, delete_sweep, list_sweeps, load_sweep, open_study
+from tests.maml_core.postgres import postgres, programs
 
 ALPHAS = Axis(name="alpha", values=(0.01, 0.1, 1.0), log=True)
 SWEEP = SweepConfig(axes=(ALPHAS, Axis(name="algorithm", values=("maml", "fomaml"))), num_steps=8, num_rungs=2)
 TPE = SweepConfig(axes=(Axis(name="alpha", low=0.01, high=1.0, log=True),), sampler="tpe", num_settings=8, num_steps=4)
-Open = Callable[..., SweepStudy]
+LOOKED_AT: list[optuna.storages.RDBStorage] = []
+"""Databases that a test opened with Optuna alone."""
 
 
 def lane(loss: float = 1.0, status: str = "ok", seed: int = 0, **more: float) -> LaneResult:
@@ -42,16 +47,43 @@ def result(setting: Setting, loss: float = 1.0, status: str = "ok", sweep: Sweep
     return judged(sweep, setting, [lane(loss, status)], done=True, rungs=rungs, training=training)
 
 
-@pytest.fixture(params=["folder", "database"])
-def storage(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    where = programs()
+    if where is None:
+        pytest.skip("PostgreSQL is not installed")
+    with postgres(where) as url:
+        yield url
+
+
+@pytest.fixture(params=["folder", "sqlite", "postgresql"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An empty one."""
     monkeypatch.setenv("MAML_SWEEPS", str(tmp_path / "default"))
-    return str(tmp_path / "sweeps") if request.param == "folder" else f"sqlite:///{tmp_path / 'sweeps.db'}"
+    yield _empty(request, tmp_path)
+    while LOOKED_AT:
+        optuna_storage = LOOKED_AT.pop()
+        optuna_storage.remove_session()
+        optuna_storage.engine.dispose()
+
+
+def _empty(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "folder":
+        return str(tmp_path / "sweeps")
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'sweeps.db'}"
+    url: str = request.getfixturevalue("server")
+    name = f"t{uuid.uuid4().hex}"
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    return f"{url.rpartition('/')[0]}/{name}"
 
 
 def as_optuna_sees_it(storage: str, name: str = "one") -> optuna.Study:
     """Without anything of ours."""
     if "://" in storage:
-        return optuna.load_study(study_name=name, storage=storage)
+        LOOKED_AT.append(optuna.storages.RDBStorage(storage))
+        return optuna.load_study(study_name=name, storage=LOOKED_AT[-1])
     backend = optuna.storages.journal.JournalFileBackend(str(Path(storage) / name / "study.log"))
     return optuna.load_study(study_name=name, storage=optuna.storages.JournalStorage(backend))
 
@@ -156,6 +188,7 @@ def test_the_claims_of_a_client_that_is_silent_come_back(storage: str, monkeypat
         study.put(result(mine, 0.25))
         silent.put(result(mine, 9.0))  # it was only asleep, and comes second
         assert study.results()[0].value == 0.25
+    silent.close()
     seen = [trial for trial in as_optuna_sees_it(storage).trials if trial.user_attrs["setting"] == 0]
     assert [trial.value for trial in seen] == [0.25]
 
