@@ -475,7 +475,7 @@ class Page {
   #mark() {
     const { selected } = this.#store;
     const { customdata = [], x = [], y = [] } = this.#map.array(SETTINGS);
-    const ringed = [...selected, ...(this.#cursor === null ? [] : [this.#cursor])];
+    const ringed = [...new Set([...selected, ...(this.#cursor === null ? [] : [this.#cursor])])];
     const at = new Map(Array.from(customdata, (number, i) => [number, i]));
     const places = (numbers) => numbers.map((number) => at.get(number)).filter((i) => i !== undefined);
     const rings = places(ringed);
