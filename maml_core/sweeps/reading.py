@@ -127,19 +127,22 @@ def table(sweep: SweepConfig, results: Sequence[SettingResult]) -> pd.DataFrame:
 
 
 def read(sweep: SweepConfig, results: Sequence[SettingResult]) -> tuple[str, ...]:
-    """What the map says, in sentences, the most telling first."""
+    """What the map says, in sentences, the most telling first; of a sweep under way, how much of it is known before that."""
     finished = [one for one in results if one.is_done]
     if len(finished) < MIN_SETTINGS:
         return (f"{len(finished)} of {sweep.size:,} settings are finished: too few to read the map.",)
     found = [one for one in finished if one.status == "ok"]
+    so_far = (
+        () if len(finished) >= sweep.size else (f"So far {len(finished):,} of {sweep.size:,} settings are finished.",)
+    )
     if not found:
-        return (_none_ok(finished),)
+        return (*so_far, _none_ok(finished))
     trends = [trend for axis in sweep.axes for trend in _trends(sweep, found, finished, axis)]
     trends.sort(key=lambda trend: -trend.size)
     sentences = [_of_the_best(sweep, found), *(trend.sentence for trend in trends[:3])]
     sentences += _of_each_axis(sweep, found, finished)
     sentences += [_of_divergence(sweep, finished)]
-    return tuple(sentence for sentence in sentences if sentence)
+    return (*so_far, *(sentence for sentence in sentences if sentence))
 
 
 def best_of(sweep: SweepConfig, results: Sequence[SettingResult]) -> SettingResult | None:
@@ -347,8 +350,8 @@ def _cuts(axis: Axis, finished: Sequence[SettingResult], gone: npt.NDArray[np.bo
 def _none_ok(finished: Sequence[SettingResult]) -> str:
     gone = sum(one.status == "diverged" for one in finished)
     if gone == len(finished):
-        return f"All {gone:,} settings diverge."
-    return f"No setting has trained to the end: {gone:,} diverge, {len(finished) - gone:,} were pruned."
+        return f"All {gone:,} finished settings diverged."
+    return f"No setting has trained to the end: {gone:,} diverged, {len(finished) - gone:,} were pruned."
 
 
 def value_words(sweep: SweepConfig, one: SettingResult) -> str:

@@ -140,7 +140,13 @@ def test_divergence_that_depends_on_nothing_is_only_counted() -> None:
 
 def test_all_diverged() -> None:
     sweep = SweepConfig(axes=(ALPHA, STEPS))
-    assert read(sweep, made(sweep, lambda alpha, n: GONE)) == ("All 15 settings diverge.",)
+    assert read(sweep, made(sweep, lambda alpha, n: GONE)) == ("All 15 finished settings diverged.",)
+
+
+def test_a_sweep_under_way_says_how_much_of_it_is_known() -> None:
+    sweep = SweepConfig(axes=(ALPHA, STEPS))
+    first = made(sweep, lambda alpha, n: GONE)[:5]
+    assert read(sweep, first) == ("So far 5 of 15 settings are finished.", "All 5 finished settings diverged.")
 
 
 def test_too_few_settings_say_nothing() -> None:
