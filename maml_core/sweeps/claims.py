@@ -24,6 +24,9 @@ BEAT_S = 5.0
 LEASE_S = 30.0
 """A client that has not beaten for so long is dead."""
 
+_LOOK_AT = 256
+"""Settings whose claims are looked at together, at least."""
+
 _DONE = "done"
 """Holds what needs no more work."""
 
@@ -75,17 +78,20 @@ class Claims:
     def take(self, order: Iterable[int], count: int) -> list[int]:
         """Claim up to `count` of these settings, in this order, that nobody living has."""
         self._begin_to_beat()
-        order, mine = [int(n) for n in order], list[int]()
-        while len(mine) < count:
-            with self._engine.begin() as connection:
-                holders = self._holders(connection)
-                living = self._living(connection)
-                free = [n for n in order if holders.get(n, "") not in living]
-                # Rising numbers: two clients that wait for each other's rows would never end.
-                tried = sorted(free[: count - len(mine)])
-                mine += [n for n in tried if self._claim(connection, n, holders.get(n))]
-            if len(tried) == len(free):
-                break
+        order, mine = list(order), list[int]()
+        size = max(_LOOK_AT, 4 * count)  # of a hundred thousand claims, only those of the next settings are looked at
+        for start in range(0, len(order), size):
+            part = order[start : start + size]
+            while len(mine) < count:
+                with self._engine.begin() as connection:
+                    holders = self._holders(connection, part)
+                    living = self._living(connection)
+                    free = [n for n in part if holders.get(n, "") not in living]
+                    # Rising numbers: two clients that wait for each other's rows would never end.
+                    tried = sorted(free[: count - len(mine)])
+                    mine += [n for n in tried if self._claim(connection, n, holders.get(n))]
+                if len(tried) == len(free):
+                    break
         return [n for n in order if n in set(mine)]
 
     def held(self) -> set[int]:
@@ -140,11 +146,12 @@ class Claims:
     def _at(self, number: int) -> tuple[Any, Any]:
         return self._claims.c.sweep == self._sweep, self._claims.c.setting == number
 
-    def _holders(self, connection: Connection) -> dict[int, str]:
+    def _holders(self, connection: Connection, among: Collection[int] | None = None) -> dict[int, str]:
         import sqlalchemy as sql
 
         table = self._claims
-        rows = connection.execute(sql.select(table.c.setting, table.c.client).where(table.c.sweep == self._sweep))
+        asked = sql.select(table.c.setting, table.c.client).where(table.c.sweep == self._sweep)
+        rows = connection.execute(asked if among is None else asked.where(table.c.setting.in_(among)))
         return {int(row.setting): str(row.client) for row in rows}
 
     def _living(self, connection: Connection) -> set[str]:

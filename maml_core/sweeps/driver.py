@@ -37,7 +37,10 @@ CHUNK_S = 0.5
 """Processor seconds between two looks at what came of a batch."""
 
 POLL_S = 1.0
-"""Seconds between two looks at what other clients have done."""
+"""Seconds between two looks at what other clients have done, at least."""
+
+POLL_SHARE = 0.05
+"""Of the time, at most, that goes into such looks: one at a hundred thousand settings takes a second."""
 
 MAX_LOST = 3
 """Chunks lost in a row, each with its worker, after which a sweep stops."""
@@ -277,7 +280,7 @@ def run_sweep(
     """
     sweeping = Sweeping(sweep, study, at_once=at_once, max_lanes=max_lanes)
     pending: dict[Future[LanesResult], Ticket] = {}
-    looked, num_lost = time.monotonic(), 0
+    look_at, num_lost = time.monotonic() + POLL_S, 0
     try:
         on_change(sweeping)
         while not sweeping.is_done:
@@ -300,9 +303,9 @@ def run_sweep(
                 else:
                     num_lost = 0
                     sweeping.finished(ticket, result)
-            if (study.is_shared or not pending) and time.monotonic() - looked >= POLL_S:
+            if (study.is_shared or not pending) and (now := time.monotonic()) >= look_at:
                 sweeping.refresh()
-                looked = time.monotonic()
+                look_at = time.monotonic() + max(POLL_S, (time.monotonic() - now) / POLL_SHARE)
             on_change(sweeping)
         return sweeping.results()
     finally:
