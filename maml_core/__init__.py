@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from maml_core.sweeps.chunks import LanesRequest, LanesResult, run_lanes
     from maml_core.sweeps.driver import run_sweep
     from maml_core.sweeps.frozen import FrozenMap, frozen_map
+    from maml_core.sweeps.paired import PairedDifference, paired_difference, task_losses
     from maml_core.sweeps.reading import map_of, read
     from maml_core.sweeps.results import SettingResult
     from maml_core.sweeps.space import SweepConfig
@@ -70,6 +71,7 @@ _HOMES = {
     "sweeps.chunks": ("LanesRequest", "LanesResult", "run_lanes"),
     "sweeps.driver": ("run_sweep",),
     "sweeps.frozen": ("FrozenMap", "frozen_map"),
+    "sweeps.paired": ("PairedDifference", "paired_difference", "task_losses"),
     "sweeps.reading": ("map_of", "read"),
     "sweeps.results": ("SettingResult",),
     "sweeps.space": ("SweepConfig",),
@@ -94,6 +96,7 @@ __all__ = [
     "LinearConfig",
     "MLPConfig",
     "ModuleModel",
+    "PairedDifference",
     "Problem",
     "RunConfig",
     "RunInfo",
@@ -133,6 +136,7 @@ __all__ = [
     "meta_gradient",
     "open_study",
     "oracle_problem",
+    "paired_difference",
     "read",
     "replace",
     "replay",
@@ -146,6 +150,7 @@ __all__ = [
     "state_from_bytes",
     "state_to_bytes",
     "summarize",
+    "task_losses",
     "to_dict",
     "training_tasks",
     "write_tensorboard",

@@ -24,6 +24,7 @@ from dashboard.live.page import Outbox
 from dashboard.live.sweep_job import SweepJob
 from dashboard.live.sweep_page import SweepPage
 from maml_core.chunks import ChunkRequest, run_chunk
+from maml_core.cluster import ClusterExecutor
 from maml_core.config import RunConfig
 from maml_core.sweeps.chunks import LanesResult, run_lanes
 from maml_core.sweeps.driver import Sweeping
@@ -51,6 +52,9 @@ CHUNK_S = 0.03
 
 LOOK_S = 0.04
 """Of a piece that judges lanes: at least one of them."""
+
+CLUSTER_S = 0.5
+"""Of a chunk on machines of its own, where no live run waits: still two pictures a second."""
 
 KEEP_S = 120.0
 """How long a sweep goes on without anybody who watches, so that a reload, or a walk to the live page and back, does not stop it."""
@@ -151,11 +155,28 @@ class Desk:
             self._costs.clear()
         self._costs[key] = cost
 
-    def new_job(self, key: JobKey, sweep: SweepConfig, study: SweepStudy, costs: Mapping[RunConfig, Cost]) -> SweepJob:
-        """A sweep for `add`, at rest; what the study holds is read now, so not on the loop."""
+    def new_job(
+        self,
+        key: JobKey,
+        sweep: SweepConfig,
+        study: SweepStudy,
+        costs: Mapping[RunConfig, Cost],
+        cluster: ClusterExecutor | None = None,
+    ) -> SweepJob:
+        """A sweep for `add`, at rest; what the study holds is read now, so not on the loop.
+
+        Args:
+            key: Of the sweep.
+            sweep: What to compute.
+            study: Open.
+            costs: Of its groups, as far as they were measured.
+            cluster: Where to compute it; None for where live runs are.
+        """
         known = list(costs.values())
-        max_lanes = lanes_of_a_batch(known, CHUNK_S)
-        at_once = self._num_workers + 1
+        if cluster is None:
+            max_lanes, at_once, budget_s = lanes_of_a_batch(known, CHUNK_S), self._num_workers + 1, CHUNK_S
+        else:
+            max_lanes, at_once, budget_s = None, max(1, cluster.num_workers), CLUSTER_S
 
         def new_driver() -> Sweeping:
             return Sweeping(sweep, study, at_once=at_once, max_lanes=max_lanes)
@@ -166,9 +187,10 @@ class Desk:
             study,
             new_driver=new_driver,
             known=study.results(),
-            budget_s=CHUNK_S,
+            budget_s=budget_s,
             at_once=at_once,
-            judged_at_once=judged_at_once(known, LOOK_S),
+            judged_at_once=judged_at_once(known, LOOK_S if cluster is None else CLUSTER_S),
+            executor=cluster,
         )
 
     # The loop
@@ -241,7 +263,7 @@ class Desk:
 
     def next_piece(self) -> tuple[SweepJob, Piece] | None:
         """The sweep's piece to compute next, of each sweep in turn; None where there is none."""
-        jobs = list(self._jobs.values())
+        jobs = [job for job in self._jobs.values() if job.executor is None]
         for offset in range(len(jobs)):
             job = jobs[(self._turn + offset) % len(jobs)]
             piece = job.take_piece()
@@ -264,8 +286,13 @@ class Desk:
         if found is None:
             return False
         self._num_in_flight += 1
-        self._spawn(self._finish(*found))
+        self._spawn(self._finish(*found, self._executor))
         return True
+
+    def _submit_elsewhere(self, job: SweepJob) -> None:
+        """Give a sweep's own executor all that it has room for: no live run waits there."""
+        while job.executor is not None and job.has_room and (piece := job.take_piece()) is not None:
+            self._spawn(self._finish(job, piece, job.executor))
 
     async def _compare(self, page: SweepPage, comparison: Comparison, job: ComparisonJob) -> None:
         try:
@@ -281,15 +308,16 @@ class Desk:
             self._num_in_flight -= 1
             self._wake()
 
-    async def _finish(self, job: SweepJob, piece: Piece) -> None:
+    async def _finish(self, job: SweepJob, piece: Piece, executor: Executor) -> None:
         result: LanesResult | None = None
         problem: Exception | None = None
         try:
-            result = await self._computed(run_lanes, piece.request)
+            result = await asyncio.wrap_future(executor.submit(run_lanes, piece.request))
         except Exception as error:
             problem = error
         finally:
-            self._num_in_flight -= 1
+            if executor is self._executor:
+                self._num_in_flight -= 1
             self._wake()  # before the result is taken in: another batch's chunk may be ready
         if result is not None:
             await job.finished(piece, result)
@@ -309,6 +337,7 @@ class Desk:
                     continue
             if job.wants_thread:
                 self._spawn(self._turn_of(job))
+            self._submit_elsewhere(job)
         for token, page in list(self._pages.items()):
             if page.connected:
                 if page.is_due(now, FRAME_S):

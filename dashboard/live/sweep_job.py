@@ -10,7 +10,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -61,6 +61,7 @@ class SweepJob:
         budget_s: Processor seconds of a chunk.
         at_once: Tickets to have ready or in flight.
         judged_at_once: Lanes that are judged in one piece.
+        executor: Where it is computed, if not where live runs are; the job ends it.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class SweepJob:
         budget_s: float = 0.03,
         at_once: int = 2,
         judged_at_once: int = 4,
+        executor: Executor | None = None,
     ) -> None:
         self.name = name
         self.sweep = sweep
@@ -85,6 +87,7 @@ class SweepJob:
         self.progress: Progress | None = None
         self.training: dict[int, float] = {}
         """Newest loss of a setting's lanes, mostly of training, by its number."""
+        self.executor = executor
         self.revision = 0
         """Grows with each change of what a page shows."""
         self.last_seen = -math.inf
@@ -103,6 +106,8 @@ class SweepJob:
         """The driver may have more tickets than it gave."""
         self._num_lost = 0
         """Pieces lost in a row."""
+        self._num_out = 0
+        """Pieces that are being computed."""
         self._is_stale = False
         """The driver waits for tickets that nobody computes any more."""
         self._setting_of: dict[RunConfig, int] = {}
@@ -117,6 +122,11 @@ class SweepJob:
     def size(self) -> int:
         """Settings of the whole sweep."""
         return self.sweep.size
+
+    @property
+    def has_room(self) -> bool:
+        """Whether fewer chunks are under way than it would like to have."""
+        return self._num_out < self._at_once
 
     @property
     def num_done(self) -> int:
@@ -152,6 +162,11 @@ class SweepJob:
 
     def take_piece(self) -> Piece | None:
         """What to compute now; None where there is nothing. A ticket that has begun comes before the next one."""
+        piece = self._next_piece()
+        self._num_out += piece is not None
+        return piece
+
+    def _next_piece(self) -> Piece | None:
         if self.status == "failed":
             return None
         for work in self._work.values():
@@ -181,6 +196,7 @@ class SweepJob:
 
     async def finished(self, piece: Piece, result: LanesResult) -> None:
         """Take in a piece's result."""
+        self._num_out -= 1
         self._num_lost = 0
         work = self._work.get(piece.ticket.batch)
         if work is None or work.ticket is not piece.ticket:
@@ -205,6 +221,7 @@ class SweepJob:
 
     async def lost(self, piece: Piece, error: Exception, *, is_worker: bool) -> None:
         """The piece was not computed: because its worker ended, or because it cannot be."""
+        self._num_out -= 1
         self._num_lost += 1
         work = self._work.get(piece.ticket.batch)
         if not is_worker or self._num_lost > MAX_LOST:
@@ -218,6 +235,8 @@ class SweepJob:
         def close() -> None:
             self._close()
             self.study.close()
+            if self.executor is not None:
+                self.executor.shutdown(wait=False, cancel_futures=True)
 
         await self._in_thread(close)
         self._thread.shutdown(wait=False)

@@ -26,11 +26,17 @@ from dashboard.sweeps.form import (
 )
 from dashboard.sweeps.places import Storage
 from maml_core.config import RunConfig
-from maml_core.errors import ConfigError, StoreError
+from maml_core.errors import ClusterError, ConfigError, StoreError
 from maml_core.presets import PRESETS
 from maml_core.sweeps.space import SweepConfig, fingerprint
 
-_STORAGE, _CHOSEN, _BUDGET, _SAID = "sweep.storage", "sweep.chosen", "sweep.budget", "sweep.said"
+_STORAGE, _SCHEDULER, _CHOSEN, _BUDGET, _SAID = (
+    "sweep.storage",
+    "sweep.scheduler",
+    "sweep.chosen",
+    "sweep.budget",
+    "sweep.said",
+)
 MEASURE_S = 2.5
 """How long the page waits for a measured step before it draws on."""
 
@@ -240,8 +246,9 @@ def _budget(sweep: SweepConfig) -> str:
 
 def _start(token: str, sweep: SweepConfig, name: str, place: Storage) -> None:
     try:
-        places.start(get_hub(), token, sweep, name, place, is_limited=state.is_shared())
-    except (ConfigError, StoreError) as error:
+        scheduler = "" if state.is_shared() else str(st.session_state.get(_SCHEDULER, ""))
+        places.start(get_hub(), token, sweep, name, place, is_limited=state.is_shared(), scheduler=scheduler)
+    except (ClusterError, ConfigError, StoreError) as error:
         _say(f"{error}.")
     else:
         st.query_params["sweep"] = name
@@ -305,6 +312,14 @@ def _delete(_token: str, name: str, place: Storage) -> None:
 
 
 def _past_one_machine() -> None:
+    _kept(
+        st.text_input,
+        "scheduler",
+        "",
+        "Scheduler",
+        placeholder="this machine's own workers",
+        help="Address of a Dask scheduler, such as tcp://host:8786: its workers then compute the sweep. Live runs stay here.",
+    )
     _kept(
         st.text_input,
         "storage",

@@ -13,6 +13,7 @@ from dashboard import saved
 from dashboard.live.costs import Budget, budget, groups
 from dashboard.live.desk import JobKey
 from dashboard.live.hub import Hub
+from maml_core.cluster import ClusterExecutor
 from maml_core.errors import ConfigError, StoreError
 from maml_core.sweeps.places import default_root, names_in
 from maml_core.sweeps.space import SweepConfig
@@ -59,11 +60,22 @@ def estimate(hub: Hub, sweep: SweepConfig, wait_s: float) -> Budget:
     return budget(sweep, found, costs, hub.sweeps.num_workers)
 
 
-def start(hub: Hub, token: str, sweep: SweepConfig, name: str, place: Storage, *, is_limited: bool) -> None:
+def start(
+    hub: Hub, token: str, sweep: SweepConfig, name: str, place: Storage, *, is_limited: bool, scheduler: str = ""
+) -> None:
     """Start a sweep and show it on a page. One that is there already, under the same name, goes on.
 
+    Args:
+        hub: The server's.
+        token: Of the page.
+        sweep: What to compute.
+        name: Of the study.
+        place: Where it is kept.
+        is_limited: Keep to the limits of a shared server.
+        scheduler: Address of a Dask scheduler whose workers compute it; empty for this server's own.
+
     Raises:
-        ConfigError, StoreError: It cannot be kept there; says why.
+        ConfigError, StoreError, ClusterError: It cannot be kept or computed there; says why.
     """
     key = key_of(place, name)
     job = hub.sweeps.job(key)
@@ -74,8 +86,15 @@ def start(hub: Hub, token: str, sweep: SweepConfig, name: str, place: Storage, *
         raise StoreError(
             "full", f"there are {MAX_SWEEPS} sweeps here, which is all there is room for; delete one first"
         )
-    study = open_study(sweep, name, storage=place)
-    hub.start_sweep(token, key, hub.sweeps.new_job(key, sweep, study, hub.sweeps.costs(groups(sweep), 1.0)))
+    cluster = ClusterExecutor(scheduler.strip()) if scheduler.strip() else None
+    try:
+        study = open_study(sweep, name, storage=place)
+    except Exception:
+        if cluster is not None:
+            cluster.shutdown()
+        raise
+    costs = hub.sweeps.costs(groups(sweep), 1.0)
+    hub.start_sweep(token, key, hub.sweeps.new_job(key, sweep, study, costs, cluster))
 
 
 def open_sweep(hub: Hub, token: str, name: str, place: Storage) -> None:

@@ -489,3 +489,28 @@ def test_a_study_of_another_sweep_is_refused(root: Path) -> None:
         places.start(hub, hub.open_page(TINY), sweep(num_steps=9), "s", root, is_limited=False)
     with pytest.raises(ConfigError, match="name"):
         places.start(hub, hub.open_page(TINY), sweep(), "a/b", root, is_limited=False)
+
+
+def test_a_scheduler_that_is_none_is_refused_before_anything_is_made(root: Path) -> None:
+    from dashboard.sweeps import places
+
+    hub = Hub(Mixed())
+    with pytest.raises(ConfigError, match="tcp://HOST:PORT"):
+        places.start(hub, hub.open_page(TINY), sweep(), "s", root, is_limited=False, scheduler="somewhere")
+    assert list(root.iterdir()) == []
+
+
+def test_a_sweep_on_machines_of_its_own_leaves_the_live_runs_workers_alone(root: Path) -> None:
+    async def scene(hub: Hub, executor: Mixed, clock: Clock) -> None:
+        elsewhere = Mixed()
+        elsewhere.num_workers = 2  # type: ignore[attr-defined]
+        token = hub.open_page(TINY)
+        key = JobKey(str(root), "s")
+        study = open_study(sweep(), "s", storage=root)
+        job = hub.sweeps.new_job(key, sweep(), study, {}, elsewhere)  # type: ignore[arg-type]
+        hub.start_sweep(token, key, job)
+        await until(lambda: job.status == "done")
+        assert executor.order == []
+        assert set(elsewhere.order) == {"sweep"}
+
+    play(scene)
