@@ -13,6 +13,7 @@ from dashboard.live.run import LiveRun
 from maml_core.config import ConvConfig, FolderConfig, GlyphsConfig, ImageConfig, MLPConfig, RunConfig, replace
 from maml_core.errors import ConfigError
 from maml_core.models import MLP, ConvNet
+from maml_core.models.forms import Patches
 from maml_core.presets import PRESETS, few_shot
 from maml_core.records import Entry
 
@@ -93,12 +94,13 @@ def test_a_convolutional_network_has_the_engines_size(model: ConvConfig, tasks: 
     size = limits._size(config)
     assert size.parameters == sum(value.numel() for value in theta.values())
 
-    maps, operations, activations = engine._maps(torch.zeros(1, 1, config.num_inputs)), 0, 0
+    by = Patches()
+    maps, operations, activations = by.maps(torch.zeros(1, 1, config.num_inputs), config.image_shape), 0, 0
     for layer in range(model.num_layers):
-        before = engine._convolved(theta, layer, maps)
+        before = engine._convolved(by, theta, layer, maps)
         activations += before.numel()
         operations += before.numel() * theta[f"w{layer}"][0, 0].numel()
-        maps = engine._finished(theta, layer, before)
+        maps = engine._finished(by, theta, layer, before)
     head = theta[f"w{model.num_layers}"].numel()
     assert (size.operations, size.activations) == (operations + head, activations)
 
