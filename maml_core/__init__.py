@@ -18,11 +18,12 @@ if TYPE_CHECKING:
         oracle_problem,
     )
     from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
+    from maml_core.cluster import ClusterExecutor, open_executor
     from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, from_dict, replace, to_dict
     from maml_core.datasets.folder import load_folder
     from maml_core.datasets.imageset import ImageSet
     from maml_core.datasets.omniglot import download_omniglot, find_omniglot, import_omniglot, load_omniglot
-    from maml_core.errors import ConfigError, DataError, StateError, StoreError
+    from maml_core.errors import ClusterError, ConfigError, DataError, StateError, StoreError
     from maml_core.evaluation import evaluate, summarize
     from maml_core.execution import ChunkPool
     from maml_core.exports import curves_csv, script, write_tensorboard
@@ -49,11 +50,12 @@ if TYPE_CHECKING:
 _HOMES = {
     "baselines": ("ScratchResult", "evaluate_baselines", "evaluate_oracle", "from_scratch", "oracle_problem"),
     "chunks": ("ChunkRequest", "ChunkResult", "run_chunk"),
+    "cluster": ("ClusterExecutor", "open_executor"),
     "config": ("LinearConfig", "MLPConfig", "RunConfig", "SinusoidConfig", "from_dict", "replace", "to_dict"),
     "datasets.folder": ("load_folder",),
     "datasets.imageset": ("ImageSet",),
     "datasets.omniglot": ("download_omniglot", "find_omniglot", "import_omniglot", "load_omniglot"),
-    "errors": ("ConfigError", "DataError", "StateError", "StoreError"),
+    "errors": ("ClusterError", "ConfigError", "DataError", "StateError", "StoreError"),
     "evaluation": ("evaluate", "summarize"),
     "execution": ("ChunkPool",),
     "exports": ("curves_csv", "script", "write_tensorboard"),
@@ -86,6 +88,8 @@ __all__ = [
     "ChunkPool",
     "ChunkRequest",
     "ChunkResult",
+    "ClusterError",
+    "ClusterExecutor",
     "ConfigError",
     "DataError",
     "Entry",
@@ -134,6 +138,7 @@ __all__ = [
     "load_sweep",
     "map_of",
     "meta_gradient",
+    "open_executor",
     "open_study",
     "oracle_problem",
     "paired_difference",

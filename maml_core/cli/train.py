@@ -94,7 +94,8 @@ def train(
 
     \b
     Exit codes: 0 done; 2 bad input; 3 diverged or dead (saved); 4 a damaged or
-    foreign folder, or a save that failed; 130 Ctrl-C and 143 SIGTERM (saved).
+    foreign folder, a save that failed, or a scheduler that has gone (saved);
+    130 Ctrl-C and 143 SIGTERM (saved).
     """
     if out is not None and name is not None:
         raise ConfigError("name", name, "--out and --name are two places; give one of them")
