@@ -126,10 +126,8 @@ def test_what_is_selected_is_selected_everywhere(open_screen: OpenScreen) -> Non
 
 def test_cancel_keeps_what_is_done_a_reload_finds_it_and_resume_goes_on(open_screen: OpenScreen) -> None:
     page = open_screen()
-    start(page, "keeps", points=6, steps=60)
-    page.wait_for_function(
-        "() => parseInt(document.querySelector('.maml-sweep-count').textContent) > 0", timeout=SLOW_MS
-    )
+    start(page, "keeps", points=6, steps=1200)
+    page.wait_for_function("() => mamlSweeps.log.some(({ count }) => count?.lane_steps > 0)", timeout=SLOW_MS)
     page.locator("[data-action=cancel]").click()
     page.wait_for_function(
         "() => ['Stopped', 'Done'].includes(document.querySelector('.maml-sweeps .maml-pill').textContent)"
