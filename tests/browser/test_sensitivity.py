@@ -92,7 +92,7 @@ def test_the_map_fills_in_while_it_trains_and_keeps_its_node(open_screen: OpenSc
     page.wait_for_function("() => document.querySelector('[data-chart=map] .maml-plot').data[7].x.length === 9")
     assert page.evaluate("mamlSweeps.frames") > frames + 1
     assert page.evaluate("window.node === document.querySelector('[data-chart=map] .maml-plot')")
-    assert settled(page) == 9
+    page.wait_for_function("() => document.querySelector('.maml-sweep-count').textContent.startsWith('9 of 9')")
     assert "fills" in page.url
 
 
@@ -141,7 +141,7 @@ def test_cancel_keeps_what_is_done_a_reload_finds_it_and_resume_goes_on(open_scr
     if page.locator("[data-action=resume]").is_visible():
         page.locator("[data-action=resume]").click()
     wait_status(page, "Done")
-    assert settled(page) == 36
+    page.wait_for_function("() => document.querySelector('.maml-sweep-count').textContent.startsWith('36 of 36')")
 
 
 def test_an_empty_axis_is_refused_before_anything_starts(open_screen: OpenScreen) -> None:
