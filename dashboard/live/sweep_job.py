@@ -111,8 +111,8 @@ class SweepJob:
         self._is_stale = False
         """The driver waits for tickets that nobody computes any more."""
         self._setting_of: dict[RunConfig, int] = {}
-        self._num_read = -1
-        self.sentences: tuple[str, ...] = ()
+        self._read_at: tuple[int, tuple[str, ...]] = (-1, ())
+        """Settings that were finished, and the sentences then; the thread's own."""
         self.sentences = self._read(known)
         """What the results say."""
         if known and self.num_done >= self.size:
@@ -290,10 +290,9 @@ class SweepJob:
     def _read(self, results: tuple[SettingResult, ...]) -> tuple[str, ...]:
         """The sentences; new ones where another setting is finished."""
         num_done = sum(result.is_done for result in results)
-        if num_done == self._num_read:
-            return self.sentences
-        self._num_read = num_done
-        return read(self.sweep, results)
+        if num_done != self._read_at[0]:
+            self._read_at = (num_done, read(self.sweep, results))
+        return self._read_at[1]
 
     def _close(self) -> None:
         self._is_stale = False

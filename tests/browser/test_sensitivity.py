@@ -92,7 +92,7 @@ def test_the_map_fills_in_while_it_trains_and_keeps_its_node(open_screen: OpenSc
     page.wait_for_function("() => document.querySelector('[data-chart=map] .maml-plot').data[7].x.length === 9")
     assert page.evaluate("mamlSweeps.frames") > frames + 1
     assert page.evaluate("window.node === document.querySelector('[data-chart=map] .maml-plot')")
-    assert settled(page) == 9
+    page.wait_for_function("() => document.querySelector('.maml-sweep-count').textContent.startsWith('9 of 9')")
     assert "fills" in page.url
 
 
@@ -126,10 +126,8 @@ def test_what_is_selected_is_selected_everywhere(open_screen: OpenScreen) -> Non
 
 def test_cancel_keeps_what_is_done_a_reload_finds_it_and_resume_goes_on(open_screen: OpenScreen) -> None:
     page = open_screen()
-    start(page, "keeps", points=6, steps=60)
-    page.wait_for_function(
-        "() => parseInt(document.querySelector('.maml-sweep-count').textContent) > 0", timeout=SLOW_MS
-    )
+    start(page, "keeps", points=6, steps=1200)
+    page.wait_for_function("() => mamlSweeps.log.some(({ count }) => count?.lane_steps > 0)", timeout=SLOW_MS)
     page.locator("[data-action=cancel]").click()
     page.wait_for_function(
         "() => ['Stopped', 'Done'].includes(document.querySelector('.maml-sweeps .maml-pill').textContent)"
@@ -143,7 +141,7 @@ def test_cancel_keeps_what_is_done_a_reload_finds_it_and_resume_goes_on(open_scr
     if page.locator("[data-action=resume]").is_visible():
         page.locator("[data-action=resume]").click()
     wait_status(page, "Done")
-    assert settled(page) == 36
+    page.wait_for_function("() => document.querySelector('.maml-sweep-count').textContent.startsWith('36 of 36')")
 
 
 def test_an_empty_axis_is_refused_before_anything_starts(open_screen: OpenScreen) -> None:
