@@ -80,7 +80,9 @@ def sweep(
     ] = None,
     prune: Annotated[
         float | None,
-        typer.Option(help="Share of the settings that stops at each rung but the last, the worst. (Default: 0.)"),
+        typer.Option(
+            help="Share of the settings that stops at each rung but the last, the worst: to find the best, not to see the map. (Default: 0.)"
+        ),
     ] = None,
     name: Annotated[
         str | None,
