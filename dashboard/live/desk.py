@@ -47,7 +47,7 @@ CURVE_STEPS, IMAGE_STEPS = 10, 3
 ALPHAS_AT_ONCE = 4
 """So that a live run does not wait for the whole map."""
 
-CHUNK_S = 0.03
+CHUNK_S = 0.02
 """Processor seconds of a sweep's chunk: how long a live run may have to wait for it."""
 
 LOOK_S = 0.04

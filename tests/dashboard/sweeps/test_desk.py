@@ -27,7 +27,7 @@ from tests.dashboard.sweeps.results import sweep
 from tests.dashboard.test_hub import TINY, Clock, Inline, on_loop, priced_result, strict, turns, wake
 
 WAIT_S = 30.0
-COST = Cost(step_s=0.015, evaluation_s=0.02)
+COST = Cost(step_s=0.01, evaluation_s=0.02)
 
 
 class Mixed(Inline):

@@ -88,8 +88,8 @@ class TestForm:
         assert app.get("bidi_component")[0].proto.component_name.endswith("maml_live")
 
     def test_the_budget_is_there_before_the_start(self):
-        # 64 lanes: 300 steps of 15 ms and 6 looks of 20 ms each.
-        assert "**64 settings · about 5 min**" in Visit().captions
+        # 64 lanes: 300 steps of 10 ms and 6 looks of 20 ms each.
+        assert "**64 settings · about 3 min**" in Visit().captions
 
     def test_what_is_refused_is_said_and_cannot_start(self):
         visit = Visit()
@@ -103,7 +103,7 @@ class TestForm:
         visit.app.multiselect(key="sweep.axes").set_value(["alpha", "num_inner_steps"])
         visit.rerun()
         assert visit.app.text_input(key="sweep.num_inner_steps.list").value == "1, 3, 5"
-        assert "**24 settings in 3 groups · about 111 s**" in visit.captions
+        assert "**24 settings in 3 groups · about 75 s**" in visit.captions
 
     def test_the_form_survives_a_walk_to_the_live_screen(self):
         visit = Visit()
