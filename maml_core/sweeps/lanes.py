@@ -35,7 +35,7 @@ from maml_core.optim import OptimizerState, init_optimizer, updated
 from maml_core.params import finite_lanes, flattened, joined, parted
 from maml_core.problem import Problem, build_problem, held_out_tasks, torch_dtype, training_tasks
 from maml_core.records import Curvature, Numbers, Status, Summary
-from maml_core.runs import CURVATURE_TASKS, inner_curvatures
+from maml_core.runs import inner_curvatures, num_curvature_tasks
 from maml_core.schedules import schedule
 from maml_core.sweeps.chunks import LaneStop
 from maml_core.sweeps.space import LANE_FIELDS, group_key
@@ -283,7 +283,7 @@ def summaries(batch: Batch, lanes: Lanes, *, num_steps: int) -> tuple[Summary, .
 
 def lane_curvatures(batch: Batch, lanes: Lanes) -> Numbers:
     """lambda_max at every lane's theta_0, median over held-out tasks, [L]; so many lanes at a time that the memory is bounded."""
-    num_tasks = min(CURVATURE_TASKS, batch.first.evaluation_tasks)
+    num_tasks = num_curvature_tasks(batch.first)
     at_once = max(1, CURVATURE_NUMBERS // (num_tasks * lanes.meta.shape[1]))
     found: list[Curvature] = []
     for start in range(0, len(lanes.places), at_once):

@@ -1,4 +1,5 @@
-"""What the page reaches in a real browser while it trains: redraws, delays after a change, opening, stopping, ten pages at once.
+"""What the page reaches in a real browser while it trains: redraws, delays after a change, opening, stopping, ten pages at once; and a sweep
+beside a live run.
 
 Needs the test extra and an installed Chromium. Everything runs on this machine: the server, the browser and nine clients without one.
 """
@@ -24,7 +25,7 @@ from tests.browser.protocol import ProtocolClient, protocol_client
 from tests.browser.server import Server
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 WINDOW_S = 10.0
 WARM_UP_S = 3.0
@@ -71,7 +72,7 @@ class Row(NamedTuple):
 
 
 def main() -> list[Row]:
-    """Measure, print and return all figures; about two minutes."""
+    """Measure, print and return all figures; about four minutes."""
     path = browser_path()
     try:
         from playwright.sync_api import sync_playwright
@@ -88,7 +89,7 @@ def main() -> list[Row]:
             sync_playwright() as playwright,
             contextlib.closing(playwright.chromium.launch(**launch_options(path))) as browser,
         ):
-            for measure in (opening, redraws, changes, closing, ten_pages, glyphs):
+            for measure in (opening, redraws, changes, closing, ten_pages, glyphs, sensitivity):
                 rows += _printed(measure(browser, server))
     finally:
         server.stop()
@@ -225,6 +226,46 @@ def glyphs(browser: Browser, server: Server) -> list[Row]:
         *changes(browser, server, query),
     ]
     return [row._replace(name=f"glyphs: {row.name}") for row in rows]
+
+
+def sensitivity(browser: Browser, server: Server) -> list[Row]:
+    """The screen of sweeps: how soon it shows the map of a frozen theta_0, and a sweep's map beside a live run on a page of its own."""
+    with contextlib.closing(browser.new_context(viewport=VIEWPORT)) as context:
+        screen = context.new_page()
+        screen.goto(server.url)
+        screen.wait_for_function("window.mamlLive?.lastFrame")
+        begin = time.monotonic()
+        screen.get_by_role("link", name="Sensitivity").click()
+        screen.wait_for_function("window.mamlSweeps?.drawn > 0")
+        frozen_s = time.monotonic() - begin
+        steps = screen.get_by_label("Outer steps", exact=True)
+        steps.fill("3000")
+        steps.press("Enter")
+        screen.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+        screen.get_by_role("button", name="Start").click()
+        screen.wait_for_function("document.querySelectorAll('.maml-sweep-name')[0]?.textContent")
+        screen.wait_for_timeout(WARM_UP_S * 1e3)
+        alone = _maps_per_s(screen)
+        with _open(browser, server) as live:
+            live.play()
+            live.page.wait_for_timeout(WARM_UP_S * 1e3)
+            beside = _maps_per_s(screen)
+            _, received, drawn = zip(*_change_times_ms(live, NUM_CHANGES), strict=True)
+        screen.get_by_role("button", name="Cancel").click()
+    return [
+        _at_most("map of a frozen theta_0, from the click on", frozen_s, 1.0, "s"),
+        _at_least("sweep: its map is redrawn", alone, 2.0, "/s"),
+        _at_least("sweep beside a live run: its map is redrawn", beside, 2.0, "/s"),
+        _at_most("live run beside a sweep: change received, p95", _p95(received), 250, "ms"),
+        _at_most("live run beside a sweep: change drawn, p95", _p95(drawn), 400, "ms"),
+    ]
+
+
+def _maps_per_s(screen: Page) -> float:
+    """Redraws of a sweep's map, each second."""
+    before, begin = screen.evaluate("mamlSweeps.drawn"), time.monotonic()
+    screen.wait_for_timeout(WINDOW_S * 1e3)
+    return (screen.evaluate("mamlSweeps.drawn") - before) / (time.monotonic() - begin)
 
 
 # --- A page and its clients -----------------------------------------------------------------------------------------

@@ -9,15 +9,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from maml_core.config import LinearConfig, MLPConfig
+from maml_core.config import GlyphsConfig, LinearConfig, MLPConfig, replace
 from maml_core.evaluation import evaluate, summarize
 from maml_core.inner import adapt
 from maml_core.landscape import curvature
 from maml_core.losses import mse
 from maml_core.params import flattened, over_tasks
+from maml_core.presets import few_shot
 from maml_core.problem import Problem, build_problem, held_out_tasks
 from maml_core.records import Plane, TaskFit, View
-from maml_core.runs import CURVATURE_TASKS, advance, init_run
+from maml_core.runs import CURVATURE_IMAGE_TASKS, CURVATURE_TASKS, advance, init_run, num_curvature_tasks
 from maml_core.snapshots import snapshot
 from maml_core.storage import state_to_bytes
 from tests.maml_core.helpers import flat, same, tiny
@@ -193,6 +194,11 @@ def test_the_curvature_is_of_held_out_tasks_but_not_of_very_many(held_out: int, 
         for number in (looked_at, looked_at - 1)
     )
     assert shown == same_tasks != one_less
+
+
+@pytest.mark.parametrize(("held_out", "looked_at"), [(5, 5), (CURVATURE_IMAGE_TASKS + 8, CURVATURE_IMAGE_TASKS)])
+def test_the_curvature_of_images_is_of_fewer_tasks(held_out: int, looked_at: int) -> None:
+    assert num_curvature_tasks(replace(few_shot(GlyphsConfig()), {"evaluation_tasks": held_out})) == looked_at
 
 
 def test_layers_move_by_their_share_of_theta_0() -> None:
