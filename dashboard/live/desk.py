@@ -59,7 +59,7 @@ CLUSTER_S = 0.5
 KEEP_S = 120.0
 """How long a sweep goes on without anybody who watches, so that a reload, or a walk to the live page and back, does not stop it."""
 
-FRAME_S = 0.2
+FRAME_S = 0.4
 """Least time between two pictures of a sweep."""
 
 MAX_COSTS = 500
