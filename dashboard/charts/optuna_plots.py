@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -29,10 +30,15 @@ PLOTS: Mapping[OptunaPlot, str] = {
 }
 MIN_TRIALS = 4
 """Fewer say nothing of any of them."""
+TINY_LOSS = 1e-12
+"""A loss of nothing has no logarithm."""
 
 
 def study_of(results: Sequence[SettingResult], sweep: SweepConfig) -> Study:
-    """A study in memory with a trial for each finished setting, diverged ones at their cap; pruned ones are left out."""
+    """A study in memory with a trial for each finished setting, diverged ones at their cap; pruned ones are left out.
+
+    A loss stands as its logarithm (`objective`): its cap is so much larger than what is looked for that nothing else would be seen.
+    """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -43,8 +49,13 @@ def study_of(results: Sequence[SettingResult], sweep: SweepConfig) -> Study:
         if done
         else {}
     )
-    study.add_trials([_trial(result, space) for result in done])
+    study.add_trials([_trial(result, space, log=not sweep.maximises) for result in done])
     return study
+
+
+def objective(sweep: SweepConfig) -> str:
+    """What a trial's value is."""
+    return "held-out accuracy" if sweep.maximises else "log<sub>10</sub> held-out loss"
 
 
 def _distribution(values: Sequence[Value], *, log: bool) -> BaseDistribution:
@@ -60,13 +71,13 @@ def _distribution(values: Sequence[Value], *, log: bool) -> BaseDistribution:
     return FloatDistribution(float(low), float(high), log=log and low > 0)
 
 
-def _trial(result: SettingResult, space: Mapping[str, BaseDistribution]) -> FrozenTrial:
+def _trial(result: SettingResult, space: Mapping[str, BaseDistribution], *, log: bool) -> FrozenTrial:
     from optuna.trial import create_trial
 
     return create_trial(
         params={symbol(name): result.values[name] for name in space},
         distributions={symbol(name): distribution for name, distribution in space.items()},
-        value=result.value,
+        value=math.log10(max(result.value, TINY_LOSS)) if log else result.value,
         user_attrs={"setting": result.number},
     )
 
@@ -84,14 +95,14 @@ def why_not(plot: OptunaPlot, study: Study) -> str:
     return ""
 
 
-def optuna_figure(plot: OptunaPlot, study: Study, palette: Palette, objective: str) -> go.Figure:
+def optuna_figure(plot: OptunaPlot, study: Study, palette: Palette, target_name: str) -> go.Figure:
     """One of Optuna's plots.
 
     Args:
         plot: Which.
         study: From `study_of`; `why_not` says nothing against it.
         palette: Of the page.
-        objective: What a trial's value is.
+        target_name: `objective`.
     """
     import optuna.visualization as draw
 
@@ -101,13 +112,13 @@ def optuna_figure(plot: OptunaPlot, study: Study, palette: Palette, objective: s
         warnings.simplefilter("ignore")  # of what is experimental there
         match plot:
             case "importance":
-                figure = draw.plot_param_importances(study, params=varied, target_name=objective)
+                figure = draw.plot_param_importances(study, params=varied, target_name=target_name)
             case "parallel":
-                figure = draw.plot_parallel_coordinate(study, params=varied, target_name=objective)
+                figure = draw.plot_parallel_coordinate(study, params=varied, target_name=target_name)
             case "contour":
-                figure = draw.plot_contour(study, params=varied, target_name=objective)
+                figure = draw.plot_contour(study, params=varied, target_name=target_name)
             case "slice":
-                figure = draw.plot_slice(study, params=varied, target_name=objective)
+                figure = draw.plot_slice(study, params=varied, target_name=target_name)
     height = 110 + 56 * len(varied) if plot == "importance" else 420
     return _themed(figure, palette, height, maximises=study.direction.name == "MAXIMIZE")
 

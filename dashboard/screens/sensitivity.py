@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import state
-from dashboard.charts.optuna_plots import PLOTS, OptunaPlot, optuna_figure, study_of, why_not
+from dashboard.charts.optuna_plots import PLOTS, OptunaPlot, objective, optuna_figure, study_of, why_not
 from dashboard.live.component import mount_sweeps
 from dashboard.live.server import get_hub
 from dashboard.screens.frame import links, style
@@ -84,5 +84,4 @@ def _plots(token: str, selected: tuple[int, ...]) -> None:
         st.caption(reason)
         return
     palette = PALETTES["dark" if st.context.theme.type == "dark" else "light"]
-    objective = "held-out accuracy" if sweep.maximises else "held-out loss"
-    st.plotly_chart(optuna_figure(plot, study, palette, objective), key="optuna.chart", theme=None)
+    st.plotly_chart(optuna_figure(plot, study, palette, objective(sweep)), key="optuna.chart", theme=None)
