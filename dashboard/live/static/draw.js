@@ -86,7 +86,6 @@ export class Draw {
       el("div", { class: "maml-draw-foot" }, this.#line, this.#again),
       this.#spoken,
     );
-    this.root.addEventListener("toggle", ({ newState }) => this.#toggled(newState === "open"));
     addEventListener("resize", this.#place);
     addEventListener("keydown", this.#key);
   }
@@ -160,11 +159,13 @@ export class Draw {
   toggle({ detail }) {
     this.#byKeyboard = detail === 0;
     this.root.togglePopover();
+    this.#toggled(this.#open); // at once: the popover's own event comes a frame later, and the panel would stand empty
   }
 
   close() {
     if (!this.#open) return;
     this.root.hidePopover();
+    this.#toggled(false);
     if (this.#byKeyboard) this.button.focus();
   }
 
