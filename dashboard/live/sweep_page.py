@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from dashboard import address
-from dashboard.charts import maps
-from dashboard.charts.maps import MapLooks, MapUpdate
+from dashboard.charts import frozen_map, maps, sweep_curves
 from dashboard.charts.numbers import Range
+from dashboard.charts.sweep_basics import MapLooks, MapUpdate, map_looks
 from dashboard.info import Metric
 from dashboard.live.comparison import Comparison
 from dashboard.live.packing import Floats, packed
@@ -265,7 +265,7 @@ class SweepPage:
         sweep, results = job.sweep, job.results
         settings = [setting_info(r, sweep, view.metric, job.training.get(r.number, math.nan)) for r in results]
         seen, lanes = map_info(settings, sweep, view, results), lanes_info(results, sweep, view)
-        looks = maps.map_looks(seen, lanes, loss_name(sweep.base))
+        looks = map_looks(seen, lanes, loss_name(sweep.base))
         if looks != self._looks:
             self._looks = looks
             self.put({"type": "figures", **maps.sweep_figures(looks)})
@@ -277,9 +277,9 @@ class SweepPage:
             values = [[result.number, *result.values.values()] for result in results]
             self.put({"type": "settings", "settings": values})
         map_span = maps.map_ranges(seen, self._ranges.get("map"))
-        lanes_span = maps.lanes_ranges(lanes, sweep.num_steps, self._ranges.get("lanes"))
+        lanes_span = sweep_curves.lanes_ranges(lanes, sweep.num_steps, self._ranges.get("lanes"))
         self._add(header, body, "map", maps.map_update(seen, map_span), map_span)
-        self._add(header, body, "lanes", maps.lanes_update(lanes), lanes_span)
+        self._add(header, body, "lanes", sweep_curves.lanes_update(lanes), lanes_span)
         if seen.y is not None:
             header["shapes"]["map"] = [len(seen.y.values), len(seen.x.values)]
         header["summaries"]["map"] = maps.map_summary(seen)
@@ -296,10 +296,10 @@ class SweepPage:
         looks = (loss, len(info.numbers))
         if looks != self._pin_looks:
             self._pin_looks = looks
-            self.put({"type": "figures", **maps.pins_figures(*looks)})
+            self.put({"type": "figures", **sweep_curves.pins_figures(*looks)})
             self._arrays.pop("pins", None)
-        span = maps.pins_ranges(info, self._ranges.get("pins"))
-        self._add(header, body, "pins", maps.pins_update(info), span)
+        span = sweep_curves.pins_ranges(info, self._ranges.get("pins"))
+        self._add(header, body, "pins", sweep_curves.pins_update(info), span)
         header["subtitles"]["pins"] = words.pins_line(info)
         header["pins"] = [None, *(words.difference(found) for found in info.differences)]
 
@@ -313,10 +313,10 @@ class SweepPage:
         looks = (metric, loss_name(config), max(rows, columns))
         if looks != self._frozen_looks:
             self._frozen_looks = looks
-            self.put({"type": "figures", **maps.frozen_figures(*looks)})
+            self.put({"type": "figures", **frozen_map.frozen_figures(*looks)})
             self._arrays.pop("frozen", None)
         header["shapes"]["frozen"] = [rows, columns]
-        self._add(header, body, "frozen", maps.frozen_update(info), maps.frozen_ranges(info))
+        self._add(header, body, "frozen", frozen_map.frozen_update(info), frozen_map.frozen_ranges(info))
         header["subtitles"]["frozen"] = words.frozen_line(info)
         header["summaries"]["frozen"] = words.frozen_summary(info)
 

@@ -1,4 +1,4 @@
-"""What the charts of a sweep show, as plain frozen records: results in, `dashboard.charts.sweeps` out.
+"""What the charts of a sweep show, as plain frozen records: results in, `dashboard.charts.maps` and its neighbours out.
 
 Nothing here draws and nothing here knows streamlit, plotly or torch.
 """

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from dashboard.charts import maps
-from dashboard.charts.maps import MapLooks
-from dashboard.sweeps.info import View, frozen_info, lanes_info, map_info, setting_info
+from dashboard.charts.sweep_basics import MapLooks, map_looks
+from dashboard.sweeps.info import LanesInfo, MapInfo, View, lanes_info, map_info, setting_info
 from dashboard.theme import DARK, LIGHT, Palette
 from maml_core.sweeps.axes import Axis
 from maml_core.sweeps.space import SweepConfig
 from tests.dashboard.sweeps.results import ALPHA, BETA, grid, result, sweep
-from tests.dashboard.sweeps.test_info import OF_ALPHA_BETA, frozen
+from tests.dashboard.sweeps.test_info import OF_ALPHA_BETA
 
 TRACES = [
     "held-out loss (MSE)",
@@ -33,14 +33,14 @@ TRACES = [
 PROFILE = View(x="alpha", y=None, color="alpha")
 
 
-def drawn(of: SweepConfig, view: View, *results: object) -> tuple[maps.MapInfo, maps.LanesInfo]:
+def drawn(of: SweepConfig, view: View, *results: object) -> tuple[MapInfo, LanesInfo]:
     known = results or grid(of)
     settings = [setting_info(one, of, view.metric) for one in known]  # type: ignore[arg-type]
     return map_info(settings, of, view, known), lanes_info(known, of, view)  # type: ignore[arg-type]
 
 
 def looks_of(of: SweepConfig, view: View) -> MapLooks:
-    return maps.map_looks(*drawn(of, view), "MSE")
+    return map_looks(*drawn(of, view), "MSE")
 
 
 MAP = looks_of(sweep(), OF_ALPHA_BETA)
@@ -90,25 +90,8 @@ class TestLooks:
         )
         assert (loss[0][1], accuracy[-1][1]) == (LIGHT.best_to_worst[0], LIGHT.best_to_worst[0])
 
-    def test_the_curves_have_a_trace_for_each_colour(self):
-        figure = maps.lanes_figure(LIGHT, MAP)
-        assert [trace.name for trace in figure.data] == ["0.01", "0.1", "selected"]
-        assert (figure.layout.xaxis.title.text, figure.layout.yaxis.title.text) == ("outer step", "held-out loss (MSE)")
-
-    def test_the_frozen_map(self):
-        figure = maps.frozen_figure(DARK, "accuracy", "cross-entropy", 10)
-        assert [trace.name for trace in figure.data] == [
-            "held-out accuracy",
-            "diverged, cell",
-            "diverged",
-            "α = 2/λ<sub>max</sub>",
-            "cells",
-        ]
-        assert figure.layout.yaxis.title.text == "N_eval (inner steps at test)"
-
     def test_all_are_plain_json(self):
         assert json.dumps(maps.sweep_figures(MAP))
-        assert json.dumps(maps.frozen_figures("loss", "MSE", 10))
 
 
 class TestNumbers:
@@ -158,38 +141,6 @@ class TestNumbers:
         low, high = maps.map_ranges(info)["yaxis"]
         assert low < math.log10(found[maps.MARKED, "y"][0]) < high
         assert math.log10(found[maps.MARKED, "y"][0]) > low + 0.9 * (high - low)
-
-    def test_curves(self):
-        _, lanes = drawn(sweep(ALPHA), PROFILE)
-        found = {(trace, what): values.tolist() for trace, what, values in maps.lanes_update(lanes)}
-        assert found[0, "x"][:2] == [4.0, 8.0]
-        assert found[1, "customdata"] == [1.0, 1.0, 1.0]
-
-    def test_the_frozen_map(self):
-        found = {
-            (t, what): values.tolist() for t, what, values in maps.frozen_update(frozen_info(frozen(), "loss", "A"))
-        }
-        assert found[0, "x"] == [-2.5, -1.5, -0.5, 0.5]
-        assert found[0, "y"] == [-0.5, 0.5, 1.5]
-        assert found[0, "z"][:4] == pytest.approx(np.log10([4.0, 4.0, 4.0, 3.0]))
-        assert (found[2, "x"], found[2, "y"]) == ([-1.0, 0.0], [1.0, 1.0])
-        assert (found[3, "x"], found[3, "y"]) == ([-1.0, -1.0], [-0.5, 1.5])
-
-
-class TestRanges:
-    def test_colours_stay_while_they_serve(self):
-        first = maps.color_range([0.5, 1.0, 3.0], "loss", None)
-        assert maps.color_range([0.45, 1.0, 3.1], "loss", first) == first
-
-    def test_they_follow_when_something_leaves_them(self):
-        first = maps.color_range([0.5, 1.0, 3.0], "loss", None)
-        assert maps.color_range([0.05, 1.0, 3.0], "loss", first)[0] < first[0]
-
-    def test_one_that_ran_away_does_not_bleach_the_others(self):
-        assert maps.color_range([0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1e6], "loss", None)[1] < 1.0
-
-    def test_without_any_value_there_is_a_scale(self):
-        assert maps.color_range([math.nan], "loss", None) == [-1.0, 1.0]
 
 
 def test_the_map_in_a_sentence() -> None:
