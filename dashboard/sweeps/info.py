@@ -322,7 +322,7 @@ class FrozenInfo:
     """Held-out loss or accuracy, [K + 1, A]; NaN where it is diverged."""
     ci95: Array
     diverged: Array
-    """Whether a tenth of the tasks or more diverged, or the mean is not finite, [K + 1, A]."""
+    """Whether the inner steps made a tenth of the tasks or more diverge, or the mean is not finite, [K + 1, A]."""
     diverged_share: Array
     limit: float
     """2 / lambda_max; NaN where it is not known."""
@@ -332,7 +332,7 @@ class FrozenInfo:
 
 
 DIVERGED_SHARE = 0.1
-"""From this share of diverged tasks on a mean says nothing: the cell counts as diverged."""
+"""From this share of tasks that the inner steps made diverge on, a mean says nothing: the cell counts as diverged."""
 
 
 def frozen_info(found: FrozenMap, metric: Metric, of: str) -> FrozenInfo:
@@ -340,7 +340,8 @@ def frozen_info(found: FrozenMap, metric: Metric, of: str) -> FrozenInfo:
     values, ci95 = (found.mean, found.ci95) if metric == "loss" else (found.accuracy, found.accuracy_ci95)
     assert values is not None, "accuracy is asked for of tasks with classes only"
     assert ci95 is not None
-    diverged = ~np.isfinite(found.mean) | (found.diverged_share >= DIVERGED_SHARE)
+    before = found.diverged_share[:, :1]  # tasks so small that theta_0 is far off: no step diverged
+    diverged = ~np.isfinite(found.mean) | (found.diverged_share - before >= DIVERGED_SHARE)
     return FrozenInfo(
         alphas=found.alphas,
         values=np.where(diverged, np.nan, values).T,

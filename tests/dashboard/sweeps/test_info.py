@@ -223,6 +223,11 @@ class TestFrozen:
         np.testing.assert_array_equal(info.diverged, [[False] * 3, [False, True, True]])
         assert (info.limit, info.of) == (0.1, "A θ_0")
 
+    def test_what_is_far_off_before_adaptation_has_not_diverged(self):
+        shares = np.array([[0.2, 0.2], [0.2, 0.1], [0.2, 0.4]])
+        info = frozen_info(frozen(diverged_share=shares, mean=np.full((3, 2), 4.0)), "loss", "A θ_0")
+        np.testing.assert_array_equal(info.diverged, [[False] * 3, [False, False, True]])
+
     def test_accuracies(self):
         shares = np.array([[0.2, 0.5], [0.2, 0.6], [0.2, 0.3]])
         info = frozen_info(frozen(accuracy=shares, accuracy_ci95=0.01 * shares), "accuracy", "A θ_0")
