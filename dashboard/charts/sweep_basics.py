@@ -87,7 +87,7 @@ def ticks(axis: AxisInfo) -> tuple[tuple[float, str], ...]:
     if axis.scale == "linear" and count > MAX_TICKS:
         low, high = float(axis.places[0]), float(axis.places[-1])
         return tuple((place, f"{place:.3g}") for place in np.linspace(low, high, 6))
-    stride = math.ceil(count / MAX_TICKS)
+    stride = max(1, math.ceil(count / MAX_TICKS))
     return tuple((float(axis.places[i]), _short(axis.values[i])) for i in range(0, count, stride))
 
 

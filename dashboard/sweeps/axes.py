@@ -117,9 +117,10 @@ class AxisInfo:
 
     @property
     def edges(self) -> Array:
-        """Where a cell ends and the next begins, [V + 1]."""
-        if len(self.places) == 1:
-            return np.array([self.places[0] - _WIDEN, self.places[0] + _WIDEN])
+        """Where a cell ends and the next begins, [V + 1]; around 0 before a sampler has drawn a value."""
+        if len(self.places) < 2:
+            only = self.places[0] if len(self.places) else 0.0
+            return np.array([only - _WIDEN, only + _WIDEN])
         between = (self.places[1:] + self.places[:-1]) / 2.0
         first = 2.0 * self.places[0] - between[0]
         last = 2.0 * self.places[-1] - between[-1]

@@ -149,3 +149,13 @@ def test_the_map_in_a_sentence() -> None:
         "Map of α (inner step size) against β (outer step size): 5 of 6 settings finished, 1 diverged. "
         "Best so far: 1 at alpha 0.01, beta 0.001."
     )
+
+
+@pytest.mark.parametrize("view", [OF_ALPHA_BETA, View(x="alpha", y=None)])
+def test_a_sampler_that_has_drawn_nothing_yet_has_an_empty_map(view: View) -> None:
+    drawn_from = (Axis(name="alpha", low=0.01, high=0.1, log=True), Axis(name="beta", low=0.001, high=0.01))
+    of = sweep(*drawn_from, sampler="sobol", num_settings=4)
+    seen = map_info([], of, view, ())
+    assert map_looks(seen, lanes_info((), of, view), "MSE")
+    assert maps.map_ranges(seen)["xaxis"] == [-0.5, 0.5]
+    assert all(len(values) == 0 for trace, _, values in maps.map_update(seen, maps.map_ranges(seen)) if trace == 7)
