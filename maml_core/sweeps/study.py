@@ -441,11 +441,8 @@ def _distribution(axis: Axis, sweep: SweepConfig) -> BaseDistribution:
 def _differences(old: SweepConfig, new: SweepConfig) -> str:
     """What tells two sweeps apart, in words."""
     before, after = sweep_to_dict(old), sweep_to_dict(new)
-    found = [
-        f"its base's {name} is {before['base'][name]}"
-        for name in before["base"]
-        if before["base"][name] != after["base"].get(name)
-    ]
+    theirs, ours = _flat(before["base"]), _flat(after["base"])
+    found = [f"its base's {name} is {value}" for name, value in theirs.items() if value != ours.get(name)]
     axes = ", ".join(axis.name for axis in old.axes) or "none"
     found += [f"its axes are {axes}"] if before["axes"] != after["axes"] else []
     found += [
@@ -454,3 +451,15 @@ def _differences(old: SweepConfig, new: SweepConfig) -> str:
         if name not in ("base", "axes") and value != after[name]
     ]
     return "; ".join(found[:3])
+
+
+def _flat(settings: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    """Settings within settings by their dotted names.
+
+    >>> _flat({"alpha": 0.1, "model": {"kind": "mlp"}})
+    {'alpha': 0.1, 'model.kind': 'mlp'}
+    """
+    found: dict[str, Any] = {}
+    for name, value in settings.items():
+        found |= _flat(value, f"{path}{name}.") if isinstance(value, Mapping) else {path + name: value}
+    return found

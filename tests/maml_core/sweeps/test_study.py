@@ -20,13 +20,13 @@ import pytest
 from optuna.trial import TrialState
 from psycopg import sql
 
-from maml_core.config import GlyphsConfig, RunConfig
+from maml_core.config import GlyphsConfig, MLPConfig, RunConfig
 from maml_core.errors import ConfigError, StoreError
 from maml_core.sweeps.axes import Axis
 from maml_core.sweeps.claims import Claims, engine_of
 from maml_core.sweeps.results import LaneResult, SettingResult, cap_of, judged
 from maml_core.sweeps.space import Setting, SweepConfig
-from maml_core.sweeps.study import SweepStudy, delete_sweep, list_sweeps, load_sweep, open_study
+from maml_core.sweeps.study import SweepStudy, _differences, delete_sweep, list_sweeps, load_sweep, open_study
 from tests.maml_core.postgres import postgres, programs
 
 ALPHAS = Axis(name="alpha", values=(0.01, 0.1, 1.0), log=True)
@@ -250,6 +250,11 @@ def test_several_seeds_have_students_interval() -> None:
     assert found.ci95 == pytest.approx(4.302653 / math.sqrt(3))  # t of two degrees of freedom
     one_gone = [*lanes[:2], lane(math.inf, "dead", seed=2)]
     assert judged(SWEEP, Setting(0, {}), one_gone, done=True).status == "diverged"
+
+
+def test_what_differs_within_the_network_is_named_by_itself() -> None:
+    narrow = dataclasses.replace(SWEEP, base=RunConfig(model=MLPConfig(hidden_widths=(3,))))
+    assert _differences(narrow, SWEEP) == "its base's model.hidden_widths is [3]"
 
 
 def test_another_sweep_of_this_name_is_refused_with_what_differs(storage: str) -> None:
