@@ -174,7 +174,10 @@ def map_info(
         if all(view.slices.get(name) is None or s.values[name] == view.slices[name] for name in others)
     ]
     shown = _topmost(inside, view) if is_grid else tuple(inside)
-    limit_x, limit_y = _limit_curve(shown, x, y)
+    limit_x, limit_y = np.empty(0), np.empty(0)
+    beside = view.y if view.x == "alpha" else view.x
+    if beside is None or sweep.sampler == "grid" or axes[beside].values:
+        limit_x, limit_y = _limit_curve(shown, x, y)  # of drawn rows each has one noisy point, which is no curve
     return MapInfo(
         x=x,
         y=y,

@@ -156,6 +156,15 @@ class TestLimit:
         info = map_info(infos(of, results), of, View(x="beta", y="num_inner_steps"), results)
         assert (len(info.limit_x), len(info.limit_y)) == (0, 0)
 
+    @pytest.mark.parametrize(("beta", "points"), [(Axis(name="beta", low=1e-3, high=0.1, log=True), 0), (BETA, 3)])
+    def test_where_the_rows_were_drawn_there_is_none(self, beta: Axis, points: int):
+        of = sweep(Axis(name="alpha", low=0.01, high=1.0, log=True), beta, sampler="random", num_settings=2)
+        results = (
+            result(0, {"alpha": 0.02, "beta": 0.1}, limit=0.1),
+            result(1, {"alpha": 0.5, "beta": 0.1}, limit=0.1),
+        )
+        assert len(map_info(infos(of, results), of, OF_ALPHA_BETA, results).limit_x) == points
+
     def test_it_lies_the_other_way_where_alpha_goes_up(self):
         of = sweep()
         results = grid(of, **{f"s{i}": {"limit": 0.1 if i < 3 else 0.01} for i in range(6)})
