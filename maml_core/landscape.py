@@ -17,28 +17,6 @@ from maml_core.rng import Stream, generator
 from maml_core.types import Params, Tasks
 
 
-def curvature(
-    theta_0: Params,
-    tasks: Tasks,
-    *,
-    problem: Problem,
-    names: Collection[str] | None = None,
-    proximal: float | Tensor = 0.0,
-    normalization: Normalization = BY_BATCH,
-    num_iterations: int = 8,
-) -> Curvature:
-    """`curvatures` of one lane."""
-    return curvatures(
-        theta_0,
-        tasks,
-        problem=problem,
-        names=names,
-        proximal=proximal,
-        normalization=normalization,
-        num_iterations=num_iterations,
-    )[0]
-
-
 def curvatures(
     theta_0: Params,
     tasks: Tasks,
@@ -82,7 +60,7 @@ def largest_eigenvalues(
     """The largest (not: largest in size) eigenvalue of each task's support Hessian at each lane's theta_0, [L * T].
 
     The Hessian is that of the parameters that adapt: `names`, None for all but batch norm's of single steps; `normalization` as in
-    `curvature`.
+    `curvatures`.
 
     Lanczos' method with full re-orthogonalisation, all tasks at once, from one fixed start vector. It approaches the true value from
     below; eight iterations give four digits on networks of this size, and D iterations are exact.

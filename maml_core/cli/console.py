@@ -28,6 +28,15 @@ INTERRUPTED = 128
 """Plus the number of the signal."""
 
 
+PresetOption = Annotated[
+    str | None, typer.Option("--preset", help="Start from a preset of the page, for example 'Fast demo'.")
+]
+
+AssignmentsOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Any setting by its path: --set tasks.amplitude=0.1,5"),
+]
+
 SchedulerOption = Annotated[
     str | None,
     typer.Option(

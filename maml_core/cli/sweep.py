@@ -15,6 +15,8 @@ import typer
 from maml_core.cli.console import (
     BAD_FOLDER,
     INTERRUPTED,
+    AssignmentsOption,
+    PresetOption,
     SchedulerOption,
     caught_signals,
     percent,
@@ -96,13 +98,8 @@ def sweep(
             help="TOML or JSON file: settings as of maml train, or a whole sweep with a table base and a list axes. Options win over it."
         ),
     ] = None,
-    preset_name: Annotated[
-        str | None, typer.Option("--preset", help="Start from a preset of the page, for example 'Fast demo'.")
-    ] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Any setting by its path: --set tasks.amplitude=0.1,5"),
-    ] = None,
+    preset_name: PresetOption = None,
+    assignments: AssignmentsOption = None,
     workers: Annotated[
         int | None,
         typer.Option(

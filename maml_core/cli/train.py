@@ -18,6 +18,8 @@ from maml_core.cli.console import (
     BAD_FOLDER,
     INTERRUPTED,
     STOPPED,
+    AssignmentsOption,
+    PresetOption,
     SchedulerOption,
     called,
     caught_signals,
@@ -65,13 +67,8 @@ def train(
             help="TOML or JSON file of settings, with tables for tasks and model and a timeline. Options win over it."
         ),
     ] = None,
-    preset_name: Annotated[
-        str | None, typer.Option("--preset", help="Start from a preset of the page, for example 'Fast demo'.")
-    ] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Any setting by its path: --set tasks.amplitude=0.1,5"),
-    ] = None,
+    preset_name: PresetOption = None,
+    assignments: AssignmentsOption = None,
     save_every: Annotated[float, typer.Option(help="Seconds between two saves while it trains.")] = 60.0,
     force: Annotated[
         bool, typer.Option("--force", help="Take the place of a run of this name or in this folder.")

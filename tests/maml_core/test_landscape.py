@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.autograd.functional import hessian
 
 from maml_core.config import MLPConfig
-from maml_core.landscape import curvature, curvatures, explained, fit_plane, largest_eigenvalues, project
+from maml_core.landscape import curvatures, explained, fit_plane, largest_eigenvalues, project
 from maml_core.problem import Problem
 from maml_core.records import Curvature, Plane
 from maml_core.types import Params, Tasks
@@ -60,7 +60,7 @@ def linear_head(problem: Problem, theta: Params, x: Tensor, y: Tensor) -> Tensor
 
 def test_a_proximal_term_curves_every_direction_by_so_much_more() -> None:
     problem, theta, tasks = prepared(tiny())
-    plain, held = (curvature(theta, tasks, problem=problem, proximal=proximal) for proximal in (0.0, 2.5))
+    plain, held = (curvatures(theta, tasks, problem=problem, proximal=proximal)[0] for proximal in (0.0, 2.5))
     np.testing.assert_allclose(held, np.array(plain) + 2.5)
 
 
@@ -91,7 +91,7 @@ def test_lambda_max_of_linear_regression_is_that_of_a() -> None:
 def test_curvature_is_the_median_and_the_band_over_tasks() -> None:
     problem, theta, tasks = prepared(linear(1, meta_batch_size=21))
     values = np.sort([quadratic(tasks, task).A[0, 0] for task in range(21)])
-    found = curvature(theta, tasks, problem=problem)
+    found = curvatures(theta, tasks, problem=problem)[0]
     np.testing.assert_allclose([found.low, found.median, found.high], [values[2], values[10], values[18]], rtol=1e-9)
 
 
@@ -99,10 +99,10 @@ def test_curvature_changes_nothing() -> None:
     """Trap 4."""
     problem, theta, tasks = prepared(tiny())
     before, state = {name: value.clone() for name, value in theta.items()}, torch.get_rng_state()
-    first = curvature(theta, tasks, problem=problem)
+    first = curvatures(theta, tasks, problem=problem)[0]
     assert same(theta, before)
     assert torch.equal(torch.get_rng_state(), state)
-    assert curvature(theta, tasks, problem=problem) == first
+    assert curvatures(theta, tasks, problem=problem)[0] == first
 
 
 @pytest.mark.parametrize("scale", [1e15, 1e30])
@@ -110,7 +110,7 @@ def test_curvature_beyond_all_numbers_is_infinite(scale: float) -> None:
     """Trap 18: an overflow must neither raise nor read as "stable"."""
     problem, theta, tasks = prepared(tiny(model=MLPConfig(), dtype="float32"))
     huge = {name: (value + 1.0) * scale for name, value in theta.items()}
-    found = curvature(huge, tasks, problem=problem)
+    found = curvatures(huge, tasks, problem=problem)[0]
     assert found.median == np.inf
     assert Curvature.stability_limit(found.median) == 0.0
 
@@ -124,7 +124,7 @@ def test_nothing_that_curves_upwards_has_no_limit() -> None:
 def test_inner_steps_are_stable_just_below_the_limit_and_not_above(factor: float, shrinks: bool) -> None:
     """alpha < 2 / lambda_max, the meaning of the gauge."""
     problem, theta, tasks = prepared(linear(2, meta_batch_size=1))
-    alpha = factor * Curvature.stability_limit(curvature(theta, tasks, problem=problem).median)
+    alpha = factor * Curvature.stability_limit(curvatures(theta, tasks, problem=problem)[0].median)
     one = quadratic(tasks, 0)
     best = np.linalg.solve(one.A, one.b)
     distance = [float(np.linalg.norm(one.adapted(flat(theta), alpha, n) - best)) for n in (100, 400)]
@@ -174,6 +174,6 @@ def test_the_curvature_of_lanes_is_that_of_each_alone() -> None:
     weights = torch.tensor([0.0, 2.5], dtype=torch.float64)
     together = curvatures(lanes(*thetas), tasks, problem=problem, proximal=weights)
     for lane, found in enumerate(together):
-        alone = curvature(thetas[lane], tasks, problem=problem, proximal=float(weights[lane]))
+        alone = curvatures(thetas[lane], tasks, problem=problem, proximal=float(weights[lane]))[0]
         np.testing.assert_allclose(found, alone, rtol=1e-9)
     assert together[0] != together[1]
