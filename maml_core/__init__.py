@@ -19,7 +19,19 @@ if TYPE_CHECKING:
     )
     from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
     from maml_core.cluster import ClusterExecutor, open_executor
-    from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, from_dict, replace, to_dict
+    from maml_core.config import (
+        ConvConfig,
+        FolderConfig,
+        GlyphsConfig,
+        LinearConfig,
+        MLPConfig,
+        OmniglotConfig,
+        RunConfig,
+        SinusoidConfig,
+        from_dict,
+        replace,
+        to_dict,
+    )
     from maml_core.datasets.folder import load_folder
     from maml_core.datasets.imageset import ImageSet
     from maml_core.datasets.omniglot import download_omniglot, find_omniglot, import_omniglot, load_omniglot
@@ -51,7 +63,10 @@ _HOMES = {
     "baselines": ("ScratchResult", "evaluate_baselines", "evaluate_oracle", "from_scratch", "oracle_problem"),
     "chunks": ("ChunkRequest", "ChunkResult", "run_chunk"),
     "cluster": ("ClusterExecutor", "open_executor"),
-    "config": ("LinearConfig", "MLPConfig", "RunConfig", "SinusoidConfig", "from_dict", "replace", "to_dict"),
+    "config": (
+        *("ConvConfig", "FolderConfig", "GlyphsConfig", "LinearConfig", "MLPConfig", "OmniglotConfig", "RunConfig"),
+        *("SinusoidConfig", "from_dict", "replace", "to_dict"),
+    ),
     "datasets.folder": ("load_folder",),
     "datasets.imageset": ("ImageSet",),
     "datasets.omniglot": ("download_omniglot", "find_omniglot", "import_omniglot", "load_omniglot"),
@@ -91,15 +106,19 @@ __all__ = [
     "ClusterError",
     "ClusterExecutor",
     "ConfigError",
+    "ConvConfig",
     "DataError",
     "Entry",
+    "FolderConfig",
     "FrozenMap",
+    "GlyphsConfig",
     "ImageSet",
     "LanesRequest",
     "LanesResult",
     "LinearConfig",
     "MLPConfig",
     "ModuleModel",
+    "OmniglotConfig",
     "PairedDifference",
     "Problem",
     "RunConfig",

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any, Literal
 
 from maml_core.errors import ConfigError
@@ -419,6 +421,21 @@ def changed(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
         accepted = "the inner step sizes are learned and alpha is only where they start; start a new run"
         raise ConfigError("alpha", new.alpha, accepted)
     return new
+
+
+def located(config: RunConfig) -> RunConfig:
+    """The config with the whole path of its folder of images: what is kept or exported is used from elsewhere too.
+
+    >>> located(RunConfig(tasks=FolderConfig(folder="/data/birds"))).tasks.folder
+    '/data/birds'
+    """
+    tasks = config.tasks
+    if not isinstance(tasks, FolderConfig) or not tasks.folder:
+        return config
+    if PurePosixPath(tasks.folder).is_absolute() or PureWindowsPath(tasks.folder).is_absolute():
+        return config  # maybe a whole path of another system
+    folder = os.path.abspath(os.path.expanduser(tasks.folder))
+    return dataclasses.replace(config, tasks=dataclasses.replace(tasks, folder=folder))
 
 
 def to_dict(config: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, changed
+from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, changed, located
 from maml_core.files import write_file
 from maml_core.records import Entry, Records
 from maml_core.rng import Stream
@@ -186,12 +186,14 @@ _ALWAYS_SHOWN = ("alpha", "num_inner_steps", "beta")
 
 
 def _calling(start: RunConfig, entries: Sequence[Entry], num_steps: int) -> str:
+    start = located(start)
     settings = _differences(start, also=_ALWAYS_SHOWN)
     classes = {type(value).__name__ for value in settings.values() if dataclasses.is_dataclass(value)}
-    lines = []
+    lines, config = [], start
     for entry in entries:
-        changes = ", ".join(f'"{name}": {_text(value)}' for name, value in entry.changes.items())
         if entry.kind == "change":
+            config = changed(config, entry.changes)
+            changes = ", ".join(f'"{name}": {_text(getattr(config, name))}' for name in entry.changes)
             lines.append(f'Entry(step={entry.step}, kind="change", changes={{{changes}}})')
         elif entry.kind == "resume":  # roll-backs a replay makes by itself
             lines.append(f'Entry(step={entry.step}, kind="resume")')
@@ -214,7 +216,9 @@ def _text(value: Any) -> str:
     """A setting as Python source."""
     if dataclasses.is_dataclass(value):
         return f"{type(value).__name__}({', '.join(f'{name}={_text(v)}' for name, v in _differences(value).items())})"
-    return f'"{value}"' if isinstance(value, str) else repr(value)
+    if isinstance(value, str):  # in double quotes, unless it holds one: then as Python writes it
+        return repr(value) if '"' in value else f'"{repr(value)[1:-1]}"'
+    return repr(value)
 
 
 def _bracketed(opening: str, items: Sequence[str], closing: str) -> str:
@@ -228,7 +232,8 @@ _PLAIN = '''\
 Prints each outer step and its query loss: after N inner steps, mean over the step's tasks.
 """
 
-import numpy as np
+import math
+
 import torch
 
 alpha, beta, N = $alpha, $beta, $N  # inner and outer step size, number of inner steps
@@ -240,35 +245,57 @@ weights_seed, tasks_seed, dtype = $weights_seed, $tasks_seed, torch.$dtype
 changes = $changes  #? changes
 
 
-def generator(seed, stream, step=0, part=0):
-    """Random numbers that depend on these four alone, so that a step's tasks can be drawn again."""
-    return np.random.Generator(np.random.Philox(key=[seed, stream], counter=[0, 0, part, step]))
+def random_bits(seed, stream, step=0, part=0):
+    """64 bits at a time that depend on these four alone: Philox (Salmon et al. 2011)."""
+    block, mask = 0, 2**64 - 1
+    while True:
+        block += 1
+        c0, c1, c2, c3, k0, k1 = block, 0, part, step, seed, stream
+        for _ in range(10):
+            a, b = 0xD2E7470EE14C6C93 * c0, 0xCA5A826395121157 * c2
+            c0, c1, c2, c3 = (b >> 64) ^ c1 ^ k0, b & mask, (a >> 64) ^ c3 ^ k1, a & mask
+            k0, k1 = (k0 + 0x9E3779B97F4A7C15) & mask, (k1 + 0xBB67AE8584CAA73B) & mask
+        yield from (c0, c1, c2, c3)
 
+
+def numbers(draw, bits, *shape):
+    """So many numbers, one after the other from the same bits."""
+    drawn = [draw(bits) for _ in range(math.prod(shape))]
+    return torch.tensor(drawn, dtype=torch.float64).view(shape)
+
+
+def uniform(bits):
+    """A number from 0 to 1."""
+    return (next(bits) >> 11) / 2**53
+$normal
 
 def initial_weights():
     """Glorot-uniform weights (Glorot & Bengio 2010)$and_biases."""
-    rng, theta = generator(weights_seed, $weights_stream), []
+    bits, theta = random_bits(weights_seed, $weights_stream), []
     widths = $widths
     for fan_in, fan_out in zip(widths, widths[1:]):
-        bound = np.sqrt(6 / (fan_in + fan_out))
-        theta += [rng.uniform(-bound, bound, (fan_in, fan_out))$zeros]
-    return [torch.tensor(values, dtype=dtype, requires_grad=True) for values in theta]
+        bound = math.sqrt(6 / (fan_in + fan_out))
+        theta += [(2 * numbers(uniform, bits, fan_in, fan_out) - 1) * bound$zeros]
+    return [values.to(dtype).requires_grad_() for values in theta]
 
 
 def draw_tasks(step):
     """T tasks $formula, each as support x and y, query x and y."""
-    low, high = [$low], [$high]  #? sinusoid
-    A, phase = generator(tasks_seed, $tasks_stream, step).uniform(low, high, (T, 2)).T[:, :, None]  #? sinusoid
-    w = generator(tasks_seed, $tasks_stream, step).normal($w_mean, $w_std, (T, $F))  #? linear
+    bits = random_bits(tasks_seed, $tasks_stream, step)
+    low, high = torch.tensor([[$low], [$high]], dtype=torch.float64)  #? sinusoid
+    drawn = low + (high - low) * numbers(uniform, bits, T, 2)  #? sinusoid
+    A, phase = drawn.to(dtype).T[:, :, None]  #? sinusoid
+    w = ($w_mean + $w_std * numbers(normal, bits, T, $F)).to(dtype)  #? linear
     tasks = []
-    for number, part in [(K, 1), (M, 2)]:
-        rng = generator(tasks_seed, $tasks_stream, step, part)
-        x = rng.uniform($x_low, $x_high, (number, T, $F))
-        y = A * np.sin(x - phase)  #? sinusoid
-        y = (w * x).sum(axis=2, keepdims=True)  #? linear
-        y += $noise_std * generator(tasks_seed, $tasks_stream, step, part + 2).standard_normal(y.shape)  #? noise
+    for points, part in [(K, 1), (M, 2)]:
+        x = numbers(uniform, random_bits(tasks_seed, $tasks_stream, step, part), points, T, $F)
+        x = ($x_low + $x_width * x).to(dtype)
+        y = A * torch.sin(x - phase)  #? sinusoid
+        y = (w * x).sum(dim=2, keepdim=True)  #? linear
+        bits = random_bits(tasks_seed, $tasks_stream, step, part + 2)  #? noise
+        y += $noise_std * numbers(normal, bits, *y.shape).to(dtype)  #? noise
         # Points lie on the first axis, so that fewer are a prefix of more; unbind parts the tasks.
-        tasks += [torch.tensor(values, dtype=dtype).unbind(1) for values in (x, y)]
+        tasks += [x.unbind(1), y.unbind(1)]
     return zip(*tasks)
 
 
@@ -310,6 +337,42 @@ for step in range($num_steps):
 print("# Here the run diverged and went back, which only maml_core's replay can follow.")  #? stopped
 '''
 """The script with everything in it. A line that ends in ``#? fact`` is there only where the fact holds."""
+
+_NORMAL = '''
+
+def density(x):
+    """Of the normal distribution, up to a factor."""
+    return math.exp(-x * x / 2)
+
+
+# The ziggurat: 256 layers of one area lie under the density, each as wide as edges[layer].
+tail = 3.6541528853610088
+area = tail * density(tail) + math.sqrt(math.pi / 2) * math.erfc(tail / math.sqrt(2))
+edges = [area / density(tail), tail]
+while len(edges) < 256:
+    edges.append(math.sqrt(-2 * math.log(area / edges[-1] + density(edges[-1]))))
+edges.append(0.0)
+
+
+def normal(bits):
+    """A normally distributed number (Marsaglia & Tsang 2000), of mean 0 and deviation 1."""
+    while True:
+        word = next(bits)
+        layer, sign = -word % 256, -1 if word >> 8 & 1 else 1
+        x = (word >> 9 & 2**52 - 1) / 2**52 * edges[layer]
+        if x < edges[layer + 1]:
+            return sign * x
+        if layer > 0:
+            low, high = density(edges[layer]), density(edges[layer + 1])
+            if low + (high - low) * uniform(bits) < density(x):
+                return sign * x
+            continue
+        while True:  # beyond the last edge
+            x, y = -math.log1p(-uniform(bits)) / tail, -math.log1p(-uniform(bits))
+            if 2 * y > x * x:
+                return -(tail + x) if word >> 17 & 1 else tail + x
+'''
+"""What the script needs for normally distributed numbers."""
 
 _SYMBOLS = {
     "alpha": "alpha",
@@ -372,6 +435,7 @@ def _plain(start: RunConfig, entries: Sequence[Entry], num_steps: int) -> str:
         "tasks_stream": str(int(Stream.TRAINING_TASKS)),
         "dtype": start.dtype,
         "num_steps": str(end),
+        "normal": _NORMAL if tasks.noise_std > 0.0 or isinstance(tasks, LinearConfig) else "",
     }
     facts = {
         "changes": bool(changes),
@@ -379,7 +443,7 @@ def _plain(start: RunConfig, entries: Sequence[Entry], num_steps: int) -> str:
         "to sgd": "sgd" in restarts,
         "beta": "beta" in varying,
         "order": "order" in varying,
-        "clip": seen["clip_norm"] != {"np.inf"},
+        "clip": seen["clip_norm"] != {"math.inf"},
         "hidden": bool(model.hidden_widths),
         "sinusoid": isinstance(tasks, SinusoidConfig),
         "linear": not isinstance(tasks, SinusoidConfig),
@@ -439,8 +503,8 @@ def _symbol(config: RunConfig, name: str) -> str:
 
 def _number(value: float | None) -> str:
     if value is None:  # no clipping
-        return "np.inf"
-    return "np.pi" if value == math.pi else repr(value)
+        return "math.inf"
+    return "math.pi" if value == math.pi else repr(value)
 
 
 def _adam(config: RunConfig) -> str:
@@ -451,11 +515,12 @@ def _adam(config: RunConfig) -> str:
 
 
 def _task_texts(tasks: SinusoidConfig | LinearConfig) -> dict[str, str]:
-    texts = {"x_low": _number(tasks.x[0]), "x_high": _number(tasks.x[1]), "noise_std": _number(tasks.noise_std)}
+    low, high = tasks.x
+    texts = {"x_low": _number(low), "x_width": _number(high - low), "noise_std": _number(tasks.noise_std)}
     noise = " + noise" if tasks.noise_std > 0.0 else ""
     if isinstance(tasks, SinusoidConfig):
-        low, high = zip(tasks.amplitude, tasks.phase_rad, strict=True)
-        ends = {"low": ", ".join(map(_number, low)), "high": ", ".join(map(_number, high))}
+        lows, highs = zip(tasks.amplitude, tasks.phase_rad, strict=True)
+        ends = {"low": ", ".join(map(_number, lows)), "high": ", ".join(map(_number, highs))}
         return texts | ends | {"formula": f"y = A sin(x - phase){noise}", "F": "1"}
     weights = {"w_mean": _number(tasks.w_mean), "w_std": _number(tasks.w_std)}
     return texts | weights | {"formula": f"y = w . x{noise}", "F": str(tasks.num_features)}
@@ -467,7 +532,7 @@ def _network_texts(model: MLPConfig, num_inputs: int) -> dict[str, str]:
     maps = [f"x @ W{layer} + b{layer}" if model.use_bias else f"x @ W{layer}" for layer in range(1, last + 1)]
     return {
         "widths": repr([num_inputs, *model.hidden_widths, 1]),
-        "zeros": ", np.zeros(fan_out)" if model.use_bias else "",
+        "zeros": ", torch.zeros(fan_out)" if model.use_bias else "",
         "and_biases": ", zero biases" if model.use_bias else "",
         "unpacked": "(W1,)" if names == ["W1"] else ", ".join(names),
         "hidden": "\n    ".join(f"x = {_ACTIVATIONS[model.activation]}({text})" for text in maps[:-1]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import types
 import typing
 from dataclasses import field
@@ -16,6 +17,9 @@ Interval = tuple[float, float]
 
 MAX_TEXT = 500
 """Characters of a text."""
+
+_UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
+"""What no path holds, and what stands for bytes that are no UTF-8, which neither an address nor a file of settings can say."""
 
 
 def setting(
@@ -87,7 +91,7 @@ def checked(name: str, value: Any, hint: Any, cls: type[Any]) -> Any:
             raise ConfigError(name, value, "true or false")
         return value
     if hint is str:
-        if not isinstance(value, str) or len(value) > MAX_TEXT or not value.isprintable():
+        if not isinstance(value, str) or len(value) > MAX_TEXT or _UNKEEPABLE.search(value):
             raise ConfigError(
                 name,
                 value if len(str(value)) <= 80 else f"{str(value)[:80]}...",
