@@ -30,10 +30,9 @@ def images_wanted(token: str, config: RunConfig) -> None:
 
     Args:
         token: Of the page.
-        config: What the widgets show, where the run's own is not known.
+        config: Of its run.
     """
     asked = state.asked_for_images()
-    config = get_hub().config(token) or config  # what a widget shows may be older
     if asked:
         with st.container(border=True, key="images-wanted"):
             if asked == "omniglot":
@@ -130,7 +129,6 @@ def _go_on(token: str, fetch: Callable[[OnProgress], Chosen]) -> None:
         st.error(state.plain(f"{error}."))
         return
     get_hub().restart(token, lambda _: new)
-    state.show_next(new)
     state.ask_for_images()
     for note in notes:
         state.note(note)

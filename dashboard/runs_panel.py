@@ -290,8 +290,6 @@ def _zipped(run: SavedRun) -> bytes:
 def _open(token: str, workspace: Workspace, name: str) -> str:
     run = workspace.load(name)
     get_hub().open_run(token, run)
-    state.follow_run()
-    st.session_state.pop("preset.started", None)
     return f"Opened {name}, paused at outer step {run.step:,}."
 
 

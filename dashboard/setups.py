@@ -1,4 +1,4 @@
-"""Set-ups from what the sidebar's widgets say: which tasks, and which network. Nothing here imports streamlit."""
+"""Set-ups with other tasks or another network. Nothing here imports streamlit."""
 
 from __future__ import annotations
 
@@ -23,9 +23,6 @@ from maml_core.config import (
 from maml_core.errors import ConfigError
 from maml_core.presets import DEFAULT_PRESET, few_shot
 
-Values = Mapping[str, Any]
-"""What the widgets say, by field."""
-
 FAMILIES: Mapping[str, type[Any]] = {
     "sinusoid": SinusoidConfig,
     "linear": LinearConfig,
@@ -40,17 +37,6 @@ FAMILY_NAMES = {
     "omniglot": "Omniglot",
     "folder": "A folder of images",
 }
-NETWORK_FIELDS = ("hidden_widths", "activation", "num_filters", "num_layers", "downsample")
-
-
-def with_family(config: RunConfig, values: Values) -> Chosen:
-    """The chosen family with what its widgets say; see `with_tasks`."""
-    kind = FAMILIES[values["family"]]
-    fields = {f.name for f in dataclasses.fields(kind)} - {"kind"}
-    told = {name: values[name] for name in fields & values.keys()}
-    if "noise_std" in told:
-        told["noise_std"] = float(told["noise_std"])
-    return with_tasks(config, dataclasses.replace(config.tasks if isinstance(config.tasks, kind) else kind(), **told))
 
 
 def with_tasks(config: RunConfig, tasks: TaskConfig) -> Chosen:
@@ -88,30 +74,25 @@ def within(config: RunConfig, *, classes: int, images: int) -> Chosen:
     return Chosen(config, tuple(notes))
 
 
-def with_kind(config: RunConfig, values: Values) -> Chosen:
+def with_kind(config: RunConfig, kind: str) -> Chosen:
     """The other kind of network for images, as the papers have it; batch norm stays on or off."""
-    if values["model"] == config.model.kind:
+    if kind == config.model.kind:
         return Chosen(config)
     batch_norm = config.model.batch_norm
-    if values["model"] == "conv":
+    if kind == "conv":
         return Chosen(replace(config, {"model": ConvConfig(num_filters=16, norm="batch" if batch_norm else "none")}))
     return Chosen(replace(config, {"model": MLPConfig(hidden_widths=(256, 128, 64, 64), batch_norm=batch_norm)}))
 
 
-def with_network(config: RunConfig, values: Values) -> RunConfig:
-    """The network as its widgets say.
+def with_widths(config: RunConfig, text: str) -> Chosen:
+    """The fully connected network with these widths.
 
     Raises:
-        ConfigError: The hidden widths are no whole numbers.
+        ConfigError: They are no whole numbers.
     """
-    if isinstance(config.model, ConvConfig):
-        told = {name: values[name] for name in ("num_filters", "num_layers", "downsample") if name in values}
-        return replace(config, {"model": dataclasses.replace(config.model, **told)})
-    text = str(values["hidden_widths"]).replace(";", ",").replace(" ", ",")
     try:
-        widths = tuple(int(part) for part in text.split(",") if part)
+        widths = tuple(int(part) for part in text.replace(";", ",").replace(" ", ",").split(",") if part)
     except ValueError:
         what = "whole numbers with commas between, for example 40, 40"
-        raise ConfigError("Hidden widths", values["hidden_widths"], what) from None
-    model = dataclasses.replace(config.model, hidden_widths=widths, activation=values["activation"])
-    return replace(config, {"model": model})
+        raise ConfigError("hidden_widths", text[:40], what) from None
+    return Chosen(replace(config, {"model": dataclasses.replace(config.model, hidden_widths=widths)}))

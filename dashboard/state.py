@@ -1,41 +1,29 @@
 """The only file that touches Streamlit's session state and the address.
 
-The run's settings belong to the hub; widgets show them and send what changed. A widget's key is its field's name behind ``set.``.
+The run's settings belong to the hub: widgets show what it has and send what changed, and remember nothing.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from dashboard import address, limits, saved
-from dashboard.algorithms import NORM_SWITCHES, SWITCHES, choice_of, norm_of
 from dashboard.live.server import get_hub
 from dashboard.sweeps.form import Draft
-from maml_core.config import (
-    ConvConfig,
-    FolderConfig,
-    GlyphsConfig,
-    LinearConfig,
-    OmniglotConfig,
-    RunConfig,
-    SinusoidConfig,
-)
+from maml_core.config import GlyphsConfig, RunConfig
 from maml_core.presets import DEFAULT_PRESET, few_shot
 
-_TOKEN, _NOTES, _SHOWN, _NEXT = "page.token", "page.notes", "page.shown", "page.next"
+_TOKEN, _NOTES = "page.token", "page.notes"
 _ASKED = "images.asked"
-_SCREEN, _PAGES = "page.screen", "page.pages"
+_PAGES = "page.pages"
 _DRAFT = "page.draft"
 
 Screen = Literal["live", "sensitivity"]
-
-SCRATCH = "view.scratch"
-"""Key of the switch for training from scratch, which is no setting of the run."""
 
 MAX_NOTES = 6
 """Sentences about an address that are shown at once."""
@@ -52,14 +40,9 @@ def page_token() -> str:
             opened = address.Address(few_shot(GlyphsConfig()), (), (*opened.notes, reason))
         token = hub.open_page(opened.config, opened.timeline)
         st.session_state[_TOKEN] = token
-        forget_scratch()
         st.session_state[_NOTES] = [plain(sentence) for sentence in opened.notes[:MAX_NOTES]]
         if len(opened.notes) > MAX_NOTES:
             note(f"... and {len(opened.notes) - MAX_NOTES} more parts of the address that are not understood.")
-        show(opened.config)
-    elif _NEXT in st.session_state:
-        show(st.session_state[_NEXT])
-    st.session_state.pop(_NEXT, None)
     return token
 
 
@@ -74,22 +57,12 @@ def screen(name: Screen) -> StreamlitPage:
     return found
 
 
-def enter(name: Screen) -> bool:
-    """Say which screen is drawn; whether it is another one than before, whose widgets Streamlit has forgotten."""
-    before = st.session_state.get(_SCREEN)
-    st.session_state[_SCREEN] = name
-    return before is not None and before != name
-
-
 def open_live(config: RunConfig) -> None:
     """Put a new live run into the place of the page's own; the sweep that it shows goes along."""
     hub = get_hub()
     token = hub.open_page(config)
     hub.inherit_sweep(st.session_state[_TOKEN], token)
     st.session_state[_TOKEN] = token
-    forget_scratch()
-    st.session_state.pop(_NEXT, None)
-    show(config)
 
 
 def draft() -> Draft:
@@ -113,36 +86,15 @@ def plain(sentence: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()<>#+.!|~$:-])", r"\\\1", sentence)
 
 
-def take_notes() -> list[str]:
-    """Sentences to show once."""
-    notes: list[str] = st.session_state.pop(_NOTES, [])
-    return notes
+def show_notes() -> None:
+    """Show what was noted, once, in one box: boxes on top of each other would cover the charts."""
+    if notes := st.session_state.pop(_NOTES, []):
+        st.toast("\n\n".join(notes), icon=":material/info:", duration="long")
 
 
 def note(sentence: str) -> None:
     """Show a sentence with the next drawing of the page."""
     st.session_state.setdefault(_NOTES, []).append(sentence)
-
-
-def follow_run(names: Sequence[str] | None = None) -> None:
-    """Put the run's settings into the widgets, after the server changed them by itself."""
-    config = get_hub().config(st.session_state.get(_TOKEN, ""))
-    if config is not None:
-        show(config, names)
-
-
-def show(config: RunConfig, names: Sequence[str] | None = None) -> None:
-    """Put a config's values into the widgets, or into some of them; only before they are drawn in a rerun."""
-    if names is None or "algorithm" in names:
-        st.session_state[_SHOWN] = config
-    for key, value in widget_values(config).items():
-        if names is None or key.removeprefix("set.") in names:
-            st.session_state[key] = value
-
-
-def show_next(config: RunConfig) -> None:
-    """Put a config's values into the widgets at the beginning of the next rerun: in this one they are drawn already."""
-    st.session_state[_NEXT] = config
 
 
 def asked_for_images() -> str:
@@ -156,76 +108,19 @@ def ask_for_images(kind: str = "") -> None:
     st.session_state[_ASKED] = kind
 
 
-def shown() -> RunConfig:
-    """The set-up whose algorithm and switches the widgets show: the run's own may follow a moment later, on the hub's loop."""
-    config: RunConfig = st.session_state[_SHOWN]
-    return config
+def holding(key: str, value: Any, *, default: str = "value") -> dict[str, Any]:
+    """Options by which a widget shows a value, whether it is new on the screen or holds another one.
 
+    A new widget, also one that comes back, begins with it: its browser side may mount it any number of reruns later, and would begin
+    with Streamlit's default otherwise. One that holds another value is told; to one that holds it already nothing is said, so that
+    whoever is typing or dragging is left alone.
 
-def widget_values(config: RunConfig) -> dict[str, Any]:
-    """What each widget that a config has shows for it."""
-    values = {
-        "family": config.tasks.kind,
-        "shots": config.shots,
-        "num_query": config.num_query,
-        "meta_batch_size": config.meta_batch_size,
-        "algorithm": choice_of(config),
-        **{name: getattr(config, name) for name in algorithm_fields(config)},
-        "outer_optimizer": config.outer_optimizer,
-        "norm": norm_of(config),
-        "recompute": config.recompute,
-        "seed": config.weights_seed,
-        "clip_norm": config.clip_norm,
-        "evaluation_steps": config.evaluation_steps,
-        "joint_baseline": config.joint_baseline,
-        **_of_tasks(config),
-        **_of_network(config),
-    }
-    return {f"set.{name}": value for name, value in values.items()}
-
-
-def _of_tasks(config: RunConfig) -> dict[str, Any]:
-    match config.tasks:
-        case SinusoidConfig(noise_std=noise_std) | LinearConfig(noise_std=noise_std):
-            return {"noise_std": noise_std, "oracle_baseline": config.oracle_baseline}
-        case GlyphsConfig(ways=ways, difficulty=difficulty):
-            return {"ways": ways, "difficulty": difficulty}
-        case OmniglotConfig(ways=ways, split=split, rotations=rotations):
-            return {"ways": ways, "split": split, "rotations": rotations}
-        case FolderConfig(ways=ways):
-            return {"ways": ways}
-
-
-def _of_network(config: RunConfig) -> dict[str, Any]:
-    model = config.model
-    kind = {"model": model.kind} if config.classifies else {}
-    if isinstance(model, ConvConfig):
-        layers = {"num_filters": model.num_filters, "num_layers": model.num_layers, "downsample": model.downsample}
-    else:
-        widths = ", ".join(str(width) for width in model.hidden_widths)
-        layers = {"hidden_widths": widths, "activation": model.activation}
-    return kind | layers
-
-
-def wants_scratch() -> bool:
-    """Whether the switch for training from scratch is on."""
-    return bool(st.session_state.get(SCRATCH, False))
-
-
-def forget_scratch() -> None:
-    """Switch training from scratch off, before its widget is drawn in a rerun."""
-    st.session_state[SCRATCH] = False
-
-
-def algorithm_fields(config: RunConfig) -> tuple[str, ...]:
-    """The fields of the algorithm, its switches and their horizons that have a widget."""
-    horizons = ("epoch_steps", "num_epochs", "multi_step_epochs", "first_order_epochs", "final_beta")
-    solver = ("proximal", "num_solver_steps") if config.algorithm == "imaml" else ()
-    return ("order", *SWITCHES, *NORM_SWITCHES, *horizons, *solver)
-
-
-def values() -> dict[str, Any]:
-    """What the widgets say now, by field."""
-    return {
-        str(key).removeprefix("set."): value for key, value in st.session_state.items() if str(key).startswith("set.")
-    }
+    Args:
+        key: Of the widget.
+        value: What it shows.
+        default: Name of the widget's option that says what it begins with.
+    """
+    if key in st.session_state and st.session_state[key] != value:
+        st.session_state[key] = value
+        return {}
+    return {default: value}

@@ -6,7 +6,6 @@ leave the charts alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -25,19 +24,18 @@ _live = st.components.v2.component("maml_live", js=_LOADER.replace("MODULE", "ma
 _sweeps = st.components.v2.component("maml_sweeps", js=_LOADER.replace("MODULE", "sweeps.js"), isolate_styles=False)
 
 
-def mount(*, key: str, token: str, on_sync: Callable[[], Any] | None = None) -> Any:
+def mount(*, key: str, token: str) -> Any:
     """Mount the live page, or keep it where it is mounted already.
 
     Args:
         key: Streamlit's key; the same on every rerun, or the page would be built anew.
         token: The page token that its WebSocket shows.
-        on_sync: Called at the start of the rerun that follows a change of settings which the server made itself (a
-            preset, a shared address, a resumed run), so that the sidebar can follow.
 
     Returns:
-        Streamlit's component result; its `sync` is a number in that one rerun and None otherwise.
+        Streamlit's component result. `sync` causes a rerun when the run has come to differ from what the sidebar shows (a dial that leaves
+        a preset, a change of a shared run, a resumed run), and is None otherwise.
     """
-    return _live(key=key, data={"token": token}, on_sync_change=on_sync or _nothing)
+    return _live(key=key, data={"token": token}, on_sync_change=_nothing)
 
 
 def mount_sweeps(*, key: str, token: str) -> Any:

@@ -1,7 +1,7 @@
 """The hub: every open page with its run, and which chunk is computed next.
 
-All of it lives on the server's event loop and needs no locks. Scripts of Streamlit sessions run in other threads: they open pages and
-hand over settings through `open_page`, `change` and `restart`, which only leave a note for the loop; `saved_run` and `open_run` wait for it.
+All of it lives on the server's event loop and needs no locks. Scripts of Streamlit sessions run in other threads: what they ask for is
+done on the loop while they wait, so that the sidebar that they draw next shows what the run then is.
 
 Fairness: at most one chunk a run is in flight and only a few are given to the executor; the next one is of the run whose settings just
 changed, else of the run that has trained for the least processor time.
@@ -30,6 +30,7 @@ from dashboard.live.page import Outbox, Page
 from dashboard.live.run import LiveRun
 from dashboard.live.sweep_job import SweepJob
 from dashboard.live.sweep_page import SweepPage
+from dashboard.settings import Shown
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.config import RunConfig, TaskConfig
 from maml_core.errors import ClusterError, ConfigError, DataError, StateError, StoreError
@@ -122,17 +123,45 @@ class Hub:
         page = self._pages.get(token)
         return page.run.config if page is not None else None
 
+    def sidebar(self, token: str) -> Shown | None:
+        """What the sidebar of a page is to show; None where the page is no longer known."""
+        page = self._pages.get(token)
+        return page.run.shown if page is not None else None
+
+    def drawn(self, token: str, shown: Shown) -> None:
+        """The sidebar of a page shows this now; it is drawn again when the run has come to differ from it."""
+
+        def note(page: Page) -> None:
+            page.drawn = shown.values
+
+        self._on_loop(note, token)
+
     def change(self, token: str, changes: Mapping[str, Any]) -> None:
-        """Change settings of a page's run; what cannot change while training restarts it."""
-        self._on_loop(lambda page: page.run.change(changes, now=self._clock()), token)
+        """Change settings of a page's run, for its sidebar; what cannot change while training restarts it.
+
+        Raises:
+            ConfigError: A value is not accepted; nothing changed.
+            StoreError: The loop does not answer.
+        """
+        self._from_sidebar(lambda page: page.run.change(changes, now=self._clock()), token)
 
     def restart(self, token: str, build: Callable[[RunConfig], RunConfig]) -> None:
-        """Start a page's run again with another set-up, made from the current one."""
-        self._on_loop(lambda page: page.run.restart(build(page.run.config)), token)
+        """Start a page's run again with another set-up, made from the current one, for its sidebar.
+
+        Raises:
+            ConfigError: The set-up is not accepted; nothing changed.
+            StoreError: The loop does not answer.
+        """
+        self._from_sidebar(lambda page: page.run.restart(build(page.run.config)), token)
 
     def show_scratch(self, token: str, wanted: bool) -> None:
-        """Show training from scratch beside a page's run, or no longer."""
-        self._on_loop(lambda page: page.run.show_scratch(wanted), token)
+        """Show training from scratch beside a page's run, or no longer, for its sidebar.
+
+        Raises:
+            ConfigError: That would take too long with this set-up; nothing changed.
+            StoreError: The loop does not answer.
+        """
+        self._from_sidebar(lambda page: page.run.show_scratch(wanted), token)
 
     def step(self, token: str) -> int:
         """Outer steps that a page's run has taken; 0 where the page is no longer known."""
@@ -163,8 +192,13 @@ class Hub:
         """
         return self._ask(lambda page: page.run.saved(name), token)
 
-    def open_run(self, token: str, saved: SavedRun) -> None:
+    def open_run(self, token: str, saved: SavedRun, *, called: str = "") -> None:
         """Put a saved run in the place of a page's run, paused. Waits for a worker and for the loop: for other threads only.
+
+        Args:
+            token: Of the page.
+            saved: The run.
+            called: What it is called among the presets, if it stands there.
 
         Raises:
             ConfigError: The set-up is too large for a live page.
@@ -184,7 +218,7 @@ class Hub:
             sentence = f"{saved.name} could not be opened just now ({type(error).__name__}); try again"
             raise StoreError("refused", sentence) from error
         history = History.of(saved.records)
-        self._ask(lambda page: page.run.open(saved, history), token)
+        self._from_sidebar(lambda page: page.run.open(saved, history, called=called), token)
 
     def start_sweep(self, token: str, key: JobKey, job: SweepJob) -> None:
         """Compute a sweep and show it on a page; of one that is held already, go on."""
@@ -238,6 +272,15 @@ class Hub:
             return answer.result(ANSWER_S)
         except TimeoutError as error:
             raise StoreError("refused", "the server is too busy to answer; try again") from error
+
+    def _from_sidebar(self, action: Callable[[Page], None], token: str) -> None:
+        """Have the loop do what a page's sidebar asks for; the sidebar is drawn right afterwards and need not be told."""
+
+        def act(page: Page) -> None:
+            page.drawn = None
+            action(page)
+
+        self._ask(act, token)
 
     def _on_loop(self, action: Callable[[Page], None], token: str) -> None:
         def act() -> None:
@@ -388,7 +431,6 @@ class Hub:
         before = next((p for p in list(self._pages.values()) if p.run.key == resume and p is not page), None)
         if before is not None and (released or not before.connected) and _continues(page.run, before.run):
             page.run, page.turn, page.follow = before.run, before.turn, True
-            page.run.show_scratch(False)  # as the new page's switch stands
             before.outbox = None
             del self._pages[before.token]
         outbox = page.connect(self._clock())

@@ -50,7 +50,9 @@ class Page:
         self.turn = 0.0
         """Processor seconds of training that count when it is decided who is next."""
         self.follow = False
-        """The sidebar shows settings that are no longer the run's."""
+        """The sidebar may show settings that are no longer the run's."""
+        self.drawn: Mapping[str, Any] | None = None
+        """What the sidebar shows; None before it is drawn, and while it is being drawn again."""
         self.steps_per_s = math.nan
         self._rate_from = (now, 0)
         self._frames = FrameMaker()
@@ -135,6 +137,9 @@ class Page:
                 self.outbox.put_nowait(_figures_message(look))
         share = self._share()
         state = self._state(share)
+        shown = self.run.shown.values
+        if self.drawn is not None and self.drawn != shown:
+            self.drawn, self.follow = shown, True
         told, self._told = self._told, {key: value for key, value in state.items() if key not in ("step", "notice")}
         if self._told == told and not self.notice and not self.follow:
             return

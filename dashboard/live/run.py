@@ -20,10 +20,11 @@ from dashboard.live.marks import Marks
 from dashboard.live.pacing import Pace, Pacing
 from dashboard.live.recording import Recording
 from dashboard.live.seen import Seen, WeightsChart
+from dashboard.settings import Shown
 from maml_core.chunks import ChunkRequest, ChunkResult
 from maml_core.config import CHANGEABLE, LinearConfig, RunConfig, SinusoidConfig, changed, learns_rates, replace
 from maml_core.errors import ConfigError
-from maml_core.presets import slider_ranges
+from maml_core.presets import PRESETS, slider_ranges
 from maml_core.records import Entry, Levels, OwnTask, Snapshot, Status
 from maml_core.store import SavedRun
 
@@ -84,6 +85,8 @@ class LiveRun:
         """Training from scratch on each held-out task is asked for; see `shows_scratch`."""
         self.steps_per_s: float | None = None
         """The speed asked for; None is as fast as possible."""
+        self._called: tuple[str, RunConfig] | None = None
+        """Name among the presets of the run that was opened, and its set-up."""
         self.generation = 0
         """Grows at each restart, so that a chunk of the run before is recognised and dropped."""
         self.levels: Levels | None = None
@@ -91,6 +94,7 @@ class LiveRun:
 
     def _start(self, config: RunConfig, timeline: Sequence[Entry]) -> None:
         self.start = self.config = config
+        self._called = None
         self.scheduled = sorted(timeline, key=lambda entry: entry.step)
         self.timeline: list[Entry] = []
         self.state: bytes | None = None
@@ -171,12 +175,13 @@ class LiveRun:
         self._leave(config or self.config)
         self._start(config or self.config, ())
 
-    def open(self, saved: SavedRun, history: History) -> None:
+    def open(self, saved: SavedRun, history: History, *, called: str = "") -> None:
         """Go on with a saved run, paused at its step; the curves so far stay as a ghost.
 
         Args:
             saved: Its state must be one that a worker accepts.
             history: `History.of` its records, which takes a while where they are many.
+            called: What it is called among the presets, if it stands there.
 
         Raises:
             ConfigError: The set-up is too large for a live page; nothing changed.
@@ -187,6 +192,7 @@ class LiveRun:
         past, coming = _parted(saved)
         self._start(saved.start, limits.checked(Address(saved.config, coming, ()), saved.config).timeline)
         self.config = self.state_config = saved.config
+        self._called = (called, saved.config) if called else None
         self.timeline = list(past)
         self.state, self.step = saved.state, saved.step
         self.status = self._held_status = saved.status
@@ -491,6 +497,15 @@ class LiveRun:
     def metric(self) -> Metric:
         """Of the curves."""
         return self._metric if self.config.classifies else "loss"
+
+    @property
+    def shown(self) -> Shown:
+        """What the sidebar shows of the run."""
+        if self._called is not None and self._called[1] == self.config:
+            preset: str | None = self._called[0]
+        else:
+            preset = next((preset.name for preset in PRESETS if preset.config == self.config), None)
+        return Shown(self.config, preset, self.scratch)
 
     @property
     def marks(self) -> tuple[Mark, ...]:

@@ -14,13 +14,8 @@ def live_screen() -> None:
     """Draw the page, or redraw it after a change in the sidebar."""
     style()
     token = state.page_token()
-    if state.enter("live"):
-        state.follow_run()
-    for note in state.take_notes():
-        st.toast(note, icon=":material/info:", duration="long")
-    mount(
-        key="live", token=token, on_sync=state.follow_run
-    )  # first, so that its scripts start while the sidebar is built
+    state.show_notes()
+    mount(key="live", token=token)  # first, so that its scripts start while the sidebar is built
     with st.sidebar:
         links()
         sidebar(token)

@@ -19,10 +19,8 @@ def sensitivity_screen() -> None:
     """Draw the page, or redraw it after a change in the sidebar or of the selection."""
     style()
     token = state.page_token()
-    state.enter("sensitivity")
     _open_from_address(token)
-    for note in state.take_notes():
-        st.toast(note, icon=":material/info:", duration="long")
+    state.show_notes()
     result = mount_sweeps(key="sweeps", token=token)
     if result.open is not None:
         _open_live(token, result.open)

@@ -284,7 +284,7 @@ class TestConnecting:
             assert new.page.run is run
             assert messages[0] == {"type": "welcome", "run_key": run.key, "tab": new.page.tab}
             assert states(messages)[0]["controls_changed"] is True
-            assert not run.scratch  # the new page's switch stands off
+            assert run.scratch  # and the new page's switch shows it
             assert not hub.knows(old.page.token)
 
         on_loop(scene, Priced())
@@ -666,7 +666,7 @@ class TestDrawing:
         async def scene(client: Client) -> None:
             await self.drawn(client, 0, 1, 2)
             client.say("set", changes=changes)
-            client.hub.restart(client.page.token, lambda config: replace(config, changes))
+            await asyncio.to_thread(client.hub.restart, client.page.token, lambda config: replace(config, changes))
             await turns()
             run = client.page.run
             assert run.config.tasks == changes["tasks"]

@@ -11,8 +11,8 @@ import pytest
 
 from dashboard import address
 from dashboard.limits import NO_OMNIGLOT, NO_SHARED_OMNIGLOT
+from dashboard.settings import on_the_page
 from dashboard.setups import with_kind, with_tasks, within
-from dashboard.state import widget_values
 from maml_core.config import (
     ConvConfig,
     FolderConfig,
@@ -25,7 +25,7 @@ from maml_core.config import (
 )
 from maml_core.datasets.omniglot import find_omniglot
 from maml_core.presets import DEFAULT_PRESET, few_shot
-from tests.dashboard.test_main_page import Later, Visit, hub, own_hub
+from tests.dashboard.test_main_page import Visit, hub, own_hub
 from tests.maml_core.datasets.layout import drawing, official, png
 
 IMAGES = few_shot(GlyphsConfig())
@@ -93,7 +93,7 @@ def begun(**query: str) -> Seen:
 
 
 def is_consistent(visit: Visit) -> bool:
-    return visit.shown == widget_values(visit.config)
+    return visit.shown == on_the_page(visit.config)
 
 
 class TestChoosing:
@@ -144,9 +144,9 @@ class TestChoosing:
     @pytest.mark.parametrize(("norm", "after", "back"), [("batch", "batch", "batch"), ("group", "none", "none")])
     def test_from_one_network_to_the_other_batch_norm_stays_on_or_off(self, norm: Any, after: str, back: str):
         start = replace(IMAGES, {"model": ConvConfig(num_filters=8, norm=norm)})
-        mlp = with_kind(start, {"model": "mlp"}).config
+        mlp = with_kind(start, "mlp").config
         assert mlp.model == MLPConfig(hidden_widths=(256, 128, 64, 64), batch_norm=after == "batch")
-        assert with_kind(mlp, {"model": "conv"}).config.model == ConvConfig(num_filters=16, norm=back)  # type: ignore[arg-type]
+        assert with_kind(mlp, "conv").config.model == ConvConfig(num_filters=16, norm=back)  # type: ignore[arg-type]
 
     def test_a_treatment_of_batch_norm_survives_another_network(self):
         visit = Visit().choose(family="glyphs").choose(norm="running").choose(per_step_statistics=True)
@@ -170,11 +170,8 @@ class TestChoosing:
         ):
             assert is_consistent(visit.choose(**values)), values
 
-    def test_another_family_leaves_a_widget_that_has_not_reached_the_run_yet(self):
-        visit, loop = Visit(), Later()
-        hub()._loop = loop  # type: ignore[assignment]
-        visit.choose(hidden_widths="20", family="linear")
-        loop.turn()
+    def test_another_family_leaves_a_network_chosen_in_the_same_rerun(self):
+        visit = Visit().choose(hidden_widths="20", family="linear")
         assert visit.config.model == MLPConfig(hidden_widths=(20,))
         assert is_consistent(visit)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ from streamlit.testing.v1 import AppTest
 
 import dashboard
 from dashboard.algorithms import NAMES, NORM_SWITCHES, SWITCHES, choice_of, why_no_order, why_not
+from dashboard.controls import MORE, PLUS_PLUS
 from dashboard.live import server
 from dashboard.live.hub import Hub
 from dashboard.live.run import LiveRun
-from dashboard.state import widget_values
+from dashboard.settings import SETTINGS, on_the_page
 from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, replace
 from maml_core.presets import DEFAULT_PRESET, PRESETS, Preset
 from maml_core.records import Entry
@@ -35,18 +37,11 @@ class Idle(Inline):
     num_workers = 1
 
 
-class Later:
-    """The hub's event loop while it is busy: what a script leaves for it waits."""
-
-    def __init__(self) -> None:
-        self._left: list[Callable[[], None]] = []
+class Busy:
+    """The hub's event loop while it is busy: what a script asks of it is done a moment later, in the loop's own thread."""
 
     def call_soon_threadsafe(self, callback: Callable[[], None]) -> None:
-        self._left.append(callback)
-
-    def turn(self) -> None:
-        for callback in self._left:
-            callback()
+        threading.Timer(0.05, callback).start()
 
 
 class Visit:
@@ -56,7 +51,13 @@ class Visit:
         self.app = AppTest.from_file(str(MAIN), default_timeout=TIMEOUT_S)
         for name, text in query.items():
             self.app.query_params[name.replace("__", ".")] = text
-        self.rerun()
+        self.open(MORE, PLUS_PLUS)
+
+    def open(self, *popovers: str, open: bool = True) -> Visit:
+        """Open popovers, or close them."""
+        for key in popovers:
+            self.app.session_state[key] = open
+        return self.rerun()
 
     def rerun(self) -> Visit:
         self.app.run()
@@ -86,12 +87,12 @@ class Visit:
 
     @property
     def shown(self) -> dict[str, Any]:
-        """What the widgets show, by key."""
-        return {w.key: w.value for w in self._widgets() if w.key.startswith("set.")}
+        """What the widgets show, by setting."""
+        return {w.key.removeprefix("set."): w.value for w in self._widgets() if w.key.startswith("set.")}
 
     @property
     def notes(self) -> list[str]:
-        return [toast.value for toast in self.app.toast]
+        return [note.replace("\\", "") for toast in self.app.toast for note in toast.value.split("\n\n")]
 
     @property
     def token(self) -> str:
@@ -139,39 +140,39 @@ class TestOpening:
         assert Visit().config == START
 
     def test_the_widgets_show_it(self):
-        assert Visit().shown == widget_values(START)
+        assert Visit().shown == on_the_page(START)
 
     def test_the_widgets_show_the_runs_own_values(self):
         shown = Visit().shown
         assert shown == {
-            "set.family": "sinusoid",
-            "set.norm": "off",
-            "set.recompute": False,
-            "set.per_step_norm": False,
-            "set.per_step_statistics": False,
-            "set.shots": 10,
-            "set.meta_batch_size": 10,
-            "set.algorithm": "maml",
-            "set.order": "second",
-            "set.multi_step_loss": False,
-            "set.per_step_rates": False,
-            "set.anneal_order": False,
-            "set.anneal_beta": False,
-            "set.epoch_steps": 500,
-            "set.num_epochs": 100,
-            "set.multi_step_epochs": 15,
-            "set.first_order_epochs": 50,
-            "set.final_beta": 1e-5,
-            "set.outer_optimizer": "adam",
-            "set.hidden_widths": "40, 40",
-            "set.activation": "relu",
-            "set.seed": 0,
-            "set.num_query": 10,
-            "set.noise_std": 0.0,
-            "set.clip_norm": None,
-            "set.evaluation_steps": 10,
-            "set.joint_baseline": True,
-            "set.oracle_baseline": False,
+            "family": "sinusoid",
+            "norm": "off",
+            "recompute": False,
+            "per_step_norm": False,
+            "per_step_statistics": False,
+            "shots": 10,
+            "meta_batch_size": 10,
+            "algorithm": "maml",
+            "order": "second",
+            "multi_step_loss": False,
+            "per_step_rates": False,
+            "anneal_order": False,
+            "anneal_beta": False,
+            "epoch_steps": 500,
+            "num_epochs": 100,
+            "multi_step_epochs": 15,
+            "first_order_epochs": 50,
+            "final_beta": 1e-5,
+            "outer_optimizer": "adam",
+            "hidden_widths": "40, 40",
+            "activation": "relu",
+            "seed": 0,
+            "num_query": 10,
+            "noise_std": 0.0,
+            "clip_norm": "",
+            "evaluation_steps": 10,
+            "joint_baseline": True,
+            "oracle_baseline": False,
         }
 
     def test_nothing_is_noted(self):
@@ -204,13 +205,13 @@ class TestOpening:
     def test_the_widgets_follow_a_page_that_is_opened_again(self):
         visit = Visit().choose(shots=3)
         server.get_hub.cache_clear()
-        assert visit.rerun().shown == widget_values(visit.config)
+        assert visit.rerun().shown == on_the_page(visit.config)
 
     def test_a_widget_of_a_forgotten_page_harms_nobody(self):
         visit = Visit()
         server.get_hub.cache_clear()
         visit.choose(hidden_widths="20")
-        assert visit.shown == widget_values(visit.config)
+        assert visit.shown == on_the_page(visit.config)
 
 
 LIVE = [
@@ -219,7 +220,9 @@ LIVE = [
     ("order", "first", {"order": "first"}),
     ("outer_optimizer", "sgd", {"outer_optimizer": "sgd"}),
     ("num_query", 25, {"num_query": 25}),
-    ("clip_norm", 2.5, {"clip_norm": 2.5}),
+    ("clip_norm", "2.5", {"clip_norm": 2.5}),
+    ("clip_norm", " 1e-3 ", {"clip_norm": 1e-3}),
+    ("clip_norm", "2,5", {"clip_norm": 2.5}),
 ]
 RESTARTING = [
     ("hidden_widths", "20, 30", {"model": MLPConfig(hidden_widths=(20, 30))}),
@@ -254,10 +257,10 @@ class TestWidgets:
 
     def test_a_widget_keeps_what_was_chosen(self):
         visit = Visit().choose(shots=5).choose(hidden_widths="20", order="first")
-        assert visit.rerun().shown == widget_values(visit.config)
+        assert visit.rerun().shown == on_the_page(visit.config)
 
     def test_clipping_is_turned_off_again(self):
-        assert Visit(clip_norm="2.5").choose(clip_norm=None).config.clip_norm is None
+        assert Visit(clip_norm="2.5").choose(clip_norm="").config.clip_norm is None
 
     def test_a_live_setting_from_elsewhere_survives_a_restart(self):
         visit = Visit()
@@ -320,7 +323,7 @@ class TestAlgorithms:
     def test_each_is_chosen(self, choice: Any):
         visit = Visit().choose(algorithm=choice)
         assert choice_of(visit.config) == choice
-        assert visit.shown == widget_values(visit.config)
+        assert visit.shown == on_the_page(visit.config)
         assert visit.notes == []
 
     def test_another_one_restarts_the_run(self):
@@ -334,20 +337,20 @@ class TestAlgorithms:
         visit.run.step = 50
         visit.choose(algorithm="fomaml")
         assert (visit.run.step, visit.config) == (50, replace(START, {"order": "first"}))
-        assert visit.shown["set.order"] == "first"
+        assert visit.shown["order"] == "first"
         visit.choose(order="second")
-        assert (visit.run.step, visit.shown["set.algorithm"]) == (50, "maml")
+        assert (visit.run.step, visit.shown["algorithm"]) == (50, "maml")
 
     def test_what_contradicts_it_is_reset_with_a_note(self):
         visit = Visit(multi_step_loss="yes").choose(algorithm="imaml")
         assert visit.notes == ["Multi-step loss cannot act with iMAML: it was switched off."]
-        assert visit.shown["set.multi_step_loss"] is False
+        assert visit.shown["multi_step_loss"] is False
 
     def test_no_widget_keeps_what_the_run_has_not(self):
         visit = Visit()
         for choice in [*NAMES, *reversed(NAMES)]:
             visit.choose(algorithm=choice)
-            assert visit.shown == widget_values(visit.config)
+            assert visit.shown == on_the_page(visit.config)
 
     @pytest.mark.parametrize("choice", NAMES)
     def test_switches_that_cannot_act_are_disabled_with_the_reason(self, choice: Any):
@@ -375,16 +378,16 @@ class TestAlgorithms:
 
     def test_the_fourth_switch_makes_it_maml_plus_plus(self):
         visit = Visit().choose(multi_step_loss=True).choose(per_step_rates=True).choose(anneal_order=True)
-        assert visit.shown["set.algorithm"] == "maml"
-        assert visit.choose(anneal_beta=True).shown["set.algorithm"] == "maml_plus_plus"
-        assert visit.choose(per_step_rates=False).shown["set.algorithm"] == "maml"
+        assert visit.shown["algorithm"] == "maml"
+        assert visit.choose(anneal_beta=True).shown["algorithm"] == "maml_plus_plus"
+        assert visit.choose(per_step_rates=False).shown["algorithm"] == "maml"
 
     def test_the_solver_has_its_settings_and_nothing_else_has(self):
         visit = Visit()
-        assert "set.proximal" not in visit.shown
+        assert "proximal" not in visit.shown
         visit.choose(algorithm="imaml").choose(proximal=7.5).choose(num_solver_steps=9)
         assert (visit.config.proximal, visit.config.num_solver_steps) == (7.5, 9)
-        assert "set.proximal" not in visit.choose(algorithm="anil").shown
+        assert "proximal" not in visit.choose(algorithm="anil").shown
 
     def test_batch_norm_restarts_the_run_and_wakes_its_switches(self):
         visit = Visit()
@@ -399,7 +402,7 @@ class TestAlgorithms:
         )
         visit.choose(norm="support")
         assert visit.notes == ["Running averages per step cannot act then: it was switched off."]
-        assert visit.shown == widget_values(visit.config)
+        assert visit.shown == on_the_page(visit.config)
         assert visit._widget("set.per_step_statistics").disabled
 
     def test_inner_gradients_can_be_recomputed_while_it_trains(self):
@@ -410,20 +413,18 @@ class TestAlgorithms:
         assert visit.choose(algorithm="reptile").config.recompute is False
         assert visit._widget("set.recompute").disabled
 
-    def test_the_sidebar_does_not_wait_for_the_hubs_loop(self):
-        visit, loop = Visit(), Later()
-        hub()._loop = loop  # type: ignore[assignment]
+    def test_the_sidebar_shows_what_the_run_is_however_busy_the_hubs_loop_is(self):
+        visit = Visit()
+        hub()._loop = Busy()  # type: ignore[assignment]
         visit.choose(algorithm="imaml")
-        assert visit.config == START
-        assert "set.proximal" in visit.shown
+        assert visit.shown == on_the_page(visit.config)
+        assert choice_of(visit.config) == "imaml"
         assert visit._widget("set.order").disabled
-        loop.turn()
-        assert visit.config == replace(START, {"algorithm": "imaml"})
 
     def test_a_proximal_weight_of_zero_is_noted(self):
         visit = Visit(algorithm="imaml").choose(proximal=0.0)
         assert "proximal" in visit.notes[0]
-        assert visit.shown["set.proximal"] == visit.config.proximal == 2.0
+        assert visit.shown["proximal"] == visit.config.proximal == 2.0
 
 
 class TestRefused:
@@ -439,30 +440,54 @@ class TestRefused:
         assert (visit.run.step, visit.config) == (50, START)
 
     def test_the_widget_goes_back(self):
-        assert Visit().choose(hidden_widths="forty").shown["set.hidden_widths"] == "40, 40"
+        assert Visit().choose(hidden_widths="forty").shown["hidden_widths"] == "40, 40"
 
     def test_a_note_is_shown_once(self):
         assert Visit().choose(hidden_widths="forty").rerun().notes == []
 
-    def test_a_clip_norm_of_zero_is_noted(self):
-        visit = Visit().choose(clip_norm=0.0)
-        assert "clip_norm" in visit.notes[0]
-        assert (visit.config, visit.shown["set.clip_norm"]) == (START, None)
+    @pytest.mark.parametrize("text", ["0", "-1", "much", "nan", "inf", "1e7"])
+    def test_a_bad_clip_norm_is_noted_and_goes_back(self, text: str):
+        visit = Visit().choose(clip_norm=text)
+        assert visit.notes[0].startswith("Clip norm = ")
+        assert (visit.config, visit.shown["clip_norm"]) == (START, "")
 
     @pytest.mark.parametrize("values", [{"shots": 5}, {"evaluation_steps": 4}, {"joint_baseline": False}], ids=str)
     def test_another_change_in_the_same_rerun_counts(self, values: dict[str, Any]):
         # Whoever leaves a text field by a click on another widget changes both.
         visit = Visit().choose(hidden_widths="forty", **values)
         assert visit.config == replace(START, values)
-        assert visit.shown == widget_values(visit.config)
+        assert visit.shown == on_the_page(visit.config)
 
-    def test_another_change_stays_in_its_widget_before_the_hubs_loop_has_made_it(self):
-        visit, loop = Visit(), Later()
-        hub()._loop = loop  # type: ignore[assignment]
-        visit.choose(shots=5, hidden_widths="forty")
-        loop.turn()
-        assert visit.config.shots == 5
-        assert visit.shown["set.shots"] == 5
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("shots", 0),
+            ("shots", 101),
+            ("meta_batch_size", 0),
+            ("meta_batch_size", 501),
+            ("num_query", 0),
+            ("seed", -1),
+            ("seed", 2**31),
+            ("evaluation_steps", -1),
+            ("evaluation_steps", 101),
+            ("noise_std", -0.5),
+            ("noise_std", 101.0),
+        ],
+    )
+    def test_a_number_out_of_range_is_refused_by_its_label_and_goes_back(self, field: str, value: float):
+        visit = Visit()
+        visit.run.step = 50
+        (note,) = visit.choose(**{field: value}).notes
+        assert note.startswith(f"{SETTINGS[field].label} = {value} is not accepted: ")
+        assert (visit.run.step, visit.config) == (50, START)
+        assert visit.shown == on_the_page(START)
+
+    def test_a_value_that_its_widget_sends_after_it_has_gone_counts_for_nothing(self):
+        visit = Visit().choose(clip_norm="2.5")
+        visit.open(MORE, PLUS_PLUS, open=False)
+        visit.app.session_state["set.num_query"] = 1
+        visit.choose(order="first")
+        assert visit.config == replace(START, {"clip_norm": 2.5, "order": "first"})
 
 
 @pytest.mark.parametrize("preset", [p for p in PRESETS if p.config.tasks.kind != "omniglot"], ids=lambda p: p.name)
@@ -475,7 +500,7 @@ class TestPresets:
 
     def test_the_widgets_show_it(self, preset: Preset):
         visit = Visit(shots="3", meta_batch_size="7", model__hidden_widths="5", clip_norm="2.0")
-        assert visit.preset(preset.name).shown == widget_values(preset.config)
+        assert visit.preset(preset.name).shown == on_the_page(preset.config)
 
     def test_it_says_what_to_look_for(self, preset: Preset):
         captions = [caption.value for caption in Visit().preset(preset.name).app.caption]
@@ -487,12 +512,12 @@ class TestAddress:
         visit = Visit(v="1", alpha="0.05", shots="3", model__hidden_widths="20_10", outer_optimizer="sgd")
         expected = RunConfig(alpha=0.05, shots=3, outer_optimizer="sgd", model=MLPConfig(hidden_widths=(20, 10)))
         assert visit.config == expected
-        assert visit.shown == widget_values(expected)
+        assert visit.shown == on_the_page(expected)
 
     def test_it_opens_another_family(self):
         visit = Visit(tasks__kind="linear", tasks__w_std="2.0")
         assert visit.config.tasks == LinearConfig(w_std=2.0)
-        assert visit.shown["set.family"] == "linear"
+        assert visit.shown["family"] == "linear"
 
     def test_it_schedules_its_timeline(self):
         visit = Visit(v="1", t="412:a:0.05~530:n:5,k:3")
@@ -529,22 +554,22 @@ class TestAddress:
     @pytest.mark.parametrize(
         ("query", "key", "value"),
         [
-            ({"evaluation_steps": "0"}, "set.evaluation_steps", 0),
-            ({"evaluation_steps": "60"}, "set.evaluation_steps", 60),
-            ({"evaluation_steps": "100"}, "set.evaluation_steps", 100),
-            ({"clip_norm": "1e-9"}, "set.clip_norm", 1e-9),
-            ({"clip_norm": "1000000.0"}, "set.clip_norm", 1e6),
-            ({"shots": "1"}, "set.shots", 1),
-            ({"shots": "100"}, "set.shots", 100),
-            ({"meta_batch_size": "1"}, "set.meta_batch_size", 1),
-            ({"meta_batch_size": "500"}, "set.meta_batch_size", 500),
-            ({"num_query": "1"}, "set.num_query", 1),
-            ({"num_query": "500"}, "set.num_query", 500),
-            ({"weights_seed": "2147483647"}, "set.seed", 2147483647),
-            ({"tasks__noise_std": "100.0"}, "set.noise_std", 100.0),
-            ({"model__hidden_widths": ""}, "set.hidden_widths", ""),
-            ({"model__hidden_widths": "1024_1"}, "set.hidden_widths", "1024, 1"),
-            ({"model__activation": "softplus"}, "set.activation", "softplus"),
+            ({"evaluation_steps": "0"}, "evaluation_steps", 0),
+            ({"evaluation_steps": "60"}, "evaluation_steps", 60),
+            ({"evaluation_steps": "100"}, "evaluation_steps", 100),
+            ({"clip_norm": "1e-9"}, "clip_norm", "1e-09"),
+            ({"clip_norm": "1000000.0"}, "clip_norm", "1000000"),
+            ({"shots": "1"}, "shots", 1),
+            ({"shots": "100"}, "shots", 100),
+            ({"meta_batch_size": "1"}, "meta_batch_size", 1),
+            ({"meta_batch_size": "500"}, "meta_batch_size", 500),
+            ({"num_query": "1"}, "num_query", 1),
+            ({"num_query": "500"}, "num_query", 500),
+            ({"weights_seed": "2147483647"}, "seed", 2147483647),
+            ({"tasks__noise_std": "100.0"}, "noise_std", 100.0),
+            ({"model__hidden_widths": ""}, "hidden_widths", ""),
+            ({"model__hidden_widths": "1024_1"}, "hidden_widths", "1024, 1"),
+            ({"model__activation": "softplus"}, "activation", "softplus"),
         ],
         ids=lambda part: str(part)[:40],
     )

@@ -9,7 +9,7 @@ import pytest
 
 from dashboard import pretrained
 from dashboard.pretrained import Pretrained
-from dashboard.state import widget_values
+from dashboard.settings import on_the_page
 from maml_core.presets import PRESETS
 from maml_core.store import DOCUMENT, save_run
 from tests.dashboard.test_main_page import START, Visit, own_hub
@@ -59,7 +59,7 @@ def test_their_names_are_none_of_the_presets() -> None:
 def test_one_that_is_chosen_opens_paused_where_it_was(folder: Path) -> None:
     visit = Visit().preset("There")
     assert (visit.run.step, visit.run.status_kind, visit.config) == (4, "paused", IMAGES)
-    assert visit.shown == widget_values(IMAGES)
+    assert visit.shown == on_the_page(IMAGES)
     assert visit.app.caption[0].value == "**There.** Look at it."
     assert visit.notes == []
 

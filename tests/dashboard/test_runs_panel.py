@@ -256,7 +256,7 @@ class TestOpening:
         panel = Panel(shots="3", alpha="0.5").press("runs.open")
         assert panel.said == ["Opened one, paused at outer step 6."]
         assert (panel.run.step, panel.run.status_kind, panel.config.shots) == (6, "paused", 10)
-        assert panel.shown["set.shots"] == 10
+        assert panel.shown["shots"] == 10
 
     def test_training_goes_on_bit_for_bit(self):
         kept = Panel().train(6).save("one").train(5)
