@@ -164,7 +164,9 @@ class Trajectory:
     high: Array
     """95% confidence interval of the mean over tasks."""
     diverged_share: Array
-    """Share of the tasks whose loss counts as diverged after each step, 0..1."""
+    """Share of the tasks whose loss has diverged after each step, 0..1; see `maml_core.records.Summary`."""
+    worse_share: Array
+    """Share of the tasks whose loss is higher than before adaptation, 0..1."""
     median: Array | None = None
     """Of a loss, whose mean a few tasks can spoil."""
 

@@ -27,6 +27,7 @@ from maml_core.params import leaves, over_tasks
 from maml_core.problem import Problem, held_out_tasks, torch_dtype
 from maml_core.records import Summary
 from maml_core.rng import Stream
+from maml_core.threads import single_threaded
 from maml_core.types import Examples, Params, Tasks
 
 # Trained beside a run
@@ -235,16 +236,17 @@ class ScratchResult(NamedTuple):
     """Steps that each task took, [T]."""
     converged: Tensor
     """Whether a task ended by itself, and not at the step limit, [T]."""
-    zero_loss: Tensor
-    """Query loss of the zero predictor on each task, [T]."""
+    zero_level: float
+    """Expected loss of the zero predictor over the task family."""
     accuracy: Tensor | None = None
     """Share of right query predictions at the end, [T]; None in regression."""
 
     @property
     def evaluation(self) -> Evaluation:
-        """The losses at the end."""
+        """The losses at the end, beside those of the initial weights."""
         accuracy = None if self.accuracy is None else self.accuracy.view(1, 1, -1)
-        return Evaluation(self.query_loss[-1].view(1, 1, -1), self.zero_loss, accuracy)
+        start, end = self.query_loss[0].view(1, -1), self.query_loss[-1].view(1, 1, -1)
+        return Evaluation(end, self.zero_level, accuracy, start)
 
 
 class _Training(NamedTuple):
@@ -267,6 +269,7 @@ class _Training(NamedTuple):
     """And the step, [A]."""
 
 
+@single_threaded
 def from_scratch(
     theta_0: Params,
     tasks: Tasks,
@@ -341,14 +344,13 @@ def from_scratch(
             ended = (now.lowest <= now.enough) | (steps[-1] - now.fell_at >= PATIENCE)
             num_steps[now.place], converged[now.place] = steps[-1], ended
             now = _only(now, ~ended)
-        zero_loss = problem.loss(torch.zeros_like(tasks.query.y), tasks.query.y)
     return ScratchResult(
         steps=torch.tensor(steps),
         support_loss=torch.stack(support_rows),
         query_loss=torch.stack(query_rows),
         num_steps=num_steps,
         converged=converged,
-        zero_loss=zero_loss,
+        zero_level=problem.family.zero_level(),
         accuracy=accuracy,
     )
 

@@ -15,6 +15,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any, Literal
 
 from maml_core.errors import ConfigError
+from maml_core.levels import mean_phasor, mean_square
 from maml_core.settings import Interval, check_fields, hints_of, members_of, setting
 
 
@@ -33,6 +34,16 @@ class SinusoidConfig:
     def __post_init__(self) -> None:
         check_fields(self)
 
+    def zero_level(self) -> float:
+        """Expected loss of the predictor that always says 0: E[A^2] E[sin^2(x - phase)] plus the noise's variance.
+
+        >>> round(SinusoidConfig().zero_level(), 4)
+        4.2517
+        """
+        # sin^2 = (1 - cos 2(x - phase)) / 2, and x and phase are independent.
+        twice = mean_phasor(self.x, 2.0) * mean_phasor(self.phase_rad, -2.0)
+        return mean_square(self.amplitude) * (1.0 - twice.real) / 2.0 + self.noise_std**2
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinearConfig:
@@ -47,6 +58,16 @@ class LinearConfig:
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+    def zero_level(self) -> float:
+        """Expected loss of the predictor that always says 0: E[(w . x)^2] plus the noise's variance.
+
+        >>> LinearConfig(x=(-1.0, 1.0)).zero_level() == 1.0 / 3.0
+        True
+        """
+        features, mean_x = self.num_features, sum(self.x) / 2.0
+        common = self.w_mean**2 * (features * mean_square(self.x) + features * (features - 1) * mean_x**2)
+        return common + features * self.w_std**2 * mean_square(self.x) + self.noise_std**2
 
 
 _WAYS = "Classes a task has."

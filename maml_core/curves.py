@@ -16,8 +16,8 @@ COLUMNS = {
 }
 """The columns of each file."""
 
-_YOUNGER = {"accuracy", "held_out_accuracy_before", "held_out_accuracy_after"}
-"""Columns that files of earlier versions lack: nothing of the kind was measured."""
+_YOUNGER = ({"accuracy", "held_out_accuracy_before", "held_out_accuracy_after"}, {"held_out_worse"})
+"""Columns that files of earlier versions lack, in the order in which they came: nothing of the kind was measured."""
 
 
 def _dtype(column: str) -> str:
@@ -41,7 +41,8 @@ def to_parquet(records: Records, columns: tuple[str, ...]) -> bytes:
 
 
 def from_parquet(data: bytes, columns: tuple[str, ...]) -> dict[str, npt.NDArray[Any]]:
-    """The columns of a file of `to_parquet`; NaN in those that came after it was written.
+    """The columns of a file of `to_parquet`; NaN in those that came after it was written, and in `held_out_diverged` of files without
+    `held_out_worse`: those counted each task against its own zero predictor, easy ones that had improved among them.
 
     Raises:
         ValueError: It is damaged, or has other columns.
@@ -52,7 +53,8 @@ def from_parquet(data: bytes, columns: tuple[str, ...]) -> dict[str, npt.NDArray
     try:
         file = pq.ParquetFile(io.BytesIO(data))
         present = tuple(file.schema_arrow.names)
-        if present not in (columns, tuple(name for name in columns if name not in _YOUNGER)):
+        layouts = [set().union(*_YOUNGER[since:]) for since in range(len(_YOUNGER) + 1)]
+        if present not in [tuple(name for name in columns if name not in lacking) for lacking in layouts]:
             raise ValueError(f"the columns are {list(present)}, not {list(columns)}")
         if file.metadata.num_rows * 8 * len(present) > len(data):
             raise ValueError(f"{file.metadata.num_rows} rows are more than the file has room for")
@@ -63,6 +65,8 @@ def from_parquet(data: bytes, columns: tuple[str, ...]) -> dict[str, npt.NDArray
             if column.type != pa.type_for_alias(_dtype(name)) or column.null_count:
                 raise ValueError(f"{name} is {column.type} with {column.null_count} gaps")
             found[name] = column.to_numpy().copy()
+        if "held_out_diverged" in found and "held_out_worse" not in present:
+            found["held_out_diverged"] = np.full(len(table), np.nan)
         return found
     except (pa.ArrowException, OSError, KeyError, TypeError) as error:
         raise ValueError(str(error)) from error

@@ -1,6 +1,7 @@
 """Evaluation on held-out tasks: the losses after each of 0..N_eval inner steps, and what is said of them.
 
-Every task counts: the mean is over ALL tasks (inf if one is), and the median and the share of diverged tasks stand beside it.
+Every task counts: the mean is over ALL tasks (inf if one is). Beside it stand the median, the share of tasks that diverged, and the share
+that adapting made worse.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ from torch import Tensor
 
 from maml_core.config import RunConfig
 from maml_core.inner import adapt
+from maml_core.intervals import half_width
+from maml_core.judging import DIVERGED_FACTOR, loss_scale
 from maml_core.normalization import BY_BATCH, Normalization
 from maml_core.outer import Judged, alpha_over_tasks, judged, normalization_over_tasks, rows_of
 from maml_core.params import over_tasks, per_lane
 from maml_core.problem import Problem, held_out_tasks, torch_dtype
-from maml_core.records import Summary
+from maml_core.records import Numbers, Summary
 from maml_core.rng import Stream
+from maml_core.threads import single_threaded
 from maml_core.types import Examples, Params, Rates, Tasks
-
-DIVERGED_FACTOR = 10.0
-"""A task counts as diverged when its adapted loss is not finite or above this many times the zero predictor's loss on that task."""
 
 MAX_INPUTS = 2_000_000
 """Numbers of query inputs that are looked at together, which bounds the memory where inputs are images."""
@@ -37,12 +38,15 @@ class Evaluation(NamedTuple):
 
     query_loss: Tensor
     """[N_eval + 1, L, T]; index 0 is before adaptation."""
-    zero_loss: Tensor
-    """Query loss of the zero predictor on each task, [T]."""
+    zero_level: float
+    """Expected loss of the zero predictor over the task family."""
     accuracy: Tensor | None = None
     """Share of right query predictions, [N_eval + 1, L, T]; None in regression."""
+    start_loss: Tensor | None = None
+    """Query loss before adaptation, [L, T]; None where that is `query_loss` at index 0."""
 
 
+@single_threaded
 def evaluate(
     theta_0: Params,
     tasks: Tasks,
@@ -100,7 +104,7 @@ def evaluate(
             found.append(
                 Evaluation(
                     torch.stack([record.losses for record in records]),
-                    problem.loss(torch.zeros_like(part.query.y), part.query.y),
+                    problem.family.zero_level(),
                     torch.stack(accuracies) if accuracies else None,
                 )
             )
@@ -110,30 +114,42 @@ def evaluate(
 def together(parts: Sequence[Evaluation]) -> Evaluation:
     """Evaluations of groups of tasks as one."""
     accuracies = [part.accuracy for part in parts if part.accuracy is not None]
+    starts = [part.start_loss for part in parts if part.start_loss is not None]
     return Evaluation(
         torch.cat([part.query_loss for part in parts], dim=2),
-        torch.cat([part.zero_loss for part in parts]),
+        parts[0].zero_level,
         torch.cat(accuracies, dim=2) if accuracies else None,
+        torch.cat(starts, dim=1) if starts else None,
     )
 
 
 def summarize(evaluation: Evaluation, lane: int = 0) -> Summary:
-    """Mean, its confidence interval, median and share of diverged tasks of one lane's query loss; and its accuracy, where there is one."""
-    losses = evaluation.query_loss[:, lane].double().cpu().numpy()
-    losses = np.where(np.isnan(losses), np.inf, losses)  # a NaN loss is a loss beyond all bounds
+    """Mean, its confidence interval, median, and the shares of diverged and of worse tasks of one lane's query loss; and its accuracy, where
+    there is one.
+    """
+    start = evaluation.query_loss[0] if evaluation.start_loss is None else evaluation.start_loss
+    losses, before = (_beyond_all_bounds(values[..., lane, :]) for values in (evaluation.query_loss, start))
     finite = np.isfinite(losses).all(axis=1)
     spread = np.full(len(losses), np.inf)
-    with np.errstate(over="ignore"):  # losses may be finite, and their squares too large to be
-        spread[finite] = 1.96 * losses[finite].std(axis=1, ddof=1) / np.sqrt(losses.shape[1])
-    diverged = losses > DIVERGED_FACTOR * evaluation.zero_loss.double().cpu().numpy()
+    spread[finite] = half_width(losses[finite])
+    bounds = DIVERGED_FACTOR * np.array([loss_scale(evaluation.zero_level, loss) for loss in before.tolist()])
     found = Summary(
-        mean=losses.mean(axis=1), ci95=spread, median=np.median(losses, axis=1), diverged_share=diverged.mean(axis=1)
+        mean=losses.mean(axis=1),
+        ci95=spread,
+        median=np.median(losses, axis=1),
+        diverged_share=(~np.isfinite(losses) | (losses > bounds)).mean(axis=1),
+        worse_share=(losses > before).mean(axis=1),
     )
     if evaluation.accuracy is None:
         return found
     shares = evaluation.accuracy[:, lane].double().cpu().numpy()
-    ci95 = 1.96 * shares.std(axis=1, ddof=1) / np.sqrt(shares.shape[1])
-    return found._replace(accuracy=shares.mean(axis=1), accuracy_ci95=ci95)
+    return found._replace(accuracy=shares.mean(axis=1), accuracy_ci95=half_width(shares))
+
+
+def _beyond_all_bounds(losses: Tensor) -> Numbers:
+    """Losses in float64; one that is NaN is beyond all bounds."""
+    numbers: Numbers = losses.double().cpu().numpy()
+    return np.where(np.isnan(numbers), np.inf, numbers)
 
 
 def in_parts(tasks: Tasks, size: int) -> list[Tasks]:

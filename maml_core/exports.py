@@ -21,7 +21,7 @@ from maml_core.rng import Stream
 COLUMNS = tuple(name for name in Records._fields if name not in ("steps", "held_out_steps", "events"))
 """The curves of a run."""
 
-_ALWAYS_MEASURED = {"query_loss", "held_out_before", "held_out_after", "held_out_diverged"}
+_ALWAYS_MEASURED = {"query_loss", "held_out_before", "held_out_after"}
 
 EVENT_FILE = "events.out.tfevents.0.maml"
 """TensorBoard finds its files by this kind of name. It is always the same, so that a second export replaces the first."""

@@ -108,7 +108,7 @@ def conjugate_gradients(
     """Solve B symmetric systems at once (Hestenes & Stiefel 1952), from zero.
 
     Returns:
-        The solutions, shaped like `right` (tensors [B, ...]), and each system's relative residual [B]. A system that curves downwards
+        The solutions, shaped like `right` (tensors [B, ...]), and each system's true relative residual ||b - A x|| / ||b||, [B]. A system that curves downwards
         along the way keeps what it has so far, at least `right` itself; its residual says so.
     """
 
@@ -137,4 +137,6 @@ def conjugate_gradients(
         direction = plus(rest, new_size / size.clamp_min(tiny), direction)
         size = new_size
     solution = [torch.where(started.view(-1, *[1] * (x.ndim - 1)), x, y) for x, y in zip(solution, right, strict=True)]
-    return solution, (size / start.clamp_min(tiny)).sqrt()
+    # What the recursion carries along falls without end; what is left of the system itself stops at rounding.
+    left = plus(right, torch.full_like(start, -1.0), system(solution))
+    return solution, (dot(left, left) / start.clamp_min(tiny)).sqrt()

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+DIVERGED_FACTOR = 10.0
+"""A task has diverged when its adapted loss is not finite, or above so many times the larger of the family's zero level and the task's
+own loss before adaptation. Against a task's own zero predictor an easy task would count, however well it has adapted."""
+
 CHECKPOINT_EVERY = 50
 """Outer steps between checkpoints; a roll-back goes to the last but one, so at least this far where there is so much."""
 
@@ -18,7 +22,9 @@ steps."""
 
 
 def loss_scale(zero_level: float, initial_loss: float) -> float:
-    """What a run's losses are compared with: the zero predictor's level, or the initial held-out loss where that is larger."""
+    """What later losses are compared with, of a run or of one task: the zero predictor's level, or the loss at the start where that is
+    larger.
+    """
     return max(zero_level, initial_loss, 1e-12)
 
 

@@ -57,7 +57,9 @@ class Records(NamedTuple):
     held_out_after: Numbers
     """Held-out query loss after N steps, mean over tasks."""
     held_out_diverged: Numbers
-    """Share of the held-out tasks that diverged after N steps."""
+    """Share of the held-out tasks that diverged within N steps; see `Summary.diverged_share`."""
+    held_out_worse: Numbers
+    """Share of the held-out tasks whose query loss is higher after N steps than before adaptation."""
     held_out_accuracy_before: Numbers
     """Held-out query accuracy before adaptation, 0..1, mean over tasks; NaN in regression."""
     held_out_accuracy_after: Numbers
@@ -82,10 +84,13 @@ class Summary(NamedTuple):
     mean: Numbers
     """Over all tasks; inf if one task's loss is not finite."""
     ci95: Numbers
-    """Half-width of the 95% confidence interval of the mean over tasks (normal, 1.96 standard errors)."""
+    """Half-width of the 95% confidence interval of the mean over tasks (Student's t)."""
     median: Numbers
     diverged_share: Numbers
-    """Share of diverged tasks, 0..1."""
+    """Share of diverged tasks, 0..1: their loss is not finite, or above 10 times the larger of the family's zero level and their own loss
+    before adaptation."""
+    worse_share: Numbers
+    """Share of tasks whose loss is higher than before adaptation, 0..1."""
     accuracy: Numbers | None = None
     """Share of right query predictions, 0..1, mean over tasks; None in regression."""
     accuracy_ci95: Numbers | None = None

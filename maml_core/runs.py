@@ -1,7 +1,7 @@
 """A run is a value: `init_run` makes the first state, `advance` moves a state forward, and the timeline says what was changed when.
 
-State and config are immutable. Step t draws its tasks from (tasks_seed, t), so how a run is cut into chunks never matters, and config
-+ timeline replay it bit for bit. A run that goes wrong is a result: its status says so in a sentence, parameters and optimiser
+State and config are immutable. Step t draws its tasks from (tasks_seed, t) and is computed with one torch thread, so how a run is cut into
+chunks, and who computes them, never matters, and config + timeline replay it bit for bit. A run that goes wrong is a result: its status says so in a sentence, parameters and optimiser
 moments go back to the last good checkpoint, and it waits for `resume`.
 """
 
@@ -37,6 +37,7 @@ from maml_core.params import all_finite, joined, parted
 from maml_core.problem import Problem, build_problem, held_out_tasks, torch_dtype, training_tasks
 from maml_core.records import Curvature, Entry, Records, Status
 from maml_core.schedules import schedule
+from maml_core.threads import single_threaded
 from maml_core.types import Params
 
 CURVATURE_TASKS, CURVATURE_IMAGE_TASKS = 32, 10
@@ -102,6 +103,7 @@ class RunState(NamedTuple):
 Point = TypeVar("Point", Checkpoint, RunState)
 
 
+@single_threaded
 def init_run(config: RunConfig, *, problem: Problem | None = None) -> RunState:
     """The state at outer step 0.
 
@@ -127,6 +129,7 @@ def init_run(config: RunConfig, *, problem: Problem | None = None) -> RunState:
     )
 
 
+@single_threaded
 def advance(
     config: RunConfig,
     state: RunState,
@@ -172,7 +175,7 @@ def advance(
         if time.thread_time() >= deadline:
             break
     columns = np.array(losses, dtype=np.float64).reshape(-1, 6)
-    evaluations = np.array(held_out, dtype=np.float64).reshape(-1, 6)
+    evaluations = np.array(held_out, dtype=np.float64).reshape(-1, 7)
     return state, Records(
         steps=columns[:, 0].astype(np.int64),
         query_loss=columns[:, 1],
@@ -184,8 +187,9 @@ def advance(
         held_out_before=evaluations[:, 1],
         held_out_after=evaluations[:, 2],
         held_out_diverged=evaluations[:, 3],
-        held_out_accuracy_before=evaluations[:, 4],
-        held_out_accuracy_after=evaluations[:, 5],
+        held_out_worse=evaluations[:, 4],
+        held_out_accuracy_before=evaluations[:, 5],
+        held_out_accuracy_after=evaluations[:, 6],
         events=tuple(events),
     )
 
@@ -404,7 +408,7 @@ def _cause(config: RunConfig, state: RunState, problem: Problem) -> str:
 
 
 def _held_out_losses(config: RunConfig, state: RunState, problem: Problem) -> tuple[float, ...]:
-    """Outer step, mean loss before and after, share of diverged tasks, accuracy before and after."""
+    """Outer step, mean loss before and after, shares of diverged and of worse tasks, accuracy before and after."""
     summary = summarize(
         evaluate(
             state.meta.theta,
@@ -416,5 +420,6 @@ def _held_out_losses(config: RunConfig, state: RunState, problem: Problem) -> tu
     )
     accuracy = np.full(2, np.nan) if summary.accuracy is None else summary.accuracy
     return state.step, *(
-        float(value) for value in (*summary.mean[[0, -1]], summary.diverged_share[-1], *accuracy[[0, -1]])
+        float(value)
+        for value in (*summary.mean[[0, -1]], summary.diverged_share[-1], summary.worse_share[-1], *accuracy[[0, -1]])
     )

@@ -98,6 +98,7 @@ def frozen_update(info: FrozenInfo) -> list[MapUpdate]:
     across, up = np.meshgrid(places, steps)
     has_limit = math.isfinite(info.limit) and x[0] <= math.log10(info.limit) <= x[-1]
     limit = [math.log10(info.limit)] * 2 if has_limit else []
+    beside = (info.values, info.ci95, info.diverged_share, info.worse_share)
     return [
         (0, "x", float32(x)),
         (0, "y", float32(y)),
@@ -114,7 +115,7 @@ def frozen_update(info: FrozenInfo) -> list[MapUpdate]:
         (
             4,
             "customdata",
-            float32(np.stack([info.values.ravel(), info.ci95.ravel(), info.diverged_share.ravel()], axis=1).ravel()),
+            float32(np.stack([part.ravel() for part in beside], axis=1).ravel()),
         ),
     ]
 

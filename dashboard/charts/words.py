@@ -108,15 +108,19 @@ def subtitle(info: AnyInfo) -> str:
             n = min(info.num_inner_steps, len(maml.mean) - 1)
             after = f"After N = {n}" if n == info.num_inner_steps else f"After {_steps(n)}"
             share, mean = float(maml.diverged_share[n]), measured(maml.mean[n], info.metric)
+            worse = float(maml.worse_share[n])
             if share > 0:
                 median = f", median {number(maml.median[n])}" if maml.median is not None else ""
-                return f"{after}: mean {mean}{median}; {_percent(share)} of tasks diverge."
+                return (
+                    f"{after}: mean {mean}{median}; {_percent(share)} of tasks diverged, {_percent(worse)} got worse."
+                )
             rivals = [
                 f"{name} {measured(info.trajectories[key].mean[n], info.metric)}"
                 for key, name in _RIVALS
                 if key in info.trajectories
             ]
-            return f"{after}: " + ", ".join([f"{info.algorithm} {mean}", *rivals]) + "."
+            losers = f"; {_percent(worse)} of tasks got worse" if worse > 0 else ""
+            return f"{after}: " + ", ".join([f"{info.algorithm} {mean}", *rivals]) + f"{losers}."
         case PathInfo():
             return f"One line a task; this plane holds {_percent(info.explained)} of it."
         case LayersInfo():

@@ -410,7 +410,7 @@ def joined(parts: Sequence[FrozenMap]) -> FrozenMap:
         columns = [getattr(part, name) for part in parts]
         return None if columns[0] is None else np.concatenate(columns)
 
-    names = ("alphas", "mean", "ci95", "median", "diverged_share", "accuracy", "accuracy_ci95")
+    names = ("alphas", "mean", "ci95", "median", "diverged_share", "worse_share", "accuracy", "accuracy_ci95")
     return FrozenMap(
         **{name: together(name) for name in names},
         curvature=parts[0].curvature,

@@ -208,7 +208,13 @@ def _trajectory(summary: Summary, metric: Metric) -> Trajectory:
         assert summary.accuracy_ci95 is not None
         mean, ci95 = summary.accuracy, summary.accuracy_ci95
         low, high = np.clip(mean - ci95, 0.0, 1.0), np.clip(mean + ci95, 0.0, 1.0)
-        return Trajectory(mean=mean, low=low, high=high, diverged_share=summary.diverged_share)
+        return Trajectory(
+            mean=mean,
+            low=low,
+            high=high,
+            diverged_share=summary.diverged_share,
+            worse_share=summary.worse_share,
+        )
     known = np.isfinite(summary.ci95)  # an infinite mean has no interval
     mean, ci95 = summary.mean, np.where(known, summary.ci95, 0.0)
     return Trajectory(
@@ -217,4 +223,5 @@ def _trajectory(summary: Summary, metric: Metric) -> Trajectory:
         high=np.where(known, mean + ci95, np.nan),
         median=summary.median,
         diverged_share=summary.diverged_share,
+        worse_share=summary.worse_share,
     )

@@ -33,7 +33,7 @@ MAX_PINS = 6
 PIN_S = 0.03
 """Processor seconds of a chunk of a pinned setting."""
 
-_COLUMNS = ("kind", "value", "ci95", "before", "diverged_share", "limit", "step")
+_COLUMNS = ("kind", "value", "ci95", "before", "diverged_share", "worse_share", "limit", "step")
 """What a frame says of every setting, besides what the charts draw."""
 
 

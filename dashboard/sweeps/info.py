@@ -63,7 +63,9 @@ class SettingInfo:
     before: float
     """Held-out loss before adaptation."""
     diverged_share: float
-    """Of the held-out tasks, 0..1."""
+    """Of the held-out tasks, 0..1; NaN where an earlier version measured it by another rule."""
+    worse_share: float
+    """Of the held-out tasks: their loss is higher than before adaptation."""
     limit: float
     """2 / lambda_max at its theta_0; NaN where that was not measured."""
     step: int
@@ -102,6 +104,7 @@ def setting_info(result: SettingResult, sweep: SweepConfig, metric: Metric, trai
         ci95=ci95,
         before=_mean([lane.before for lane in lanes]),
         diverged_share=_mean([lane.diverged_share for lane in lanes]),
+        worse_share=_mean([lane.worse_share for lane in lanes]),
         limit=_limit([lane.lambda_max for lane in lanes]),
         step=min((lane.step for lane in lanes), default=0),
     )
@@ -325,8 +328,9 @@ class FrozenInfo:
     """Held-out loss or accuracy, [K + 1, A]; NaN where it is diverged."""
     ci95: Array
     diverged: Array
-    """Whether the inner steps made a tenth of the tasks or more diverge, or the mean is not finite, [K + 1, A]."""
+    """Whether a tenth of the tasks or more has diverged, or the mean is not finite, [K + 1, A]."""
     diverged_share: Array
+    worse_share: Array
     limit: float
     """2 / lambda_max; NaN where it is not known."""
     metric: Metric
@@ -335,7 +339,7 @@ class FrozenInfo:
 
 
 DIVERGED_SHARE = 0.1
-"""From this share of tasks that the inner steps made diverge on, a mean says nothing: the cell counts as diverged."""
+"""From this share of diverged tasks on, a mean says nothing: the cell counts as diverged."""
 
 
 def frozen_info(found: FrozenMap, metric: Metric, of: str) -> FrozenInfo:
@@ -343,14 +347,14 @@ def frozen_info(found: FrozenMap, metric: Metric, of: str) -> FrozenInfo:
     values, ci95 = (found.mean, found.ci95) if metric == "loss" else (found.accuracy, found.accuracy_ci95)
     assert values is not None, "accuracy is asked for of tasks with classes only"
     assert ci95 is not None
-    before = found.diverged_share[:, :1]  # tasks so small that theta_0 is far off: no step diverged
-    diverged = ~np.isfinite(found.mean) | (found.diverged_share - before >= DIVERGED_SHARE)
+    diverged = ~np.isfinite(found.mean) | (found.diverged_share >= DIVERGED_SHARE)
     return FrozenInfo(
         alphas=found.alphas,
         values=np.where(diverged, np.nan, values).T,
         ci95=np.where(diverged, np.nan, ci95).T,
         diverged=diverged.T,
         diverged_share=found.diverged_share.T,
+        worse_share=found.worse_share.T,
         limit=Curvature.stability_limit(found.curvature.median) if math.isfinite(found.curvature.median) else math.nan,
         metric=metric,
         of=of,

@@ -11,6 +11,7 @@ from maml_core.cli.console import find_run, percent, print_json
 from maml_core.cli.progress import counting
 from maml_core.config import RunConfig, replace
 from maml_core.errors import ConfigError
+from maml_core.judging import DIVERGED_FACTOR
 from maml_core.memory import keep_freed_memory
 from maml_core.records import Summary
 from maml_core.rng import Stream
@@ -120,6 +121,11 @@ def evaluate(
     typer.echo(f"{folder.name}: {config.algorithm} after {saved.step} outer steps, {what}. {rule}")
     for each, summary in zip(asked, summaries, strict=True):
         _print_table(each, config, summary)
+    typer.echo(
+        "worse: the share of tasks whose loss is higher than before adaptation. diverged: not finite, or above "
+        f"{DIVERGED_FACTOR:g} times the larger of the task's loss before adaptation and the loss of "
+        f"{'guessing' if config.classifies else 'answering 0, mean over all tasks'}."
+    )
 
 
 def _evaluated(config: RunConfig, state: RunState, bar: Progress, stream: Stream) -> Summary:
@@ -180,6 +186,7 @@ def _print_table(config: RunConfig, trained: RunConfig, summary: Summary) -> Non
         f"{mean:.4f} ± {ci95:.4f}" for mean, ci95 in zip(summary.mean, summary.ci95, strict=True)
     ]
     columns["median"] = [f"{median:.4f}" for median in summary.median]
+    columns["worse"] = [percent(share) for share in summary.worse_share]
     columns["diverged"] = [percent(share) for share in summary.diverged_share]
     for name in columns:
         table.add_column(name, justify="right")

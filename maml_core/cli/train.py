@@ -317,6 +317,7 @@ def _result(run: SavedRun) -> dict[str, Any]:
             "held_out_before": _last(records.held_out_before),
             "held_out_after": _last(records.held_out_after),
             "held_out_diverged": _last(records.held_out_diverged),
+            "held_out_worse": _last(records.held_out_worse),
         },
     } | ({"accuracies": accuracies} if run.config.classifies else {})
 

@@ -62,22 +62,28 @@ def markdown(rows: Sequence[Row]) -> str:
 def _losses(rows: Sequence[Row]) -> list[str]:
     """Each figure beside the published one, with its verdict.
 
-    A mean is over all tasks, so that a few diverged ones can carry it away; the median and their share stand beside it.
+    A mean is over all tasks, so that a few diverged ones can carry it away; the median stands beside it, and the shares of tasks that got
+    worse by adapting and of those that diverged.
     """
     steps = rows[0].exam.reported
     each = " / ".join(map(str, steps))
     first, *others = steps
     afters = " | ".join([f"after {first} step{'s' * (first != 1)}", *(f"after {step}" for step in others)])
     lines = [
-        f"| | trained / test shots | {afters} | median {each} | diverged % {each} | published {each} |",
-        f"|---|---|{'---|' * len(steps)}---|---|---|",
+        f"| | trained / test shots | {afters} | median {each} | worse % {each} | diverged % {each} | published {each} |",
+        f"|---|---|{'---|' * len(steps)}---|---|---|---|",
     ]
     for row in rows:
         means = " | ".join(_loss(row.summary, step) for step in steps)
         medians = " / ".join(f"{row.summary.median[step]:.3f}" for step in steps)
-        shares = " / ".join(f"{row.summary.diverged_share[step]:.1%}".rstrip("%") for step in steps)
+        worse, diverged = (
+            " / ".join(f"{shares[step]:.1%}".rstrip("%") for step in steps)
+            for shares in (row.summary.worse_share, row.summary.diverged_share)
+        )
         shots = f"{row.trained_shots or '-'} / {row.test_shots}"
-        lines.append(f"| {row.label} | {shots} | {means} | {medians} | {shares} | {_published_losses(row)} |")
+        lines.append(
+            f"| {row.label} | {shots} | {means} | {medians} | {worse} | {diverged} | {_published_losses(row)} |"
+        )
     return lines
 
 

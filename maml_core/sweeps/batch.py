@@ -163,6 +163,7 @@ class Batch:
             accuracy=accuracy,
             accuracy_ci95=accuracy_ci95,
             diverged_share=float(summary.diverged_share[n]),
+            worse_share=float(summary.worse_share[n]),
             lambda_max=lambda_max,
         )
 
@@ -179,6 +180,7 @@ class Batch:
             accuracy=math.nan,
             accuracy_ci95=math.nan,
             diverged_share=math.nan,
+            worse_share=math.nan,
             lambda_max=math.nan,
         )
         return lost if before is None else lost._replace(before=before.before, lambda_max=before.lambda_max)

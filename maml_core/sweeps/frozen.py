@@ -23,6 +23,8 @@ class FrozenMap:
     ci95: Numbers
     median: Numbers
     diverged_share: Numbers
+    """Of the tasks, [A, K + 1]; see `records.Summary`."""
+    worse_share: Numbers
     accuracy: Numbers | None
     accuracy_ci95: Numbers | None
     curvature: Curvature
@@ -94,6 +96,7 @@ def frozen_map(config: RunConfig, state: bytes, alphas: tuple[float, ...], num_s
         ci95=np.stack([row.ci95 for row in rows]),
         median=np.stack([row.median for row in rows]),
         diverged_share=np.stack([row.diverged_share for row in rows]),
+        worse_share=np.stack([row.worse_share for row in rows]),
         accuracy=np.stack([accuracy for accuracy, _ in accuracies]) if accuracies else None,
         accuracy_ci95=np.stack([ci95 for _, ci95 in accuracies if ci95 is not None]) if accuracies else None,
         curvature=inner_curvature(config, problem, run.meta),

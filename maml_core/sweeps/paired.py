@@ -9,6 +9,7 @@ import numpy as np
 
 from maml_core.config import RunConfig
 from maml_core.errors import ConfigError
+from maml_core.intervals import half_width
 from maml_core.records import Numbers
 
 
@@ -18,7 +19,7 @@ class PairedDifference(NamedTuple):
     mean: float
     """Of the second's loss minus the first's over all tasks; below 0 the second is better. Not finite where a task's loss is not."""
     ci95: float
-    """Half-width of its 95% interval (normal, 1.96 standard errors of the differences)."""
+    """Half-width of its 95% interval (Student's t over the tasks' differences)."""
     num_tasks: int
 
     @property
@@ -48,8 +49,7 @@ def paired_difference(first: Numbers, second: Numbers) -> PairedDifference:
         )
     with np.errstate(invalid="ignore"):  # inf - inf is a NaN that says so
         differences = second - first
-        ci95 = 1.96 * float(np.std(differences, ddof=1)) / math.sqrt(len(differences))
-    return PairedDifference(float(np.mean(differences)), ci95, len(differences))
+        return PairedDifference(float(np.mean(differences)), float(half_width(differences)), len(differences))
 
 
 def check_common_tasks(configs: tuple[RunConfig, ...]) -> None:

@@ -117,7 +117,10 @@ def table(sweep: SweepConfig, results: Sequence[SettingResult]) -> pd.DataFrame:
         "status": [one.status for one in results],
         "value": [one.value for one in results],
         "ci95": [one.ci95 for one in results],
-        **{name: [mean(one, name) for one in results] for name in ("loss", "before", "accuracy", "diverged_share")},
+        **{
+            name: [mean(one, name) for one in results]
+            for name in ("loss", "before", "accuracy", "diverged_share", "worse_share")
+        },
         "lambda_max": [one.lambda_max for one in results],
         "limit": [one.stability_limit for one in results],
         "seeds_diverged": [sum(lane.status in ("diverged", "dead") for lane in one.lanes) for one in results],

@@ -9,13 +9,12 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from maml_core.config import LinearConfig, SinusoidConfig
+from maml_core.config import ImageConfig
+from maml_core.intervals import half_width
+from maml_core.judging import DIVERGED_FACTOR, loss_scale
 from maml_core.records import Curvature, Numbers
 from maml_core.sweeps.axes import Value
 from maml_core.sweeps.space import Setting, SweepConfig
-
-CAP_FACTOR = 10.0
-"""A loss counts for at most so many times the zero predictor's, where a task counts as diverged."""
 
 
 class LaneResult(NamedTuple):
@@ -36,7 +35,9 @@ class LaneResult(NamedTuple):
     """After N inner steps, 0..1; NaN in regression."""
     accuracy_ci95: float
     diverged_share: float
-    """Of the held-out tasks, after N inner steps."""
+    """Of the held-out tasks, within N inner steps."""
+    worse_share: float
+    """Of the held-out tasks: their loss after N inner steps is higher than before adaptation."""
     lambda_max: float
     """NaN where it was not measured."""
 
@@ -138,14 +139,12 @@ def value_of(sweep: SweepConfig, lanes: Sequence[LaneResult]) -> tuple[float, fl
         return mean, math.nan
     if len(values) == 1:
         return mean, lanes[0].accuracy_ci95 if sweep.maximises else lanes[0].ci95
-    from scipy.stats import t
-
-    return mean, float(t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
+    return mean, float(half_width(np.array(values)))
 
 
 def cap_of(sweep: SweepConfig) -> float:
     """The worst value that a setting has in the study, so that one that diverged stands beside the others: an accuracy of 0, or a loss of
-    `CAP_FACTOR` times the zero predictor's, about.
+    `DIVERGED_FACTOR` times the zero predictor's, in the base set-up.
 
     >>> round(cap_of(SweepConfig()), 1)
     42.5
@@ -153,14 +152,8 @@ def cap_of(sweep: SweepConfig) -> float:
     if sweep.maximises:
         return 0.0
     tasks = sweep.base.tasks
-    match tasks:
-        case SinusoidConfig():
-            level = _mean_square(tasks.amplitude) / 2.0 + tasks.noise_std**2
-        case LinearConfig():
-            level = tasks.num_features * (tasks.w_mean**2 + tasks.w_std**2) * _mean_square(tasks.x) + tasks.noise_std**2
-        case _:
-            raise AssertionError(f"{tasks.kind} is a regression without a cap")
-    return CAP_FACTOR * max(level, 1e-12)
+    assert not isinstance(tasks, ImageConfig), "classes are judged by their accuracy"
+    return DIVERGED_FACTOR * loss_scale(tasks.zero_level(), 0.0)
 
 
 def capped(sweep: SweepConfig, value: float) -> float:
@@ -175,11 +168,6 @@ def capped(sweep: SweepConfig, value: float) -> float:
     return max(value, cap) if sweep.maximises else min(value, cap)
 
 
-def _mean_square(interval: tuple[float, float]) -> float:
-    low, high = interval
-    return (low * low + low * high + high * high) / 3.0
-
-
 def lanes_to_list(lanes: Sequence[LaneResult]) -> list[dict[str, Any]]:
     """Lanes as plain JSON values; a number that is not finite is its name."""
     return [
@@ -189,12 +177,16 @@ def lanes_to_list(lanes: Sequence[LaneResult]) -> list[dict[str, Any]]:
 
 
 def lanes_from_list(data: Sequence[Mapping[str, Any]]) -> tuple[LaneResult, ...]:
-    """The lanes of `lanes_to_list`."""
+    """The lanes of `lanes_to_list`. Earlier versions had no `worse_share`, and counted as diverged each task that was far above its own zero
+    predictor, however much it had improved: of theirs both shares are NaN.
+    """
 
     def read(lane: Mapping[str, Any]) -> LaneResult:
         known: dict[str, Any] = {
             key: value if key == "status" or not isinstance(value, str) else float(value) for key, value in lane.items()
         }
+        if "worse_share" not in known:
+            known |= {"diverged_share": math.nan, "worse_share": math.nan}
         return LaneResult(**known)
 
     return tuple(read(lane) for lane in data)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import cmath
-import math
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from maml_core.config import SinusoidConfig
-from maml_core.settings import Interval
+from maml_core.levels import mean_phasor
 from maml_core.tasks.family import Numbers, Regression
 
 
@@ -39,17 +36,13 @@ class Sinusoid(Regression):
 
     def zero_level(self) -> float:
         """E[A^2] E[sin^2(x - phase)] plus the noise's variance; 4.2517 at the defaults."""
-        low, high = self.config.amplitude
-        mean_square_amplitude = (low * low + low * high + high * high) / 3.0
-        # sin^2 = (1 - cos 2(x - phase)) / 2, and x and phase are independent.
-        twice = _mean_phasor(self.config.x, 2.0) * _mean_phasor(self.config.phase_rad, -2.0)
-        return mean_square_amplitude * (1.0 - twice.real) / 2.0 + self.noise_std**2
+        return self.config.zero_level()
 
     def non_adapting_level(self) -> float:
         """What remains after the best common curve is subtracted; 3.0057 at the defaults."""
         factor = self._common_factor()
         # E_x of (Im[factor e^{ix}])^2 = (|factor|^2 - Re[factor^2 E e^{2ix}]) / 2
-        explained = (abs(factor) ** 2 - (factor**2 * _mean_phasor(self.config.x, 2.0)).real) / 2.0
+        explained = (abs(factor) ** 2 - (factor**2 * mean_phasor(self.config.x, 2.0)).real) / 2.0
         return self.zero_level() - explained
 
     def non_adapting_prediction(self, x: Tensor) -> Tensor:
@@ -59,16 +52,4 @@ class Sinusoid(Regression):
 
     def _common_factor(self) -> complex:
         """c with E[A sin(x - phase)] = Im[c e^{ix}]."""
-        return sum(self.config.amplitude) / 2.0 * _mean_phasor(self.config.phase_rad, -1.0)
-
-
-def _mean_phasor(interval: Interval, frequency: float) -> complex:
-    """E[e^{i frequency u}] for u uniform on `interval`.
-
-    >>> abs(_mean_phasor((0.0, math.pi), 1.0) - 2j / math.pi) < 1e-15
-    True
-    """
-    low, high = interval
-    half_width = frequency * (high - low) / 2.0
-    damping = math.sin(half_width) / half_width if half_width != 0.0 else 1.0
-    return damping * cmath.exp(1j * frequency * (low + high) / 2.0)
+        return sum(self.config.amplitude) / 2.0 * mean_phasor(self.config.phase_rad, -1.0)

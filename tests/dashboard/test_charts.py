@@ -138,7 +138,12 @@ def fit_info(n: int = 3) -> FitInfo:
 def trajectory(*mean: float, diverged: float = 0.0) -> Trajectory:
     line = array(*mean)
     return Trajectory(
-        mean=line, low=line - 0.1, high=line + 0.1, median=line, diverged_share=np.full(len(line), diverged)
+        mean=line,
+        low=line - 0.1,
+        high=line + 0.1,
+        median=line,
+        diverged_share=np.full(len(line), diverged),
+        worse_share=np.full(len(line), 1.2 * diverged),
     )
 
 
@@ -602,7 +607,7 @@ def test_accuracies_are_said_in_per_cent() -> None:
         "after adaptation 75%."
     )
     assert subtitle(shares_info()) == "After N = 1: MAML 75%, random 35%."
-    assert subtitle(shares_info(diverged=0.25)) == "After N = 1: mean 75%; 25% of tasks diverge."
+    assert subtitle(shares_info(diverged=0.25)) == "After N = 1: mean 75%; 25% of tasks diverged, 30% got worse."
     assert summary(shares_info()).startswith("Held-out accuracy: MAML 20% before and 75% after 1 inner step;")
 
 
@@ -639,7 +644,7 @@ def test_the_gauge_says_of_what_its_limit_is() -> None:
 
 def test_diverged_tasks_are_said() -> None:
     info = adaptation_info(trajectories={"maml": trajectory(4, np.inf, np.inf, diverged=0.25)})
-    assert subtitle(info) == "After N = 1: mean infinite, median infinite; 25% of tasks diverge."
+    assert subtitle(info) == "After N = 1: mean infinite, median infinite; 25% of tasks diverged, 30% got worse."
 
 
 @pytest.mark.parametrize(

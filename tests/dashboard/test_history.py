@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from dashboard.live.history import MAX_POINTS, SMOOTHING_STEPS, Curve, Envelope, History
 from maml_core.records import Records, Summary
 
-FIRST_LOOK = Summary(mean=np.array([5.0, 3.0]), ci95=np.zeros(2), median=np.zeros(2), diverged_share=np.zeros(2))
+FIRST_LOOK = Summary(
+    mean=np.array([5.0, 3.0]), ci95=np.zeros(2), median=np.zeros(2), diverged_share=np.zeros(2), worse_share=np.zeros(2)
+)
 LOSSES = st.floats(1e-6, 1e6)
 
 
@@ -38,6 +40,7 @@ def records(
         held_out_before=np.array([row[1] for row in rows], dtype=np.float64),
         held_out_after=np.array([row[2] for row in rows], dtype=np.float64),
         held_out_diverged=np.zeros(len(rows)),
+        held_out_worse=np.zeros(len(rows)),
         held_out_accuracy_before=before,
         held_out_accuracy_after=after,
         events=(),

@@ -400,7 +400,8 @@ def test_losses_from_scratch_are_kept_at_every_look() -> None:
     ended = int(result.num_steps[first]) // CHECK_EVERY
     assert ended < len(result.steps) - 1
     assert same(result.query_loss[ended, first], result.query_loss[-1, first])
-    assert same(tuple(result.evaluation)[:2], (result.query_loss[-1].view(1, 1, -1), start.zero_loss))
+    assert same(result.evaluation.query_loss, result.query_loss[-1].view(1, 1, -1))
+    assert same(result.evaluation.start_loss, result.query_loss[0].view(1, -1))
 
 
 def test_losses_from_scratch_are_of_the_parameters_with_the_lowest_support_loss() -> None:

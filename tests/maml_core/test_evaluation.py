@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from maml_core.config import LinearConfig, MLPConfig
+from maml_core.config import LinearConfig, MLPConfig, SinusoidConfig
 from maml_core.evaluation import Evaluation, evaluate, summarize
 from maml_core.problem import build_problem, held_out_tasks
 from maml_core.runs import advance, init_run
@@ -64,7 +64,7 @@ def test_how_many_tasks_at_once_does_not_matter(tasks_at_once: int) -> None:
     whole = evaluate(theta_0, tasks, problem=problem, alpha=0.1, num_steps=3)
     parts = evaluate(theta_0, tasks, problem=problem, alpha=0.1, num_steps=3, tasks_at_once=tasks_at_once)
     torch.testing.assert_close(parts.query_loss, whole.query_loss, rtol=0, atol=1e-12)
-    assert same(parts.zero_loss, whole.zero_loss)
+    assert parts.zero_level == whole.zero_level == problem.family.zero_level()
 
 
 def test_lanes_equal_single_evaluations() -> None:
@@ -93,7 +93,7 @@ def test_losses_come_from_the_query_points() -> None:
 
 
 LOSSES = torch.tensor([[1.0, 2.0, 3.0, 6.0], [0.5, 0.5, 1.0, 50.0]], dtype=torch.float64).unsqueeze(1)
-ZERO = torch.full((4,), 4.0, dtype=torch.float64)
+ZERO = 4.0
 
 
 def test_mean_and_median_are_over_tasks() -> None:
@@ -103,9 +103,18 @@ def test_mean_and_median_are_over_tasks() -> None:
 
 
 def test_confidence_interval_is_over_tasks() -> None:
-    """Trap 17: 1.96 standard errors of the tasks' losses, however many predictions each task makes."""
+    """Trap 17: standard errors of the tasks' losses, however many predictions each task makes; 3.182 of them for four tasks."""
     summary = summarize(Evaluation(LOSSES, ZERO))
-    np.testing.assert_allclose(summary.ci95[0], 1.96 * np.std([1, 2, 3, 6], ddof=1) / np.sqrt(4), rtol=1e-12)
+    np.testing.assert_allclose(summary.ci95[0], 3.182446305 * np.std([1, 2, 3, 6], ddof=1) / np.sqrt(4), rtol=1e-9)
+
+
+def test_the_interval_of_an_accuracy_is_as_wide_as_that_of_a_loss() -> None:
+    """Of shares [1.0, 0.5, 0.5]: a spread of 0.2887 (n - 1 in its denominator), and Student's t for three tasks."""
+    shares = torch.tensor([[[1.0, 0.5, 0.5]]], dtype=torch.float64)
+    summary = summarize(Evaluation(shares, ZERO, accuracy=shares))
+    assert summary.accuracy_ci95 is not None
+    np.testing.assert_allclose(summary.accuracy_ci95, [4.302652730 * 0.2886751346 / np.sqrt(3)], rtol=1e-9)
+    np.testing.assert_allclose(summary.accuracy_ci95, summary.ci95, rtol=1e-12)
 
 
 def test_confidence_interval_does_not_shrink_with_query_points() -> None:
@@ -130,16 +139,49 @@ def test_one_task_that_is_not_finite_makes_the_mean_infinite_and_leaves_the_medi
     np.testing.assert_allclose([summary.mean[0], summary.median[1]], [3.0, 0.75])
 
 
-def test_diverged_means_above_ten_times_the_zero_predictor_on_that_task() -> None:
-    zero = torch.tensor([1.0, 2.0, 4.0, 4.0], dtype=torch.float64)
-    losses = torch.tensor([[10.0, 20.1, 39.9, float("nan")], [1.0, 1.0, 1.0, 1.0]], dtype=torch.float64).unsqueeze(1)
-    np.testing.assert_allclose(summarize(Evaluation(losses, zero)).diverged_share, [0.5, 0.0])
+def evaluation(zero_level: float, *steps: list[float]) -> Evaluation:
+    return Evaluation(torch.tensor(steps, dtype=torch.float64).unsqueeze(1), zero_level)
 
 
-def test_zero_loss_is_that_of_the_query_targets() -> None:
-    problem, theta_0, tasks = prepared(tiny())
-    zero = evaluate(theta_0, tasks, problem=problem, alpha=0.1, num_steps=0).zero_loss
-    np.testing.assert_allclose(zero.numpy(), (tasks.query.y[:, :, 0].numpy() ** 2).mean(1), rtol=1e-12)
+def test_diverged_means_above_ten_times_the_zero_level_or_the_own_loss_before() -> None:
+    """Zero level 2: bounds 20, 20, 50 and 20 by the losses before adaptation, 1, 2, 5 and 0.1."""
+    found = summarize(evaluation(2.0, [1.0, 2.0, 5.0, 0.1], [19.9, 20.1, 49.9, 20.1], [20.1, 20.1, 50.1, np.nan]))
+    np.testing.assert_allclose(found.diverged_share, [0.0, 0.5, 1.0])
+
+
+def test_an_easy_task_that_improves_has_not_diverged() -> None:
+    """Its loss of 1 is above ten times what answering 0 costs on it, before any step and after; that says nothing of the steps."""
+    found = summarize(evaluation(4.25, [1.1, 3.0], [0.3, 0.2]))
+    np.testing.assert_allclose([found.diverged_share, found.worse_share], 0.0)
+
+
+def test_before_adaptation_only_what_is_not_finite_has_diverged() -> None:
+    found = summarize(evaluation(1.0, [1e6, np.inf], [1e6, np.inf]))
+    np.testing.assert_allclose(found.diverged_share, [0.5, 0.5])
+    np.testing.assert_allclose(found.worse_share, 0.0)
+
+
+def test_worse_means_above_the_own_loss_before_adaptation() -> None:
+    found = summarize(evaluation(4.0, [1.0, 1.0, 1.0, 1.0], [1.0, 1.1, 0.9, np.nan], [0.5, 0.5, 0.5, 1.01]))
+    np.testing.assert_allclose(found.worse_share, [0.0, 0.5, 0.25])
+
+
+def test_a_task_that_breaks_counts_though_another_is_cured() -> None:
+    """Shares of tasks, never a difference of two shares: 3 of 4 diverge though as many were far off before."""
+    found = summarize(evaluation(1.0, [100.0, 1.0, 1.0, 1.0], [0.1, 50.0, 50.0, 50.0]))
+    assert (found.diverged_share[1], found.worse_share[1]) == (0.75, 0.75)
+
+
+def test_tasks_without_anything_to_learn_do_not_diverge() -> None:
+    """All amplitudes 0: the zero predictor is perfect, so any loss at all was once above ten times its own."""
+    config = tiny(tasks=SinusoidConfig(amplitude=(0.0, 0.0)), evaluation_tasks=10)
+    state, records = advance(config, init_run(config), num_steps=20)
+    assert records.held_out_diverged.tolist() == [0.0] * len(records.held_out_steps)
+    problem = build_problem(config)
+    found = summarize(
+        evaluate(state.meta.theta, held_out_tasks(config, problem), problem=problem, alpha=0.01, num_steps=3)
+    )
+    np.testing.assert_allclose(found.diverged_share, 0.0)
 
 
 def test_divergence_at_large_alpha_is_reported_not_raised() -> None:
@@ -189,7 +231,7 @@ def test_memory_does_not_grow_over_evaluations() -> None:
             problem = build_problem(config)
             theta_0, tasks = problem.model.init(0, torch.float64), held_out_tasks(config, problem)
             evaluation = evaluate(theta_0, tasks, problem=problem, alpha=0.1, num_steps=2)
-            seen.extend(weakref.ref(tensor) for tensor in (*theta_0.values(), *tasks.support, *evaluation[:2]))
+            seen.extend(weakref.ref(tensor) for tensor in (*theta_0.values(), *tasks.support, evaluation.query_loss))
         del theta_0, tasks, evaluation
         gc.collect()
         return sum(tensor() is not None for tensor in seen)

@@ -259,7 +259,7 @@ def row(means: list[float], published: tuple[Published, ...]) -> Row:
         seed=0,
         test_tasks=10_000,
         exam=SINUSOID_EXAM,
-        summary=Summary(numbers, np.full(11, 0.014), 0.5 * numbers, shares),
+        summary=Summary(numbers, np.full(11, 0.014), 0.5 * numbers, shares, 2.0 * shares),
         resumed=0,
         stopped="",
         cpu_s=180.0,
@@ -271,7 +271,7 @@ def test_the_table_says_where_a_published_figure_is_missed() -> None:
     published = (Published(0.67, None, "x", 1), Published(0.38, None, "x", 5))
     line = markdown([row([3.0, 0.574, 0.5, 0.5, 0.5, 0.424, 0.4, 0.4, 0.4, 0.4, np.inf], published)]).splitlines()[-1]
     assert line.split(" | ")[2:5] == ["0.574 ± 0.014", "0.424 ± 0.014", "inf"]
-    assert line.endswith("| 0.67 / 0.38 (missed) / - |")
+    assert line.endswith("| 4.0 / 4.0 / 4.0 | 2.0 / 2.0 / 2.0 | 0.67 / 0.38 (missed) / - |")
 
 
 def test_the_saved_table_holds_everything(tmp_path: Path) -> None:
@@ -394,7 +394,7 @@ def test_the_table_of_accuracies_puts_the_result_beside_the_figures() -> None:
         row([1.0] * 11, case.published[1]),
         name="5-way 1-shot",
         exam=case.exam,
-        summary=Summary(numbers, numbers, numbers, numbers, shares, np.full(11, 0.004)),
+        summary=Summary(numbers, numbers, numbers, numbers, numbers, shares, np.full(11, 0.004)),
     )
     head, _, line = markdown([found]).splitlines()
     assert head.split(" | ")[2:8] == ["before", "after 1", "after 3", "after 5", "after 10", "result"]

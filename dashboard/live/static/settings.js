@@ -6,6 +6,9 @@ import { exact, percent, short } from "./format.js";
 export const KINDS = ["waiting", "training", "finished", "diverged", "pruned"];
 const MAX_ROWS = 300;
 
+/** What adapting did to the tasks that it did no good. */
+export const losers = (diverged, worse) => `${percent(diverged)} of the tasks diverged, ${percent(worse)} got worse by adapting`;
+
 export const said = (value) => (value === null ? "off" : value === true ? "yes" : value === false ? "no" : typeof value === "number" ? exact(Number(value.toPrecision(4))) : value);
 
 export class Settings {
@@ -36,6 +39,7 @@ export class Settings {
       ["number", "#"],
       ...this.#store.axes.map(({ name, symbol }) => [name, symbol]),
       ["value", this.#store.metric === "accuracy" ? "accuracy" : "loss"],
+      ["worse_share", "tasks worse"],
       ["diverged_share", "tasks diverged"],
       ["kind", "state"],
     ];
@@ -93,7 +97,7 @@ export class Settings {
         String(number),
       );
       const { values } = this.#store.get(number);
-      const cells = ["value", "diverged_share", "kind"].map((column) => el("td", { "data-column": column }));
+      const cells = ["value", "worse_share", "diverged_share", "kind"].map((column) => el("td", { "data-column": column }));
       row = el("tr", {}, el("th", { scope: "row" }, button), ...this.#store.axes.map(({ name }) => el("td", {}, said(values[name]))), ...cells);
       row.addEventListener("click", (event) => !event.target.closest("button") && button.dispatchEvent(new MouseEvent("click", event)));
       this.#rows.set(number, row);
@@ -108,9 +112,10 @@ export class Settings {
     row.dataset.selected = pressed;
     row.dataset.kind = KINDS[setting.kind];
     row.querySelector("button").setAttribute("aria-pressed", String(pressed));
-    const [value, share, kind] = [...row.children].slice(-3);
+    const [value, worse, share, kind] = [...row.children].slice(-4);
     setText(value, this.#store.result(setting));
-    setText(share, Number.isFinite(setting.diverged_share) ? percent(setting.diverged_share) : "–");
+    setText(worse, percent(setting.worse_share));
+    setText(share, percent(setting.diverged_share));
     setText(kind, KINDS[setting.kind]);
   }
 }
@@ -144,7 +149,7 @@ export class Store {
   get(number) {
     const place = this.#place.get(number);
     const found = { number, values: this.#values.get(number) ?? {} };
-    for (const name of ["kind", "value", "ci95", "before", "diverged_share", "limit", "step"]) found[name] = this.#columns[name]?.[place] ?? NaN;
+    for (const name of ["kind", "value", "ci95", "before", "diverged_share", "worse_share", "limit", "step"]) found[name] = this.#columns[name]?.[place] ?? NaN;
     found.kind = Number.isNaN(found.kind) ? 0 : found.kind;
     return found;
   }
@@ -160,13 +165,13 @@ export class Store {
   /** All of a setting in lines, for a hover box or an ear. */
   lines(number) {
     const setting = this.get(number);
-    const { kind, before, diverged_share, limit, step } = setting;
+    const { kind, before, diverged_share, worse_share, limit, step } = setting;
     const at = this.axes.map(({ name, symbol }) => `${symbol} ${said(setting.values[name])}`).join(" · ");
     const lines = [at, `${this.metric} ${this.result(setting)}${kind === 1 ? ` (training, outer step ${step || "…"})` : ""}`];
     if (kind === 0) lines[1] = "waiting";
     if (kind === 4) lines.push("pruned");
     if (Number.isFinite(before)) lines.push(`before adaptation: loss ${short(before)}`);
-    if (diverged_share > 0) lines.push(`${percent(diverged_share)} of the tasks diverge`);
+    if (worse_share > 0) lines.push(losers(diverged_share, worse_share));
     if (Number.isFinite(limit)) lines.push(`2/λ_max here: ${short(limit)}`);
     return lines;
   }

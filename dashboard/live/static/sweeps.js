@@ -5,7 +5,7 @@ import { percent, short, whole } from "./format.js";
 import { blurAfterPointer, enterPanel, loadPlotly, mounter, paint } from "./mounting.js";
 import { Plot } from "./plot.js";
 import { Segments } from "./segments.js";
-import { KINDS, Settings, Store, said } from "./settings.js";
+import { KINDS, Settings, Store, losers, said } from "./settings.js";
 import { Socket } from "./socket.js";
 
 // The map's traces, as dashboard/charts/maps.py orders them.
@@ -419,9 +419,9 @@ class Page {
       const { customdata = [], x = [], y = [] } = this.#frozen.array(FROZEN_CELLS);
       const written = this.#state.frozen?.classifies && this.#state.metric === "accuracy" ? percent : short;
       const text = Array.from(x, (place, i) => {
-        const [value, ci95, share] = customdata.subarray(3 * i, 3 * i + 3);
+        const [value, ci95, share, worse] = customdata.subarray(4 * i, 4 * i + 4);
         const result = Number.isNaN(value) ? "diverged" : `${written(value)} ± ${written(ci95)}`;
-        return `α ${short(10 ** place)}, ${y[i]} inner steps: ${result}<br>${percent(share)} of the tasks diverge`;
+        return `α ${short(10 ** place)}, ${y[i]} inner steps: ${result}<br>${losers(share, worse)}`;
       });
       this.#frozen.set(FROZEN_CELLS, "text", text);
     }
@@ -569,10 +569,10 @@ class Page {
 
   #rows() {
     const { axes } = this.#store;
-    const head = ["setting", ...axes.map(({ symbol }) => symbol), this.#store.metric, "± 95%", "tasks diverged", "2/λ_max", "state"];
+    const head = ["setting", ...axes.map(({ symbol }) => symbol), this.#store.metric, "± 95%", "tasks worse", "tasks diverged", "2/λ_max", "state"];
     const rows = this.#store.numbers.map((number) => {
       const s = this.#store.get(number);
-      return [number, ...axes.map(({ name }) => s.values[name] ?? "off"), s.value, s.ci95, s.diverged_share, s.limit, KINDS[s.kind]];
+      return [number, ...axes.map(({ name }) => s.values[name] ?? "off"), s.value, s.ci95, s.worse_share, s.diverged_share, s.limit, KINDS[s.kind]];
     });
     return { caption: `Settings of ${this.#state.name}`, head, rows: rows.map((row) => row.map((value) => (typeof value === "boolean" ? String(value) : value))) };
   }

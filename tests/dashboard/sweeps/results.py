@@ -46,6 +46,7 @@ def result(number: int, values: dict[str, Any], status: str = "ok", loss: float 
         accuracy=math.nan,
         accuracy_ci95=math.nan,
         diverged_share=0.05,
+        worse_share=0.08,
         lambda_max=2.0 / limit,
     )
     has_lane = status in ("ok", "diverged", "pruned")

@@ -70,6 +70,7 @@ class TestSetting:
             ci95=0.1,
             before=4.0,
             diverged_share=0.05,
+            worse_share=0.08,
             limit=0.2,
             step=8,
         )
@@ -217,6 +218,7 @@ def frozen(**fields: object) -> FrozenMap:
         "ci95": 0.1 * ones,
         "median": ones,
         "diverged_share": np.array([[0.0, 0.0], [0.0, 0.2], [0.0, 0.9]]),
+        "worse_share": np.array([[0.0, 0.1], [0.0, 0.3], [0.0, 0.9]]),
         "accuracy": None,
         "accuracy_ci95": None,
         "curvature": Curvature(20.0, 10.0, 40.0),
@@ -232,10 +234,14 @@ class TestFrozen:
         np.testing.assert_array_equal(info.diverged, [[False] * 3, [False, True, True]])
         assert (info.limit, info.of) == (0.1, "A θ_0")
 
-    def test_what_is_far_off_before_adaptation_has_not_diverged(self):
-        shares = np.array([[0.2, 0.2], [0.2, 0.1], [0.2, 0.4]])
+    def test_a_tenth_of_the_tasks_makes_a_cell_diverged(self):
+        """A share of tasks, each judged by itself: those that other steps would have cured take none of them away."""
+        shares = np.array([[0.0, 0.0], [0.0, 0.09], [0.0, 0.1]])
         info = frozen_info(frozen(diverged_share=shares, mean=np.full((3, 2), 4.0)), "loss", "A θ_0")
         np.testing.assert_array_equal(info.diverged, [[False] * 3, [False, False, True]])
+
+    def test_the_tasks_that_got_worse_stand_beside(self):
+        np.testing.assert_array_equal(frozen_info(frozen(), "loss", "A θ_0").worse_share, [[0.0] * 3, [0.1, 0.3, 0.9]])
 
     def test_accuracies(self):
         shares = np.array([[0.2, 0.5], [0.2, 0.6], [0.2, 0.3]])

@@ -202,10 +202,15 @@ def test_curves_that_make_no_sense_are_refused(tmp_path: Path, data: bytes) -> N
         load_run(tmp_path / "run")
 
 
-def test_curves_from_before_there_were_accuracies_are_opened(tmp_path: Path) -> None:
-    """What was not measured is NaN; everything else is as it was saved."""
+ACCURACIES = {"accuracy", "held_out_accuracy_before", "held_out_accuracy_after"}
+
+
+@pytest.mark.parametrize(
+    "younger", [{"held_out_worse"}, ACCURACIES | {"held_out_worse"}], ids=["no shares of worse tasks", "no accuracies"]
+)
+def test_curves_of_earlier_versions_are_opened(tmp_path: Path, younger: set[str]) -> None:
+    """What was not measured is NaN, and so is the share of diverged tasks, which was of another kind; the rest is as it was saved."""
     save_run(tmp_path / "run", RUN)
-    younger = {"accuracy", "held_out_accuracy_before", "held_out_accuracy_after"}
     for part, columns in COLUMNS.items():
         older = {name: getattr(RUN.records, name) for name in columns if name not in younger}
         data = _parquet(older, compression="none", use_dictionary=False)
@@ -217,7 +222,8 @@ def test_curves_from_before_there_were_accuracies_are_opened(tmp_path: Path) -> 
     found = load_run(tmp_path / "run").records
     for name in RUN.records._fields:
         values = getattr(found, name)
-        assert np.isnan(values).all() if name in younger else same(values, getattr(RUN.records, name)), name
+        unknown = name in younger | {"held_out_diverged"}
+        assert np.isnan(values).all() if unknown else same(values, getattr(RUN.records, name)), name
         assert len(values) == len(getattr(RUN.records, name))
     save_run(tmp_path / "again", dataclasses.replace(RUN, records=found))
     assert same(load_run(tmp_path / "again").records, found)

@@ -76,7 +76,7 @@ def made_up_lanes(request: LanesRequest) -> LanesResult:
 def made_up_summary(config: RunConfig, step: int) -> Summary:
     means = np.full(config.evaluation_steps + 1, 3.0)
     means[config.num_inner_steps] = made_up_loss(config, step)
-    return Summary(means, np.full(len(means), 0.1), means, np.zeros(len(means)))
+    return Summary(means, np.full(len(means), 0.1), means, np.zeros(len(means)), np.zeros(len(means)))
 
 
 class Here(Executor):

@@ -31,7 +31,7 @@ def test_the_interval_is_of_the_differences() -> None:
     found = paired_difference(first, second)
     differences = np.array([-0.5, -1.0, 0.5])
     assert found.mean == pytest.approx(differences.mean())
-    assert found.ci95 == pytest.approx(1.96 * differences.std(ddof=1) / np.sqrt(3))
+    assert found.ci95 == pytest.approx(4.30265273 * differences.std(ddof=1) / np.sqrt(3))
     assert (found.num_tasks, found.differs) == (3, False)
 
 

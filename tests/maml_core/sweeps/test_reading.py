@@ -32,7 +32,7 @@ def made(
         value = loss(*values)
         accuracy = 1.0 - value if sweep.maximises else math.nan
         lane = LaneResult(
-            0, "diverged" if value == GONE else "ok", 9, value, ci95, 3.0, accuracy, ci95, 0.0, lambda_max
+            0, "diverged" if value == GONE else "ok", 9, value, ci95, 3.0, accuracy, ci95, 0.0, 0.0, lambda_max
         )
         setting = Setting(number, dict(zip([axis.name for axis in sweep.axes], values)))
         found.append(judged(sweep, setting, [lane], done=True))
@@ -194,7 +194,7 @@ def test_drawn_numbers_that_do_not_repeat_have_no_trend_but_a_divergence() -> No
     results = []
     for number in range(100):
         alpha, beta = random.uniform(0.01, 1.0, 2)
-        lane = LaneResult(0, "ok", 9, GONE if alpha > 0.5 else 0.5, 0.1, 3.0, math.nan, math.nan, 0.0, 20.0)
+        lane = LaneResult(0, "ok", 9, GONE if alpha > 0.5 else 0.5, 0.1, 3.0, math.nan, math.nan, 0.0, 0.0, 20.0)
         results.append(judged(sweep, Setting(number, {"alpha": alpha, "beta": beta}), [lane], done=True))
     text = said(sweep, results)
     assert "best alpha" not in text

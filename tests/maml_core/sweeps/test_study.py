@@ -17,16 +17,19 @@ import numpy as np
 import optuna
 import psycopg
 import pytest
+import torch
 from optuna.trial import TrialState
 from psycopg import sql
 
-from maml_core.config import GlyphsConfig, MLPConfig, RunConfig
+from maml_core.config import GlyphsConfig, LinearConfig, MLPConfig, RunConfig, SinusoidConfig
 from maml_core.errors import ConfigError, StoreError
+from maml_core.rng import Stream
 from maml_core.sweeps.axes import Axis
 from maml_core.sweeps.claims import Claims, engine_of
-from maml_core.sweeps.results import LaneResult, SettingResult, cap_of, judged
+from maml_core.sweeps.results import LaneResult, SettingResult, cap_of, judged, lanes_from_list, lanes_to_list
 from maml_core.sweeps.space import Setting, SweepConfig
 from maml_core.sweeps.study import SweepStudy, _differences, delete_sweep, list_sweeps, load_sweep, open_study
+from maml_core.tasks import build_family
 from tests.maml_core.postgres import postgres, programs
 
 ALPHAS = Axis(name="alpha", values=(0.01, 0.1, 1.0), log=True)
@@ -37,7 +40,8 @@ LOOKED_AT: list[optuna.storages.RDBStorage] = []
 
 
 def lane(loss: float = 1.0, status: str = "ok", seed: int = 0, **more: float) -> LaneResult:
-    numbers = {"ci95": 0.1, "before": 3.0, "accuracy": math.nan, "accuracy_ci95": math.nan, "diverged_share": 0.0}
+    numbers = {"ci95": 0.1, "before": 3.0, "accuracy": math.nan, "accuracy_ci95": math.nan}
+    numbers |= {"diverged_share": 0.0, "worse_share": 0.0}
     return LaneResult(seed=seed, status=status, step=8, loss=loss, **{**numbers, "lambda_max": 20.0, **more})  # type: ignore[arg-type]
 
 
@@ -86,6 +90,17 @@ def as_optuna_sees_it(storage: str, name: str = "one") -> optuna.Study:
         return optuna.load_study(study_name=name, storage=LOOKED_AT[-1])
     backend = optuna.storages.journal.JournalFileBackend(str(Path(storage) / name / "study.log"))
     return optuna.load_study(study_name=name, storage=optuna.storages.JournalStorage(backend))
+
+
+def test_lanes_of_earlier_versions_are_opened_without_their_shares_of_tasks() -> None:
+    """They counted easy tasks as diverged; what is measured now is not known of them."""
+    older = [{name: value for name, value in one.items() if name != "worse_share"} for one in lanes_to_list([lane()])]
+    (found,) = lanes_from_list(older)
+    assert math.isnan(found.diverged_share)
+    assert math.isnan(found.worse_share)
+    assert (found.loss, found.lambda_max) == (1.0, 20.0)
+    (kept,) = lanes_from_list(lanes_to_list([lane(diverged_share=0.25)]))
+    assert (kept.diverged_share, kept.worse_share) == (0.25, 0.0)
 
 
 def test_a_setting_is_a_trial_that_optuna_reads(storage: str) -> None:
@@ -349,3 +364,21 @@ def test_only_what_is_finished_can_be_put(tmp_path: Path) -> None:
         (one,) = study.take(1)
         with pytest.raises(ValueError, match="not finished"):
             study.put(judged(SWEEP, one, [lane()], done=False))
+
+
+@pytest.mark.parametrize(
+    "tasks",
+    [
+        SinusoidConfig(phase_rad=(0.0, 0.2), x=(-0.3, 0.3)),
+        SinusoidConfig(amplitude=(1.0, 1.0), phase_rad=(1.5, 1.6), noise_std=0.3),
+        LinearConfig(num_features=64, w_mean=3.0, x=(0.0, 1.0)),
+    ],
+    ids=["small x and phase", "cosines with noise", "64 features in the same direction"],
+)
+def test_the_cap_is_ten_times_the_exact_zero_level(tasks: SinusoidConfig | LinearConfig) -> None:
+    """Against the mean square of a quarter of a million drawn targets."""
+    drawn = build_family(tasks).draw_tasks(
+        seed=0, stream=Stream.TEST_TASKS, num_tasks=50_000, shots=1, num_query=5, dtype=torch.float64
+    )
+    sweep = SweepConfig(base=RunConfig(tasks=tasks), axes=(ALPHAS,), num_steps=8)
+    assert cap_of(sweep) == pytest.approx(10.0 * float(drawn.query.y.square().mean()), rel=0.02)
