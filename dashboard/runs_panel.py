@@ -19,7 +19,7 @@ from dashboard.live.server import get_hub
 from dashboard.saved import Workspace
 from maml_core.config import RunConfig
 from maml_core.errors import ConfigError, StoreError
-from maml_core.exports import curves_csv, script
+from maml_core.exports import curves_csv, run_script
 from maml_core.store import RunInfo, RunStore, SavedRun, check_name
 
 _NAME, _CHOSEN, _NEW_NAME, _ROOM = "runs.name", "runs.chosen", "runs.new_name", "runs.workspace"
@@ -191,7 +191,7 @@ def _saved_runs(token: str, workspace: Workspace, infos: Sequence[RunInfo], dele
         icon=":material/play_circle:",
         key="runs.open",
         width="stretch",
-        disabled=info.problem is not None,
+        disabled=info.problem is not None or info.own_problem,
         on_click=_act("chosen", lambda: _open(token, workspace, name)),
     )
     right.button(
@@ -210,7 +210,13 @@ def _saved_runs(token: str, workspace: Workspace, infos: Sequence[RunInfo], dele
             on_click=_act("chosen", lambda: _rename(workspace, name, str(st.session_state[_NEW_NAME]).strip())),
         )
     if info.problem is None:
-        _downloads("saved", name, lambda: workspace.load(name), lambda: workspace.zip(name))
+        _downloads(
+            "saved",
+            name,
+            lambda: workspace.load(name),
+            lambda: workspace.zip(name),
+            has_script=not info.own_problem,
+        )
 
 
 def _how_it_went(workspace: Workspace, deleted: str | None) -> None:
@@ -229,6 +235,8 @@ def _about(info: RunInfo) -> str:
     """What the list says about a run."""
     if info.problem is not None:
         return f":material/warning: {state.plain(info.problem)}"
+    if info.own_problem:
+        return ":material/lock: with a Problem of its own, from Python: it cannot be opened here"
     parts = [NAMES.get(info.algorithm, info.algorithm), f"outer step {info.step:,}"]
     if info.status.kind != "ok":
         parts.append(info.status.kind)
@@ -250,20 +258,21 @@ def ago(saved_at: str, now: datetime) -> str:
     return f"{minutes // 60} h ago" if minutes < 24 * 60 else f"{then:%Y-%m-%d}"
 
 
-def _downloads(key: str, name: str, run: Callable[[], SavedRun], zipped: Callable[[], bytes]) -> None:
-    """Three buttons; nothing is computed before one is pressed."""
+def _downloads(
+    key: str, name: str, run: Callable[[], SavedRun], zipped: Callable[[], bytes], *, has_script: bool = True
+) -> None:
+    """A button a kind of file; nothing is computed before one is pressed."""
 
     def csv() -> bytes:
         return curves_csv(run().records).encode()
 
     def python() -> bytes:
-        found = run()
-        return script(found.start, found.timeline, found.step).encode()
+        return run_script(run()).encode()
 
     kinds: list[tuple[str, str, str, Callable[[], bytes]]] = [
         ("Curves (CSV)", "csv", "text/csv", csv),
         ("Run folder (zip)", "zip", "application/zip", zipped),
-        ("Python script", "py", "text/x-python", python),
+        *([("Python script", "py", "text/x-python", python)] if has_script else []),
     ]
     with st.container(horizontal=True, gap="small"):
         for label, ending, mime, make in kinds:

@@ -35,7 +35,9 @@ class StoreError(RuntimeError):
     """A run folder that cannot be read or written. Callers that answer differently read `kind`."""
 
     def __init__(
-        self, kind: Literal["missing", "damaged", "foreign", "newer", "taken", "full", "refused"], sentence: str
+        self,
+        kind: Literal["missing", "damaged", "foreign", "newer", "taken", "full", "refused", "own"],
+        sentence: str,
     ) -> None:
         self.kind = kind
         super().__init__(sentence)

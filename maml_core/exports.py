@@ -17,6 +17,7 @@ from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig,
 from maml_core.files import write_file
 from maml_core.records import Entry, Records
 from maml_core.rng import Stream
+from maml_core.store import SavedRun
 
 COLUMNS = tuple(name for name in Records._fields if name not in ("steps", "held_out_steps", "events"))
 """The curves of a run."""
@@ -130,6 +131,16 @@ def script(start: RunConfig, timeline: Sequence[Entry], num_steps: int) -> str:
         raise ValueError(f"num_steps = {num_steps}: give a number from 0 on")
     entries = sorted(timeline, key=lambda entry: entry.step)
     return (_plain if _is_plain(start) else _calling)(start, entries, num_steps)
+
+
+def run_script(run: SavedRun) -> str:
+    """`script` of a run that was saved, or is to be.
+
+    Raises:
+        StoreError: It was trained with a `Problem` of its own, which no script can say.
+    """
+    run.need_settings("written as a script")
+    return script(run.start, (*run.timeline, *run.records.events), run.step)
 
 
 _WRITTEN = {

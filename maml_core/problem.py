@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,6 +15,14 @@ from maml_core.models import Model, build_model
 from maml_core.rng import Stream
 from maml_core.tasks import TaskFamily, build_family
 from maml_core.types import Params, Tasks
+
+
+class Named(NamedTuple):
+    """What `build_problem` has built, and the settings that name it."""
+
+    tasks: TaskConfig
+    model: ModelConfig
+    parts: tuple[TaskFamily, Model, Loss, Loss | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +36,18 @@ class Problem:
     """Share of right predictions of each task, where tasks are of classes."""
     device: torch.device = torch.device("cpu")
     """Where tasks, parameters and all that is computed of them lie."""
+    named: Named | None = field(default=None, repr=False, compare=False)
+    """From `build_problem`; None in a problem of your own."""
+
+    def is_of(self, config: RunConfig) -> bool:
+        """Whether a config's settings name this problem whole. They name neither one of your own nor one of which you changed a part."""
+        if self.named is None:
+            return False
+        parts = (self.family, self.model, self.loss, self.accuracy)
+        settings = (self.named.tasks, self.named.model)
+        return settings == (config.tasks, config.model) and all(
+            part is built for part, built in zip(parts, self.named.parts, strict=True)
+        )
 
     def draw_tasks(
         self,
@@ -63,14 +84,38 @@ def build_problem(config: RunConfig, device: str = "cpu") -> Problem:
 def _problem(tasks: TaskConfig, model: ModelConfig, image_shape: tuple[int, int, int] | None, device: str) -> Problem:
     family = build_family(tasks)
     network = build_model(model, num_inputs=family.num_inputs, num_outputs=family.num_outputs, image_shape=image_shape)
-    if image_shape is None:
-        return Problem(family=family, model=network, device=torch.device(device))
-    return Problem(family=family, model=network, loss=cross_entropy, accuracy=accuracy, device=torch.device(device))
+    loss, right = (mse, None) if image_shape is None else (cross_entropy, accuracy)
+    return Problem(
+        family=family,
+        model=network,
+        loss=loss,
+        accuracy=right,
+        device=torch.device(device),
+        named=Named(tasks, model, (family, network, loss, right)),
+    )
 
 
 def torch_dtype(config: RunConfig) -> torch.dtype:
     """The config's floating-point type."""
     return torch.float64 if config.dtype == "float64" else torch.float32
+
+
+def try_drawing(config: RunConfig, problem: Problem) -> None:
+    """See that the tasks of a set-up can be drawn, those of training and those that the curves are measured on, before anything is kept.
+
+    Raises:
+        ConfigError: There are too few classes, or too few images of one.
+        DataError: There are no images.
+    """
+    for stream in (Stream.TRAINING_TASKS, Stream.HELD_OUT_TASKS):
+        problem.draw_tasks(
+            seed=config.tasks_seed,
+            stream=stream,
+            num_tasks=1,
+            shots=config.shots,
+            num_query=config.num_query,
+            dtype=torch_dtype(config),
+        )
 
 
 def training_tasks(config: RunConfig, problem: Problem, step: int) -> Tasks:

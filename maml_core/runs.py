@@ -88,6 +88,8 @@ class RunState(NamedTuple):
     """What losses are compared with: the zero predictor's level, or the initial held-out loss where that is larger."""
     high_loss_steps: int = 0
     status: Status = Status()
+    own_problem: bool = False
+    """Whether it was trained with a problem that the settings do not name: it goes on with that problem only."""
 
     @property
     def joint(self) -> Learner | None:
@@ -111,6 +113,7 @@ def init_run(config: RunConfig, *, problem: Problem | None = None) -> RunState:
         ConfigError: An oracle is asked for and this problem has none.
     """
     problem = problem or build_problem(config)
+    own_problem = not problem.is_of(config)
     theta = initial_theta(config, problem)
     statistics = initial_statistics(config, problem, theta, config.num_inner_steps)
     learner = _fresh(config, Learner(theta, _NO_MOMENTS, initial_rates(config, theta), statistics))
@@ -124,7 +127,15 @@ def init_run(config: RunConfig, *, problem: Problem | None = None) -> RunState:
     scale = loss_scale(problem.family.zero_level(), float(initial.mean[0]))
     return _watched(
         config,
-        RunState(step=0, meta=learner, baselines=baselines, good=start, candidate=start, loss_scale=scale),
+        RunState(
+            step=0,
+            meta=learner,
+            baselines=baselines,
+            good=start,
+            candidate=start,
+            loss_scale=scale,
+            own_problem=own_problem,
+        ),
         problem,
     )
 
@@ -150,13 +161,15 @@ def advance(
         problem: In place of the one that the config names.
 
     Raises:
+        ConfigError: The run has a problem of its own, and none is given.
         ValueError: Neither `num_steps` nor `budget_s` is given, or one is negative or not a number.
     """
     if num_steps is None and budget_s is None:
         raise ValueError("give num_steps, budget_s or both: how far shall the run advance?")
     if (num_steps is not None and not num_steps >= 0) or (budget_s is not None and not budget_s >= 0):
         raise ValueError(f"num_steps = {num_steps} and budget_s = {budget_s} must be numbers from 0 on")
-    problem = problem or build_problem(config)
+    problem = _going_on(config, state, problem)
+    state = state._replace(own_problem=state.own_problem or not problem.is_of(config))
     deadline = time.thread_time() + budget_s if budget_s is not None else float("inf")
     losses: list[tuple[float, ...]] = []
     held_out: list[tuple[float, ...]] = []
@@ -225,7 +238,7 @@ def advance_through(
 
     Entries that lie beyond the end are left for the next call; entries of earlier steps count as already applied.
     """
-    problem = problem or build_problem(config)
+    problem = _going_on(config, state, problem)
     until = state.step + num_steps if num_steps is not None else None
     deadline = time.thread_time() + budget_s if budget_s is not None else None
     parts = []
@@ -250,6 +263,14 @@ def replay(
     """Run a config from outer step 0 to `num_steps`, with every change of the timeline at its step."""
     problem = problem or build_problem(config)
     return advance_through(config, init_run(config, problem=problem), timeline, num_steps=num_steps, problem=problem)
+
+
+def _going_on(config: RunConfig, state: RunState, problem: Problem | None) -> Problem:
+    """The problem that a run goes on with."""
+    if problem is None and state.own_problem:
+        accepted = "the run was trained with a problem of its own, which its settings do not name; give that one again"
+        raise ConfigError("problem", None, accepted)
+    return problem or build_problem(config)
 
 
 def rule(config: RunConfig, problem: Problem, learner: Learner) -> Adaptation:

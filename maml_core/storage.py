@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
@@ -17,6 +17,7 @@ from safetensors.numpy import load, save
 from maml_core.baselines import baselines_of
 from maml_core.config import RunConfig, learns_inner_loop
 from maml_core.errors import StateError
+from maml_core.headers import facts_of, whole
 from maml_core.models import Model
 from maml_core.normalization import PER_STEP, at_step
 from maml_core.optim import OptimizerState
@@ -65,6 +66,7 @@ def state_to_bytes(state: RunState) -> bytes:
         "loss_scale": state.loss_scale,
         "high_loss_steps": state.high_loss_steps,
         "status": list(state.status),
+        "own_problem": state.own_problem,
     }
     return save(arrays, metadata={"run_state": json.dumps(facts)})
 
@@ -130,16 +132,10 @@ def state_from_bytes(data: bytes, device: str = "cpu") -> RunState:
             loss_scale=facts["loss_scale"],
             high_loss_steps=whole(facts["high_loss_steps"], "high_loss_steps"),
             status=Status(kind, sentence),
+            own_problem=facts.get("own_problem", False) is True,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise StateError(f"the run state is incomplete or damaged ({error})") from error
-
-
-def whole(value: Any, name: str) -> int:
-    """A whole number from 0 on, of a name that an error gives."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"{name} is {value!r}, not a whole number from 0 on")
-    return value
 
 
 class Recent(Generic[State]):
@@ -194,24 +190,17 @@ class RecentStates(Recent[RunState]):
         return RecentStates()
 
 
-def facts_of(data: bytes, name: str) -> Mapping[str, Any]:
-    """The JSON under a name in the safetensors header: 8 bytes of length, then the header."""
-    length = int.from_bytes(data[:8], "little")
-    if length > len(data):
-        raise ValueError("the header is longer than the file")
-    facts = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][name])
-    if not isinstance(facts, dict):
-        raise TypeError("the state's facts are not a table")
-    return facts
-
-
 def check_state(state: RunState, config: RunConfig, problem: Problem) -> None:
     """See that a state belongs to a config and its model.
 
     Raises:
         StateError: Names, shapes or floating-point type of the parameters differ, or the state is of another outer optimiser or with
-            another choice of baselines.
+            another choice of baselines, or of a run with a problem of its own where the config's is given.
     """
+    if state.own_problem and problem.is_of(config):
+        raise StateError(
+            "the run was trained with a problem of its own, which its settings do not name; give that problem again, as problem=..."
+        )
     has_moments = bool(state.meta.optimizer.second)
     if has_moments != (config.outer_optimizer == "adam"):
         raise StateError(

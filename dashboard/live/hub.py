@@ -202,8 +202,9 @@ class Hub:
 
         Raises:
             ConfigError: The set-up is too large for a live page.
-            StoreError: The run's state cannot be used. The page's run is as it was, as with any other error.
+            StoreError: It has a problem of its own, or the run's state cannot be used. The page's run is as it was, as with any other error.
         """
+        saved.need_settings("opened")
         limits.check(saved.start)
         limits.check(saved.config)
         try:

@@ -67,6 +67,7 @@ def evaluate(
     """
     folder = find_run(run)
     saved = load_run(folder)
+    saved.need_settings("evaluated")
     config = saved.config
     if split is not None and not config.classifies:
         raise ConfigError("split", split.value, "the tasks of this run have no classes to hold out; leave it out")

@@ -14,7 +14,7 @@ import typer
 from maml_core.cli.console import PlainErrors, find_run, percent, print_json
 from maml_core.config import to_dict
 from maml_core.errors import ConfigError, StoreError
-from maml_core.exports import curves_csv, script, write_tensorboard
+from maml_core.exports import curves_csv, run_script, write_tensorboard
 from maml_core.files import write_file
 from maml_core.store import RunInfo, RunStore, load_run, run_info
 from maml_core.timeline import entries_to_list
@@ -74,6 +74,7 @@ def show(
             _info(info)
             | {
                 "versions": dict(saved.versions),
+                "own_problem": saved.own_problem,
                 "start": to_dict(saved.start),
                 "config": to_dict(saved.config),
                 "timeline": entries_to_list(saved.timeline),
@@ -86,6 +87,8 @@ def show(
         typer.echo(saved.status.sentence)
     typer.echo(f"created {saved.created}, saved {saved.saved}")
     typer.echo(", ".join(f"{name} {version}" for name, version in saved.versions.items()))
+    if saved.own_problem:
+        typer.echo("trained with a Problem of its own, from Python: tasks and model below do not say what it learned")
     if len(records.held_out_steps):
         typer.echo(
             f"held-out loss at outer step {records.held_out_steps[-1]}: {records.held_out_before[-1]:.4g} before adaptation, "
@@ -146,7 +149,7 @@ def export(
         makers["zip"] = lambda: store.zip(name)
     if as_script:
         run = store.load(name)
-        makers["py"] = lambda: script(run.start, (*run.timeline, *run.records.events), run.step).encode()
+        makers["py"] = lambda: run_script(run).encode()
     if not makers and tensorboard is None:
         raise ConfigError("export", name, "say what to write: --csv, --zip, --script or --tensorboard FOLDER")
     if out is not None and len(makers) > 1:

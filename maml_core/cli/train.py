@@ -33,7 +33,7 @@ from maml_core.cli.progress import TrainingBar
 from maml_core.cluster import CHUNK_S as CLUSTER_CHUNK_S
 from maml_core.cluster import open_executor
 from maml_core.config import CHANGEABLE, RunConfig, from_dict, to_dict
-from maml_core.errors import ClusterError, ConfigError, StoreError
+from maml_core.errors import ClusterError, ConfigError, DataError, StoreError
 from maml_core.memory import keep_freed_memory
 from maml_core.records import Entry, Records
 from maml_core.store import RunStore, SavedRun, load_run, save_run
@@ -106,6 +106,7 @@ def train(
         if config is not None or preset_name is not None:
             raise ConfigError("resume", resume, "the run has its set-up; leave --config and --preset out")
         found = load_run(find_run(resume))
+        found.need_settings("trained on")
         start, timeline = found.start, found.timeline + _changes(found, given)
     if dry_run:
         print_json(
@@ -169,15 +170,17 @@ def _place(start: RunConfig, out: Path | None, name: str | None, resume: str | N
 
 
 def _begin(name: str, start: RunConfig, timeline: tuple[Entry, ...], found: SavedRun | None) -> SavedRun:
-    """The run before it trains on; every entry that lies ahead has been tried."""
+    """The run before it trains on. Every entry that lies ahead has been tried, so that what is refused leaves nothing behind."""
     import torch
 
-    from maml_core.problem import build_problem
+    from maml_core.problem import build_problem, try_drawing
     from maml_core.runs import advance, apply_entry, init_run
     from maml_core.storage import check_state, state_from_bytes, state_to_bytes
 
     torch.set_num_threads(1)  # as in the workers: the bits of a sum depend on it
     keep_freed_memory()
+    config = start if found is None else found.config
+    try_drawing(config, build_problem(config))
     if found is None:
         state = init_run(start)
         _, nothing = advance(start, state, num_steps=0)
@@ -199,10 +202,10 @@ def _begin(name: str, start: RunConfig, timeline: tuple[Entry, ...], found: Save
                 "damaged", f"the run is at step {found.step}, its state at {state.step}; load another copy"
             )
         run = dataclasses.replace(found, name=name, timeline=timeline)
-    config = run.config
     for entry in sorted(timeline, key=lambda entry: entry.step):
         if entry.step >= run.step:
             config, state = apply_entry(config, state, entry)
+            try_drawing(config, build_problem(config))
     return run
 
 
@@ -232,7 +235,7 @@ def _train(
 ) -> None:
     began = saved_at = time.monotonic()
     failure: StoreError | None = None
-    lost: BrokenExecutor | ClusterError | None = None
+    lost: BrokenExecutor | ClusterError | DataError | None = None
 
     def save() -> StoreError | None:
         try:
@@ -254,7 +257,7 @@ def _train(
             )
             try:
                 done = compute(request)
-            except (BrokenExecutor, ClusterError) as error:
+            except (BrokenExecutor, ClusterError, DataError) as error:  # or the images have gone meanwhile
                 lost = error
                 break
             assert done.records is not None

@@ -51,6 +51,8 @@ _KEYS = (
     "events",
     "files",
 )
+_SOMETIMES = ("own_problem",)
+"""Keys that stand there only where they say something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,24 @@ class SavedRun:
     """When it was last saved; `save_run` sets it."""
     versions: Mapping[str, str] = field(default_factory=dict)
     """Of python and the libraries at the last save; `save_run` sets them."""
+    own_problem: bool = False
+    """Whether it was trained with a `Problem` that the settings do not name; `save_run` reads it from the state."""
+
+    def need_settings(self, what: str) -> None:
+        """See that the settings say all of the run, for a use that has nothing else.
+
+        Args:
+            what: What cannot be done otherwise, such as "evaluated".
+
+        Raises:
+            StoreError: It was trained with a `Problem` of its own.
+        """
+        if self.own_problem:
+            raise StoreError(
+                "own",
+                f"{self.name} was trained with a Problem of its own, from Python; its settings do not name the tasks, the model or the "
+                f"loss, so it cannot be {what} here. In Python it can: load_run, then give that Problem again, as problem=...",
+            )
 
 
 class DataFile(NamedTuple):
@@ -123,7 +143,7 @@ def to_document(run: SavedRun, files: Mapping[str, DataFile]) -> bytes:
         "timeline": entries_to_list(run.timeline),
         "events": entries_to_list(run.records.events),
         "files": {part: file._asdict() for part, file in files.items()},
-    }
+    } | ({"own_problem": True} if run.own_problem else {})
     try:
         plain = json.loads(json.dumps(content, allow_nan=False))
     except (TypeError, ValueError) as error:
@@ -183,7 +203,9 @@ def _parsed(data: bytes) -> dict[str, Any]:
 
 
 def _checked(content: dict[str, Any]) -> Document:
-    _table(content, _KEYS)
+    _table(content, (*_KEYS, *(key for key in _SOMETIMES if key in content)))
+    if not isinstance(content.get("own_problem", False), bool):
+        raise TypeError("own_problem is neither true nor false")
     status = _table(content["status"], Status._fields)
     if status["kind"] not in ("ok", "diverged", "dead"):
         raise ValueError(f"status is {status['kind']!r}")
@@ -205,6 +227,7 @@ def _checked(content: dict[str, Any]) -> Document:
         created=content["created"],
         saved=content["saved"],
         versions={name: _text(version, name) for name, version in versions.items()},
+        own_problem=content.get("own_problem", False),
     )
     files = {part: _file(part, file) for part, file in _table(content["files"], _ENDINGS).items()}
     return Document(run, files, entries_from_list(content["events"], path="events"))

@@ -17,9 +17,11 @@ from typing import Any
 
 import numpy.typing as npt
 
+from maml_core.config import located
 from maml_core.curves import COLUMNS, from_parquet, misfit, to_parquet
 from maml_core.errors import StoreError
 from maml_core.files import ATTEMPTS, explained, locked, write_file
+from maml_core.headers import has_own_problem
 from maml_core.records import Records, Status
 from maml_core.store.document import (
     DOCUMENT,
@@ -47,6 +49,8 @@ class RunInfo:
     created: str = ""
     saved: str = ""
     size_bytes: int = 0
+    own_problem: bool = False
+    """As of `SavedRun`."""
     problem: str | None = None
     """Why it cannot be loaded; the other fields then say nothing."""
 
@@ -60,14 +64,22 @@ def save_run(folder: str | os.PathLike[str], run: SavedRun, *, new: bool = False
         new: Refuse to take the place of a run that is there already.
 
     Returns:
-        The run with its times and versions filled in.
+        The run with its times, its versions and the whole path of its folder of images filled in.
 
     Raises:
         StoreError: It cannot be saved there; what was saved before is as it was.
         ValueError: The records are not of this run.
     """
     folder, now = Path(folder), _now()
-    run = dataclasses.replace(run, created=run.created or now, saved=now, versions=_versions())
+    run = dataclasses.replace(
+        run,
+        start=located(run.start),
+        config=located(run.config),
+        created=run.created or now,
+        saved=now,
+        versions=_versions(),
+        own_problem=run.own_problem or has_own_problem(run.state),
+    )
     parts = {part: to_parquet(run.records, columns) for part, columns in COLUMNS.items()} | {"state": run.state}
     files = {part: DataFile.of(part, data) for part, data in parts.items()}
     document = to_document(run, files)
@@ -139,6 +151,7 @@ def run_info(folder: str | os.PathLike[str]) -> RunInfo:
         created=run.created,
         saved=run.saved,
         size_bytes=size,
+        own_problem=run.own_problem,
     )
 
 

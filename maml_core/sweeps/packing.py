@@ -13,8 +13,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from maml_core.errors import StateError
+from maml_core.headers import facts_of, whole
 from maml_core.optim import OptimizerState
-from maml_core.storage import Arrays, Recent, facts_of, whole
+from maml_core.storage import Arrays, Recent
 from maml_core.sweeps.lanes import ROW, Batch, Lanes
 from maml_core.types import Params
 

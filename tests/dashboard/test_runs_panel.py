@@ -17,10 +17,12 @@ import streamlit as st
 
 from dashboard.algorithms import name_of
 from dashboard.live.pacing import Pace
+from dashboard.live.server import get_hub
 from dashboard.runs_panel import ago, default_name
 from dashboard.saved import Workspace, named_workspace, own_workspace
 from maml_core.chunks import ChunkRequest, run_chunk
 from maml_core.config import RunConfig, replace
+from maml_core.errors import StoreError
 from maml_core.presets import MAML_PLUS_PLUS
 from maml_core.store import RunStore, check_name
 from tests.dashboard.test_hub import Client
@@ -281,6 +283,23 @@ class TestOpening:
         panel = Panel().train(6).save("one")
         own_workspace().delete("one")
         assert "no run" in panel.press("runs.open").errors[0]
+
+
+class TestOwnProblems:
+    def test_it_is_shown_and_neither_opened_nor_written_as_a_script(
+        self, root: Path, downloads: dict[str, Callable[[], bytes]]
+    ):
+        panel = Panel().train(6)
+        run = panel.run.saved("mine")
+        assert run is not None
+        RunStore(root).save(dataclasses.replace(run, own_problem=True))
+        panel.rerun()
+        assert "with a Problem of its own" in panel.app.radio[0].proto.captions[0]
+        assert panel.app.button(key="runs.open").disabled
+        assert {name for name in downloads if name.startswith("mine.")} == {"mine.csv", "mine.zip"}
+        with pytest.raises(StoreError, match="mine was trained with a Problem of its own"):
+            get_hub().open_run("any", RunStore(root).load("mine"))
+        assert panel.run.step == 6
 
 
 class TestChanging:

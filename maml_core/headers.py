@@ -1,0 +1,38 @@
+"""What stands in the header of a state's bytes, in safetensors' layout. Nothing here imports torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+def facts_of(data: bytes, name: str) -> Mapping[str, Any]:
+    """The JSON under a name in the safetensors header: 8 bytes of length, then the header.
+
+    Raises:
+        ValueError: The header is none, or the JSON is no table.
+        KeyError: There is nothing under this name.
+    """
+    length = int.from_bytes(data[:8], "little")
+    if length > len(data):
+        raise ValueError("the header is longer than the file")
+    facts = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][name])
+    if not isinstance(facts, dict):
+        raise TypeError("the state's facts are not a table")
+    return facts
+
+
+def whole(value: Any, name: str) -> int:
+    """A whole number from 0 on, of a name that an error gives."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{name} is {value!r}, not a whole number from 0 on")
+    return value
+
+
+def has_own_problem(state: bytes) -> bool:
+    """Whether a run's state says that it was trained with a problem that no settings name; bytes that say nothing do not."""
+    try:
+        return facts_of(state, "run_state").get("own_problem") is True
+    except (ValueError, KeyError, TypeError):
+        return False
