@@ -12,6 +12,7 @@ import streamlit as st
 
 from dashboard import image_tasks, state
 from dashboard.algorithms import NAMES, NORMS, NormSwitch, Switch, norms_of, why_no_order, why_not
+from dashboard.charts.words import in_greek
 from dashboard.fields import Fields
 from dashboard.limits import why_no_images
 from dashboard.live.server import get_hub
@@ -104,7 +105,7 @@ def _presets(token: str, running: str | None) -> None:
         help="A whole set-up. Choosing one restarts the run; the curves so far stay as a pale ghost.",
     )
     if running is not None:
-        st.caption(f"**{running}.** {known[running].teaches}")
+        st.caption(f"**{running}.** {in_greek(known[running].teaches)}")
 
 
 def _open(token: str, run: Pretrained) -> None:

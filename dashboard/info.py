@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from maml_core.records import Filters
+from maml_core.records import Filters, InnerDescent
 
 Array = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.int64]
@@ -218,6 +218,8 @@ class GaugeInfo:
     limit_low: float
     limit_high: float
     """2 / lambda_max at its 90% and its 10% quantile over tasks: beyond `limit_low` a tenth of the tasks overshoot."""
+    descent: InnerDescent | None = None
+    """What the inner steps do to the support loss; None while that is not measured with this alpha and N."""
     of: str = ""
     """Of what, where the inner loop does not descend the plain support loss in all parameters: ``of the head``."""
 
@@ -240,3 +242,5 @@ class RatesInfo:
     limit_low: float
     limit_high: float
     """Of one step size common to all parameters, as in `GaugeInfo`."""
+    descent: InnerDescent | None = None
+    """As in `GaugeInfo`."""

@@ -7,7 +7,8 @@ LESSON = """
 2. **Play.** The blue loss (before adaptation) stays near the dotted line, the best that any fixed curve can do; the orange one (after
    N steps) falls. MAML does not learn a curve, it learns a start that adapts.
 3. **Pause, then Inner step.** Now few steps are enough. Drag *amplitude* and *phase*: any task will do.
-4. **Drag α (alpha) up** while it trains, and watch the gauge: beyond 2/λ_max steps overshoot, and the run diverges. Drag it back: it goes on
+4. **Drag α (alpha) up** while it trains, and watch the gauge: beyond 2/λ_max steps on a quadratic overshoot, and the gauge says
+   whether they do here. Far beyond, the run diverges. Drag it back: it goes on
    from the last good θ_0.
 5. **Order: first** leaves the Hessian factors out. **Reset** and compare with the pale ghost of the run before.
 6. **Algorithm: MAML++** has four switches; the row above the charts says what each does now. Watch the learned rates leave α.

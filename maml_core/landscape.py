@@ -25,7 +25,7 @@ def curvatures(
     names: Collection[str] | None = None,
     proximal: float | Tensor = 0.0,
     normalization: Normalization = BY_BATCH,
-    num_iterations: int = 8,
+    num_iterations: int = 16,
 ) -> tuple[Curvature, ...]:
     """lambda_max of what the inner loop descends, at each lane's theta_0: median and 10-90% band over the tasks.
 
@@ -55,7 +55,7 @@ def largest_eigenvalues(
     problem: Problem,
     names: Collection[str] | None = None,
     normalization: Normalization = BY_BATCH,
-    num_iterations: int = 8,
+    num_iterations: int = 16,
 ) -> Tensor:
     """The largest (not: largest in size) eigenvalue of each task's support Hessian at each lane's theta_0, [L * T].
 
@@ -63,7 +63,8 @@ def largest_eigenvalues(
     `curvatures`.
 
     Lanczos' method with full re-orthogonalisation, all tasks at once, from one fixed start vector. It approaches the true value from
-    below; eight iterations give four digits on networks of this size, and D iterations are exact.
+    below, and D iterations are exact. Sixteen, measured against fifty on presets: exact to rounding on MLPs (eight are up to 9% low on the worst
+    task), on convolutional networks up to 6% low on the worst task; the median over tasks is right to 0.1%.
     """
     tasks, num_tasks = rows_of(tasks, next(iter(theta_0.values())).shape[0])
     everything, norm = over_tasks(theta_0, num_tasks), normalization_over_tasks(normalization, num_tasks)

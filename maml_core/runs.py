@@ -25,17 +25,18 @@ from maml_core.algorithms import (
     outer_gradient,
 )
 from maml_core.baselines import baselines_of
-from maml_core.config import RunConfig, changed, learns_rates
+from maml_core.config import RunConfig, changed, learns_inner_loop
 from maml_core.errors import ConfigError
 from maml_core.evaluation import evaluate, summarize
+from maml_core.inner import adapt
 from maml_core.judging import CHECKPOINT_EVERY, death, fault, high_loss_steps, loss_scale
 from maml_core.landscape import curvatures
-from maml_core.normalization import at_step
+from maml_core.normalization import at_step, predict
 from maml_core.optim import OptimizerState, init_optimizer, updated
 from maml_core.outer import MetaGradient
-from maml_core.params import all_finite, joined, parted
+from maml_core.params import all_finite, joined, over_tasks, parted
 from maml_core.problem import Problem, build_problem, held_out_tasks, torch_dtype, training_tasks
-from maml_core.records import Curvature, Entry, Records, Status
+from maml_core.records import Curvature, Entry, InnerDescent, Records, Status
 from maml_core.schedules import schedule
 from maml_core.threads import single_threaded
 from maml_core.types import Params
@@ -44,6 +45,12 @@ CURVATURE_TASKS, CURVATURE_IMAGE_TASKS = 32, 10
 """Held-out tasks on which lambda_max is measured, as far as a run has so many. With images a task takes five outer steps' time in all, and
 the median of ten lies within some 5% of that of sixty."""
 
+
+DESCENT_SLACK = 1e-4
+"""A support loss has moved when it moved by more than this share of its value before adaptation; less may be rounding."""
+
+OVERSHOOT_SHARE = 0.1
+"""Where the inner steps raise the support loss of so many tasks, they are named as what made a run diverge."""
 
 _NO_MOMENTS = OptimizerState(0, {}, {})
 
@@ -317,18 +324,17 @@ def _outer_step(config: RunConfig, state: RunState, problem: Problem) -> tuple[R
         plain = baseline.gradient(state.baselines[name], tasks)
         baselines[name], beside[name] = _updated(config, state.baselines[name], plain, beta), float(plain.query_loss)
     high = high_loss_steps(state.high_loss_steps, query_loss, state.loss_scale)
-    what = fault(
-        state.step,
-        query_loss,
-        scale=state.loss_scale,
-        high_steps=high,
-        not_finite=[name for name, one in {"meta": learner, **baselines}.items() if not _is_finite(one)],
-    )
+    not_finite = [name for name, one in {"meta": learner, **baselines}.items() if not _is_finite(one)]
+    what = fault(state.step, query_loss, scale=state.loss_scale, high_steps=high, not_finite=not_finite)
     step = state.step + 1
     if not what:
         taken = state._replace(step=step, meta=learner, baselines=baselines, high_loss_steps=high)
         return _watched(config, taken, problem), query_loss, beside
-    sentence = f"{what} {_cause(config, state, problem)}"
+    if not_finite and "meta" not in not_finite:
+        cause = f"It takes no inner step, so beta = {config.beta:g} is the likely cause: try a smaller one."
+    else:
+        cause = _cause(config, state, problem)
+    sentence = f"{what} {cause}"
     return _rolled_back(state._replace(step=step), "diverged", sentence), query_loss, beside
 
 
@@ -364,7 +370,7 @@ def _watched(config: RunConfig, state: RunState, problem: Problem) -> RunState:
     if state.step % CHECKPOINT_EVERY != 0:
         return state
     if bool(problem.model.is_dead(at_step(state.meta.theta, 0), problem.probe_inputs(64, torch_dtype(config)))[0]):
-        return _rolled_back(state, "dead", f"{death(state.step)} {_cause(config, state, problem)}")
+        return _rolled_back(state, "dead", f"{death(state.step)} {_cause_of_death(config, state, problem)}")
     if state.high_loss_steps > 0 or state.candidate.step == state.step:
         return state
     return state._replace(good=state.candidate, candidate=Checkpoint(state.step, state.meta, state.baselines))
@@ -405,26 +411,106 @@ def inner_curvatures(config: RunConfig, problem: Problem, theta: Params, how: Ad
     )
 
 
-def _cause(config: RunConfig, state: RunState, problem: Problem) -> str:
-    """What most likely went wrong: alpha against 2 / lambda_max at the last good theta_0."""
+def inner_descent(config: RunConfig, problem: Problem, learner: Learner) -> InnerDescent | None:
+    """What the run's inner steps do to the support loss, on the tasks of `inner_curvature`; None without inner steps."""
     if config.num_inner_steps == 0:
-        return f"There is no inner step, so beta = {config.beta:g} is the likely cause: try a smaller one."
+        return None
+    count = num_curvature_tasks(config)
+    support = held_out_tasks(config, problem, num_tasks=count).support
+    how = rule(config, problem, learner).for_tasks(count)
+
+    def support_loss(step: int, theta: Params) -> torch.Tensor:
+        with torch.no_grad():
+            found = predict(problem.model, theta, support.x, step=step, normalization=how.normalization)
+            return problem.loss(found, support.y)
+
+    with torch.no_grad():
+        records = adapt(
+            over_tasks(learner.theta, count),
+            support,
+            model=problem.model,
+            loss=problem.loss,
+            num_steps=config.num_inner_steps,
+            order="first",
+            record=support_loss,
+            **how._asdict(),
+        ).records
+    losses = torch.stack(records).double()
+    slack = DESCENT_SLACK * losses[0]
+    not_higher = losses[-1] <= losses[0] + slack  # of a NaN neither holds
+    raised = ~(losses[1:] <= losses[:-1] + slack).all(0)
+
+    def share(which: torch.Tensor) -> float:
+        return float(which.double().mean())
+
+    return InnerDescent(
+        alpha=config.alpha,
+        num_steps=config.num_inner_steps,
+        num_tasks=count,
+        lower_share=share(losses[-1] < losses[0] - slack),
+        higher_share=share(~not_higher),
+        raised_share=share(raised),
+    )
+
+
+def _cause(config: RunConfig, state: RunState, problem: Problem) -> str:
+    """What most likely went wrong: what the inner steps do to the support loss at the last good theta_0, and, where alpha is the step size,
+    how it stands to 2 / lambda_max.
+    """
+    beta = f"beta = {config.beta:g}"
     learner = state.good.meta
+    descent = inner_descent(config, problem, learner)
+    if descent is None:
+        return f"There is no inner step, so {beta} is the likely cause: try a smaller one."
+    lowered = f"lower the support loss on {descent.lower_share:.0%} of the held-out tasks at the last good theta_0"
+    fewer = f", or fewer inner steps than {config.num_inner_steps}" if config.num_inner_steps > 1 else ""
+    overshoots = descent.higher_share >= OVERSHOOT_SHARE
+    raised = (
+        f"The inner steps raise the support loss on {descent.higher_share:.0%} of the held-out tasks at the last good theta_0: "
+        "they overshoot."
+    )
+    if learns_inner_loop(
+        config
+    ):  # alpha is only where the rates began, or is turned by matrices: it has no limit to stand against
+        smaller = (
+            "a smaller alpha" if config.algorithm == "meta_curvature" else "a smaller beta, with which they are learned"
+        )
+        if overshoots:
+            return f"{raised} Try {smaller}{fewer}."
+        return f"The inner steps {lowered}, so {beta} is the likelier cause: try a smaller one."
     shape = inner_curvature(config, problem, learner)
     limit, strict = Curvature.stability_limit(shape.median), Curvature.stability_limit(shape.high)
-    size, name = config.alpha, "alpha"
-    if learns_rates(config):
-        rates = torch.cat([rate.flatten() for entry in learner.rates for rate in entry.values()])
-        size, name = float(rates.median()), "the median of the learned rates"
-    if size > strict:
-        compared = f"{size / limit:.2g} times" if size > limit else "below, but near,"
+    size = f"alpha = {config.alpha:.3g}"
+    stands = (
+        f"{config.alpha / limit:.2g} times"
+        if config.alpha > limit
+        else "below, but near,"
+        if config.alpha > strict
+        else "within"
+    )
+    compared = f"is {stands} 2 / lambda_max = {limit:.2g}"
+    median = ", the median stability limit there"
+    if overshoots:
+        remedy = f"alpha below {strict:.2g}" if config.alpha > strict else "a smaller alpha"
+        return f"{raised} {size} {compared}{median}. Try {remedy}{fewer}."
+    if config.alpha > strict:
         return (
-            f"{name} = {size:.3g} is {compared} 2 / lambda_max = {limit:.2g}, the median stability limit of the last good theta_0: "
-            f"inner steps overshoot. Try alpha below {strict:.2g}, or fewer inner steps than {config.num_inner_steps}."
+            f"{size} {compared}{median}, yet the inner steps {lowered}, so {beta} may be the cause as well: "
+            f"try a smaller one, or alpha below {strict:.2g}."
         )
+    return f"{size} {compared}, and the inner steps {lowered}, so {beta} is the likelier cause: try a smaller one."
+
+
+def _cause_of_death(config: RunConfig, state: RunState, problem: Problem) -> str:
+    """What most likely switched a layer off: training, unless the last good theta_0 was dead before it."""
+    inputs = problem.probe_inputs(64, torch_dtype(config))
+    if not bool(problem.model.is_dead(at_step(state.good.meta.theta, 0), inputs)[0]):
+        return _cause(config, state, problem)
+    if bool((inputs == inputs[:, :1]).all()):
+        return "It was so before any training: every input of these tasks is the same. Give x a wider range."
     return (
-        f"{name} = {size:.3g} is within 2 / lambda_max = {limit:.2g}, "
-        f"so beta = {config.beta:g} is the likelier cause: try a smaller one."
+        f"It was so before any training: the initial weights of weights_seed = {config.weights_seed} are off on these inputs. "
+        "Try another weights_seed, or inputs of another range."
     )
 
 

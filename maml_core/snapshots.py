@@ -19,7 +19,7 @@ from maml_core.landscape import explained, fit_plane, flat, project
 from maml_core.params import over_tasks
 from maml_core.problem import Problem, build_problem, held_out_tasks
 from maml_core.records import Floats, InnerPaths, LayerMoves, LearnedRates, Plane, Snapshot, Summary, View
-from maml_core.runs import Learner, RunState, inner_curvature, rule
+from maml_core.runs import Learner, RunState, inner_curvature, inner_descent, rule
 from maml_core.threads import single_threaded
 from maml_core.types import Params, Rates
 
@@ -43,12 +43,18 @@ def snapshot(config: RunConfig, state: RunState, view: View, *, problem: Problem
         seconds[name] = time.thread_time() - start
         return found
 
+    shape = part(
+        "curvature",
+        view.curvature,
+        lambda: (inner_curvature(config, problem, learner), inner_descent(config, problem, learner)),
+    )
     return Snapshot(
         step=state.step,
         fit=part("fit", view.fit, lambda: task_fit(config, learner, view, problem)),
         trajectories=part("trajectories", view.trajectories, lambda: _trajectories(config, state, view, problem)) or {},
         paths=part("paths", view.paths, lambda: _paths(config, learner, view, problem)),
-        curvature=part("curvature", view.curvature, lambda: inner_curvature(config, problem, learner)),
+        curvature=shape[0] if shape is not None else None,
+        descent=shape[1] if shape is not None else None,
         rates=part("rates", view.rates and learns_rates(config), lambda: _rates(learner.rates)),
         moves=part("moves", view.moves, lambda: _moves(config, learner, problem)),
         seconds=seconds,

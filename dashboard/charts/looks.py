@@ -26,7 +26,7 @@ TITLES: dict[ChartId, str] = {
     "adaptation": "Adapting to held-out tasks",
     "path": "Paths in weight space",
     "layers": "Does the body change?",
-    "gauge": "Is α stable?",
+    "gauge": "Is α too large?",
     "rates": "Learned rates α",
 }
 HINTS: dict[ChartId, str] = {
@@ -36,7 +36,7 @@ HINTS: dict[ChartId, str] = {
     "adaptation": "After each inner step, from different starts.",
     "path": "Each thin line is one task's inner steps, all from the same θ_0.",
     "layers": "How far the inner steps move each layer, from the input to the head.",
-    "gauge": "Above the line, inner steps overshoot.",
+    "gauge": "Above the line a quadratic overshoots.",
     "rates": "One column a parameter tensor, in it the inner steps from left to right.",
 }
 

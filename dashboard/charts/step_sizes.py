@@ -12,11 +12,11 @@ from dashboard.theme import Palette, with_opacity
 
 
 def _zones(palette: Palette) -> list[go.Scatter]:
-    """Step sizes that are stable, that overshoot on some tasks, and on nearly all; and the limit on the median task."""
+    """Step sizes within the limit of a quadratic, beyond it on some tasks, and on nearly all; and the limit on the median task."""
     return [
-        area("stable", palette.stable, 0.22, showlegend=False),
+        area("within the limit", palette.stable, 0.22, showlegend=False),
         area("10–90% of tasks", palette.caution, 0.38),
-        area("overshoots", palette.unstable, 0.3, showlegend=False),
+        area("beyond the limit", palette.unstable, 0.3, showlegend=False),
         line("2/λ<sub>max</sub>", palette.unstable, 3, hovertemplate="2/λ<sub>max</sub> = %{y:.3g}<extra></extra>"),
     ]
 
@@ -51,8 +51,8 @@ def gauge_axes(palette: Palette) -> dict[str, Any]:
         "xaxis": {"visible": False, "range": [0, 1], "fixedrange": True},
         "yaxis": {**axis, "tickvals": axis["tickvals"][decades], "ticktext": axis["ticktext"][decades]},
         "annotations": [
-            {**zone, "text": "steps overshoot", "y": 0.99, "yanchor": "top", "font": {"color": palette.text}},
-            {**zone, "text": "stable", "y": 0.01, "yanchor": "bottom", "font": {"color": palette.text}},
+            {**zone, "text": "beyond the limit", "y": 0.99, "yanchor": "top", "font": {"color": palette.text}},
+            {**zone, "text": "within the limit", "y": 0.01, "yanchor": "bottom", "font": {"color": palette.text}},
         ],
         "margin": {"l": 46, "r": 6, "t": 8, "b": 10},
     }

@@ -6,6 +6,7 @@ Subtitles write theta as ``θ_0``, ``θ_N``, ``θ_5``; the page sets the index a
 from __future__ import annotations
 
 import math
+import re
 import statistics
 
 import numpy as np
@@ -26,6 +27,7 @@ from dashboard.info import (
     PathInfo,
     RatesInfo,
 )
+from maml_core.records import InnerDescent
 
 
 def number(value: float) -> str:
@@ -41,11 +43,25 @@ def number(value: float) -> str:
     return f"{value:.3g}"
 
 
+_NAMES = (("lambda_max", "λ_max"), ("theta_", "θ_"), ("alpha", "α"), ("beta", "β"), ("lambda", "λ"))
+
+
+def in_greek(sentence: str) -> str:
+    """A sentence of the engine with its symbols as the page's charts and dials have them.
+
+    >>> in_greek("alpha = 1 is 21 times 2 / lambda_max at theta_0; alphabets stay")
+    'α = 1 is 21 times 2 / λ_max at θ_0; alphabets stay'
+    """
+    for name, symbol in _NAMES:
+        sentence = re.sub(rf"\b{name}" + ("" if name.endswith("_") else r"\b"), symbol, sentence)
+    return sentence
+
+
 def measured(value: float, metric: Metric) -> str:
     """A loss, or an accuracy in per cent.
 
     >>> measured(0.6125, "accuracy"), measured(0.6125, "loss")
-    ('61.2%', '0.613')
+    ('61.3%', '0.613')
     """
     return f"{100.0 * value:.3g}%" if metric == "accuracy" else number(value)
 
@@ -129,12 +145,18 @@ def subtitle(info: AnyInfo) -> str:
             if math.isnan(info.limit):
                 return HINTS["gauge"]
             ratio = info.alpha / info.limit if info.limit > 0 else math.inf
-            limit = f"limit {AT_IDENTITY}" if info.of == AT_IDENTITY else "the limit"
-            return "No limit found" if math.isinf(info.limit) else f"α is {number(ratio)} × {limit}"
+            limit = (
+                f"limit {AT_IDENTITY}" if info.of == AT_IDENTITY else "the limit" if info.descent is None else "limit"
+            )
+            stands = "No limit found" if math.isinf(info.limit) else f"{number(ratio)} × {limit}"
+            if info.descent is not None:
+                return f"{stands}; {_descent(info.descent)}"
+            return stands if math.isinf(info.limit) else f"α is {stands}"
         case RatesInfo():
             negative = int((info.median < 0).sum())
             signs = f", {negative} below 0" if negative else ""
-            return f"Median {number(info.overall)}{signs}. Limit: for one common α."
+            found = f"; {_descent(info.descent)}" if info.descent is not None else ""
+            return f"Median {number(info.overall)}{signs}{found}. Limit: for one common α."
 
 
 _RIVALS: tuple[tuple[Learner, str], ...] = (
@@ -238,15 +260,33 @@ def _gauge_words(info: GaugeInfo) -> str:
         return "its stability limit is being measured."
     if math.isinf(info.limit):
         return "no direction curves upwards, so there is no limit."
-    verdict = "stable for nearly all tasks"
+    verdict = "alpha is within it for nearly all tasks"
     if info.alpha >= info.limit_high:
-        verdict = "inner steps overshoot on nearly all tasks"
+        verdict = "alpha is beyond it on nearly all tasks"
     elif info.alpha >= info.limit:
-        verdict = "inner steps overshoot on most tasks"
+        verdict = "alpha is beyond it on most tasks"
     elif info.alpha >= info.limit_low:
-        verdict = "inner steps overshoot on some tasks"
+        verdict = "alpha is beyond it on some tasks"
     of = f" {info.of}" if info.of else ""
-    return f"the stability limit 2 over lambda max{of} is {number(info.limit)}: {verdict}."
+    return (
+        f"the stability limit 2 over lambda max{of} is {number(info.limit)}: {verdict}.{_descent_summary(info.descent)}"
+    )
+
+
+def _descent(found: InnerDescent) -> str:
+    """What the inner steps do to the support loss, in the few words that the gauge's card has room for."""
+    if found.lower_share >= found.higher_share and found.lower_share > 0:
+        return f"loss falls on {_percent(found.lower_share)}"
+    return f"loss rises on {_percent(found.higher_share)}" if found.higher_share > 0 else "loss stays as it is"
+
+
+def _descent_summary(found: InnerDescent | None) -> str:
+    if found is None:
+        return ""
+    return (
+        f" Measured: the support loss is lower after {_steps(found.num_steps)} on {_percent(found.lower_share)} of {found.num_tasks} "
+        f"held-out tasks, and higher on {_percent(found.higher_share)}; on {_percent(found.raised_share)} some step raises it."
+    )
 
 
 def _rates_summary(info: RatesInfo) -> str:
@@ -258,7 +298,7 @@ def _rates_summary(info: RatesInfo) -> str:
     )
     return (
         f"Learned inner step sizes of {count} parameter tensors{per_step}, all started at {number(info.start)}: {medians}. "
-        f"For one common step size 2 over lambda max is {number(info.limit)}."
+        f"For one common step size 2 over lambda max is {number(info.limit)}.{_descent_summary(info.descent)}"
     )
 
 

@@ -27,7 +27,7 @@ from dashboard.live.drawings import is_ink
 from dashboard.live.run import LiveRun
 from dashboard.live.seen import WeightsChart
 from maml_core.config import ImageConfig, RunConfig, learns_rates
-from maml_core.records import Curvature, ImageFit, Levels, Summary, TaskFit
+from maml_core.records import Curvature, ImageFit, InnerDescent, Levels, Summary, TaskFit
 
 LEARNERS: tuple[Learner, ...] = ("maml", "joint", "random", "oracle", "scratch")
 
@@ -177,6 +177,7 @@ def gauge_info(run: LiveRun) -> GaugeInfo | None:
         limit=limit(shape.median),
         limit_low=limit(shape.high),
         limit_high=limit(shape.low),
+        descent=_descent(run),
         of={"anil": "of the head", "imaml": "of the proximal loss", "meta_curvature": AT_IDENTITY}.get(
             run.config.algorithm, ""
         ),
@@ -199,7 +200,15 @@ def rates_info(run: LiveRun) -> RatesInfo | None:
         limit=limit(shape.median),
         limit_low=limit(shape.high),
         limit_high=limit(shape.low),
+        descent=_descent(run),
     )
+
+
+def _descent(run: LiveRun) -> InnerDescent | None:
+    """What was measured of the inner steps, if they are still these."""
+    found = run.seen.descent
+    now = (run.config.alpha, run.config.num_inner_steps)
+    return found if found is not None and (found.alpha, found.num_steps) == now else None
 
 
 def _trajectory(summary: Summary, metric: Metric) -> Trajectory:

@@ -13,6 +13,7 @@ from typing import Any
 from dashboard import address, charts
 from dashboard.algorithms import IDEAS, choice_of
 from dashboard.charts import Looks
+from dashboard.charts.words import in_greek
 from dashboard.live.drawings import MAX_CLASSES, MAX_EXAMPLES, is_ink
 from dashboard.live.frames import FrameMaker, layouts, looks
 from dashboard.live.infos import charts_of, why_empty
@@ -154,7 +155,7 @@ class Page:
             "type": "state",
             "playing": run.playing,
             "step": run.step,
-            "status": {"kind": run.status_kind, "sentence": run.sentence},
+            "status": {"kind": run.status_kind, "sentence": in_greek(run.sentence)},
             "notice": self.notice,
             "config": to_dict(run.config),
             "ranges": run.slider_ranges(),

@@ -12,6 +12,7 @@ from maml_core.records import (
     Curvature,
     Floats,
     ImageFit,
+    InnerDescent,
     InnerPaths,
     LayerMoves,
     LearnedRates,
@@ -41,6 +42,7 @@ class Seen:
         self.paths: InnerPaths | None = None
         self.moves: LayerMoves | None = None
         self.curvature: Curvature | None = None
+        self.descent: InnerDescent | None = None
         self.rates: LearnedRates | None = None
         self.plane: Plane | None = None
         """In which the paths are drawn; fitted again only when it explains them badly."""
@@ -92,7 +94,8 @@ class Seen:
             if "scratch" in snapshot.trajectories:
                 self._scratch_of = _points(computed)
         self.moves = snapshot.moves or self.moves
-        self.curvature = snapshot.curvature or self.curvature
+        if snapshot.curvature is not None:
+            self.curvature, self.descent = snapshot.curvature, snapshot.descent
         self.rates = snapshot.rates or self.rates
         if snapshot.paths is not None:
             self._take_paths(snapshot.paths, now)

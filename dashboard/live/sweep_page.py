@@ -13,6 +13,7 @@ from dashboard import address
 from dashboard.charts import frozen_map, maps, sweep_curves
 from dashboard.charts.numbers import Range
 from dashboard.charts.sweep_basics import MapLooks, MapUpdate, map_looks
+from dashboard.charts.words import in_greek
 from dashboard.info import Metric
 from dashboard.live.comparison import Comparison
 from dashboard.live.packing import Floats, packed
@@ -210,7 +211,7 @@ class SweepPage:
         return state | {
             "name": job.name,
             "status": job.status,
-            "problem": job.sentence,
+            "problem": in_greek(job.sentence),
             "size": job.size,
             "num_done": job.num_done,
             "num_steps": sweep.num_steps,
@@ -284,7 +285,7 @@ class SweepPage:
             header["shapes"]["map"] = [len(seen.y.values), len(seen.x.values)]
         header["summaries"]["map"] = maps.map_summary(seen)
         header["subtitles"] = {"map": words.map_line(seen), "lanes": words.lanes_line(lanes)}
-        header["sentence"] = " ".join(job.sentences)
+        header["sentence"] = in_greek(" ".join(job.sentences))
         header["count"] = words.progress(job, settings)
         header["columns"] = _columns(settings, body)
         header["best"] = seen.best

@@ -23,7 +23,7 @@ from maml_core.optim import adam, sgd
 from maml_core.outer import meta_gradient
 from maml_core.params import all_finite
 from maml_core.problem import Problem, build_problem, training_tasks
-from maml_core.records import Entry, Records, Status, View
+from maml_core.records import Entry, InnerDescent, Records, Status, View
 from maml_core.runs import (
     CHECKPOINT_EVERY,
     Learner,
@@ -32,6 +32,7 @@ from maml_core.runs import (
     advance_through,
     apply_entry,
     init_run,
+    inner_descent,
     replay,
 )
 from maml_core.snapshots import snapshot
@@ -490,11 +491,47 @@ def test_a_diverging_outer_step_size_is_blamed_on_beta() -> None:
     assert "is within 2 / lambda_max" in state.status.sentence
 
 
-def test_with_learned_rates_their_median_is_compared_not_alpha() -> None:
+def test_with_learned_rates_alpha_is_not_compared_with_a_limit() -> None:
     config = tiny(outer_optimizer="sgd", beta=50.0, alpha=0.001, algorithm="meta_sgd")
     state, _ = advance(config, init_run(config), num_steps=200)
     assert state.status.kind == "diverged"
-    assert "the median of the learned rates = 0.001 is within 2 / lambda_max" in state.status.sentence
+    assert "beta = 50 is the likelier cause" in state.status.sentence
+    assert "lambda_max" not in state.status.sentence
+
+
+def test_matrices_turn_alpha_so_that_it_is_not_compared_with_a_limit() -> None:
+    config = tiny(outer_optimizer="sgd", beta=50.0, alpha=0.001, algorithm="meta_curvature")
+    state, _ = advance(config, init_run(config), num_steps=200)
+    assert state.status.kind == "diverged"
+    assert "beta = 50 is the likelier cause" in state.status.sentence
+    assert "lambda_max" not in state.status.sentence
+
+
+def test_a_network_that_is_dead_from_the_start_blames_the_inputs_or_the_seed() -> None:
+    same_x = init_run(RunConfig(tasks=SinusoidConfig(x=(0.0, 0.0)), evaluation_tasks=2))
+    assert same_x.status.kind == "dead"
+    assert "every input of these tasks is the same" in same_x.status.sentence
+    assert "beta" not in same_x.status.sentence
+    assert "alpha" not in same_x.status.sentence
+
+
+def test_the_inner_steps_are_measured_not_inferred() -> None:
+    """Small steps lower every support loss, huge ones raise them; without steps there is nothing to measure."""
+    config = tiny(evaluation_tasks=6)
+    problem, learner = build_problem(config), init_run(config).meta
+
+    def descent(**changes: Any) -> InnerDescent | None:
+        return inner_descent(replace(config, changes), problem, learner)
+
+    small, large = descent(alpha=0.01, num_inner_steps=2), descent(alpha=50.0, num_inner_steps=3)
+    assert small is not None
+    assert (small.lower_share, small.higher_share, small.raised_share) == (1.0, 0.0, 0.0)
+    assert large is not None
+    assert (large.lower_share, large.higher_share, large.raised_share) == (0.0, 1.0, 1.0)
+    still = descent(alpha=0.0, num_inner_steps=1)
+    assert still is not None
+    assert (still.lower_share, still.higher_share) == (0.0, 0.0)
+    assert descent(num_inner_steps=0) is None
 
 
 def test_only_imaml_records_the_residual_of_its_solver() -> None:

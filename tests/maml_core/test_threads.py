@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
 import os
 import subprocess
@@ -78,10 +80,8 @@ def test_within_it_torch_has_one_thread_and_afterwards_as_many_as_before() -> No
     torch.set_num_threads(3)
     try:
         look(False)
-        try:
+        with contextlib.suppress(RuntimeError):
             look(True)
-        except RuntimeError:
-            pass
         assert (seen, torch.get_num_threads()) == ([1, 1], 3)
     finally:
         torch.set_num_threads(before)
@@ -89,8 +89,6 @@ def test_within_it_torch_has_one_thread_and_afterwards_as_many_as_before() -> No
 
 def test_every_way_into_the_engine_computes_with_one_thread() -> None:
     """What these call is seen from within: the loss of the problem."""
-    import dataclasses
-
     seen: set[int] = set()
     problem = build_problem(CONFIG)
 

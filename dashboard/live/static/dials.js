@@ -12,7 +12,7 @@ const DIALS = {
     symbol: "α",
     name: "inner step size",
     log: true,
-    help: "How far each inner step moves against the support gradient. Too small: the task is hardly learned. Beyond 2/λmax (the shaded part of the slider): steps overshoot and the loss explodes.",
+    help: "How far each inner step moves against the support gradient. Too small: the task is hardly learned. Beyond 2/λmax (the shaded part of the slider) steps on a quadratic would overshoot; whether they do here, the gauge measures: on how many held-out tasks the support loss falls.",
   },
   beta: {
     symbol: "β",

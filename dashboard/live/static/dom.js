@@ -20,8 +20,8 @@ export function setText(node, text) {
 
 /** Text with `θ_0` or `<sub>0</sub>` as real subscripts; anything else stays text, never HTML. */
 export function rich(text) {
-  return text.split(/(θ_\w+|<sub>.*?<\/sub>)/).map((part) => {
-    if (part.startsWith("θ_")) return el("span", { class: "maml-theta" }, "θ", el("sub", {}, part.slice(2)));
+  return text.split(/([θλ]_\w+|<sub>.*?<\/sub>)/).map((part) => {
+    if (/^[θλ]_/.test(part)) return el("span", { class: "maml-theta" }, part[0], el("sub", {}, part.slice(2)));
     if (part.startsWith("<sub>")) return el("sub", {}, part.slice(5, -6));
     return document.createTextNode(part);
   });
