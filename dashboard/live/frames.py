@@ -33,6 +33,7 @@ class FrameMaker:
         self._pixels: list[bytes] = []
         """The images that the page has."""
         self._ranges: dict[str, Range] = {}
+        self._run = ""
 
     def forget(self) -> None:
         """Send everything again with the next frame: the page starts afresh."""
@@ -42,11 +43,15 @@ class FrameMaker:
 
     def frame(self, run: LiveRun, numbers: Mapping[str, float]) -> bytes:
         """The next frame of a run, with figures for the page's status line."""
+        if run.name != self._run:
+            self.forget()
+            self._run = run.name
         self.number += 1
         body = Floats()
         arrays: list[list[Any]] = []
         header: dict[str, Any] = {
             "frame": self.number,
+            "run": run.name,
             "step": run.step,
             "ranges": {},
             "summaries": {},

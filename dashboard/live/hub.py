@@ -491,7 +491,8 @@ class Hub:
         self._tell(page)
 
     def _tell(self, page: Page) -> None:
-        page.tell(page.run.levels or self._levels.get(page.run.config.tasks))
+        page.run.know(self._levels.get(page.run.config.tasks))
+        page.tell()
         self._wake.set()
 
     def _obey(self, page: Page, message: Mapping[str, Any]) -> None:

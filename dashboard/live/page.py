@@ -17,9 +17,10 @@ from dashboard.charts.words import in_greek
 from dashboard.live.drawings import MAX_CLASSES, MAX_EXAMPLES, is_ink
 from dashboard.live.frames import FrameMaker, layouts, looks
 from dashboard.live.infos import charts_of, why_empty
+from dashboard.live.now import now
 from dashboard.live.run import LiveRun
 from maml_core.config import RunConfig, SinusoidConfig, learns_rates, to_dict
-from maml_core.records import Levels, TaskFit
+from maml_core.records import TaskFit
 
 MAX_UNACKNOWLEDGED = 2
 """Frames that a page may have received without drawing; a slow browser skips frames instead of falling behind."""
@@ -61,6 +62,7 @@ class Page:
         self._owes_frame = False
         self._looks: Looks | None = None
         self._told: dict[str, Any] = {}
+        self._laid_out: tuple[Any, ...] = ()
         self._shared: tuple[tuple[RunConfig, int, int], str] | None = None
 
     @property
@@ -80,7 +82,7 @@ class Page:
         self._rate_from, self.steps_per_s = (now, self.run.step), math.nan
         self._unacknowledged, self._owes_frame = [], False
         self._frames.forget()
-        self._looks, self._told, self._shared = None, {}, None
+        self._looks, self._told, self._laid_out, self._shared = None, {}, (), None
         self.run.urgent = True
         self.put({"type": "welcome", "run_key": self.run.key, "tab": self.tab})
         return self.outbox
@@ -121,18 +123,15 @@ class Page:
         self._unacknowledged.append(self._frames.number)
         self.outbox.put_nowait(frame)
 
-    def tell(self, levels: Levels | None) -> None:
-        """Send what is not a number in a frame, where it differs from what the page was told last.
-
-        Args:
-            levels: The task family's reference levels; None while no chunk has told them yet.
-        """
+    def tell(self) -> None:
+        """Send what is not a number in a frame, where it differs from what the page was told last."""
         if self.outbox is None:
             return
-        if levels is not None:
-            look = looks(self.run.config, levels, metric=self.run.metric, scratch=self.run.shows_scratch)
+        run = self.run
+        if run.levels is not None:  # no figure before they are known: they are part of it
+            look = looks(run.config, run.levels, metric=run.metric, scratch=run.shows_scratch)
             if look != self._looks:
-                self._looks, self._told = look, {}
+                self._looks, self._told, self._laid_out = look, {}, ()
                 self._frames.forget()
                 self._unacknowledged.clear()  # the page draws nothing until it has the new figures' numbers
                 self.outbox.put_nowait(_figures_message(look))
@@ -144,8 +143,12 @@ class Page:
         told, self._told = self._told, {key: value for key, value in state.items() if key not in ("step", "notice")}
         if self._told == told and not self.notice and not self.follow:
             return
-        if any(told.get(key) != state[key] for key in ("marks", "tensors", "layers")):
-            state["layout"] = layouts(self.run)
+        # All that `layouts` is made of: a figure's own reference levels are replaced by it.
+        laid_out = (run.name, self._looks, state["marks"], state["tensors"], state["layers"])
+        if laid_out != self._laid_out:
+            state["layout"], self._laid_out = layouts(run), laid_out
+        if told.get("run") != run.name:
+            state["now"] = now(run)
         self.put({**state, "controls_changed": self.follow})
         self.notice, self.follow = "", False
 
@@ -153,6 +156,8 @@ class Page:
         run = self.run
         return {
             "type": "state",
+            "run": run.name,
+            "computing": not run.is_seen and not run.sentence,
             "playing": run.playing,
             "step": run.step,
             "status": {"kind": run.status_kind, "sentence": in_greek(run.sentence)},
@@ -199,12 +204,12 @@ def _idea(config: RunConfig) -> str:
 
 
 def _task(run: LiveRun) -> dict[str, Any] | None:
-    """The demonstration task's sliders; None for families that have none."""
+    """The demonstration task's sliders, without values until the task was looked at; None for families that have none."""
     tasks = run.config.tasks
     if not isinstance(tasks, SinusoidConfig):
         return None
     fit = run.seen.fit if isinstance(run.seen.fit, TaskFit) and len(run.seen.fit.parameters) == 2 else None
-    amplitude, phase = (float(v) for v in fit.parameters) if fit else (tasks.amplitude[1], 0.0)
+    amplitude, phase = (float(v) for v in fit.parameters) if fit else (None, None)
     return {
         "amplitude": amplitude,
         "phase_rad": phase,

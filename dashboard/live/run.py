@@ -89,10 +89,13 @@ class LiveRun:
         """Name among the presets of the run that was opened, and its set-up."""
         self.generation = 0
         """Grows at each restart, so that a chunk of the run before is recognised and dropped."""
+        self.num_starts = 0
+        """Grows whenever another run takes this one's place, so that nothing seen of the old one passes for the new one's."""
         self.levels: Levels | None = None
         self._start(config, timeline)
 
     def _start(self, config: RunConfig, timeline: Sequence[Entry]) -> None:
+        self.num_starts += 1
         self.start = self.config = config
         self._called = None
         self.scheduled = sorted(timeline, key=lambda entry: entry.step)
@@ -159,10 +162,9 @@ class LiveRun:
         else:
             self._pending.append(_Ask("change", found, now))
         self.config = new
-        if self._resume_when_changed and self.status.kind != "ok":
-            stop_at = self.stop_at
-            self.play()
-            self.stop_at = stop_at
+        if self.status.kind != "ok":  # what it stopped for, and says, holds no longer
+            self._resume()
+            self.playing = self.playing or self._resume_when_changed
 
     def restart(self, config: RunConfig | None = None) -> None:
         """Back to outer step 0, by default with the current settings; the curves so far stay as a ghost.
@@ -228,9 +230,8 @@ class LiveRun:
     def play(self) -> None:
         """Train until paused; after a roll-back, go on from the last good state."""
         if self.status.kind != "ok":
-            self._pending.append(_Ask("resume", {}, -math.inf))
-            self.status = Status()
-        self.playing, self.stop_at, self._resume_when_changed, self.failure = True, None, False, ""
+            self._resume()
+        self.playing, self.stop_at, self.failure = True, None, ""
 
     def pause(self) -> None:
         """Stop after the chunk in flight."""
@@ -468,18 +469,27 @@ class LiveRun:
             return 1
         return None if self.stop_at is None else self.stop_at - self.step
 
+    def _resume(self) -> None:
+        """Go on from the last good state with the next chunk."""
+        self._pending.append(_Ask("resume", {}, -math.inf))
+        self.status = Status()
+
     def _stopped(self, status: Status) -> None:
+        self._marks.note(self.step, status.kind)
+        self.urgent = True
+        if self._pending:  # changed while the chunk was under way: it stopped for what is no longer set
+            self._resume()
+            return
         self._resume_when_changed = self.playing
         self.status = status
         self.playing, self._waiting_steps = False, 0
-        self.urgent = True
-        self._marks.note(self.step, status.kind)
 
     def _begin_with(self, config: RunConfig) -> None:
         """Another set-up at outer step 0, before anything happened."""
         self.generation += 1
         self.start = self.config = self.state_config = config
         self.state = None
+        self._held_status, self._pending = Status(), []
         self._sent = _Sent(change_id=self._pending_id)
 
     def _look(self, snapshot: Snapshot, now: float) -> None:
@@ -492,6 +502,20 @@ class LiveRun:
             self.history.open(self.seen.trajectories["maml"], self.state_config.num_inner_steps)
 
     # What is shown
+
+    @property
+    def name(self) -> str:
+        """What tells this run from the one before it in the same place, and from every other page's."""
+        return f"{self.key}.{self.num_starts}"
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether anything was looked at yet: until then the page has nothing of this run to show."""
+        return self.seen.fit is not None
+
+    def know(self, levels: Levels | None) -> None:
+        """Learn the reference levels of the task family from another run, before the first chunk brings them."""
+        self.levels = self.levels or levels
 
     @property
     def metric(self) -> Metric:
@@ -538,7 +562,7 @@ class LiveRun:
     @property
     def sentence(self) -> str:
         """Why the run stands still by itself; empty where it does not."""
-        return self.status.sentence or self.failure
+        return self.failure or self.status.sentence
 
     @property
     def status_kind(self) -> StatusKind:
