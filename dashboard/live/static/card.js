@@ -4,6 +4,7 @@ import { el, newId, popoverButton, rich, setRich } from "./dom.js";
 import { csv, download, table } from "./table.js";
 
 const TABLE_REFRESH_MS = 1000;
+const WAITING = "Chart, waiting for data";
 
 export class Card {
   #chart;
@@ -15,7 +16,8 @@ export class Card {
   #tableRefreshed = 0;
   #tableItem;
   #legendText = "";
-  plot = el("div", { class: "maml-plot", role: "img", "aria-label": "Chart, waiting for data" });
+  #hint = "";
+  plot = el("div", { class: "maml-plot", role: "img", "aria-label": WAITING });
   controls = el("div", { class: "maml-card-controls" });
   #empty = el("p", { class: "maml-empty", hidden: true });
   root;
@@ -96,7 +98,8 @@ export class Card {
 
   describe(figure) {
     setRich(this.#title, figure.layout.meta.title);
-    if (!this.#subtitle.textContent) this.subtitle(figure.layout.meta.hint);
+    this.#hint = figure.layout.meta.hint ?? "";
+    if (!this.#subtitle.textContent) this.subtitle(this.#hint);
     this.#drawLegend(figure);
   }
 
@@ -107,6 +110,13 @@ export class Card {
 
   summary(text) {
     this.plot.setAttribute("aria-label", text);
+  }
+
+  /** Nothing was measured yet. */
+  clear() {
+    this.subtitle(this.#hint);
+    this.summary(WAITING);
+    this.refresh(true);
   }
 
   /** A sentence in place of the picture and its controls; none gives them back. */

@@ -82,6 +82,15 @@ class Chart {
     return this.#arrays[trace];
   }
 
+  /** Another run: nothing of the one before is left in the picture, nor in the words about it. */
+  clear() {
+    this.#arrays = [];
+    this.#colors = [];
+    this.#ranges = null;
+    this.#stale = this.#looks !== null;
+    this.card.clear();
+  }
+
   color(trace, color) {
     if (this.#colors[trace] === color) return;
     this.#colors[trace] = color;
@@ -390,6 +399,12 @@ export class Charts {
       if (this.#layouts[id]) chart.marks(this.#layouts[id][this.#theme]);
       chart.look(this.#figures[this.#theme][id], this.#scale);
     }
+    this.schedule();
+  }
+
+  /** Another run: empties the charts, or those that a frame of it (`kept`) says nothing of. */
+  clear(kept = {}) {
+    for (const [id, chart] of this.#charts) if (!kept[id]) chart.clear();
     this.schedule();
   }
 

@@ -119,6 +119,12 @@ export class Draw {
     }
   }
 
+  /** Another run: it has not answered yet. */
+  clear() {
+    this.#answer = null;
+    if (this.#open) this.#tell();
+  }
+
   /** Images of the generated task, to start from. */
   example({ support, query }) {
     const rows = Array.from({ length: this.#own.max_classes }, () => []);

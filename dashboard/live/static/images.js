@@ -75,6 +75,14 @@ export class Images {
     this.#refresh();
   }
 
+  clear() {
+    this.#point(null);
+    this.#task = this.#steps = null;
+    this.#hits = [];
+    this.#canvas.width = 0; // until there is another task to draw, nothing
+    this.card.clear();
+  }
+
   show(shown) {
     this.shown = shown;
     this.card.root.hidden = !shown;

@@ -25,6 +25,8 @@ const WEIGHTS_CHARTS = [
 const LOG_LENGTH = 400;
 const TOAST_MS = 7000;
 const ANNOUNCE_MS = 5000;
+const COMPUTING_MS = 150; // a run that is there sooner takes the old one's place without a flicker
+const COMPUTING = "Computing the first look at this run …";
 const ANNOUNCE_STEPS_MS = 30_000;
 
 // For tests and the benchmark.
@@ -61,6 +63,8 @@ class Page {
   #share = null;
   #shareTimer = 0;
   #changeId = 0;
+  #run = null; // whose numbers are shown
+  #clearTimer = 0;
   #pendingSync = false;
 
   constructor(component) {
@@ -138,6 +142,7 @@ class Page {
     removeEventListener("resize", this.#resized);
     removeEventListener("pagehide", this.#writeAddress);
     clearTimeout(this.#announceTimer);
+    clearTimeout(this.#clearTimer);
     clearTimeout(this.#shareTimer); // the address is the next screen's now
     this.#draw.destroy();
     this.#root.remove();
@@ -188,8 +193,33 @@ class Page {
     }
   }
 
+  /** Another run than before: what was seen of the old one is no longer shown, at the latest when the new one takes long. */
+  #begin({ run, now, computing }) {
+    this.#root.dataset.computing = String(computing);
+    if (run !== this.#run) {
+      this.#run = run;
+      setText(this.#readout, "");
+      this.#limitTo(undefined);
+      this.#task.clear();
+      this.#draw.clear();
+      clearTimeout(this.#clearTimer);
+      this.#clearTimer = setTimeout(() => this.#clear(), COMPUTING_MS);
+    }
+    if (now) this.#now(now);
+    if (computing) setText(this.#readout, COMPUTING);
+    else if (this.#readout.textContent === COMPUTING) setText(this.#readout, "");
+  }
+
+  /** Empties the charts, once a run: before its first frame (`kept` is what that one shows), or when it takes long. */
+  #clear(kept) {
+    clearTimeout(this.#clearTimer);
+    this.#clearTimer = 0;
+    this.#charts.clear(kept);
+  }
+
   #state(state) {
     this.#status = state.status;
+    this.#begin(state);
     this.#transport.state(state);
     this.#dials.state(state);
     this.#task.state(state);
@@ -225,8 +255,8 @@ class Page {
     this.#transport.step(header.step);
     this.#transport.rate(header.numbers?.steps_per_s);
     this.#numbers(header.numbers ?? {}, header.metric === "accuracy" ? percent : short);
-    this.#dials.now(header.now);
-    this.#acting.show(header.now.acting);
+    this.#now(header.now);
+    if (this.#clearTimer) this.#clear(header.ranges);
     this.#charts.frame(frame);
     this.#task.steps(frame);
     this.#draw.frame(header);
@@ -241,11 +271,21 @@ class Page {
     this.#socket.send({ type: "ack", frame: header.frame });
   }
 
+  /** What the run's switches and schedules do now. */
+  #now(now) {
+    this.#dials.now(now);
+    this.#acting.show(now.acting);
+  }
+
   /** The band of the gauge, or of the learned rates (the second trace of both), shades the alpha slider too. */
   #limits({ arrays }) {
     const id = ["gauge", "rates"].find((id) => arrays.some(([chart]) => chart === id));
     const band = id && this.#charts.get(id).array(1)?.y;
-    if (band?.length === 4) this.#dials.limits(band[0], band[2]);
+    if (band?.length === 4) this.#limitTo(band);
+  }
+
+  #limitTo(band) {
+    this.#dials.limits(band?.[0] ?? NaN, band?.[2] ?? NaN);
   }
 
   #numbers({ training, before, after, step_ms }, written) {

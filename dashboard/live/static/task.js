@@ -95,10 +95,22 @@ export class Task {
       [this.#phase, task.phase_rad, task.phase_range],
     ]) {
       [shape.input.min, shape.input.max] = range;
-      if (performance.now() - shape.touched < HOLD_MS) continue;
+      shape.input.disabled = value === null;
+      if (value === null) setText(shape.value, "–");
+      if (value === null || performance.now() - shape.touched < HOLD_MS) continue;
       shape.input.value = value;
       paint(shape);
     }
+  }
+
+  /** Another run: its task was not looked at yet. */
+  clear() {
+    this.#stop();
+    cancelAnimationFrame(this.#glide);
+    this.#glide = 0;
+    this.#steps = this.#chosen = null;
+    for (const cell of Object.values(this.#cells)) setText(cell, "–");
+    setText(this.#label, "");
   }
 
   #follow() {

@@ -66,6 +66,7 @@ export class Transport {
   #help;
   #link = "open";
   #kind = "ready";
+  #computing = false;
 
   /** `actions`: send(message), innerStep(), address(), presenter() -> bool. */
   constructor(actions) {
@@ -151,9 +152,10 @@ export class Transport {
     this.#help.panel.togglePopover();
   }
 
-  state({ playing, step, status, speed }) {
+  state({ playing, step, status, speed, computing }) {
     this.playing = playing;
     this.#kind = status.kind;
+    this.#computing = computing;
     this.#drawPlay();
     this.#drawPill();
     this.step(step);
@@ -191,7 +193,7 @@ export class Transport {
 
   #drawPill() {
     const lost = { lost: "Connection lost; reconnecting", gone: "Page forgotten" }[this.#link];
-    setText(this.#pill, lost ?? STATUS[this.#kind] ?? this.#kind);
+    setText(this.#pill, lost ?? (this.#computing ? "Computing …" : STATUS[this.#kind] ?? this.#kind));
     this.#pill.dataset.kind = lost ? "lost" : this.#kind;
   }
 
