@@ -221,5 +221,7 @@ def test_a_run_that_stands_still_after_a_divergence_says_nothing_of_a_value_that
 
 
 def test_a_failure_after_a_divergence_is_what_is_said():
-    world = played(["play", "send", "finish", f"alpha {BAD}", "send", "finish", "send", "finish", "play", "send", "fail"])
+    world = played(
+        ["play", "send", "finish", f"alpha {BAD}", "send", "finish", "send", "finish", "play", "send", "fail"]
+    )
     assert world.run.sentence == "It could not be computed."

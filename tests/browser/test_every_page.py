@@ -1,0 +1,40 @@
+"""What only a browser shows of pages after the first one, and of a run that takes another's place."""
+
+from __future__ import annotations
+
+from tests.browser.conftest import OpenPage
+
+LEVELS = """() => (document.querySelector("[data-chart=loss] .maml-plot").layout?.shapes ?? []).filter(({ name }) => name === "level").length"""
+
+
+def test_every_page_draws_the_reference_levels(open_page: OpenPage) -> None:
+    first, second = open_page(), open_page()
+    for live in (first, second):
+        live.wait(f"() => ({LEVELS})() === 2")
+    second.page.reload()
+    second.wait_drawn()
+    second.wait(f"() => ({LEVELS})() === 2")
+    second.train(5)
+    second.pause()
+    assert second.page.evaluate(LEVELS) == 2
+
+
+def test_a_long_first_look_is_said_and_nothing_of_the_old_run_is_left_meanwhile(open_page: OpenPage) -> None:
+    live = open_page()
+    live.train(30)
+    live.pause()
+    # The page's word on the run that comes, while no frame of it has come: as a slow machine has it.
+    live.page.evaluate(
+        """() => {
+          window.emptied = [];
+          new MutationObserver(() => emptied.push(document.querySelector(".maml-readout").textContent))
+            .observe(document.querySelector(".maml-readout"), { childList: true, characterData: true, subtree: true });
+        }"""
+    )
+    live.action("reset").click()
+    live.wait("() => mamlStep() === 0 && document.querySelector('.maml-pill').textContent === 'Ready'")
+    said = live.page.evaluate("emptied")
+    assert any("Computing" in text for text in said)
+    assert "held-out" not in said[0]
+    live.wait_steady()
+    assert live.trace("loss", "training, raw").shape == (2, 0)
