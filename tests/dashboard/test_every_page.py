@@ -202,7 +202,9 @@ def test_a_page_that_goes_over_to_another_run_shows_what_a_fresh_page_of_it_show
         before = small(CONFIGS["Meta-SGD"] if name != "Meta-SGD" else CONFIGS["glyphs"])
         page = await Screen(hub, hub.open_page(before)).settle()
         fresh = await Screen(hub, hub.open_page(config)).settle()
-        hub.restart(page.page.token, lambda _: config)
+        await asyncio.to_thread(
+            hub.restart, page.page.token, lambda _: config
+        )  # as the sidebar's script does, and waits
         await page.settle()
         assert page.picture == fresh.picture
 
@@ -279,8 +281,9 @@ def test_while_another_run_is_computed_nothing_of_the_old_one_is_told_as_its_own
         seen = page._state
         assert seen["computing"] is False
         assert seen["task"]["amplitude"] is not None
-        hub.restart(page.page.token, lambda config: replace(config, {"model": MLPConfig(hidden_widths=(5,))}))
-        await asyncio.sleep(0)  # the note is left for the loop; no chunk has come back yet
+        run = page.page.run
+        run.restart(replace(run.config, {"model": MLPConfig(hidden_widths=(5,))}))
+        hub._tell(page.page)  # and the loop has no turn: no chunk comes back
         page._take()
         state = page._state
         assert state["run"] != seen["run"]

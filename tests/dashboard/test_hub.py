@@ -1131,7 +1131,7 @@ class TestMessages:
             messages = client.take()
             assert {"frame", "state", "figures"} <= set(kinds(messages))
             sentences = [state["status"]["sentence"] for state in states(messages)]
-            assert any("alpha" in sentence for sentence in sentences)
+            assert any("α = 50" in sentence for sentence in sentences)
 
         on_loop(scene)
 
