@@ -185,7 +185,7 @@ def test_a_diverging_run_says_why_and_trains_again_with_a_sane_alpha(live: LiveP
     live.set(num_inner_steps=20, alpha=1)
     live.wait("() => ['diverged', 'dead'].includes(document.querySelector('.maml-pill').dataset.kind)")
     live.wait("() => document.querySelector('.maml-sentence').textContent.includes('λmax')")
-    assert "alpha = 1" in live.sentence
+    assert "α = 1" in live.sentence
     step = live.wait_steady()
     live.set(alpha=0.01)
     live.wait_step(step + 20)
