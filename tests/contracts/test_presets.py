@@ -65,7 +65,7 @@ def test_four_seeds_reach_the_horizon(preset: Preset) -> None:
 )
 def test_adapting_helps_every_seed_at_the_horizon(preset: Preset) -> None:
     after, before = losses(preset.name, preset.config.num_inner_steps), losses(preset.name, 0)
-    assert (after < (0.9 if preset.config.classifies else 0.6) * before).all()
+    assert (after < (0.9 if preset.config.classifies else 0.8) * before).all()
 
 
 @each_preset
@@ -103,9 +103,9 @@ class TestClaims:
     def test_twenty_steps_leave_the_loss_where_it_began_and_one_step_trains_well(self) -> None:
         name = "Too many inner steps"
         assert BY_NAME[name].config.evaluation_steps >= BY_NAME[name].config.num_inner_steps  # or nobody sees it
-        assert (losses(name, 20) > 0.8 * losses(name, 0)).all()
+        assert (losses(name, 20) > losses(name, 0)).all()
         one = {"num_inner_steps": 1, "evaluation_steps": 1}
-        assert (losses(name, 1, **one) < 0.6 * losses(name, 0, **one)).all()
+        assert (losses(name, 1, **one) < 0.8 * losses(name, 0, **one)).all()
 
     def test_anil_is_nearly_as_good_as_adapting_everything(self) -> None:
         assert losses("ANIL", 5).mean() < 1.5 * losses("Fast demo", 3).mean()
@@ -113,7 +113,7 @@ class TestClaims:
     def test_meta_sgds_rates_spread_from_where_they_started(self) -> None:
         config = replace(BY_NAME["Meta-SGD"].config, {"joint_baseline": False})
         _, state, _ = replay(config, (), num_steps=300)
-        rates = np.concatenate([np.asarray(rate).ravel() for rate in state.meta.rates.values()])
+        rates = np.concatenate([np.asarray(rate).ravel() for step in state.meta.rates for rate in step.values()])
         assert rates.std() > 0.2 * config.alpha
 
     def test_meta_curvature_adapts_further_in_one_step_than_maml_in_three(self) -> None:
