@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 import dashboard
 from dashboard.algorithms import NAMES, NORM_SWITCHES, SWITCHES, choice_of, why_no_order, why_not
+from dashboard.charts.words import in_greek
 from dashboard.controls import MORE, PLUS_PLUS
 from dashboard.live import server
 from dashboard.live.hub import Hub
@@ -504,7 +505,7 @@ class TestPresets:
 
     def test_it_says_what_to_look_for(self, preset: Preset):
         captions = [caption.value for caption in Visit().preset(preset.name).app.caption]
-        assert captions[0] == f"**{preset.name}.** {preset.teaches}"
+        assert captions[0] == f"**{preset.name}.** {in_greek(preset.teaches)}"
 
 
 class TestAddress:
