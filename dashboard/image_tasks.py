@@ -83,15 +83,26 @@ def _folder(token: str, config: RunConfig) -> None:
     left, right = st.columns(2)
     size = left.number_input("Pixels", 8, 84, 28, help=_help("size"))
     color = right.selectbox("Colour", ["grey", "rgb"], help=_help("color"))
+    left, right = st.columns(2)
+    validation = left.number_input(
+        "Validation classes", 2, value=None, placeholder="1 in 5", help=_help("validation_classes")
+    )
+    test = right.number_input("Test classes", 0, value=None, placeholder="1 in 5", help=_help("test_classes"))
 
     def read(told: OnProgress) -> Chosen:
-        tasks = FolderConfig(folder=_there(path), size=int(size), color=color)
+        tasks = FolderConfig(
+            folder=_there(path), size=int(size), color=color, validation_classes=validation, test_classes=test
+        )
         images = load_folder(tasks.folder, size=tasks.size, color=tasks.color, on_progress=told)
-        classes = folder_splits(images, seed=tasks.split_seed).classes
-        fewest = min(len(classes["meta_train"]), len(classes["meta_validation"]))
+        splits = folder_splits(images, seed=tasks.split_seed, num_validation=validation, num_test=test)
+        if reason := splits.missing.get("meta_validation"):
+            raise DataError("few", f"{images.name} has no classes for validation: {reason}")
+        fewest = min(len(splits.classes["meta_train"]), len(splits.classes["meta_validation"]))
         chosen = with_tasks(config, tasks)
         fitting = within(chosen.config, classes=fewest, images=int(images.class_sizes.min()))
         notes = (*chosen.notes, *fitting.notes)
+        if images.notes or any(images.published):
+            notes += tuple(f"{state.plain(note[:1].upper() + note[1:])}." for note in (splits.note, *images.notes))
         if images.skipped:
             first, many = images.skipped[0], len(images.skipped)
             what = f"{many} files or folders were skipped, such as" if many > 1 else "One was skipped:"

@@ -64,7 +64,7 @@ def within(config: RunConfig, *, classes: int, images: int) -> Chosen:
     notes = []
     if config.tasks.ways > classes:
         config = replace(config, {"tasks": dataclasses.replace(config.tasks, ways=classes)})
-        notes.append(f"No more than {classes} classes can be held out: ways was set to {classes}.")
+        notes.append(f"The smallest split has {classes} classes: ways was set to {classes}.")
     if config.shots + config.num_query > images:
         shots = min(config.shots, images - 1)
         config = replace(config, {"shots": shots, "num_query": min(config.num_query, images - shots)})

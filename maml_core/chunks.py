@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 
 from maml_core.config import RunConfig
+from maml_core.datasets.trained import TrainedImages
 from maml_core.records import Entry, Levels, Records, Snapshot, Status, View
 
 
@@ -29,6 +30,8 @@ class ChunkRequest:
     """What to look at afterwards; None for nothing."""
     device: str = "cpu"
     """Where to compute the steps, by PyTorch's name of it; what is looked at is computed on the processor."""
+    images: TrainedImages | None = None
+    """The images of the run, where it has any and has begun: they must be there, and are split as they were."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,8 @@ class ChunkResult:
     """Processor time that the whole chunk took."""
     advance_s: float
     """Processor time of the outer steps alone."""
+    images: TrainedImages | None = None
+    """Where the request had none: the images that were used, for the requests to come."""
 
 
 def run_chunk(request: ChunkRequest) -> ChunkResult:
@@ -54,15 +59,17 @@ def run_chunk(request: ChunkRequest) -> ChunkResult:
     Raises:
         ConfigError: The timeline changes something to a value that is not accepted.
         StateError: The state is damaged, of another version or of another model.
+        DataError: The images are not there, or not those of the run.
     """
     from maml_core.problem import build_problem
     from maml_core.runs import advance_through, init_run
     from maml_core.snapshots import snapshot
     from maml_core.storage import RecentStates, check_state, state_from_bytes
+    from maml_core.tasks import images_of
 
     start = time.thread_time()
     config = request.config
-    problem = build_problem(config, request.device)
+    problem = build_problem(config, request.device, request.images)
     if request.state is None:
         state = init_run(config, problem=problem)
     else:
@@ -83,7 +90,7 @@ def run_chunk(request: ChunkRequest) -> ChunkResult:
             config,
             state if here else state_from_bytes(data),
             request.view,
-            problem=problem if here else build_problem(config),
+            problem=problem if here else build_problem(config, trained=request.images),
         )
     return ChunkResult(
         config=config,
@@ -95,4 +102,5 @@ def run_chunk(request: ChunkRequest) -> ChunkResult:
         levels=Levels(problem.family.zero_level(), problem.family.non_adapting_level()),
         cpu_s=time.thread_time() - start,
         advance_s=advance_s,
+        images=images_of(problem.family) if request.images is None else None,
     )

@@ -115,6 +115,15 @@ class FolderConfig:
     size: int = setting(28, "Height and width that images are brought to, in pixels.", low=8, high=84)
     color: Literal["grey", "rgb"] = setting("grey", "One channel or three.")
     split_seed: int = setting(0, "Seed of which classes are held out.", low=0, high=2**31 - 1)
+    validation_classes: int | None = setting(
+        None,
+        "Classes held out for validation; none: those of the folder's own split, else one in five and at least two.",
+        low=2,
+        high=100_000,
+    )
+    test_classes: int | None = setting(
+        None, "Classes held out for the test, 0 for none at all; none: as for validation.", low=0, high=100_000
+    )
 
     def __post_init__(self) -> None:
         check_fields(self)

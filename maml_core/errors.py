@@ -51,7 +51,7 @@ class DataError(RuntimeError):
 
     def __init__(
         self,
-        kind: Literal["missing", "damaged", "network", "few", "large", "full", "refused"],
+        kind: Literal["missing", "damaged", "network", "few", "large", "full", "refused", "other"],
         sentence: str,
     ) -> None:
         self.kind = kind

@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 
 from maml_core.config import ModelConfig, RunConfig, TaskConfig
+from maml_core.datasets.trained import TrainedImages
 from maml_core.losses import Loss, accuracy, cross_entropy, mse
 from maml_core.models import Model, build_model
 from maml_core.rng import Stream
-from maml_core.tasks import TaskFamily, build_family
+from maml_core.tasks import TaskFamily, build_family, images_of
+from maml_core.tasks.pool import kept_images
 from maml_core.types import Params, Tasks
 
 
@@ -38,6 +40,8 @@ class Problem:
     """Where tasks, parameters and all that is computed of them lie."""
     named: Named | None = field(default=None, repr=False, compare=False)
     """From `build_problem`; None in a problem of your own."""
+    trained: TrainedImages | None = None
+    """The images of the run that it was built for, where a new run would not split them like this."""
 
     def is_of(self, config: RunConfig) -> bool:
         """Whether a config's settings name this problem whole. They name neither one of your own nor one of which you changed a part."""
@@ -75,14 +79,34 @@ class Problem:
         return {name: value.to(self.device) for name, value in self.model.init(seed, dtype).items()}
 
 
-def build_problem(config: RunConfig, device: str = "cpu") -> Problem:
-    """The problem that a config names, on a device by PyTorch's name of it."""
-    return _problem(config.tasks, config.model, config.image_shape, device)
+def build_problem(config: RunConfig, device: str = "cpu", trained: TrainedImages | None = None) -> Problem:
+    """The problem that a config names, on a device by PyTorch's name of it.
+
+    Args:
+        config: Of the run.
+        device: Where it is computed.
+        trained: The images of a saved run, where it has any: they must be there, and are split as they were.
+
+    Raises:
+        DataError: The images are not there, or not those that the run was trained on.
+    """
+    about = (config.tasks, config.model, config.image_shape, device, kept_images(config.tasks))
+    usual = _problem(*about, None)
+    if trained is None or images_of(usual.family) == trained:
+        return usual
+    return _problem(*about, trained)
 
 
 @lru_cache(maxsize=16)
-def _problem(tasks: TaskConfig, model: ModelConfig, image_shape: tuple[int, int, int] | None, device: str) -> Problem:
-    family = build_family(tasks)
+def _problem(
+    tasks: TaskConfig,
+    model: ModelConfig,
+    image_shape: tuple[int, int, int] | None,
+    device: str,
+    _kept: tuple[int, int, int] | None,
+    trained: TrainedImages | None,
+) -> Problem:
+    family = build_family(tasks, trained)
     network = build_model(model, num_inputs=family.num_inputs, num_outputs=family.num_outputs, image_shape=image_shape)
     loss, right = (mse, None) if image_shape is None else (cross_entropy, accuracy)
     return Problem(
@@ -92,6 +116,7 @@ def _problem(tasks: TaskConfig, model: ModelConfig, image_shape: tuple[int, int,
         accuracy=right,
         device=torch.device(device),
         named=Named(tasks, model, (family, network, loss, right)),
+        trained=trained,
     )
 
 

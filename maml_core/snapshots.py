@@ -92,7 +92,7 @@ def _trajectories(config: RunConfig, state: RunState, view: View, problem: Probl
         batch_norm_treatment=config.batch_norm_treatment,
         dtype=config.dtype,
     )
-    keeps = problem is build_problem(config)  # of the caller's own problem nothing is kept
+    keeps = problem is build_problem(config, trained=problem.trained)  # of the caller's own problem nothing is kept
     found["random"] = (_kept_random if keeps else _random_trajectory)(replace(judged, {"alpha": config.alpha}), problem)
     if view.scratch:
         found["scratch"] = (_kept_scratch if keeps else _scratch_level)(judged, problem)

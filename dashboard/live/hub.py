@@ -32,7 +32,7 @@ from dashboard.live.sweep_job import SweepJob
 from dashboard.live.sweep_page import SweepPage
 from dashboard.settings import Shown
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
-from maml_core.config import RunConfig, TaskConfig
+from maml_core.config import FolderConfig, RunConfig, TaskConfig
 from maml_core.errors import ClusterError, ConfigError, DataError, StateError, StoreError
 from maml_core.records import Entry, Levels
 from maml_core.store import SavedRun
@@ -208,10 +208,16 @@ class Hub:
         limits.check(saved.start)
         limits.check(saved.config)
         try:
-            request = ChunkRequest(config=saved.config, state=saved.state)
+            request = ChunkRequest(config=saved.config, state=saved.state, images=saved.images)
             result: ChunkResult = self._executor.submit(run_chunk, request).result(ANSWER_S)
             if result.step != saved.step:
                 raise StateError(f"its state is of outer step {result.step}, not {saved.step}")
+        except DataError as error:
+            where = "; where they lie now is said with: maml train --resume NAME --folder PATH"
+            sentence = f"{saved.name} cannot be opened: {error}"
+            raise StoreError(
+                "refused", sentence + (where if isinstance(saved.config.tasks, FolderConfig) else "")
+            ) from error
         except (StateError, ConfigError) as error:
             raise StoreError("damaged", f"{saved.name} cannot be opened: {error}") from error
         except Exception as error:

@@ -23,6 +23,7 @@ from dashboard.live.seen import Seen, WeightsChart
 from dashboard.settings import Shown
 from maml_core.chunks import ChunkRequest, ChunkResult
 from maml_core.config import CHANGEABLE, LinearConfig, RunConfig, SinusoidConfig, changed, learns_rates, replace
+from maml_core.datasets.trained import TrainedImages
 from maml_core.errors import ConfigError
 from maml_core.presets import PRESETS, slider_ranges
 from maml_core.records import Entry, Levels, OwnTask, Snapshot, Status
@@ -103,6 +104,8 @@ class LiveRun:
         self.state: bytes | None = None
         self.state_config = config
         """The set-up of the held state: without the changes that no chunk has applied yet."""
+        self._images: TrainedImages | None = None
+        """What it is trained on, where that is images in files."""
         self._sent = _Sent()
         self.step = 0
         self.status = self._held_status = Status()
@@ -198,6 +201,7 @@ class LiveRun:
         self.timeline = list(past)
         self.state, self.step = saved.state, saved.step
         self.status = self._held_status = saved.status
+        self._images = saved.images
         self.history = history
         self._recording.add(saved.records)
         self._marks = Marks.of(saved.start, past, saved.step)
@@ -216,6 +220,7 @@ class LiveRun:
             state=self.state,
             step=self.step,
             status=self._held_status,
+            images=self._images,
         )
 
     def _leave(self, config: RunConfig) -> None:
@@ -390,6 +395,7 @@ class LiveRun:
             num_steps=num_steps,
             budget_s=budget_s if num_steps is None or num_steps > 1 else None,
             view=view,
+            images=self._images,
         )
 
     def finished(self, result: ChunkResult, now: float) -> None:
@@ -410,6 +416,7 @@ class LiveRun:
         self.replayed = self.replayed or any(entry.kind == "change" for entry in done)
         self.timeline.extend([*sent.entries, *done])
         self.state, self.levels = result.state, result.levels
+        self._images = self._images or result.images
         self.state_config = self.config = result.config
         for ask in self._pending:
             self.config = replace(self.config, ask.changes)
@@ -488,7 +495,7 @@ class LiveRun:
         """Another set-up at outer step 0, before anything happened."""
         self.generation += 1
         self.start = self.config = self.state_config = config
-        self.state = None
+        self.state = self._images = None
         self._held_status, self._pending = Status(), []
         self._sent = _Sent(change_id=self._pending_id)
 

@@ -61,7 +61,7 @@ class PlainErrors(TyperGroup):
             code = BAD_INPUT if error.kind in ("missing", "taken", "own") else BAD_FOLDER
             sentence = str(error)
         except DataError as error:
-            code = BAD_INPUT if error.kind in ("missing", "few", "large") else BAD_FOLDER
+            code = BAD_INPUT if error.kind in ("missing", "few", "large", "other") else BAD_FOLDER
             sentence = str(error)
         except StateError as error:
             code = BAD_FOLDER

@@ -16,6 +16,7 @@ from maml_core.config import FolderConfig
 from maml_core.datasets.folder import folder_splits, folders, load_folder
 from maml_core.datasets.imageset import ImageSet, data_root, images_info
 from maml_core.datasets.omniglot import OmniglotStatus, download_omniglot, find_omniglot, import_omniglot, load_omniglot
+from maml_core.datasets.splits import Splits
 from maml_core.errors import ConfigError, DataError
 
 HELP = """Show which images there are, and get Omniglot.
@@ -26,6 +27,7 @@ Examples:
   maml data omniglot --download
   maml data omniglot --from ~/Downloads/images_background.zip
   maml data folder ~/pictures --color rgb --size 64
+  maml data folder ~/pictures --validation-classes 5 --test-classes 0
 """
 
 app = typer.Typer(cls=PlainErrors, help=HELP, invoke_without_command=True)
@@ -53,7 +55,8 @@ def omniglot(
     source: Annotated[
         Path | None,
         typer.Option(
-            "--from", help="A folder that holds images_background, or its zip file; the evaluation part beside it."
+            "--from",
+            help="A folder that holds images_background, or its zip file, with the evaluation part beside it; at most three folders down.",
         ),
     ] = None,
     download: Annotated[
@@ -86,19 +89,34 @@ def folder(
     path: Annotated[Path, typer.Argument(help="A folder, or a zip file, with a folder of images for each class.")],
     size: Annotated[int, typer.Option(help="Height and width that images are brought to, in pixels.")] = 28,
     color: Annotated[str, typer.Option(help="grey or rgb.")] = "grey",
+    validation_classes: Annotated[
+        int | None, typer.Option(help="Classes held out for validation. (Default: as published, or one in five.)")
+    ] = None,
+    test_classes: Annotated[
+        int | None, typer.Option(help="Classes held out for the test; 0 for none. (Default: likewise.)")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Import a folder of images, and say what was left out of it and why."""
-    config = FolderConfig(folder=str(path), size=size, color=color)  # type: ignore[arg-type]  # it is checked there
+    """Import a folder of images, and say how it is understood, and what was left out of it and why."""
+    config = FolderConfig(
+        folder=str(path),
+        size=size,
+        color=color,  # type: ignore[arg-type]  # it is checked there
+        validation_classes=validation_classes,
+        test_classes=test_classes,
+    )
     with working() as on_progress:
         images = load_folder(config.folder, size=config.size, color=config.color, on_progress=on_progress)
+    splits = folder_splits(images, seed=config.split_seed, num_validation=validation_classes, num_test=test_classes)
     if as_json:
-        print_json(_folder(images))
+        print_json(_folder(images, splits))
         return
     typer.echo(
         f"{images.name}: {len(images.images):,} images, from {images.class_sizes.min()} to {images.class_sizes.max()} a class; "
-        f"{folder_splits(images, seed=0).note}."
+        f"{splits.note}."
     )
+    for note in images.notes:
+        say(f"note: {note}")
     for name, reason in images.skipped:
         say(f"left out: {name}: {reason}")
 
@@ -107,14 +125,14 @@ def _omniglot(status: OmniglotStatus) -> dict[str, Any]:
     return dataclasses.asdict(status) | {"where": str(status.where), "available": status.available}
 
 
-def _folder(images: ImageSet) -> dict[str, Any]:
-    splits = folder_splits(images, seed=0)
+def _folder(images: ImageSet, splits: Splits) -> dict[str, Any]:
     return {
         "name": images.name,
         "num_images": len(images.images),
         "shape": list(images.image_shape),
         "classes": dict(zip(images.class_names, images.class_sizes.tolist())),
         "num_classes": {split: len(part) for split, part in splits.classes.items()},
+        "notes": list(images.notes),
         "skipped": [skipped._asdict() for skipped in images.skipped],
     }
 

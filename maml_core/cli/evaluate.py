@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from maml_core.cli.console import find_run, percent, print_json
+from maml_core.cli.console import called, find_run, percent, print_json
+from maml_core.cli.images import OtherImagesOption, with_images
 from maml_core.cli.progress import counting
 from maml_core.config import RunConfig, replace
 from maml_core.errors import ConfigError
@@ -20,6 +21,7 @@ from maml_core.store import load_run
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from maml_core.problem import Problem
     from maml_core.runs import RunState
 
 NUM_TASKS, NUM_IMAGE_TASKS = 10_000, 1_000
@@ -56,6 +58,15 @@ def evaluate(
     ] = None,
     eval_steps: Annotated[int, typer.Option(help="Inner steps, 0 to 100; may be more than in training.")] = 10,
     seed: Annotated[int | None, typer.Option(help="Seed of the tasks. (Default: the run's evaluation seed.)")] = None,
+    images_in: Annotated[
+        str | None,
+        typer.Option(
+            "--folder",
+            metavar="PATH",
+            help="Where the run's folder of images lies now, if it was moved or is on another machine.",
+        ),
+    ] = None,
+    other_images: OtherImagesOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
     """Adapt a run's theta_0 to held-out tasks and print the query loss, and the accuracy of classes, after each inner step.
@@ -68,6 +79,9 @@ def evaluate(
     folder = find_run(run)
     saved = load_run(folder)
     saved.need_settings("evaluated")
+    saved = with_images(
+        saved, folder=images_in, others=other_images, trains=False, again=f"maml evaluate {called(folder)}"
+    )
     config = saved.config
     if split is not None and not config.classifies:
         raise ConfigError("split", split.value, "the tasks of this run have no classes to hold out; leave it out")
@@ -95,9 +109,10 @@ def evaluate(
     torch.set_num_threads(1)
     keep_freed_memory()
     state = state_from_bytes(saved.state)
-    check_state(state, config, build_problem(config))
+    problem = build_problem(config, trained=saved.images)
+    check_state(state, config, problem)
     with counting("tasks", tasks * len(asked)) as bar:
-        summaries = [_evaluated(each, state, bar, STREAMS[held_out]) for each in asked]
+        summaries = [_evaluated(each, problem, state, bar, STREAMS[held_out]) for each in asked]
 
     rule = _rule(config, eval_steps)
     if as_json:
@@ -129,13 +144,11 @@ def evaluate(
     )
 
 
-def _evaluated(config: RunConfig, state: RunState, bar: Progress, stream: Stream) -> Summary:
+def _evaluated(config: RunConfig, problem: Problem, state: RunState, bar: Progress, stream: Stream) -> Summary:
     from maml_core.evaluation import evaluate as evaluate_tasks
     from maml_core.evaluation import in_groups, summarize, together
-    from maml_core.problem import build_problem
     from maml_core.runs import rule
 
-    problem = build_problem(config)
     how = rule(config, problem, state.meta)
     parts = []
     for part in in_groups(config, problem, stream=stream):

@@ -29,6 +29,7 @@ from maml_core.cli.console import (
     say,
 )
 from maml_core.cli.fields import assigned, joined, located, overlaid, preset, read_file, with_config_options
+from maml_core.cli.images import OtherImagesOption, folder_of, introduce, with_images
 from maml_core.cli.progress import TrainingBar
 from maml_core.cluster import CHUNK_S as CLUSTER_CHUNK_S
 from maml_core.cluster import open_executor
@@ -58,7 +59,8 @@ def train(
     resume: Annotated[
         str | None,
         typer.Option(
-            help="Go on with a saved run, by name or folder. Settings that are given as well change from that step on."
+            help="Go on with a saved run, by name or folder. Settings that are given as well change from that step on; --folder says "
+            "where its images lie now."
         ),
     ] = None,
     config: Annotated[
@@ -73,6 +75,7 @@ def train(
     force: Annotated[
         bool, typer.Option("--force", help="Take the place of a run of this name or in this folder.")
     ] = False,
+    other_images: OtherImagesOption = False,
     scheduler: SchedulerOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, on stdout.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the whole set-up as JSON and stop.")] = False,
@@ -100,6 +103,10 @@ def train(
         raise ConfigError("save_every", save_every, "seconds from 0 on")
     given = located(joined(given, assigned(assignments or [])))
     if resume is None:
+        if other_images:
+            raise ConfigError(
+                "other_images", True, "it is for a run that goes on; leave it out, or say which with --resume"
+            )
         start, timeline = _set_up(preset_name, config, given)
         found = None
     else:
@@ -107,6 +114,9 @@ def train(
             raise ConfigError("resume", resume, "the run has its set-up; leave --config and --preset out")
         found = load_run(find_run(resume))
         found.need_settings("trained on")
+        folder_now, given = folder_of(given)
+        again = f"maml train --resume {called(find_run(resume))}"
+        found = with_images(found, folder=folder_now, others=other_images, trains=True, again=again)
         start, timeline = found.start, found.timeline + _changes(found, given)
     if dry_run:
         print_json(
@@ -176,14 +186,18 @@ def _begin(name: str, start: RunConfig, timeline: tuple[Entry, ...], found: Save
     from maml_core.problem import build_problem, try_drawing
     from maml_core.runs import advance, apply_entry, init_run
     from maml_core.storage import check_state, state_from_bytes, state_to_bytes
+    from maml_core.tasks import images_of
 
     torch.set_num_threads(1)  # as in the workers: the bits of a sum depend on it
     keep_freed_memory()
     config = start if found is None else found.config
-    try_drawing(config, build_problem(config))
+    problem = build_problem(config, trained=None if found is None else found.images)
     if found is None:
-        state = init_run(start)
-        _, nothing = advance(start, state, num_steps=0)
+        introduce(problem)
+    try_drawing(config, problem)
+    if found is None:
+        state = init_run(start, problem=problem)
+        _, nothing = advance(start, state, num_steps=0, problem=problem)
         run = SavedRun(
             name=name,
             start=start,
@@ -193,10 +207,11 @@ def _begin(name: str, start: RunConfig, timeline: tuple[Entry, ...], found: Save
             state=state_to_bytes(state),
             step=state.step,
             status=state.status,
+            images=images_of(problem.family),
         )
     else:
         state = state_from_bytes(found.state)
-        check_state(state, found.config, build_problem(found.config))
+        check_state(state, found.config, problem)
         if state.step != found.step:
             raise StoreError(
                 "damaged", f"the run is at step {found.step}, its state at {state.step}; load another copy"
@@ -205,7 +220,7 @@ def _begin(name: str, start: RunConfig, timeline: tuple[Entry, ...], found: Save
     for entry in sorted(timeline, key=lambda entry: entry.step):
         if entry.step >= run.step:
             config, state = apply_entry(config, state, entry)
-            try_drawing(config, build_problem(config))
+            try_drawing(config, problem)
     return run
 
 
@@ -254,6 +269,7 @@ def _train(
                 timeline=run.timeline,
                 num_steps=target - run.step,
                 budget_s=chunk_s,
+                images=run.images,
             )
             try:
                 done = compute(request)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,8 @@ MAX_HEADER_BYTES = 2**26
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
+
+Split = Literal["meta_train", "meta_validation", "meta_test"]
 
 OnProgress = Callable[[str, int, int], None]
 """Called with what is done, how much of it is, and how much there is. What it raises stops the work."""
@@ -63,6 +65,10 @@ class ImageSet:
     """What each class belongs to: its alphabet, or the folder above it."""
     fingerprint: str
     """Tells the source that it was made of from another one, or from the same one changed."""
+    published: tuple[Split | None, ...] = ()
+    """The split that each class was published in; empty where there is none."""
+    notes: tuple[str, ...] = ()
+    """What people should know before they train on it."""
     skipped: tuple[Skipped, ...] = ()
     """What was left out of it, and why."""
 
@@ -112,6 +118,8 @@ def save_images(path: Path, images: ImageSet) -> None:
         "class_names": list(images.class_names),
         "groups": list(images.groups),
         "fingerprint": images.fingerprint,
+        "published": list(images.published),
+        "notes": list(images.notes),
         "skipped": [list(item) for item in images.skipped],
     }
     pixels = np.ascontiguousarray(images.images)
@@ -154,6 +162,8 @@ def _load(path: Path, _identity: tuple[int, int, int]) -> ImageSet:
             class_names=tuple(facts["class_names"]),
             groups=tuple(facts["groups"]),
             fingerprint=facts["fingerprint"],
+            published=tuple(facts.get("published", ())),  # which earlier versions did not keep
+            notes=tuple(facts.get("notes", ())),
             skipped=tuple(Skipped(*item) for item in facts["skipped"]),
         )
     except (KeyError, TypeError, ValueError) as error:

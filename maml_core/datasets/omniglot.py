@@ -9,18 +9,30 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from maml_core.datasets.download import Published, fetch
-from maml_core.datasets.imageset import ImageSet, Ints, OnProgress, data_root, images_info, load_images, save_images
+from maml_core.datasets.imageset import (
+    ImageSet,
+    Ints,
+    OnProgress,
+    Split,
+    data_root,
+    images_info,
+    load_images,
+    save_images,
+)
 from maml_core.datasets.pictures import UnreadableError, decode
-from maml_core.datasets.splits import Split, Splits, parted, shuffled
-from maml_core.datasets.trees import File, Tree, fingerprint, open_tree
+from maml_core.datasets.splits import Splits, parted, shuffled
+from maml_core.datasets.trees import File, Tree, fingerprint, open_tree, zips_opened
 from maml_core.errors import DataError
 from maml_core.files import explained, locked
 
@@ -30,8 +42,75 @@ SIZE = 28
 PARTS = {"images_background": "background", "images_evaluation": "evaluation"}
 """The official folders, and what they are called here."""
 
-NUM_CLASSES = 1623
+ALPHABETS: Mapping[str, Mapping[str, int]] = {
+    "background": {
+        "Alphabet_of_the_Magi": 20,
+        "Anglo-Saxon_Futhorc": 29,
+        "Arcadian": 26,
+        "Armenian": 41,
+        "Asomtavruli_(Georgian)": 40,
+        "Balinese": 24,
+        "Bengali": 46,
+        "Blackfoot_(Canadian_Aboriginal_Syllabics)": 14,
+        "Braille": 26,
+        "Burmese_(Myanmar)": 34,
+        "Cyrillic": 33,
+        "Early_Aramaic": 22,
+        "Futurama": 26,
+        "Grantha": 43,
+        "Greek": 24,
+        "Gujarati": 48,
+        "Hebrew": 22,
+        "Inuktitut_(Canadian_Aboriginal_Syllabics)": 16,
+        "Japanese_(hiragana)": 52,
+        "Japanese_(katakana)": 47,
+        "Korean": 40,
+        "Latin": 26,
+        "Malay_(Jawi_-_Arabic)": 40,
+        "Mkhedruli_(Georgian)": 41,
+        "N_Ko": 33,
+        "Ojibwe_(Canadian_Aboriginal_Syllabics)": 14,
+        "Sanskrit": 42,
+        "Syriac_(Estrangelo)": 23,
+        "Tagalog": 17,
+        "Tifinagh": 55,
+    },
+    "evaluation": {
+        "Angelic": 20,
+        "Atemayar_Qelisayer": 26,
+        "Atlantean": 26,
+        "Aurek-Besh": 26,
+        "Avesta": 26,
+        "Ge_ez": 26,
+        "Glagolitic": 45,
+        "Gurmukhi": 45,
+        "Kannada": 41,
+        "Keble": 26,
+        "Malayalam": 47,
+        "Manipuri": 40,
+        "Mongolian": 30,
+        "Old_Church_Slavonic_(Cyrillic)": 45,
+        "Oriya": 46,
+        "Sylheti": 28,
+        "Syriac_(Serto)": 23,
+        "Tengwar": 25,
+        "Tibetan": 42,
+        "ULOG": 26,
+    },
+}
+"""The published alphabets of each part, with their characters: character01, character02 and so on."""
+
+UNSORTED = "unsorted"
+"""The part of alphabets that lie in no official folder and have no published name."""
+
+NUM_CLASSES = sum(sum(alphabets.values()) for alphabets in ALPHABETS.values())
 """Characters of both parts."""
+
+MAX_DEPTH = 3
+"""Folders above the official ones, below the one that is named."""
+
+_MAX_WIDTH = 10_000
+"""Folders of one depth that are looked into."""
 
 BASE_URL = "https://github.com/brendenlake/omniglot/raw/master/python"
 """Where the official zip files are; the environment variable MAML_OMNIGLOT_URL names another place."""
@@ -75,7 +154,7 @@ def downloads() -> Path:
 
 def find_omniglot() -> OmniglotStatus:
     """What is there. No image is read."""
-    path = _path()
+    path = kept_omniglot()
     source = _chosen_source()
     if source is not None and not source.exists():
         advice = f"MAML_OMNIGLOT names {source}, which is not there; correct it, or unset it"
@@ -90,6 +169,9 @@ def find_omniglot() -> OmniglotStatus:
         return OmniglotStatus(state="damaged", where=path, advice=f"{error}, with: {_GET_IT}")
     parts = {group.partition("/")[0] for group in info.groups}
     has_evaluation = "evaluation" in parts
+    advice = "" if has_evaluation else _NO_EVALUATION
+    if UNSORTED in parts:
+        advice = "which of its alphabets are for the test is not known: choose the split random"
     return OmniglotStatus(
         state="ready",
         where=path,
@@ -98,7 +180,7 @@ def find_omniglot() -> OmniglotStatus:
         num_alphabets=len(set(info.groups)),
         has_evaluation=has_evaluation,
         size_bytes=info.size_bytes,
-        advice="" if has_evaluation else _NO_EVALUATION,
+        advice=advice,
     )
 
 
@@ -114,7 +196,7 @@ def load_omniglot(on_progress: OnProgress | None = None) -> ImageSet:
     Raises:
         DataError: They are not there, or cannot be read.
     """
-    source, path = _chosen_source(), _path()
+    source, path = _chosen_source(), kept_omniglot()
     try:
         images = load_images(path)
     except DataError as error:
@@ -133,14 +215,15 @@ def import_omniglot(source: str | os.PathLike[str], on_progress: OnProgress | No
 
     Args:
         source: A folder that holds the folders `images_background` and `images_evaluation`, or the zip files of these names, one of
-            them or both; or one of these folders or zip files itself.
+            them or both, up to `MAX_DEPTH` folders down; one of these folders or zip files itself; a zip file of any of this; or a
+            folder of alphabets, whose names then say their part.
         on_progress: Is told how many drawings are read.
 
     Raises:
         DataError: There is none there, or something in them is damaged. What was imported before is as it was.
     """
     where = Path(source).expanduser()
-    path = _path()
+    path = kept_omniglot()
     with explained(f"cannot keep images in {path.parent}", DataError), locked(path.parent):
         with contextlib.suppress(DataError):  # by another process, while this one waited
             images = load_images(path)
@@ -180,7 +263,8 @@ def omniglot_splits(images: ImageSet, *, split: Literal["alphabets", "background
         split: "alphabets", as published: the background alphabets to train on, less one in six (5 of the 30) that are held out for
             validation, and the evaluation alphabets for the test. "background": of the background alphabets alone another sixth is held
             out for the test, whatever else is there. "random", as in the MAML papers: 1,100 characters of all alphabets to train on,
-            100 for validation and 423 for the test; of fewer characters, parts of these proportions.
+            100 for validation and 423 for the test. Where some alphabets are not there, the characters of the others stay in the
+            part that they have in the whole; of alphabets that are not whole, or not Omniglot's, each part is split by itself.
         seed: Which alphabets, or characters, are held out.
 
     Raises:
@@ -190,8 +274,7 @@ def omniglot_splits(images: ImageSet, *, split: Literal["alphabets", "background
     if split == "random":
         if number < 6:
             raise DataError("few", f"{number} characters cannot be split in three; import all of Omniglot")
-        num_validation, num_test = (max(1, round(number * part / NUM_CLASSES)) for part in (100, 423))
-        classes = parted(number, seed, num_validation=num_validation, num_test=num_test)
+        classes = _random_split(images, seed)
         sizes = " / ".join(str(len(part)) for part in classes.values())
         whole = number == NUM_CLASSES
         note = (
@@ -200,6 +283,11 @@ def omniglot_splits(images: ImageSet, *, split: Literal["alphabets", "background
         return Splits(classes=classes, note=note)
     groups = np.array(images.groups)
     background = [group for group in dict.fromkeys(images.groups) if group.startswith("background/")]
+    if any(group.startswith(f"{UNSORTED}/") for group in images.groups):
+        raise DataError(
+            "few",
+            f"these alphabets lie in no folder images_background or images_evaluation, so the split {split} is not known; choose the split random",
+        )
     if len(background) < (3 if split == "background" else 2):
         raise DataError(
             "few",
@@ -222,11 +310,43 @@ def omniglot_splits(images: ImageSet, *, split: Literal["alphabets", "background
     return Splits(classes=found | {"meta_test": np.flatnonzero(~is_background)}, note=note)
 
 
+def _random_split(images: ImageSet, seed: int) -> dict[Split, Ints]:
+    """Characters of all alphabets in three parts; those of one official folder are split the same whether the other is there or not."""
+    keys = [(group, name.rpartition("/")[2]) for group, name in zip(images.groups, images.class_names)]
+    whole = _whole()
+    if set(keys) == {key for key in whole if key[0] in set(images.groups)}:  # published alphabets, every character
+        places = np.array([whole[key] for key in keys])
+        drawn = parted(NUM_CLASSES, seed, num_validation=100, num_test=423)
+        return {split: np.flatnonzero(np.isin(places, part)) for split, part in drawn.items()}
+    found: dict[Split, list[Ints]] = {"meta_train": [], "meta_validation": [], "meta_test": []}
+    of = np.array([group.partition("/")[0] for group in images.groups])
+    for name in dict.fromkeys(of.tolist()):
+        members = np.flatnonzero(of == name)
+        few = min(5, len(members) // 3)  # enough for a task
+        num_validation, num_test = (max(few, round(len(members) * part / NUM_CLASSES)) for part in (100, 423))
+        for split, part in parted(len(members), seed, num_validation=num_validation, num_test=num_test).items():
+            found[split].append(members[part])
+    return {split: np.sort(np.concatenate(parts)) for split, parts in found.items()}
+
+
+@lru_cache(maxsize=1)
+def _whole() -> dict[tuple[str, str], int]:
+    """The place of every published character among all of them, by its alphabet with its part, and its name."""
+    sizes = [(f"{part}/{name}", size) for part, names in ALPHABETS.items() for name, size in sorted(names.items())]
+    starts = [0, *accumulate(size for _, size in sizes)]
+    return {
+        (group, f"character{number + 1:02d}"): start + number
+        for (group, size), start in zip(sizes, starts)
+        for number in range(size)
+    }
+
+
 def _listed(groups: Sequence[str]) -> str:
     return ", ".join(sorted(group.partition("/")[2] for group in groups))
 
 
-def _path() -> Path:
+def kept_omniglot() -> Path:
+    """The file that keeps the imported images."""
     return data_root() / "omniglot.safetensors"
 
 
@@ -253,24 +373,67 @@ class _Drawing(NamedTuple):
 def _trees(where: Path) -> Iterator[list[tuple[Tree, PurePosixPath]]]:
     """The trees that hold the parts, and what stands before their paths."""
     with contextlib.ExitStack() as stack:
-        if where.name in PARTS and where.is_dir():
-            yield [(stack.enter_context(open_tree(where)), PurePosixPath(where.name))]
-        elif where.is_dir():
-            candidates = [
-                (where / name, PurePosixPath(name))
-                if (where / name).is_dir()
-                else (where / f"{name}.zip", PurePosixPath())
-                for name in PARTS
-            ]
-            found = [(path, prefix) for path, prefix in candidates if path.exists()]
-            if not found:
+
+        def opened(path: Path, prefix: PurePosixPath) -> tuple[Tree, PurePosixPath]:
+            tree = stack.enter_context(open_tree(path))
+            return stack.enter_context(zips_opened(tree, lambda file: _part_of(file.name) is not None)), prefix
+
+        if where.is_dir() and _part_of(where.name) is None:
+            found = _official(where)
+            if not found and not any(_is_character(path) for path in _folders(where)):
                 raise DataError(
                     "missing",
-                    f"{where} holds neither images_background nor images_background.zip; name the folder that holds them",
+                    f"{where} holds neither images_background nor images_background.zip; name the folder that holds them, at most "
+                    f"{MAX_DEPTH} folders above, or one of folders ALPHABET/character01",
                 )
-            yield [(stack.enter_context(open_tree(path)), prefix) for path, prefix in found]
+            yield [opened(path, PurePosixPath(part)) for part, path in found.items()] or [
+                opened(where, PurePosixPath())
+            ]
         else:
-            yield [(stack.enter_context(open_tree(where)), PurePosixPath())]
+            yield [opened(where, PurePosixPath(_part_of(where.name) or "."))]
+
+
+def _official(where: Path) -> dict[str, Path]:
+    """The official folders and zip files below a folder, by the official name: of two of one name, the upper one, and rather a folder."""
+    found: dict[str, Path] = {}
+    for path in _folders(where):
+        with explained(f"cannot read {where}", DataError):
+            items = sorted(path.iterdir(), key=lambda item: (not item.is_dir(), item.name))
+        for item in items:
+            part = _part_of(item.name)
+            if part is not None and (item.is_dir() or item.suffix.lower() == ".zip"):
+                found.setdefault(part, item)
+    return found
+
+
+def _folders(where: Path) -> list[Path]:
+    """A folder and those below it that may hold an official one, the upper ones first; links are not followed."""
+    found, level = [where], [where]
+    for _ in range(MAX_DEPTH):
+        below: list[Path] = []
+        with explained(f"cannot read {where}", DataError):
+            for path in level:
+                items = sorted(path.iterdir())
+                below += [
+                    item for item in items if item.is_dir() and not item.is_symlink() and _part_of(item.name) is None
+                ]
+        level = [path for path in below if not path.name.startswith(".")][:_MAX_WIDTH]
+        found += level
+    return found
+
+
+def _part_of(name: str) -> str | None:
+    """The official name that a folder or zip file has, be it a second download of it.
+
+    >>> _part_of("images_background"), _part_of("images_evaluation (1).zip"), _part_of("images_background_small1")
+    ('images_background', 'images_evaluation', None)
+    """
+    found = re.fullmatch(r"(images_background|images_evaluation)( ?\(\d+\))?(\.zip)?", name, re.IGNORECASE)
+    return found[1].lower() if found else None
+
+
+def _is_character(path: Path | PurePosixPath) -> bool:
+    return re.fullmatch(r"character\d+", path.name) is not None
 
 
 def _fingerprint(where: Path) -> str:
@@ -280,7 +443,12 @@ def _fingerprint(where: Path) -> str:
 
 def _read(where: Path, on_progress: OnProgress | None) -> ImageSet:
     with _trees(where) as trees:
-        drawings = [(tree, drawing) for tree, prefix in trees for drawing in _drawings(tree, prefix)]
+        every = [(tree, drawing) for tree, prefix in trees for drawing in _drawings(tree, prefix)]
+        one = {
+            (drawing.group, drawing.character, drawing.file.path.name): (tree, drawing)
+            for tree, drawing in reversed(every)
+        }
+        drawings = list(one.values())  # a part may lie there unpacked and as a zip file too
         if not drawings:
             raise DataError(
                 "missing",
@@ -327,12 +495,28 @@ def _drawings(tree: Tree, prefix: PurePosixPath) -> list[_Drawing]:
             )
     found = []
     for file in tree.files:
-        below = _below(prefix / file.path)
-        if len(below) == 4 and below[3].lower().endswith(".png"):
-            found.append(_Drawing(f"{PARTS[below[0]]}/{below[1]}", below[2], file))
+        drawing = _drawing(prefix, file)
+        if drawing is not None:
+            found.append(drawing)
     return found
 
 
+def _drawing(prefix: PurePosixPath, file: File) -> _Drawing | None:
+    """A drawing ALPHABET/CHARACTER/*.png, below an official folder or wherever it lies; None for another file."""
+    path = prefix / file.path
+    if path.suffix.lower() != ".png" or len(path.parts) < 3:
+        return None
+    alphabet, character = path.parts[-3:-1]
+    official = [part for name in path.parts[:-3] if (part := _part_of(name)) is not None]
+    if official:
+        return _Drawing(f"{PARTS[official[-1]]}/{alphabet}", character, file)
+    if not _is_character(path.parent):
+        return None
+    part = next((part for part, alphabets in ALPHABETS.items() if alphabet in alphabets), UNSORTED)
+    return _Drawing(f"{part}/{alphabet}", character, file)
+
+
 def _below(path: PurePosixPath) -> tuple[str, ...]:
-    """The path from the folder of a part on; empty where it lies in none."""
-    return next((path.parts[i:] for i, part in enumerate(path.parts) if part in PARTS), ())
+    """The path from the innermost folder of a part on; empty where it lies in none."""
+    places = [place for place, part in enumerate(path.parts) if _part_of(part) is not None]
+    return path.parts[places[-1] :] if places else ()

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 
-from maml_core.datasets.imageset import Ints
+from maml_core.datasets.imageset import Ints, Split
 from maml_core.rng import Stream, generator
-
-Split = Literal["meta_train", "meta_validation", "meta_test"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,6 +21,8 @@ class Splits:
     """Why a split is not there, and what to do."""
     note: str = ""
     """What people should know of it."""
+    more: str = ""
+    """What gives a split more classes."""
 
 
 def shuffled(number: int, seed: int) -> Ints:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
@@ -22,6 +24,28 @@ MAX_FILE_BYTES = 50 * 2**20
 
 MAX_FILES = 500_000
 """Of one folder or zip file."""
+
+MAX_INNER_BYTES = 2**29
+"""Of a zip file in a zip file, which is held in memory."""
+
+_OF_SYSTEMS = frozenset(
+    {
+        "__macosx",
+        "__pycache__",
+        "thumbs.db",
+        "ehthumbs.db",
+        "desktop.ini",
+        "lost+found",
+        "$recycle.bin",
+        "system volume information",
+    }
+    | {"@eadir", "@tmp", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "recycler", "network trash folder"}
+    | {"temporary items", "_thumbs", "thumbnail", "thumbnails", "_vti_cnf", "_notes", "icon\r"}
+)
+"""Files and folders that systems, servers and viewers make beside the images of people; hidden ones are left out anyhow."""
+
+_OUT_OF_IT = re.compile(r"[A-Za-z]:[\\/]")
+"""How the path of another drive begins."""
 
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
 """What reading a file or a member of a zip file raises; RuntimeError is of an encrypted one."""
@@ -42,7 +66,7 @@ class Tree:
 
     where: Path
     files: tuple[File, ...]
-    """In order of their paths; hidden ones are left out."""
+    """In order of their paths; hidden ones and those that systems make are left out."""
     empty: tuple[str, ...]
     """Folders without any files below them."""
     refused: tuple[Skipped, ...]
@@ -94,6 +118,64 @@ def open_tree(where: Path) -> Iterator[Tree]:
         yield tree
 
 
+@contextlib.contextmanager
+def zips_opened(tree: Tree, wanted: Callable[[PurePosixPath], bool]) -> Iterator[Tree]:
+    """A tree in which some of its zip files are folders, called like them without their ending.
+
+    Args:
+        tree: What holds them.
+        wanted: Says by its path whether a zip file is opened.
+
+    Raises:
+        DataError: Together there are more than `MAX_FILES`.
+    """
+    with contextlib.ExitStack() as stack:
+        files: dict[PurePosixPath, File] = {}
+        openers: dict[PurePosixPath, Callable[[], IO[bytes]]] = {}
+        refused, empty = list(tree.refused), list(tree.empty)
+        for file in tree.files:
+            if not wanted(file.path):
+                files[file.path], openers[file.path] = file, lambda file=file: tree.opened(file)  # type: ignore[misc]
+                continue
+            try:
+                inner = stack.enter_context(zipfile.ZipFile(stack.enter_context(_seekable(tree, file))))
+            except (*_UNREADABLE, NotImplementedError) as error:
+                refused.append(Skipped(str(file.path), f"no zip file, or a damaged one ({error})"))
+                continue
+            top = file.path.with_suffix("")
+            found = _members(tree.where, inner, file.changed_ns)
+            refused += [Skipped(str(top / name), reason) for name, reason in found.refused]
+            empty += [str(top / name) for name in found.empty]
+            for member in found.files:
+                path = top / member.path
+                files[path] = member._replace(path=path)
+                openers[path] = lambda member=member, opened=found.opened: opened(member)  # type: ignore[misc]
+            _check_number(tree.where, len(files))
+        yield replace(
+            tree,
+            files=tuple(sorted(files.values())),
+            empty=tuple(sorted(empty)),
+            refused=tuple(sorted(refused)),
+            opened=lambda file: openers[file.path](),
+        )
+
+
+def _seekable(tree: Tree, file: File) -> IO[bytes]:
+    """A zip file of a tree, open; one that lies in a zip file is read as a whole, since going back in it would begin anew each time."""
+    source = tree.opened(file)
+    if not isinstance(source, zipfile.ZipExtFile):
+        return source
+    with source:
+        data = source.read(MAX_INNER_BYTES + 1)
+    if len(data) > MAX_INNER_BYTES:
+        raise ValueError(f"in a zip file it may have {MAX_INNER_BYTES // 2**20} MB; unpack the outer one")
+    return io.BytesIO(data)
+
+
+def _is_of_system(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _OF_SYSTEMS
+
+
 def _opened(where: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(where)
@@ -113,7 +195,7 @@ def _folder(where: Path) -> Tree:
         with os.scandir(where / here) as items:
             for item in items:
                 path = here / item.name
-                if item.name.startswith("."):
+                if _is_of_system(item.name):
                     continue
                 if item.is_symlink():
                     refused.append(Skipped(str(path), "a link; links are not followed"))
@@ -134,17 +216,20 @@ def _folder(where: Path) -> Tree:
 
 
 def _archive(where: Path, archive: zipfile.ZipFile) -> Tree:
+    _check_number(where, len(archive.infolist()))
+    return _members(where, archive, where.stat().st_mtime_ns)
+
+
+def _members(where: Path, archive: zipfile.ZipFile, changed_ns: int) -> Tree:
     files: list[File] = []
     refused: list[Skipped] = []
     folders: list[PurePosixPath] = []
     members: dict[PurePosixPath, zipfile.ZipInfo] = {}
-    _check_number(where, len(archive.infolist()))
-    changed_ns = where.stat().st_mtime_ns
     for info in archive.infolist():
         path = PurePosixPath(info.filename.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or ":" in info.filename:
+        if path.is_absolute() or ".." in path.parts or _OUT_OF_IT.match(info.filename):
             refused.append(Skipped(info.filename, "its path leads out of the zip file"))
-        elif any(part.startswith(".") or part == "__MACOSX" for part in path.parts):
+        elif any(map(_is_of_system, path.parts)):
             continue
         elif info.is_dir():
             folders.append(path)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
+from maml_core.datasets.trained import TrainedImages
 from maml_core.errors import StoreError
 from maml_core.files import write_file
 from maml_core.records import Entry, Records, Status, Summary
@@ -137,6 +138,7 @@ class _Training:
         self._status = Status()
         self._records: list[Records] = []
         self._timeline: list[Entry] = []
+        self._images: TrainedImages | None = None
 
     def open(self) -> None:
         """Take up what the folder holds."""
@@ -149,7 +151,7 @@ class _Training:
                 f"{self.folder} holds another training (other settings, or more than {self.case.num_steps} steps): choose another folder",
             )
         self.config, self.state, self.step, self._status = saved.config, saved.state, saved.step, saved.status
-        self.saved_step = saved.step
+        self.saved_step, self._images = saved.step, saved.images
         self._records, self._timeline = [saved.records], list(saved.timeline)
         self.cpu_s = self.saved_cpu_s = _times(self.folder.parent).get(self.case.folder, 0.0)
 
@@ -174,11 +176,13 @@ class _Training:
             num_steps=min(CHUNK_STEPS, self.case.num_steps - self.step),
             budget_s=CHUNK_S,
             device=device,
+            images=self._images,
         )
 
     def take(self, result: ChunkResult) -> None:
         self.config, self.state, self.step, self._status = result.config, result.state, result.step, result.status
         self.cpu_s += result.cpu_s
+        self._images = self._images or result.images
         if result.records is not None:
             self._records.append(result.records)
             self._timeline.extend(result.records.events)
@@ -201,6 +205,7 @@ class _Training:
             state=self.state,
             step=self.step,
             status=self._status,
+            images=self._images,
         )
         save_run(self.folder, run)
         root = self.folder.parent

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from maml_core.config import RunConfig, from_dict, to_dict
 from maml_core.curves import NO_RECORDS
+from maml_core.datasets.trained import TrainedImages, from_plain, to_plain
 from maml_core.errors import ConfigError, StoreError
 from maml_core.records import Entry, Records, Status
 from maml_core.timeline import entries_from_list, entries_to_list
@@ -51,7 +52,7 @@ _KEYS = (
     "events",
     "files",
 )
-_SOMETIMES = ("own_problem",)
+_SOMETIMES = ("images", "own_problem")
 """Keys that stand there only where they say something."""
 
 
@@ -71,6 +72,8 @@ class SavedRun:
     step: int
     """Outer steps taken."""
     status: Status = Status()
+    images: TrainedImages | None = None
+    """The images that it was trained on; None where its tasks are not of images in files, or it is of a time before these were kept."""
     created: str = ""
     """When it was first saved, ISO 8601; `save_run` fills it in where it is empty."""
     saved: str = ""
@@ -143,7 +146,9 @@ def to_document(run: SavedRun, files: Mapping[str, DataFile]) -> bytes:
         "timeline": entries_to_list(run.timeline),
         "events": entries_to_list(run.records.events),
         "files": {part: file._asdict() for part, file in files.items()},
-    } | ({"own_problem": True} if run.own_problem else {})
+    }
+    content |= {"own_problem": True} if run.own_problem else {}
+    content |= {"images": to_plain(run.images)} if run.images is not None else {}
     try:
         plain = json.loads(json.dumps(content, allow_nan=False))
     except (TypeError, ValueError) as error:
@@ -224,6 +229,7 @@ def _checked(content: dict[str, Any]) -> Document:
         state=b"",
         step=_whole(content["step"], "step"),
         status=Status(status["kind"], _text(status["sentence"], "sentence")),
+        images=from_plain(content["images"]) if "images" in content else None,
         created=content["created"],
         saved=content["saved"],
         versions={name: _text(version, name) for name, version in versions.items()},

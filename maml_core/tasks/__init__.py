@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 from maml_core.config import FolderConfig, GlyphsConfig, LinearConfig, OmniglotConfig, SinusoidConfig, TaskConfig
+from maml_core.datasets.trained import TrainedImages
 from maml_core.tasks.family import Regression, TaskFamily
 from maml_core.tasks.glyphs import Glyphs
 from maml_core.tasks.images import FewShotImages
 from maml_core.tasks.linear import Linear
-from maml_core.tasks.pool import Pool, folder_pool, omniglot_pool
+from maml_core.tasks.pool import Pool, image_pool
 from maml_core.tasks.sinusoid import Sinusoid
 
-__all__ = ["FewShotImages", "Glyphs", "Linear", "Pool", "Regression", "Sinusoid", "TaskFamily", "build_family"]
+__all__ = [
+    "FewShotImages",
+    "Glyphs",
+    "Linear",
+    "Pool",
+    "Regression",
+    "Sinusoid",
+    "TaskFamily",
+    "build_family",
+    "images_of",
+]
 
 
-def build_family(config: TaskConfig) -> TaskFamily:
-    """The task family that a config names."""
+def build_family(config: TaskConfig, trained: TrainedImages | None = None) -> TaskFamily:
+    """The task family that a config names.
+
+    Args:
+        config: Of the tasks.
+        trained: The images of a saved run, where it has any: they must be there, and are split as they were.
+
+    Raises:
+        DataError: The images are not there, or not those that the run was trained on.
+    """
     match config:
         case SinusoidConfig():
             return Sinusoid(config)
@@ -22,7 +41,13 @@ def build_family(config: TaskConfig) -> TaskFamily:
             return Linear(config)
         case GlyphsConfig():
             return FewShotImages(Glyphs(config), ways=config.ways)
-        case OmniglotConfig():
-            return FewShotImages(omniglot_pool(config), ways=config.ways)
-        case FolderConfig():
-            return FewShotImages(folder_pool(config), ways=config.ways)
+        case OmniglotConfig() | FolderConfig():
+            return FewShotImages(image_pool(config, trained), ways=config.ways)
+
+
+def images_of(family: TaskFamily) -> TrainedImages | None:
+    """What a run of these tasks keeps of its images; None where they are not from files."""
+    match family:
+        case FewShotImages(source=Pool() as pool):
+            return pool.trained
+    return None

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from maml_core.datasets.splits import Split
+from maml_core.datasets.imageset import Split
 from maml_core.rng import Stream, generator
 from maml_core.types import Examples, Tasks
 

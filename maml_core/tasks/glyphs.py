@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from maml_core.config import GlyphsConfig
-from maml_core.datasets.splits import Split
+from maml_core.datasets.imageset import Split
 from maml_core.records import Ints
 from maml_core.rng import Stream, generator
 from maml_core.tasks.images import DrawnImages

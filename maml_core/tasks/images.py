@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from maml_core.datasets.splits import Split
+from maml_core.datasets.imageset import Split
 from maml_core.records import Ints
 from maml_core.rng import Stream
 from maml_core.tasks.family import SPLITS

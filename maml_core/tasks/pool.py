@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
-from maml_core.config import FolderConfig, OmniglotConfig
-from maml_core.datasets.folder import folder_splits, load_folder
-from maml_core.datasets.imageset import Bytes, ImageSet, Ints
-from maml_core.datasets.omniglot import load_omniglot, omniglot_splits
-from maml_core.datasets.splits import Split, Splits
+from maml_core.config import FolderConfig, OmniglotConfig, TaskConfig
+from maml_core.datasets.folder import folder_splits, kept_folder, load_folder
+from maml_core.datasets.imageset import Bytes, ImageSet, Ints, Split, identity
+from maml_core.datasets.omniglot import kept_omniglot, load_omniglot, omniglot_splits
+from maml_core.datasets.splits import Splits
+from maml_core.datasets.trained import TrainedImages, trained_images, trained_splits
 from maml_core.errors import ConfigError, DataError
 from maml_core.rng import Stream, generator
 from maml_core.tasks.images import DrawnImages
@@ -30,6 +33,11 @@ class Pool:
         self.rotations = rotations
         self.image_shape = images.image_shape
         self._starts = np.cumsum(images.class_sizes) - images.class_sizes
+
+    @cached_property
+    def trained(self) -> TrainedImages:
+        """What a run that trains on these images keeps of them."""
+        return trained_images(self.images, self.splits)
 
     def num_classes(self, split: Split) -> int:
         """Classes of a split, turned ones counted.
@@ -54,8 +62,9 @@ class Pool:
         """
         classes = self._classes(split)
         if ways > len(classes):
+            more = f"; {self.splits.more}" if self.splits.more else ""
             raise ConfigError(
-                "ways", ways, f"at most {len(classes)}: {self.images.name} has no more classes in {split}"
+                "ways", ways, f"at most {len(classes)}: {self.images.name} has no more classes in {split}{more}"
             )
         sizes = self.images.class_sizes[classes]
         smallest = classes[sizes.argmin()]
@@ -115,24 +124,52 @@ class Pool:
         return self.splits.classes[split]
 
 
-def omniglot_pool(config: OmniglotConfig) -> Pool:
-    """The characters that a config names.
+def kept_images(config: TaskConfig) -> tuple[int, int, int] | None:
+    """Tells the images that tasks are drawn from apart from those that take their place on this machine; None where they are from no files.
 
-    Raises:
-        DataError: Omniglot is not there.
-    """
-    images = load_omniglot()
-    return Pool(images, omniglot_splits(images, split=config.split, seed=config.split_seed), rotations=config.rotations)
-
-
-def folder_pool(config: FolderConfig) -> Pool:
-    """The images that a config names.
+    Images that were not read yet are read.
 
     Raises:
         DataError: They are not there, or too few.
     """
-    images = load_folder(config.folder, size=config.size, color=config.color)
-    return Pool(images, folder_splits(images, seed=config.split_seed))
+    match config:
+        case OmniglotConfig():
+            path = kept_omniglot()
+            if not path.is_file():
+                load_omniglot()
+        case FolderConfig(folder=folder, size=size, color=color):
+            path = kept_folder(folder, size=size, color=color)
+            if not path.is_file():
+                load_folder(folder, size=size, color=color)
+        case _:
+            return None
+    return identity(path)
+
+
+def image_pool(config: OmniglotConfig | FolderConfig, trained: TrainedImages | None = None) -> Pool:
+    """The images that a config names.
+
+    Args:
+        config: Which images, and how new ones are split.
+        trained: The images of a run that goes on, which must be there; its splits stay as they are.
+
+    Raises:
+        DataError: They are not there, too few, or not those that the run was trained on.
+    """
+    if isinstance(config, OmniglotConfig):
+        images = load_omniglot()
+        splits = omniglot_splits(images, split=config.split, seed=config.split_seed)
+    else:
+        images = load_folder(config.folder, size=config.size, color=config.color)
+        splits = folder_splits(
+            images,
+            seed=config.split_seed,
+            num_validation=config.validation_classes,
+            num_test=config.test_classes,
+        )
+    if trained is not None:
+        splits = trained_splits(trained, images, splits)
+    return Pool(images, splits, rotations=isinstance(config, OmniglotConfig) and config.rotations)
 
 
 def _distinct(rng: np.random.Generator, num_tasks: int, ways: int, number: int) -> Ints:

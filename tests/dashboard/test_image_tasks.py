@@ -280,7 +280,7 @@ class TestFolder:
         assert (visit.run.step, visit.run.start) == (0, expected)
         notes = [note.replace("\\", "") for note in visit.notes]
         assert notes[0] == "The other settings are those of the fast demo with images."
-        assert notes[1] == "No more than 2 classes can be held out: ways was set to 2."
+        assert notes[1] == "The smallest split has 2 classes: ways was set to 2."
         assert notes[2].startswith("2 files or folders were skipped, such as ")
         assert any(name in notes[2] for name in ("bird 3/5.png", "bird 4/list.txt"))
         assert is_consistent(visit)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from maml_core.config import FolderConfig
 from maml_core.datasets import folder as folder_module
 from maml_core.datasets import trees
-from maml_core.datasets.folder import folder_splits, folders, load_folder
+from maml_core.datasets.folder import folder_splits, folders, load_folder, looked_at
 from maml_core.datasets.imageset import ImageSet
-from maml_core.errors import DataError
+from maml_core.errors import ConfigError, DataError
 from maml_core.rng import Stream
 from maml_core.tasks import build_family
 from tests.maml_core.datasets.layout import png
@@ -223,3 +225,114 @@ def test_tasks_are_drawn_from_it(tmp_path: Path) -> None:
         tasks = family.draw_tasks(seed=0, stream=stream, num_tasks=5, shots=1, num_query=2)
         level = (tasks.query.x[:, :, 0] * 255).round().int().view(5, 2, 2) // 10
         assert (level == tasks.parameters[:, None]).all()
+
+
+def published(folder: Path, **parts: int) -> Path:
+    """Folders of splits, each with classes of its own."""
+    for part, number in parts.items():
+        pictures(folder / part, classes=number)
+        for c in range(number):
+            (folder / part / f"class {c}").rename(folder / part / f"{part} {c}")
+    return folder
+
+
+def sizes(images: ImageSet, **asked: int | None) -> dict[str, int]:
+    found = folder_splits(images, seed=0, **asked)
+    return {split: len(part) for split, part in found.classes.items()}
+
+
+def test_a_published_split_is_used(tmp_path: Path) -> None:
+    images = load(published(tmp_path / "p", train=5, val=3, test=2))
+    for seed in (0, 1):
+        found = folder_splits(images, seed=seed)
+        assert {split: [images.class_names[c] for c in part] for split, part in found.classes.items()} == {
+            "meta_train": [f"train {c}" for c in range(5)],
+            "meta_validation": [f"val {c}" for c in range(3)],
+            "meta_test": ["test 0", "test 1"],
+        }
+    assert folder_splits(images, seed=0).note.endswith("5 for train, 3 for validation, 2 for test, as published")
+    assert "published split" in images.notes[0]
+    assert load(tmp_path / "p").published == images.published
+    assert sizes(images, num_validation=4, num_test=0) == {"meta_train": 6, "meta_validation": 4}
+
+
+def test_a_published_split_without_validation_or_test(tmp_path: Path) -> None:
+    without = load(published(tmp_path / "p", train=8, test=3))
+    assert sizes(without) == {"meta_train": 6, "meta_validation": 2, "meta_test": 3}
+    assert "with some of those to train on for validation" in folder_splits(without, seed=0).note
+    no_test = folder_splits(load(published(tmp_path / "q", train=5, val=2)), seed=0)
+    assert "meta_test" in no_test.missing
+    assert {split: len(part) for split, part in no_test.classes.items()} == {"meta_train": 5, "meta_validation": 2}
+
+
+def test_the_same_classes_in_each_part_are_put_together(tmp_path: Path) -> None:
+    pictures(tmp_path / "p" / "train", images=4)
+    pictures(tmp_path / "p" / "val", images=2)
+    images = load(tmp_path / "p")
+    assert images.class_names == tuple(f"class {c}" for c in range(6))
+    assert images.class_sizes.tolist() == [6] * 6
+    assert images.published == ()
+    assert "hold the same classes" in images.notes[0]
+
+
+def test_how_many_classes_are_held_out_can_be_chosen(tmp_path: Path) -> None:
+    images = load(pictures(tmp_path / "p", classes=14))
+    assert sizes(images) == {"meta_train": 8, "meta_validation": 3, "meta_test": 3}
+    assert sizes(images, num_validation=5, num_test=0) == {"meta_train": 9, "meta_validation": 5}
+    assert sizes(images, num_validation=5, num_test=4) == {"meta_train": 5, "meta_validation": 5, "meta_test": 4}
+    assert "validation_classes and test_classes" in folder_splits(images, seed=0).more
+    for asked, field in (({"num_validation": 13}, "validation_classes"), ({"num_test": 12}, "test_classes")):
+        with pytest.raises(ConfigError, match=f"{field} = 1. .*p has 14 classes, and 2 or more are to train on"):
+            sizes(images, **asked)
+    config = FolderConfig(folder=str(tmp_path / "p"), ways=5, size=8, validation_classes=5, test_classes=0)
+    assert build_family(config).num_outputs == 5
+
+
+def test_zip_files_in_a_folder_are_read_where_nothing_else_is(tmp_path: Path) -> None:
+    published(tmp_path / "p", train=3, val=2)
+    for part in ("train", "val"):
+        shutil.make_archive(str(tmp_path / "zips" / part), "zip", tmp_path / "p" / part)
+    images = load(tmp_path / "zips")
+    assert images.class_names == ("train 0", "train 1", "train 2", "val 0", "val 1")
+    assert sizes(images) == {"meta_train": 3, "meta_validation": 2}
+    shutil.copytree(tmp_path / "p" / "train", tmp_path / "zips" / "train")
+    with pytest.raises(DataError, match=r"Left out was train.zip: a zip file beside folders of images; unpack it"):
+        load(tmp_path / "zips")
+
+
+def test_a_set_of_more_than_eight_bits_is_seen_alike(tmp_path: Path) -> None:
+    for c in range(4):
+        place = tmp_path / "p" / f"{c}"
+        place.mkdir(parents=True)
+        for i in range(2):
+            values = np.full((8, 8), 900 * (c + 1) + i, dtype=np.uint16)
+            Image.fromarray(values).save(place / f"{i}.png")
+    images = load(tmp_path / "p")
+    assert levels(images)[::2] == [round(900 * (c + 1) * 255 / 4095) for c in range(4)]
+    assert images.notes[0] == "images of more than 8 bits are shown from 0 (black) to 4095 (white)"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "word"), [(0, 30, "nearly black"), (230, 255, "nearly white"), (99, 101, "flat")]
+)
+def test_a_set_on_which_nothing_can_be_seen_is_named(low: int, high: int, word: str) -> None:
+    images = np.linspace(low, high, 64).astype(np.uint8).reshape(1, 1, 8, 8).repeat(5, axis=0)
+    (sentence,) = looked_at(images)
+    assert word in sentence
+    assert looked_at(np.linspace(0, 200, 64).astype(np.uint8).reshape(1, 1, 8, 8)) == ()
+
+
+def test_a_name_that_is_no_text_can_be_shown(tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "p")
+    os.rename(folder / "class 0", os.fsencode(folder) + b"/V\xf6gel")
+    images = load(folder)
+    assert "V\\xf6gel" in images.class_names
+    "".join(images.class_names).encode()
+
+
+def test_what_an_earlier_version_read_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = pictures(tmp_path / "p")
+    monkeypatch.setattr(folder_module, "_READING", 1)
+    before = load(folder)
+    monkeypatch.undo()
+    assert load(folder) is not before

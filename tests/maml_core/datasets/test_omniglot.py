@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from maml_core.config import OmniglotConfig
+from maml_core.datasets import omniglot
 from maml_core.datasets.download import Published
 from maml_core.datasets.imageset import ImageSet
 from maml_core.datasets.omniglot import (
@@ -27,6 +28,7 @@ from maml_core.datasets.omniglot import (
     load_omniglot,
     omniglot_splits,
 )
+from maml_core.datasets.splits import parted
 from maml_core.errors import DataError
 from maml_core.rng import Stream
 from maml_core.tasks import build_family
@@ -496,3 +498,123 @@ def test_what_a_killed_download_left_is_removed(server: Server, root: Path) -> N
     (downloads() / f"{BACKGROUND}.zip").write_bytes(b"spoilt")
     assert len(download_omniglot(base_url=server.url, published=published(server)).images) == 120
     assert kept(root) == [FILE, f"omniglot/{BACKGROUND}.zip", f"omniglot/{EVALUATION}.zip"]
+
+
+# --- The layouts that it comes in -------------------------------------------------------------------------------------
+
+
+def doubled(files: Path, to: Path) -> Path:
+    """As unpacking on Windows leaves it."""
+    for part in (BACKGROUND, EVALUATION):
+        shutil.copytree(files / part, to / part / part)
+    return to
+
+
+def flat(files: Path, to: Path) -> Path:
+    for part in (BACKGROUND, EVALUATION):
+        shutil.copytree(files / part, to, dirs_exist_ok=True)
+    return to
+
+
+def repository(files: Path, to: Path) -> Path:
+    """The published archive: zip files in a zip file."""
+    for part in (BACKGROUND, EVALUATION):
+        zipped(files, part, to / "all" / "omniglot-master" / "python")
+    (to / "all" / "omniglot-master" / "README.md").write_text("hello")
+    return Path(shutil.make_archive(str(to / "omniglot-master"), "zip", to / "all"))
+
+
+def deep(files: Path, to: Path) -> Path:
+    shutil.copytree(files, to / "a" / "b" / "c")
+    return to
+
+
+def second_download(files: Path, to: Path) -> Path:
+    for part in (BACKGROUND, EVALUATION):
+        path = zipped(files, part, to)
+        path.rename(path.with_name(f"{part} (1).zip"))
+    return to
+
+
+@pytest.mark.parametrize("made", [doubled, flat, repository, deep, second_download])
+def test_other_layouts_give_the_same(tmp_path: Path, made: Any) -> None:
+    files = official(tmp_path / "files")
+    expected = import_omniglot(files)
+    images = import_omniglot(made(files, tmp_path / "other"))
+    assert (images.class_names, images.groups) == (expected.class_names, expected.groups)
+    assert np.array_equal(images.images, expected.images)
+
+
+def test_what_lies_there_twice_is_read_once(tmp_path: Path) -> None:
+    files = official(tmp_path / "files" / "python")
+    zipped(files, BACKGROUND, files)
+    path = shutil.make_archive(str(tmp_path / "all"), "zip", tmp_path / "files")
+    assert import_omniglot(path).class_sizes.tolist() == [6] * 20
+
+
+def test_alphabets_of_other_names_in_one_folder_are_split_at_random(tmp_path: Path) -> None:
+    for alphabet in "XY":
+        for character in range(6):
+            place = tmp_path / "files" / alphabet / f"character{character + 1:02d}"
+            place.mkdir(parents=True)
+            for number in range(3):
+                (place / f"{number}.png").write_bytes(png(np.zeros((105, 105), np.uint8)))
+    images = import_omniglot(tmp_path / "files")
+    assert "choose the split random" in find_omniglot().advice
+    with pytest.raises(DataError, match="so the split alphabets is not known; choose the split random"):
+        omniglot_splits(images, split="alphabets", seed=0)
+    found = omniglot_splits(images, split="random", seed=0)
+    assert {split: len(part) for split, part in found.classes.items()} == {
+        "meta_train": 4,
+        "meta_validation": 4,
+        "meta_test": 4,
+    }
+
+
+def of_published(*parts: str) -> ImageSet:
+    """Omniglot's own names, each character one pixel."""
+    names = [
+        (f"{part}/{alphabet}", f"{alphabet}/character{number + 1:02d}")
+        for part in parts
+        for alphabet, size in omniglot.ALPHABETS[part].items()
+        for number in range(size)
+    ]
+    return ImageSet(
+        name="Omniglot",
+        images=np.zeros((len(names), 1, 1, 1), np.uint8),
+        class_sizes=np.ones(len(names), np.int64),
+        class_names=tuple(name for _, name in names),
+        groups=tuple(group for group, _ in names),
+        fingerprint="",
+    )
+
+
+def split_by_name(images: ImageSet, seed: int) -> dict[str, str]:
+    found = omniglot_splits(images, split="random", seed=seed)
+    return {images.class_names[c]: split for split, part in found.classes.items() for c in part}
+
+
+def test_the_published_alphabets() -> None:
+    assert {part: (len(names), sum(names.values())) for part, names in omniglot.ALPHABETS.items()} == {
+        "background": (30, 964),
+        "evaluation": (20, 659),
+    }
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+def test_the_random_split_moves_no_character_when_the_other_part_is_imported(seed: int) -> None:
+    images = of_published("background", "evaluation")
+    whole, names = split_by_name(images, seed), list(images.class_names)
+    expected = parted(1623, seed, num_validation=100, num_test=423)  # as it always was
+    assert {split: {names.index(name) for name in names if whole[name] == split} for split in expected} == {
+        split: set(part.tolist()) for split, part in expected.items()
+    }
+    for part in ("background", "evaluation"):
+        alone = split_by_name(of_published(part), seed)
+        assert alone == {name: whole[name] for name in alone}
+
+
+def test_a_small_sample_is_split_the_same_with_and_without_the_other_part() -> None:
+    both, alone = named({"A": 9, "B": 9}, evaluation=6), named({"A": 9, "B": 9})
+    assert split_by_name(alone, 3) == {name: split for name, split in split_by_name(both, 3).items() if int(name) < 18}
+    assert min(len(part) for part in omniglot_splits(alone, split="random", seed=3).classes.values()) >= 5

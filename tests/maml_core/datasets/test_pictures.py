@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maml_core.datasets.pictures import UnreadableError, decode
+from maml_core.datasets.pictures import ENDINGS, Look, UnreadableError, common_look, decode, decode_as
 
 
 def saved(picture: Image.Image, format: str = "PNG", **options: Any) -> bytes:
@@ -135,6 +135,93 @@ def test_a_spoilt_file_is_a_picture_or_refused() -> None:
     assert refused > 100
 
 
-def test_floating_point_pixels_are_refused() -> None:
-    with pytest.raises(UnreadableError, match="no known range"):
-        decode(saved(Image.fromarray(np.ones((9, 9), dtype=np.float32)), "TIFF"), size=8)
+def deep(values: np.ndarray[Any, Any], format: str = "TIFF", **options: Any) -> bytes:
+    return saved(Image.fromarray(values), format, **options)
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])
+def test_as_many_bits_as_a_file_uses_are_seen(bits: int, format: str) -> None:
+    """Cameras and scanners leave 12 bits in a file of 16."""
+    whole = 2**bits - 1
+    values = np.rint(np.linspace(0, whole, 64)).astype(np.uint16).reshape(8, 8)
+    expected = np.rint(np.linspace(0, 255, 64)).reshape(8, 8)
+    pixels = decode(deep(values, format), size=8)[0]
+    assert abs(pixels.astype(float) - expected).max() <= 1
+    assert len(np.unique(pixels)) == 64
+
+
+def test_floating_point_pixels_are_seen() -> None:
+    share = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
+    expected = np.rint(255 * np.linspace(0, 1, 64)).reshape(8, 8)
+    for values in (share, 255 * np.rint(share * 255) / 255, share * 3.7, share * 20 - 10):
+        pixels = decode(deep(values.astype(np.float32)), size=8)[0]
+        assert abs(pixels.astype(float) - expected).max() <= 1, values.max()
+    with pytest.raises(UnreadableError, match="no finite numbers"):
+        decode(deep(np.full((9, 9), np.nan, dtype=np.float32)), size=8)
+
+
+def test_a_file_that_counts_from_white_is_no_negative() -> None:
+    values = (65535 - steps().astype(np.uint16) * 257).astype(np.uint16)
+    assert np.array_equal(decode(deep(values, tiffinfo={262: 0}), size=8)[0], steps())
+
+
+def test_a_set_has_one_look() -> None:
+    dark, bright = (deep(np.full((8, 8), level, dtype=np.uint16), "PNG") for level in (3000, 60000))
+    looks = [decode_as(data, size=8)[1] for data in (dark, bright)]
+    assert [look.span for look in looks] == [(0, 4095), (0, 65535)]
+    common = common_look(looks)
+    assert [decode_as(data, size=8, look=common)[0][0, 0, 0] for data in (dark, bright)] == [12, 233]
+    assert common_look([Look(paper="black"), Look(), Look(paper="black"), Look(paper="white")]) == Look(paper="black")
+    assert common_look([Look(), Look()]) == Look()
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_white_on_nothing_is_laid_on_black(mode: str) -> None:
+    picture = Image.new("RGBA", (8, 8), (255, 255, 255, 0))
+    picture.paste((255, 255, 255, 255), (0, 0, 8, 4))
+    if mode == "P":
+        picture = picture.quantize(4)
+    pixels, look = decode_as(saved(picture if mode == "P" else picture.convert(mode)), size=8)
+    assert look.paper == "black"
+    assert pixels[0, :, 0].tolist() == [255] * 4 + [0] * 4
+
+
+def test_one_bit_is_black_and_white() -> None:
+    bits = Image.fromarray(steps() > 90)
+    for format in ("PNG", "TIFF", "BMP", "PPM"):
+        assert np.array_equal(decode(saved(bits, format), size=8)[0], np.where(steps() > 90, 255, 0))
+
+
+def test_lab_colours() -> None:
+    lab = Image.new("LAB", (9, 9), (255, 128, 128))
+    assert decode(saved(lab, "TIFF"), size=3, color="rgb").min() >= 250
+
+
+@pytest.mark.parametrize("size", [(6000, 4000), (8660, 5773)])
+def test_photos_are_read_at_a_reduced_size(size: tuple[int, int]) -> None:
+    photo = Image.new("L", size, 90)
+    photo.paste(200, (size[0] // 2, 0, *size))
+    pixels = decode(saved(photo, "JPEG", quality=20), size=8)[0].astype(int)
+    assert abs(pixels[:, :3] - 90).max() <= 3
+    assert abs(pixels[:, 5:] - 200).max() <= 3
+
+
+def test_an_enormous_photo_is_refused_unread() -> None:
+    data = bytearray(saved(Image.new("L", (64, 64), 90), "JPEG"))
+    at = data.index(b"\xff\xc0") + 5  # height and width in the frame's header
+    data[at : at + 4] = struct.pack(">HH", 9_000, 9_000)
+    with pytest.raises(UnreadableError, match=r"9000 x 9000 is more than 20,000,000 pixels"):
+        decode(bytes(data), size=8)
+
+
+@pytest.mark.parametrize(
+    ("format", "ending"),
+    [("JPEG2000", ".jp2"), ("AVIF", ".avif"), ("TGA", ".tga"), ("PPM", ".pnm"), ("PCX", ".pcx"), ("JPEG", ".jfif")],
+)
+def test_the_less_usual_kinds_of_files(format: str, ending: str) -> None:
+    assert ending in ENDINGS
+    if not all(format in table for table in (Image.OPEN, Image.SAVE)):
+        assert format == "AVIF"  # which some builds of Pillow lack
+        return
+    assert abs(decode(saved(Image.new("L", (64, 64), 90), format), size=8).astype(int) - 90).max() <= 2

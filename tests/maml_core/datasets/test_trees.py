@@ -12,7 +12,7 @@ import pytest
 
 from maml_core.datasets import trees
 from maml_core.datasets.pictures import UnreadableError
-from maml_core.datasets.trees import Tree, fingerprint, open_tree
+from maml_core.datasets.trees import Tree, fingerprint, open_tree, zips_opened
 from maml_core.errors import DataError
 
 
@@ -164,3 +164,88 @@ def test_the_fingerprint_changes_with_the_files(tmp_path: Path) -> None:
     (tmp_path / "a" / "y").rename(tmp_path / "a" / "z")
     seen.append(now())
     assert len(set(seen)) == 5
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a/12:30.png",
+        "a/b:c/x.png",
+        "a/what?.png",
+        'a/"x".png',
+        "a/x|y*.png",
+        "a/ x .png",
+        "a/鳥.png",
+        "./a/x.png",
+        "a//x.png",
+    ],
+)
+def test_a_zip_file_may_hold_any_name(tmp_path: Path, name: str) -> None:
+    with open_tree(zip_of(tmp_path / "z.zip", {name: b"1"})) as tree:
+        assert list(listing(tree).values()) == [b"1"]
+        assert tree.refused == ()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "__MACOSX",
+        "@eaDir",
+        "Thumbs.db",
+        "desktop.ini",
+        ".thumbnails",
+        ".ipynb_checkpoints",
+        "lost+found",
+        "Thumbnails",
+        "$RECYCLE.BIN",
+    ],
+)
+def test_what_systems_make_is_no_image(tmp_path: Path, name: str) -> None:
+    for place in (f"{name}/x.png", f"a/{name}/x.png"):
+        (tmp_path / "f" / place).parent.mkdir(parents=True)
+        (tmp_path / "f" / place).write_bytes(b"")
+    (tmp_path / "f" / "a" / "x.png").write_bytes(b"1")
+    zip_of(tmp_path / "z.zip", {f"{name}/x.png": b"", f"a/{name}/x.png": b"", "a/x.png": b"1"})
+    for where in (tmp_path / "f", tmp_path / "z.zip"):
+        with open_tree(where) as tree:
+            assert listing(tree) == {"a/x.png": b"1"}
+            assert (tree.refused, tree.empty) == ((), ())
+
+
+@pytest.mark.parametrize("is_zip", [False, True])
+def test_zip_files_inside_are_folders(tmp_path: Path, is_zip: bool) -> None:
+    inner = {
+        "train": zip_of(tmp_path / "1.zip", {"a/x.png": b"1", "../y.png": b""}).read_bytes(),
+        "val": b"no zip file",
+    }
+    members = {f"data/{name}.zip": data for name, data in inner.items()} | {"data/z.png": b"3"}
+    where = tmp_path / "where"
+    if is_zip:
+        zip_of(where, members)
+    else:
+        for name, data in members.items():
+            (where / name).parent.mkdir(parents=True, exist_ok=True)
+            (where / name).write_bytes(data)
+    with open_tree(where) as outer, zips_opened(outer, lambda path: path.suffix == ".zip") as tree:
+        assert listing(tree) == {"data/train/a/x.png": b"1", "data/z.png": b"3"}
+        assert [(name, reason.partition(" (")[0]) for name, reason in tree.refused] == [
+            ("data/train/../y.png", "its path leads out of the zip file"),
+            ("data/val.zip", "no zip file, or a damaged one"),
+        ]
+
+
+def test_zip_files_inside_have_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = zip_of(tmp_path / "1.zip", {f"{i}.png": b"" for i in range(9)}).read_bytes()
+    where = zip_of(tmp_path / "z.zip", {"a.zip": data})
+    monkeypatch.setattr(trees, "MAX_INNER_BYTES", len(data) - 1)
+    with open_tree(where) as outer, zips_opened(outer, lambda path: True) as tree:
+        assert tree.files == ()
+        assert "unpack the outer one" in tree.refused[0].reason
+    monkeypatch.undo()
+    monkeypatch.setattr(trees, "MAX_FILES", 8)
+    with (
+        open_tree(where) as outer,
+        pytest.raises(DataError, match="more than 8 files"),
+        zips_opened(outer, lambda path: True),
+    ):
+        pass
