@@ -12,6 +12,7 @@ from dashboard.live.routes import STATIC
 _SERVER = "<script>window.__streamlit = { BACKEND_BASE_URL: location.origin + location.pathname.replace(/sensitivity\\/?$/, '') };</script>"
 HINTS = (
     _SERVER
+    + f"<style>{(STATIC / 'frame.css').read_text(encoding='utf-8')}</style>"
     + f'<script async src="/maml/static/plotly.min.js?v={plotly.__version__}"></script><link rel="preload" as="style" href="/maml/static/style.css">'
     + "".join(f'<link rel="modulepreload" href="/maml/static/{path.name}">' for path in sorted(STATIC.glob("*.js")))
 ).encode()

@@ -7,6 +7,7 @@ const BASE = new URL(".", import.meta.url);
 const FORCED_COLORS = matchMedia("(forced-colors: active)");
 
 letSwipesScroll();
+nameOverlays();
 
 let plotly = null;
 export function loadPlotly() {
@@ -80,6 +81,16 @@ export function enterPanel(event) {
     panel.addEventListener("keydown", ({ key }) => key === "Escape" && setTimeout(() => button.focus(), 100));
   };
   setTimeout(enter, 50);
+}
+
+/** Streamlit puts its tooltips beside all landmarks; a name makes one of their place. */
+function nameOverlays() {
+  new MutationObserver(() => {
+    const overlays = document.getElementById("stFloatingOverlayPortal");
+    if (!overlays || overlays.role) return;
+    overlays.setAttribute("role", "region");
+    overlays.setAttribute("aria-label", "Hints");
+  }).observe(document.body, { childList: true });
 }
 
 /** The charts' colours for the page's own dots and curves, so that a meaning has one colour everywhere. */
