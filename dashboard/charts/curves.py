@@ -8,7 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from dashboard.charts.basics import area, line, log_axis
-from dashboard.charts.looks import LEARNERS, NOT_DATA, SHARES, THETA_0, Looks
+from dashboard.charts.looks import LEARNERS, NOT_DATA, ONCE_THERE, SHARES, THETA_0, Looks
 from dashboard.charts.overlays import reference_levels
 from dashboard.info import Learner
 from dashboard.theme import Palette, with_opacity
@@ -18,7 +18,7 @@ def loss_traces(palette: Palette, looks: Looks) -> list[go.Scatter]:
     """The run before, training, and held-out tasks before and after adaptation."""
     number = _hover(looks)
     return [
-        line("previous run", palette.ghost, 2, "dash", hoverinfo="skip"),
+        line("previous run", palette.ghost, 2, "dash", hoverinfo="skip", meta=ONCE_THERE),
         *(
             line(
                 f"previous run, {when}",

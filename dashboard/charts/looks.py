@@ -16,6 +16,8 @@ LEARNERS: tuple[Learner, ...] = ("random", "joint", "scratch", "oracle", "maml")
 THETA_0, THETA_N = "θ<sub>0</sub>", "θ<sub>N</sub>"
 NOT_DATA = "not data"
 """The `meta` of a trace that only guides the eye; the page leaves it out of tables and files."""
+ONCE_THERE = "once there"
+"""The `meta` of a trace that the legend names only while it has points."""
 SHARES = [-0.03, 1.03]
 """The range of every accuracy axis, with room for a marker on its edge."""
 

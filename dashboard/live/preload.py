@@ -8,8 +8,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.live.routes import STATIC
 
+# Opened below the page's root, Streamlit looks for its server there first, and its console fills with errors.
+_SERVER = "<script>window.__streamlit = { BACKEND_BASE_URL: location.origin + location.pathname.replace(/sensitivity\\/?$/, '') };</script>"
 HINTS = (
-    f'<script async src="/maml/static/plotly.min.js?v={plotly.__version__}"></script><link rel="preload" as="style" href="/maml/static/style.css">'
+    _SERVER
+    + f"<style>{(STATIC / 'frame.css').read_text(encoding='utf-8')}</style>"
+    + f'<script async src="/maml/static/plotly.min.js?v={plotly.__version__}"></script><link rel="preload" as="style" href="/maml/static/style.css">'
     + "".join(f'<link rel="modulepreload" href="/maml/static/{path.name}">' for path in sorted(STATIC.glob("*.js")))
 ).encode()
 PATHS = ("/", "/sensitivity")
@@ -49,7 +53,10 @@ class Preload:
         extensions = {
             key: value for key, value in scope.get("extensions", {}).items() if key != "http.response.pathsend"
         }
-        await self._app({**scope, "extensions": extensions}, receive, gather)
+        headers = [
+            (name, value) for name, value in scope["headers"] if name != b"accept-encoding"
+        ]  # or it comes compressed
+        await self._app({**scope, "extensions": extensions, "headers": headers}, receive, gather)
 
 
 def _is_plain_html(start: Message) -> bool:

@@ -5,21 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import state
+from dashboard.live.routes import STATIC
 
-# Streamlit's own margins would cost a chart's height; its header stays, for the button that folds the sidebar.
-_STYLE = """
-<style>
-[data-testid="stMainBlockContainer"] { padding: 0.5rem 1rem 0.25rem; max-width: none; }
-[data-testid="stHeader"] { background: transparent; height: 0; min-height: 0; }
-[data-testid="stSidebarContent"] [data-testid="stSidebarHeader"] { height: 2rem; min-height: 2rem; margin-bottom: 0; padding-top: 0.25rem; }
-[data-testid="stSidebarUserContent"] { padding: 0 0 0.5rem; }
-[data-testid="stSidebarUserContent"] [data-testid="stVerticalBlock"] { gap: 0.55rem; }
-[data-testid="stSidebar"] { min-width: 15.5rem; }
-/* The scrolling area takes the focus when it is clicked; it is no control, and its frame would lie over the dials. */
-[data-testid="stMain"]::before { box-shadow: none !important; }
-.st-key-screens [data-testid="stPageLink"] a { padding: 0.1rem 0.45rem; }
-</style>
-"""
+_STYLE = f"<style>{(STATIC / 'frame.css').read_text(encoding='utf-8')}</style>"
 
 
 def style() -> None:

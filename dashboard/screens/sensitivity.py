@@ -58,7 +58,7 @@ def _open_live(token: str, number: object) -> None:
 
 @st.fragment
 def _plots(token: str, selected: tuple[int, ...]) -> None:
-    """Optuna's plots of the selected settings, of all where none is."""
+    """The one of Optuna's plots that is chosen, of the selected settings or of all where none is; none at first, so that the page is one screen."""
     found = get_hub().sweeps.results_of(token)
     if found is None:
         return
@@ -70,14 +70,13 @@ def _plots(token: str, selected: tuple[int, ...]) -> None:
             "Optuna's plots",
             list(PLOTS),
             format_func=PLOTS.__getitem__,
-            default="importance",
-            required=True,
             key="optuna.plot",
             label_visibility="collapsed",
         )
         st.caption(f"Optuna's plots, of {of}.")
+    if plot is None:
+        return
     study = study_of(chosen, sweep)
-    assert plot is not None
     if reason := why_not(plot, study):
         st.caption(reason)
         return

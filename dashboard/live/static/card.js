@@ -17,6 +17,7 @@ export class Card {
   #tableItem;
   #legendText = "";
   #hint = "";
+  #optional = new Map(); // legend entries by the trace that has to have points for them to be shown
   plot = el("div", { class: "maml-plot", role: "img", "aria-label": WAITING });
   controls = el("div", { class: "maml-card-controls" });
   #empty = el("p", { class: "maml-empty", hidden: true });
@@ -89,8 +90,9 @@ export class Card {
     if (!this.#table.hidden) this.#table.focus();
   }
 
-  /** After a redraw: an open table follows, slowly enough to be read, or at once where something else is looked at. */
+  /** After a redraw: the legend names what is there, and an open table follows, slowly enough to be read, or at once where something else is looked at. */
   refresh(now = false) {
+    for (const [trace, entry] of this.#optional) entry.hidden = !this.#chart.array(trace)?.x?.length;
     if (this.#table.hidden || (!now && performance.now() - this.#tableRefreshed < TABLE_REFRESH_MS)) return;
     this.#tableRefreshed = performance.now();
     this.#table.replaceChildren(table(this.#chart));
@@ -104,7 +106,10 @@ export class Card {
   }
 
   subtitle(text) {
-    setRich(this.#subtitle, text);
+    if (this.#subtitle.dataset.text === text) return;
+    this.#subtitle.dataset.text = text;
+    const sentences = text.split(/(?<=[.:!?]) +(?=\p{Lu})/u);
+    this.#subtitle.replaceChildren(...sentences.flatMap((sentence) => [el("span", {}, ...rich(sentence)), " "]));
     this.#subtitle.title = text.replace(/_/g, "");
   }
 
@@ -133,11 +138,14 @@ export class Card {
 
   #drawLegend(figure) {
     if (this.#legend.hidden) return;
-    const shown = figure.data.filter(({ showlegend, name }) => showlegend !== false && name);
-    const text = JSON.stringify(shown.map(({ name, line, marker, fillcolor }) => [name, line, marker, fillcolor]));
+    const shown = [...figure.data.entries()].filter(([, { showlegend, name }]) => showlegend !== false && name);
+    const text = JSON.stringify(shown.map(([, { name, line, marker, fillcolor }]) => [name, line, marker, fillcolor]));
     if (text === this.#legendText) return;
     this.#legendText = text;
-    this.#legend.replaceChildren(...shown.map((trace) => this.#entry(trace)));
+    const entries = shown.map(([index, trace]) => [index, trace, this.#entry(trace)]);
+    this.#optional = new Map(entries.flatMap(([index, { meta }, entry]) => (meta === "once there" ? [[index, entry]] : [])));
+    for (const entry of this.#optional.values()) entry.hidden = true;
+    this.#legend.replaceChildren(...entries.map(([, , entry]) => entry));
   }
 
   #entry(trace) {

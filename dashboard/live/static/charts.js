@@ -145,6 +145,7 @@ class Chart {
     layout.font.family = getComputedStyle(this.node).fontFamily;
     for (const axis of [layout.xaxis, layout.yaxis]) if (axis.title) axis.title.font.size = layout.font.size;
     for (const side of ["l", "r", "t", "b"]) layout.margin[side] *= scale;
+    for (const axis of ["xaxis", "yaxis"]) if (layout[axis].title) layout[axis].title.text = this.#axisName(axis, layout);
     layout.showlegend = false; // the card has it as buttons; pictures get Plotly's own
     if (this.#marks) Object.assign(layout, JSON.parse(this.#marks));
     for (const [axis, range] of Object.entries(this.zoomed ? this.#currentRanges() : this.#ranges ?? {})) layout[axis].range = [...range];
@@ -157,6 +158,23 @@ class Chart {
     this.#made = true;
     this.#listen();
     return made;
+  }
+
+  /** What an axis measures, as far as its length has room for it: without what stands in brackets, or not at all, rather than cut. */
+  #axisName(axis, { margin, font }) {
+    const name = this.#looks.figure.layout[axis].title?.text ?? "";
+    const [size, before, behind] = axis === "xaxis" ? [this.node.clientWidth, margin.l, margin.r] : [this.node.clientHeight, margin.t, margin.b];
+    const middle = before + (size - before - behind) / 2;
+    const room = 2 * Math.min(middle, size - middle);
+    return [name, name.replace(/ \(.*\)$/, "")].find((text) => 0.54 * font.size * text.replace(/<.*?>/g, "").length <= room) ?? "";
+  }
+
+  #resize() {
+    const { layout } = this.node;
+    const names = ["xaxis", "yaxis"].map((axis) => [axis, this.#axisName(axis, layout)]);
+    const other = names.filter(([axis, name]) => name !== (layout[axis].title?.text ?? ""));
+    if (!other.length) return window.Plotly.Plots.resize(this.node);
+    window.Plotly.relayout(this.node, { ...Object.fromEntries(other.map(([axis, name]) => [`${axis}.title.text`, name])), autosize: true });
   }
 
   #data(figure, scale) {
@@ -189,8 +207,10 @@ class Chart {
     const moved = Object.keys(layout).length > 0;
     if (!moved && !this.#recolored) {
       this.#settlingUntil = performance.now() + SETTLE_MS;
-      const data = arrays.map(({ x, y }) => ({ x, y }));
-      return window.Plotly.animate(this.node, { data, traces: indices }, AT_ONCE).finally(() => {
+      // All traces, not only those that changed: Plotly puts what it animates on top of what it does not.
+      const all = this.node.data.map((_, index) => index);
+      const data = all.map((index) => this.#arrays[index] ?? { x: [], y: [] }).map(({ x, y }) => ({ x, y }));
+      return window.Plotly.animate(this.node, { data, traces: all }, AT_ONCE).finally(() => {
         this.#settlingUntil = -Infinity;
         this.#wake();
       });
@@ -257,7 +277,7 @@ class Chart {
       const first = !seen;
       seen = true;
       ({ width, height } = contentRect);
-      if (!first && width > 0 && height > 0) window.Plotly.Plots.resize(this.node);
+      if (!first && width > 0 && height > 0) this.#resize();
     }).observe(this.node);
   }
 
@@ -290,7 +310,7 @@ class Chart {
   }
 
   axisTitles() {
-    const { xaxis, yaxis } = this.node.layout ?? {};
+    const { xaxis, yaxis } = this.#looks?.figure.layout ?? {};
     return { x: xaxis?.title?.text || "x", y: yaxis?.title?.text || "y" };
   }
 
@@ -298,6 +318,7 @@ class Chart {
   async picture(format) {
     const layout = structuredClone(this.node.layout);
     const slim = this.id === "gauge";
+    for (const axis of ["xaxis", "yaxis"]) if (layout[axis].title) layout[axis].title.text = this.#looks.figure.layout[axis].title?.text ?? "";
     layout.showlegend = true;
     layout.paper_bgcolor = layout.plot_bgcolor = layout.meta.palette.page;
     layout.title = { text: this.title, x: 0.02, xanchor: "left", y: 0.97, yanchor: "top" };

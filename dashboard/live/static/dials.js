@@ -61,7 +61,7 @@ class Dial {
       onpointerdown: () => (this.#dragging = true),
       onchange: () => this.#release(),
     });
-    addEventListener("pointerup", () => (this.#dragging = false));
+    for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => (this.#dragging = false));
     this.#field = el("input", {
       type: "text",
       inputmode: "decimal",

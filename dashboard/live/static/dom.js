@@ -68,14 +68,25 @@ export function popoverButton(attributes, label, content) {
 /** True where the person asked their system for less motion. */
 export const reducedMotion = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-/** Whether the page behind us is dark, by the luminance of Streamlit's background colour. */
+/** Whether the page behind us is dark, by the luminance of Streamlit's background colour, or of the system's where that is forced. */
 export function isDark(node) {
-  const probe = el("span", { style: "display:none" });
-  probe.style.color = getComputedStyle(node).getPropertyValue("--st-background-color").trim() || "white";
+  const probe = el("span", { style: "display:none; forced-color-adjust:none" });
+  const forced = matchMedia("(forced-colors: active)").matches;
+  probe.style.color = forced ? "Canvas" : getComputedStyle(node).getPropertyValue("--st-background-color").trim() || "white";
   node.append(probe);
   const [r, g, b] = (getComputedStyle(probe).color.match(/[\d.]+/g) ?? [255, 255, 255]).map(Number);
   probe.remove();
   return 0.2126 * r + 0.7152 * g + 0.0722 * b < 128;
+}
+
+/** Calls `action` when an element got another width; the sidebar, unlike the window, tells nobody when it folds. */
+export function onWidth(node, action) {
+  let width = node.clientWidth;
+  new ResizeObserver(() => {
+    if (node.clientWidth === width) return;
+    width = node.clientWidth;
+    action();
+  }).observe(node);
 }
 
 /** Calls `action` with the newest arguments at most once an animation frame. */

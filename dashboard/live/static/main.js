@@ -4,7 +4,7 @@ import { Acting } from "./acting.js";
 import { Charts } from "./charts.js";
 import { Dials } from "./dials.js";
 import { Draw } from "./draw.js";
-import { el, isDark, recall, remember, setRich, setText } from "./dom.js";
+import { el, isDark, onWidth, recall, remember, setRich, setText } from "./dom.js";
 import { percent, short } from "./format.js";
 import { blurAfterPointer, enterPanel, loadPlotly, mounter, paint } from "./mounting.js";
 import { Segments } from "./segments.js";
@@ -105,6 +105,7 @@ class Page {
     addEventListener("keydown", this.#key);
     addEventListener("click", enterPanel);
     addEventListener("resize", this.#resized);
+    onWidth(this.#root, this.#resized);
     addEventListener("pagehide", this.#writeAddress);
     this.#root.addEventListener("click", blurAfterPointer);
     this.#fitHeight();

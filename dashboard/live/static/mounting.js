@@ -1,8 +1,13 @@
 // What every screen's module does: load Plotly and a style sheet once, and build one page in Streamlit's element, however often it calls.
 
 import { el } from "./dom.js";
+import { letSwipesScroll } from "./touch.js";
 
 const BASE = new URL(".", import.meta.url);
+const FORCED_COLORS = matchMedia("(forced-colors: active)");
+
+letSwipesScroll();
+nameOverlays();
 
 let plotly = null;
 export function loadPlotly() {
@@ -28,7 +33,7 @@ function loadStyle(name) {
 /**
  * A module's `mount`: builds `new Page(component)` in an element once, then tells it `again(component)`.
  *
- * A page has `show()`, called once its style sheets are there, `again(component)` and `destroy()`.
+ * A page has `show()`, called once its style sheets are there, `again(component)`, `recolor()` and `destroy()`.
  */
 export function mounter(Page, styles) {
   const pages = new WeakMap(); // by parent element: Streamlit calls again with the same one when the theme changes
@@ -42,6 +47,7 @@ export function mounter(Page, styles) {
       const styled = Promise.all(styles.map(loadStyle));
       const page = new Page(component);
       pages.set(parentElement, page);
+      FORCED_COLORS.addEventListener("change", () => pages.get(parentElement)?.recolor());
       await styled;
       page.show();
     }
@@ -75,6 +81,16 @@ export function enterPanel(event) {
     panel.addEventListener("keydown", ({ key }) => key === "Escape" && setTimeout(() => button.focus(), 100));
   };
   setTimeout(enter, 50);
+}
+
+/** Streamlit puts its tooltips beside all landmarks; a name makes one of their place. */
+function nameOverlays() {
+  new MutationObserver(() => {
+    const overlays = document.getElementById("stFloatingOverlayPortal");
+    if (!overlays || overlays.role) return;
+    overlays.setAttribute("role", "region");
+    overlays.setAttribute("aria-label", "Hints");
+  }).observe(document.body, { childList: true });
 }
 
 /** The charts' colours for the page's own dots and curves, so that a meaning has one colour everywhere. */

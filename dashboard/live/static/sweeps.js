@@ -1,6 +1,6 @@
 // The sensitivity screen: builds itself once in Streamlit's element and is then fed by its own socket.
 
-import { el, isDark, setRich, setText } from "./dom.js";
+import { el, isDark, onWidth, setRich, setText } from "./dom.js";
 import { percent, short, whole } from "./format.js";
 import { blurAfterPointer, enterPanel, loadPlotly, mounter, paint } from "./mounting.js";
 import { Plot } from "./plot.js";
@@ -106,7 +106,7 @@ class Page {
     for (const plot of [this.#map, this.#frozen]) plot.onDrawn = () => window.mamlSweeps.drawn++;
     component.parentElement.append(this.#root);
     this.#present();
-    this.#recolor();
+    this.recolor();
     this.#socket = this.#connect(component.data.token);
     loadPlotly().then(
       () => this.#plots.forEach((plot) => plot.draw()),
@@ -115,6 +115,7 @@ class Page {
     this.#root.addEventListener("click", blurAfterPointer);
     addEventListener("click", enterPanel);
     addEventListener("resize", this.#fit);
+    onWidth(this.#root, this.#fit);
   }
 
   get #plots() {
@@ -124,7 +125,7 @@ class Page {
   show() {
     this.#root.style.visibility = "";
     this.#fit();
-    this.#recolor();
+    this.recolor();
   }
 
   again(component) {
@@ -133,7 +134,7 @@ class Page {
       this.#socket.close();
       this.#socket = this.#connect(component.data.token);
     }
-    this.#recolor();
+    this.recolor();
     this.#fit();
   }
 
@@ -145,7 +146,7 @@ class Page {
     this.#root.remove();
   }
 
-  #recolor() {
+  recolor() {
     const theme = isDark(this.#root) ? "dark" : "light";
     this.#root.dataset.theme = theme;
     if (theme === this.#theme) return;
@@ -166,7 +167,7 @@ class Page {
     const scroller = this.#root.closest("[data-testid=stMain]");
     const top = this.#root.getBoundingClientRect().top + (scroller?.scrollTop ?? window.scrollY);
     this.#root.style.setProperty("--maml-height", `${Math.floor(window.innerHeight - top - 64)}px`);
-    this.#root.dataset.narrow = this.#root.clientWidth <= 960; // as the style sheet has it, which cannot ask a box for its own width
+    this.#root.dataset.narrow = this.#root.clientWidth <= 900; // as the style sheet has it, which cannot ask a box for its own width
   };
 
   // --- The server's side ---

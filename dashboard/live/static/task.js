@@ -27,6 +27,7 @@ export class Task {
   #heads = {};
   #amplitude;
   #phase;
+  #shape = el("div", { class: "maml-task-shape", hidden: true });
 
   constructor({ charts, send }) {
     this.#charts = charts;
@@ -36,15 +37,13 @@ export class Task {
     const task = perFrame((message) => send({ type: "task", ...message }));
     this.#amplitude = this.#shapeSlider("amplitude", "amplitude", task);
     this.#phase = this.#shapeSlider("phase_rad", "phase", task);
+    this.#shape.append(this.#amplitude.root, this.#phase.root);
     this.root = el(
       "div",
       { class: "maml-task" },
+      el("div", { class: "maml-task-steps" }, this.#playButton, this.#slider, this.#label),
       this.#table(),
-      el(
-        "div",
-        { class: "maml-task-controls" },
-        ...[this.#playButton, this.#slider, this.#label, this.#amplitude.root, this.#phase.root],
-      ),
+      this.#shape,
     );
   }
 
@@ -74,7 +73,7 @@ export class Task {
   #shapeSlider(key, label, send) {
     const value = el("span", {});
     const input = el("input", { type: "range", step: "any", "aria-label": label, "data-dial": key });
-    const shape = { root: el("label", { hidden: true }, el("span", {}, label), input, value), input, value, touched: -Infinity };
+    const shape = { root: el("label", {}, el("span", {}, label), input, value), input, value, touched: -Infinity };
     input.addEventListener("input", () => {
       shape.touched = performance.now();
       paint(shape);
@@ -88,7 +87,7 @@ export class Task {
     // Who plays on after stepping through wants to see theta_N again.
     if (playing && !this.#running) this.#follow();
     this.#running = playing;
-    this.#amplitude.root.hidden = this.#phase.root.hidden = !task;
+    this.#shape.hidden = !task;
     if (!task) return;
     for (const [shape, value, range] of [
       [this.#amplitude, task.amplitude, task.amplitude_range],
@@ -232,6 +231,8 @@ export class Task {
 }
 
 function paint({ input, value }) {
-  setText(value, Number(input.value).toFixed(2));
+  const text = Number(input.value).toFixed(2);
+  setText(value, text);
+  input.setAttribute("aria-valuetext", text); // its own value has fifteen digits
   input.style.setProperty("--fill", (input.value - input.min) / (input.max - input.min || 1));
 }

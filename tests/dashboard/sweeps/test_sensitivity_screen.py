@@ -167,5 +167,8 @@ class TestSweeps:
             study.put(*grid(of))
         visit = Visit(sweep="mine")
         assert "Optuna's plots, of all finished settings." in visit.captions
+        assert not visit.app.get("plotly_chart")
+        visit.app.get("button_group")[0].set_value("importance")
+        visit.rerun()
         figure = json.loads(visit.app.get("plotly_chart")[0].proto.spec)
         assert sorted(figure["data"][0]["y"]) == ["α", "β"]
