@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from maml_core.cli.console import called, find_run, percent, print_json
-from maml_core.cli.images import OtherImagesOption, with_images
+from maml_core.cli.images import AnyImagesOption, with_images
 from maml_core.cli.progress import counting
 from maml_core.config import RunConfig, replace
 from maml_core.errors import ConfigError
@@ -66,7 +66,7 @@ def evaluate(
             help="Where the run's folder of images lies now, if it was moved or is on another machine.",
         ),
     ] = None,
-    other_images: OtherImagesOption = False,
+    any_images: AnyImagesOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
     """Adapt a run's theta_0 to held-out tasks and print the query loss, and the accuracy of classes, after each inner step.
@@ -80,7 +80,7 @@ def evaluate(
     saved = load_run(folder)
     saved.need_settings("evaluated")
     saved = with_images(
-        saved, folder=images_in, others=other_images, trains=False, again=f"maml evaluate {called(folder)}"
+        saved, folder=images_in, others=any_images, trains=False, again=f"maml evaluate {called(folder)}"
     )
     config = saved.config
     if split is not None and not config.classifies:

@@ -18,10 +18,10 @@ from maml_core.store import SavedRun
 if TYPE_CHECKING:
     from maml_core.problem import Problem
 
-OtherImagesOption = Annotated[
+AnyImagesOption = Annotated[
     bool,
     typer.Option(
-        "--other-images",
+        "--any-images",
         help="Go on although the images are not those that the run was trained on. Classes that it knows by name stay in their split.",
     ),
 ]
@@ -49,7 +49,7 @@ def with_images(run: SavedRun, *, folder: str | None, others: bool, trains: bool
     tasks = run.config.tasks
     if not isinstance(tasks, OmniglotConfig | FolderConfig):
         if others:
-            raise ConfigError("other_images", True, "the tasks of this run are not of images in files; leave it out")
+            raise ConfigError("any_images", True, "the tasks of this run are not of images in files; leave it out")
         return run
     try:
         pool = image_pool(tasks)
@@ -78,7 +78,7 @@ def with_images(run: SavedRun, *, folder: str | None, others: bool, trains: bool
         raise DataError(
             "other",
             f"{where} does not hold the images that the run was trained on: {found.sentence}. To go on, {elsewhere}"
-            f"use these on purpose: {again} --other-images",
+            f"use these on purpose: {again} --any-images",
         )
     images = on_others(run.images, pool.images, pool.splits, trains=trains)
     held = ", ".join(f"{len(classes)} for {split}" for split, classes in images.classes)

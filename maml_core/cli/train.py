@@ -29,7 +29,7 @@ from maml_core.cli.console import (
     say,
 )
 from maml_core.cli.fields import assigned, joined, located, overlaid, preset, read_file, with_config_options
-from maml_core.cli.images import OtherImagesOption, folder_of, introduce, with_images
+from maml_core.cli.images import AnyImagesOption, folder_of, introduce, with_images
 from maml_core.cli.progress import TrainingBar
 from maml_core.cluster import CHUNK_S as CLUSTER_CHUNK_S
 from maml_core.cluster import open_executor
@@ -75,7 +75,7 @@ def train(
     force: Annotated[
         bool, typer.Option("--force", help="Take the place of a run of this name or in this folder.")
     ] = False,
-    other_images: OtherImagesOption = False,
+    any_images: AnyImagesOption = False,
     scheduler: SchedulerOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, on stdout.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the whole set-up as JSON and stop.")] = False,
@@ -103,9 +103,9 @@ def train(
         raise ConfigError("save_every", save_every, "seconds from 0 on")
     given = located(joined(given, assigned(assignments or [])))
     if resume is None:
-        if other_images:
+        if any_images:
             raise ConfigError(
-                "other_images", True, "it is for a run that goes on; leave it out, or say which with --resume"
+                "any_images", True, "it is for a run that goes on; leave it out, or say which with --resume"
             )
         start, timeline = _set_up(preset_name, config, given)
         found = None
@@ -116,7 +116,7 @@ def train(
         found.need_settings("trained on")
         folder_now, given = folder_of(given)
         again = f"maml train --resume {called(find_run(resume))}"
-        found = with_images(found, folder=folder_now, others=other_images, trains=True, again=again)
+        found = with_images(found, folder=folder_now, others=any_images, trains=True, again=again)
         start, timeline = found.start, found.timeline + _changes(found, given)
     if dry_run:
         print_json(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import pickle
+import shutil
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -19,7 +20,8 @@ from dashboard.live.hub import Hub
 from dashboard.live.recording import Recording
 from dashboard.live.run import LiveRun
 from maml_core.chunks import ChunkRequest, run_chunk
-from maml_core.config import LinearConfig, MLPConfig, RunConfig, replace
+from maml_core.config import FolderConfig, LinearConfig, MLPConfig, RunConfig, replace
+from maml_core.datasets.folder import load_folder
 from maml_core.errors import ConfigError, StateError, StoreError
 from maml_core.presets import MAML_PLUS_PLUS
 from maml_core.records import Entry, Records
@@ -28,6 +30,7 @@ from maml_core.storage import state_to_bytes
 from maml_core.store import RunStore, SavedRun
 from tests.dashboard.test_hub import Client, Clock, Held, Inline, on_loop, states, turns, until
 from tests.dashboard.test_run import EXPLOSIVE, TINY, Driver, replayed_state, texts
+from tests.maml_core.datasets.test_folder import pictures
 
 
 def saved(run: LiveRun, name: str = "run") -> SavedRun:
@@ -325,6 +328,52 @@ class TestHub:
             assert (client.page.run, live.state, live.sentence, live.step) == (live, state, "", 6)
             await stepped(client, 2)
             assert live.state == replayed_state(live)
+
+        on_loop(scene)
+
+    def test_the_images_of_a_run_are_kept_and_missed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        """A class that came since is left out; a picture that changed, or a folder that was moved, is a sentence."""
+        monkeypatch.setenv("MAML_DATA", str(tmp_path / "data"))
+        folder = pictures(tmp_path / "birds", classes=10)
+        config = RunConfig(
+            tasks=FolderConfig(folder=str(folder), ways=2, size=8),
+            model=MLPConfig(hidden_widths=(4,)),
+            shots=1,
+            num_query=1,
+            meta_batch_size=2,
+            evaluation_tasks=2,
+            joint_baseline=False,
+        )
+
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            one, other = Client(hub, hub.open_page(config)), Client(hub, hub.open_page(TINY))
+            await stepped(one, 4)
+            run = await asyncio.to_thread(hub.saved_run, one.page.token, "mine")
+            assert run is not None
+            assert run.images is not None
+            assert run.images.num_classes == 10
+            goes_on = ChunkRequest(config=run.config, state=run.state, num_steps=2)
+            expected = run_chunk(goes_on).state
+            shutil.copytree(folder / "class 1", folder / "class 00")
+            load_folder(folder, size=8, color="grey")
+            await asyncio.to_thread(hub.open_run, other.page.token, run)
+            await stepped(one, 2)
+            await stepped(other, 2)
+            assert one.page.run.state == other.page.run.state == expected
+            assert run_chunk(goes_on).state != expected  # a run that did not know its images
+
+            shutil.copy(folder / "class 1" / "1.png", folder / "class 2" / "0.png")
+            load_folder(folder, size=8, color="grey")
+            with pytest.raises(
+                StoreError, match=r"mine cannot be opened: .* the pictures of class 'class 2' have changed"
+            ):
+                await asyncio.to_thread(hub.open_run, other.page.token, run)
+            moved = folder.rename(tmp_path / "elsewhere")
+            shutil.rmtree(tmp_path / "data")
+            with pytest.raises(StoreError, match=r"there is no .*birds.*maml train --resume NAME --folder PATH"):
+                await asyncio.to_thread(hub.open_run, other.page.token, run)
+            assert moved.is_dir()
+            assert other.page.run.step == 6
 
         on_loop(scene)
 

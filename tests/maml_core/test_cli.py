@@ -158,6 +158,8 @@ NEEDS = {
     "--folder": ["--tasks", "folder"],
     "--size": ["--tasks", "folder"],
     "--color": ["--tasks", "folder"],
+    "--validation-classes": ["--tasks", "folder"],
+    "--test-classes": ["--tasks", "folder"],
     "--num-layers": ["--tasks", "glyphs", "--model", "conv"],
     "--num-filters": ["--tasks", "glyphs", "--model", "conv"],
     "--downsample": ["--tasks", "glyphs", "--model", "conv"],

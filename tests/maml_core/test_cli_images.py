@@ -101,10 +101,10 @@ def test_other_images_are_refused_or_used_on_purpose(birds: Path, what: str) -> 
     for command in (("evaluate", "fold"), ("train", "--resume", "fold", "--steps", "3")):
         shown = said(maml(*command, code=2))
         assert f"{birds} does not hold the images that the run was trained on: {sentence}" in shown
-        assert "--other-images" in shown
+        assert "--any-images" in shown
     assert RunStore().load("fold").saved == before.saved
-    assert len(losses("--other-images")) == 11
-    maml("train", "--resume", "fold", "--steps", "3", "--other-images")
+    assert len(losses("--any-images")) == 11
+    maml("train", "--resume", "fold", "--steps", "3", "--any-images")
     for split, part in names().items():
         assert set(part) == set(known[split]) - ({"class 3"} if what == "fewer" else set())
     maml("train", "--resume", "fold", "--steps", "4")  # they are the run's from now on
@@ -117,8 +117,8 @@ def test_another_folder_is_refused_with_its_name(birds: Path, tmp_path: Path) ->
     shown = said(maml("evaluate", "fold", "--folder", str(other), code=2))
     assert "classes 'class" in shown
     assert "and 7 more are not there" in shown
-    assert f"maml evaluate fold --folder {other} --other-images" in shown
-    maml("evaluate", "fold", "--folder", str(other), "--other-images", "--tasks", "4", "--json")
+    assert f"maml evaluate fold --folder {other} --any-images" in shown
+    maml("evaluate", "fold", "--folder", str(other), "--any-images", "--tasks", "4", "--json")
 
 
 def test_a_run_of_the_time_before_is_opened(birds: Path) -> None:
@@ -134,9 +134,9 @@ def test_what_has_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("MAML_RUNS", str(tmp_path / "runs"))
     maml("train", "--steps", "1", "--evaluation-tasks", "2", "--name", "curves")
     assert RunStore().load("curves").images is None
-    for arguments in (("--folder", "x"), ("--other-images",)):
+    for arguments in (("--folder", "x"), ("--any-images",)):
         assert "is not accepted" in said(maml("evaluate", "curves", *arguments, code=2))
-    assert "--resume" in said(maml("train", "--other-images", code=2))
+    assert "--resume" in said(maml("train", "--any-images", code=2))
 
 
 def test_omniglot_that_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
