@@ -7,16 +7,11 @@ light for whoever only submits work.
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from maml_core.baselines import (
-        ScratchResult,
-        evaluate_baselines,
-        evaluate_oracle,
-        from_scratch,
-        oracle_problem,
-    )
+    from maml_core.baselines import ScratchResult, evaluate_baselines, evaluate_oracle, from_scratch, oracle_problem
     from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
     from maml_core.cluster import ClusterExecutor, open_executor
     from maml_core.config import (
@@ -36,16 +31,19 @@ if TYPE_CHECKING:
     from maml_core.datasets.imageset import ImageSet
     from maml_core.datasets.omniglot import download_omniglot, find_omniglot, import_omniglot, load_omniglot
     from maml_core.errors import ClusterError, ConfigError, DataError, StateError, StoreError
-    from maml_core.evaluation import evaluate, summarize
+    from maml_core.evaluation import Evaluation, evaluate, summarize
     from maml_core.execution import ChunkPool
     from maml_core.exports import curves_csv, script, write_tensorboard
-    from maml_core.inner import adapt
-    from maml_core.models import MLP, ModuleModel
-    from maml_core.outer import meta_gradient
+    from maml_core.inner import Adapted, adapt
+    from maml_core.losses import accuracy, cross_entropy, mse, per_task
+    from maml_core.models import MLP, ConvNet, Model, ModuleModel
+    from maml_core.outer import MetaGradient, meta_gradient
+    from maml_core.prediction import predict
     from maml_core.presets import PRESETS
     from maml_core.problem import Problem, build_problem, held_out_tasks, training_tasks
-    from maml_core.records import Entry, View
-    from maml_core.runs import advance, advance_through, apply_entry, init_run, replay, rule
+    from maml_core.records import Entry, Records, Status, Summary, View
+    from maml_core.rng import Stream, generator
+    from maml_core.runs import RunState, advance, advance_through, apply_entry, init_run, replay, rule
     from maml_core.snapshots import snapshot
     from maml_core.storage import state_from_bytes, state_to_bytes
     from maml_core.store import RunInfo, RunStore, SavedRun, default_root, load_run, save_run
@@ -54,33 +52,51 @@ if TYPE_CHECKING:
     from maml_core.sweeps.driver import run_sweep
     from maml_core.sweeps.frozen import FrozenMap, frozen_map
     from maml_core.sweeps.paired import PairedDifference, paired_difference, task_losses
-    from maml_core.sweeps.reading import map_of, read
+    from maml_core.sweeps.reading import map_of, read, table
     from maml_core.sweeps.results import SettingResult
     from maml_core.sweeps.space import SweepConfig
     from maml_core.sweeps.study import load_sweep, open_study
+    from maml_core.tasks import FewShotImages, Regression, TaskFamily
+    from maml_core.tasks.family import SPLITS
+    from maml_core.tasks.images import DrawnImages, ImageSource
+    from maml_core.timeline import entries_from_list, entries_to_list
+    from maml_core.types import Examples, Params, Tasks
+    from maml_core.weights import load_state_dict, plain_module, state_dict
 
 _HOMES = {
     "baselines": ("ScratchResult", "evaluate_baselines", "evaluate_oracle", "from_scratch", "oracle_problem"),
     "chunks": ("ChunkRequest", "ChunkResult", "run_chunk"),
     "cluster": ("ClusterExecutor", "open_executor"),
     "config": (
-        *("ConvConfig", "FolderConfig", "GlyphsConfig", "LinearConfig", "MLPConfig", "OmniglotConfig", "RunConfig"),
-        *("SinusoidConfig", "from_dict", "replace", "to_dict"),
+        "ConvConfig",
+        "FolderConfig",
+        "GlyphsConfig",
+        "LinearConfig",
+        "MLPConfig",
+        "OmniglotConfig",
+        "RunConfig",
+        "SinusoidConfig",
+        "from_dict",
+        "replace",
+        "to_dict",
     ),
     "datasets.folder": ("load_folder",),
     "datasets.imageset": ("ImageSet",),
     "datasets.omniglot": ("download_omniglot", "find_omniglot", "import_omniglot", "load_omniglot"),
     "errors": ("ClusterError", "ConfigError", "DataError", "StateError", "StoreError"),
-    "evaluation": ("evaluate", "summarize"),
+    "evaluation": ("Evaluation", "evaluate", "summarize"),
     "execution": ("ChunkPool",),
     "exports": ("curves_csv", "script", "write_tensorboard"),
-    "inner": ("adapt",),
-    "models": ("MLP", "ModuleModel"),
-    "outer": ("meta_gradient",),
+    "inner": ("Adapted", "adapt"),
+    "losses": ("accuracy", "cross_entropy", "mse", "per_task"),
+    "models": ("MLP", "ConvNet", "Model", "ModuleModel"),
+    "outer": ("MetaGradient", "meta_gradient"),
+    "prediction": ("predict",),
     "presets": ("PRESETS",),
     "problem": ("Problem", "build_problem", "held_out_tasks", "training_tasks"),
-    "records": ("Entry", "View"),
-    "runs": ("advance", "advance_through", "apply_entry", "init_run", "replay", "rule"),
+    "records": ("Entry", "Records", "Status", "Summary", "View"),
+    "rng": ("Stream", "generator"),
+    "runs": ("RunState", "advance", "advance_through", "apply_entry", "init_run", "replay", "rule"),
     "snapshots": ("snapshot",),
     "storage": ("state_from_bytes", "state_to_bytes"),
     "store": ("RunInfo", "RunStore", "SavedRun", "default_root", "load_run", "save_run"),
@@ -89,16 +105,24 @@ _HOMES = {
     "sweeps.driver": ("run_sweep",),
     "sweeps.frozen": ("FrozenMap", "frozen_map"),
     "sweeps.paired": ("PairedDifference", "paired_difference", "task_losses"),
-    "sweeps.reading": ("map_of", "read"),
+    "sweeps.reading": ("map_of", "read", "table"),
     "sweeps.results": ("SettingResult",),
     "sweeps.space": ("SweepConfig",),
     "sweeps.study": ("load_sweep", "open_study"),
+    "tasks": ("FewShotImages", "Regression", "TaskFamily"),
+    "tasks.family": ("SPLITS",),
+    "tasks.images": ("DrawnImages", "ImageSource"),
+    "timeline": ("entries_from_list", "entries_to_list"),
+    "types": ("Examples", "Params", "Tasks"),
+    "weights": ("load_state_dict", "plain_module", "state_dict"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "MLP",
     "PRESETS",
+    "SPLITS",
+    "Adapted",
     "Axis",
     "ChunkPool",
     "ChunkRequest",
@@ -107,40 +131,61 @@ __all__ = [
     "ClusterExecutor",
     "ConfigError",
     "ConvConfig",
+    "ConvNet",
     "DataError",
+    "DrawnImages",
     "Entry",
+    "Evaluation",
+    "Examples",
+    "FewShotImages",
     "FolderConfig",
     "FrozenMap",
     "GlyphsConfig",
     "ImageSet",
+    "ImageSource",
     "LanesRequest",
     "LanesResult",
     "LinearConfig",
     "MLPConfig",
+    "MetaGradient",
+    "Model",
     "ModuleModel",
     "OmniglotConfig",
     "PairedDifference",
+    "Params",
     "Problem",
+    "Records",
+    "Regression",
     "RunConfig",
     "RunInfo",
+    "RunState",
     "RunStore",
     "SavedRun",
     "ScratchResult",
     "SettingResult",
     "SinusoidConfig",
     "StateError",
+    "Status",
     "StoreError",
+    "Stream",
+    "Summary",
     "SweepConfig",
+    "TaskFamily",
+    "Tasks",
     "View",
+    "accuracy",
     "adapt",
     "advance",
     "advance_through",
     "apply_entry",
     "axis_from_text",
     "build_problem",
+    "cross_entropy",
     "curves_csv",
     "default_root",
     "download_omniglot",
+    "entries_from_list",
+    "entries_to_list",
     "evaluate",
     "evaluate_baselines",
     "evaluate_oracle",
@@ -148,19 +193,25 @@ __all__ = [
     "from_dict",
     "from_scratch",
     "frozen_map",
+    "generator",
     "held_out_tasks",
     "import_omniglot",
     "init_run",
     "load_folder",
     "load_omniglot",
     "load_run",
+    "load_state_dict",
     "load_sweep",
     "map_of",
     "meta_gradient",
+    "mse",
     "open_executor",
     "open_study",
     "oracle_problem",
     "paired_difference",
+    "per_task",
+    "plain_module",
+    "predict",
     "read",
     "replace",
     "replay",
@@ -171,9 +222,11 @@ __all__ = [
     "save_run",
     "script",
     "snapshot",
+    "state_dict",
     "state_from_bytes",
     "state_to_bytes",
     "summarize",
+    "table",
     "task_losses",
     "to_dict",
     "training_tasks",
@@ -182,6 +235,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.metadata.version("maml-live")
     if name not in _HOME_OF:
         raise AttributeError(f"module 'maml_core' has no attribute {name!r}")
     return getattr(importlib.import_module(f"maml_core.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """All public names, loaded or not, for Tab completion and `help`."""
+    return sorted({*globals(), *__all__, "__version__"})

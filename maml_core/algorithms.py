@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 
 from maml_core.config import RunConfig
+from maml_core.errors import ConfigError
 from maml_core.implicit import implicit_gradient
 from maml_core.normalization import PER_STEP, Normalization, at_step, averaged, per_step
 from maml_core.outer import MetaGradient, alpha_over_tasks, meta_gradient, normalization_over_tasks, reptile_gradient
@@ -54,11 +55,23 @@ class Adaptation(NamedTuple):
 def initial_theta(config: RunConfig, problem: Problem) -> Params:
     """Theta_0 at outer step 0: the model's, with a copy of batch norm's scales and shifts for every inner step where that is asked for."""
     theta = problem.initial_theta(config.weights_seed, torch_dtype(config))
+    if config.batch_norm_treatment != "batch" and not problem.model.statistics(
+        theta, problem.probe_inputs(2, torch_dtype(config))
+    ):
+        raise ConfigError(
+            "batch_norm_treatment", config.batch_norm_treatment, f"{_without_norm(problem)}; choose batch"
+        )
     if not config.per_step_norm:
         return theta
     of_norm = {name: value for name, value in theta.items() if name.startswith(("scale", "shift"))}
+    if not of_norm:
+        raise ConfigError("per_step_norm", True, f"{_without_norm(problem)}; switch it off")
     rest = {name: value for name, value in theta.items() if name not in of_norm}
     return rest | per_step(of_norm, config.num_inner_steps + 1)
+
+
+def _without_norm(problem: Problem) -> str:
+    return f"the problem's own model, a {type(problem.model).__name__}, has no batch norm that a run could treat"
 
 
 def initial_rates(config: RunConfig, theta: Params) -> tuple[Params, ...]:

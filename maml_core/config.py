@@ -16,9 +16,10 @@ from typing import Any, Literal
 
 from maml_core.errors import ConfigError
 from maml_core.levels import mean_phasor, mean_square
-from maml_core.settings import Interval, check_fields, hints_of, members_of, setting
+from maml_core.settings import Interval, check_fields, documented, hints_of, members_of, setting
 
 
+@documented
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SinusoidConfig:
     """Tasks y = A sin(x - phase): the regression family of MAML (Finn et al. 2017, section 5.1)."""
@@ -45,6 +46,7 @@ class SinusoidConfig:
         return mean_square(self.amplitude) * (1.0 - twice.real) / 2.0 + self.noise_std**2
 
 
+@documented
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinearConfig:
     """Tasks y = w . x with w ~ N(w_mean, w_std^2): the family whose adaptation has a closed form."""
@@ -73,6 +75,7 @@ class LinearConfig:
 _WAYS = "Classes a task has."
 
 
+@documented
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GlyphsConfig:
     """Few-shot tasks of generated characters: pen strokes of an unknown script, 28 x 28, without any data."""
@@ -87,6 +90,7 @@ class GlyphsConfig:
         check_fields(self)
 
 
+@documented
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OmniglotConfig:
     """Few-shot tasks of hand-written characters (Lake et al. 2015), 28 x 28, ink = 1."""
@@ -105,6 +109,7 @@ class OmniglotConfig:
         check_fields(self)
 
 
+@documented
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderConfig:
     """Few-shot tasks of images that lie in a folder, sorted into a folder a class."""
@@ -129,6 +134,7 @@ class FolderConfig:
         check_fields(self)
 
 
+@documented
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MLPConfig:
     """A fully connected network. Without hidden layers it is an affine map (linear when `use_bias` is off)."""
@@ -151,6 +157,7 @@ class MLPConfig:
             raise ConfigError("batch_norm", True, "there is no hidden layer to normalise; add one, or switch it off")
 
 
+@documented
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConvConfig:
     """The convolutional network of the few-shot papers: blocks of 3x3 convolution, normalisation and ReLU, the mean over what space
@@ -185,6 +192,7 @@ DRAWINGS = 20
 """Images of each Omniglot character."""
 
 
+@documented
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
     """A whole run at outer step 0. With its timeline and seeds it replays bit for bit on one machine.
@@ -192,8 +200,10 @@ class RunConfig:
     Changes while training (`CHANGEABLE`) are entries on the run's timeline; every other field needs a new run.
     """
 
-    tasks: TaskConfig = field(default_factory=SinusoidConfig)
-    model: ModelConfig = field(default_factory=MLPConfig)
+    tasks: TaskConfig = field(
+        default_factory=SinusoidConfig, metadata={"help": "The family that tasks are drawn from."}
+    )
+    model: ModelConfig = field(default_factory=MLPConfig, metadata={"help": "The network."})
 
     algorithm: Literal["maml", "anil", "meta_sgd", "meta_curvature", "reptile", "imaml"] = setting(
         "maml",
@@ -424,6 +434,22 @@ def replace(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
             f"no such field; the fields are {', '.join(f.name for f in dataclasses.fields(config))}",
         )
     return dataclasses.replace(config, **changes)
+
+
+def check_is_config(config: object) -> None:
+    """Refuse what is no `RunConfig` where one is expected.
+
+    Raises:
+        ConfigError: It is a table of settings, say.
+    """
+    if not isinstance(config, RunConfig):
+        way = (
+            "from_dict(settings) makes one of a table"
+            if isinstance(config, Mapping)
+            else "RunConfig(alpha=0.02) makes one"
+        )
+        shown = f"a {config.__name__} class" if isinstance(config, type) else f"a {type(config).__name__}"
+        raise ConfigError("config", shown, f"a RunConfig is expected; {way}")
 
 
 def learns_rates(config: RunConfig) -> bool:

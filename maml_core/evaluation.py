@@ -19,12 +19,13 @@ from maml_core.intervals import half_width
 from maml_core.judging import DIVERGED_FACTOR, loss_scale
 from maml_core.normalization import BY_BATCH, Normalization
 from maml_core.outer import Judged, alpha_over_tasks, judged, normalization_over_tasks, rows_of
-from maml_core.params import over_tasks, per_lane
+from maml_core.params import over_tasks, per_lane, step_size
+from maml_core.plain import whole_number
 from maml_core.problem import Problem, held_out_tasks, torch_dtype
 from maml_core.records import Numbers, Summary
 from maml_core.rng import Stream
 from maml_core.threads import single_threaded
-from maml_core.types import Examples, Params, Rates, Tasks
+from maml_core.types import Examples, Params, Rates, Tasks, as_tasks
 
 MAX_INPUTS = 2_000_000
 """Numbers of query inputs that are looked at together, which bounds the memory where inputs are images."""
@@ -73,7 +74,15 @@ def evaluate(
         matrices: What the inner gradient is multiplied with, [L, d, d]; see `inner.adapt`.
         normalization: Whose statistics batch norm uses; running averages are those of L lanes.
         tasks_at_once: Of all lanes together; bounds the memory. The result does not depend on it beyond rounding.
+
+    >>> from maml_core import RunConfig, build_problem, held_out_tasks
+    >>> problem = build_problem(RunConfig())
+    >>> tasks = held_out_tasks(RunConfig(), problem, num_tasks=5)
+    >>> found = evaluate(problem.model.init(0), tasks, problem=problem, alpha=0.01, num_steps=3)
+    >>> found.query_loss.shape  # after 0, 1, 2 and 3 steps; one lane; five tasks
+    torch.Size([4, 1, 5])
     """
+    tasks, alpha, num_steps = as_tasks(tasks), step_size(alpha), whole_number("num_steps", num_steps)
     num_lanes = next(iter(theta_0.values())).shape[0]
     at_once = min(tasks_at_once, MAX_INPUTS // tasks.query.x[0].numel()) // num_lanes
     found: list[Evaluation] = []

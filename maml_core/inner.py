@@ -17,11 +17,12 @@ from typing import Generic, Literal, NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from maml_core.losses import Loss
+from maml_core.losses import Loss, per_task
 from maml_core.models import Model
 from maml_core.normalization import BY_BATCH, PER_STEP, Normalization, predict
-from maml_core.params import aligned, detached, leaves, turned
-from maml_core.types import Examples, Params, Rates
+from maml_core.params import aligned, detached, leaves, step_size, turned
+from maml_core.plain import whole_number
+from maml_core.types import Examples, Params, Rates, as_examples
 
 Record = TypeVar("Record")
 
@@ -55,9 +56,9 @@ def adapt(
 
     Args:
         theta_0: Parameters, [B, ...].
-        support: Points to learn from, [B, K, ...].
+        support: Points to learn from, [B, K, ...]; a pair (x, y) will do.
         model: Gives predictions.
-        loss: Mean loss of each task, [B].
+        loss: Mean loss of each task, [B]; any other becomes one by `losses.per_task`.
         alpha: Inner step size: a number, one per task [B], or learned rates, of which the last entry serves all further steps.
         num_steps: N >= 0; 0 returns theta_0.
         order: "second" keeps the graph of the inner gradients, so that a gradient of theta_N with respect to theta_0 is exact;
@@ -73,12 +74,28 @@ def adapt(
         theta_N, differentiable with respect to theta_0 where theta_0 requires a gradient, and the records.
 
     Raises:
-        ValueError: An order of another name, or a negative number of steps.
+        ValueError: An order of another name, a negative number of steps, or shapes that do not fit.
+        TypeError: A step size or a number of steps that is no number.
+
+    >>> from maml_core import RunConfig, build_problem
+    >>> problem = build_problem(RunConfig())
+    >>> theta_0, x = problem.model.init(0), torch.linspace(-5.0, 5.0, 10).view(1, 10, 1)  # one task of ten points
+    >>> adapted = adapt(
+    ...     theta_0, (x, x.sin()), model=problem.model, loss=problem.loss, alpha=0.01, num_steps=2, order="first",
+    ...     record=lambda k, theta: problem.loss(problem.model.apply(theta, x), x.sin()).item(),
+    ... )
+    >>> adapted.records[0] > adapted.records[1] > adapted.records[2]
+    True
     """
+    support, alpha, num_steps = as_examples(support, "support"), step_size(alpha), whole_number("num_steps", num_steps)
+    loss = per_task(loss)
     if order not in ("second", "first"):
         raise ValueError(f"order = {order!r}: choose 'second' or 'first'")
-    if num_steps < 0:
-        raise ValueError(f"num_steps = {num_steps}: give a number from 0 on")
+    rows = next(iter(theta_0.values())).shape[0]
+    if rows != support.x.shape[0]:
+        raise ValueError(
+            f"theta_0 has {rows} rows and support {support.x.shape[0]} tasks; `params.over_tasks` gives each task a row of its own"
+        )
     theta = theta_0
     anchor = theta_0 if order == "second" else detached(theta_0)
     moving = [name for name in theta_0 if not name.startswith(PER_STEP)] if names is None else list(names)
@@ -96,6 +113,8 @@ def adapt(
                 model, {**theta, **point}, support.x, step=step, normalization=normalization, once=not second
             )
             total = loss(prediction, support.y).sum()
+            if not total.requires_grad:
+                raise ValueError("the loss has no gradient: neither it nor the model may detach the predictions")
             gradients = torch.autograd.grad(total, list(point.values()), create_graph=second, materialize_grads=True)
         theta = dict(theta)
         for name, gradient in zip(moving, gradients, strict=True):

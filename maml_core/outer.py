@@ -19,9 +19,10 @@ from torch import Tensor
 
 from maml_core.inner import Adapted, adapt
 from maml_core.normalization import BY_BATCH, PER_STEP, Normalization, measured, predict
-from maml_core.params import aligned, detached, leaves, over_tasks, per_lane
+from maml_core.params import aligned, detached, leaves, over_tasks, per_lane, step_size
+from maml_core.plain import whole_number
 from maml_core.problem import Problem
-from maml_core.types import Examples, Params, Rates, Tasks
+from maml_core.types import Examples, Params, Rates, Tasks, as_tasks
 
 Record = TypeVar("Record")
 
@@ -90,7 +91,16 @@ def meta_gradient(
 
     Raises:
         ValueError: `step_weights` are not N numbers.
+
+    >>> from maml_core import RunConfig, build_problem, training_tasks
+    >>> config = RunConfig(meta_batch_size=4)
+    >>> problem = build_problem(config)
+    >>> theta_0 = problem.model.init(0)
+    >>> found = meta_gradient(theta_0, training_tasks(config, problem, 0), problem=problem, alpha=0.01, num_inner_steps=1)
+    >>> found.task_losses.shape, found.gradient["w0"].shape == theta_0["w0"].shape
+    (torch.Size([1, 4]), True)
     """
+    alpha, num_inner_steps = step_size(alpha), whole_number("num_inner_steps", num_inner_steps)
     if step_weights is not None and len(step_weights) != num_inner_steps:
         raise ValueError(f"{len(step_weights)} step weights for {num_inner_steps} inner steps; one a step is needed")
     rates = learned(alpha)
@@ -258,6 +268,7 @@ def reptile_gradient(
     Raises:
         ValueError: N = 0 or alpha = 0, where nothing moves.
     """
+    num_inner_steps = whole_number("num_inner_steps", num_inner_steps)
     if num_inner_steps < 1 or (isinstance(alpha, float | int) and alpha <= 0):
         raise ValueError(f"Reptile needs N >= 1 and alpha > 0, not N = {num_inner_steps} and alpha = {alpha}")
     num_lanes = next(iter(theta_0.values())).shape[0]
@@ -361,6 +372,7 @@ def rows_of(tasks: Tasks, num_lanes: int, *, own: bool = False) -> tuple[Tasks, 
     Raises:
         ValueError: `own` tasks that are not as many for each lane.
     """
+    tasks = as_tasks(tasks)
     count = tasks.support.x.shape[0]
     if own and count % num_lanes != 0:
         raise ValueError(f"{count} tasks are not as many for each of {num_lanes} lanes")

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from maml_core.types import Params
+from maml_core.plain import plain
+from maml_core.types import Params, Rates
 
 
 def over_tasks(theta: Params, num_tasks: int) -> Params:
@@ -52,6 +53,20 @@ def turned_axes(value: Tensor) -> dict[int, int]:
     """The axes along which `turned` multiplies and their lengths; a kernel's height and width are one axis."""
     _, *sizes = value.shape
     return dict(enumerate([*sizes[:2], math.prod(sizes[2:])] if len(sizes) > 2 else sizes, start=1))
+
+
+def step_size(alpha: float | Tensor | Rates) -> float | Tensor | Rates:
+    """An inner step size as the inner loop takes it.
+
+    Raises:
+        TypeError: Neither a number, nor a tensor, nor learned rates.
+    """
+    found = plain(alpha)
+    if isinstance(found, float | int | Tensor) and not isinstance(found, bool):
+        return found
+    if isinstance(found, list | tuple) and all(isinstance(entry, dict) for entry in found):
+        return found
+    raise TypeError(f"alpha = {alpha!r}: give a number, a tensor with one number a lane or task, or learned rates")
 
 
 def leaves(theta: Params) -> Params:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from maml_core.config import ModelConfig, RunConfig, TaskConfig
+from maml_core.config import ModelConfig, RunConfig, TaskConfig, check_is_config
 from maml_core.datasets.trained import TrainedImages
-from maml_core.losses import Loss, accuracy, cross_entropy, mse
+from maml_core.errors import StateError
+from maml_core.losses import Loss, accuracy, cross_entropy, mse, per_task
 from maml_core.models import Model, build_model
 from maml_core.rng import Stream
 from maml_core.tasks import TaskFamily, build_family, images_of
 from maml_core.tasks.pool import kept_images
-from maml_core.types import Params, Tasks
+from maml_core.types import Params, Tasks, as_tasks
 
 
 class Named(NamedTuple):
@@ -29,11 +31,25 @@ class Named(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """What is learned and with what. Give your own to `runs.init_run` and `runs.advance` to use any model or task family."""
+    """What is learned and with what. Give your own to `runs.init_run` and `runs.advance` to use any model or task family.
+
+    >>> from torch import nn
+    >>> from maml_core import ModuleModel, RunConfig, build_problem, replay
+    >>> family = build_problem(RunConfig()).family
+    >>> net = nn.Sequential(nn.Linear(1, 8), nn.Tanh(), nn.Linear(8, 1))
+    >>> problem = Problem(family=family, model=ModuleModel(net), loss=nn.HuberLoss())
+    >>> replay(RunConfig(), [], num_steps=2, problem=problem)[1].step
+    2
+
+    Raises:
+        TypeError: A family or a model that lacks something of `TaskFamily` or `Model`, or a loss that cannot be called.
+    """
 
     family: TaskFamily
     model: Model
+    """A network of the engine, or ``ModuleModel(module)`` of any `torch.nn.Module`."""
     loss: Loss = mse
+    """Any loss of predictions and targets; see `losses.per_task`."""
     accuracy: Loss | None = None
     """Share of right predictions of each task, where tasks are of classes."""
     device: torch.device = torch.device("cpu")
@@ -53,6 +69,22 @@ class Problem:
             part is built for part, built in zip(parts, self.named.parts, strict=True)
         )
 
+    def __post_init__(self) -> None:
+        _check_member("family", self.family, ("draw_tasks", "probe_inputs", "zero_level", "non_adapting_level"))
+        model: object = self.model
+        if isinstance(model, nn.Module) and not hasattr(model, "statistics"):
+            raise TypeError(f"model is a bare torch.nn.Module, a {type(model).__name__}; give ModuleModel(module)")
+        _check_member("model", self.model, ("init", "apply", "statistics", "is_dead"))
+        for name in ("loss", "accuracy"):
+            judge = getattr(self, name)
+            if name == "accuracy" and judge is None:
+                continue
+            if isinstance(judge, type) or not callable(judge):
+                raise TypeError(
+                    f"{name} = {judge!r}: a function of predictions and targets is expected, such as nn.HuberLoss()"
+                )
+            object.__setattr__(self, name, per_task(judge))
+
     def draw_tasks(
         self,
         *,
@@ -68,7 +100,7 @@ class Problem:
         drawn = self.family.draw_tasks(
             seed=seed, stream=stream, index=index, num_tasks=num_tasks, shots=shots, num_query=num_query, dtype=dtype
         )
-        return drawn.to(self.device)
+        return as_tasks(drawn).to(self.device)
 
     def probe_inputs(self, num_points: int, dtype: torch.dtype) -> Tensor:
         """Inputs that cover what the family draws, [1, num_points, inputs]."""
@@ -77,6 +109,53 @@ class Problem:
     def initial_theta(self, seed: int, dtype: torch.dtype) -> Params:
         """The model's initial weights, one lane."""
         return {name: value.to(self.device) for name, value in self.model.init(seed, dtype).items()}
+
+
+def _check_member(name: str, value: object, methods: tuple[str, ...]) -> None:
+    if isinstance(value, type):
+        raise TypeError(f"{name} is the class {value.__name__}; give an object made of it: {value.__name__}(...)")
+    if lacking := [method for method in methods if not callable(getattr(value, method, None))]:
+        raise TypeError(
+            f"{name} is a {type(value).__name__}, which lacks {', '.join(lacking)}; it needs {', '.join(methods)}"
+        )
+
+
+Signature = Mapping[str, tuple[tuple[int, ...], torch.dtype]]
+"""Shape and floating-point type of each parameter, by name."""
+
+
+@lru_cache(maxsize=16)
+def _signature(model: Model, dtype: torch.dtype) -> Signature:
+    return signature_of(model.init(0, dtype))
+
+
+def signature_of(theta: Params) -> Signature:
+    """Names, shapes and types of parameters."""
+    return {name: (tuple(value.shape), value.dtype) for name, value in theta.items()}
+
+
+def check_parameters(theta: Params, problem: Problem, dtype: torch.dtype) -> None:
+    """See that parameters are those of a problem's model.
+
+    Raises:
+        StateError: Their names, shapes or types differ.
+    """
+    wanted = _signature(problem.model, dtype)  # type: ignore[arg-type]  # a Protocol does not say that its members hash, as every plain object does
+    found = signature_of(theta)
+    if found == wanted:
+        return
+    raise StateError(
+        f"the run state holds another model: its parameters are {_in_words(found, wanted)}, needed are {_in_words(wanted, found)}. "
+        "A run with a model of its own needs its Problem at every call: problem=..."
+    )
+
+
+def _in_words(one: Signature, other: Signature) -> str:
+    """The parameters of one model that another has not; the first few, where there are many."""
+    own = [(name, *kind) for name, kind in one.items() if kind != other.get(name)]
+    words = [f"{name} {list(shape)} {str(dtype).removeprefix('torch.')}" for name, shape, dtype in own]
+    more = f" and {len(words) - 4} more" if len(words) > 4 else ""
+    return ", ".join(words[:4]) + more if words else "these without some"
 
 
 def build_problem(config: RunConfig, device: str = "cpu", trained: TrainedImages | None = None) -> Problem:
@@ -89,7 +168,13 @@ def build_problem(config: RunConfig, device: str = "cpu", trained: TrainedImages
 
     Raises:
         DataError: The images are not there, or not those that the run was trained on.
+        ConfigError: `config` is none.
+
+    >>> from maml_core import RunConfig
+    >>> type(build_problem(RunConfig()).model).__name__
+    'MLP'
     """
+    check_is_config(config)
     about = (config.tasks, config.model, config.image_shape, device, kept_images(config.tasks))
     usual = _problem(*about, None)
     if trained is None or images_of(usual.family) == trained:
@@ -193,4 +278,4 @@ def _held_out(
         num_query=num_query,
         dtype=dtype,
     )
-    return drawn.to(device)
+    return as_tasks(drawn).to(device)

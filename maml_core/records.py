@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from maml_core.plain import plain
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Ints = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.float64]
@@ -35,6 +40,15 @@ class Entry:
     """A changed setting; going on after a roll-back; or the note that a roll-back happened (a replay makes its own)."""
     changes: Mapping[str, Any] = field(default_factory=dict)
     """The changed fields and their new values; for a roll-back, the step that it went back to, as ``to_step``."""
+
+    def __post_init__(self) -> None:
+        step, changes = plain(self.step), self.changes
+        if isinstance(step, bool) or not isinstance(step, int):
+            raise TypeError(f"step = {step!r}: an outer step is a whole number from 0 on")
+        if not isinstance(changes, Mapping):
+            raise TypeError(f"changes = {changes!r}: give fields and their new values, such as {{'alpha': 0.02}}")
+        object.__setattr__(self, "step", step)
+        object.__setattr__(self, "changes", {name: plain(value) for name, value in changes.items()})
 
 
 class Records(NamedTuple):
@@ -77,6 +91,33 @@ class Records(NamedTuple):
         }
         return Records(**columns, events=tuple(event for part in parts for event in part.events))
 
+    def frame(self) -> pd.DataFrame:
+        """The curves as a table of pandas: a row an outer step, indexed by it, a column a curve; NaN where nothing was measured.
+
+        >>> from maml_core import RunConfig, replay
+        >>> _, _, records = replay(RunConfig(meta_batch_size=2, evaluation_tasks=2, evaluate_every=2), [], num_steps=3)
+        >>> records.frame().held_out_after.notna().tolist()
+        [True, False, True]
+        """
+        import pandas as pd
+
+        def table(steps: Ints, names: list[str]) -> pd.DataFrame:
+            return pd.DataFrame({name: getattr(self, name) for name in names}, index=pd.Index(steps, name="outer_step"))
+
+        curves = [name for name in self._fields if name not in ("steps", "held_out_steps", "events")]
+        held_out = [name for name in curves if name.startswith("held_out_")]
+        training = table(self.steps, [name for name in curves if name not in held_out])
+        return training.join(table(self.held_out_steps, held_out), how="outer")
+
+    def __repr__(self) -> str:
+        if len(self.steps) == 0:
+            return "Records(nothing yet)"
+        events = f", {len(self.events)} roll-backs" if self.events else ""
+        return (
+            f"Records({len(self.steps)} outer steps, {self.steps[0]} to {self.steps[-1]}; held-out losses at "
+            f"{len(self.held_out_steps)} of them{events})"
+        )
+
 
 class Summary(NamedTuple):
     """Held-out query loss after each of 0..N_eval inner steps; every field has shape [N_eval + 1]."""
@@ -95,6 +136,13 @@ class Summary(NamedTuple):
     """Share of right query predictions, 0..1, mean over tasks; None in regression."""
     accuracy_ci95: Numbers | None = None
     """Half-width of the accuracy's 95% confidence interval over tasks."""
+
+    def frame(self) -> pd.DataFrame:
+        """A table of pandas: a row an inner step, a column a figure."""
+        import pandas as pd
+
+        known = {name: values for name, values in self._asdict().items() if values is not None}
+        return pd.DataFrame(known).rename_axis("inner_step")
 
 
 class LearnedRates(NamedTuple):

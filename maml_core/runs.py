@@ -25,7 +25,7 @@ from maml_core.algorithms import (
     outer_gradient,
 )
 from maml_core.baselines import baselines_of
-from maml_core.config import RunConfig, changed, learns_inner_loop
+from maml_core.config import RunConfig, changed, check_is_config, learns_inner_loop
 from maml_core.errors import ConfigError
 from maml_core.evaluation import evaluate, summarize
 from maml_core.inner import adapt
@@ -35,7 +35,8 @@ from maml_core.normalization import at_step, predict
 from maml_core.optim import OptimizerState, init_optimizer, updated
 from maml_core.outer import MetaGradient
 from maml_core.params import all_finite, joined, over_tasks, parted
-from maml_core.problem import Problem, build_problem, held_out_tasks, torch_dtype, training_tasks
+from maml_core.plain import plain, whole_number
+from maml_core.problem import Problem, build_problem, check_parameters, held_out_tasks, torch_dtype, training_tasks
 from maml_core.records import Curvature, Entry, InnerDescent, Records, Status
 from maml_core.schedules import schedule
 from maml_core.threads import single_threaded
@@ -70,6 +71,13 @@ class Learner(NamedTuple):
         """All that the outer loop learns, as the optimiser sees it."""
         return joined(self.theta, self.rates)
 
+    def __repr__(self) -> str:
+        beside = [
+            f"{len(self.rates)} x learned rates or matrices" if self.rates else "",
+            "running averages" if self.statistics else "",
+        ]
+        return f"Learner({'; '.join([_sizes(self.theta), *filter(None, beside)])})"
+
 
 class Checkpoint(NamedTuple):
     """A state worth going back to."""
@@ -77,6 +85,9 @@ class Checkpoint(NamedTuple):
     step: int
     meta: Learner
     baselines: dict[str, Learner]
+
+    def __repr__(self) -> str:
+        return f"Checkpoint(step={self.step}, theta_0: {_sizes(self.meta.theta)})"
 
 
 class RunState(NamedTuple):
@@ -108,6 +119,17 @@ class RunState(NamedTuple):
         """The oracle; None where it is off."""
         return self.baselines.get("oracle")
 
+    def __repr__(self) -> str:
+        beside = f"; beside it: {', '.join(self.baselines)}" if self.baselines else ""
+        return f"RunState(step={self.step}, status={self.status.kind!r}, theta_0: {_sizes(self.meta.theta)}{beside})"
+
+
+def _sizes(theta: Params) -> str:
+    """How much there is of parameters, in place of their numbers."""
+    count = sum(value.numel() for value in theta.values())
+    dtypes = sorted({str(value.dtype).removeprefix("torch.") for value in theta.values()})
+    return f"{len(theta)} tensors, {count:,} numbers, {', '.join(dtypes)}"
+
 
 Point = TypeVar("Point", Checkpoint, RunState)
 
@@ -117,8 +139,12 @@ def init_run(config: RunConfig, *, problem: Problem | None = None) -> RunState:
     """The state at outer step 0.
 
     Raises:
-        ConfigError: An oracle is asked for and this problem has none.
+        ConfigError: An oracle is asked for and this problem has none; or a switch of batch norm, and its model has none.
+
+    >>> init_run(RunConfig())
+    RunState(step=0, status='ok', theta_0: 6 tensors, 1,761 numbers, float32; beside it: joint)
     """
+    check_is_config(config)
     problem = problem or build_problem(config)
     own_problem = not problem.is_of(config)
     theta = initial_theta(config, problem)
@@ -170,12 +196,19 @@ def advance(
     Raises:
         ConfigError: The run has a problem of its own, and none is given.
         ValueError: Neither `num_steps` nor `budget_s` is given, or one is negative or not a number.
+        StateError: The state is of another model than the problem's.
+
+    >>> config = RunConfig(meta_batch_size=2, evaluation_tasks=2)
+    >>> state, records = advance(config, init_run(config), num_steps=3)
+    >>> state.step, records.steps.tolist()
+    (3, [0, 1, 2])
     """
+    problem = problem_of(config, state, problem)
     if num_steps is None and budget_s is None:
         raise ValueError("give num_steps, budget_s or both: how far shall the run advance?")
-    if (num_steps is not None and not num_steps >= 0) or (budget_s is not None and not budget_s >= 0):
-        raise ValueError(f"num_steps = {num_steps} and budget_s = {budget_s} must be numbers from 0 on")
-    problem = _going_on(config, state, problem)
+    num_steps = None if num_steps is None else whole_number("num_steps", num_steps)
+    if budget_s is not None and not (isinstance(plain(budget_s), int | float) and budget_s >= 0):
+        raise ValueError(f"budget_s = {budget_s!r}: give seconds, a number from 0 on")
     state = state._replace(own_problem=state.own_problem or not problem.is_of(config))
     deadline = time.thread_time() + budget_s if budget_s is not None else float("inf")
     losses: list[tuple[float, ...]] = []
@@ -220,6 +253,10 @@ def apply_entry(config: RunConfig, state: RunState, entry: Entry) -> tuple[RunCo
     Raises:
         ConfigError: The entry is of no known kind, or changes a field that cannot change while a run trains, or to a value that is
             not accepted.
+
+    >>> config, state = apply_entry(RunConfig(), init_run(RunConfig()), Entry(step=0, kind="change", changes={"alpha": 0.5}))
+    >>> config.alpha
+    0.5
     """
     match entry.kind:
         case "change":
@@ -244,8 +281,17 @@ def advance_through(
     """`advance`, with every entry of the timeline from `state.step` on applied before the step that it names.
 
     Entries that lie beyond the end are left for the next call; entries of earlier steps count as already applied.
+
+    >>> config = RunConfig(meta_batch_size=2, evaluation_tasks=2)
+    >>> change = Entry(step=1, kind="change", changes={"alpha": 0.02})
+    >>> config, state, records = advance_through(config, init_run(config), [change], num_steps=2)
+    >>> state.step, config.alpha
+    (2, 0.02)
     """
-    problem = _going_on(config, state, problem)
+    if wrong := [entry for entry in timeline if not isinstance(entry, Entry)]:
+        raise TypeError(f"{wrong[0]!r} is no line of a timeline; give Entry(step=..., kind='change', changes={{...}})")
+    num_steps = None if num_steps is None else whole_number("num_steps", num_steps)
+    problem = problem_of(config, state, problem)
     until = state.step + num_steps if num_steps is not None else None
     deadline = time.thread_time() + budget_s if budget_s is not None else None
     parts = []
@@ -267,21 +313,47 @@ def advance_through(
 def replay(
     config: RunConfig, timeline: Sequence[Entry], *, num_steps: int, problem: Problem | None = None
 ) -> tuple[RunConfig, RunState, Records]:
-    """Run a config from outer step 0 to `num_steps`, with every change of the timeline at its step."""
+    """Run a config from outer step 0 to `num_steps`, with every change of the timeline at its step.
+
+    >>> config = RunConfig(meta_batch_size=2, evaluation_tasks=2)
+    >>> change = Entry(step=1, kind="change", changes={"beta": 0.01})
+    >>> config, state, records = replay(config, [change], num_steps=2)
+    >>> records
+    Records(2 outer steps, 0 to 1; held-out losses at 1 of them)
+    """
+    check_is_config(config)
     problem = problem or build_problem(config)
     return advance_through(config, init_run(config, problem=problem), timeline, num_steps=num_steps, problem=problem)
 
 
-def _going_on(config: RunConfig, state: RunState, problem: Problem | None) -> Problem:
-    """The problem that a run goes on with."""
+def problem_of(config: RunConfig, state: RunState, problem: Problem | None) -> Problem:
+    """The problem that a run goes on with: the one that is given, or that its config names.
+
+    Raises:
+        ConfigError: The run has a problem of its own, and none is given; or `config` is none.
+        StateError: The state is of another model than the problem's.
+        TypeError: `state` is no state.
+    """
+    check_is_config(config)
+    if not isinstance(state, RunState):
+        raise TypeError(
+            f"state is a {type(state).__name__}: a RunState is expected; init_run(config) or state_from_bytes(data) give one"
+        )
     if problem is None and state.own_problem:
         accepted = "the run was trained with a problem of its own, which its settings do not name; give that one again"
         raise ConfigError("problem", None, accepted)
-    return problem or build_problem(config)
+    problem = problem or build_problem(config)
+    check_parameters(at_step(state.meta.theta, 0), problem, torch_dtype(config))
+    return problem
 
 
 def rule(config: RunConfig, problem: Problem, learner: Learner) -> Adaptation:
-    """How a run's theta_0 adapts: arguments of `inner.adapt` and `evaluation.evaluate`."""
+    """How a run's theta_0 adapts: arguments of `inner.adapt` and `evaluation.evaluate`.
+
+    >>> config = RunConfig(alpha=0.02)
+    >>> rule(config, build_problem(config), init_run(config).meta).alpha
+    0.02
+    """
     return adaptation(config, problem, learner.rates, learner.statistics)
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 import re
 import types
 import typing
 from dataclasses import field
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from maml_core.errors import ConfigError
+from maml_core.plain import plain
 
 Interval = tuple[float, float]
 
@@ -27,6 +29,40 @@ def setting(
 ) -> Any:
     """A config field with its help text and accepted range: `low` and `high` are included, `above` is not."""
     return field(default=default, metadata={"help": help, "low": low, "high": high, "above": above})
+
+
+C = TypeVar("C")
+
+
+def documented(cls: type[C]) -> type[C]:
+    """Add to the docstring of a config class what each field means and accepts, and its default: what `help` shows."""
+    hints, lines = hints_of(cls), []  # type: ignore[arg-type]  # classes hash
+    for f in dataclasses.fields(cls):  # type: ignore[arg-type]
+        kind, meta = hints[f.name], f.metadata
+        default = (
+            repr(f.default)
+            if f.default is not dataclasses.MISSING
+            else f"{getattr(f.default_factory, '__name__', '')}()"
+        )
+        told = [meta["help"]] if "help" in meta else ["Which config this is, in a table of settings."]
+        if (choices := _choices_of(kind)) and len(choices) > 1:
+            told.append(f"One of {', '.join(choices)}.")
+        elif meta.get("high") is not None:
+            told.append(f"{accepted_range(cls, f.name).capitalize()}.")
+        lines.append(f"    {f.name} (default {default}): {' '.join(told)}")
+    cls.__doc__ = f"{inspect.cleandoc(cls.__doc__ or '')}\n\nFields:\n" + "\n".join(lines) + "\n"
+    return cls
+
+
+def _choices_of(hint: Any) -> list[str]:
+    """The words that a field accepts, or the configs; empty for numbers."""
+    if typing.get_origin(hint) is Literal:
+        return [str(choice) for choice in typing.get_args(hint)]
+    return [
+        str(member.__name__)
+        for member in members_of(hint)
+        if isinstance(member, type) and dataclasses.is_dataclass(member)
+    ]
 
 
 @lru_cache(maxsize=16)
@@ -50,7 +86,9 @@ def accepted_range(cls: type[Any], name: str) -> str:
 
 
 def check_fields(config: Any) -> None:
-    """Check every field of a config against its annotation and its range; numbers of a fitting type are left as they are."""
+    """Check every field of a config against its annotation and its range; numbers of a fitting type are left as they are, and those of
+    numpy become Python's own.
+    """
     hints = hints_of(type(config))  # type: ignore[arg-type]
     for f in dataclasses.fields(config):
         value = getattr(config, f.name)
@@ -70,6 +108,7 @@ def checked(name: str, value: Any, hint: Any, cls: type[Any]) -> Any:
     Raises:
         ConfigError: Of the wrong type, or out of the field's range.
     """
+    value = plain(value)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if isinstance(hint, types.UnionType):
         if value is None and type(None) in arguments:
@@ -115,7 +154,7 @@ def _checked_tuple(name: str, value: Any, arguments: tuple[Any, ...], cls: type[
 
 
 def _checked_number(name: str, value: Any, hint: type[Any], cls: type[Any]) -> Any:
-    accepted = accepted_range(cls, name)
+    value, accepted = plain(value), accepted_range(cls, name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ConfigError(name, value, f"a {'whole ' if hint is int else ''}number {accepted}")
     if hint is int and not isinstance(value, int):

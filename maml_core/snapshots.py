@@ -19,7 +19,7 @@ from maml_core.landscape import explained, fit_plane, flat, project
 from maml_core.params import over_tasks
 from maml_core.problem import Problem, build_problem, held_out_tasks
 from maml_core.records import Floats, InnerPaths, LayerMoves, LearnedRates, Plane, Snapshot, Summary, View
-from maml_core.runs import Learner, RunState, inner_curvature, inner_descent, rule
+from maml_core.runs import Learner, RunState, inner_curvature, inner_descent, problem_of, rule
 from maml_core.threads import single_threaded
 from maml_core.types import Params, Rates
 
@@ -32,7 +32,7 @@ Part = TypeVar("Part")
 @single_threaded
 def snapshot(config: RunConfig, state: RunState, view: View, *, problem: Problem | None = None) -> Snapshot:
     """Everything that `view` asks for, at theta_0 of `state`. Changes nothing."""
-    problem = problem or build_problem(config)
+    problem = problem_of(config, state, problem)
     learner, seconds = state.meta, {}
 
     def part(name: str, wanted: bool, compute: Callable[[], Part]) -> Part | None:

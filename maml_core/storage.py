@@ -18,11 +18,10 @@ from maml_core.baselines import baselines_of
 from maml_core.config import RunConfig, learns_inner_loop
 from maml_core.errors import StateError
 from maml_core.headers import facts_of, whole
-from maml_core.models import Model
 from maml_core.normalization import PER_STEP, at_step
 from maml_core.optim import OptimizerState
 from maml_core.params import parted
-from maml_core.problem import Problem, torch_dtype
+from maml_core.problem import Problem, check_parameters, torch_dtype
 from maml_core.records import Status
 from maml_core.runs import Checkpoint, Learner, RunState
 from maml_core.types import Params
@@ -35,7 +34,14 @@ State = TypeVar("State")
 
 
 def state_to_bytes(state: RunState) -> bytes:
-    """Everything that `state_from_bytes` needs to give back an equal state, bit for bit."""
+    """Everything that `state_from_bytes` needs to give back an equal state, bit for bit.
+
+    >>> from maml_core.runs import init_run
+    >>> state_from_bytes(state_to_bytes(init_run(RunConfig()))).step
+    0
+    """
+    if not isinstance(state, RunState):
+        raise TypeError(f"a {type(state).__name__} is no RunState")
     arrays: Arrays = {}
     steps: dict[str, int] = {}
 
@@ -77,6 +83,10 @@ def state_from_bytes(data: bytes, device: str = "cpu") -> RunState:
     Raises:
         StateError: The bytes are damaged, of another format, or no run state at all.
     """
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise TypeError(
+            f"a {type(data).__name__} is no saved run state: bytes are expected, as state_to_bytes gives them"
+        )
     try:
         facts = facts_of(data, "run_state")
         arrays = load(data)
@@ -219,25 +229,8 @@ def check_state(state: RunState, config: RunConfig, problem: Problem) -> None:
             raise StateError(f"the run state has {'' if present else 'no '}{what}, the config says otherwise")
     learners = [(state.meta, problem), *((state.baselines[name], b.problem) for name, b in wanted_baselines.items())]
     for learner, its_problem in learners:
-        wanted = _signature(its_problem.model, torch_dtype(config))  # type: ignore[arg-type]  # a Protocol does not say that its members hash
-        found = _signature_of(at_step(learner.theta, 0))
-        if dict(found) != dict(wanted):
-            raise StateError(
-                f"the run state holds another model: its parameters are {dict(found)}, needed are {dict(wanted)}"
-            )
+        check_parameters(at_step(learner.theta, 0), its_problem, torch_dtype(config))
 
 
 def _has_steps(theta: Params) -> bool:
     return any(name.startswith(PER_STEP) for name in theta)
-
-
-Signature = tuple[tuple[str, tuple[tuple[int, ...], torch.dtype]], ...]
-
-
-@lru_cache(maxsize=16)
-def _signature(model: Model, dtype: torch.dtype) -> Signature:
-    return _signature_of(model.init(0, dtype))
-
-
-def _signature_of(theta: Params) -> Signature:
-    return tuple((name, (tuple(value.shape), value.dtype)) for name, value in theta.items())

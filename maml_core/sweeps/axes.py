@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from maml_core.config import ALIASES, RunConfig, from_dict, to_dict
 from maml_core.errors import ConfigError
+from maml_core.plain import plain
 from maml_core.settings import checked, hints_of, members_of
 
 Value = int | float | str | bool | None
@@ -54,6 +55,10 @@ class Axis:
     """Draw on a logarithmic scale; the map shows it so."""
 
     def __post_init__(self) -> None:
+        values = plain(self.values)
+        object.__setattr__(self, "values", tuple(map(plain, values)) if isinstance(values, tuple | list) else values)
+        object.__setattr__(self, "low", plain(self.low))
+        object.__setattr__(self, "high", plain(self.high))
         if not isinstance(self.values, tuple) or not all(_is_value(value) for value in self.values):
             raise ConfigError(self.name, self.values, "a list of numbers, texts, true, false or none")
         if self.values and (self.low is not None or self.high is not None):

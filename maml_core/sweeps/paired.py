@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,10 @@ from maml_core.config import RunConfig
 from maml_core.errors import ConfigError
 from maml_core.intervals import half_width
 from maml_core.records import Numbers
+
+if TYPE_CHECKING:
+    from maml_core.problem import Problem
+    from maml_core.runs import RunState
 
 
 class PairedDifference(NamedTuple):
@@ -65,19 +69,29 @@ def check_common_tasks(configs: tuple[RunConfig, ...]) -> None:
                 raise ConfigError(name, getattr(config, name), accepted)
 
 
-def task_losses(config: RunConfig, state: bytes) -> Numbers:
+def task_losses(config: RunConfig, state: bytes | RunState, *, problem: Problem | None = None) -> Numbers:
     """Held-out query loss after N inner steps on each of the config's held-out tasks, [T].
+
+    Args:
+        config: The run's.
+        state: Where it stands, as it is or as bytes.
+        problem: In place of the one that the config names.
 
     Raises:
         StateError: The state is damaged, or not of this config.
+
+    >>> from maml_core import init_run
+    >>> config = RunConfig(evaluation_tasks=4)
+    >>> task_losses(config, init_run(config)).shape
+    (4,)
     """
     from maml_core.evaluation import evaluate
-    from maml_core.problem import build_problem, held_out_tasks
-    from maml_core.runs import rule
+    from maml_core.problem import held_out_tasks
+    from maml_core.runs import problem_of, rule
     from maml_core.storage import RecentStates, check_state
 
-    problem = build_problem(config)
-    run = RecentStates.shared().state(state, "cpu")
+    run = RecentStates.shared().state(state, "cpu") if isinstance(state, bytes) else state
+    problem = problem_of(config, run, problem)
     check_state(run, config, problem)
     how = rule(config, problem, run.meta)
     steps = config.num_inner_steps

@@ -1,0 +1,122 @@
+"""What the network says of new points of a task, once it has adapted to a few."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from maml_core.config import RunConfig
+from maml_core.inner import adapt
+from maml_core.normalization import predict as predictions
+from maml_core.params import detached
+from maml_core.plain import whole_number
+from maml_core.problem import Problem, torch_dtype
+from maml_core.runs import RunState, problem_of, rule
+from maml_core.threads import single_threaded
+from maml_core.types import Examples
+
+Points = Tensor | npt.ArrayLike
+"""Inputs or targets of one task, as a tensor, an array or a list: [points, width], or [points] where the width is 1."""
+
+
+@single_threaded
+def predict(
+    config: RunConfig,
+    state: RunState,
+    x_support: Points,
+    y_support: Points,
+    x: Points,
+    *,
+    num_steps: int | None = None,
+    problem: Problem | None = None,
+) -> Tensor:
+    """Adapt theta_0 to one task as the run does, and predict at x.
+
+    Args:
+        config: The run's.
+        state: Where it stands.
+        x_support: Inputs of the points to adapt to, [K, inputs]. Images may be [K, channels, height, width], from 0 (paper) to 1 (ink).
+        y_support: Their targets, [K, outputs]; of classes their numbers, [K], from 0 on.
+        x: Where to predict, [points, inputs].
+        num_steps: Inner steps; None takes the run's N.
+        problem: In place of the one that the config names.
+
+    Returns:
+        Predictions [points, outputs]: of classes the logits. Where targets were [K] and are no classes, [points].
+
+    Raises:
+        ValueError: Shapes that do not fit the network, or a class that it has not.
+        StateError: The state is of another model than the problem's.
+
+    >>> import numpy as np
+    >>> from maml_core import init_run
+    >>> x = np.linspace(-5.0, 5.0, 10)
+    >>> predict(RunConfig(), init_run(RunConfig()), x, np.sin(x), [0.0, 1.0, 2.0]).shape
+    torch.Size([3])
+    """
+    problem, dtype = problem_of(config, state, problem), torch_dtype(config)
+    num_steps = config.num_inner_steps if num_steps is None else whole_number("num_steps", num_steps)
+    num_inputs, num_outputs = problem.family.num_inputs, problem.family.num_outputs
+    support_x = _rows("x_support", x_support, num_inputs, dtype).to(problem.device)
+    points = _rows("x", x, num_inputs, dtype).to(problem.device)
+    targets, flat = _targets(y_support, num_outputs, dtype, classes=problem.accuracy is not None)
+    if len(targets) != len(support_x):
+        raise ValueError(
+            f"x_support has {len(support_x)} points and y_support {len(targets)}; give one target for each"
+        )
+    how = rule(config, problem, state.meta)
+    support = Examples(support_x.unsqueeze(0), targets.unsqueeze(0).to(problem.device))
+    with torch.no_grad():
+        theta = adapt(
+            detached(state.meta.theta),
+            support,
+            model=problem.model,
+            loss=problem.loss,
+            num_steps=num_steps,
+            order="first",
+            **how._asdict(),
+        ).theta
+        found = predictions(
+            problem.model,
+            theta,
+            points.unsqueeze(0),
+            step=num_steps,
+            normalization=how.normalization,
+            support_x=support.x,
+            once=True,
+        )[0]
+    return found[:, 0] if flat and found.shape[1:] == (1,) else found
+
+
+def _tensor(name: str, values: Any) -> Tensor:
+    try:
+        return torch.as_tensor(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{name} is a {type(values).__name__} that is no table of numbers: {error}") from None
+
+
+def _rows(name: str, values: Points, width: int, dtype: torch.dtype) -> Tensor:
+    """[points, width] of what people write for it."""
+    found = _tensor(name, values).to(dtype)
+    if found.ndim == 1 and width == 1:
+        found = found.unsqueeze(1)
+    if found.ndim > 2 and math.prod(found.shape[1:]) == width:
+        found = found.flatten(1)
+    if found.ndim != 2 or found.shape[1] != width:
+        raise ValueError(f"{name} has shape {list(_tensor(name, values).shape)}, where [points, {width}] is expected")
+    return found
+
+
+def _targets(values: Points, width: int, dtype: torch.dtype, *, classes: bool) -> tuple[Tensor, bool]:
+    """[points, width], and whether they were given as [points]. Numbers of classes become one-hot."""
+    found = _tensor("y_support", values)
+    if classes and found.ndim == 1:
+        if found.is_floating_point() or found.is_complex() or not bool(((found >= 0) & (found < width)).all()):
+            raise ValueError(f"y_support = {found.tolist()}: the numbers of classes are whole, from 0 to {width - 1}")
+        return functional.one_hot(found.long(), width).to(dtype), False
+    return _rows("y_support", found, width, dtype), found.ndim == 1
