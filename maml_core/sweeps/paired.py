@@ -86,12 +86,14 @@ def task_losses(config: RunConfig, state: bytes | RunState, *, problem: Problem 
     (4,)
     """
     from maml_core.evaluation import evaluate
-    from maml_core.problem import held_out_tasks
-    from maml_core.runs import problem_of, rule
+    from maml_core.problem import build_problem, held_out_tasks
+    from maml_core.runs import RunState, rule
     from maml_core.storage import RecentStates, check_state
 
     run = RecentStates.shared().state(state, "cpu") if isinstance(state, bytes) else state
-    problem = problem_of(config, run, problem)
+    if not isinstance(run, RunState):
+        raise TypeError(f"state is a {type(state).__name__}: a RunState is expected, or its bytes")
+    problem = problem or build_problem(config)
     check_state(run, config, problem)
     how = rule(config, problem, run.meta)
     steps = config.num_inner_steps

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
+import importlib.metadata
+import pydoc
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +13,8 @@ from pathlib import Path
 import pytest
 
 import maml_core
+from maml_core.config import RunConfig
+from maml_core.settings import hints_of, members_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -82,3 +87,34 @@ def test_public_names_of_the_light_modules_load_without_torch() -> None:
     run_fresh(
         "import sys\nfrom maml_core import ChunkPool, ChunkRequest, Entry, PRESETS, RunConfig, View\nassert 'torch' not in sys.modules"
     )
+
+
+def test_tab_completion_and_help_see_every_public_name() -> None:
+    run_fresh(
+        "import sys, maml_core\n"
+        "assert set(maml_core.__all__) | {'__version__'} <= set(dir(maml_core))\n"
+        "assert 'torch' not in sys.modules"
+    )
+    assert "ModuleModel" in pydoc.render_doc(maml_core)
+
+
+def test_the_version_is_that_of_the_installed_package() -> None:
+    assert maml_core.__version__ == importlib.metadata.version("maml-live")
+
+
+def test_every_config_of_a_run_is_public() -> None:
+    kinds = {RunConfig, *members_of(hints_of(RunConfig)["tasks"]), *members_of(hints_of(RunConfig)["model"])}
+    assert {kind.__name__ for kind in kinds} <= set(maml_core.__all__)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in maml_core.__all__ if name.endswith("Config") and name != "SweepConfig"]
+)
+def test_help_explains_every_field_of_a_config(name: str) -> None:
+    config = getattr(maml_core, name)
+    shown = " ".join(pydoc.render_doc(config, renderer=pydoc.plaintext).split())
+    for f in dataclasses.fields(config):
+        default = repr(f.default) if f.default is not dataclasses.MISSING else f"{f.default_factory.__name__}()"
+        assert f"{f.name} (default {default}): " in shown
+        if f.name != "kind":
+            assert " ".join(f.metadata["help"].split()) in shown
