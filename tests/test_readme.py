@@ -13,13 +13,13 @@ EXAMPLES = re.findall(r"^```python\n(.*?)^```$", README, flags=re.DOTALL | re.MU
 MAP = README.partition("## The map of the house")[2].partition("\n\n**")[0]
 
 
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", range(5))
 def test_an_example_runs(number: int) -> None:
     exec(compile(EXAMPLES[number], "README.md", "exec", dont_inherit=True), {"__name__": "readme"})
 
 
 def test_there_are_no_more_examples() -> None:
-    assert len(EXAMPLES) == 4
+    assert len(EXAMPLES) == 5
 
 
 def test_the_files_of_the_map_are_there() -> None:
