@@ -2,6 +2,7 @@
 
 ValueError
 └── ConfigError     a set-up that cannot be used; says which field, which value, what is accepted
+    └── OnceDifferentiableError     second derivatives, of a model that has none
 RuntimeError
 ├── StateError      bytes that are not a run state of this version, or of another model
 ├── StoreError      a run folder that cannot be read or written; says what to do, and nothing was changed
@@ -25,6 +26,10 @@ class ConfigError(ValueError):
 
     def __reduce__(self) -> tuple[Any, ...]:  # from its arguments, or no worker process could report it
         return type(self), (self.field, self.value, self.accepted)
+
+
+class OnceDifferentiableError(ConfigError):
+    """Second derivatives are asked for of a model that has none."""
 
 
 class StateError(RuntimeError):

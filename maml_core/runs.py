@@ -26,7 +26,7 @@ from maml_core.algorithms import (
 )
 from maml_core.baselines import baselines_of
 from maml_core.config import RunConfig, changed, check_is_config, learns_inner_loop
-from maml_core.errors import ConfigError
+from maml_core.errors import ConfigError, OnceDifferentiableError
 from maml_core.evaluation import evaluate, summarize
 from maml_core.inner import adapt
 from maml_core.judging import CHECKPOINT_EVERY, death, fault, high_loss_steps, loss_scale
@@ -472,15 +472,19 @@ def inner_curvature(config: RunConfig, problem: Problem, learner: Learner) -> Cu
 
 
 def inner_curvatures(config: RunConfig, problem: Problem, theta: Params, how: Adaptation) -> tuple[Curvature, ...]:
-    """The same of L lanes, on common tasks."""
-    return curvatures(
-        theta,
-        held_out_tasks(config, problem, num_tasks=num_curvature_tasks(config)),
-        problem=problem,
-        names=how.names,
-        proximal=how.proximal,
-        normalization=how.normalization,
-    )
+    """lambda_max of L lanes, on common held-out tasks; NaN where the model has no second derivatives."""
+    try:
+        return curvatures(
+            theta,
+            held_out_tasks(config, problem, num_tasks=num_curvature_tasks(config)),
+            problem=problem,
+            names=how.names,
+            proximal=how.proximal,
+            normalization=how.normalization,
+        )
+    except OnceDifferentiableError:
+        num_lanes = next(iter(theta.values())).shape[0]
+        return (Curvature(math.nan, math.nan, math.nan),) * num_lanes
 
 
 def inner_descent(config: RunConfig, problem: Problem, learner: Learner) -> InnerDescent | None:
@@ -551,6 +555,10 @@ def _cause(config: RunConfig, state: RunState, problem: Problem) -> str:
             return f"{raised} Try {smaller}{fewer}."
         return f"The inner steps {lowered}, so {beta} is the likelier cause: try a smaller one."
     shape = inner_curvature(config, problem, learner)
+    if math.isnan(shape.median):
+        if overshoots:
+            return f"{raised} Try a smaller alpha{fewer}."
+        return f"The inner steps {lowered}, so {beta} is the likelier cause: try a smaller one."
     limit, strict = Curvature.stability_limit(shape.median), Curvature.stability_limit(shape.high)
     size = f"alpha = {config.alpha:.3g}"
     stands = (

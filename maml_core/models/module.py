@@ -22,7 +22,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.parameter import is_lazy
 
-from maml_core.errors import ConfigError
+from maml_core.errors import OnceDifferentiableError
 from maml_core.params import leaves
 from maml_core.types import Params
 
@@ -125,17 +125,17 @@ class ModuleModel:
 
         Raises:
             ValueError: The module cannot be called with such inputs, or gives something else than one row of numbers for each point.
-            ConfigError: It cannot be differentiated twice, and `once` does not promise that it need not be.
+            OnceDifferentiableError: It cannot be differentiated twice, and `once` does not promise that it need not be.
         """
         key = (x.shape[1:], x.dtype, x.device)
         if key not in self._forms:
             self._forms[key] = self._found(theta, x)
         form = self._forms[key]
-        if form.once_only and not once:
+        if form.once_only and not once and torch.is_grad_enabled():
             accepted = (
                 f"{self._name} cannot be differentiated twice ({form.once_only}); choose first, or another module"
             )
-            raise ConfigError("order", "second", accepted)
+            raise OnceDifferentiableError("order", "second", accepted)
         with _twice_differentiable(x.device):
             return form.call(theta, x)
 

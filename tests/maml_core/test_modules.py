@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
-from maml_core import ModuleModel, Problem, RunConfig, advance, evaluate, init_run, rule
+from maml_core import ModuleModel, Problem, RunConfig, View, advance, evaluate, init_run, rule, snapshot
 from maml_core.algorithms import outer_gradient
 from maml_core.errors import ConfigError
 from maml_core.params import over_tasks
@@ -505,14 +506,29 @@ class OnceOnly(torch.autograd.Function):
 
 
 def test_a_module_without_second_derivatives_does_first_order_and_refuses_second() -> None:
-    module = Gives(lambda y: OnceOnly.apply(y)).double()
-    config = tiny(order="first", num_inner_steps=1)
-    problem = own(module)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        problem = own(Gives(lambda y: OnceOnly.apply(y)).double())
+    config = tiny(order="first", num_inner_steps=1, alpha=1e-5)
     state, _ = advance(config, init_run(config, problem=problem), num_steps=2, problem=problem)
-    assert state.step == 2
+    assert (state.step, state.status.kind) == (2, "ok")
+    seen = snapshot(config, state, View(), problem=problem).curvature
+    assert seen is not None
+    assert math.isnan(seen.median)
     second = tiny(num_inner_steps=1)
     with pytest.raises(ConfigError, match=r"^order = 'second' .*Gives cannot be differentiated twice"):
         advance(second, init_run(second, problem=problem), num_steps=1, problem=problem)
+
+
+def test_a_run_of_a_module_without_second_derivatives_diverges_with_a_sentence() -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        problem = own(Gives(lambda y: OnceOnly.apply(y)).double())
+    config = tiny(order="first", num_inner_steps=5, alpha=10.0)
+    state, _ = advance(config, init_run(config, problem=problem), num_steps=20, problem=problem)
+    assert state.status.kind == "diverged"
+    assert "overshoot. Try a smaller alpha, or fewer inner steps than 5" in state.status.sentence
+    assert "nan" not in state.status.sentence
 
 
 @pytest.mark.parametrize("settings", [{"batch_norm_treatment": "support"}, {"per_step_norm": True}], ids=str)
