@@ -111,6 +111,10 @@ class ClusterExecutor(Executor):
         self._executor.shutdown(wait=wait and not cancel_futures)
         self._connection.close()
 
+    def abandon(self) -> None:
+        """Leave the cluster at once; what it computes for us is thrown away."""
+        self.shutdown(wait=False, cancel_futures=True)
+
     def _relayed(self, inner: Future[T]) -> Future[T]:
         """What the caller waits for: as `inner`, in the words of this project."""
         outer: Future[T] = Future()

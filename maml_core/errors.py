@@ -36,7 +36,7 @@ class StoreError(RuntimeError):
 
     def __init__(
         self,
-        kind: Literal["missing", "damaged", "foreign", "newer", "taken", "full", "refused", "own"],
+        kind: Literal["missing", "damaged", "foreign", "newer", "taken", "busy", "full", "refused", "own"],
         sentence: str,
     ) -> None:
         self.kind = kind

@@ -16,7 +16,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, ParamSpec, TypeVar
 
@@ -29,6 +29,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
+
+MAX_LOST = 3
+"""Times in a row that a chunk may be lost with its worker."""
 
 NICENESS = 10
 """How much lower the workers' priority is than the page server's."""
@@ -59,10 +62,10 @@ class ChunkPool(Executor):
         with self._lock:
             if self._closed:
                 raise RuntimeError("the pool was shut down")
-            with _without_main():
+            with _starting():
                 try:
                     return self._pool.submit(fn, *args, **kwargs)
-                except BrokenProcessPool:
+                except (BrokenProcessPool, OSError, EOFError):  # the last two where the server of the forks was killed
                     _log.warning("a worker process ended; starting a new pool")
                     self._pool.shutdown(wait=False, cancel_futures=True)
                     self._pool = self._new_pool()
@@ -79,8 +82,48 @@ class ChunkPool(Executor):
             self._closed = True
             self._pool.shutdown(wait=wait, cancel_futures=cancel_futures)
 
+    def abandon(self) -> None:
+        """End the workers at once, with what they compute, and do not wait for them."""
+        with self._lock:
+            self._closed = True
+            for process in list((self._pool._processes or {}).values()):
+                process.kill()
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
     def _new_pool(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(self.num_workers, mp_context=self._context, initializer=_init_worker)
+        with _starting():
+            return ProcessPoolExecutor(self.num_workers, mp_context=self._context, initializer=_init_worker)
+
+
+def end_workers() -> None:
+    """End all worker processes of this one at once, with what they compute, and the server that they are forked from."""
+    for process in multiprocessing.active_children():
+        process.kill()
+    if sys.platform == "linux":
+        from multiprocessing.forkserver import _forkserver
+
+        if (server := _forkserver._forkserver_pid) is not None:  # type: ignore[attr-defined]  # nothing public tells it
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(server, signal.SIGKILL)
+
+
+def resubmitted(executor: Executor, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """What a call gives; where it is lost with its worker it is submitted again.
+
+    Raises:
+        BrokenExecutor: It was lost `MAX_LOST` times.
+    """
+    for _ in range(MAX_LOST - 1):
+        with contextlib.suppress(BrokenExecutor):
+            return executor.submit(fn, *args, **kwargs).result()
+    return executor.submit(fn, *args, **kwargs).result()
+
+
+def warmed_up(executor: Any) -> None:
+    """Wait until an executor's workers have the engine loaded; one that is lost on the way is replaced when it is needed."""
+    for future in executor.warm_up():
+        with contextlib.suppress(BrokenExecutor):
+            future.result()
 
 
 def default_workers() -> int:
@@ -120,6 +163,39 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+@contextlib.contextmanager
+def _starting() -> Iterator[None]:
+    """Processes that start within it are as they should be."""
+    with _without_main(), _without_signals(), _without_warning():
+        yield
+
+
+@contextlib.contextmanager
+def _without_warning() -> Iterator[None]:
+    """The process of the standard library that frees what a killed parent has left says nothing of it, since people took it for an error."""
+    before = sys.warnoptions[:]
+    sys.warnoptions.append("ignore::UserWarning:multiprocessing.resource_tracker")
+    try:
+        yield
+    finally:
+        sys.warnoptions[:] = before
+
+
+@contextlib.contextmanager
+def _without_signals() -> Iterator[None]:
+    """Processes and threads that start within it get no Ctrl-C and no hang-up: those of a terminal go to all its processes, and these end
+    with their parent. What arrives meanwhile is delivered afterwards.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager

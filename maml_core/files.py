@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import socket
+import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,22 +25,30 @@ def write_file(path: Path, *parts: bytes | memoryview) -> None:
         parts: What it holds, one after the other.
 
     Raises:
-        OSError: It cannot be written. Nothing is left behind.
+        OSError: It cannot be written, or a folder, a device or a pipe stands there. Nothing is left behind.
     """
     part = path.with_name(path.name + ".part")
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o666)
     try:
+        if path.exists() and not path.is_file():
+            raise OSError(errno.EINVAL, "it is a folder, a device or a pipe, and no file")
+        if os.path.lexists(part) and not stat.S_ISREG(part.lstat().st_mode):
+            raise OSError(errno.EEXIST, f"{part.name} stands in the way")
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o666)
         try:
-            for data in parts:
-                rest = memoryview(data)
-                while rest:
-                    rest = rest[os.write(handle, rest) :]
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
+            try:
+                for data in parts:
+                    rest = memoryview(data)
+                    while rest:
+                        rest = rest[os.write(handle, rest) :]
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            os.replace(part, path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None  # what a person asked for, whatever was tried on the way
         raise
 
 
@@ -77,6 +87,68 @@ def locked(folder: Path) -> Iterator[int | None]:
 
 
 @contextlib.contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Hold a lock file that says who holds it; it is gone afterwards, and the lock ends with this process whatever ends that.
+
+    Args:
+        path: The file, in a folder that is there.
+
+    Raises:
+        BlockingIOError: Somebody else holds it.
+        OSError: It cannot be made.
+    """
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            _try_lock(handle)
+            if not _is_at(handle, path):  # its last holder has just removed it
+                continue
+            os.truncate(handle, 0)
+            os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
+            try:
+                yield
+            finally:
+                with contextlib.suppress(OSError):  # on Windows, while it is open
+                    os.unlink(path)
+            return
+        finally:
+            os.close(handle)
+
+
+def holder(path: Path) -> str | None:
+    """Who holds a lock file; None where nobody does."""
+    try:
+        handle = os.open(path, os.O_RDWR)
+    except OSError:
+        return None
+    try:
+        _try_lock(handle)
+        return None
+    except BlockingIOError:
+        with contextlib.suppress(OSError):
+            return os.read(handle, 200).decode(errors="replace") or "another process"
+        return "another process"
+    finally:
+        os.close(handle)
+
+
+def _try_lock(handle: int) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        os.lseek(handle, 2**20, os.SEEK_SET)  # beyond what it says, which others read
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        except PermissionError:
+            raise BlockingIOError from None
+        os.lseek(handle, 0, os.SEEK_SET)
+    else:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@contextlib.contextmanager
 def _lock(folder: Path) -> Iterator[int | None]:
     if sys.platform == "win32":
         import msvcrt
@@ -98,9 +170,9 @@ def _lock(folder: Path) -> Iterator[int | None]:
             os.close(handle)
 
 
-def _is_at(handle: int, folder: Path) -> bool:
+def _is_at(handle: int, path: Path) -> bool:
     try:
-        return os.path.samestat(os.fstat(handle), os.stat(folder))
+        return os.path.samestat(os.fstat(handle), os.stat(path))
     except FileNotFoundError:
         return False
 

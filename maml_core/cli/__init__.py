@@ -1,61 +1,43 @@
-"""The `maml` command: one file a group of commands. Nothing here loads torch before a command needs it."""
+"""The `maml` command: one file a group of commands, put together in `commands`.
+
+Signals are listened to before anything else loads: Ctrl-C while Python still imports ends with a sentence as well.
+"""
 
 from __future__ import annotations
 
-import typer
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-from maml_core.cli.bench import bench
-from maml_core.cli.console import PlainErrors
-from maml_core.cli.data import app as data
-from maml_core.cli.evaluate import evaluate
-from maml_core.cli.reproduce import reproduce
-from maml_core.cli.runs import app as runs
-from maml_core.cli.sweep import sweep
-from maml_core.cli.sweeps import app as sweeps
-from maml_core.cli.train import train
+    from maml_core.cli.commands import app
 
-HELP = """MAML, live, without a browser: train, evaluate and keep runs.
+__all__ = ["app", "main"]
 
-A run lives in a folder with all that it needs to go on, or to be repeated from the start, bit for bit.
 
-\b
-Examples:
-  maml train --alpha 0.02 -N 3 --steps 2000 --name demo
-  maml train --resume demo --steps 5000 --beta 0.0005
-  maml train --algorithm fomaml --config run.toml --json
-  maml evaluate demo --tasks 10000 --shots 5 --shots 10
-  maml runs list
-  maml sweep --axis alpha=0.001..1:log:8 --axis beta=1e-4..1e-2:log:8
-  maml sweeps list
-  maml data omniglot --download
-  maml reproduce sinusoid --only MAML --only Meta-SGD
-  maml reproduce omniglot --only "5-way 1-shot"
+def __getattr__(name: str) -> Any:
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from maml_core.cli import commands
 
-\b
-Exit codes:
-  0    done
-  2    bad input: an option, a file, a value, or a run or images that are not there
-  3    the run diverged or its network died; it is saved, and the message says what to try
-  4    a damaged or foreign folder, or a save or download that failed
-  130  stopped by Ctrl-C, saved (143: by SIGTERM)
-
-Runs are kept in ~/.maml-live/runs, or in the folder that the environment variable MAML_RUNS names; images in
-~/.maml-live/data, or in the folder that MAML_DATA names; sweeps in ~/.maml-live/sweeps, or in the folder that MAML_SWEEPS names.
-"""
-
-app = typer.Typer(
-    cls=PlainErrors, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=HELP
-)
-app.command()(train)
-app.command()(evaluate)
-app.add_typer(runs, name="runs")
-app.add_typer(data, name="data")
-app.command()(sweep)
-app.add_typer(sweeps, name="sweeps")
-app.command()(reproduce)
-app.command()(bench)
+    return commands.app
 
 
 def main() -> None:
     """Entry point of the `maml` command."""
-    app(prog_name="maml")
+    try:
+        from maml_core.cli import signals
+
+        try:
+            signals.listen()
+
+            from maml_core.cli import commands
+
+            commands.main()
+        except BaseException as error:
+            signals.leave(error)
+            raise
+    except KeyboardInterrupt:  # before anybody listened
+        import sys
+
+        sys.stderr.write("maml: stopped by Ctrl-C.\n")
+        raise SystemExit(130) from None

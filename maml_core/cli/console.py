@@ -7,10 +7,7 @@ import json
 import math
 import os
 import shlex
-import signal
 import sys
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,10 +21,6 @@ BAD_INPUT = 2
 STOPPED = 3
 """The run diverged or its network is dead."""
 BAD_FOLDER = 4
-INTERRUPTED = 128
-"""Plus the number of the signal."""
-
-
 PresetOption = Annotated[
     str | None, typer.Option("--preset", help="Start from a preset of the page, for example 'Fast demo'.")
 ]
@@ -58,7 +51,7 @@ class PlainErrors(TyperGroup):
             code = BAD_INPUT
             sentence = str(error)
         except StoreError as error:
-            code = BAD_INPUT if error.kind in ("missing", "taken", "own") else BAD_FOLDER
+            code = BAD_INPUT if error.kind in ("missing", "taken", "busy", "own") else BAD_FOLDER
             sentence = str(error)
         except DataError as error:
             code = BAD_INPUT if error.kind in ("missing", "few", "large", "other") else BAD_FOLDER
@@ -82,7 +75,8 @@ class PlainErrors(TyperGroup):
 
 def say(sentence: str) -> None:
     """To people: stderr, so that stdout stays clean for results."""
-    typer.echo(sentence, err=True)
+    with contextlib.suppress(OSError):  # the terminal may have gone
+        typer.echo(sentence, err=True)
 
 
 def print_json(data: Any) -> None:
@@ -98,27 +92,6 @@ def _plain(data: Any) -> Any:
     if isinstance(data, float) and not math.isfinite(data):
         return None
     return data
-
-
-@contextlib.contextmanager
-def caught_signals() -> Iterator[list[int]]:
-    """Collects Ctrl-C and SIGTERM while a chunk is finished; a second one acts at once."""
-    caught: list[int] = []
-    if threading.current_thread() is not threading.main_thread():  # only there can they be asked for
-        yield caught
-        return
-
-    def catch(number: int, _frame: Any) -> None:
-        caught.append(number)
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-    before = {number: signal.signal(number, catch) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def percent(share: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Collection
+from concurrent.futures import BrokenExecutor
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -13,12 +14,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from maml_core.cli.console import INTERRUPTED, SchedulerOption, percent, print_json, say
+from maml_core.cli.console import BAD_FOLDER, SchedulerOption, percent, print_json, say
 from maml_core.cli.progress import quiet
-from maml_core.cluster import open_executor
+from maml_core.cli.signals import CALLED, EXIT, caught_signals, last_words
+from maml_core.cli.workers import workers as computing
 from maml_core.config import OmniglotConfig
 from maml_core.datasets.omniglot import load_omniglot, omniglot_splits
-from maml_core.errors import ConfigError, DataError
+from maml_core.errors import ClusterError, ConfigError, DataError
 from maml_core.reproduce import (
     LAPTOP,
     PAPER,
@@ -37,8 +39,7 @@ from maml_core.reproduce import (
 )
 from maml_core.reproduce.omniglot import NUM_TEST_TASKS as NUM_IMAGE_TASKS
 from maml_core.reproduce.sinusoid import NUM_STEPS, NUM_TEST_TASKS
-
-SIGINT = 2
+from maml_core.store import trained_alone
 
 
 class Protocol(StrEnum):
@@ -237,9 +238,10 @@ def _trained_and_judged(
         console=Console(stderr=True),
         disable=quiet(),
     )
-    pool = open_executor(scheduler, num_workers=workers)
-    at_once = workers or pool.num_workers
-    try:
+    words = "Every training is saved. The same command goes on."
+    folder.mkdir(parents=True, exist_ok=True)
+    with trained_alone(folder), computing(scheduler, workers) as pool:
+        at_once = workers or pool.num_workers
         with bar:
             whole = bar.add_task("outer steps", total=None, note="")
 
@@ -252,11 +254,15 @@ def _trained_and_judged(
 
             reproduction = Reproduction(cases, folder, executor=pool, at_once=at_once, device=device, on_progress=show)
             bar.update(whole, total=reproduction.num_steps_in_all, completed=reproduction.steps_done)
-            reproduction.train()
-            bar.update(whole, note="evaluating")
-            return reproduction.rows(num_tasks=num_tasks)
-    except KeyboardInterrupt:
-        say("maml: stopped; every training is saved. The same command goes on.")
-        raise typer.Exit(INTERRUPTED + SIGINT) from None
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+            try:
+                with caught_signals(words, rescue=reproduction.save) as caught:
+                    reproduction.train(lambda: bool(caught))
+                if not caught:
+                    bar.update(whole, note="evaluating")
+                    with last_words(words):
+                        return reproduction.rows(num_tasks=num_tasks)
+            except (BrokenExecutor, ClusterError) as error:
+                say(f"maml: {str(error).rstrip('.')}. {words}")
+                raise typer.Exit(BAD_FOLDER) from None
+        say(f"maml: stopped by {CALLED[caught[0]]}. {words}")
+        raise typer.Exit(EXIT + caught[0])

@@ -14,20 +14,21 @@ import typer
 
 from maml_core.cli.console import (
     BAD_FOLDER,
-    INTERRUPTED,
     AssignmentsOption,
     PresetOption,
     SchedulerOption,
-    caught_signals,
     percent,
     print_json,
     say,
 )
 from maml_core.cli.fields import assigned, joined, overlaid, preset, read_file, with_config_options
 from maml_core.cli.progress import SweepBar
-from maml_core.cluster import chunk_s, open_executor
+from maml_core.cli.signals import CALLED, EXIT, caught_signals, last_words
+from maml_core.cli.workers import workers as computing
+from maml_core.cluster import chunk_s
 from maml_core.config import from_dict, to_dict
-from maml_core.errors import ClusterError, ConfigError
+from maml_core.errors import ClusterError, ConfigError, StoreError
+from maml_core.execution import warmed_up
 from maml_core.sweeps.axes import axis_from_text, label
 from maml_core.sweeps.budget import Budget, budget
 from maml_core.sweeps.driver import CHUNK_S, Sweeping, run_sweep
@@ -126,7 +127,7 @@ def sweep(
 
     \b
     Exit codes: 0 done, whatever diverged; 2 bad input, or a name that another sweep has; 4 a storage that cannot be read or reached, or
-    workers that all died; 130 Ctrl-C and 143 SIGTERM (what is finished is kept).
+    workers that all died; 130 Ctrl-C, 143 SIGTERM and 129 SIGHUP (what is finished is kept).
     """
     options = {
         "axes": axis,
@@ -150,8 +151,7 @@ def sweep(
         if dry_run:
             print_json(sweep_to_dict(asked))
             return
-    executor = open_executor(scheduler, num_workers=workers)
-    try:
+    with computing(scheduler, workers) as executor:
         if resume is not None:
             study = load_sweep(resume, storage=storage)
         else:
@@ -165,8 +165,6 @@ def sweep(
                 again=_again(study, storage, workers, scheduler),
                 as_json=as_json,
             )
-    finally:
-        executor.shutdown(cancel_futures=True)  # a chunk is short, and Python does not like to end beside one
 
 
 def _asked(options: dict[str, Any], preset_name: str | None, file: Path | None, given: dict[str, Any]) -> SweepConfig:
@@ -191,38 +189,44 @@ def _asked(options: dict[str, Any], preset_name: str | None, file: Path | None, 
 def _compute(study: SweepStudy, executor: Any, *, at_once: int, chunk_s: float, again: str, as_json: bool) -> None:
     began = time.monotonic()
     failure: Exception | None = None
+    caught: list[int] = []
     results = study.results()
-    with caught_signals() as caught:
+    finished = [one.number for one in results if one.is_done]
+    words = f"Every finished setting is kept. Go on with: {again}"
 
-        def look(sweeping: Sweeping) -> None:
-            bar.show(sweeping.progress)
-            if caught:
-                raise _Stopped
+    def look(sweeping: Sweeping) -> None:
+        bar.show(sweeping.progress)
+        if caught:
+            raise _Stopped
 
-        finished = [one.number for one in results if one.is_done]
+    try:
         if len(finished) < study.sweep.size:
-            say(f"{study.name}: {_before(study.sweep, len(finished))}.")
-            for future in executor.warm_up():
-                future.result()
-            need = budget(study.sweep, executor, at_once=at_once, finished=finished)
-            say(f"{_budget_words(need, at_once)}. Kept in {study.where}.")
-        with SweepBar() as bar:
-            try:
-                run_sweep(study.sweep, study, executor, at_once=at_once, chunk_s=chunk_s, on_change=look)
-            except _Stopped:
-                pass
-            except (BrokenExecutor, ClusterError) as error:
-                failure = error
-    results = study.results()
-    _report(study, results, time.monotonic() - began, as_json=as_json)
+            with last_words(words):
+                say(f"{study.name}: {_before(study.sweep, len(finished))}.")
+                warmed_up(executor)
+                need = budget(study.sweep, executor, at_once=at_once, finished=finished)
+                say(f"{_budget_words(need, at_once)}. Kept in {study.where}.")
+        with caught_signals(words) as caught, SweepBar() as bar:
+            run_sweep(study.sweep, study, executor, at_once=at_once, chunk_s=chunk_s, on_change=look)
+    except _Stopped:
+        executor.abandon()
+    except (BrokenExecutor, ClusterError, StoreError) as error:
+        failure = error
+    with last_words(words):
+        if failure is None or not isinstance(failure, StoreError):
+            results = study.results()
+            _report(study, results, time.monotonic() - began, as_json=as_json)
     num_done = sum(one.is_done for one in results)
     kept = f"{num_done:,} of {study.sweep.size:,} settings are finished and kept. Go on with: {again}"
+    if isinstance(failure, StoreError):
+        say(f"maml: {str(failure).rstrip('.')}. Every setting that was finished before is kept. Go on with: {again}")
+        raise typer.Exit(BAD_FOLDER)
     if failure is not None:
         say(f"maml: {str(failure).rstrip('.')}. {kept}")
         raise typer.Exit(BAD_FOLDER)
     if caught:
-        say(f"maml: stopped. {kept}")
-        raise typer.Exit(INTERRUPTED + caught[0])
+        say(f"maml: stopped by {CALLED[caught[0]]}. {kept}")
+        raise typer.Exit(EXIT + caught[0])
 
 
 def _again(study: SweepStudy, storage: str | None, workers: int | None, scheduler: str | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor
@@ -16,13 +17,11 @@ import typer
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.cli.console import (
     BAD_FOLDER,
-    INTERRUPTED,
     STOPPED,
     AssignmentsOption,
     PresetOption,
     SchedulerOption,
     called,
-    caught_signals,
     find_run,
     percent,
     print_json,
@@ -31,13 +30,14 @@ from maml_core.cli.console import (
 from maml_core.cli.fields import assigned, joined, located, overlaid, preset, read_file, with_config_options
 from maml_core.cli.images import AnyImagesOption, folder_of, introduce, with_images
 from maml_core.cli.progress import TrainingBar
+from maml_core.cli.signals import CALLED, EXIT, caught_signals
 from maml_core.cluster import CHUNK_S as CLUSTER_CHUNK_S
 from maml_core.cluster import open_executor
 from maml_core.config import CHANGEABLE, RunConfig, from_dict, to_dict
 from maml_core.errors import ClusterError, ConfigError, DataError, StoreError
 from maml_core.memory import keep_freed_memory
 from maml_core.records import Entry, Records
-from maml_core.store import RunStore, SavedRun, load_run, save_run
+from maml_core.store import RunStore, SavedRun, check_place, load_run, save_run, trained_alone
 from maml_core.timeline import entries_from_list, entries_to_list
 
 CHUNK_S = 0.2
@@ -83,7 +83,7 @@ def train(
 ) -> None:
     """Train a run and save it, so that it can be evaluated, resumed or opened later.
 
-    Ctrl-C (or SIGTERM) saves and says how to go on.
+    Ctrl-C saves and says how to go on; so do SIGTERM and the end of the terminal.
 
     \b
     Examples:
@@ -95,46 +95,52 @@ def train(
     \b
     Exit codes: 0 done; 2 bad input; 3 diverged or dead (saved); 4 a damaged or
     foreign folder, a save that failed, or a scheduler that has gone (saved);
-    130 Ctrl-C and 143 SIGTERM (saved).
+    130 Ctrl-C, 143 SIGTERM and 129 SIGHUP (saved).
     """
     if out is not None and name is not None:
         raise ConfigError("name", name, "--out and --name are two places; give one of them")
     if not save_every >= 0.0:
         raise ConfigError("save_every", save_every, "seconds from 0 on")
     given = located(joined(given, assigned(assignments or [])))
-    if resume is None:
-        if any_images:
-            raise ConfigError(
-                "any_images", True, "it is for a run that goes on; leave it out, or say which with --resume"
-            )
-        start, timeline = _set_up(preset_name, config, given)
+    if resume is not None and (config is not None or preset_name is not None):
+        raise ConfigError("resume", resume, "the run has its set-up; leave --config and --preset out")
+    with contextlib.ExitStack() as stack:
         found = None
-    else:
-        if config is not None or preset_name is not None:
-            raise ConfigError("resume", resume, "the run has its set-up; leave --config and --preset out")
-        found = load_run(find_run(resume))
-        found.need_settings("trained on")
-        folder_now, given = folder_of(given)
-        again = f"maml train --resume {called(find_run(resume))}"
-        found = with_images(found, folder=folder_now, others=any_images, trains=True, again=again)
-        start, timeline = found.start, found.timeline + _changes(found, given)
-    if dry_run:
-        print_json(
-            _without_nulls(to_dict(start)) | {"timeline": [_without_nulls(e) for e in entries_to_list(timeline)]}
-        )
-        return
-
-    done = found.step if found else 0
-    target = done + DEFAULT_STEPS if steps is None else steps
-    if target <= done:
-        raise ConfigError("steps", target, f"a whole number above {done}, the outer step that the run is at")
-    folder, new = _place(start, out, name, resume)
-    with _chunks(scheduler) as compute:
-        run = _begin(folder.absolute().name, start, timeline, found)
-        chunk_s = CHUNK_S if scheduler is None else CLUSTER_CHUNK_S
-        _train(
-            run, folder, target, compute, chunk_s=chunk_s, save_every=save_every, new=new and not force, as_json=as_json
-        )
+        if resume is None:
+            if any_images:
+                raise ConfigError(
+                    "any_images", True, "it is for a run that goes on; leave it out, or say which with --resume"
+                )
+            start, timeline = _set_up(preset_name, config, given)
+        else:
+            source = find_run(resume)
+            if out is None and name is None and not dry_run:
+                stack.enter_context(trained_alone(source))  # before it is read: nobody saves over what is read
+            found = load_run(source)
+            found.need_settings("trained on")
+            folder_now, given = folder_of(given)
+            again = f"maml train --resume {called(source)}"
+            found = with_images(found, folder=folder_now, others=any_images, trains=True, again=again)
+            start, timeline = found.start, found.timeline + _changes(found, given)
+        done = found.step if found else 0
+        target = done + DEFAULT_STEPS if steps is None else steps
+        if target <= done:
+            raise ConfigError("steps", target, f"a whole number above {done}, the outer step that the run is at")
+        folder, new = _place(start, out, name, resume)
+        if new:
+            _check_place(folder, force=force)
+        if dry_run:
+            print_json(
+                _without_nulls(to_dict(start)) | {"timeline": [_without_nulls(e) for e in entries_to_list(timeline)]}
+            )
+            return
+        with _chunks(scheduler) as compute:
+            run = _begin(folder.absolute().name, start, timeline, found)
+            if new:
+                run = save_run(folder, run, new=not force)  # a folder that cannot be written is said now
+                stack.enter_context(trained_alone(folder))
+            chunk_s = CHUNK_S if scheduler is None else CLUSTER_CHUNK_S
+            _train(run, folder, target, compute, chunk_s=chunk_s, save_every=save_every, as_json=as_json)
 
 
 def _set_up(preset_name: str | None, file: Path | None, given: dict[str, Any]) -> tuple[RunConfig, tuple[Entry, ...]]:
@@ -177,6 +183,14 @@ def _place(start: RunConfig, out: Path | None, name: str | None, resume: str | N
     if resume is not None:
         return find_run(resume), False
     return RunStore().folder(f"{start.algorithm}-{datetime.now():%Y%m%d-%H%M%S-%f}"), True
+
+
+def _check_place(folder: Path, *, force: bool) -> None:
+    """See now, not after torch has been loaded, that a run can be saved there."""
+    try:
+        check_place(folder, new=not force)
+    except StoreError as error:
+        raise StoreError(error.kind, f"{error}, or add --force" if error.kind == "taken" else str(error)) from None
 
 
 def _begin(name: str, start: RunConfig, timeline: tuple[Entry, ...], found: SavedRun | None) -> SavedRun:
@@ -245,23 +259,30 @@ def _train(
     *,
     chunk_s: float,
     save_every: float,
-    new: bool,
     as_json: bool,
 ) -> None:
     began = saved_at = time.monotonic()
     failure: StoreError | None = None
     lost: BrokenExecutor | ClusterError | DataError | None = None
+    again = f"maml train --resume {called(folder)}"
+    turn = threading.Lock()
+    """Held where the run moves on or is saved."""
+    parts = [run.records]
 
     def save() -> StoreError | None:
-        try:
-            save_run(folder, run)
-        except StoreError as error:
-            return error
-        return None
+        """Save the run as it is now; another thread may ask for it where a step takes too long for a signal."""
+        nonlocal run, parts
+        with turn:
+            parts = [Records.joined(parts)]
+            run = dataclasses.replace(run, records=parts[0])
+            try:
+                save_run(folder, run, trains=True)
+            except StoreError as error:
+                return error
+            return None
 
-    with caught_signals() as caught, TrainingBar(run.step, target) as bar:
-        run = save_run(folder, run, new=new)  # a folder that cannot be written is said now, not after an hour
-        parts = [run.records]
+    words = f"What is saved goes on with: {again} --steps {target}"
+    with caught_signals(words, rescue=save) as caught, TrainingBar(run.step, target) as bar:
         while not caught:
             request = ChunkRequest(
                 config=run.config,
@@ -277,19 +298,17 @@ def _train(
                 lost = error
                 break
             assert done.records is not None
-            parts.append(done.records)
-            run = dataclasses.replace(run, config=done.config, state=done.state, step=done.step, status=done.status)
+            with turn:
+                parts.append(done.records)
+                run = dataclasses.replace(run, config=done.config, state=done.state, step=done.step, status=done.status)
             bar.show(run.step, done.records)
             if run.step >= target or run.status.kind != "ok":
                 break
             if time.monotonic() - saved_at >= save_every:
-                parts = [Records.joined(parts)]
-                run = dataclasses.replace(run, records=parts[0])
                 problem, saved_at = save(), time.monotonic()
                 if problem is not None and failure is None:
                     say(f"maml: {problem}. Training goes on, and saving is tried again every {save_every:g} s.")
                 failure = problem
-        run = dataclasses.replace(run, records=Records.joined(parts))
         failure = save()
 
     if as_json:
@@ -297,7 +316,6 @@ def _train(
         print_json(_result(run) | place)
     else:
         _report(run, folder, saved=failure is None)
-    again = f"maml train --resume {called(folder)}"
     if failure is not None:
         say(f"maml: {failure}. What was saved before goes on with: {again} --steps {target}")
         raise typer.Exit(BAD_FOLDER)
@@ -309,8 +327,10 @@ def _train(
         say(f"It is saved. Go on with a change, for example: {again} --steps {run.step + DEFAULT_STEPS} --alpha ...")
         raise typer.Exit(STOPPED)
     if run.step < target:
-        say(f"maml: stopped at outer step {run.step} and saved. Go on with: {again} --steps {target}")
-        raise typer.Exit(INTERRUPTED + caught[0])
+        say(
+            f"maml: stopped by {CALLED[caught[0]]} at outer step {run.step}, and saved. Go on with: {again} --steps {target}"
+        )
+        raise typer.Exit(EXIT + caught[0])
 
 
 def _last(values: Any) -> float | None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from pathlib import Path
 from typing import NamedTuple
 
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.datasets.trained import TrainedImages
 from maml_core.errors import StoreError
+from maml_core.execution import MAX_LOST, resubmitted
 from maml_core.files import write_file
 from maml_core.records import Entry, Records, Status, Summary
 from maml_core.reproduce.cases import Case
@@ -21,6 +23,9 @@ from maml_core.store import DOCUMENT, SavedRun, load_run, save_run
 
 CHUNK_STEPS, CHUNK_S = 250, 2.0
 """A chunk ends after so many outer steps, or so many processor seconds."""
+
+POLL_S = 0.5
+"""Seconds between two looks at whether to stop, at most."""
 
 SAVE_EVERY_S = 60.0
 """Processor seconds of a training between two saves."""
@@ -70,6 +75,7 @@ class Reproduction:
         self._at_once = at_once
         self._device = device
         self._on_progress = on_progress
+        self._turn = threading.Lock()
         self._trainings = [_Training(case, folder / case.folder) for case in cases]
         for training in self._trainings:
             training.open()
@@ -84,34 +90,50 @@ class Reproduction:
         """Outer steps of all trainings together."""
         return sum(training.step for training in self._trainings)
 
-    def train(self) -> None:
-        """Train all cases to the end. Interrupted, it saves what there is and raises again.
+    def train(self, should_stop: Callable[[], bool] = lambda: False) -> None:
+        """Train all cases to the end, or until somebody asks to stop. However it ends, what there is has been saved.
 
         Raises:
             StoreError: A run cannot be saved.
+            BrokenExecutor: A training's chunk was lost `MAX_LOST` times in a row, each time with its worker.
         """
         waiting = [training for training in self._trainings if not training.ended]
         flying: dict[Future[ChunkResult], _Training] = {}
         try:
-            while waiting or flying:
+            while (waiting or flying) and not should_stop():
                 while waiting and len(flying) < self._at_once:
                     training = waiting.pop(0)
                     flying[self._executor.submit(run_chunk, training.request(self._device))] = training
-                for future in wait(flying, return_when=FIRST_COMPLETED).done:
+                for future in wait(flying, timeout=POLL_S, return_when=FIRST_COMPLETED).done:
                     training = flying.pop(future)
-                    training.take(future.result())
-                    self._on_progress(training.update())
-                    if training.ended:
-                        training.save()
-                    else:
-                        if training.cpu_s - training.saved_cpu_s >= SAVE_EVERY_S:
-                            training.save()
+                    try:
+                        result = future.result()
+                    except BrokenExecutor:
+                        training.num_lost += 1
+                        if training.num_lost >= MAX_LOST:
+                            raise
                         waiting.insert(0, training)
-        except BaseException:
+                        continue
+                    with self._turn:
+                        training.take(result)
+                        if training.ended or training.cpu_s - training.saved_cpu_s >= SAVE_EVERY_S:
+                            training.save()
+                    self._on_progress(training.update())
+                    if not training.ended:
+                        waiting.insert(0, training)
+        finally:
+            self.save()
+
+    def save(self) -> None:
+        """Save every training that has gone on since it was saved; another thread may ask for it.
+
+        Raises:
+            StoreError: A run cannot be saved.
+        """
+        with self._turn:
             for training in self._trainings:
                 if training.step > training.saved_step:
                     training.save()
-            raise
 
     def rows(self, *, num_tasks: int) -> list[Row]:
         """Evaluate every training on test tasks, as its case asks for."""
@@ -120,8 +142,15 @@ class Reproduction:
             setup, exam = training.case.setup, training.case.exam
             for shots in exam.shots:
                 work = (setup.learner, training.config, training.state, exam, shots, num_tasks, self._device)
-                submitted.append((training, shots, self._executor.submit(summary_on_test_tasks, *work)))
-        return [training.row(shots, num_tasks, future.result()) for training, shots, future in submitted]
+                submitted.append((training, shots, work, self._executor.submit(summary_on_test_tasks, *work)))
+        rows = []
+        for training, shots, work, future in submitted:
+            try:
+                summary = future.result()
+            except BrokenExecutor:
+                summary = resubmitted(self._executor, summary_on_test_tasks, *work)
+            rows.append(training.row(shots, num_tasks, summary))
+        return rows
 
 
 class _Training:
@@ -139,6 +168,9 @@ class _Training:
         self._records: list[Records] = []
         self._timeline: list[Entry] = []
         self._images: TrainedImages | None = None
+        self._asked: ChunkRequest | None = None
+        self.num_lost = 0
+        """Times in a row that its chunk was lost."""
 
     def open(self) -> None:
         """Take up what the folder holds."""
@@ -166,10 +198,11 @@ class _Training:
         return self.step >= self.case.num_steps or (self._status.kind != "ok" and self.resumed >= MAX_RESUMED)
 
     def request(self, device: str) -> ChunkRequest:
-        """The next chunk; a run that was rolled back goes on."""
+        """The next chunk, or the one that was lost; a run that was rolled back goes on."""
+        if self._asked is not None:
+            return self._asked
         entries = (Entry(step=self.step, kind="resume"),) if self._status.kind != "ok" else ()
-        self._timeline.extend(entries)
-        return ChunkRequest(
+        self._asked = ChunkRequest(
             config=self.config,
             state=self.state,
             timeline=entries,
@@ -178,9 +211,13 @@ class _Training:
             device=device,
             images=self._images,
         )
+        return self._asked
 
     def take(self, result: ChunkResult) -> None:
         self.config, self.state, self.step, self._status = result.config, result.state, result.step, result.status
+        assert self._asked is not None
+        self._timeline.extend(self._asked.timeline)
+        self._asked, self.num_lost = None, 0
         self.cpu_s += result.cpu_s
         self._images = self._images or result.images
         if result.records is not None:

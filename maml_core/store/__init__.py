@@ -12,7 +12,7 @@ folder holds the save before or the save after. Everything is checked when it is
 from __future__ import annotations
 
 from maml_core.store.document import DOCUMENT, FORMAT, MAX_DOCUMENT_BYTES, VERSION, SavedRun
-from maml_core.store.folder import RunInfo, load_run, run_info, save_run
+from maml_core.store.folder import RunInfo, check_place, load_run, run_info, save_run, trained_alone
 from maml_core.store.runs import RunStore, check_name, default_root
 
 __all__ = [
@@ -24,8 +24,10 @@ __all__ = [
     "RunStore",
     "SavedRun",
     "check_name",
+    "check_place",
     "default_root",
     "load_run",
     "run_info",
     "save_run",
+    "trained_alone",
 ]

@@ -9,6 +9,7 @@ import importlib.metadata
 import os
 import platform
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -20,7 +21,7 @@ import numpy.typing as npt
 from maml_core.config import located
 from maml_core.curves import COLUMNS, from_parquet, misfit, to_parquet
 from maml_core.errors import StoreError
-from maml_core.files import ATTEMPTS, explained, locked, write_file
+from maml_core.files import ATTEMPTS, explained, held, holder, locked, write_file
 from maml_core.headers import has_own_problem
 from maml_core.records import Records, Status
 from maml_core.store.document import (
@@ -34,7 +35,12 @@ from maml_core.store.document import (
     to_document,
 )
 
-_OURS = re.compile(r"((curves|held_out)-[0-9a-f]{16}\.parquet|state-[0-9a-f]{16}\.safetensors|run\.json)(\.part)?")
+TRAINING = "training.lock"
+"""The file that whoever trains a run holds."""
+
+_OURS = re.compile(
+    r"((curves|held_out)-[0-9a-f]{16}\.parquet|state-[0-9a-f]{16}\.safetensors|run\.json)(\.part)?|training\.lock"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +61,14 @@ class RunInfo:
     """Why it cannot be loaded; the other fields then say nothing."""
 
 
-def save_run(folder: str | os.PathLike[str], run: SavedRun, *, new: bool = False) -> SavedRun:
+def save_run(folder: str | os.PathLike[str], run: SavedRun, *, new: bool = False, trains: bool = False) -> SavedRun:
     """Write a run into its folder, in place of what was saved there before. Of two at once, the later one stays.
 
     Args:
         folder: Made where it is missing. One that holds anything but a run is left alone.
         run: What to save.
         new: Refuse to take the place of a run that is there already.
+        trains: The caller is the one who trains the run in this folder (see `trained_alone`); from others it is not saved over.
 
     Returns:
         The run with its times, its versions and the whole path of its folder of images filled in.
@@ -93,11 +100,13 @@ def save_run(folder: str | os.PathLike[str], run: SavedRun, *, new: bool = False
         before = ours(folder)
         keep = before
         try:
-            _check_free(folder, new=new)
+            check_place(folder, new=new)
+            if not trains:
+                check_untrained(folder)
             for part, file in files.items():
                 _write_once(folder / file.name, parts[part])
             write_file(folder / DOCUMENT, document)
-            keep = {DOCUMENT, *(file.name for file in files.values())}
+            keep = {DOCUMENT, TRAINING, *(file.name for file in files.values())}
             if handle is not None:
                 os.fsync(handle)
         finally:
@@ -105,6 +114,36 @@ def save_run(folder: str | os.PathLike[str], run: SavedRun, *, new: bool = False
                 with contextlib.suppress(OSError):  # it harms nobody, and the next save tries again
                     (folder / name).unlink()
     return run
+
+
+@contextlib.contextmanager
+def trained_alone(folder: Path) -> Iterator[None]:
+    """Be the only one who trains the run in a folder; that ends with this process, whatever ends it.
+
+    Raises:
+        StoreError: Somebody else trains it, or the folder cannot be written into.
+    """
+    with contextlib.ExitStack() as stack:
+        with explained(f"cannot train in {folder}"):
+            try:
+                stack.enter_context(held(folder / TRAINING))
+            except BlockingIOError:
+                check_untrained(folder)
+                raise
+        yield
+
+
+def check_untrained(folder: Path) -> None:
+    """See that nobody trains the run in a folder.
+
+    Raises:
+        StoreError: Somebody does.
+    """
+    if (who := holder(folder / TRAINING)) is not None:
+        raise StoreError(
+            "busy",
+            f"somebody trains in {folder} ({who}); wait for the end of that, stop it, or choose another name or folder",
+        )
 
 
 def load_run(folder: str | os.PathLike[str]) -> SavedRun:
@@ -160,8 +199,14 @@ def ours(folder: Path) -> set[str]:
     return {name for name in os.listdir(folder) if _OURS.fullmatch(name)} if folder.is_dir() else set()
 
 
-def _check_free(folder: Path, *, new: bool) -> None:
-    """See that a run may be written into a folder."""
+def check_place(folder: Path, *, new: bool) -> None:
+    """See that a run may be written into a folder, or into a new one there.
+
+    Raises:
+        StoreError: It may not: there is something else or, with `new`, a run.
+    """
+    if not folder.exists():
+        return
     if os.path.lexists(folder / DOCUMENT):
         check_ours(folder)
         if new:

@@ -13,7 +13,7 @@ from pathlib import Path
 from maml_core.errors import ConfigError, StoreError
 from maml_core.files import explained, locked
 from maml_core.store.document import DOCUMENT, SavedRun
-from maml_core.store.folder import RunInfo, check_ours, load_run, ours, read_folder, run_info, save_run
+from maml_core.store.folder import RunInfo, check_ours, check_untrained, load_run, ours, read_folder, run_info, save_run
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9 ._-]{0,79}")
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
@@ -124,6 +124,7 @@ class RunStore:
             check_ours(folder)
             with locked(folder):
                 check_ours(folder)
+                check_untrained(folder)
                 for file in sorted(
                     ours(folder), key=lambda file: file == DOCUMENT
                 ):  # a run until its last file is gone
@@ -143,6 +144,7 @@ class RunStore:
 def _move(source: Path, target: Path) -> None:
     with explained(f"cannot rename {source.name}"):
         check_ours(source)
+        check_untrained(source)
         if os.path.lexists(target) and not (
             source.samefile(target) and source != target
         ):  # "Run" to "run" may be one folder

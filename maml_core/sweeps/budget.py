@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from typing import NamedTuple
 
 from maml_core.config import RunConfig
+from maml_core.execution import resubmitted
 from maml_core.sweeps.axes import Axis, whole_numbers
 from maml_core.sweeps.chunks import LanesRequest, max_lanes, run_lanes
 from maml_core.sweeps.sampling import cost, groups_of, settings_of
@@ -52,6 +53,7 @@ def budget(
 
     Raises:
         DataError: There are no images to draw tasks from.
+        BrokenExecutor: A worker ended each time that it measured.
     """
     groups = _groups(sweep, set(finished))
     if not groups:
@@ -95,13 +97,13 @@ class _Probe(NamedTuple):
         fitting = lanes or max_lanes(config)
         num_lanes = max(1, min(fitting, math.ceil(count / at_once) * sweep.num_seeds))
         configs = (config,) * num_lanes
-        first = executor.submit(run_lanes, LanesRequest(configs=configs, until=1)).result()
+        first = resubmitted(executor, run_lanes, LanesRequest(configs=configs, until=1))
         slowdown = 1.0
         step_s, judge_s = first.advance_s, first.cpu_s - first.advance_s
         if first.lanes:
             far = LanesRequest(configs=configs, state=first.state, until=10**9, budget_s=PROBE_S, evaluate=False)
             began = time.monotonic()
-            then = executor.submit(run_lanes, far).result()
+            then = resubmitted(executor, run_lanes, far)
             slowdown = max(1.0, (time.monotonic() - began) / max(then.cpu_s, 1e-3))
             step_s = then.advance_s / max(1, len(then.steps))
         whole = sweep.num_steps * step_s + len(sweep.rungs) * judge_s

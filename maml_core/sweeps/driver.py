@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, wait
 from typing import NamedTuple
 
+from maml_core.execution import MAX_LOST
 from maml_core.sweeps.batch import Batch
 from maml_core.sweeps.chunks import LanesRequest, LanesResult, max_lanes, run_lanes
 from maml_core.sweeps.results import SettingResult, waiting
@@ -41,9 +42,6 @@ POLL_S = 1.0
 
 POLL_SHARE = 0.05
 """Of the time, at most, that goes into such looks: one at a hundred thousand settings takes a second."""
-
-MAX_LOST = 3
-"""Chunks lost in a row, each with its worker, after which a sweep stops."""
 
 
 class Ticket(NamedTuple):
