@@ -117,6 +117,8 @@ def held(path: Path) -> Iterator[None]:
 
 def holder(path: Path) -> str | None:
     """Who holds a lock file; None where nobody does."""
+    if not path.exists():
+        return None
     try:
         handle = os.open(path, os.O_RDWR)
     except OSError:
