@@ -58,7 +58,8 @@ def from_parquet(data: bytes, columns: tuple[str, ...]) -> dict[str, npt.NDArray
             raise ValueError(f"the columns are {list(present)}, not {list(columns)}")
         if file.metadata.num_rows * 8 * len(present) > len(data):
             raise ValueError(f"{file.metadata.num_rows} rows are more than the file has room for")
-        table = file.read()
+        # In threads, pyarrow now and then aborts a process that ends soon afterwards (exit code 134).
+        table = file.read(use_threads=False)
         found = {name: np.full(len(table), np.nan) for name in columns}
         for name in present:
             column = table.column(name)

@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -32,6 +33,12 @@ _log = logging.getLogger(__name__)
 
 MAX_LOST = 3
 """Times in a row that a chunk may be lost with its worker."""
+
+MAX_REBUILT = 3
+"""Times in a row that a pool is replaced for one chunk."""
+
+PAUSE_S = 0.05
+"""Between two of them: a process that was killed takes a moment to be gone."""
 
 NICENESS = 10
 """How much lower the workers' priority is than the page server's."""
@@ -62,15 +69,20 @@ class ChunkPool(Executor):
         with self._lock:
             if self._closed:
                 raise RuntimeError("the pool was shut down")
-            with _starting():
+            for _ in range(MAX_REBUILT):
                 try:
-                    return self._pool.submit(fn, *args, **kwargs)
+                    return self._submitted(fn, *args, **kwargs)
                 except (BrokenProcessPool, OSError, EOFError):  # the last two where the server of the forks was killed
                     _log.warning("a worker process ended; starting a new pool")
                     self._pool.shutdown(wait=False, cancel_futures=True)
                     self._pool = self._new_pool()
                     self.num_rebuilt += 1
-                    return self._pool.submit(fn, *args, **kwargs)
+                    time.sleep(PAUSE_S)
+            return self._submitted(fn, *args, **kwargs)
+
+    def _submitted(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        with _starting():
+            return self._pool.submit(fn, *args, **kwargs)
 
     def warm_up(self) -> list[Future[int]]:
         """Start every worker now and load the engine in it; the futures give their process ids."""

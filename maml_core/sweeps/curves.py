@@ -62,15 +62,23 @@ def read_curves(folder: Path) -> pd.DataFrame:
     """
     import pandas as pd
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     parts = []
     for path in sorted((folder / FOLDER).glob("*.parquet")):
         try:
-            parts.append(pq.read_table(path, columns=list(COLUMNS)).to_pandas())
+            parts.append(_frame(path))
         except (pa.ArrowException, OSError) as error:
             _log.warning("%s cannot be read (%s); its settings have no curve", path, error)
     if not parts:
         return pd.DataFrame({name: np.empty(0, dtype) for name, dtype in COLUMNS.items()})
     whole = pd.concat(parts, ignore_index=True).drop_duplicates(["setting", "seed", "step"])
     return whole.sort_values(["setting", "seed", "step"], ignore_index=True)
+
+
+def _frame(path: Path) -> pd.DataFrame:
+    """A file of curves, read without threads: with them pyarrow now and then aborts a process that ends soon afterwards."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        frame: pd.DataFrame = file.read(columns=list(COLUMNS), use_threads=False).to_pandas(use_threads=False)
+    return frame
