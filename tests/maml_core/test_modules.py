@@ -380,7 +380,7 @@ def test_a_head_that_nobody_named_is_said_where_it_matters(caplog: pytest.LogCap
         ("body.weight", {"body.weight"}),
         (["body.bias", "classifier"], {"body.bias", "classifier.weight", "classifier.bias"}),
     ],
-    ids=str,
+    ids=["submodule", "parameter", "both"],
 )
 def test_a_head_is_named_by_submodules_and_parameters(head: Any, names: set[str]) -> None:
     assert ModuleModel(HeadFirst(), head=head).head == names
