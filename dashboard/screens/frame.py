@@ -17,6 +17,10 @@ _STYLE = """
 [data-testid="stSidebar"] { min-width: 15.5rem; }
 /* The scrolling area takes the focus when it is clicked; it is no control, and its frame would lie over the dials. */
 [data-testid="stMain"]::before { box-shadow: none !important; }
+/* A popover of the sidebar stands above the window's lower edge, as high as it needs: below its button there may be no room. */
+[data-testid="stPopoverBody"]:not(:has(.st-key-runs-panel)) {
+  top: auto !important; bottom: 0.5rem; left: 0.75rem !important; transform: none !important; max-height: calc(100dvh - 1rem) !important;
+}
 .st-key-screens [data-testid="stPageLink"] a { padding: 0.1rem 0.45rem; }
 </style>
 """

@@ -189,6 +189,7 @@ class Page {
   }
 
   #state(state) {
+    window.mamlLive.config = state.config;
     this.#status = state.status;
     this.#transport.state(state);
     this.#dials.state(state);
@@ -373,10 +374,13 @@ class Page {
       o: () => this.#transport.outerStep(),
       i: () => this.#innerStep(),
       x: () => this.#socket.send({ type: "reset" }),
+      u: () => this.#transport.undo(),
+      s: () => this.#transport.share(),
+      " ": () => this.#transport.toggle(),
       t: () => this.#task.redraw(),
       l: () => this.#transport.presenter(),
       "?": () => this.#transport.help(),
-    }[event.key];
+    }[event.key.toLowerCase()]; // with caps lock too
     if (!action) return;
     event.preventDefault();
     action();
