@@ -156,6 +156,16 @@ def _save(token: str, workspace: Workspace, config: RunConfig) -> None:
             "Replace", key="runs.replace", width="stretch", on_click=_act("save", lambda: save(taken, replace=True))
         )
     _show_said("save")
+    before = hub.before(token)
+    if before is not None:
+        st.button(
+            f"Bring back the run before the restart: {state.plain(default_name(before.config, before.step))}",
+            icon=":material/undo:",
+            type="tertiary",
+            key="runs.before",
+            on_click=_act("save", lambda: _undo(token)),
+            help="It is kept with this page only: bring it back to save it.",
+        )
 
     def live() -> SavedRun:
         run = hub.saved_run(token, usual)
@@ -300,6 +310,17 @@ def _open(token: str, workspace: Workspace, name: str) -> str:
     run = workspace.load(name)
     get_hub().open_run(token, run)
     return f"Opened {name}, paused at outer step {run.step:,}."
+
+
+def _undo(token: str) -> str:
+    hub = get_hub()
+    try:
+        hub.undo(token)
+    except ConfigError:
+        raise
+    except ValueError:  # brought back on the page meanwhile
+        return "It is back already."
+    return f"It is back, paused at outer step {hub.step(token):,}."
 
 
 def _rename(workspace: Workspace, old: str, new: str) -> str:

@@ -227,6 +227,20 @@ class Hub:
         history = History.of(saved.records)
         self._from_sidebar(lambda page: page.run.open(saved, history, called=called), token)
 
+    def before(self, token: str) -> SavedRun | None:
+        """The run before the last restart of a page's run; None where there is none."""
+        page = self._pages.get(token)
+        return page.run.before if page is not None else None
+
+    def undo(self, token: str) -> None:
+        """Bring the run before the last restart back, for a page's sidebar.
+
+        Raises:
+            ValueError: There is none.
+            StoreError: The loop does not answer.
+        """
+        self._from_sidebar(lambda page: page.run.undo(), token)
+
     def start_sweep(self, token: str, key: JobKey, job: SweepJob) -> None:
         """Compute a sweep and show it on a page; of one that is held already, go on."""
 
@@ -251,8 +265,12 @@ class Hub:
         self._post(lambda: self.sweeps.inherit(old, new))
 
     def forget_sweep(self, key: JobKey) -> None:
-        """Let go of a sweep that is about to be deleted."""
-        self._post(lambda: self.sweeps.forget(key))
+        """Let go of a sweep that is about to be deleted. Waits for the loop: for other threads only.
+
+        Raises:
+            StoreError: The loop does not answer.
+        """
+        self._answer(lambda: self.sweeps.forget(key))
 
     def _post(self, act: Callable[[], None]) -> None:
         """Have the loop do something."""
@@ -263,18 +281,29 @@ class Hub:
 
     def _ask(self, action: Callable[[Page], T], token: str) -> T | None:
         """Have the loop do something with a page, and wait for what comes out; None where the page is not known."""
-        answer: Future[T | None] = Future()
 
-        def act() -> None:
+        def act() -> T | None:
             page = self._pages.get(token)
+            if page is None:
+                return None
             try:
-                answer.set_result(action(page) if page is not None else None)
-            except Exception as error:
-                answer.set_exception(error)
-            if page is not None:
+                return action(page)
+            finally:
                 self._tell(page)
 
-        self._post(act)
+        return self._answer(act)
+
+    def _answer(self, act: Callable[[], T]) -> T:
+        """Have the loop do something, and wait for what comes out."""
+        answer: Future[T] = Future()
+
+        def done() -> None:
+            try:
+                answer.set_result(act())
+            except Exception as error:
+                answer.set_exception(error)
+
+        self._post(done)
         try:
             return answer.result(ANSWER_S)
         except TimeoutError as error:
@@ -519,6 +548,8 @@ class Hub:
                 run.take_one_step()
             case "reset":
                 run.restart()
+            case "undo":
+                run.undo()
             case "run_until":
                 run.run_until(message["step"])
             case "speed":

@@ -170,6 +170,8 @@ class Page:
             "share": share,
             "idea": _idea(run.config),
             "locked": run.locked,
+            "left": run.num_left,
+            "before": run.before.step if run.before is not None else None,
             "metric": run.metric if run.config.classifies else None,
             "charts": charts_of(run.config, run.weights_chart),
             "empty": why_empty(run.config),

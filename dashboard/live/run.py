@@ -64,6 +64,19 @@ class _Sent(NamedTuple):
         return self.num_steps != 0
 
 
+LEAST_KEPT = 20
+"""Outer steps from which on a run is worth bringing back when another took its place."""
+
+
+class _Before(NamedTuple):
+    """The run before a restart, as it can be taken up again."""
+
+    saved: SavedRun
+    history: History
+    ghost: History
+    called: str
+
+
 class LiveRun:
     """A run, its timeline, and everything that its page shows.
 
@@ -86,6 +99,9 @@ class LiveRun:
         """Training from scratch on each held-out task is asked for; see `shows_scratch`."""
         self.steps_per_s: float | None = None
         """The speed asked for; None is as fast as possible."""
+        self._before: _Before | None = None
+        self.num_left = 0
+        """Runs that another one took the place of, and that could be brought back."""
         self._called: tuple[str, RunConfig] | None = None
         """Name among the presets of the run that was opened, and its set-up."""
         self.generation = 0
@@ -225,12 +241,36 @@ class LiveRun:
 
     def _leave(self, config: RunConfig) -> None:
         """Keep what stays of this run when one with another set-up takes its place."""
+        saved = self.saved("before the restart") if self.step >= LEAST_KEPT else None
+        if saved is not None:
+            called = self._called[0] if self._called is not None else ""
+            self._before = _Before(saved, self.history, self.ghost, called)
+            self.num_left += 1
         if self.step > 0:
             self.ghost = self.history
         if config.tasks != self.config.tasks:
             self.ghost, self.task_parameters, self.levels = History(), None, None
         self.own.leave(self.config, config)
         self.generation += 1
+
+    @property
+    def before(self) -> SavedRun | None:
+        """The run before the last restart, at its newest finished step; None where it had taken a few steps only."""
+        return self._before.saved if self._before is not None else None
+
+    def undo(self) -> None:
+        """Bring the run before the last restart back, paused; the one that is there now can then be brought back in its turn.
+
+        Raises:
+            ValueError: There is none.
+        """
+        before, had_begun = self._before, self.step > 0
+        if before is None:
+            raise ValueError("there is no run before a restart to bring back")
+        self._before = None
+        self.open(before.saved, before.history, called=before.called)
+        if not had_begun:  # or the run's own curves would be its ghost
+            self.ghost = before.ghost
 
     def play(self) -> None:
         """Train until paused; after a roll-back, go on from the last good state."""

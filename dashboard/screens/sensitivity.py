@@ -9,8 +9,7 @@ from dashboard.charts.optuna_plots import PLOTS, OptunaPlot, objective, optuna_f
 from dashboard.live.component import mount_sweeps
 from dashboard.live.server import get_hub
 from dashboard.screens.frame import links, style
-from dashboard.sweeps import places
-from dashboard.sweeps.controls import place_of, sweep_sidebar
+from dashboard.sweeps.controls import place_of, show_sweep, sweep_sidebar
 from dashboard.theme import PALETTES
 from maml_core.errors import ConfigError, StoreError
 
@@ -41,7 +40,7 @@ def _open_from_address(token: str) -> None:
     if not name or place is None:
         return
     try:
-        places.open_sweep(get_hub(), token, name, place)
+        show_sweep(token, name, place)
     except (ConfigError, StoreError) as error:
         state.note(state.plain(f"{error}."))
         del st.query_params["sweep"]

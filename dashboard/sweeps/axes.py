@@ -68,6 +68,11 @@ def offers(base: RunConfig) -> tuple[Offer, ...]:
 _ALL = {offer.name: offer for offer in (*_SHARED, _FILTERS, _WIDTH, _DIFFICULTY, _NOISE)}
 
 
+def offer_of(name: str) -> Offer:
+    """The axis of this name, of whatever base has it."""
+    return _ALL[name]
+
+
 def symbol(name: str) -> str:
     """How an axis is called where there is little room.
 

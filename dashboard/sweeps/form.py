@@ -9,15 +9,18 @@ from typing import NamedTuple
 
 from dashboard import limits
 from dashboard.live.costs import groups
-from dashboard.sweeps.axes import Offer, offers
+from dashboard.sweeps.axes import Offer, offers, title
 from maml_core.config import RunConfig
 from maml_core.errors import ConfigError
 from maml_core.presets import PRESETS
-from maml_core.sweeps.axes import axis_from_text
+from maml_core.sweeps.axes import Axis, Value, axis_from_text
 from maml_core.sweeps.space import SweepConfig
 
 LIVE = "The live run's settings"
 """The base that is not a preset."""
+
+OWN = "The set-up of the opened sweep"
+"""The base that a sweep brings along which is of neither."""
 
 MAX_SETTINGS = 4096
 """What a page can show and its table can hold."""
@@ -55,10 +58,23 @@ class Draft:
     num_rungs: int = 6
     prune_percent: int = 0
     name: str = ""
+    scheduler: str = ""
+    """Address of a Dask scheduler whose workers compute it; empty for the server's own."""
+    storage: str = ""
+    """URL of a database that keeps it; empty for a folder."""
+    own_base: RunConfig | None = None
+    """What the base `OWN` is: the set-up of a sweep that was opened."""
+
+
+def bases(draft: Draft) -> list[str]:
+    """What the form offers as a base."""
+    return [LIVE, *([OWN] if draft.own_base is not None else []), *(preset.name for preset in PRESETS)]
 
 
 def base_of(draft: Draft, live: RunConfig) -> RunConfig:
     """The set-up that the axes vary."""
+    if draft.base == OWN and draft.own_base is not None:
+        return draft.own_base
     return next((preset.config for preset in PRESETS if preset.name == draft.base), live)
 
 
@@ -84,6 +100,62 @@ def axis_text(draft: Draft, offer: Offer) -> str:
     low, high, points = draft.ranges.get(offer.name) or default_range(offer)
     count = f":{points}" if draft.sampler == "grid" else ""
     return f"{offer.name}={low:g}..{high:g}:log{count}"
+
+
+LABELS: Mapping[str, str] = {
+    "num_steps": "Outer steps",
+    "num_seeds": "Seeds",
+    "num_settings": "Settings to draw",
+    "num_rungs": "Rungs",
+}
+"""What the fields of a sweep are called in the form."""
+
+
+def refusal(error: ConfigError) -> str:
+    """Why a form is not accepted, with its fields called as beside them.
+
+    >>> refusal(ConfigError("num_steps", 0, "a finite number from 1 to 10000000"))
+    'Outer steps = 0 is not accepted: a finite number from 1 to 10000000.'
+    """
+    return f"{LABELS.get(error.field, title(error.field))} = {error.value} is not accepted: {error.accepted}."
+
+
+def draft_of(sweep: SweepConfig, name: str, live: RunConfig) -> Draft | None:
+    """The form that stands for a sweep; None where a form cannot say it.
+
+    Args:
+        sweep: One that is shown.
+        name: Of its study.
+        live: The live run's settings, which may be its base.
+    """
+    preset = next((preset.name for preset in PRESETS if preset.config == sweep.base), None)
+    draft = Draft(
+        base=LIVE if sweep.base == live else preset or OWN,
+        own_base=sweep.base if sweep.base != live and preset is None else None,
+        axes=tuple(axis.name for axis in sweep.axes),
+        ranges={axis.name: _range_of(axis) for axis in sweep.axes if axis.log},
+        lists={axis.name: ", ".join(_text(value) for value in axis.values) for axis in sweep.axes if not axis.log},
+        sampler=sweep.sampler,
+        num_settings=sweep.num_settings,
+        num_seeds=sweep.num_seeds,
+        num_steps=sweep.num_steps,
+        num_rungs=sweep.num_rungs,
+        prune_percent=round(100 * sweep.prune),
+        name=name,
+    )
+    try:
+        return draft if sweep_of(draft, live) == sweep else None
+    except ConfigError:
+        return None
+
+
+def _range_of(axis: Axis) -> Range:
+    low, high = (axis.values[0], axis.values[-1]) if axis.values else axis.ends
+    return Range(float(low), float(high), len(axis.values) or 8)  # type: ignore[arg-type]  # a log axis has numbers
+
+
+def _text(value: Value) -> str:
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def sweep_of(draft: Draft, live: RunConfig) -> SweepConfig:

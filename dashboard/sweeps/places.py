@@ -15,12 +15,15 @@ from dashboard.live.desk import JobKey
 from dashboard.live.hub import Hub
 from maml_core.cluster import ClusterExecutor
 from maml_core.errors import ConfigError, StoreError
-from maml_core.sweeps.places import default_root, names_in
+from maml_core.store import check_name
+from maml_core.sweeps.places import default_root, is_url, names_in
 from maml_core.sweeps.space import SweepConfig
 from maml_core.sweeps.study import delete_sweep, load_sweep, open_study
 
 Storage = str | Path
 """A folder, or a database by URL."""
+
+_DELETED = ".deleted"
 
 MAX_SWEEPS = 100
 """Sweeps in a workspace of a shared server."""
@@ -97,8 +100,8 @@ def start(
     hub.start_sweep(token, key, hub.sweeps.new_job(key, sweep, study, costs, cluster))
 
 
-def open_sweep(hub: Hub, token: str, name: str, place: Storage) -> None:
-    """Show a sweep on a page, at rest unless it is being computed.
+def open_sweep(hub: Hub, token: str, name: str, place: Storage) -> SweepConfig:
+    """Show a sweep on a page, at rest unless it is being computed; gives what it computes.
 
     Raises:
         ConfigError, StoreError: There is none, or it cannot be read.
@@ -111,13 +114,64 @@ def open_sweep(hub: Hub, token: str, name: str, place: Storage) -> None:
             raise ConfigError("sweep", name, "one with an axis; this one only repeats a single setting")
         job = hub.sweeps.new_job(key, study.sweep, study, hub.sweeps.costs(groups(study.sweep), 0.5))
     hub.show_sweep(token, key, job)
+    return job.sweep
 
 
 def delete(hub: Hub, name: str, place: Storage) -> None:
-    """Delete a sweep for good.
+    """Delete a sweep: from a database for good, from a folder so that `restore` brings it back until the next one is deleted.
 
     Raises:
         ConfigError, StoreError: It cannot be deleted.
     """
     hub.forget_sweep(key_of(place, name))
-    delete_sweep(name, storage=place)
+    if not keeps_deleted(place):
+        delete_sweep(name, storage=place)
+        return
+    check_name(name)
+    folder, bin = Path(place) / name, _bin(place)
+    for older in names_in(bin):
+        delete_sweep(older, storage=bin)
+    if (bin / name).exists():  # somebody else's files are in it
+        delete_sweep(name, storage=place)
+    elif name not in names(place):
+        raise StoreError("missing", f"there is no sweep {name}; it may have been deleted elsewhere")
+    else:
+        _move(folder, bin / name)
+
+
+def keeps_deleted(place: Storage) -> bool:
+    """Whether the sweep that was deleted last can be brought back."""
+    return not is_url(place)
+
+
+def deleted(place: Storage) -> str | None:
+    """The sweep that was deleted last, if it can be brought back."""
+    return next(iter(names_in(_bin(place))), None) if keeps_deleted(place) else None
+
+
+def restore(place: Storage) -> str:
+    """Bring back the sweep that was deleted last; gives its name.
+
+    Raises:
+        StoreError: There is none, or another sweep has its name.
+    """
+    name = deleted(place)
+    if name is None:
+        raise StoreError("missing", "there is no deleted sweep to bring back")
+    folder = Path(place) / name
+    if folder.exists():
+        raise StoreError("taken", f"there is another sweep called {name} now; delete it, or start under another name")
+    _move(_bin(place) / name, folder)
+    return name
+
+
+def _bin(place: Storage) -> Path:
+    return Path(place) / _DELETED
+
+
+def _move(folder: Path, to: Path) -> None:
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        folder.rename(to)
+    except OSError as error:
+        raise StoreError("refused", f"{folder.name} cannot be moved: {error.strerror or error}; try again") from error

@@ -1259,3 +1259,46 @@ class TestOtherAlgorithms:
 
 def test_every_changeable_label_is_a_setting():
     assert LABELS.keys() <= set(RunConfig.__dataclass_fields__)
+
+
+class TestUndo:
+    def test_a_restart_is_undone_with_its_state_and_curves(self):
+        driver = Driver(TINY).opened().played(25)
+        run = driver.run
+        state, history, step = run.state, run.history, run.step
+        run.restart(replace(TINY, {"weights_seed": 5}))
+        assert (run.step, run.num_left) == (0, 1)
+        run.undo()
+        assert (run.step, run.state, run.config, run.history) == (step, state, TINY, history)
+        assert run.status_kind == "paused"
+
+    def test_the_ghost_is_the_one_before(self):
+        run = Driver(TINY).opened().played(25).run
+        ghost = run.ghost
+        run.restart()
+        run.undo()
+        assert run.ghost is ghost
+
+    def test_what_it_replaces_can_be_brought_back_in_its_turn(self):
+        driver = Driver(TINY).opened().played(25)
+        first = driver.run.step
+        driver.run.restart(replace(TINY, {"weights_seed": 5}))
+        driver.played(30)
+        second = driver.run.step
+        driver.run.undo()
+        assert driver.run.step == first
+        driver.run.undo()
+        assert (driver.run.step, driver.run.config.weights_seed) == (second, 5)
+
+    def test_a_few_steps_are_not_kept_and_do_not_cost_what_was(self):
+        driver = Driver(TINY).opened().played(25)
+        step = driver.run.step
+        driver.run.restart()
+        driver.played(2).run.restart()
+        assert driver.run.num_left == 1
+        assert driver.run.before is not None
+        assert driver.run.before.step == step
+
+    def test_without_one_it_says_so(self):
+        with pytest.raises(ValueError, match="no run before a restart"):
+            LiveRun(TINY).undo()

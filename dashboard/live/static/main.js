@@ -219,6 +219,7 @@ class Page {
   }
 
   #state(state) {
+    window.mamlLive.config = state.config;
     this.#status = state.status;
     this.#begin(state);
     this.#transport.state(state);
@@ -414,10 +415,13 @@ class Page {
       o: () => this.#transport.outerStep(),
       i: () => this.#innerStep(),
       x: () => this.#socket.send({ type: "reset" }),
+      u: () => this.#transport.undo(),
+      s: () => this.#transport.share(),
+      " ": () => this.#transport.toggle(),
       t: () => this.#task.redraw(),
       l: () => this.#transport.presenter(),
       "?": () => this.#transport.help(),
-    }[event.key];
+    }[event.key.toLowerCase()]; // with caps lock too
     if (!action) return;
     event.preventDefault();
     action();

@@ -11,6 +11,8 @@ const SPEEDS = [
   ["1", "1 step/s"],
 ];
 
+const UNDO_MS = 10_000;
+
 const STATUS = {
   ready: "Ready",
   running: "Training",
@@ -21,11 +23,13 @@ const STATUS = {
 };
 
 export const KEYS = [
-  ["p", "Play or pause"],
+  ["p", "Play or pause, as the space bar does"],
   ["o", "One outer step"],
   ["i", "One inner step (slow motion)"],
   ["x", "Reset"],
+  ["u", "Undo a restart, for ten seconds after it"],
   ["t", "New task"],
+  ["s", "Share: copy the address"],
   ["l", "Presenter mode (large type)"],
   ["?", "These keys"],
 ];
@@ -35,6 +39,7 @@ const ICONS = {
   pause: "M4.5 3h4v14h-4zM11.5 3h4v14h-4z",
   outer: "M3 3.5v13L11.5 10ZM13.5 3.5h3.2v13h-3.2z",
   inner: "M4 15.5c4 0 3.2-11 7-11 3 0 2.2 5.5 5 5.5M4 15.5h.1M15.9 10h.1",
+  undo: "M4.2 7.2A6.5 6.5 0 1 1 3.5 10M3.5 3.4v4.2h4.2",
   reset: "M15.8 7.2A6.5 6.5 0 1 0 16.5 10M16.5 3.4v4.2h-4.2",
   share: "M8 11.8 12 7.9M6.6 9.3 5 10.9a2.9 2.9 0 0 0 4.1 4.1l1.6-1.6M13.4 10.7 15 9.1A2.9 2.9 0 0 0 10.9 5L9.3 6.6",
   presenter: "M3 4h14v9H3zM10 13v3M7 16.5h6",
@@ -63,6 +68,9 @@ export class Transport {
   #speed = el("select", { "aria-label": "Speed" }, ...SPEEDS.map(([value, label]) => el("option", { value }, label)));
   #share = el("button", { type: "button", title: "Copy the address of this run", onclick: () => this.#copy() });
   #presenter;
+  #undo;
+  #undoTimer = 0;
+  #left = null;
   #help;
   #link = "open";
   #kind = "ready";
@@ -77,6 +85,8 @@ export class Transport {
     this.#play.dataset.action = "play";
     this.#share.dataset.action = "share";
     this.#share.append(icon("share"), el("span", {}, "Share"));
+    this.#undo = button("undo", "Undo", "", () => this.undo());
+    this.#undo.hidden = true;
     this.#presenter = button("presenter", "", "Presenter mode: large type (l)", () => this.presenter());
     this.#presenter.setAttribute("aria-label", "Presenter mode");
     this.#speed.addEventListener("change", () => {
@@ -97,6 +107,7 @@ export class Transport {
       button("outer", "Outer step", "One outer step (o)", () => this.outerStep()),
       button("inner", "Inner step", "Pause and show the next inner step on one task (i)", () => actions.innerStep()),
       button("reset", "Reset", "Back to the same initial weights; this run stays as a pale ghost (x)", () => send({ type: "reset" })),
+      this.#undo,
       el(
         "form",
         {
@@ -152,8 +163,32 @@ export class Transport {
     this.#help.panel.togglePopover();
   }
 
-  state({ playing, step, status, speed, computing }) {
+  share() {
+    this.#copy();
+  }
+
+  /** The run before the last restart comes back; nothing where that is no longer offered. */
+  undo() {
+    if (this.#undo.hidden) return;
+    this.#undo.hidden = true;
+    this.#actions.send({ type: "undo" });
+  }
+
+  /** Offered for a while after another run took the place of one; not for what happened before this page was opened. */
+  #offerUndo(left, before) {
+    const isNew = this.#left !== null && left > this.#left;
+    this.#left = left;
+    if (before === null) this.#undo.hidden = true;
+    if (!isNew || before === null) return;
+    this.#undo.title = `Bring the run before the restart back, at outer step ${whole(before)} (u)`;
+    this.#undo.hidden = false;
+    clearTimeout(this.#undoTimer);
+    this.#undoTimer = setTimeout(() => (this.#undo.hidden = true), UNDO_MS);
+  }
+
+  state({ playing, step, status, speed, computing, left, before }) {
     this.playing = playing;
+    this.#offerUndo(left, before);
     this.#kind = status.kind;
     this.#computing = computing;
     this.#drawPlay();
@@ -171,6 +206,8 @@ export class Transport {
 
   step(step) {
     setText(this.#step, whole(step));
+    const title = `${whole(step)} ${STATUS[this.#kind] ?? this.#kind} · MAML, live`;
+    if (document.title !== title) document.title = title;
   }
 
   rate(steps_per_s) {

@@ -471,7 +471,7 @@ class TestLeaving:
             key, job = new_job(hub, root)
             hub.show_sweep(token, key, job)
             await turns()
-            hub.forget_sweep(key)
+            await asyncio.to_thread(hub.forget_sweep, key)
             await turns()
             assert viewer.page.job is None
             assert [m for m in viewer.take() if m["type"] == "sweep"][-1]["name"] is None

@@ -67,6 +67,10 @@ class Visit:
         assert [error.value for error in self.app.exception] == []
         return self
 
+    def open(self, popover: str, *, open: bool = True) -> Visit:
+        self.app.session_state[popover] = open
+        return self.rerun()
+
     @property
     def token(self) -> str:
         mounted = next(c for c in self.app.get("bidi_component") if c.proto.component_name.endswith("maml_sweeps"))
@@ -120,7 +124,9 @@ class TestForm:
         assert shots.value == DEFAULT_PRESET.config.shots
 
     def test_past_one_machine_is_for_a_server_of_ones_own(self, monkeypatch: pytest.MonkeyPatch):
-        assert [box.label for box in Visit().app.text_input if box.key == "sweep.storage"] == ["Storage URL"]
+        assert [box.label for box in Visit().open("sweep.elsewhere").app.text_input if box.key == "sweep.storage"] == [
+            "Storage URL"
+        ]
         monkeypatch.setenv("MAML_SHARED", "1")
         assert [box.label for box in Visit().app.text_input if box.key == "sweep.storage"] == []
 
@@ -172,3 +178,66 @@ class TestSweeps:
         visit.rerun()
         figure = json.loads(visit.app.get("plotly_chart")[0].proto.spec)
         assert sorted(figure["data"][0]["y"]) == ["α", "β"]
+
+
+class TestPopovers:
+    def test_what_is_behind_a_closed_one_keeps_its_value(self):
+        visit = Visit()
+        visit.app.number_input(key="sweep.num_steps").set_value(120)
+        visit.rerun().open("sweep.rungs")
+        assert visit.app.number_input(key="sweep.num_rungs").value == 6
+        visit.app.number_input(key="sweep.num_rungs").set_value(4)
+        visit.rerun().open("sweep.rungs", open=False)
+        visit.app.number_input(key="sweep.num_seeds").set_value(2)
+        visit.rerun().open("sweep.rungs")
+        assert visit.app.number_input(key="sweep.num_rungs").value == 4
+        draft = visit.app.session_state["page.draft"]
+        assert (draft.num_steps, draft.num_seeds, draft.num_rungs, draft.prune_percent) == (120, 2, 4, 0)
+
+    def test_an_address_of_a_storage_outlives_its_popover(self):
+        visit = Visit().open("sweep.elsewhere")
+        visit.app.text_input(key="sweep.scheduler").set_value("tcp://10.0.0.1:8786")
+        visit.rerun().open("sweep.elsewhere", open=False).rerun()
+        assert visit.app.session_state["page.draft"].scheduler == "tcp://10.0.0.1:8786"
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        ("field", "value", "label"),
+        [("num_steps", 0, "Outer steps"), ("num_seeds", 1000, "Seeds"), ("num_steps", -5, "Outer steps")],
+    )
+    def test_a_number_out_of_range_is_said_by_its_label_and_cannot_start(self, field: str, value: int, label: str):
+        visit = Visit()
+        visit.app.number_input(key=f"sweep.{field}").set_value(value)
+        visit.rerun()
+        assert visit.app.warning[0].value.replace("\\", "").startswith(f"{label} = {value} is not accepted")
+        assert visit.app.button(key="sweep.start").disabled
+        assert visit.app.number_input(key=f"sweep.{field}").value == value
+
+
+class TestDeleting:
+    def opened(self, tmp_path: Path) -> Visit:
+        open_study(sweep(), "mine", storage=tmp_path)
+        return Visit(sweep="mine").open("sweep.earlier")
+
+    def test_an_opened_sweep_that_is_deleted_leaves_the_address_and_comes_back(self, tmp_path: Path):
+        visit = self.opened(tmp_path)
+        assert dict(visit.app.query_params)["sweep"] == ["mine"]
+        visit.app.button(key="sweep.delete").click()
+        visit.rerun()
+        assert "sweep" not in dict(visit.app.query_params)
+        assert [toast.value for toast in visit.app.toast] == []
+        assert not (tmp_path / "mine").exists()
+        visit.app.button(key="sweep.restore").click()
+        visit.rerun()
+        assert visit.app.selectbox(key="sweep.chosen").options == ["mine"]
+        visit.app.button(key="sweep.open").click()
+        visit.rerun()
+        assert dict(visit.app.query_params)["sweep"] == ["mine"]
+        assert [error.value for error in visit.app.error] == []
+
+    def test_an_opened_sweep_fills_the_form(self, tmp_path: Path):
+        visit = self.opened(tmp_path)
+        draft, shown = visit.app.session_state["page.draft"], sweep()
+        assert (draft.num_steps, draft.num_rungs, draft.name) == (shown.num_steps, shown.num_rungs, "mine")
+        assert draft.axes == tuple(axis.name for axis in shown.axes)
