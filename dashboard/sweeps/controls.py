@@ -220,7 +220,7 @@ def _range(draft: Draft, offer: Offer) -> None:
             args=(f"{offer.name}.{part}",),
         )
     if is_grid:
-        _count(f"{offer.name}.points", value.points, "values", where=columns[2])
+        _count(f"{offer.name}.points", value.points, f"{offer.symbol} values", where=columns[2])
 
 
 def _list(draft: Draft, offer: Offer) -> None:

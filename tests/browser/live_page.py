@@ -15,7 +15,7 @@ CHARTS = ("loss", "fit", "adaptation", "path", "gauge")
 
 DRAWN = """() => window.mamlLive?.lastFrame
   && [...document.querySelectorAll(".maml-card:not([hidden])")].every(({ dataset }) => mamlLive.drawn[dataset.chart] > 0)
-  && getComputedStyle(document.querySelector(".maml-live")).visibility === "visible" """
+  && [...document.querySelectorAll(".maml-live")].some((page) => getComputedStyle(page).visibility === "visible")"""
 
 # The outer step as the page shows it, its thousands grouped by thin spaces.
 STEP = """window.mamlStep = () => Number(document.querySelector(".maml-step").textContent.replace(/\\s/g, ""))"""

@@ -93,7 +93,7 @@ def test_axe_finds_nothing_on_the_sensitivity_screen(open_page: OpenPage, scheme
 
 def sweep(live: LivePage) -> None:
     """Train nine small settings."""
-    for label, value in (("α points", 3), ("β points", 3), ("Outer steps", 30)):
+    for label, value in (("α values", 3), ("β values", 3), ("Outer steps", 30)):
         live.page.get_by_label(label, exact=True).fill(str(value))
         live.page.get_by_label(label, exact=True).press("Enter")
         live.wait_synced()

@@ -109,7 +109,7 @@ def test_sensitivity_is_one_screen_empty_and_done(sensitivity: LivePage) -> None
             assert page.evaluate(CUT) == []
 
     fits()
-    for label, value in (("α points", 3), ("β points", 3), ("Outer steps", 30)):
+    for label, value in (("α values", 3), ("β values", 3), ("Outer steps", 30)):
         page.get_by_label(label, exact=True).fill(str(value))
         page.get_by_label(label, exact=True).press("Enter")
         sensitivity.wait_synced()

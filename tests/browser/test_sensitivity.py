@@ -54,8 +54,8 @@ def number(page: Page, label: str, value: Any) -> None:
 
 
 def start(page: Page, name: str, *, points: int = 3, steps: int = 40) -> None:
-    number(page, "α points", points)
-    number(page, "β points", points)
+    number(page, "α values", points)
+    number(page, "β values", points)
     number(page, "Outer steps", steps)
     number(page, "Name", name)
     page.get_by_role("button", name="Start").click()
