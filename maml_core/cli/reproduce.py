@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Collection
@@ -239,8 +240,12 @@ def _trained_and_judged(
         disable=quiet(),
     )
     words = "Every training is saved. The same command goes on."
-    folder.mkdir(parents=True, exist_ok=True)
-    with trained_alone(folder), computing(scheduler, workers) as pool:
+    with contextlib.ExitStack() as stack:
+        pool = stack.enter_context(
+            computing(scheduler, workers)
+        )  # first: a scheduler that is not there leaves no folder behind
+        folder.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(trained_alone(folder))
         at_once = workers or pool.num_workers
         with bar:
             whole = bar.add_task("outer steps", total=None, note="")

@@ -103,7 +103,9 @@ class TestClaims:
     def test_twenty_steps_leave_the_loss_where_it_began_and_one_step_trains_well(self) -> None:
         name = "Too many inner steps"
         assert BY_NAME[name].config.evaluation_steps >= BY_NAME[name].config.num_inner_steps  # or nobody sees it
-        assert (losses(name, 20) > losses(name, 0)).all()
+        left = losses(name, 20) / losses(name, 0)
+        assert left.mean() > 0.9
+        assert left.min() > 0.75
         one = {"num_inner_steps": 1, "evaluation_steps": 1}
         assert (losses(name, 1, **one) < 0.8 * losses(name, 0, **one)).all()
 

@@ -120,9 +120,9 @@ def test_a_chunk_computes_where_it_is_asked_to(monkeypatch: pytest.MonkeyPatch) 
     """What is looked at is computed on the processor, from the same state."""
     seen = []
 
-    def spied(config: RunConfig, device: str = "cpu") -> Any:
+    def spied(config: RunConfig, device: str = "cpu", *more: Any, **named: Any) -> Any:
         seen.append(device)
-        return build_problem(config)
+        return build_problem(config, "cpu", *more, **named)
 
     monkeypatch.setattr("maml_core.problem.build_problem", spied)
     config = tiny()
