@@ -76,7 +76,7 @@ class Server:
         return [
             pid
             for pid, name in self.descendants().items()
-            if pid not in parents and "multiprocessing" in name and "resource_tracker" not in name
+            if pid not in parents and "multiprocessing" in name and "resource_tracker import main" not in name
         ]
 
     def stop(self) -> list[int]:

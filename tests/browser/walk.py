@@ -193,7 +193,7 @@ class Walk:
 
     def _close(self) -> None:
         if self.live.page.locator("[data-testid=stPopoverBody]").count():
-            self.live.page.keyboard.press("Escape")
+            self.live.page.mouse.click(self.live.page.evaluate("innerWidth") - 4, 4)  # as people do: beside it
             self.live.page.locator("[data-testid=stPopoverBody]").wait_for(state="detached")
             self.live.wait_synced()
 
