@@ -8,6 +8,8 @@ from maml_core.config import replace
 from tests.browser.conftest import OpenPage
 from tests.browser.walk import Walk
 
+TOP = "document.querySelector('[data-chart=loss]').getBoundingClientRect().top"
+
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_random_walk_holds(open_page: OpenPage, seed: int):
@@ -31,8 +33,12 @@ def test_a_restart_can_be_undone(open_page: OpenPage):
     live = open_page()
     live.run_until(40)
     live.wait_step(40)
+    live.page.set_viewport_size({"width": 1280, "height": 720})
+    top = live.page.evaluate(TOP)
     live.action("reset").click()
     live.wait("() => mamlStep() === 0")
+    live.action("undo").wait_for()
+    assert live.page.evaluate(TOP) == top  # the button has room: no chart moves
     live.action("undo").click()
     live.wait("() => mamlStep() === 40")
     live.choose("Preset", "ANIL")
