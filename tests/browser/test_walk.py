@@ -19,6 +19,7 @@ def test_a_random_walk_holds(open_page: OpenPage, seed: int):
 def test_a_look_into_a_popover_after_a_change_writes_nothing(open_page: OpenPage):
     live = open_page()
     walk = Walk(live, 0)
+    walk.hold()
     walk._enter("shots", 9)
     walk.expected = replace(walk.expected, {"shots": 9})
     walk._toggle_popover("More settings")

@@ -154,7 +154,7 @@ class Walk:
         if run != self.expected:
             fields = (f for f in RunConfig.__dataclass_fields__ if getattr(run, f) != getattr(self.expected, f))
             changes = (f"{f} {getattr(run, f)!r} (asked for: {getattr(self.expected, f)!r})" for f in fields)
-            return f"the run has {', '.join(changes)}"
+            return f"the run has {', '.join(changes)}; the controls show {shown}"
         for name, value in on_the_page(run).items():
             if (text := shown.get(f"set-{name}")) is not None and not _says(name, text, value):
                 return f"{name} shows {text!r}, the run has {value!r}"
