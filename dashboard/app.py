@@ -3,8 +3,8 @@
 import streamlit as st
 from starlette.middleware import Middleware
 
-from dashboard.live.preload import Preload
-from dashboard.live.routes import routes
-from dashboard.live.server import get_hub, lifespan
+from dashboard.server.preload import Preload
+from dashboard.server.routes import routes
+from dashboard.server.start import get_hub, lifespan
 
 app = st.App("main.py", routes=routes(get_hub()), lifespan=lifespan, middleware=[Middleware(Preload)])

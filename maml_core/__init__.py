@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import typing
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from maml_core.baselines import ScratchResult, evaluate_baselines, evaluate_oracle, from_scratch, oracle_problem
+    from maml_core.baselines import evaluate_baselines, evaluate_oracle, oracle_problem
     from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
     from maml_core.cluster import ClusterExecutor, open_executor
     from maml_core.config import (
@@ -33,29 +34,34 @@ if TYPE_CHECKING:
     from maml_core.errors import ClusterError, ConfigError, DataError, StateError, StoreError
     from maml_core.evaluation import Evaluation, evaluate, summarize
     from maml_core.execution import ChunkPool
-    from maml_core.exports import curves_csv, script, write_tensorboard
-    from maml_core.inner import Adapted, adapt
+    from maml_core.exports.curves import curves_csv, write_tensorboard
+    from maml_core.exports.script import script
+    from maml_core.inner import Adaptation, Adapted, adapt
     from maml_core.losses import accuracy, cross_entropy, mse, per_task
     from maml_core.models import MLP, ConvNet, Model, ModuleModel
     from maml_core.outer import MetaGradient, meta_gradient
     from maml_core.prediction import predict
     from maml_core.presets import PRESETS
     from maml_core.problem import Problem, build_problem, held_out_tasks, training_tasks
-    from maml_core.records import Entry, Records, Status, Summary, View
+    from maml_core.records import Demonstration, Entry, Records, Status, Summary, View
     from maml_core.rng import Stream, generator
-    from maml_core.runs import RunState, advance, advance_through, apply_entry, init_run, replay, rule
+    from maml_core.run_state import RunState, rule
+    from maml_core.runs import advance, advance_through, apply_entry, init_run, replay
+    from maml_core.scratch import ScratchResult, from_scratch
     from maml_core.snapshots import snapshot
-    from maml_core.storage import state_from_bytes, state_to_bytes
+    from maml_core.state_bytes import state_from_bytes, state_to_bytes
     from maml_core.store import RunInfo, RunStore, SavedRun, default_root, load_run, save_run
+    from maml_core.store.travel import state_at
     from maml_core.sweeps.axes import Axis, axis_from_text
     from maml_core.sweeps.chunks import LanesRequest, LanesResult, run_lanes
+    from maml_core.sweeps.definition import SweepConfig
     from maml_core.sweeps.driver import run_sweep
+    from maml_core.sweeps.findings import read
     from maml_core.sweeps.frozen import FrozenMap, frozen_map
     from maml_core.sweeps.paired import PairedDifference, paired_difference, task_losses
-    from maml_core.sweeps.reading import map_of, read, table
     from maml_core.sweeps.results import SettingResult
-    from maml_core.sweeps.space import SweepConfig
     from maml_core.sweeps.study import load_sweep, open_study
+    from maml_core.sweeps.tables import map_of, table
     from maml_core.tasks import FewShotImages, Regression, TaskFamily
     from maml_core.tasks.family import SPLITS
     from maml_core.tasks.images import DrawnImages, ImageSource
@@ -64,7 +70,7 @@ if TYPE_CHECKING:
     from maml_core.weights import load_state_dict, plain_module, state_dict
 
 _HOMES = {
-    "baselines": ("ScratchResult", "evaluate_baselines", "evaluate_oracle", "from_scratch", "oracle_problem"),
+    "baselines": ("evaluate_baselines", "evaluate_oracle", "oracle_problem"),
     "chunks": ("ChunkRequest", "ChunkResult", "run_chunk"),
     "cluster": ("ClusterExecutor", "open_executor"),
     "config": (
@@ -86,28 +92,33 @@ _HOMES = {
     "errors": ("ClusterError", "ConfigError", "DataError", "StateError", "StoreError"),
     "evaluation": ("Evaluation", "evaluate", "summarize"),
     "execution": ("ChunkPool",),
-    "exports": ("curves_csv", "script", "write_tensorboard"),
-    "inner": ("Adapted", "adapt"),
+    "exports.curves": ("curves_csv", "write_tensorboard"),
+    "exports.script": ("script",),
+    "inner": ("Adaptation", "Adapted", "adapt"),
     "losses": ("accuracy", "cross_entropy", "mse", "per_task"),
     "models": ("MLP", "ConvNet", "Model", "ModuleModel"),
     "outer": ("MetaGradient", "meta_gradient"),
     "prediction": ("predict",),
     "presets": ("PRESETS",),
     "problem": ("Problem", "build_problem", "held_out_tasks", "training_tasks"),
-    "records": ("Entry", "Records", "Status", "Summary", "View"),
+    "records": ("Demonstration", "Entry", "Records", "Status", "Summary", "View"),
     "rng": ("Stream", "generator"),
-    "runs": ("RunState", "advance", "advance_through", "apply_entry", "init_run", "replay", "rule"),
+    "run_state": ("RunState", "rule"),
+    "runs": ("advance", "advance_through", "apply_entry", "init_run", "replay"),
+    "scratch": ("ScratchResult", "from_scratch"),
     "snapshots": ("snapshot",),
-    "storage": ("state_from_bytes", "state_to_bytes"),
+    "state_bytes": ("state_from_bytes", "state_to_bytes"),
     "store": ("RunInfo", "RunStore", "SavedRun", "default_root", "load_run", "save_run"),
+    "store.travel": ("state_at",),
     "sweeps.axes": ("Axis", "axis_from_text"),
     "sweeps.chunks": ("LanesRequest", "LanesResult", "run_lanes"),
     "sweeps.driver": ("run_sweep",),
     "sweeps.frozen": ("FrozenMap", "frozen_map"),
     "sweeps.paired": ("PairedDifference", "paired_difference", "task_losses"),
-    "sweeps.reading": ("map_of", "read", "table"),
+    "sweeps.findings": ("read",),
+    "sweeps.tables": ("map_of", "table"),
     "sweeps.results": ("SettingResult",),
-    "sweeps.space": ("SweepConfig",),
+    "sweeps.definition": ("SweepConfig",),
     "sweeps.study": ("load_sweep", "open_study"),
     "tasks": ("FewShotImages", "Regression", "TaskFamily"),
     "tasks.family": ("SPLITS",),
@@ -122,6 +133,7 @@ __all__ = [
     "MLP",
     "PRESETS",
     "SPLITS",
+    "Adaptation",
     "Adapted",
     "Axis",
     "ChunkPool",
@@ -133,6 +145,7 @@ __all__ = [
     "ConvConfig",
     "ConvNet",
     "DataError",
+    "Demonstration",
     "DrawnImages",
     "Entry",
     "Evaluation",
@@ -222,6 +235,7 @@ __all__ = [
     "save_run",
     "script",
     "snapshot",
+    "state_at",
     "state_dict",
     "state_from_bytes",
     "state_to_bytes",
@@ -237,6 +251,11 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return importlib.metadata.version("maml-live")
+    if name.endswith("Config") and name not in _HOME_OF:
+        config = importlib.import_module("maml_core.config")
+        families = {family.__name__: family for family in typing.get_args(config.TaskConfig)}
+        if name in families:  # a family is public as soon as a set-up can name it
+            return families[name]
     if name not in _HOME_OF:
         raise AttributeError(f"module 'maml_core' has no attribute {name!r}")
     return getattr(importlib.import_module(f"maml_core.{_HOME_OF[name]}"), name)

@@ -5,19 +5,21 @@ The mathematics is in `inner` and `outer`; this file is the table that joins it 
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 import torch
 
 from maml_core.config import RunConfig
 from maml_core.errors import ConfigError
 from maml_core.implicit import implicit_gradient
+from maml_core.inner import Adaptation
+from maml_core.models import ModuleModel
 from maml_core.normalization import PER_STEP, Normalization, at_step, averaged, per_step
-from maml_core.outer import MetaGradient, alpha_over_tasks, meta_gradient, normalization_over_tasks, reptile_gradient
-from maml_core.params import over_tasks, per_lane, turned_axes
+from maml_core.outer import MetaGradient, meta_gradient, reptile_gradient
+from maml_core.params import preconditioned_axes
 from maml_core.problem import Problem, torch_dtype
-from maml_core.schedules import schedule
+from maml_core.traits import TRAITS
 from maml_core.types import Params, Rates, Tasks
 
 
@@ -29,32 +31,13 @@ class InnerNumbers(NamedTuple):
 
 
 def numbers_of(config: RunConfig) -> InnerNumbers:
-    """Those of one config."""
+    """Inner numbers of one config."""
     return InnerNumbers(config.alpha, config.proximal)
-
-
-class Adaptation(NamedTuple):
-    """How theta_0 adapts to a task, in training, in evaluation and on every screen. The fields are arguments of `inner.adapt`."""
-
-    alpha: float | torch.Tensor | Rates
-    names: Collection[str] | None = None
-    proximal: float | torch.Tensor = 0.0
-    matrices: Params | None = None
-    normalization: Normalization = Normalization()
-
-    def for_tasks(self, num_tasks: int) -> Adaptation:
-        """The same for each task of a lane."""
-        return self._replace(
-            alpha=alpha_over_tasks(self.alpha, num_tasks),
-            proximal=per_lane(self.proximal, num_tasks),
-            matrices=None if self.matrices is None else over_tasks(self.matrices, num_tasks),
-            normalization=normalization_over_tasks(self.normalization, num_tasks),
-        )
 
 
 def initial_theta(config: RunConfig, problem: Problem) -> Params:
     """Theta_0 at outer step 0: the model's, with a copy of batch norm's scales and shifts for every inner step where that is asked for."""
-    theta = problem.initial_theta(config.weights_seed, torch_dtype(config))
+    theta = with_head(config, problem, problem.initial_theta(config.weights_seed, torch_dtype(config)))
     if config.batch_norm_treatment != "batch" and not problem.model.statistics(
         theta, problem.probe_inputs(2, torch_dtype(config))
     ):
@@ -70,6 +53,30 @@ def initial_theta(config: RunConfig, problem: Problem) -> Params:
     return rest | per_step(of_norm, config.num_inner_steps + 1)
 
 
+def with_head(config: RunConfig, problem: Problem, values: Params) -> Params:
+    """Parameters, or a gradient of theirs, in the subspace that the config's head leaves: what is not learned of it is 0, and what its classes
+    share is the mean over them. An outer step along such a gradient stays in it.
+
+    Raises:
+        ConfigError: A shared head, of a module of torch, of which nobody knows what belongs to which class.
+    """
+    if config.head == "learned":
+        return values
+    if config.head == "shared" and isinstance(problem.model, ModuleModel):
+        accepted = f"a {type(problem.model).__name__} does not say which of its weights are of which class; choose learned or zeroed"
+        raise ConfigError("head", config.head, accepted)
+
+    def of_head(value: torch.Tensor) -> torch.Tensor:
+        # Weights [B, inputs, classes] and biases [B, classes].
+        return (
+            torch.zeros_like(value)
+            if config.head == "zeroed"
+            else value.mean(-1, keepdim=True).expand_as(value).clone()
+        )
+
+    return {name: of_head(value) if name in problem.model.head else value for name, value in values.items()}
+
+
 def _without_norm(problem: Problem) -> str:
     return f"the problem's own model, a {type(problem.model).__name__}, has no batch norm that a run could treat"
 
@@ -79,10 +86,15 @@ def initial_rates(config: RunConfig, theta: Params) -> tuple[Params, ...]:
     identity matrices for Meta-Curvature; nothing otherwise.
     """
     moving = {name: value for name, value in theta.items() if not name.startswith(PER_STEP)}
-    if config.algorithm == "meta_sgd":  # Li et al. 2017, equation 3
+    learns = TRAITS[config.algorithm].learns
+    if learns == "rates":  # Li et al. 2017, equation 3
         return ({name: torch.full_like(value, config.alpha) for name, value in moving.items()},)
-    if config.algorithm == "meta_curvature":  # Park & Oliva 2019, section 4.1
-        sizes = {f"{name}/{axis}": size for name, value in moving.items() for axis, size in turned_axes(value).items()}
+    if learns == "matrices":  # Park & Oliva 2019, section 4.1
+        sizes = {
+            f"{name}/{axis}": size
+            for name, value in moving.items()
+            for axis, size in preconditioned_axes(value).items()
+        }
         like = next(iter(moving.values()))
         identity = {name: torch.eye(size, dtype=like.dtype, device=like.device) for name, size in sizes.items()}
         return ({name: value.unsqueeze(0) for name, value in identity.items()},)
@@ -123,11 +135,12 @@ def adaptation(
     config's.
     """
     numbers = numbers or numbers_of(config)
-    matrices = rates[0] if config.algorithm == "meta_curvature" else None
+    traits = TRAITS[config.algorithm]
+    matrices = rates[0] if traits.learns == "matrices" else None
     return Adaptation(
         alpha=rates if len(rates) > 0 and matrices is None else numbers.alpha,
-        names=problem.model.head if config.algorithm == "anil" else None,
-        proximal=numbers.proximal if config.algorithm == "imaml" else 0.0,
+        names=problem.model.head if traits.adapts_head_alone else None,
+        proximal=numbers.proximal if traits.is_proximal else 0.0,
         matrices=matrices,
         normalization=Normalization(config.batch_norm_treatment, statistics),
     )
@@ -140,23 +153,45 @@ def outer_gradient(
     tasks: Tasks,
     *,
     problem: Problem,
-    step: int,
+    order: Literal["second", "first"],
+    step_weights: Sequence[float | torch.Tensor] | None,
     statistics: Params,
     numbers: InnerNumbers | None = None,
     own_tasks: bool = False,
 ) -> MetaGradient:
-    """The meta-gradient that a config asks for at an outer step; of lanes with `numbers` or tasks of their own, where there are any."""
-    now, numbers = schedule(config, step), numbers or numbers_of(config)
-    how = adaptation(config, problem, rates, statistics, numbers=numbers)
+    """The meta-gradient that a config asks for, in this order and with these weights of a multi-step loss; of lanes with `numbers` or tasks of their own, where there are any."""
+    found = _outer_gradient(
+        config,
+        theta,
+        tasks,
+        problem=problem,
+        how=adaptation(config, problem, rates, statistics, numbers=numbers),
+        order=order,
+        step_weights=step_weights,
+        own_tasks=own_tasks,
+    )
+    return found if config.head == "learned" else found._replace(gradient=with_head(config, problem, found.gradient))
+
+
+def _outer_gradient(
+    config: RunConfig,
+    theta: Params,
+    tasks: Tasks,
+    *,
+    problem: Problem,
+    how: Adaptation,
+    order: Literal["second", "first"],
+    step_weights: Sequence[float | torch.Tensor] | None,
+    own_tasks: bool,
+) -> MetaGradient:
     match config.algorithm:
         case "reptile":
             return reptile_gradient(
                 theta,
                 tasks,
                 problem=problem,
-                alpha=numbers.alpha,
+                how=how,
                 num_inner_steps=config.num_inner_steps,
-                normalization=how.normalization,
                 own_tasks=own_tasks,
             )
         case "imaml":
@@ -164,11 +199,9 @@ def outer_gradient(
                 theta,
                 tasks,
                 problem=problem,
-                alpha=numbers.alpha,
+                how=how,
                 num_inner_steps=config.num_inner_steps,
-                proximal=numbers.proximal,
                 num_solver_steps=config.num_solver_steps,
-                normalization=how.normalization,
                 own_tasks=own_tasks,
             )
         case "maml" | "anil" | "meta_sgd" | "meta_curvature":
@@ -176,13 +209,10 @@ def outer_gradient(
                 theta,
                 tasks,
                 problem=problem,
-                alpha=how.alpha,
+                how=how,
                 num_inner_steps=config.num_inner_steps,
-                order=now.order,
-                names=how.names,
-                matrices=how.matrices,
-                normalization=how.normalization,
+                order=order,
                 own_tasks=own_tasks,
-                step_weights=now.step_weights,
+                step_weights=step_weights,
                 recompute=config.recompute,
             )

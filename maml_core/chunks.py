@@ -8,8 +8,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from maml_core.compiled.files import has
 from maml_core.config import RunConfig
 from maml_core.datasets.trained import TrainedImages
+from maml_core.moments import light
 from maml_core.records import Entry, Levels, Records, Snapshot, Status, View
 
 
@@ -28,6 +30,8 @@ class ChunkRequest:
     """Processor seconds; see `runs.advance`. Both None: do not advance."""
     view: View | None = None
     """What to look at afterwards; None for nothing."""
+    keep: bool = False
+    """Also give the state as it is kept to go back to."""
     device: str = "cpu"
     """Where to compute the steps, by PyTorch's name of it; what is looked at is computed on the processor."""
     images: TrainedImages | None = None
@@ -49,8 +53,14 @@ class ChunkResult:
     """Processor time that the whole chunk took."""
     advance_s: float
     """Processor time of the outer steps alone."""
+    light: bytes | None = None
+    """The state without its checkpoints (see `moments`), where it was asked for."""
     images: TrainedImages | None = None
     """Where the request had none: the images that were used, for the requests to come."""
+    entries: tuple[Entry, ...] = ()
+    """Lines of the timeline that the chunk has made by itself before its first step: the change to a compiled form that is there now."""
+    uncompiled: str = ""
+    """Key of the compiled form that the next step could have, and that is not there."""
 
 
 def run_chunk(request: ChunkRequest) -> ChunkResult:
@@ -62,9 +72,10 @@ def run_chunk(request: ChunkRequest) -> ChunkResult:
         DataError: The images are not there, or not those of the run.
     """
     from maml_core.problem import build_problem
-    from maml_core.runs import advance_through, init_run
+    from maml_core.runs import advance_through, apply_entry, compiled_steps, init_run
+    from maml_core.schedules import schedule
     from maml_core.snapshots import snapshot
-    from maml_core.storage import RecentStates, check_state, state_from_bytes
+    from maml_core.state_bytes import RecentStates, check_state, state_from_bytes
     from maml_core.tasks import images_of
 
     start = time.thread_time()
@@ -76,8 +87,17 @@ def run_chunk(request: ChunkRequest) -> ChunkResult:
         state = RecentStates.shared().state(request.state, request.device)
         check_state(state, config, problem)
     records = None
+    entries: tuple[Entry, ...] = ()
+    uncompiled = ""
     advance_start = time.thread_time()
     if request.num_steps is not None or request.budget_s is not None:
+        replays = any(entry.step >= state.step for entry in request.timeline)  # then its own lines say when
+        key = compiled_steps(config, state, problem).key(schedule(config, state.step))
+        if key and not has(key):
+            uncompiled = key
+        elif key and key != state.compiled and not replays:
+            entries = (Entry(step=state.step, kind="compiled", changes={"key": key}),)
+            config, state = apply_entry(config, state, entries[0], problem=problem)
         config, state, records = advance_through(
             config, state, request.timeline, num_steps=request.num_steps, budget_s=request.budget_s, problem=problem
         )
@@ -99,8 +119,11 @@ def run_chunk(request: ChunkRequest) -> ChunkResult:
         status=state.status,
         records=records,
         snapshot=seen,
-        levels=Levels(problem.family.zero_level(), problem.family.non_adapting_level()),
+        levels=Levels(problem.at_test.zero_level(), problem.at_test.non_adapting_level()),
         cpu_s=time.thread_time() - start,
         advance_s=advance_s,
+        light=light(data) if request.keep else None,
         images=images_of(problem.family) if request.images is None else None,
+        entries=entries,
+        uncompiled=uncompiled,
     )

@@ -41,7 +41,7 @@ CHUNK_S = 2.0
 """Processor seconds of a chunk that nobody is watching: the 15-75 ms that it takes there and back fall away beside it."""
 
 CHUNKS_PER_S = 20.0
-"""Of a whole cluster, at most: what one scheduler, and whoever submits, get through with a few MiB of state each way."""
+"""Chunks of a whole cluster, at most: what one scheduler, and whoever submits, get through with a few MiB of state each way."""
 
 ADDRESS = "tcp://HOST:PORT, as the scheduler prints it; for example tcp://192.168.1.10:8786"
 

@@ -1,4 +1,4 @@
-"""Every frozen config on one page: task families, models, and the run that joins them.
+"""Every frozen config: the models and the run that joins them with the task families, which stand in `families`, a file each.
 
 A config is checked when it is made, so one that exists can be used. Each field carries its accepted range and its help text in its
 metadata; the page, the command line and the address bar read them from here. Nothing here imports torch.
@@ -12,126 +12,44 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from maml_core.errors import ConfigError
-from maml_core.levels import mean_phasor, mean_square
-from maml_core.settings import Interval, check_fields, documented, hints_of, members_of, setting
+from maml_core.families.curves import CurveFamily
+from maml_core.families.images import DRAWINGS, FolderConfig, GlyphsConfig, OmniglotConfig
+from maml_core.families.linear import LinearConfig
+from maml_core.families.sinusoid import SinusoidConfig
+from maml_core.settings import Interval, check_fields, documented, read_dict, setting, to_dict
+from maml_core.traits import TRAITS
 
-
-@documented
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SinusoidConfig:
-    """Tasks y = A sin(x - phase): the regression family of MAML (Finn et al. 2017, section 5.1)."""
-
-    kind: Literal["sinusoid"] = "sinusoid"
-    amplitude: Interval = setting((0.1, 5.0), "Range of the amplitude A, drawn uniformly.", low=0.0, high=100.0)
-    phase_rad: Interval = setting(
-        (0.0, math.pi), "Range of the phase in radians, drawn uniformly.", low=-100.0, high=100.0
-    )
-    x: Interval = setting((-5.0, 5.0), "Range of the inputs, drawn uniformly.", low=-100.0, high=100.0)
-    noise_std: float = setting(0.0, "Standard deviation of Gaussian noise on every observed y.", low=0.0, high=100.0)
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-
-    def zero_level(self) -> float:
-        """Expected loss of the predictor that always says 0: E[A^2] E[sin^2(x - phase)] plus the noise's variance.
-
-        >>> round(SinusoidConfig().zero_level(), 4)
-        4.2517
-        """
-        # sin^2 = (1 - cos 2(x - phase)) / 2, and x and phase are independent.
-        twice = mean_phasor(self.x, 2.0) * mean_phasor(self.phase_rad, -2.0)
-        return mean_square(self.amplitude) * (1.0 - twice.real) / 2.0 + self.noise_std**2
-
-
-@documented
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinearConfig:
-    """Tasks y = w . x with w ~ N(w_mean, w_std^2): the family whose adaptation has a closed form."""
-
-    kind: Literal["linear"] = "linear"
-    num_features: int = setting(1, "Number of input features.", low=1, high=64)
-    w_mean: float = setting(0.0, "Mean of every weight of a task.", low=-100.0, high=100.0)
-    w_std: float = setting(1.0, "Standard deviation of every weight of a task.", low=0.0, high=100.0)
-    x: Interval = setting((-5.0, 5.0), "Range of every input feature, drawn uniformly.", low=-100.0, high=100.0)
-    noise_std: float = setting(0.0, "Standard deviation of Gaussian noise on every observed y.", low=0.0, high=100.0)
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-
-    def zero_level(self) -> float:
-        """Expected loss of the predictor that always says 0: E[(w . x)^2] plus the noise's variance.
-
-        >>> LinearConfig(x=(-1.0, 1.0)).zero_level() == 1.0 / 3.0
-        True
-        """
-        features, mean_x = self.num_features, sum(self.x) / 2.0
-        common = self.w_mean**2 * (features * mean_square(self.x) + features * (features - 1) * mean_x**2)
-        return common + features * self.w_std**2 * mean_square(self.x) + self.noise_std**2
-
-
-_WAYS = "Classes a task has."
-
-
-@documented
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GlyphsConfig:
-    """Few-shot tasks of generated characters: pen strokes of an unknown script, 28 x 28, without any data."""
-
-    kind: Literal["glyphs"] = "glyphs"
-    ways: int = setting(5, _WAYS, low=2, high=20)
-    difficulty: float = setting(
-        0.5, "How alike the characters are and how much the hands that draw them differ.", low=0.0, high=1.0
-    )
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-
-
-@documented
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OmniglotConfig:
-    """Few-shot tasks of hand-written characters (Lake et al. 2015), 28 x 28, ink = 1."""
-
-    kind: Literal["omniglot"] = "omniglot"
-    ways: int = setting(5, _WAYS, low=2, high=20)
-    split: Literal["alphabets", "background", "random"] = setting(
-        "alphabets",
-        "Which characters are held out. alphabets: as published, whole alphabets, tested on those of the evaluation set. "
-        "background: alphabets of the background set alone. random: characters of all alphabets, as in the MAML papers.",
-    )
-    split_seed: int = setting(0, "Seed of what is held out.", low=0, high=2**31 - 1)
-    rotations: bool = setting(True, "Characters turned by 90, 180 and 270 degrees are classes of their own.")
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-
-
-@documented
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FolderConfig:
-    """Few-shot tasks of images that lie in a folder, sorted into a folder a class."""
-
-    kind: Literal["folder"] = "folder"
-    folder: str = setting("", "A folder, or a zip file, with a folder of images for each class.")
-    ways: int = setting(5, _WAYS, low=2, high=20)
-    size: int = setting(28, "Height and width that images are brought to, in pixels.", low=8, high=84)
-    color: Literal["grey", "rgb"] = setting("grey", "One channel or three.")
-    split_seed: int = setting(0, "Seed of which classes are held out.", low=0, high=2**31 - 1)
-    validation_classes: int | None = setting(
-        None,
-        "Classes held out for validation; none: those of the folder's own split, else one in five and at least two.",
-        low=2,
-        high=100_000,
-    )
-    test_classes: int | None = setting(
-        None, "Classes held out for the test, 0 for none at all; none: as for validation.", low=0, high=100_000
-    )
-
-    def __post_init__(self) -> None:
-        check_fields(self)
+__all__ = [
+    "ALIASES",
+    "BESIDE_TRAINING",
+    "CHANGEABLE",
+    "SHORT_NAMES",
+    "ConvConfig",
+    "CurveConfig",
+    "FolderConfig",
+    "GlyphsConfig",
+    "ImageConfig",
+    "LinearConfig",
+    "MLPConfig",
+    "ModelConfig",
+    "OmniglotConfig",
+    "RunConfig",
+    "SinusoidConfig",
+    "TaskConfig",
+    "at_test",
+    "changed",
+    "check_is_config",
+    "from_dict",
+    "learns_inner_loop",
+    "learns_rates",
+    "located",
+    "needs_inner_steps",
+    "replace",
+    "to_dict",
+]
 
 
 @documented
@@ -141,7 +59,7 @@ class MLPConfig:
 
     kind: Literal["mlp"] = "mlp"
     hidden_widths: tuple[int, ...] = setting(
-        (40, 40), "Units in each hidden layer, for example 40, 40.", low=1, high=1024
+        (40, 40), "Units in each hidden layer, for example 40,40.", low=1, high=1024
     )
     activation: Literal["relu", "tanh", "gelu", "softplus"] = setting("relu", "Non-linearity after each hidden layer.")
     use_bias: bool = setting(True, "Give every layer a bias.")
@@ -184,12 +102,10 @@ class ConvConfig:
         return self.norm == "batch"
 
 
+CurveConfig = SinusoidConfig | LinearConfig
 ImageConfig = GlyphsConfig | OmniglotConfig | FolderConfig
-TaskConfig = SinusoidConfig | LinearConfig | GlyphsConfig | OmniglotConfig | FolderConfig
+TaskConfig = CurveConfig | ImageConfig
 ModelConfig = MLPConfig | ConvConfig
-
-DRAWINGS = 20
-"""Images of each Omniglot character."""
 
 
 @documented
@@ -212,7 +128,17 @@ class RunConfig:
         "imaml: a proximal inner problem and an implicit gradient.",
     )
     alpha: float = setting(
-        0.01, "Inner step size: how far one gradient step on a task's support points moves theta.", low=0.0, high=100.0
+        0.01,
+        "Inner step size: how far one gradient step on a task's support points moves theta. Below 0 the inner steps climb, which can be best in "
+        "training with a positive step size at test (Bernacchia 2021).",
+        low=-100.0,
+        high=100.0,
+    )
+    test_alpha: float | None = setting(
+        None,
+        "Inner step size of held-out tasks, where it is another than in training; none: alpha.",
+        low=-100.0,
+        high=100.0,
     )
     num_inner_steps: int = setting(
         1, "N, the number of inner steps from theta_0 to theta_N in training.", low=0, high=50
@@ -251,6 +177,11 @@ class RunConfig:
     )
     num_solver_steps: int = setting(5, "iMAML's steps of conjugate gradients.", low=1, high=200)
 
+    head: Literal["learned", "shared", "zeroed"] = setting(
+        "learned",
+        "The last layer of theta_0, where every adaptation starts. learned: as the rest. shared: all classes have one weight vector, so that their "
+        "numbering makes no difference (Ye & Chao 2021). zeroed: it is 0 (Kao et al. 2022).",
+    )
     recompute: bool = setting(
         False,
         "Recompute the inner gradients in the backward pass instead of storing their graphs: the same meta-gradient to rounding, "
@@ -279,6 +210,13 @@ class RunConfig:
         10, "Query points per task, of images per class: what the outer loop is judged on.", low=1, high=500
     )
     meta_batch_size: int = setting(25, "Tasks per outer step; the meta-loss is their mean.", low=1, high=500)
+    num_training_tasks: int | None = setting(
+        None,
+        "Different tasks in training: so many are drawn once, and every outer step takes its tasks from among them, with new points; none: "
+        "tasks without end. Held-out tasks are always others. With few, theta_0 fits these alone (Yao et al. 2021).",
+        low=1,
+        high=10_000,
+    )
 
     weights_seed: int = setting(0, "Seed of the initial weights.", low=0, high=2**31 - 1)
     tasks_seed: int = setting(0, "Seed of the training tasks.", low=0, high=2**31 - 1)
@@ -290,11 +228,14 @@ class RunConfig:
     evaluation_steps: int = setting(10, "Inner steps at evaluation (N_eval), independent of N.", low=0, high=100)
     evaluate_every: int = setting(20, "Outer steps between two points of the held-out curves.", low=1, high=1_000_000)
     joint_baseline: bool = setting(
-        True, "Train joint pretraining (alpha = 0) alongside, on the same tasks with the same beta."
+        True,
+        "Train joint pretraining (alpha = 0) alongside, on the same tasks with the same beta. Switched on while a run trains, it begins "
+        "there, with the initial weights.",
     )
     oracle_baseline: bool = setting(
         False,
-        "Train an oracle alongside: the same network, given the task's parameters with every x. It knows the task and does not adapt.",
+        "Train an oracle alongside: the same network, given the task's parameters with every x. It knows the task and does not adapt. "
+        "Switched on while a run trains, it begins there, with the initial weights.",
     )
     dtype: Literal["float32", "float64"] = setting("float32", "Floating-point type of the whole run.")
 
@@ -304,22 +245,19 @@ class RunConfig:
         _check_algorithm(self)
 
     @property
+    def alpha_at_test(self) -> float:
+        """Inner step size of held-out tasks."""
+        return self.alpha if self.test_alpha is None else self.test_alpha
+
+    @property
     def image_shape(self) -> tuple[int, int, int] | None:
         """Channels, height and width of an image; None where x is no image."""
-        match self.tasks:
-            case GlyphsConfig() | OmniglotConfig():
-                return (1, 28, 28)
-            case FolderConfig(size=size, color=color):
-                return (3 if color == "rgb" else 1, size, size)
-            case _:
-                return None
+        return self.tasks.image_shape if isinstance(self.tasks, ImageConfig) else None
 
     @property
     def num_inputs(self) -> int:
         """Width of one input x; an image is a flat row of its channels' rows."""
-        if self.image_shape is not None:
-            return math.prod(self.image_shape)
-        return self.tasks.num_features if isinstance(self.tasks, LinearConfig) else 1
+        return self.tasks.num_inputs if isinstance(self.tasks, CurveFamily) else math.prod(self.image_shape or ())
 
     @property
     def num_outputs(self) -> int:
@@ -334,7 +272,8 @@ class RunConfig:
 
 def _check_algorithm(config: RunConfig) -> None:
     """Refuse switches that cannot act together: a switch that does nothing would be a wrong label on a result."""
-    unrolled = config.algorithm in ("maml", "anil", "meta_sgd", "meta_curvature")
+    traits = TRAITS[config.algorithm]
+    unrolled = traits.unrolls
     for switch in ("multi_step_loss", "per_step_rates", "anneal_order", "recompute"):
         if getattr(config, switch) and not unrolled:
             raise ConfigError(
@@ -346,22 +285,27 @@ def _check_algorithm(config: RunConfig) -> None:
         )
     if config.order == "first" and config.anneal_order:
         raise ConfigError("anneal_order", True, "the order is first throughout; choose order second, or switch it off")
-    if config.per_step_rates and config.algorithm == "meta_sgd":
-        raise ConfigError("per_step_rates", True, "meta_sgd learns rates of its own; choose one of the two")
-    if config.per_step_rates and config.algorithm == "meta_curvature":
-        raise ConfigError(
-            "per_step_rates", True, "meta_curvature learns how gradients are scaled; choose one of the two"
-        )
+    if config.per_step_rates and traits.learns != "nothing":
+        what = "rates of its own" if traits.learns == "rates" else "how gradients are scaled"
+        raise ConfigError("per_step_rates", True, f"{config.algorithm} learns {what}; choose one of the two")
     _check_normalization(config)
     if config.num_inner_steps == 0 and (who := needs_inner_steps(config)):
         raise ConfigError("num_inner_steps", 0, f"{who} needs at least one inner step")
-    if config.alpha == 0.0 and config.algorithm in ("reptile", "imaml"):
-        raise ConfigError("alpha", 0.0, f"{config.algorithm} needs a step size above 0")
+    if config.alpha <= 0.0 and traits.needs_alpha:
+        raise ConfigError("alpha", config.alpha, f"{config.algorithm} needs a step size above 0")
+    if config.test_alpha is not None and learns_rates(config):
+        raise ConfigError(
+            "test_alpha", config.test_alpha, "the inner step sizes are learned, at test too; leave it out"
+        )
 
 
 def _check_images(config: RunConfig) -> None:
     """Refuse what cannot be had of images, and image networks without them."""
     if config.image_shape is None:
+        if config.head == "shared":
+            raise ConfigError(
+                "head", "shared", "there is one output, and nothing to share; choose learned, or image tasks"
+            )
         if isinstance(config.model, ConvConfig):
             raise ConfigError("model", "conv", "a convolutional network needs images; choose image tasks, or an mlp")
         return
@@ -395,16 +339,22 @@ def _check_normalization(config: RunConfig) -> None:
 def needs_inner_steps(config: RunConfig) -> str:
     """The switch or algorithm that means nothing at N = 0; empty where N = 0 is accepted."""
     switches = ("multi_step_loss", "per_step_rates", "per_step_norm", "per_step_statistics")
-    on = (name for name in switches if getattr(config, name))
-    return next(on, "" if config.algorithm == "maml" else config.algorithm)
+    on = [name for name in switches if getattr(config, name)]
+    if config.head != "learned":
+        on.append(f"a {config.head} head")
+    return next(iter(on), "" if config.algorithm == "maml" else config.algorithm)
 
 
 ALIASES: Mapping[str, Mapping[str, Any]] = {"fomaml": {"algorithm": "maml", "order": "first"}}
 """Algorithms by other names: what is meant."""
 
+SHORT_NAMES: Mapping[str, str] = {"N": "num_inner_steps"}
+"""Well-known short names of settings, as files and the command line take them; each is an option with one dash, too."""
+
 CHANGEABLE = frozenset(
     {
         "alpha",
+        "test_alpha",
         "num_inner_steps",
         "order",
         "beta",
@@ -414,9 +364,27 @@ CHANGEABLE = frozenset(
         "shots",
         "num_query",
         "meta_batch_size",
+        "evaluation_steps",
+        "joint_baseline",
+        "oracle_baseline",
     }
 )
 """Fields of `RunConfig` that may change while a run trains."""
+
+BESIDE_TRAINING = frozenset(
+    {
+        "test_alpha",
+        "evaluation_seed",
+        "evaluation_tasks",
+        "evaluation_steps",
+        "evaluate_every",
+        "joint_baseline",
+        "oracle_baseline",
+    }
+)
+"""Fields that no outer step of theta_0 depends on: what is measured of it, and what is trained beside it. The loss that counts as diverged is
+measured on held-out tasks, and a baseline that diverges takes the run back with it.
+"""
 
 
 def replace(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
@@ -454,12 +422,12 @@ def check_is_config(config: object) -> None:
 
 def learns_rates(config: RunConfig) -> bool:
     """Whether the inner step sizes are learned; alpha is then only where they start."""
-    return config.algorithm == "meta_sgd" or config.per_step_rates
+    return TRAITS[config.algorithm].learns == "rates" or config.per_step_rates
 
 
 def learns_inner_loop(config: RunConfig) -> bool:
     """Whether the outer loop learns more than theta_0: step sizes, or the matrices of Meta-Curvature."""
-    return learns_rates(config) or config.algorithm == "meta_curvature"
+    return TRAITS[config.algorithm].learns != "nothing" or config.per_step_rates
 
 
 def changed(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
@@ -479,6 +447,24 @@ def changed(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
     return new
 
 
+Tasks = TypeVar("Tasks", bound=TaskConfig)
+
+
+def at_test(tasks: Tasks) -> Tasks:
+    """The family that held-out tasks are drawn from: of each setting ``test_...`` that is there, the one that it is called after has its value.
+
+    >>> at_test(SinusoidConfig(test_amplitude=(5.0, 7.5))).amplitude
+    (5.0, 7.5)
+    """
+    names = {f.name for f in dataclasses.fields(tasks)}
+    ranges = {name: getattr(tasks, f"test_{name}") for name in names if f"test_{name}" in names}
+    changes: dict[str, Any] = {}
+    for name, value in ranges.items():
+        if value is not None:
+            changes |= {name: value, f"test_{name}": None}
+    return dataclasses.replace(tasks, **changes) if changes else tasks
+
+
 def located(config: RunConfig) -> RunConfig:
     """The config with the whole path of its folder of images: what is kept or exported is used from elsewhere too.
 
@@ -494,57 +480,11 @@ def located(config: RunConfig) -> RunConfig:
     return dataclasses.replace(config, tasks=dataclasses.replace(tasks, folder=folder))
 
 
-def to_dict(config: Any) -> dict[str, Any]:
-    """A config as plain JSON values, every field named.
-
-    >>> to_dict(MLPConfig())
-    {'kind': 'mlp', 'hidden_widths': [40, 40], 'activation': 'relu', 'use_bias': True, 'batch_norm': False}
-    """
-
-    def plain(value: Any) -> Any:
-        if dataclasses.is_dataclass(value):
-            return to_dict(value)
-        return list(value) if isinstance(value, tuple) else value
-
-    return {f.name: plain(getattr(config, f.name)) for f in dataclasses.fields(config)}
-
-
 def from_dict(data: Mapping[str, Any]) -> RunConfig:
     """The `RunConfig` of `to_dict`'s output; missing fields take their defaults.
 
     Raises:
         ConfigError: Unknown key, wrong type or value out of range; `field` is a dotted path such as ``tasks.amplitude``.
     """
-    config: RunConfig = _from_dict(RunConfig, data, "")
+    config: RunConfig = read_dict(RunConfig, data)
     return config
-
-
-def _from_dict(cls: type[Any], data: Mapping[str, Any], path: str) -> Any:
-    if not isinstance(data, Mapping):
-        raise ConfigError(path.rstrip(".") or "config", data, "a table of settings is expected")
-    hints = hints_of(cls)  # type: ignore[arg-type]
-    unknown = [key for key in data if key not in hints]
-    if unknown:
-        raise ConfigError(path + str(unknown[0]), data[unknown[0]], f"no such field; the fields are {', '.join(hints)}")
-    values: dict[str, Any] = {}
-    for name, value in data.items():
-        variants = [hint for hint in members_of(hints[name]) if dataclasses.is_dataclass(hint)]
-        if variants:
-            values[name] = _variant(variants, value, f"{path}{name}.")
-        else:
-            values[name] = tuple(value) if isinstance(value, list) else value
-    try:
-        return cls(**values)
-    except ConfigError as error:
-        raise ConfigError(path + error.field, error.value, error.accepted) from None
-
-
-def _variant(variants: list[Any], value: Any, path: str) -> Any:
-    """The member of a union of configs that `value["kind"]` names; the first one where no kind is given."""
-    if not isinstance(value, Mapping):
-        raise ConfigError(path.rstrip("."), value, "a table of settings is expected")
-    kinds = {variant.__dataclass_fields__["kind"].default: variant for variant in variants}
-    kind = value.get("kind", next(iter(kinds)))
-    if not isinstance(kind, str) or kind not in kinds:
-        raise ConfigError(f"{path}kind", kind, f"one of {', '.join(kinds)}")
-    return _from_dict(kinds[kind], value, path)

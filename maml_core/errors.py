@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from maml_core.values import quoted
+
 
 class ConfigError(ValueError):
     """A value that a config does not accept. Callers that can fall back field by field (the address bar) read `field`."""
@@ -22,7 +24,7 @@ class ConfigError(ValueError):
         self.field = field
         self.value = value
         self.accepted = accepted
-        super().__init__(f"{field} = {value!r} is not accepted: {accepted}")
+        super().__init__(f"{field} = {quoted(value)} is not accepted: {accepted}")
 
     def __reduce__(self) -> tuple[Any, ...]:  # from its arguments, or no worker process could report it
         return type(self), (self.field, self.value, self.accepted)

@@ -6,7 +6,7 @@ that adapting made worse.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,18 +14,17 @@ import torch
 from torch import Tensor
 
 from maml_core.config import RunConfig
-from maml_core.inner import adapt
+from maml_core.divergence import DIVERGED_FACTOR, loss_scale
+from maml_core.inner import Adaptation, adapt, as_adaptation
 from maml_core.intervals import half_width
-from maml_core.judging import DIVERGED_FACTOR, loss_scale
-from maml_core.normalization import BY_BATCH, Normalization
-from maml_core.outer import Judged, alpha_over_tasks, judged, normalization_over_tasks, rows_of
-from maml_core.params import over_tasks, per_lane, step_size
+from maml_core.outer import Judged, judged, tasks_for_lanes
+from maml_core.params import over_tasks
 from maml_core.plain import whole_number
 from maml_core.problem import Problem, held_out_tasks, torch_dtype
 from maml_core.records import Numbers, Summary
 from maml_core.rng import Stream
 from maml_core.threads import single_threaded
-from maml_core.types import Examples, Params, Rates, Tasks, as_tasks
+from maml_core.types import Examples, Params, Tasks, as_tasks
 
 MAX_INPUTS = 2_000_000
 """Numbers of query inputs that are looked at together, which bounds the memory where inputs are images."""
@@ -53,12 +52,8 @@ def evaluate(
     tasks: Tasks,
     *,
     problem: Problem,
-    alpha: float | Tensor | Rates,
+    how: Adaptation,
     num_steps: int,
-    names: Collection[str] | None = None,
-    proximal: float | Tensor = 0.0,
-    matrices: Params | None = None,
-    normalization: Normalization = BY_BATCH,
     tasks_at_once: int = 1000,
 ) -> Evaluation:
     """Adapt theta_0 to every task and measure the query loss before each step and after the last. Changes nothing.
@@ -67,60 +62,52 @@ def evaluate(
         theta_0: L lanes of parameters, [L, ...].
         tasks: Held-out tasks, common to all lanes.
         problem: Model and loss.
-        alpha: Inner step size: a number, one per lane [L], or learned rates; see `inner.adapt`.
+        how: How the L lanes adapt; `rule` gives a run's.
         num_steps: N_eval >= 0; may be more or fewer steps than in training.
-        names: Parameters that adapt; None for all.
-        proximal: Weight of the proximal term, a number or one per lane [L].
-        matrices: What the inner gradient is multiplied with, [L, d, d]; see `inner.adapt`.
-        normalization: Whose statistics batch norm uses; running averages are those of L lanes.
         tasks_at_once: Of all lanes together; bounds the memory. The result does not depend on it beyond rounding.
 
-    >>> from maml_core import RunConfig, build_problem, held_out_tasks
+    >>> from maml_core import Adaptation, RunConfig, build_problem, held_out_tasks
     >>> problem = build_problem(RunConfig())
     >>> tasks = held_out_tasks(RunConfig(), problem, num_tasks=5)
-    >>> found = evaluate(problem.model.init(0), tasks, problem=problem, alpha=0.01, num_steps=3)
+    >>> found = evaluate(problem.model.init(0), tasks, problem=problem, how=Adaptation(0.01), num_steps=3)
     >>> found.query_loss.shape  # after 0, 1, 2 and 3 steps; one lane; five tasks
     torch.Size([4, 1, 5])
     """
-    tasks, alpha, num_steps = as_tasks(tasks), step_size(alpha), whole_number("num_steps", num_steps)
+    tasks, how, num_steps = as_tasks(tasks), as_adaptation(how), whole_number("num_steps", num_steps)
     num_lanes = next(iter(theta_0.values())).shape[0]
     at_once = min(tasks_at_once, MAX_INPUTS // tasks.query.x[0].numel()) // num_lanes
     found: list[Evaluation] = []
     with torch.no_grad():
         for part in in_parts(tasks, max(1, at_once)):
-            rows, num_tasks = rows_of(part, num_lanes)
-            norm = normalization_over_tasks(normalization, num_tasks)
+            rows, num_tasks = tasks_for_lanes(part, num_lanes)
+            way = how.for_tasks(num_tasks)
 
-            def seen(step: int, theta: Params, rows: Tasks = rows, norm: Normalization = norm) -> Judged:
+            def seen(step: int, theta: Params, rows: Tasks = rows, way: Adaptation = way) -> Judged:
                 with torch.no_grad():
-                    return judged(problem, theta, rows, num_lanes, step=step, normalization=norm)
+                    return judged(problem, theta, rows, num_lanes, step=step, normalization=way.normalization)
 
             records = adapt(
                 over_tasks(theta_0, num_tasks),
                 rows.support,
                 model=problem.model,
                 loss=problem.loss,
-                alpha=alpha_over_tasks(alpha, num_tasks),
+                how=way,
                 num_steps=num_steps,
                 order="first",
-                names=names,
-                proximal=per_lane(proximal, num_tasks),
-                matrices=None if matrices is None else over_tasks(matrices, num_tasks),
-                normalization=norm,
                 record=seen,
             ).records
             accuracies = [record.accuracy for record in records if record.accuracy is not None]
             found.append(
                 Evaluation(
                     torch.stack([record.losses for record in records]),
-                    problem.family.zero_level(),
+                    problem.at_test.zero_level(),
                     torch.stack(accuracies) if accuracies else None,
                 )
             )
-    return together(found)
+    return concatenated(found)
 
 
-def together(parts: Sequence[Evaluation]) -> Evaluation:
+def concatenated(parts: Sequence[Evaluation]) -> Evaluation:
     """Evaluations of groups of tasks as one."""
     accuracies = [part.accuracy for part in parts if part.accuracy is not None]
     starts = [part.start_loss for part in parts if part.start_loss is not None]

@@ -2,7 +2,8 @@
 
 Workers start from a fork server that has the engine loaded (spawned where there is none), use one torch thread each, run at lower
 priority than whoever serves the page, and end when their parent does. A killed worker breaks the whole pool of the standard library;
-`ChunkPool` puts a new one in its place, and the caller, who still holds the last state of every run, submits again.
+`ChunkPool` puts a new one in its place, and the caller, who still holds the last state of every run, submits again. One that is killed
+while it answers leaves the pool waiting for the rest of its answer for ever: somebody watches, and ends that.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any, ParamSpec, TypeVar
+from multiprocessing.connection import wait
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from maml_core.chunks import ChunkRequest, run_chunk
 from maml_core.config import RunConfig
@@ -40,8 +43,23 @@ MAX_REBUILT = 3
 PAUSE_S = 0.05
 """Between two of them: a process that was killed takes a moment to be gone."""
 
+LOADED_ONCE = (
+    "maml_core.snapshots",
+    "maml_core.state_bytes",
+    "scipy.special",  # of the intervals
+    "torch.fx.experimental.symbolic_shapes",  # of torch.autograd.grad, when it is called first
+)
+"""What a worker's first chunk needs: loaded by the server that workers are forked from, so that each has it from its beginning."""
+
 NICENESS = 10
 """How much lower the workers' priority is than the page server's."""
+
+
+WATCH_S = 1.0
+"""How often it is looked whether a worker has ended."""
+
+UNNOTICED_S = 3.0
+"""A pool notices within milliseconds that a worker has ended, unless it waits for the rest of an answer."""
 
 
 class ChunkPool(Executor):
@@ -84,9 +102,13 @@ class ChunkPool(Executor):
         with _starting():
             return self._pool.submit(fn, *args, **kwargs)
 
-    def warm_up(self) -> list[Future[int]]:
-        """Start every worker now and load the engine in it; the futures give their process ids."""
-        return [self.submit(load_engine) for _ in range(self.num_workers)]
+    def warm_up(self, count: int | None = None) -> list[Future[int]]:
+        """Start workers now and load the engine in them; the futures give their process ids.
+
+        Args:
+            count: How many, by default all. The others start when they are needed.
+        """
+        return [self.submit(load_engine) for _ in range(count or self.num_workers)]
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the workers; nothing can be submitted afterwards."""
@@ -104,7 +126,48 @@ class ChunkPool(Executor):
 
     def _new_pool(self) -> ProcessPoolExecutor:
         with _starting():
-            return ProcessPoolExecutor(self.num_workers, mp_context=self._context, initializer=_init_worker)
+            pool = ProcessPoolExecutor(self.num_workers, mp_context=self._context, initializer=_init_worker)
+            watch = _Watch(weakref.ref(pool), pool._processes, pool._result_queue)
+            threading.Thread(target=watch.run, name="watch of the workers", daemon=True).start()
+        return pool
+
+
+class _Watch(NamedTuple):
+    """Sees to it that a pool of the standard library breaks where a worker was killed in the midst of an answer."""
+
+    pool: weakref.ref[ProcessPoolExecutor]
+    workers: Mapping[int, Any]
+    """The pool's own: it grows as workers start."""
+    answers: Any
+    """The queue that they answer through."""
+
+    def run(self) -> None:
+        """Until the pool has ended."""
+        since: float | None = None
+        while (is_stuck := self._is_stuck()) is not None:
+            since = None if not is_stuck else time.monotonic() if since is None else since
+            if since is not None and time.monotonic() - since > UNNOTICED_S:
+                self._end()
+                return
+            time.sleep(WATCH_S)
+
+    def _is_stuck(self) -> bool | None:
+        """Whether a worker has ended that should not have; None where there is nothing more to watch."""
+        pool, workers = self.pool(), list(self.workers.values())
+        if pool is not None and pool._broken:  # it has noticed by itself
+            return None
+        ends = pool is None or pool._shutdown_thread  # then workers end one after the other
+        if not workers:
+            return None if ends else False
+        ended = [worker for worker in workers if wait([worker.sentinel], 0)]
+        return len(ended) == len(workers) if ends else len(ended) > 0
+
+    def _end(self) -> None:
+        """Let whoever waits for the rest of an answer read the end of it: nobody can write any more."""
+        for worker in list(self.workers.values()):
+            if not wait([worker.sentinel], 0):
+                worker.kill()
+        self.answers._writer.close()
 
 
 def end_workers() -> None:
@@ -139,9 +202,14 @@ def warmed_up(executor: Any) -> None:
 
 
 def default_workers() -> int:
-    """Processors that this process may use, less one; at least one and at most 61."""
+    """One worker for every processor but one; at least one."""
+    return max(1, most_workers() - 1)
+
+
+def most_workers() -> int:
+    """One worker for every processor that this process may use, at most 61: more Windows cannot wait for."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(max(1, usable - 1), 61)  # more than 61 Windows cannot wait for
+    return min(usable, 61)
 
 
 def load_engine() -> int:
@@ -154,7 +222,7 @@ def _context() -> Any:
     if sys.platform != "linux":  # Windows cannot fork; macOS's own libraries do not bear it once torch is loaded
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["maml_core.snapshots", "maml_core.storage"])
+    context.set_forkserver_preload([*LOADED_ONCE])
     return context
 
 

@@ -52,6 +52,15 @@ def write_file(path: Path, *parts: bytes | memoryview) -> None:
         raise
 
 
+def whole_path(path: Path) -> Path:
+    """The path from the root on, without `..`: its last part is the name of what lies there.
+
+    >>> whole_path(Path("/runs/one/../two")).name
+    'two'
+    """
+    return Path(os.path.abspath(path))
+
+
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[int | None]:
     """The only one to write into a folder; the lock ends with the process that holds it.

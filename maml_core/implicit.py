@@ -7,19 +7,18 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from maml_core.inner import adapt
-from maml_core.normalization import BY_BATCH, Normalization, predict
+from maml_core.inner import Adaptation, adapt, as_adaptation
+from maml_core.normalization import predict
 from maml_core.outer import (
     MetaGradient,
     judged,
     lane_statistics,
     mean_over_tasks,
-    normalization_over_tasks,
-    of_all,
-    rows_of,
+    outcome,
     stacked,
+    tasks_for_lanes,
 )
-from maml_core.params import aligned, detached, leaves, over_tasks, per_lane
+from maml_core.params import aligned, detached, leaves, over_tasks
 from maml_core.problem import Problem
 from maml_core.types import Params, Tasks
 
@@ -29,11 +28,9 @@ def implicit_gradient(
     tasks: Tasks,
     *,
     problem: Problem,
-    alpha: float | Tensor,
+    how: Adaptation,
     num_inner_steps: int,
-    proximal: float | Tensor,
     num_solver_steps: int,
-    normalization: Normalization = BY_BATCH,
     own_tasks: bool = False,
 ) -> MetaGradient:
     """The gradient of iMAML (Rajeswaran et al. 2019, lemma 1): g solves (I + H / lambda) g = grad L_query(phi), mean over tasks.
@@ -46,28 +43,32 @@ def implicit_gradient(
         theta_0: L lanes of parameters, [L, ...].
         tasks: T tasks, common to all lanes, or the lanes' own.
         problem: Model and loss.
-        alpha: Step size of the inner solver, a number or one per lane [L].
+        how: How the L lanes adapt: the step size of the inner solver and lambda > 0, its `proximal`. What is learned gets no gradient.
         num_inner_steps: Steps of the inner solver.
-        proximal: lambda > 0, a number or one per lane [L].
         num_solver_steps: Steps of conjugate gradients.
-        normalization: Whose statistics batch norm uses.
         own_tasks: Each lane has T tasks of its own, lane by lane: [L * T, ...].
+
+    Raises:
+        ValueError: No proximal term, or only some parameters adapt: the system is that of all.
     """
+    how = as_adaptation(how)
+    if not how.is_proximal:
+        raise ValueError("iMAML needs a proximal term: give Adaptation(..., proximal=) a weight above 0")
+    if how.names is not None:
+        raise ValueError(f"names = {how.names}: in iMAML all parameters adapt; leave names out")
     num_lanes = next(iter(theta_0.values())).shape[0]
-    tasks, num_tasks = rows_of(tasks, num_lanes, own=own_tasks)
-    support, weight = tasks.support, per_lane(proximal, num_tasks)
-    normalization = normalization_over_tasks(normalization, num_tasks)
+    tasks, num_tasks = tasks_for_lanes(tasks, num_lanes, own=own_tasks)
+    how, support = how.for_tasks(num_tasks), tasks.support
+    weight, normalization = how.proximal, how.normalization
     with torch.no_grad():
         adapted = adapt(
             over_tasks(detached(theta_0), num_tasks),
             support,
             model=problem.model,
             loss=problem.loss,
-            alpha=per_lane(alpha, num_tasks),
+            how=how,
             num_steps=num_inner_steps,
             order="first",
-            proximal=weight,
-            normalization=normalization,
             record=lambda step, theta: lane_statistics(
                 problem, theta, tasks, num_lanes, step=step, normalization=normalization
             ),
@@ -96,7 +97,7 @@ def implicit_gradient(
     gradient = mean_over_tasks(dict(zip(point, solution, strict=True)), num_lanes)
     return MetaGradient(
         gradient,
-        **of_all(end),
+        **outcome(end),
         residual=residual.view(num_lanes, num_tasks).amax(1),
         statistics=stacked(adapted.records),
     )

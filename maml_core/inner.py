@@ -4,9 +4,10 @@ theta_k = theta_{k-1} - alpha * grad L_support(theta_{k-1}),  k = 1..N
 
 alpha may be learned (one rate per parameter: Meta-SGD; one per tensor and step: MAML++), learned matrices may turn the gradient
 (Meta-Curvature), only some parameters may move (ANIL), and a proximal term may hold theta_k near theta_0 (iMAML): all of them are
-arguments of the same loop.
+fields of an `Adaptation`, which the same loop takes.
 
-Training, evaluation, curvature and every screen adapt through `adapt`; what they want to know of the way is the argument `record`.
+Training, evaluation, curvature and every screen adapt through `adapt`; by which rule they adapt is one argument, `how`, and what they want
+to know of the way is another, `record`.
 """
 
 from __future__ import annotations
@@ -20,11 +21,58 @@ from torch import Tensor
 from maml_core.losses import Loss, per_task
 from maml_core.models import Model
 from maml_core.normalization import BY_BATCH, PER_STEP, Normalization, predict
-from maml_core.params import aligned, detached, leaves, step_size, turned
+from maml_core.params import aligned, detached, leaves, over_tasks, per_lane, preconditioned, step_size
 from maml_core.plain import whole_number
 from maml_core.types import Examples, Params, Rates, as_examples
 
 Record = TypeVar("Record")
+
+
+class Adaptation(NamedTuple):
+    """How theta_0 adapts to a task, in training, in evaluation and on every screen: ``Adaptation(0.1)`` for plain steps of alpha = 0.1.
+
+    What is said here of B tasks holds for L lanes where a function adapts lanes, such as `outer.meta_gradient`.
+    """
+
+    alpha: float | Tensor | Rates
+    """Inner step size: a number, one per task [B], or learned rates, of which the last entry serves all further steps."""
+    names: Collection[str] | None = None
+    """Parameters that adapt; None for all but batch norm's scales and shifts of single steps. The others stay theta_0's."""
+    proximal: float | Tensor = 0.0
+    """Weight lambda, a number or one per task [B], of lambda / 2 ||theta_k - theta_0||^2, which is added to each task's loss
+    (Rajeswaran et al. 2019, equation 3)."""
+    matrices: Params | None = None
+    """What the gradient is multiplied with, [B, d, d], see `params.preconditioned`; None for nothing."""
+    normalization: Normalization = BY_BATCH
+    """Whose statistics batch norm uses."""
+
+    @property
+    def is_proximal(self) -> bool:
+        """Whether a proximal term holds theta_k near theta_0."""
+        return isinstance(self.proximal, Tensor) or self.proximal != 0.0
+
+    def for_tasks(self, num_tasks: int) -> Adaptation:
+        """The rule of each lane for each of its tasks: [L, ...] -> [L * T, ...]."""
+        alpha = self.alpha
+        return self._replace(
+            alpha=per_lane(alpha, num_tasks)
+            if isinstance(alpha, float | int | Tensor)
+            else [over_tasks(entry, num_tasks) for entry in alpha],
+            proximal=per_lane(self.proximal, num_tasks),
+            matrices=None if self.matrices is None else over_tasks(self.matrices, num_tasks),
+            normalization=self.normalization.for_tasks(num_tasks),
+        )
+
+
+def as_adaptation(how: Adaptation) -> Adaptation:
+    """An `Adaptation` as the inner loop takes it.
+
+    Raises:
+        TypeError: No `Adaptation`, or one whose step size is no number.
+    """
+    if not isinstance(how, Adaptation):
+        raise TypeError(f"how = {how!r}: give an Adaptation, such as Adaptation(0.1) for plain steps of alpha = 0.1")
+    return how._replace(alpha=step_size(how.alpha))
 
 
 class Adapted(NamedTuple, Generic[Record]):
@@ -42,14 +90,10 @@ def adapt(
     *,
     model: Model,
     loss: Loss,
-    alpha: float | Tensor | Rates,
+    how: Adaptation,
     num_steps: int,
     order: Literal["second", "first"],
     record: Callable[[int, Params], Record] | None = None,
-    names: Collection[str] | None = None,
-    proximal: float | Tensor = 0.0,
-    matrices: Params | None = None,
-    normalization: Normalization = BY_BATCH,
     first_step: int = 0,
 ) -> Adapted[Record]:
     """Adapt B copies of theta_0, each to its own support points.
@@ -59,15 +103,11 @@ def adapt(
         support: Points to learn from, [B, K, ...]; a pair (x, y) will do.
         model: Gives predictions.
         loss: Mean loss of each task, [B]; any other becomes one by `losses.per_task`.
-        alpha: Inner step size: a number, one per task [B], or learned rates, of which the last entry serves all further steps.
+        how: Step size, and whatever else the algorithm adapts by.
         num_steps: N >= 0; 0 returns theta_0.
         order: "second" keeps the graph of the inner gradients, so that a gradient of theta_N with respect to theta_0 is exact;
             "first" treats them as constants. Where nothing is differentiated afterwards, "first" is the cheap and equal choice.
         record: Called with k and theta_k for k = 0..N.
-        names: Parameters that adapt; None for all but batch norm's scales and shifts of single steps. The others stay theta_0's.
-        proximal: Weight lambda, a number or one per task [B], of lambda / 2 ||theta_k - theta_0||^2, added to each task's loss (Rajeswaran et al. 2019, equation 3).
-        matrices: What the gradient is multiplied with, see `params.turned`; None for nothing.
-        normalization: Whose statistics batch norm uses.
         first_step: Inner steps that `theta_0` has behind it: k of the first theta, where a path is taken up in the middle.
 
     Returns:
@@ -81,13 +121,13 @@ def adapt(
     >>> problem = build_problem(RunConfig())
     >>> theta_0, x = problem.model.init(0), torch.linspace(-5.0, 5.0, 10).view(1, 10, 1)  # one task of ten points
     >>> adapted = adapt(
-    ...     theta_0, (x, x.sin()), model=problem.model, loss=problem.loss, alpha=0.01, num_steps=2, order="first",
+    ...     theta_0, (x, x.sin()), model=problem.model, loss=problem.loss, how=Adaptation(0.01), num_steps=2, order="first",
     ...     record=lambda k, theta: problem.loss(problem.model.apply(theta, x), x.sin()).item(),
     ... )
     >>> adapted.records[0] > adapted.records[1] > adapted.records[2]
     True
     """
-    support, alpha, num_steps = as_examples(support, "support"), step_size(alpha), whole_number("num_steps", num_steps)
+    support, how, num_steps = as_examples(support, "support"), as_adaptation(how), whole_number("num_steps", num_steps)
     loss = per_task(loss)
     if order not in ("second", "first"):
         raise ValueError(f"order = {order!r}: choose 'second' or 'first'")
@@ -98,8 +138,8 @@ def adapt(
         )
     theta = theta_0
     anchor = theta_0 if order == "second" else detached(theta_0)
-    moving = [name for name in theta_0 if not name.startswith(PER_STEP)] if names is None else list(names)
-    held = isinstance(proximal, Tensor) or proximal != 0.0
+    moving = [name for name in theta_0 if not name.startswith(PER_STEP)] if how.names is None else list(how.names)
+    alpha, held = how.alpha, how.is_proximal
     records = [] if record is None else [record(first_step, theta)]
     for step in range(first_step, first_step + num_steps):
         point = {name: theta[name] for name in moving}
@@ -110,7 +150,12 @@ def adapt(
         with torch.enable_grad():
             # Tasks do not touch each other, so the gradient of the sum holds each task's own gradient.
             prediction = predict(
-                model, {**theta, **point}, support.x, step=step, normalization=normalization, once=not second
+                model,
+                {**theta, **point},
+                support.x,
+                step=step,
+                normalization=how.normalization,
+                first_order_only=not second,
             )
             total = loss(prediction, support.y).sum()
             if not total.requires_grad:
@@ -119,9 +164,9 @@ def adapt(
         theta = dict(theta)
         for name, gradient in zip(moving, gradients, strict=True):
             value = theta[name]
-            pull = gradient if matrices is None else turned(name, gradient, matrices)
+            pull = gradient if how.matrices is None else preconditioned(name, gradient, how.matrices)
             if held:
-                pull = pull + aligned(proximal, value) * (point[name] - anchor[name])
+                pull = pull + aligned(how.proximal, value) * (point[name] - anchor[name])
             rate = alpha if isinstance(alpha, float | int | Tensor) else alpha[min(step, len(alpha) - 1)][name]
             theta[name] = value - aligned(rate, value) * pull
         if record is not None:

@@ -90,7 +90,7 @@ class PerTask:
         return f"PerTask({self.loss!r})"
 
     def _of_one(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Of one task, [points, outputs]: its mean, where there is one for each point or output."""
+        """Loss of one task, [points, outputs]: its mean, where there is one for each point or output."""
         return self.loss(prediction, target).mean()
 
     def _said(self, prediction: Tensor, target: Tensor) -> Tensor:

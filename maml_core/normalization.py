@@ -8,13 +8,13 @@ beyond the last uses the last.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, assert_never
 
 import torch
 from torch import Tensor
 
 from maml_core.models import Model
-from maml_core.params import detached
+from maml_core.params import detached, over_tasks
 from maml_core.types import Examples, Params
 
 PER_STEP = "steps/"
@@ -28,6 +28,10 @@ class Normalization(NamedTuple):
     treatment: Treatment = "batch"
     running: Mapping[str, Tensor] = {}
     """The running averages that stand in for a batch's own, [B, S, width] under ``steps/`` names."""
+
+    def for_tasks(self, num_tasks: int) -> Normalization:
+        """Each lane's running averages for each of its tasks."""
+        return self._replace(running=over_tasks(dict(self.running), num_tasks))
 
 
 BY_BATCH = Normalization()
@@ -52,7 +56,7 @@ def predict(
     step: int,
     normalization: Normalization,
     support_x: Tensor | None = None,
-    once: bool = False,
+    first_order_only: bool = False,
 ) -> Tensor:
     """Predictions for x [B, points, inputs] of parameters that have taken `step` inner steps.
 
@@ -63,14 +67,37 @@ def predict(
         step: k of theta_k.
         normalization: Whose statistics batch norm uses.
         support_x: The support inputs of the same tasks; needed to judge other points under the treatment ``support``.
-        once: The predictions are differentiated once at most; see `Model.apply`.
+        first_order_only: The predictions are differentiated once at most; see `Model.apply`.
     """
+    settled = as_taken(
+        model, theta, step=step, normalization=normalization, support_x=support_x, first_order_only=first_order_only
+    )
+    return model.apply(settled, x, first_order_only=first_order_only)
+
+
+def as_taken(
+    model: Model,
+    theta: Params,
+    *,
+    step: int,
+    normalization: Normalization,
+    support_x: Tensor | None = None,
+    first_order_only: bool = False,
+) -> Params:
+    """Theta as the model takes it to predict, with the statistics that the treatment gives it. The arguments are those of `predict`."""
     theta = at_step(theta, step)
-    if normalization.treatment == "support" and support_x is not None:
-        theta = {**theta, **model.statistics(theta, support_x, once=once)}
-    elif normalization.treatment == "running" and normalization.running:
-        theta = {**theta, **at_step(dict(normalization.running), step)}
-    return model.apply(theta, x, once=once)
+    match normalization.treatment:
+        case "support":
+            if support_x is not None:
+                theta = {**theta, **model.statistics(theta, support_x, first_order_only=first_order_only)}
+        case "running":
+            if normalization.running:
+                theta = {**theta, **at_step(dict(normalization.running), step)}
+        case "batch":
+            pass
+        case other:
+            assert_never(other)
+    return theta
 
 
 def measured(
@@ -81,7 +108,7 @@ def measured(
     """
     with torch.no_grad():
         theta = {**detached(at_step(theta, step)), **at_step(dict(running), step)}
-        return model.statistics(theta, torch.cat([support.x, query.x], dim=1), once=True)
+        return model.statistics(theta, torch.cat([support.x, query.x], dim=1), first_order_only=True)
 
 
 def per_step(params: Params, num_steps: int) -> Params:

@@ -22,10 +22,13 @@ class OptimizerState(NamedTuple):
 
 def init_optimizer(kind: str, theta: Params) -> OptimizerState:
     """A fresh state for `kind` ("adam" or "sgd")."""
-    if kind == "sgd":
-        return OptimizerState(0, {}, {})
-    zeros = {name: torch.zeros_like(value) for name, value in theta.items()}
-    return OptimizerState(0, zeros, zeros)
+    match kind:
+        case "sgd":
+            return OptimizerState(0, {}, {})
+        case "adam":
+            zeros = {name: torch.zeros_like(value) for name, value in theta.items()}
+            return OptimizerState(0, zeros, zeros)
+    raise ValueError(f"outer_optimizer {kind} has no update rule; it needs one in optim.py")
 
 
 def sgd(

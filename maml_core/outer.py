@@ -10,19 +10,19 @@ theta_0 <- theta_0 - beta * grad_{theta_0} mean over tasks of L_query(theta_N(th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypedDict, TypeVar
 
 import torch
 from torch import Tensor
 
-from maml_core.inner import Adapted, adapt
-from maml_core.normalization import BY_BATCH, PER_STEP, Normalization, measured, predict
-from maml_core.params import aligned, detached, leaves, over_tasks, per_lane, step_size
+from maml_core.inner import Adaptation, Adapted, adapt, as_adaptation
+from maml_core.normalization import PER_STEP, Normalization, measured, predict
+from maml_core.params import aligned, detached, leaves, over_tasks, per_lane
 from maml_core.plain import whole_number
 from maml_core.problem import Problem
-from maml_core.types import Examples, Params, Rates, Tasks, as_tasks
+from maml_core.types import Examples, Params, Tasks, as_tasks
 
 Record = TypeVar("Record")
 
@@ -40,7 +40,7 @@ class MetaGradient(NamedTuple):
     """The meta-loss at theta_0 and its gradient."""
 
     gradient: Params
-    """Of each lane's meta-loss with respect to its theta_0, [L, ...]."""
+    """Gradient of each lane's meta-loss with respect to its theta_0, [L, ...]."""
     query_loss: Tensor
     """Query loss after N steps, mean over tasks, [L]."""
     task_losses: Tensor
@@ -61,13 +61,10 @@ def meta_gradient(
     tasks: Tasks,
     *,
     problem: Problem,
-    alpha: float | Tensor | Rates,
+    how: Adaptation,
     num_inner_steps: int,
     order: Literal["second", "first"] = "second",
-    names: Collection[str] | None = None,
-    matrices: Params | None = None,
-    normalization: Normalization = BY_BATCH,
-    step_weights: Sequence[float] | None = None,
+    step_weights: Sequence[float | Tensor] | None = None,
     recompute: bool = False,
     own_tasks: bool = False,
 ) -> MetaGradient:
@@ -77,12 +74,9 @@ def meta_gradient(
         theta_0: L lanes of parameters, [L, ...]; never changed.
         tasks: T tasks, common to all lanes, or the lanes' own.
         problem: Model and loss.
-        alpha: Inner step size: a number, one per lane [L], or learned rates of L lanes, which then get a gradient too.
+        how: How the L lanes adapt. Learned rates and matrices get a gradient too; all parameters are meta-learned, whichever adapt.
         num_inner_steps: N >= 0.
         order: "second" (MAML) or "first" (FOMAML).
-        names: Parameters that adapt in the inner loop; None for all. All of them are meta-learned.
-        matrices: Learned matrices that turn the inner gradient (Meta-Curvature), [L, d, d]; they get a gradient too.
-        normalization: Whose statistics batch norm uses.
         step_weights: Weights of the query losses after 1..N steps in the meta-loss (multi-step loss, Antoniou et al. 2018, equation 4);
             None counts the last one only.
         recompute: Take the inner steps again on the way back instead of keeping their graphs: the same gradient to rounding. Beyond
@@ -90,34 +84,36 @@ def meta_gradient(
         own_tasks: Each lane has T tasks of its own, lane by lane: [L * T, ...].
 
     Raises:
-        ValueError: `step_weights` are not N numbers.
+        ValueError: `step_weights` are not N numbers, or a proximal term, whose meta-gradient is `implicit.implicit_gradient`.
 
     >>> from maml_core import RunConfig, build_problem, training_tasks
     >>> config = RunConfig(meta_batch_size=4)
     >>> problem = build_problem(config)
     >>> theta_0 = problem.model.init(0)
-    >>> found = meta_gradient(theta_0, training_tasks(config, problem, 0), problem=problem, alpha=0.01, num_inner_steps=1)
+    >>> found = meta_gradient(theta_0, training_tasks(config, problem, 0), problem=problem, how=Adaptation(0.01), num_inner_steps=1)
     >>> found.task_losses.shape, found.gradient["w0"].shape == theta_0["w0"].shape
     (torch.Size([1, 4]), True)
     """
-    alpha, num_inner_steps = step_size(alpha), whole_number("num_inner_steps", num_inner_steps)
+    how, num_inner_steps = as_adaptation(how), whole_number("num_inner_steps", num_inner_steps)
+    if how.is_proximal:
+        raise ValueError(
+            f"proximal = {how.proximal}: `implicit_gradient` takes a proximal term, `meta_gradient` does not"
+        )
     if step_weights is not None and len(step_weights) != num_inner_steps:
         raise ValueError(f"{len(step_weights)} step weights for {num_inner_steps} inner steps; one a step is needed")
-    rates = learned(alpha)
-    turning = None if matrices is None else leaves(matrices)
+    rates = learned_rates(how)
+    matrices = None if how.matrices is None else leaves(how.matrices)
     num_lanes = next(iter(theta_0.values())).shape[0]
-    rows, num_tasks = rows_of(tasks, num_lanes, own=own_tasks)
+    rows, num_tasks = tasks_for_lanes(tasks, num_lanes, own=own_tasks)
     loop = _Loop(
         tasks=rows,
         problem=problem,
         num_lanes=num_lanes,
         num_tasks=num_tasks,
-        alpha=rates or alpha,
-        names=names,
-        matrices=turning,
-        normalization=normalization_over_tasks(normalization, num_tasks),
+        how=how._replace(alpha=rates or how.alpha, matrices=matrices),
+        normalization=how.normalization.for_tasks(num_tasks),
     )
-    learned_entries = rates if turning is None else (*rates, turning)
+    learned_entries = rates if matrices is None else (*rates, matrices)
     last_only = (*[0.0] * num_inner_steps, 1.0)
     weights = last_only if step_weights is None else (0.0, *step_weights)
     if recompute and order == "second":
@@ -130,15 +126,15 @@ class _Loop:
     """The inner loop of one meta-gradient, and what is measured along it."""
 
     tasks: Tasks
-    """Of every lane, [L * T, ...]."""
+    """Tasks of every lane, [L * T, ...]."""
     problem: Problem
     num_lanes: int
     num_tasks: int
-    """Of one lane."""
-    alpha: float | Tensor | Rates
-    names: Collection[str] | None
-    matrices: Params | None
+    """Tasks of one lane."""
+    how: Adaptation
+    """Inner loop of the lanes, with leaves for what is learned."""
     normalization: Normalization
+    """Normalisation of every task of every lane."""
 
     def walk(
         self,
@@ -154,13 +150,10 @@ class _Loop:
             self.tasks.support,
             model=self.problem.model,
             loss=self.problem.loss,
-            alpha=alpha_over_tasks(self.alpha, self.num_tasks),
+            how=self.how.for_tasks(self.num_tasks),
             num_steps=num_steps,
             order=order,
             record=record,
-            names=self.names,
-            matrices=None if self.matrices is None else over_tasks(self.matrices, self.num_tasks),
-            normalization=self.normalization,
             first_step=first_step,
         )
 
@@ -177,14 +170,14 @@ def _stored(
     loop: _Loop,
     theta_0: Params,
     learned_entries: Sequence[Params],
-    weights: Sequence[float],
+    weights: Sequence[float | Tensor],
     order: Literal["second", "first"],
 ) -> MetaGradient:
     """Through the graph of all inner steps at once."""
     last = len(weights) - 1
 
     def watch(step: int, theta: Params) -> tuple[Judged | None, Params | None]:
-        counts = step == last or weights[step] != 0.0
+        counts = step == last or _counts(weights[step])
         return loop.judged(step, theta) if counts else None, loop.statistics(step, theta)
 
     start = leaves(theta_0)
@@ -202,39 +195,47 @@ def _stored(
     assert end is not None
     return MetaGradient(
         gradient={name: next(gradients) for name in start},
-        **of_all(end),
+        **outcome(end),
         rates_gradient=tuple({name: next(gradients) for name in entry} for entry in learned_entries),
         statistics=stacked([statistics for _, statistics in adapted.records]),
     )
 
 
 def _recomputed(
-    loop: _Loop, theta_0: Params, learned_entries: Sequence[Params], weights: Sequence[float]
+    loop: _Loop, theta_0: Params, learned_entries: Sequence[Params], weights: Sequence[float | Tensor]
 ) -> MetaGradient:
-    """Back along the path, one inner step's graph at a time: lambda_k = (d theta_{k+1} / d theta_k)' lambda_{k+1} + w_k grad L_query."""
+    """Back along the path, one inner step's graph at a time: lambda_k = (d theta_{k+1} / d theta_k)' lambda_{k+1} + w_k grad L_query.
+
+    The last inner step and the query points share a graph, so that this step is not taken twice.
+    """
     last = len(weights) - 1
     with torch.no_grad():
         path = loop.walk(
             over_tasks(detached(theta_0), loop.num_tasks),
-            num_steps=last,
+            num_steps=max(last - 1, 0),
             order="first",
             record=lambda step, theta: (theta, loop.statistics(step, theta)),
         ).records
+    statistics = [found for _, found in path]
     rates_values = [value for entry in learned_entries for value in entry.values()]
     rates_found = [torch.zeros_like(value) for value in rates_values]
     adjoint: list[Tensor] = []
     end: Judged | None = None
-    for step in reversed(range(last + 1)):
+    for step in reversed(range(len(path))):
         point = leaves(path[step][0])
-        ends: list[Tensor] = []
+        ends: list[Tensor]
+        pulls: list[Tensor | None]
         with torch.enable_grad():
-            if step < last:
-                ends = list(loop.walk(point, num_steps=1, order="second", first_step=step).theta.values())
-            pulls: list[Tensor | None] = [*adjoint]
-            if step == last or weights[step] != 0.0:
-                here = loop.judged(step, point)
-                end = end or here
-                ends.append(weights[step] * here.losses.mean(1).sum())
+            theta = loop.walk(point, num_steps=1, order="second", first_step=step).theta if step < last else point
+            if end is None:
+                end = loop.judged(last, theta)
+                ends, pulls = [weights[last] * end.losses.mean(1).sum()], [None]
+                if step < last:
+                    statistics.append(loop.statistics(last, theta))
+            else:
+                ends, pulls = list(theta.values()), [*adjoint]
+            if step < last and _counts(weights[step]):
+                ends.append(weights[step] * loop.judged(step, point).losses.mean(1).sum())
                 pulls.append(None)
             wanted = [*point.values(), *rates_values]
             found = torch.autograd.grad(ends, wanted, pulls, allow_unused=True, materialize_grads=True)
@@ -247,9 +248,9 @@ def _recomputed(
             name: value.view(loop.num_lanes, -1, *value.shape[1:]).sum(1)
             for name, value in zip(theta_0, adjoint, strict=True)
         },
-        **of_all(end),
+        **outcome(end),
         rates_gradient=tuple({name: next(rates_left) for name in entry} for entry in learned_entries),
-        statistics=stacked([statistics for _, statistics in path]),
+        statistics=stacked(statistics),
     )
 
 
@@ -258,22 +259,24 @@ def reptile_gradient(
     tasks: Tasks,
     *,
     problem: Problem,
-    alpha: float | Tensor,
+    how: Adaptation,
     num_inner_steps: int,
-    normalization: Normalization = BY_BATCH,
     own_tasks: bool = False,
 ) -> MetaGradient:
     """(theta_0 - theta_N) / (alpha N), mean over tasks (Nichol et al. 2018, algorithm 1, divided so that it is on a gradient's scale).
 
     Raises:
-        ValueError: N = 0 or alpha = 0, where nothing moves.
+        ValueError: N = 0 or alpha = 0, where nothing moves; or learned rates, which Reptile does not have.
     """
-    num_inner_steps = whole_number("num_inner_steps", num_inner_steps)
+    how, num_inner_steps = as_adaptation(how), whole_number("num_inner_steps", num_inner_steps)
+    alpha = how.alpha
+    if not isinstance(alpha, float | int | Tensor):
+        raise ValueError("Reptile learns no rates: give a number for alpha, or one per lane")
     if num_inner_steps < 1 or (isinstance(alpha, float | int) and alpha <= 0):
         raise ValueError(f"Reptile needs N >= 1 and alpha > 0, not N = {num_inner_steps} and alpha = {alpha}")
     num_lanes = next(iter(theta_0.values())).shape[0]
-    tasks, num_tasks = rows_of(tasks, num_lanes, own=own_tasks)
-    normalization = normalization_over_tasks(normalization, num_tasks)
+    tasks, num_tasks = tasks_for_lanes(tasks, num_lanes, own=own_tasks)
+    how = how.for_tasks(num_tasks)
     with torch.no_grad():
         start = over_tasks(detached(theta_0), num_tasks)
         rate = per_lane(alpha, num_tasks)
@@ -282,37 +285,29 @@ def reptile_gradient(
             tasks.support,
             model=problem.model,
             loss=problem.loss,
-            alpha=rate,
+            how=how,
             num_steps=num_inner_steps,
             order="first",
-            normalization=normalization,
             record=lambda step, theta: lane_statistics(
-                problem, theta, tasks, num_lanes, step=step, normalization=normalization
+                problem, theta, tasks, num_lanes, step=step, normalization=how.normalization
             ),
         )
         moved = {
             name: (start[name] - value) / (aligned(rate, value) * num_inner_steps)
             for name, value in adapted.theta.items()
         }
-        end = judged(problem, adapted.theta, tasks, num_lanes, step=num_inner_steps, normalization=normalization)
-    return MetaGradient(mean_over_tasks(moved, num_lanes), **of_all(end), statistics=stacked(adapted.records))
+        end = judged(problem, adapted.theta, tasks, num_lanes, step=num_inner_steps, normalization=how.normalization)
+    return MetaGradient(mean_over_tasks(moved, num_lanes), **outcome(end), statistics=stacked(adapted.records))
 
 
-def learned(alpha: float | Tensor | Rates) -> tuple[Params, ...]:
+def _counts(weight: float | Tensor) -> bool:
+    """Whether a loss of this weight is looked at; a tensor may be anything by the time that it is."""
+    return isinstance(weight, Tensor) or weight != 0.0
+
+
+def learned_rates(how: Adaptation) -> tuple[Params, ...]:
     """Learned rates as leaves that require a gradient; empty where alpha is a given number."""
-    return () if isinstance(alpha, float | int | Tensor) else tuple(leaves(entry) for entry in alpha)
-
-
-def alpha_over_tasks(alpha: float | Tensor | Rates, num_tasks: int) -> float | Tensor | Rates:
-    """Each lane's step size or learned rates for each of its tasks."""
-    if isinstance(alpha, float | int | Tensor):
-        return per_lane(alpha, num_tasks)
-    return [over_tasks(entry, num_tasks) for entry in alpha]
-
-
-def normalization_over_tasks(normalization: Normalization, num_tasks: int) -> Normalization:
-    """Each lane's running averages for each of its tasks."""
-    return normalization._replace(running=over_tasks(dict(normalization.running), num_tasks))
+    return () if isinstance(how.alpha, float | int | Tensor) else tuple(leaves(entry) for entry in how.alpha)
 
 
 def mean_over_tasks(theta: Params, num_lanes: int) -> Params:
@@ -326,7 +321,13 @@ def judged(
     """Query loss, and accuracy where there is one, of every lane and task [L * T] at theta_k; k is `step`."""
     query, support_x = tasks.query, tasks.support.x if normalization.treatment == "support" else None
     prediction = predict(
-        problem.model, theta, query.x, step=step, normalization=normalization, support_x=support_x, once=True
+        problem.model,
+        theta,
+        query.x,
+        step=step,
+        normalization=normalization,
+        support_x=support_x,
+        first_order_only=True,
     )
     accuracy = None if problem.accuracy is None else problem.accuracy(prediction, query.y).view(num_lanes, -1)
     return Judged(problem.loss(prediction, query.y).view(num_lanes, -1), accuracy)
@@ -338,7 +339,7 @@ class _Results(TypedDict):
     accuracy: Tensor | None
 
 
-def of_all(end: Judged) -> _Results:
+def outcome(end: Judged) -> _Results:
     """What a meta-gradient says of the tasks, outside any graph."""
     losses = end.losses.detach()
     return {
@@ -366,7 +367,7 @@ def stacked(records: Sequence[Params | None]) -> Params | None:
     return {PER_STEP + name: torch.stack([statistics[name] for statistics in kept], dim=1) for name in kept[0]}
 
 
-def rows_of(tasks: Tasks, num_lanes: int, *, own: bool = False) -> tuple[Tasks, int]:
+def tasks_for_lanes(tasks: Tasks, num_lanes: int, *, own: bool = False) -> tuple[Tasks, int]:
     """The tasks of every lane, lane by lane [L * T, ...], and T: all lanes have the same, unless the tasks are their `own` already.
 
     Raises:

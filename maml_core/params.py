@@ -34,8 +34,8 @@ def aligned(values: float | Tensor, like: Tensor) -> float | Tensor:
     return values.view(-1, *[1] * (like.ndim - 1)) if isinstance(values, Tensor) and values.ndim == 1 else values
 
 
-def turned(name: str, gradient: Tensor, matrices: Params) -> Tensor:
-    """A tensor's gradient [B, ...], multiplied along each of its `turned_axes` i with the matrix ``name/i`` [B, d_i, d_i].
+def preconditioned(name: str, gradient: Tensor, matrices: Params) -> Tensor:
+    """A tensor's gradient [B, ...], multiplied along each of its `preconditioned_axes` i with the matrix ``name/i`` [B, d_i, d_i].
 
     Meta-Curvature (Park & Oliva 2019, section 4.1): for a weight [inputs, outputs] this is M_in G M_out', for a kernel
     [filters, channels, height, width] the product with M_o along the filters, M_i along the channels and M_f along its 9 places.
@@ -49,8 +49,8 @@ def turned(name: str, gradient: Tensor, matrices: Params) -> Tensor:
     return gradient.reshape(shape)
 
 
-def turned_axes(value: Tensor) -> dict[int, int]:
-    """The axes along which `turned` multiplies and their lengths; a kernel's height and width are one axis."""
+def preconditioned_axes(value: Tensor) -> dict[int, int]:
+    """The axes along which `preconditioned` multiplies and their lengths; a kernel's height and width are one axis."""
     _, *sizes = value.shape
     return dict(enumerate([*sizes[:2], math.prod(sizes[2:])] if len(sizes) > 2 else sizes, start=1))
 
@@ -70,12 +70,12 @@ def step_size(alpha: float | Tensor | Rates) -> float | Tensor | Rates:
 
 
 def leaves(theta: Params) -> Params:
-    """The same values as fresh leaves that require a gradient."""
+    """Fresh leaves of these values, which require a gradient."""
     return {name: value.detach().requires_grad_() for name, value in theta.items()}
 
 
 def detached(theta: Params) -> Params:
-    """The same values, outside any graph."""
+    """These values outside any graph."""
     return {name: value.detach() for name, value in theta.items()}
 
 
@@ -84,13 +84,13 @@ def flattened(theta: Params) -> Tensor:
     return torch.cat([value.reshape(value.shape[0], -1) for value in theta.values()], dim=1)
 
 
-def joined(theta: Params, rates: Sequence[Params]) -> Params:
+def merge_meta(theta: Params, rates: Sequence[Params]) -> Params:
     """Parameters and learned rates as one dictionary, which an optimiser can update."""
     return theta | {f"rates/{at}/{name}": rate for at, entry in enumerate(rates) for name, rate in entry.items()}
 
 
-def parted(meta: Params) -> tuple[Params, tuple[Params, ...]]:
-    """What `joined` put together."""
+def split_meta(meta: Params) -> tuple[Params, tuple[Params, ...]]:
+    """What `merge_meta` put together."""
     theta: Params = {}
     rates: list[Params] = []
     for key, value in meta.items():

@@ -16,7 +16,8 @@ from maml_core.normalization import predict as predictions
 from maml_core.params import detached
 from maml_core.plain import whole_number
 from maml_core.problem import Problem, torch_dtype
-from maml_core.runs import RunState, problem_of, rule
+from maml_core.run_state import RunState, rule
+from maml_core.runs import problem_of
 from maml_core.threads import single_threaded
 from maml_core.types import Examples
 
@@ -79,7 +80,7 @@ def predict(
             loss=problem.loss,
             num_steps=num_steps,
             order="first",
-            **how._asdict(),
+            how=how,
         ).theta
         found = predictions(
             problem.model,
@@ -88,7 +89,7 @@ def predict(
             step=num_steps,
             normalization=how.normalization,
             support_x=support.x,
-            once=True,
+            first_order_only=True,
         )[0]
     return found[:, 0] if flat and found.shape[1:] == (1,) else found
 

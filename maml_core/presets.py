@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from maml_core.config import (
     ConvConfig,
+    FolderConfig,
     GlyphsConfig,
     ImageConfig,
     OmniglotConfig,
     RunConfig,
-    needs_inner_steps,
 )
 
 
@@ -127,19 +127,19 @@ PRESETS: tuple[Preset, ...] = (
         "Glyphs, fast demo",
         "Five unknown characters, one drawing of each. Before the inner step θ_0 guesses; after it most new drawings are named right.",
         RunConfig(tasks=GlyphsConfig(), **_FEW_SHOT),
-        horizon=250,
+        horizon=100,
     ),
     Preset(
         "Glyphs, ANIL",
         "Only the head adapts, so the body's features serve all characters as they are. Compare with the fast demo's ghost.",
         RunConfig(tasks=GlyphsConfig(), **{**_FEW_SHOT, "algorithm": "anil", "alpha": 1.0, "beta": 5e-3}),
-        horizon=250,
+        horizon=200,
     ),
     Preset(
         "Glyphs, inductive",
         "Batch norm by the support set alone: each drawing is named without a look at the others that wait. Harder than transductive.",
         RunConfig(tasks=GlyphsConfig(), **{**_FEW_SHOT, "batch_norm_treatment": "support", "alpha": 0.4, "beta": 5e-3}),
-        horizon=250,
+        horizon=100,
     ),
     Preset(
         "Glyphs, MAML++",
@@ -155,7 +155,7 @@ PRESETS: tuple[Preset, ...] = (
                 "per_step_norm": True,
             },
         ),
-        horizon=250,
+        horizon=100,
     ),
     Preset(
         "Glyphs, 20 ways",
@@ -164,13 +164,13 @@ PRESETS: tuple[Preset, ...] = (
             tasks=GlyphsConfig(ways=20),
             **{**_FEW_SHOT, "num_query": 1, "meta_batch_size": 4, "alpha": 1.0, "beta": 5e-3},
         ),
-        horizon=250,
+        horizon=200,
     ),
     Preset(
         "Omniglot, fast demo",
         "Real handwriting of fifty alphabets (Lake et al. 2015). The page says how to get it where it is not there.",
         RunConfig(tasks=OmniglotConfig(), **_FEW_SHOT),
-        horizon=250,
+        horizon=100,
     ),
 )
 
@@ -178,21 +178,8 @@ DEFAULT_PRESET = PRESETS[0]
 
 
 def few_shot(tasks: ImageConfig) -> RunConfig:
-    """The settings of the fast demos, for these image tasks."""
-    return RunConfig(tasks=tasks, **_FEW_SHOT)
-
-
-def slider_ranges(config: RunConfig) -> dict[str, tuple[float, float]]:
-    """Where the sliders of the live settings begin and end: the usual ranges, and as far as the value that is set now.
-
-    Exact fields accept all that the config does.
+    """The settings of the fast demos, for these image tasks. Images of a folder may be anything: an alpha of 0.8 is right for thin lines on
+    white and overshoots on textures and photographs.
     """
-
-    def around(value: float, low: float, high: float) -> tuple[float, float]:
-        return (min(low, value) if value > 0 else low, max(high, value))
-
-    return {
-        "alpha": around(config.alpha, 1e-4, 1.0),
-        "beta": around(config.beta, 1e-5, 1.0 if config.outer_optimizer == "sgd" else 0.1),
-        "num_inner_steps": (1 if needs_inner_steps(config) else 0, max(20, config.num_inner_steps)),
-    }
+    own = {"alpha": 0.1} if isinstance(tasks, FolderConfig) else {}
+    return RunConfig(tasks=tasks, **{**_FEW_SHOT, **own})

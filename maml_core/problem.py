@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from maml_core.config import ModelConfig, RunConfig, TaskConfig, check_is_config
+from maml_core.config import ModelConfig, RunConfig, TaskConfig, at_test, check_is_config
 from maml_core.datasets.trained import TrainedImages
-from maml_core.errors import StateError
+from maml_core.errors import ConfigError, StateError
 from maml_core.losses import Loss, accuracy, cross_entropy, mse, per_task
 from maml_core.models import Model, build_model
 from maml_core.rng import Stream
-from maml_core.tasks import TaskFamily, build_family, images_of
+from maml_core.tasks import FewShotImages, Regression, TaskFamily, build_family, images_of
+from maml_core.tasks.family import SPLITS
 from maml_core.tasks.pool import kept_images
 from maml_core.types import Params, Tasks, as_tasks
+
+DRAWN_POINTS = 2**16
+"""Support and query points that are drawn at once, where those of several outer steps are: they are to stay in the processor's cache."""
 
 
 class Named(NamedTuple):
@@ -26,7 +31,7 @@ class Named(NamedTuple):
 
     tasks: TaskConfig
     model: ModelConfig
-    parts: tuple[TaskFamily, Model, Loss, Loss | None]
+    parts: tuple[TaskFamily, Model, Loss, Loss | None, TaskFamily | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +57,8 @@ class Problem:
     """Any loss of predictions and targets; see `losses.per_task`."""
     accuracy: Loss | None = None
     """Share of right predictions of each task, where tasks are of classes."""
+    held_out: TaskFamily | None = None
+    """Where held-out tasks are drawn from, if not from `family`."""
     device: torch.device = torch.device("cpu")
     """Where tasks, parameters and all that is computed of them lie."""
     named: Named | None = field(default=None, repr=False, compare=False)
@@ -63,14 +70,15 @@ class Problem:
         """Whether a config's settings name this problem whole. They name neither one of your own nor one of which you changed a part."""
         if self.named is None:
             return False
-        parts = (self.family, self.model, self.loss, self.accuracy)
+        parts = (self.family, self.model, self.loss, self.accuracy, self.held_out)
         settings = (self.named.tasks, self.named.model)
         return settings == (config.tasks, config.model) and all(
             part is built for part, built in zip(parts, self.named.parts, strict=True)
         )
 
     def __post_init__(self) -> None:
-        _check_member("family", self.family, ("draw_tasks", "probe_inputs", "zero_level", "non_adapting_level"))
+        for name, family in (("family", self.family), ("held_out", self.at_test)):
+            _check_member(name, family, ("draw_tasks", "probe_inputs", "zero_level", "non_adapting_level"))
         model: object = self.model
         if isinstance(model, nn.Module) and not hasattr(model, "statistics"):
             raise TypeError(f"model is a bare torch.nn.Module, a {type(model).__name__}; give ModuleModel(module)")
@@ -85,6 +93,15 @@ class Problem:
                 )
             object.__setattr__(self, name, per_task(judge))
 
+    @property
+    def at_test(self) -> TaskFamily:
+        """The family of held-out tasks."""
+        return self.family if self.held_out is None else self.held_out
+
+    def family_of(self, stream: Stream) -> TaskFamily:
+        """The family that a stream's tasks are of."""
+        return self.family if SPLITS[stream] == "meta_train" else self.at_test
+
     def draw_tasks(
         self,
         *,
@@ -94,13 +111,51 @@ class Problem:
         num_tasks: int,
         shots: int,
         num_query: int,
+        among: int | None = None,
         dtype: torch.dtype,
     ) -> Tasks:
-        """Tasks of the family; see `TaskFamily.draw_tasks`."""
-        drawn = self.family.draw_tasks(
-            seed=seed, stream=stream, index=index, num_tasks=num_tasks, shots=shots, num_query=num_query, dtype=dtype
+        """Tasks of the family that a stream's tasks are of; see `TaskFamily.draw_tasks`."""
+        family = self.family_of(stream)
+        drawn = family.draw_tasks(
+            seed=seed,
+            stream=stream,
+            index=index,
+            num_tasks=num_tasks,
+            shots=shots,
+            num_query=num_query,
+            dtype=dtype,
+            **({} if among is None else {"among": among}),
         )
         return as_tasks(drawn).to(self.device)
+
+    def draw_batches(
+        self,
+        *,
+        seed: int,
+        stream: Stream,
+        indices: Sequence[int],
+        num_tasks: int,
+        shots: int,
+        num_query: int,
+        among: int | None = None,
+        dtype: torch.dtype,
+    ) -> Iterator[Tasks]:
+        """What `draw_tasks` gives for each index: at once where the family can, otherwise each when it is asked for."""
+        about: dict[str, Any] = {
+            **{"seed": seed, "stream": stream, "dtype": dtype},
+            **{"num_tasks": num_tasks, "shots": shots, "num_query": num_query},
+            **({} if among is None else {"among": among}),
+        }
+        family = self.family_of(stream)
+        # A family of one's own may say otherwise how it draws its tasks.
+        if not isinstance(family, Regression) or type(family).draw_tasks is not Regression.draw_tasks:
+            for index in indices:
+                yield self.draw_tasks(index=index, **about)
+            return
+        drawn = family.draw_batches(indices=indices, **about)
+        as_tasks(drawn[0])
+        for tasks in drawn:
+            yield tasks if self.device.type == "cpu" else tasks.to(self.device)
 
     def probe_inputs(self, num_points: int, dtype: torch.dtype) -> Tensor:
         """Inputs that cover what the family draws, [1, num_points, inputs]."""
@@ -192,6 +247,7 @@ def _problem(
     trained: TrainedImages | None,
 ) -> Problem:
     family = build_family(tasks, trained)
+    held_out = None if at_test(tasks) == tasks else build_family(at_test(tasks), trained)
     network = build_model(model, num_inputs=family.num_inputs, num_outputs=family.num_outputs, image_shape=image_shape)
     loss, right = (mse, None) if image_shape is None else (cross_entropy, accuracy)
     return Problem(
@@ -199,8 +255,9 @@ def _problem(
         model=network,
         loss=loss,
         accuracy=right,
+        held_out=held_out,
         device=torch.device(device),
-        named=Named(tasks, model, (family, network, loss, right)),
+        named=Named(tasks, model, (family, network, loss, right, held_out)),
         trained=trained,
     )
 
@@ -228,17 +285,45 @@ def try_drawing(config: RunConfig, problem: Problem) -> None:
         )
 
 
+def check_draws_tasks(config: RunConfig, problem: Problem) -> None:
+    """See that a problem's family can draw the training tasks that a config asks for.
+
+    Raises:
+        ConfigError: A fixed number of tasks is asked for, of a family or a source of images that draws without end only.
+    """
+    if config.num_training_tasks is None:
+        return
+    family = problem.family
+    drawing: list[Any] = [family.draw_tasks, *([family.source.draw] if isinstance(family, FewShotImages) else [])]
+    for draw in drawing:
+        if "among" not in inspect.signature(draw).parameters:
+            accepted = (
+                f"none: {draw.__qualname__} takes no `among`, so it draws tasks without end; add it, or leave this out"
+            )
+            raise ConfigError("num_training_tasks", config.num_training_tasks, accepted)
+
+
 def training_tasks(config: RunConfig, problem: Problem, step: int) -> Tasks:
-    """The tasks of one outer step: a function of (tasks_seed, step) and the shapes asked for."""
-    return problem.draw_tasks(
-        seed=config.tasks_seed,
-        stream=Stream.TRAINING_TASKS,
-        index=step,
-        num_tasks=config.meta_batch_size,
-        shots=config.shots,
-        num_query=config.num_query,
-        dtype=torch_dtype(config),
-    )
+    """The tasks of one outer step: a function of (tasks_seed, step), the number of different ones and the shapes asked for."""
+    (tasks,) = tasks_of_steps(config, problem, (step,))
+    return tasks
+
+
+def tasks_of_steps(config: RunConfig, problem: Problem, steps: Sequence[int]) -> Iterator[Tasks]:
+    """The `training_tasks` of some outer steps, one after the other."""
+    points = config.meta_batch_size * (config.shots + config.num_query)
+    at_once = max(1, DRAWN_POINTS // points)
+    for first in range(0, len(steps), at_once):
+        yield from problem.draw_batches(
+            seed=config.tasks_seed,
+            stream=Stream.TRAINING_TASKS,
+            indices=steps[first : first + at_once],
+            num_tasks=config.meta_batch_size,
+            shots=config.shots,
+            num_query=config.num_query,
+            among=config.num_training_tasks,
+            dtype=torch_dtype(config),
+        )
 
 
 def held_out_tasks(
@@ -248,7 +333,7 @@ def held_out_tasks(
     kept.
     """
     return _held_out(
-        problem.family,  # type: ignore[arg-type]  # a Protocol does not say that its members hash, as every plain object does
+        problem.at_test,  # type: ignore[arg-type]  # a Protocol does not say that its members hash, as every plain object does
         config.evaluation_seed,
         stream,
         num_tasks or config.evaluation_tasks,

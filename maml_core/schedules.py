@@ -15,7 +15,7 @@ class Schedule(NamedTuple):
     order: Literal["second", "first"]
     beta: float
     step_weights: tuple[float, ...] | None
-    """Of the query losses after 1..N steps; None where only the last counts."""
+    """Weights of the query losses after 1..N steps; None where only the last counts."""
 
 
 def schedule(config: RunConfig, step: int) -> Schedule:

@@ -1,4 +1,4 @@
-"""What a config's field says of itself, its help text and accepted range, and the check of it. Nothing here imports torch."""
+"""What a config's field says of itself, its help text and accepted range, the check of it, and configs as plain values. Nothing here imports torch."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import math
 import re
 import types
 import typing
+from collections.abc import Mapping
 from dataclasses import field
 from functools import lru_cache
 from typing import Any, Literal, TypeVar
 
 from maml_core.errors import ConfigError
 from maml_core.plain import plain
+from maml_core.wording import one_of
 
 Interval = tuple[float, float]
 
@@ -68,7 +70,8 @@ def _choices_of(hint: Any) -> list[str]:
 @lru_cache(maxsize=16)
 def hints_of(cls: type[Any]) -> dict[str, Any]:
     """The annotations of a config class, by field."""
-    return typing.get_type_hints(cls)
+    hints = typing.get_type_hints(cls)
+    return {f.name: hints[f.name] for f in dataclasses.fields(cls)}
 
 
 def members_of(hint: Any) -> tuple[Any, ...]:
@@ -81,8 +84,12 @@ def accepted_range(cls: type[Any], name: str) -> str:
     meta = cls.__dataclass_fields__[name].metadata
     low, high, above = meta.get("low"), meta.get("high"), meta.get("above")
     if above is not None:
-        return f"above {above:g} and at most {high:g}"
-    return f"from {low:g} to {high:g}" if low is not None else "any value of its type"
+        return f"above {_bound(above)} and at most {_bound(high)}"
+    return f"from {_bound(low)} to {_bound(high)}" if low is not None else "any value of its type"
+
+
+def _bound(number: float) -> str:
+    return f"{number:,}" if isinstance(number, int) else f"{number:g}"
 
 
 def check_fields(config: Any) -> None:
@@ -116,7 +123,7 @@ def checked(name: str, value: Any, hint: Any, cls: type[Any]) -> Any:
         return checked(name, value, next(a for a in arguments if a is not type(None)), cls)
     if origin is Literal:
         if value not in arguments:
-            raise ConfigError(name, value, f"one of {', '.join(str(a) for a in arguments)}")
+            raise ConfigError(name, value, one_of(map(str, arguments), value))
         return value
     if origin is tuple and dataclasses.is_dataclass(member := arguments[0]):
         assert isinstance(member, type)
@@ -164,5 +171,59 @@ def _checked_number(name: str, value: Any, hint: type[Any], cls: type[Any]) -> A
     # Comparisons are false for NaN, and take integers that are too large to be floats.
     inside = value <= high and (low is None or value >= low) and (above is None or value > above)
     if not inside or value == -math.inf:
-        raise ConfigError(name, value, f"a finite number {accepted}")
+        raise ConfigError(name, value, f"a {'whole' if hint is int else 'finite'} number {accepted}")
     return hint(value)
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """A config as plain JSON values, every field named.
+
+    >>> from maml_core.config import MLPConfig
+    >>> to_dict(MLPConfig())
+    {'kind': 'mlp', 'hidden_widths': [40, 40], 'activation': 'relu', 'use_bias': True, 'batch_norm': False}
+    """
+
+    def plain(value: Any) -> Any:
+        if dataclasses.is_dataclass(value):
+            return to_dict(value)
+        return list(value) if isinstance(value, tuple) else value
+
+    return {f.name: plain(getattr(config, f.name)) for f in dataclasses.fields(config)}
+
+
+def read_dict(cls: type[Any], data: Mapping[str, Any], path: str = "") -> Any:
+    """The config of this class that `to_dict`'s output says; missing fields take their defaults.
+
+    Raises:
+        ConfigError: Unknown key, wrong type or value out of range; `field` is a dotted path behind `path`.
+    """
+    if not isinstance(data, Mapping):
+        raise ConfigError(path.rstrip(".") or "config", data, "a table of settings is expected")
+    hints = hints_of(cls)  # type: ignore[arg-type]
+    unknown = [key for key in data if key not in hints]
+    if unknown:
+        raise ConfigError(
+            path + str(unknown[0]), data[unknown[0]], f"no such field; {one_of(hints, unknown[0], most=99)}"
+        )
+    values: dict[str, Any] = {}
+    for name, value in data.items():
+        variants = [hint for hint in members_of(hints[name]) if dataclasses.is_dataclass(hint)]
+        if variants:
+            values[name] = _variant(variants, value, f"{path}{name}.")
+        else:
+            values[name] = tuple(value) if isinstance(value, list) else value
+    try:
+        return cls(**values)
+    except ConfigError as error:
+        raise ConfigError(path + error.field, error.value, error.accepted) from None
+
+
+def _variant(variants: list[Any], value: Any, path: str) -> Any:
+    """The member of a union of configs that `value["kind"]` names; the first one where no kind is given."""
+    if not isinstance(value, Mapping):
+        raise ConfigError(path.rstrip("."), value, "a table of settings is expected")
+    kinds = {variant.__dataclass_fields__["kind"].default: variant for variant in variants}
+    kind = value.get("kind", next(iter(kinds)))
+    if not isinstance(kind, str) or kind not in kinds:
+        raise ConfigError(f"{path}kind", kind, one_of(kinds, kind))
+    return read_dict(kinds[kind], value, path)

@@ -5,25 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
-from maml_core.baselines import evaluate_baseline, initial, repeated, scratch_evaluation
-from maml_core.config import RunConfig, learns_rates, replace
-from maml_core.evaluation import evaluate, summarize
-from maml_core.fits import task_fit
+from maml_core.analysis.layer_changes import layer_moves
+from maml_core.baselines import evaluate_baseline, initial, repeated
+from maml_core.causes import inner_curvature, inner_descent
+from maml_core.config import RunConfig, learns_rates
+from maml_core.demonstration import task_fit
+from maml_core.evaluation import Evaluation, evaluate, summarize
 from maml_core.inner import adapt
 from maml_core.landscape import explained, fit_plane, flat, project
 from maml_core.params import over_tasks
 from maml_core.problem import Problem, build_problem, held_out_tasks
 from maml_core.records import Floats, InnerPaths, LayerMoves, LearnedRates, Plane, Snapshot, Summary, View
-from maml_core.runs import Learner, RunState, inner_curvature, inner_descent, problem_of, rule
+from maml_core.run_state import Learner, RunState, rule
+from maml_core.runs import problem_of
+from maml_core.scratch import scratch_evaluation
 from maml_core.threads import single_threaded
 from maml_core.types import Params, Rates
 
-GRID_POINTS = 121
 PATH_TASKS = 8
 
 Part = TypeVar("Part")
@@ -48,10 +51,13 @@ def snapshot(config: RunConfig, state: RunState, view: View, *, problem: Problem
         view.curvature,
         lambda: (inner_curvature(config, problem, learner), inner_descent(config, problem, learner)),
     )
+    trajectories = part("trajectories", view.trajectories, lambda: _trajectories(config, state, view, problem)) or {}
+    fits = part("fit", bool(view.tasks), lambda: tuple(task_fit(config, learner, task, problem) for task in view.tasks))
+    scratch = part("scratch", view.trajectories and view.scratch, lambda: _scratch_trajectory(config, problem))
     return Snapshot(
         step=state.step,
-        fit=part("fit", view.fit, lambda: task_fit(config, learner, view, problem)),
-        trajectories=part("trajectories", view.trajectories, lambda: _trajectories(config, state, view, problem)) or {},
+        fits=fits or (),
+        trajectories=trajectories if scratch is None else {**trajectories, "scratch": scratch},
         paths=part("paths", view.paths, lambda: _paths(config, learner, view, problem)),
         curvature=shape[0] if shape is not None else None,
         descent=shape[1] if shape is not None else None,
@@ -72,15 +78,21 @@ def _rates(rates: Rates) -> LearnedRates:
 def _trajectories(config: RunConfig, state: RunState, view: View, problem: Problem) -> dict[str, Summary]:
     """The run's theta_0 adapts by its own rule; of the baselines, those that adapt take plain gradient steps of alpha."""
     tasks, num_steps = held_out_tasks(config, problem), config.evaluation_steps
-    how = rule(config, problem, state.meta)._asdict()
-    found = {"maml": summarize(evaluate(state.meta.theta, tasks, problem=problem, num_steps=num_steps, **how))}
+    how = rule(config, problem, state.meta)
+    found = {"maml": summarize(evaluate(state.meta.theta, tasks, problem=problem, num_steps=num_steps, how=how))}
     for name, learner in state.baselines.items():
         if name != "joint" or view.joint_trajectory:
             found[name] = summarize(
                 evaluate_baseline(config, name, learner, tasks, problem=problem, num_steps=num_steps)
             )
-    # What these two depend on, and nothing else, so that the answers are kept while the rest changes.
-    judged = RunConfig(
+    kept = _judged(config, alpha=config.alpha_at_test, evaluation_steps=num_steps)
+    found["random"] = (_kept_random if _is_known(config, problem) else _random_trajectory)(kept, problem)
+    return found
+
+
+def _judged(config: RunConfig, **also: Any) -> RunConfig:
+    """What the levels of untrained weights depend on, and nothing else, so that the answers are kept while the rest changes."""
+    return RunConfig(
         tasks=config.tasks,
         model=config.model,
         shots=config.shots,
@@ -88,15 +100,15 @@ def _trajectories(config: RunConfig, state: RunState, view: View, problem: Probl
         weights_seed=config.weights_seed,
         evaluation_seed=config.evaluation_seed,
         evaluation_tasks=config.evaluation_tasks,
-        evaluation_steps=config.evaluation_steps,
         batch_norm_treatment=config.batch_norm_treatment,
         dtype=config.dtype,
+        **also,
     )
-    keeps = problem is build_problem(config, trained=problem.trained)  # of the caller's own problem nothing is kept
-    found["random"] = (_kept_random if keeps else _random_trajectory)(replace(judged, {"alpha": config.alpha}), problem)
-    if view.scratch:
-        found["scratch"] = (_kept_scratch if keeps else _scratch_level)(judged, problem)
-    return found
+
+
+def _is_known(config: RunConfig, problem: Problem) -> bool:
+    """Whether the config names the problem; of a caller's own nothing is kept."""
+    return problem is build_problem(config, trained=problem.trained)
 
 
 def _random_trajectory(config: RunConfig, problem: Problem) -> Summary:
@@ -106,13 +118,19 @@ def _random_trajectory(config: RunConfig, problem: Problem) -> Summary:
     )
 
 
-def _scratch_level(config: RunConfig, problem: Problem) -> Summary:
+def _scratch_trajectory(config: RunConfig, problem: Problem) -> Summary:
+    """A level: it is trained once, however many inner steps it is drawn over."""
+    trained = (_kept_scratch if _is_known(config, problem) else _scratch_end)(_judged(config), problem)
+    return summarize(repeated(trained, config.evaluation_steps))
+
+
+def _scratch_end(config: RunConfig, problem: Problem) -> Evaluation:
     tasks, theta_0 = held_out_tasks(config, problem), initial(config, problem).theta
-    return summarize(repeated(scratch_evaluation(config, theta_0, tasks, problem=problem), config.evaluation_steps))
+    return scratch_evaluation(config, theta_0, tasks, problem=problem)
 
 
 _kept_random = lru_cache(maxsize=64)(_random_trajectory)
-_kept_scratch = lru_cache(maxsize=64)(_scratch_level)
+_kept_scratch = lru_cache(maxsize=64)(_scratch_end)
 
 
 def _inner_thetas(config: RunConfig, learner: Learner, problem: Problem) -> list[Params]:
@@ -128,22 +146,16 @@ def _inner_thetas(config: RunConfig, learner: Learner, problem: Problem) -> list
             num_steps=config.num_inner_steps,
             order="first",
             record=lambda _, theta: theta,
-            **how._asdict(),
+            how=how,
         ).records
 
 
 def _moves(config: RunConfig, learner: Learner, problem: Problem) -> LayerMoves:
     thetas = _inner_thetas(config, learner, problem)
-    # Without batch norm's of single steps, which the inner loop leaves alone.
-    layers = {layer: [n for n in names if n in thetas[0]] for layer, names in problem.model.layers.items()}
-    lengths = []
-    for names in layers.values():
-        start = flat({name: thetas[0][name] for name in names})
-        size = start.norm(dim=1).clamp_min(torch.finfo(start.dtype).tiny)
-        lengths.append([(flat({name: theta[name] for name in names}) - start).norm(dim=1) / size for theta in thetas])
-    found = np.array([[length.double().numpy() for length in layer] for layer in lengths])  # [layers, N + 1, P]
+    moves = [layer_moves(problem.model, thetas[0], theta) for theta in thetas]
+    found = np.array([list(at_step.values()) for at_step in moves])  # [N + 1, layers, P]
     low, median, high = np.quantile(np.where(np.isnan(found), np.inf, found), [0.1, 0.5, 0.9], axis=2, method="nearest")
-    return LayerMoves(tuple(layers), low.T, median.T, high.T)
+    return LayerMoves(tuple(moves[0]), low, median, high)
 
 
 def _paths(config: RunConfig, learner: Learner, view: View, problem: Problem) -> InnerPaths:

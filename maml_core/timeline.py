@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from maml_core.config import CHANGEABLE, RunConfig, replace
+from maml_core.config import CHANGEABLE, RunConfig, changed
 from maml_core.errors import ConfigError
 from maml_core.records import Entry
 
-_SAYS = {"change": CHANGEABLE, "resume": frozenset[str](), "rollback": frozenset({"to_step"})}
+_KEY = re.compile(r"[0-9a-f]{32}")
+
+_SAYS = {
+    "change": CHANGEABLE,
+    "resume": frozenset[str](),
+    "compiled": frozenset({"key"}),
+    "branch": frozenset[str](),
+    "rollback": frozenset({"to_step"}),
+}
 """What the changes of each kind of entry may name."""
 
 
@@ -40,7 +49,7 @@ def entries_from_list(data: Any, *, start: RunConfig | None = None, path: str = 
     for where, entry in sorted(entries, key=lambda pair: pair[1].step):
         if config is not None and entry.kind == "change":
             try:
-                config = replace(config, entry.changes)
+                config = changed(config, entry.changes)
             except ConfigError as error:
                 raise ConfigError(f"{where}.changes.{error.field}", error.value, error.accepted) from None
     return tuple(entry for _, entry in entries)
@@ -60,6 +69,10 @@ def _entry(data: Any, path: str) -> Entry:
     if unknown:
         can = ", ".join(sorted(_SAYS[kind])) or "nothing"
         raise ConfigError(f"{path}.changes.{unknown[0]}", changes[unknown[0]], f"a {kind} can name {can}")
+    if kind == "compiled" and not (isinstance(key := changes.get("key"), str) and _KEY.fullmatch(key)):
+        raise ConfigError(
+            f"{path}.changes.key", changes.get("key"), "the name of a compiled step, 32 hexadecimal digits"
+        )
     if kind == "rollback":
         back = changes.get("to_step")
         if isinstance(back, bool) or not isinstance(back, int) or back < 0:

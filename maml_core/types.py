@@ -29,7 +29,7 @@ class Examples(NamedTuple):
     """[B, points, outputs]"""
 
     def to(self, device: torch.device) -> Examples:
-        """The same, in the memory of a device."""
+        """These values in the memory of a device."""
         return Examples(self.x.to(device), self.y.to(device))
 
 
@@ -69,7 +69,7 @@ class Tasks(NamedTuple):
     """What defines each task, [T, ...]: amplitude and phase of a sinusoid, w of a linear task. Given to oracles only."""
 
     def to(self, device: torch.device) -> Tasks:
-        """The same, in the memory of a device."""
+        """These values in the memory of a device."""
         return Tasks(self.support.to(device), self.query.to(device), self.parameters.to(device))
 
 

@@ -19,7 +19,8 @@ from maml_core.models import MLP, ConvNet, Model, ModuleModel
 from maml_core.models.mlp import NORM_EPS
 from maml_core.normalization import at_step
 from maml_core.problem import Problem, build_problem, torch_dtype
-from maml_core.runs import RunState, init_run, problem_of
+from maml_core.run_state import RunState
+from maml_core.runs import init_run, problem_of
 from maml_core.types import Params
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {

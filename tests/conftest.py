@@ -1,15 +1,25 @@
-"""What holds for every test: one torch thread, as in the workers, property tests that do the same thing every time, and no run and
-no image in the home folder."""
+"""What holds for every test: one torch thread, as in the workers, property tests that do the same thing every time, signals as a terminal
+has them, and no run and no image in the home folder."""
 
 from __future__ import annotations
 
+import functools
+import signal
 from collections.abc import Iterator
 
 import pytest
 import torch
+import typer.testing
 from hypothesis import settings
 
 torch.set_num_threads(1)
+
+# The runner makes the tree of all commands and options anew for each call, which takes longer than most calls.
+typer.testing._get_command = functools.cache(typer.testing._get_command)
+
+# Commands that the tests start heed nohup, which whoever runs the tests may use.
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 settings.register_profile("maml", deadline=None, derandomize=True, max_examples=20, database=None)
 settings.load_profile("maml")
@@ -21,6 +31,7 @@ def _nothing_in_the_home_folder(tmp_path_factory: pytest.TempPathFactory) -> Ite
         patch.setenv("MAML_RUNS", str(tmp_path_factory.mktemp("runs")))
         patch.setenv("MAML_SWEEPS", str(tmp_path_factory.mktemp("sweeps")))
         patch.setenv("MAML_DATA", str(tmp_path_factory.mktemp("data")))
+        patch.setenv("MAML_COMPILED", "off")  # a compiler beside the tests would take their time
         patch.delenv("MAML_OMNIGLOT", raising=False)
         patch.delenv("MAML_OMNIGLOT_URL", raising=False)
         yield

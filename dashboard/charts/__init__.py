@@ -1,29 +1,5 @@
-"""Info records to pictures: `figures` draws them once, `numbers` fills them, `words` says what they show.
+"""One chart, one file: its record, how it is made of results, its figure, the numbers of a frame and its words.
 
-A figure holds no data. It is made per `Looks` and per palette, and its traces are then filled frame by frame with
-`update` and `ranges`; the order of the traces is the contract between the two files, and a test holds it.
+A figure holds no data. It is made per looks and per palette, and its traces are then filled frame by frame, by their names. `all` lists the
+live page's charts; what several share lies in `basics`, `style`, `scales`, `phrases` and `glossary`.
 """
-
-from dashboard.charts.figures import figure, figures_json
-from dashboard.charts.looks import CHARTS, ChartId, Looks
-from dashboard.charts.numbers import AnyInfo, Range, chart_id, ranges, update
-from dashboard.charts.overlays import layers_layout, marks_layout, rates_layout
-from dashboard.charts.words import subtitle, summary
-
-__all__ = [
-    "CHARTS",
-    "AnyInfo",
-    "ChartId",
-    "Looks",
-    "Range",
-    "chart_id",
-    "figure",
-    "figures_json",
-    "layers_layout",
-    "marks_layout",
-    "ranges",
-    "rates_layout",
-    "subtitle",
-    "summary",
-    "update",
-]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -60,9 +61,14 @@ def line(name: str, color: str, width: float, dash: str = "solid", **more: Any) 
     )
 
 
-def points(name: str, color: str, size: float, outline: str, **more: Any) -> go.Scatter:
+def points(name: str, color: str, size: float, outline: str, symbol: str = "circle", **more: Any) -> go.Scatter:
     """A trace of points, empty."""
-    marker = {"color": color, "size": size, "line": {"color": outline, "width": 1.5 if size > 8 else 0.5}}
+    marker = {
+        "color": color,
+        "size": size,
+        "symbol": symbol,
+        "line": {"color": outline, "width": 1.5 if size > 8 else 0.5},
+    }
     return go.Scatter(x=[], y=[], name=name, mode="markers", marker=marker, legendgroup=name, **more)
 
 
@@ -74,10 +80,21 @@ def area(name: str, color: str, opacity: float, **more: Any) -> go.Scatter:
     )
 
 
+def verbatim(name: str) -> str:
+    """A name or a value that people gave, as text for Plotly, which reads HTML.
+
+    >>> verbatim("<b>a & b</b>")
+    '&lt;b&gt;a &amp; b&lt;/b&gt;'
+    """
+    return html.escape(name, quote=False)
+
+
 def log_axis(title: str, decades: Sequence[float]) -> dict[str, Any]:
-    """A log axis that names 0.1, 0.3, 1, 3, ...: Plotly's own choice puts bare small digits between the decades."""
-    exponents = range(-9, 10)
-    values = [factor * 10.0**exponent for exponent in exponents for factor in (1, 3)]
+    """A log axis that can name 1, 1.5, 2, 3, 5, 7, 10, ...: Plotly's own choice puts bare small digits between the decades.
+
+    The page names as many of them as its height has room for.
+    """
+    values = [factor * 10.0**exponent for exponent in range(-9, 10) for factor in (1, 1.5, 2, 3, 5, 7)]
     return {
         "type": "log",
         "range": list(decades),
@@ -101,3 +118,29 @@ def columns(title: str) -> dict[str, Any]:
     """Columns of one unit each; their names stand under them and come with the layout of a run."""
     ticks = {"showticklabels": False, "ticks": "", "tickmode": "linear", "tick0": 0, "dtick": 1, "range": [0, 1]}
     return {**ticks, "title": {"text": title, "standoff": 22}}
+
+
+def column_names(shown: Mapping[int, str], palette: Palette) -> dict[str, Any]:
+    """Names under columns, as a layout patch.
+
+    Args:
+        shown: The columns that are named.
+        palette: The same as the figure's.
+    """
+    return {
+        "annotations": [
+            {
+                "name": "column",
+                "text": name,
+                "x": at + 0.5,
+                "xanchor": "center",
+                "yref": "paper",
+                "y": 0,
+                "yanchor": "top",
+                "yshift": -2,
+                "showarrow": False,
+                "font": {"color": palette.muted},
+            }
+            for at, name in shown.items()
+        ]
+    }

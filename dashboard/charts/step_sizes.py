@@ -1,87 +1,83 @@
-"""Inner step sizes against the limit of stability: alpha on the gauge, learned rates one by one."""
+"""What the gauge and the learned rates have in common: inner step sizes against the limit of stability."""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from dashboard.charts.basics import area, columns, line, log_axis, points
-from dashboard.charts.looks import NOT_DATA
-from dashboard.theme import Palette, with_opacity
+from dashboard.charts.basics import area, line
+from dashboard.charts.glossary import TERMS
+from dashboard.charts.phrases import percent, steps
+from dashboard.charts.results import Results
+from dashboard.charts.scales import OFF_THE_CHART, Line, clipped
+from dashboard.theme import Palette
+from maml_core.records import Curvature, InnerDescent
+
+LIMIT_NAME = "2/λ<sub>max</sub>"
+LIMIT = TERMS["2/λ_max"]
+"""The explanation of the limit."""
 
 
-def _zones(palette: Palette) -> list[go.Scatter]:
+class Limits(NamedTuple):
+    """2 / lambda_max of the support Hessian at theta_0; inf where no direction curves upwards, NaN while none was measured."""
+
+    limit: float
+    """At the median of lambda_max over held-out tasks."""
+    limit_low: float
+    limit_high: float
+    """At its 90% and its 10% quantile over tasks: beyond `limit_low` a tenth of the tasks overshoot."""
+
+
+def limits(curvature: Curvature | None) -> Limits:
+    """Limits of one step size common to all parameters."""
+    found = curvature or Curvature(math.nan, math.nan, math.nan)
+    return Limits(*(Curvature.stability_limit(value) for value in (found.median, found.high, found.low)))
+
+
+def current_descent(of: Results) -> InnerDescent | None:
+    """What was measured of the inner steps, if they are still these."""
+    found, now = of.descent, (of.config.alpha, of.config.num_inner_steps)
+    return found if found is not None and (found.alpha, found.num_steps) == now else None
+
+
+def zones(palette: Palette) -> dict[str, go.Scatter]:
     """Step sizes within the limit of a quadratic, beyond it on some tasks, and on nearly all; and the limit on the median task."""
-    return [
-        area("within the limit", palette.stable, 0.22, showlegend=False),
-        area("10–90% of tasks", palette.caution, 0.38),
-        area("beyond the limit", palette.unstable, 0.3, showlegend=False),
-        line("2/λ<sub>max</sub>", palette.unstable, 3, hovertemplate="2/λ<sub>max</sub> = %{y:.3g}<extra></extra>"),
-    ]
-
-
-def gauge_traces(palette: Palette) -> list[go.Scatter]:
-    """The zones of stability, and alpha in them."""
-    outline = {"color": palette.page, "width": 1.5}
-    return [
-        *_zones(palette),
-        line("α", palette.text, 2, hoverinfo="skip", showlegend=False, meta=NOT_DATA),
-        go.Scatter(
-            x=[],
-            y=[],
-            name="α",
-            mode="markers+text",
-            marker={"color": palette.text, "size": 13, "symbol": "diamond", "line": outline},
-            text=["<b>α</b>"],
-            textposition="bottom center",
-            textfont={"color": palette.text},
-            hovertemplate="α = %{y:.3g}<extra></extra>",
-            showlegend=False,
-        ),
-    ]
-
-
-def gauge_axes(palette: Palette) -> dict[str, Any]:
-    """One column of step sizes, on a log scale."""
-    zone = {"xref": "paper", "x": 0.5, "xanchor": "center", "yref": "paper", "showarrow": False}
-    axis = log_axis("", [-4.0, 1.0])
-    decades = slice(None, None, 2)  # no 0.3, 3, ...: the scale is long and the chart slim
     return {
-        "xaxis": {"visible": False, "range": [0, 1], "fixedrange": True},
-        "yaxis": {**axis, "tickvals": axis["tickvals"][decades], "ticktext": axis["ticktext"][decades]},
-        "annotations": [
-            {**zone, "text": "beyond the limit", "y": 0.99, "yanchor": "top", "font": {"color": palette.text}},
-            {**zone, "text": "within the limit", "y": 0.01, "yanchor": "bottom", "font": {"color": palette.text}},
-        ],
-        "margin": {"l": 46, "r": 6, "t": 8, "b": 10},
+        "within": area("within the limit", palette.stable, 0.22, showlegend=False),
+        "spread": area("10–90% of tasks", palette.caution, 0.38),
+        "beyond": area("beyond the limit", palette.unstable, 0.3, showlegend=False),
+        "limit": line(LIMIT_NAME, palette.unstable, 3, hovertemplate=f"{LIMIT_NAME} = %{{y:.3g}}<extra></extra>"),
     }
 
 
-def rates_traces(palette: Palette) -> list[go.Scatter]:
-    """The zones of stability behind the learned rates."""
-    hover = "%{y:.3g}<extra></extra>"
-    return [
-        *(zone.update(showlegend=False) for zone in _zones(palette)[:3]),
-        _zones(palette)[3],
-        line("α at the start", palette.muted, 2, "dash", hovertemplate=f"start: {hover}"),
-        line("10–90% of a tensor", with_opacity(palette.text, 0.35), 5, hoverinfo="skip", showlegend=False),
-        line("step to step", palette.text, 1.5, hoverinfo="skip", showlegend=False, legendgroup="learned rate"),
-        points("learned rate", palette.text, 7, palette.page, hovertemplate=f"rate: {hover}"),
-    ]
-
-
-def rates_axes(palette: Palette) -> dict[str, Any]:
-    """Parameter tensors against their step sizes."""
+def zone_lines(found: Limits, width: float, bottom: float) -> dict[str, Line]:
+    """Outlines of the zones, from the bottom of the axis to beyond its top, and the limit across."""
+    limit, low, high = (clipped(value) for value in found)
+    across = [0, width, width, 0]
     return {
-        "xaxis": columns("parameter tensor"),
-        "yaxis": {
-            "title": {"text": "inner step size"},
-            "range": [0, 0.1],
-            "nticks": 6,
-            "zeroline": True,
-            "zerolinecolor": palette.muted,
-            "zerolinewidth": 1,
-        },
-        "margin": {"l": 62, "r": 8, "t": 8, "b": 44},
+        "within": (across, [bottom, bottom, low, low]),
+        "spread": (across, [low, low, high, high]),
+        "beyond": (across, [high, high, OFF_THE_CHART, OFF_THE_CHART]),
+        "limit": ([0, width], [limit, limit]),
     }
+
+
+def descent(found: InnerDescent) -> str:
+    """What the inner steps do to the support loss, in the few words that the gauge's card has room for."""
+    if found.overshoots and found.num_steps > 1:
+        return f"overshoots on {percent(found.raised_share)}"
+    if found.lower_share >= found.higher_share and found.lower_share > 0:
+        return f"loss falls on {percent(found.lower_share)}"
+    return f"loss rises on {percent(found.higher_share)}" if found.higher_share > 0 else "loss stays as it is"
+
+
+def descent_summary(found: InnerDescent | None) -> str:
+    """The same in a sentence of its own, with a space before it; nothing where it was not measured."""
+    if found is None:
+        return ""
+    return (
+        f" Measured: the support loss is lower after {steps(found.num_steps)} on {percent(found.lower_share)} of {found.num_tasks} "
+        f"held-out tasks, and higher on {percent(found.higher_share)}; on {percent(found.raised_share)} some step raises it."
+    )

@@ -1,75 +1,34 @@
-"""What a sweep's charts have in common: what their looks depend on, their axes, the colours of results, and what an update is."""
+"""What a sweep's charts have in common: their axes, the colours of results, and how these are said."""
 
 from __future__ import annotations
 
-import dataclasses
+import html
 import json
 import math
+import re
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from dashboard.charts.basics import log_axis, tick
-from dashboard.charts.numbers import Floats
-from dashboard.info import Metric
-from dashboard.sweeps.axes import AxisInfo, words
-from dashboard.sweeps.info import LanesInfo, MapInfo
+from dashboard.charts.basics import line, log_axis, tick, verbatim
+from dashboard.charts.results import Metric
+from dashboard.charts.style import NOT_DATA, ONCE_THERE
+from dashboard.setups.sweep_axes import AxisInfo
 from dashboard.theme import PALETTES, Palette
-from maml_core.sweeps.space import Value
-
-Attribute = Literal["x", "y", "z", "marker.color", "error_y.array", "customdata"]
-MapUpdate = tuple[int, Attribute, Floats]
-"""Trace, what of it, and the numbers; a matrix row by row."""
+from maml_core.sweeps.axes import Value
+from maml_core.values import written
 
 LIMIT_NAME = "α = 2/λ<sub>max</sub>"
 MAX_TICKS = 12
 SIDE = 320.0
-"""Pixels of a map's shorter side at least, for the size of markers in cells."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class MapLooks:
-    """What the looks of a sweep's charts depend on."""
-
-    x: str
-    x_ticks: tuple[tuple[float, str], ...]
-    y: str
-    """Title of the second axis; empty for a profile."""
-    y_ticks: tuple[tuple[float, str], ...]
-    metric: Metric
-    loss_name: str
-    is_grid: bool
-    across: int
-    """Cells along the longer axis."""
-    color: str
-    """Title of the axis that colours the curves."""
-    color_names: tuple[str, ...]
-    lanes_metric: Metric
-
-    @property
-    def result(self) -> str:
-        """What the map shows."""
-        return held_out(self.metric, self.loss_name)
-
-
-def map_looks(info: MapInfo, lanes: LanesInfo, loss_name: str) -> MapLooks:
-    """The looks that fit a map and its curves."""
-    return MapLooks(
-        x=info.x.title,
-        x_ticks=ticks(info.x),
-        y=info.y.title if info.y is not None else "",
-        y_ticks=ticks(info.y) if info.y is not None else (),
-        metric=info.metric,
-        loss_name=loss_name,
-        is_grid=info.is_grid,
-        across=max(len(info.x.values), len(info.y.values) if info.y is not None else 1),
-        color=lanes.color.title,
-        color_names=lanes.names,
-        lanes_metric=lanes.metric,
-    )
+"""Pixels of a map's shorter side at least, for the size of markers in cells and for what its ticks have room for."""
+LETTER, LINE = 7.0, 16.0
+"""Pixels of a letter of a tick's name, and of a line of them."""
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+"""Of curves side by side: who sees no colours tells them apart by these."""
 
 
 def held_out(metric: Metric, loss_name: str) -> str:
@@ -77,26 +36,72 @@ def held_out(metric: Metric, loss_name: str) -> str:
     return "held-out accuracy" if metric == "accuracy" else f"held-out loss ({loss_name})"
 
 
-def ticks(axis: AxisInfo) -> tuple[tuple[float, str], ...]:
-    """Places and names of an axis's ticks: its values, or of many as many as can be read; decades where they were drawn from a range."""
-    count = len(axis.values)
-    if axis.scale == "log" and count > MAX_TICKS:
-        low, high = axis.edges[0], axis.edges[-1]
-        marks = [factor * 10.0**e for e in range(math.floor(low), math.ceil(high) + 1) for factor in (1, 3)]
-        return tuple((math.log10(mark), tick(mark)) for mark in marks if low <= math.log10(mark) <= high)
-    if axis.scale == "linear" and count > MAX_TICKS:
-        low, high = float(axis.places[0]), float(axis.places[-1])
-        return tuple((place, f"{place:.3g}") for place in np.linspace(low, high, 6))
-    stride = max(1, math.ceil(count / MAX_TICKS))
-    return tuple((float(axis.places[i]), _short(axis.values[i])) for i in range(0, count, stride))
+def result(value: float, metric: str) -> str:
+    """A loss, or an accuracy in per cent.
+
+    >>> result(0.51234, "loss"), result(0.51234, "accuracy")
+    ('0.512', '51.2%')
+    """
+    if not math.isfinite(value):
+        return "–"
+    return f"{100 * value:.1f}%" if metric == "accuracy" else f"{value:.3g}"
+
+
+def ticks(axis: AxisInfo, *, upright: bool = False) -> tuple[tuple[float, str], ...]:
+    """Places and names of an axis's ticks, as many as can be read: its values, or round numbers where these are many or lie unevenly.
+
+    Args:
+        axis: What is swept.
+        upright: Whether it goes up: names then stand above each other, not side by side.
+    """
+    gaps = np.diff(axis.places)
+    even = len(gaps) < 2 or float(gaps.max()) <= 1.5 * float(gaps.min())
+    found = [(float(place), _short(value)) for place, value in zip(axis.places, axis.values, strict=True)]
+    if axis.scale != "names" and not (even and len(found) <= MAX_TICKS):
+        found = _round_marks(axis)
+    elif len(found) > MAX_TICKS:
+        found = found[:: math.ceil(len(found) / MAX_TICKS)]
+    return tuple(_apart(found, float(axis.edges[-1] - axis.edges[0]), upright=upright))
+
+
+def _round_marks(axis: AxisInfo) -> list[tuple[float, str]]:
+    """Round numbers along an axis of numbers."""
+    low, high = float(axis.edges[0]), float(axis.edges[-1])
+    if axis.scale == "linear":
+        step = 10.0 ** math.floor(math.log10((high - low) / 2))
+        step *= next(factor for factor in (5, 2, 1) if factor * step <= (high - low) / 2)
+        return [(step * at, f"{step * at:.4g}") for at in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    for factors in ((1, 3), (1, 1.5, 2, 3, 5, 7), tuple(np.arange(1.0, 10.0, 0.1))):
+        marks = [factor * 10.0**e for e in range(math.floor(low), math.ceil(high) + 1) for factor in factors]
+        inside = [(math.log10(mark), tick(mark)) for mark in marks if low <= math.log10(mark) <= high]
+        if len(inside) >= 2:
+            return inside
+    return [(float(axis.places[len(axis.places) // 2]), _short(axis.values[len(axis.values) // 2]))]
+
+
+def _apart(found: list[tuple[float, str]], span: float, *, upright: bool) -> list[tuple[float, str]]:
+    """The names that do not run into the one before."""
+    kept: list[tuple[float, str]] = []
+    for place, name in found:
+        if kept:
+            letters = (_letters(kept[-1][1]) + _letters(name)) / 2 + 1
+            least = LINE if upright else LETTER * letters
+            if (place - kept[-1][0]) / span * SIDE < least - 1e-9:
+                continue
+        kept.append((place, name))
+    return kept
+
+
+def _letters(name: str) -> int:
+    return len(html.unescape(re.sub(r"<.*?>", "", name)))
 
 
 def _short(value: Value) -> str:
-    """A value at a tick, where three digits have room."""
-    if isinstance(value, float):
-        return f"{value:.3g}"
-    text = words(value)
-    return text if len(text) <= 11 else f"{text[:10]}…"
+    """A value at a tick, where three digits have room; Plotly reads HTML, which the name of a folder may look like."""
+    text = written(value, digits=3)
+    if len(text) > 11:
+        text = f"…{text[-10:]}" if "/" in text or "\\" in text else f"{text[:10]}…"  # of folders the last part differs
+    return verbatim(text)
 
 
 def in_palettes(**drawn: Callable[[Palette], go.Figure]) -> dict[str, dict[str, Any]]:
@@ -127,11 +132,13 @@ def result_axis(metric: Metric, title: str) -> dict[str, Any]:
 
 
 def color_axis(palette: Palette, metric: Metric, title: str) -> dict[str, Any]:
-    """Losses by their logarithm; the legend says what they are."""
+    """Losses by their logarithm. The bar says which end is better: the dark one, of losses and accuracies, on a light page and on a dark one."""
     scale = palette.best_to_worst if metric == "loss" else palette.best_to_worst[::-1]
     last = len(scale) - 1
+    # Read from the top down: the arrows point along the bar.
+    ends = f"worse ← {title} → better (dark)" if metric == "loss" else f"better (dark) ← {title} → worse"
     bar: dict[str, Any] = {
-        "title": {"text": title, "side": "right", "font": {"color": palette.muted, "size": 13}},
+        "title": {"text": ends, "side": "right", "font": {"color": palette.muted, "size": 13}},
         "thickness": 12,
         "outlinewidth": 0,
         "x": 1.0,
@@ -177,6 +184,16 @@ def color_range(values: npt.ArrayLike, metric: Metric, previous: Sequence[float]
 def level(value: float, metric: Metric) -> float:
     """Where a result lies on the colour scale."""
     return math.log10(max(value, 1e-9)) if metric == "loss" else value
+
+
+def limit_traces(palette: Palette, dash: str = "solid") -> dict[str, go.Scatter]:
+    """The line of the limit, empty, and under it a casing that sets it off from cells of any colour."""
+    return {
+        "casing": line(
+            f"{LIMIT_NAME}, casing", palette.page, 6, dash, hoverinfo="skip", showlegend=False, meta=NOT_DATA
+        ),
+        "limit": line(LIMIT_NAME, palette.text, 3, dash, hoverinfo="skip", meta=ONCE_THERE),
+    }
 
 
 def cross(palette: Palette, size: float) -> dict[str, Any]:

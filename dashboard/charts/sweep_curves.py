@@ -1,121 +1,203 @@
-"""A sweep's curves: those of all settings, by the axis that colours them, and pinned ones side by side."""
+"""The curves of all settings of a sweep at the rungs, by the axis that colours them."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.charts.basics import UIREVISION, layout, line
-from dashboard.charts.numbers import Range, decades, float32
-from dashboard.charts.sweep_basics import MapLooks, MapUpdate, held_out, in_palettes, result_axis
-from dashboard.sweeps.info import LanesInfo, PinsInfo
+from dashboard.charts.basics import UIREVISION, line, verbatim
+from dashboard.charts.chart import assembled
+from dashboard.charts.glossary import Card
+from dashboard.charts.results import Array, Ints, Metric
+from dashboard.charts.scales import Previous, Range, Update, decades, float32, kept
+from dashboard.charts.sweep_basics import DASHES, held_out, result_axis
+from dashboard.charts.sweep_settings import View
+from dashboard.setups.setting_names import symbol
+from dashboard.setups.sweep_axes import AxisInfo, axis_info
 from dashboard.theme import Palette
+from maml_core.sweeps.axes import Value
+from maml_core.sweeps.definition import SweepConfig
+from maml_core.sweeps.results import SettingResult
+from maml_core.values import shown
 
-LETTERS = "ABCDEF"
-"""Of the pinned settings."""
+MOST_NUMBERS = 12
+"""Numbers of an axis that have curves of their own; where there are more of them, `BINS` ranges have."""
+BINS = 7
+MOST_WORDS = 42
+"""Words and switches of an axis that have curves of their own, since there is no range of words; beyond that neighbours share one."""
+_SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up", "triangle-down")
+
+# --- The record -------------------------------------------------------------------------------------------------------
 
 
-# --- All settings -----------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanesInfo:
+    """The curves of all settings at the rungs, one behind the other with a NaN between them, by colour."""
+
+    color: AxisInfo
+    names: tuple[str, ...]
+    """Names of the B colours: a value of the axis, or a range of values."""
+    steps: tuple[Array, ...]
+    values: tuple[Array, ...]
+    numbers: tuple[Ints, ...]
+    """The setting that a point is of, by colour."""
+    metric: Metric
 
 
-def lanes_figure(palette: Palette, looks: MapLooks) -> go.Figure:
+def lanes_info(results: Sequence[SettingResult], sweep: SweepConfig, view: View) -> LanesInfo:
+    """The curves of a view. They are of what the sweep optimises: the study keeps no other."""
+    axes = {axis.name: axis for axis in sweep.axes}
+    color = axis_info(axes[view.color or view.x], results)
+    groups = groups_of(color)
+    bin_of = {value: index for index, group in enumerate(groups) for value in group}
+    parts: list[list[tuple[Array, Array, int]]] = [[] for _ in groups]
+    for result in results:
+        if result.steps is None or result.curve is None or not len(result.steps):
+            continue
+        curve = np.where(np.isfinite(result.curve), result.curve, np.nan)
+        parts[bin_of[result.values[color.name]]].append((np.asarray(result.steps, float), curve, result.number))
+    gap = np.array([np.nan])
+    return LanesInfo(
+        color=color,
+        names=tuple(_group_name(group) for group in groups),
+        steps=tuple(
+            np.concatenate([a for s, _, _ in part for a in (s, gap)]) if part else np.empty(0) for part in parts
+        ),
+        values=tuple(
+            np.concatenate([a for _, v, _ in part for a in (v, gap)]) if part else np.empty(0) for part in parts
+        ),
+        numbers=tuple(
+            np.concatenate([np.full(len(s) + 1, n) for s, _, n in part]) if part else np.empty(0, dtype=np.int64)
+            for part in parts
+        ),
+        metric="accuracy" if sweep.base.classifies else "loss",
+    )
+
+
+def groups_of(axis: AxisInfo) -> list[tuple[Value, ...]]:
+    """A group for each of the axis's values; groups of neighbours where these are too many to be told apart."""
+    words = not all(isinstance(value, int | float) and not isinstance(value, bool) for value in axis.values)
+    most, groups = (MOST_WORDS, MOST_WORDS) if words else (MOST_NUMBERS, BINS)
+    count = max(1, len(axis.values)) if len(axis.values) <= most else groups
+    return [
+        tuple(part)
+        for part in (
+            axis.values[i * len(axis.values) // count : (i + 1) * len(axis.values) // count] for i in range(count)
+        )
+    ]
+
+
+def _group_name(group: Sequence[Value]) -> str:
+    if not group:
+        return ""
+    return shown(group[0]) if len(group) == 1 else f"{shown(group[0])} – {shown(group[-1])}"
+
+
+# --- The figure -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanesLooks:
+    """What the looks of the curves depend on."""
+
+    color: str
+    """Title of the axis that colours them."""
+    color_names: tuple[str, ...]
+    metric: Metric
+    loss_name: str
+
+
+def lanes_looks(info: LanesInfo, loss_name: str) -> LanesLooks:
+    """The looks that fit curves."""
+    return LanesLooks(color=info.color.title, color_names=info.names, metric=info.metric, loss_name=loss_name)
+
+
+SELECTED = "selected"
+"""The trace of what is selected, filled by the page."""
+
+
+def lanes_figure(palette: Palette, looks: LanesLooks) -> go.Figure:
     """The curves of all settings, with a trace for each colour, empty; the last one is of what is selected."""
     colors = along(palette, len(looks.color_names))
-    title = held_out(looks.lanes_metric, looks.loss_name)
-    traces = [
-        go.Scatter(
+    traces = {
+        _trace(number): go.Scatter(
             x=[],
             y=[],
-            name=name,
+            name=verbatim(name),
             mode="lines+markers",
-            line={"color": color, "width": 1.3},
-            marker={"color": color, "size": 4},
+            line={"color": color, "width": 1.3, "dash": dash},
+            marker={"color": color, "size": 5, "symbol": symbol},
             hoverinfo="text",
             legendgroup=name,
         )
-        for name, color in zip(looks.color_names, colors, strict=True)
-    ]
-    selected = line("selected", palette.selected, 2.5, hoverinfo="skip", showlegend=False)
-    drawn = go.Figure(data=[*traces, selected], layout=layout(palette))
-    steps = {"title": {"text": "outer step"}, "range": [0, 100], "tickformat": "~s", "nticks": 7}
-    return drawn.update_layout(
-        xaxis=steps,
-        yaxis=result_axis(looks.lanes_metric, title),
-        margin={"l": 58, "r": 12, "t": 6, "b": 42},
-        dragmode="select",
-        selectdirection="any",
-        uirevision=f"{UIREVISION} {looks.lanes_metric}",
-        meta={"title": f"Curves, by {looks.color}", "hint": "", "palette": dataclasses.asdict(palette)},
-    )
+        for number, (name, color, (dash, symbol)) in enumerate(
+            zip(looks.color_names, colors, itertools.product(DASHES, _SYMBOLS), strict=False)
+        )
+    }
+    traces[SELECTED] = line("selected", palette.selected, 2.5, hoverinfo="skip", showlegend=False)
+    axes = {
+        "xaxis": {"title": {"text": "outer step"}, "range": [0, 100], "tickformat": "~s", "nticks": 7},
+        "yaxis": result_axis(looks.metric, held_out(looks.metric, looks.loss_name)),
+        "margin": {"l": 58, "r": 12, "t": 6, "b": 42},
+        "dragmode": "select",
+        "selectdirection": "any",
+        "uirevision": f"{UIREVISION} {looks.metric}",
+    }
+    return assembled(traces, axes, palette, CARD, title=f"Curves, by {looks.color}")
+
+
+def _trace(color: int) -> str:
+    """The name of a colour's trace: values of an axis may look alike in words."""
+    return f"color_{color}"
 
 
 def along(palette: Palette, count: int) -> list[str]:
     """Colours for the values of an axis, from one end of the scale to the other."""
-    scale = palette.along
-    return [scale[round(i * (len(scale) - 1) / max(1, count - 1))] for i in range(count)]
+    scale = np.array([[int(color[i : i + 2], 16) for i in (1, 3, 5)] for color in palette.along], dtype=float)
+    at = np.linspace(0.0, len(scale) - 1, count)
+    channels = [np.interp(at, np.arange(len(scale)), scale[:, channel]).round().astype(int) for channel in range(3)]
+    return [f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in zip(*channels, strict=True)]
 
 
-def lanes_update(info: LanesInfo) -> list[MapUpdate]:
+# --- Numbers ----------------------------------------------------------------------------------------------------------
+
+
+def lanes_update(info: LanesInfo) -> list[Update]:
     """The numbers of the curves."""
-    found: list[MapUpdate] = []
-    for trace, (steps, values, numbers) in enumerate(zip(info.steps, info.values, info.numbers, strict=True)):
+    found: list[Update] = []
+    for color, (steps, values, numbers) in enumerate(zip(info.steps, info.values, info.numbers, strict=True)):
+        trace = _trace(color)
         found += [(trace, "x", float32(steps)), (trace, "y", float32(values)), (trace, "customdata", float32(numbers))]
     return found
 
 
-def lanes_ranges(info: LanesInfo, num_steps: int, previous: Mapping[str, Sequence[float]] | None = None) -> Range:
+def lanes_ranges(info: LanesInfo, num_steps: int, previous: Previous = None) -> Range:
     """What the curves span. A few that ran away do not squeeze all the others."""
-    steps = [0.0, 1.03 * num_steps]
+    outer = [0.0, 1.03 * num_steps]
     if info.metric == "accuracy":
-        return {"xaxis": steps, "yaxis": [-0.03, 1.03]}
+        return {"xaxis": outer, "yaxis": [-0.03, 1.03]}
     values = np.concatenate(info.values) if info.values else np.empty(0)
     values = values[np.isfinite(values) & (values > 0)]
     if len(values):
         values = np.minimum(values, max(10.0 * float(np.median(values)), float(np.quantile(values, 0.9))))
-    return {"xaxis": steps, "yaxis": decades([values], previous.get("yaxis") if previous else None)}
+    return {"xaxis": outer, "yaxis": decades([values], kept(previous, "yaxis"))}
 
 
-# --- Pinned settings --------------------------------------------------------------------------------------------------
+# --- Words ------------------------------------------------------------------------------------------------------------
+
+CARD = Card(
+    "The held-out result of every setting at each rung, a line for each, coloured and marked by one axis. Look which values learn fast, "
+    "which end low, and which blow up on the way.",
+    terms=("rung", "pruning", "outer step", "seed"),
+    each="Settings with this value; the others of the same mark differ in the other axes.",
+)
 
 
-def pins_figure(palette: Palette, loss_name: str, count: int) -> go.Figure:
-    """Pinned settings side by side, empty: a line for each."""
-    dashes = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-    traces = [
-        line(letter, color, 2.5, dash, hovertemplate=f"{letter}: %{{y:.4g}}<extra></extra>")
-        for letter, color, dash in zip(LETTERS, palette.classes, dashes, strict=False)
-    ]
-    drawn = go.Figure(data=traces[:count], layout=layout(palette))
-    return drawn.update_layout(
-        xaxis={"title": {"text": "outer step"}, "range": [0, 100], "tickformat": "~s", "nticks": 7},
-        yaxis=result_axis("loss", held_out("loss", loss_name)),
-        margin={"l": 58, "r": 12, "t": 6, "b": 42},
-        hovermode="x unified",
-        dragmode=False,
-        meta={"title": "Side by side", "hint": "", "palette": dataclasses.asdict(palette)},
-    )
-
-
-def pins_figures(loss_name: str, count: int) -> dict[str, dict[str, Any]]:
-    """The pinned settings as plain JSON values, for both palettes."""
-    return in_palettes(pins=lambda palette: pins_figure(palette, loss_name, count))
-
-
-def pins_update(info: PinsInfo) -> list[MapUpdate]:
-    """The numbers of the pinned settings."""
-    found: list[MapUpdate] = []
-    for trace, (steps, losses) in enumerate(zip(info.steps, info.losses, strict=True)):
-        found += [(trace, "x", float32(steps)), (trace, "y", float32(losses))]
-    return found
-
-
-def pins_ranges(info: PinsInfo, previous: Mapping[str, Sequence[float]] | None = None) -> Range:
-    """What their chart spans."""
-    return {
-        "xaxis": [0.0, 1.03 * info.num_steps],
-        "yaxis": decades(info.losses, previous.get("yaxis") if previous else None),
-    }
+def lanes_line(info: LanesInfo) -> str:
+    """Under the curves' title."""
+    what = "accuracy" if info.metric == "accuracy" else "loss"
+    return f"Held-out {what} at the rungs, one line a setting, coloured by {symbol(info.color.name)}."

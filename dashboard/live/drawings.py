@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from maml_core.config import FolderConfig, RunConfig, TaskConfig
+from maml_core.config import RunConfig
 from maml_core.records import Bytes, Floats, ImageFit, OwnTask, TaskFit
 
 MAX_CLASSES, MAX_EXAMPLES, MAX_QUERY = 5, 5, 5
@@ -57,11 +57,6 @@ def hand(fit: ImageFit) -> Hand:
         width=float(np.median(widths)) if len(widths) else 2.0,
         dark=dark,
     )
-
-
-def is_ink(tasks: TaskConfig) -> bool:
-    """Whether images are ink on paper, so that they may have the colours of the page; those of a folder may show anything."""
-    return not isinstance(tasks, FolderConfig)
 
 
 class Drawings:
@@ -173,11 +168,16 @@ def _image(text: Any, shape: tuple[int, int, int]) -> Bytes:
 
 
 def answer(fit: TaskFit | ImageFit | None, num_inner_steps: int) -> dict[str, Any] | None:
-    """What theta_0..theta_K say about the drawn query images, [Q][K + 1][classes]; None where the fit is of no drawn task."""
+    """What theta_0..theta_K say about the drawn query images, [Q][K + 1][classes], and the class that theta_0 answers to every drawing, if it
+    does; None where the fit is of no drawn task.
+    """
     if not isinstance(fit, ImageFit) or fit.class_names:
         return None
     probabilities = fit.query_probabilities
+    before = np.concatenate([fit.support_probabilities[0], fit.query_probabilities[0]])
+    said = np.unique(before.argmax(axis=1))
     return {
+        "always": int(said[0]) if len(said) == 1 and np.isfinite(before).all() else None,
         "num_inner_steps": min(num_inner_steps, len(probabilities) - 1),
         "probabilities": [_plain(probabilities[:, query]) for query in range(probabilities.shape[1])],
     }

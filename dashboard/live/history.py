@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dashboard.info import Array, Curves, Metric
+from dashboard.charts.results import Array, Curves, Metric
 from maml_core.records import Records, Summary
 
 MAX_POINTS = 400
@@ -154,8 +154,8 @@ class History:
         self._lines: dict[Metric, _Lines] = {"loss": _Lines(SMOOTHING_LIMIT), "accuracy": _Lines()}
 
     @staticmethod
-    def of(records: Records) -> History:
-        """That of a run which was recorded before."""
+    def from_records(records: Records) -> History:
+        """History of a run that was recorded before."""
         history = History()
         history.add(records)
         return history
@@ -178,10 +178,10 @@ class History:
 
     def open(self, found: Summary, num_inner_steps: int) -> None:
         """What was found on held-out tasks at outer step 0, drawn until the first chunk brings its own."""
-        for metric, line in (("loss", found.mean), ("accuracy", found.accuracy)):
+        for lines, line in ((self._lines["loss"], found.mean), (self._lines["accuracy"], found.accuracy)):
             if line is not None:
                 after = float(line[num_inner_steps]) if num_inner_steps < len(line) else math.nan
-                self._lines[metric].open(float(line[0]), after)
+                lines.open(float(line[0]), after)
 
     @property
     def residual(self) -> float:

@@ -17,7 +17,7 @@ SHARES: Mapping[str, float] = {"fit": 0.2, "trajectories": 0.25, "slow": 0.08}
 """Looks come so seldom that each kind takes no more of the time than this."""
 
 SHARES_OF_IMAGES: Mapping[str, float] = {"fit": 0.15, "trajectories": 0.22, "slow": 0.04}
-"""The same where tasks are of images: a step is long, and so is a look."""
+"""Shares where tasks are of images: a step is long, and so is a look."""
 
 PATIENCE = 5.0
 """A run that hardly trains, because it is slowed down or the machine is busy, is looked at after so many times as long all the same."""
@@ -30,6 +30,9 @@ UNKNOWN_IMAGES_S = 0.1
 
 _KIND_OF = {"trajectories": "trajectories", "curvature": "slow"}
 """To which kind a part of a snapshot belongs; all others are of the frame."""
+
+_ONCE = frozenset({"scratch"})
+"""Parts that are computed once: what they took says nothing of the next look."""
 
 
 class Pace(NamedTuple):
@@ -103,6 +106,8 @@ class Pacing:
         """What the parts of a snapshot took, by name."""
         costs = {"fit": 0.0}
         for part, part_s in seconds.items():
+            if part in _ONCE:
+                continue
             kind = _KIND_OF.get(part, "fit")
             costs[kind] = costs.get(kind, 0.0) + part_s
         self.cost |= costs

@@ -1,8 +1,7 @@
-"""One open page: the run that it watches, the socket that feeds it, and what it has been told."""
+"""One open page: the run that it watches, perhaps with others, what it looks at, the connection that feeds it, and what it has been told."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
 import secrets
@@ -10,55 +9,76 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from dashboard import address, charts
-from dashboard.algorithms import IDEAS, choice_of
-from dashboard.charts import Looks
-from dashboard.charts.words import in_greek
-from dashboard.live.drawings import MAX_CLASSES, MAX_EXAMPLES, is_ink
-from dashboard.live.frames import FrameMaker, layouts, looks
-from dashboard.live.infos import charts_of, why_empty
-from dashboard.live.now import now
+from dashboard.charts.all import charts_of, figures_json, layouts, why_empty
+from dashboard.charts.images import is_ink
+from dashboard.charts.style import Looks
+from dashboard.charts.symbols import in_greek
+from dashboard.live.chart_data import looks, results
+from dashboard.live.drawings import MAX_CLASSES, MAX_EXAMPLES
+from dashboard.live.frames import FrameMaker
 from dashboard.live.run import LiveRun
-from maml_core.config import RunConfig, SinusoidConfig, learns_rates, to_dict
+from dashboard.live.switches import now
+from dashboard.live.training import status_kind
+from dashboard.live.viewer import SHAPE, Viewer, shape_of
+from dashboard.setups import address
+from dashboard.setups.algorithms import IDEAS, choice_of
+from dashboard.setups.reach import Reach
+from dashboard.setups.settings import slider_ranges
+from dashboard.wire.connection import Connection, Outbox
+from maml_core.config import RunConfig, SinusoidConfig, at_test, learns_rates, to_dict
 from maml_core.records import TaskFit
 
 MAX_UNACKNOWLEDGED = 2
-"""Frames that a page may have received without drawing; a slow browser skips frames instead of falling behind."""
+"""Frames that a browser may have received without drawing."""
+
+HIDDEN_MOMENT_S = 2.0
+"""A page that is hidden for less, because somebody looks something up, goes on."""
+
+PROGRESS_S = 0.25
+"""Between two words on how far a jump is."""
 
 _CALLED = {"glyphs": "glyphs", "omniglot": "characters", "folder": "images"}
 """What the images of each task family are called, on the button that copies some."""
 
 _ALONE = "A query alone is no batch: batch norm judges it by the examples' statistics."
 
-Outbox = asyncio.Queue[str | bytes]
-
 
 class Page:
-    """A page and its run; `outbox` is None until a socket connects, and after it has gone."""
+    """A page, the run that it watches, and its viewer."""
 
     def __init__(self, run: LiveRun, now: float) -> None:
         self.token = secrets.token_urlsafe(16)
         self.run = run
+        self.viewer = Viewer()
+        run.audience.join(self.viewer)
         self.tab: str | None = None
         """What only this browser tab knows, also after a reload; None until its socket has said hello."""
         self.workspace = ""
         """Name of the workspace whose runs are shown; empty for the tab's own."""
-        self.outbox: Outbox | None = None
+        self.connection = Connection(MAX_UNACKNOWLEDGED)
+        self.recovering = False
+        """The run that the tab had is being read from its copy."""
+        self.waiting: list[Mapping[str, Any]] = []
+        """What was asked for meanwhile."""
+        self.reach: Reach | None = None
+        """Where the server can be reached; None where nobody knows."""
         self.visible = True
+        self.hidden_at = now
+        """When it was last hidden."""
+        self.pauses_hidden = False
+        """The visitor wants the run to pause while all its pages are hidden."""
         self.last_seen = now
         """When the page was last connected and visible."""
         self.notice = ""
         """A sentence to show once."""
-        self.turn = 0.0
-        """Processor seconds of training that count when it is decided who is next."""
         self.follow = False
         """The sidebar may show settings that are no longer the run's."""
         self.drawn: Mapping[str, Any] | None = None
         """What the sidebar shows; None before it is drawn, and while it is being drawn again."""
         self.steps_per_s = math.nan
         self._rate_from = (now, 0)
+        self._told_progress = now
         self._frames = FrameMaker()
-        self._unacknowledged: list[int] = []
         self._owes_frame = False
         self._looks: Looks | None = None
         self._told: dict[str, Any] = {}
@@ -68,73 +88,96 @@ class Page:
     @property
     def connected(self) -> bool:
         """Whether a socket feeds the page."""
-        return self.outbox is not None
-
-    @property
-    def is_behind(self) -> bool:
-        """Whether the browser has yet to draw what it was sent."""
-        return len(self._unacknowledged) >= MAX_UNACKNOWLEDGED
+        return self.connection.is_open
 
     def connect(self, now: float) -> Outbox:
         """A new socket: tell it everything from the start. What it must send comes out of the queue."""
-        self.outbox = asyncio.Queue()
+        outbox = self.connection.open()
         self.last_seen, self.visible = now, True
         self._rate_from, self.steps_per_s = (now, self.run.step), math.nan
-        self._unacknowledged, self._owes_frame = [], False
+        self._owes_frame = False
         self._frames.forget()
         self._looks, self._told, self._laid_out, self._shared = None, {}, (), None
-        self.run.urgent = True
+        self.viewer.waits = True
         self.put({"type": "welcome", "run_key": self.run.key, "tab": self.tab})
-        return self.outbox
+        return outbox
+
+    def take_over(self, before: Page) -> None:
+        """Go on with the run that another page had, and with what it looked at."""
+        self.run.audience.leave(self.viewer)
+        self.run, self.viewer, self.follow = before.run, before.viewer, True
+        self.run.playback.held = None
 
     def acknowledge(self, frame: int) -> None:
         """The browser has drawn this frame and those before it."""
-        self._unacknowledged = [number for number in self._unacknowledged if number > frame]
+        self.connection.acknowledge(frame)
         if self._owes_frame:
             self.send_frame()
 
     def measure_rate(self, now: float) -> None:
         """Outer steps per second over the last second or so."""
         since, step = self._rate_from
-        if not self.run.playing or self.run.step < step:
+        if not self.run.playback.playing or self.run.step < step:
             self._rate_from, self.steps_per_s = (now, self.run.step), math.nan
         elif now - since >= 1.0:
             self.steps_per_s = (self.run.step - step) / (now - since)
             self._rate_from = (now, self.run.step)
 
+    def set_visible(self, visible: bool, now: float) -> None:
+        """The page is shown or hidden. A run that paused because nobody saw it goes on, where nobody has touched it since."""
+        if self.visible and not visible:
+            self.hidden_at = now
+        self.visible, run = visible, self.run
+        self.viewer.waits = self.viewer.waits or visible
+        if visible and run.release():
+            run.notice = f"The run paused at outer step {run.step:,} while this page was hidden, and goes on."
+
+    def wants_pause(self, now: float) -> bool:
+        """Whether it has been hidden for a moment, and the run is to pause where that holds of all its pages."""
+        return not self.visible and self.pauses_hidden and now - self.hidden_at >= HIDDEN_MOMENT_S
+
     def put(self, message: Mapping[str, Any]) -> None:
         """Send a message, if anybody listens."""
-        if self.outbox is not None:
-            self.outbox.put_nowait(json.dumps(message, separators=(",", ":"), allow_nan=False))
+        self.connection.put(message)
 
     def send_frame(self) -> None:
         """Send the newest numbers, now or as soon as the browser has caught up."""
-        if self.outbox is None or not self.visible:
+        if not self.connected or not self.visible:
             return
-        self._owes_frame = self.is_behind
+        self._owes_frame = self.connection.is_behind
         if self._owes_frame:
             return
         numbers = {
             "steps_per_s": self.steps_per_s,
             "step_ms": self.run.seconds_per_step * 1e3,
-            **self.run.history.newest(self.run.metric)._asdict(),
+            **self.run.history.newest(self.viewer.metric(self.run.config))._asdict(),
         }
-        frame = self._frames.frame(self.run, numbers)
-        self._unacknowledged.append(self._frames.number)
-        self.outbox.put_nowait(frame)
+        frame = self._frames.frame(self.run, self.viewer, numbers)
+        self.connection.put_frame(self._frames.number, frame)
+
+    def show_now(self) -> None:
+        """Show the newest numbers again at once, where its viewer is not at an earlier outer step any more."""
+        if self.viewer.travel.target is None:
+            self.send_frame()
 
     def tell(self) -> None:
         """Send what is not a number in a frame, where it differs from what the page was told last."""
-        if self.outbox is None:
+        if not self.connected:
             return
         run = self.run
         if run.levels is not None:  # no figure before they are known: they are part of it
-            look = looks(run.config, run.levels, metric=run.metric, scratch=run.shows_scratch)
+            look = looks(
+                run.config,
+                run.levels,
+                metric=self.viewer.metric(run.config),
+                scratch=run.audience.shows_scratch(run.config),
+                since=run.changes.late_baselines,
+            )
             if look != self._looks:
                 self._looks, self._told, self._laid_out = look, {}, ()
                 self._frames.forget()
-                self._unacknowledged.clear()  # the page draws nothing until it has the new figures' numbers
-                self.outbox.put_nowait(_figures_message(look))
+                self.connection.forget_frames()  # the page draws nothing until it has the new figures' numbers
+                self.connection.put_text(_figures_message(look))
         share = self._share()
         state = self._state(share)
         shown = self.run.shown.values
@@ -146,47 +189,58 @@ class Page:
         # All that `layouts` is made of: a figure's own reference levels are replaced by it.
         laid_out = (run.name, self._looks, state["marks"], state["tensors"], state["layers"])
         if laid_out != self._laid_out:
-            state["layout"], self._laid_out = layouts(run), laid_out
+            state["layout"], self._laid_out = layouts(results(run, self.viewer)), laid_out
         if told.get("run") != run.name:
             state["now"] = now(run)
         self.put({**state, "controls_changed": self.follow})
         self.notice, self.follow = "", False
 
+    def tell_progress(self, now: float) -> None:
+        """Send the step of a run that jumps, which draws nothing on its way."""
+        if self.run.playback.jumping and now - self._told_progress >= PROGRESS_S:
+            self._told_progress = now
+            self.put({"type": "progress", "step": self.run.step})
+
     def _state(self, share: str) -> dict[str, Any]:
-        run = self.run
+        run, viewer, seen = self.run, self.viewer, self.run.audience.seen
         return {
             "type": "state",
             "run": run.name,
-            "computing": not run.is_seen and not run.sentence,
-            "playing": run.playing,
+            "computing": not viewer.is_seen and not run.sentence,
+            "playing": run.playback.playing,
             "step": run.step,
-            "status": {"kind": run.status_kind, "sentence": in_greek(run.sentence)},
+            "status": {"kind": status_kind(run), "sentence": in_greek(run.sentence)},
             "notice": self.notice,
             "config": to_dict(run.config),
-            "ranges": run.slider_ranges(),
-            "task": _task(run),
-            "own": _own(run),
-            "speed": run.steps_per_s,
+            "ranges": slider_ranges(run.config),
+            "task": _task(run.config, viewer),
+            "own": _own(run.config, viewer),
+            "speed": run.playback.steps_per_s,
             "share": share,
-            "idea": _idea(run.config),
+            "idea": _idea(run),
+            "offer": run.origin.offer(run.step, jumping=run.playback.jumping),
+            "reach": self.reach._asdict() if self.reach is not None else None,
             "locked": run.locked,
             "left": run.num_left,
             "before": run.before.step if run.before is not None else None,
-            "metric": run.metric if run.config.classifies else None,
-            "charts": charts_of(run.config, run.weights_chart),
+            "metric": viewer.metric(run.config) if run.config.classifies else None,
+            "charts": charts_of(run.config, viewer.weights_chart),
             "empty": why_empty(run.config),
-            "tensors": run.seen.rates.names if run.seen.rates is not None else (),
-            "layers": run.seen.moves.layers if run.seen.moves is not None else (),
-            "marks": [{"step": mark.step, "text": mark.text} for mark in run.marks],
+            "tensors": seen.rates.names if seen.rates is not None else (),
+            "layers": seen.moves.layers if seen.moves is not None else (),
+            "then": viewer.travel.target.step if viewer.travel.target is not None else None,
+            "marks": [{"step": mark.step, "text": mark.text} for mark in run.changes.marks.all],
         }
 
     def _share(self) -> str:
         """The address of the run; written again only when its start or its timeline changed."""
         run = self.run
-        key = (run.start, len(run.timeline), len(run.scheduled))
+        changes, awaited = run.changes, run.origin.awaited(run.changes)
+        start = awaited.config if awaited is not None else changes.start  # a reload asks for the images again
+        key = (start, len(changes.done), len(changes.scheduled))
         if self._shared is None or self._shared[0] != key:
-            query = address.write(run.start, [*run.timeline, *run.scheduled])
-            if run.timeline and "&t=" not in query and self._shared is not None and "&t=" in self._shared[1]:
+            query = address.write(start, changes.all)
+            if changes.done and "&t=" not in query and self._shared is not None and "&t=" in self._shared[1]:
                 self.notice = (
                     "There are more changes than fit into an address: from now on it holds the start of the run only."
                 )
@@ -196,37 +250,48 @@ class Page:
 
 @lru_cache(maxsize=16)
 def _figures_message(look: Looks) -> str:
-    return json.dumps({"type": "figures", **charts.figures_json(look)}, separators=(",", ":"))
+    return json.dumps({"type": "figures", **figures_json(look)}, separators=(",", ":"))
 
 
-def _idea(config: RunConfig) -> str:
-    """What the algorithm is about, and what to do now."""
+def _idea(run: LiveRun) -> str:
+    """What the algorithm is about, and what to do now; of a run that somebody shared, what its address holds."""
+    config, shared = run.config, run.origin.shared
+    if shared is not None and run.step == 0 and not run.origin.has_left_shared:
+        count = shared.num_changes
+        changes = f"{count} change{'s' if count > 1 else ''}"
+        if not shared.at:
+            return f"This run has {changes}: Play replays it."
+        has = f"has {changes} and " if count else ""
+        return (
+            f"This run {has}was at outer step {shared.at:,}: Jump goes there at full speed and pauses, Play replays it."
+        )
     dials = "β and N" if learns_rates(config) else "α, β and N"
     return f"{IDEAS[choice_of(config)]} Press Play, then drag {dials} while it trains."
 
 
-def _task(run: LiveRun) -> dict[str, Any] | None:
+def _task(config: RunConfig, viewer: Viewer) -> dict[str, Any] | None:
     """The demonstration task's sliders, without values until the task was looked at; None for families that have none."""
-    tasks = run.config.tasks
+    tasks = at_test(config.tasks)
     if not isinstance(tasks, SinusoidConfig):
         return None
-    fit = run.seen.fit if isinstance(run.seen.fit, TaskFit) and len(run.seen.fit.parameters) == 2 else None
-    amplitude, phase = (float(v) for v in fit.parameters) if fit else (None, None)
+    names = shape_of(tasks)
+    fit = viewer.fit if isinstance(viewer.fit, TaskFit) and len(viewer.fit.parameters) == len(names) else None
+    values = dict(zip(names, map(float, fit.parameters), strict=True)) if fit else {}
     return {
-        "amplitude": amplitude,
-        "phase_rad": phase,
+        **{name: values.get(name) for name in SHAPE},
         "amplitude_range": list(tasks.amplitude),
         "phase_range": list(tasks.phase_rad),
+        "frequency_range": list(tasks.frequency) if tasks.has_frequency else None,
     }
 
 
-def _own(run: LiveRun) -> dict[str, Any] | None:
+def _own(config: RunConfig, viewer: Viewer) -> dict[str, Any] | None:
     """What the page needs for drawing characters; None where tasks are not of images."""
-    config, hand = run.config, run.own.hand
+    hand = viewer.own.hand
     if config.image_shape is None or hand is None:
         return None
     return {
-        "active": run.own.task is not None,
+        "active": viewer.own.task is not None,
         "shape": list(config.image_shape),
         "max_classes": min(MAX_CLASSES, config.num_outputs),
         "max_examples": MAX_EXAMPLES,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import state
-from dashboard.controls import sidebar
-from dashboard.live.component import mount
-from dashboard.screens.frame import links, style
+from dashboard.screens.component import mount
+from dashboard.screens.shared import links, style
+from dashboard.sidebar import state
+from dashboard.sidebar.run_form import sidebar
 
 
 def live_screen() -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import state
-from dashboard.charts.optuna_plots import PLOTS, OptunaPlot, objective, optuna_figure, study_of, why_not
-from dashboard.live.component import mount_sweeps
-from dashboard.live.server import get_hub
-from dashboard.screens.frame import links, style
-from dashboard.sweeps.controls import place_of, show_sweep, sweep_sidebar
+from dashboard.charts.sweep_optuna import HELP, PLOTS, OptunaPlot, objective, optuna_figure, study_of, why_not
+from dashboard.charts.symbols import literal
+from dashboard.screens.component import mount_sweeps
+from dashboard.screens.shared import links, style
+from dashboard.server.start import get_hub
+from dashboard.sidebar import state
+from dashboard.sidebar.sweep_form import place_of, show_sweep, sweep_sidebar
 from dashboard.theme import PALETTES
 from maml_core.errors import ConfigError, StoreError
+
+_PLAIN = {"displayModeBar": False}
+"""Optuna's plots as the page's own are: without Plotly's toolbar."""
 
 
 def sensitivity_screen() -> None:
@@ -42,7 +46,7 @@ def _open_from_address(token: str) -> None:
     try:
         show_sweep(token, name, place)
     except (ConfigError, StoreError) as error:
-        state.note(state.plain(f"{error}."))
+        state.note(literal(f"{error}."))
         del st.query_params["sweep"]
 
 
@@ -51,7 +55,12 @@ def _open_live(token: str, number: object) -> None:
     if page is None or page.job is None or number not in {r.number for r in page.job.results}:
         return
     assert isinstance(number, int)
-    state.open_live(page.config_of(number))
+    try:
+        config = page.config_of(number)
+    except ValueError as error:
+        state.note(literal(f"{error}."))
+        return
+    state.open_live(config)
     st.switch_page(state.screen("live"))
 
 
@@ -72,7 +81,7 @@ def _plots(token: str, selected: tuple[int, ...]) -> None:
             key="optuna.plot",
             label_visibility="collapsed",
         )
-        st.caption(f"Optuna's plots, of {of}.")
+        st.caption(f"Optuna's plots, of {of}.{f' {HELP[plot]}' if plot is not None else ''}")
     if plot is None:
         return
     study = study_of(chosen, sweep)
@@ -80,4 +89,6 @@ def _plots(token: str, selected: tuple[int, ...]) -> None:
         st.caption(reason)
         return
     palette = PALETTES["dark" if st.context.theme.type == "dark" else "light"]
-    st.plotly_chart(optuna_figure(plot, study, palette, objective(sweep)), key="optuna.chart", theme=None)
+    st.plotly_chart(
+        optuna_figure(plot, study, palette, objective(sweep)), key="optuna.chart", theme=None, config=_PLAIN
+    )

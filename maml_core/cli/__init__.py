@@ -25,9 +25,10 @@ def __getattr__(name: str) -> Any:
 def main() -> None:
     """Entry point of the `maml` command."""
     try:
-        from maml_core.cli import signals
+        from maml_core.cli import signals, streams
 
         try:
+            streams.prepare()
             signals.listen()
 
             from maml_core.cli import commands

@@ -1,4 +1,4 @@
-"""`maml bench`: the measured figures that the README shows."""
+"""`maml bench`: the measured figures that `tests/benchmarks/README.md` shows."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class Benchmark(StrEnum):
     MEMORY = "memory"
     IMAGES = "images"
     PAGE = "page"
+    CLASSROOM = "classroom"
     SWEEP = "sweep"
     CLUSTER = "cluster"
 
@@ -30,16 +31,23 @@ def bench(
     which: Annotated[
         list[Benchmark] | None,
         typer.Argument(
-            help="engine: speed against a loop over tasks (1 min). quality: losses reached (5 min). memory: stored against recomputed inner gradients (3 min). images: the convolutional network against a loop over tasks (1 min). page: the live page (3 min). sweep: settings as lanes against one after another (2 min). cluster: chunks over TCP, studies with several clients, and what a sweep of 100,000 settings costs (3 min)."
+            help="engine: speed, eager and compiled, against a loop over tasks (3 min). quality: losses reached (5 min). memory: stored against recomputed inner gradients (3 min). images: the convolutional network against a loop over tasks (1 min). page: the live page (7 min). classroom: thirty pages that train at once (1 min). sweep: settings as lanes, eager and compiled, against one after another (3 min). cluster: chunks over TCP, studies with several clients, and what a sweep of 100,000 settings costs (3 min)."
         ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the rows as one JSON object on stdout, all else on stderr.")
+        bool,
+        typer.Option(
+            "--json",
+            help="Print a JSON list of all rows on stdout, each with name, value, unit, aim and met; all else on stderr.",
+        ),
+    ] = False,
+    jax: Annotated[
+        bool, typer.Option("--jax", help="engine: compare with JAX as well, where it is installed (2 min more).")
     ] = False,
 ) -> None:
-    """Run benchmarks and print what they measure beside what is asked; `engine` where none is named.
+    """Run benchmarks, and print what they measure.
 
-    They live in tests/benchmarks of a checkout, so that what is measured is the code that stands there.
+    The aim stands beside it; without a name, `engine` is run. They live in tests/benchmarks of a checkout, so that what is measured is the code that stands there.
     """
     root = Path(__file__).resolve().parents[2]
     if not (root / "tests" / "benchmarks").is_dir():
@@ -48,12 +56,15 @@ def bench(
             err=True,
         )
         raise typer.Exit(2)
+    names = which or [Benchmark.ENGINE]
+    if jax and Benchmark.ENGINE not in names:
+        typer.echo("--jax is for engine alone: say maml bench engine --jax.", err=True)
+        raise typer.Exit(2)
     sys.path.insert(0, str(root))
-    found: dict[str, list[Any]] = {}
-    for name in which or [Benchmark.ENGINE]:
+    rows: list[Any] = []
+    for name in names:
         module = importlib.import_module(f"tests.benchmarks.{name.value}")
         with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
-            rows = module.main()
-        found[name.value] = [row if isinstance(row, dict) else row._asdict() for row in rows]
+            rows += module.main(jax=jax) if name is Benchmark.ENGINE else module.main()
     if as_json:
-        print_json(found)
+        print_json([row._asdict() for row in rows])

@@ -6,23 +6,36 @@ import contextlib
 import json
 import math
 import os
-import shlex
-import sys
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
+from maml_core.cli.streams import let_go
+from maml_core.cli.together import refusals
 from maml_core.errors import ClusterError, ConfigError, DataError, StateError, StoreError
+from maml_core.presets import PRESETS
+from maml_core.shells import quoted
 from maml_core.store import DOCUMENT, RunStore
+from maml_core.wording import one_of
 
 BAD_INPUT = 2
 STOPPED = 3
 """The run diverged or its network is dead."""
 BAD_FOLDER = 4
+
+OUTPUT = "Output"
+"""Where help shows what is said of the place and the form of what comes out."""
+
 PresetOption = Annotated[
-    str | None, typer.Option("--preset", help="Start from a preset of the page, for example 'Fast demo'.")
+    str | None,
+    typer.Option(
+        "--preset",
+        help="Start from a preset of the page, for example 'Fast demo'.",
+        autocompletion=lambda: [one.name for one in PRESETS],
+    ),
 ]
 
 AssignmentsOption = Annotated[
@@ -41,7 +54,14 @@ SchedulerOption = Annotated[
 
 
 class PlainErrors(TyperGroup):
-    """Commands whose expected errors are one sentence and an exit code, never a traceback."""
+    """Commands whose expected errors are one sentence and an exit code, never a traceback, and whose options are given once each."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is asked for, and what is left of the arguments."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if isinstance(command, TyperCommand) and not ctx.resilient_parsing:
+            _check_options(command, _path(ctx, name), ctx, rest)
+        return name, command, rest
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
@@ -62,15 +82,53 @@ class PlainErrors(TyperGroup):
         except ClusterError as error:
             code = BAD_INPUT
             sentence = str(error)
-        except BrokenPipeError:  # `maml ... | head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(1) from None
         except OSError as error:
-            code = BAD_FOLDER
-            where = f"{error.filename}: " if error.filename else ""
-            sentence = f"{where}{error.strerror or error}"
+            raise typer.Exit(failed(error)) from None
         say(f"maml: {sentence}")
         raise typer.Exit(code)
+
+
+def failed(error: OSError) -> int:
+    """Say what the system refuses, and give the exit code; whoever reads no further (`maml ... | head`) is told nothing."""
+    let_go()
+    if isinstance(error, BrokenPipeError):
+        return 1
+    where = f"{error.filename}: " if error.filename else ""
+    say(f"maml: {where}{error.strerror or error}")
+    return BAD_FOLDER
+
+
+def _path(ctx: Any, name: str | None) -> str:
+    """What is typed for a command after `maml`.
+
+    >>> import click
+    >>> _path(click.Context(click.Group(), info_name="runs", parent=click.Context(click.Group(), info_name="maml")), "list")
+    'runs list'
+    """
+    words = [name or ""]
+    while ctx.parent is not None:
+        words.insert(0, ctx.info_name)
+        ctx = ctx.parent
+    return " ".join(words)
+
+
+def _check_options(command: TyperCommand, path: str, ctx: Any, arguments: list[str]) -> None:
+    """See that every option that is given has its effect.
+
+    Raises:
+        typer.BadParameter: One that takes one value has two: the last would win, and nobody would be told.
+        ConfigError: One contradicts another, or is for another that is not there (see `together`).
+    """
+    parser = command.make_parser(ctx)
+    parser.allow_interspersed_args = command.allow_interspersed_args  # it took over that of the group
+    values, _, order = parser.parse_args(args=list(arguments))
+    counts = Counter(parameter for parameter in order if parameter.param_type_name == "option")
+    for parameter, count in counts.items():
+        if count > 1 and not parameter.multiple:
+            raise typer.BadParameter(f"it is given {count} times; give it once", ctx, param_hint=parameter.opts[0])
+    given = {parameter.opts[0]: values[parameter.name] for parameter in counts}
+    for line in refusals(path, given):
+        raise ConfigError(line.option.removeprefix("--").replace("-", "_"), given[line.option], line.words)
 
 
 def say(sentence: str) -> None:
@@ -103,27 +161,42 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f}%"
 
 
-def find_run(run: str) -> Path:
+def find_run(run: str, root: Path | None = None) -> Path:
     """The folder of a run that is named as people name it: by its name in the store, or as a folder.
 
+    Args:
+        run: Name or folder.
+        root: The store's folder, in which it is looked for by its name alone; None for the usual one, or any folder.
+
     Raises:
+        ConfigError: It has no name.
         StoreError: There is no such run.
     """
-    store = RunStore()
+    if not run.strip():
+        raise ConfigError("run", run, "the name or the folder of a saved run")
+    store = RunStore(root)
     try:
         kept = store.folder(run)
     except (ConfigError, StoreError):
         kept = None
     if kept is not None and os.path.lexists(kept / DOCUMENT):
         return kept
-    if Path(run).is_dir():
+    if root is None and Path(run).is_dir():
         return Path(run)
-    names = ", ".join(info.name for info in store.list()[:10])
-    here = f"the runs there are: {names}" if names else "there are none yet"
-    raise StoreError("missing", f"there is no run or folder called {run!r}. Runs are kept in {store.root}; {here}")
+    names = [info.name for info in store.list()]
+    here = one_of(names, run) if names else "there are none yet"
+    raise StoreError("missing", f"there is no run or folder called {run!r} (runs are kept in {store.root}): {here}")
 
 
-def called(folder: Path) -> str:
+def name_for_cli(folder: Path) -> str:
     """What to type for a run in this folder, as `find_run` takes it."""
     store = RunStore()
-    return shlex.quote(folder.name if folder.parent == store.root else str(folder))
+    if folder.parent == store.root:
+        return quoted(folder.name)
+    # A bare name would be looked for among the kept runs first.
+    return quoted(str(folder) if folder.is_absolute() else os.path.join(".", folder))
+
+
+def kept_runs() -> list[str]:
+    """The names of the saved runs, for a shell to complete: whatever lies there, unread."""
+    return sorted(path.parent.name for path in RunStore().root.glob(f"*/{DOCUMENT}"))

@@ -1,4 +1,4 @@
-"""`maml data`: which images there are to draw tasks from, and how to get them."""
+"""`maml data`: which images there are to draw tasks from, how to get them, and how to be rid of them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ import typer
 
 from maml_core.cli.console import PlainErrors, print_json, say
 from maml_core.cli.progress import working
-from maml_core.config import FolderConfig
-from maml_core.datasets.folder import folder_splits, folders, load_folder
+from maml_core.config import FolderConfig, TaskConfig
+from maml_core.datasets.folder import folder_splits, folders, kept_folder, load_folder
 from maml_core.datasets.imageset import ImageSet, data_root, images_info
 from maml_core.datasets.omniglot import OmniglotStatus, download_omniglot, find_omniglot, import_omniglot, load_omniglot
 from maml_core.datasets.splits import Splits
-from maml_core.errors import ConfigError, DataError
+from maml_core.errors import ConfigError, DataError, StoreError
+from maml_core.files import explained
+from maml_core.store import RunInfo, RunStore, load_run
+from maml_core.sweeps.images import tasks_of
+from maml_core.sweeps.places import names_in
+from maml_core.sweeps.study import load_sweep
+from maml_core.wording import one_of
 
-HELP = """Show which images there are, and get Omniglot.
+HELP = """Show, get, read and delete images.
 
 \b
 Examples:
@@ -28,6 +34,7 @@ Examples:
   maml data omniglot --from ~/Downloads/images_background.zip
   maml data folder ~/pictures --color rgb --size 64
   maml data folder ~/pictures --validation-classes 5 --test-classes 0
+  maml data delete ~/pictures
 """
 
 app = typer.Typer(cls=PlainErrors, help=HELP, invoke_without_command=True)
@@ -39,6 +46,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 def show(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Show what is there."""
     if ctx.invoked_subcommand is not None:
+        if as_json:
+            raise ConfigError("json", True, f"say it after the command: maml data {ctx.invoked_subcommand} ... --json")
         return
     status, kept = find_omniglot(), list(_kept_folders())
     if as_json:
@@ -46,7 +55,7 @@ def show(ctx: typer.Context, as_json: AsJson = False) -> None:
         return
     typer.echo(f"Omniglot: {_sentence(status)}")
     for item in kept:
-        typer.echo(f"{item['name']}: {item['num_classes']} classes, {item['num_images']:,} images, in {item['file']}")
+        typer.echo(f"{_described(item)}, kept in {item['file']}")
     typer.echo(f"Images are kept in {data_root()}.")
 
 
@@ -68,8 +77,6 @@ def omniglot(
 
     Without an option it is imported from the folder that the environment variable MAML_OMNIGLOT names, or from what was downloaded.
     """
-    if source is not None and download:
-        raise ConfigError("download", True, "say one of the two, --from or --download")
     with working() as on_progress:
         if download:
             download_omniglot(on_progress)
@@ -121,6 +128,92 @@ def folder(
         say(f"left out: {name}: {reason}")
 
 
+@app.command()
+def delete(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A folder or zip file, its name, or the file that keeps its images, as maml data says them."
+        ),
+    ],
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", help="Do not ask, and do it although saved runs or sweeps draw their tasks from them."),
+    ] = False,
+) -> None:
+    """Delete what is kept of a folder of images; the folder itself stays, and is read again where a run needs it."""
+    found = _named(name, list(_kept_folders()))
+    files = {item["file"] for item in found}
+    runs = [info.name for info in RunStore().list() if _draws_from(info, files)]
+    sweeps = [name for name in names_in(None) if _sweep_draws_from(name, files)]
+    for item in found:
+        say(f"{_described(item)}, {item['size_bytes'] / 1e6:.1f} MB")
+    if (runs or sweeps) and not yes:
+        users = "; ".join(
+            f"{what} draw their tasks from these images: {', '.join(names)}"
+            for what, names in (("saved runs", runs), ("sweeps", sweeps))
+            if names
+        )
+        raise DataError(
+            "other",
+            f"{users}. To delete them nevertheless, add --yes: "
+            "when one of these goes on, they are read again from where they came",
+        )
+    if not yes and not typer.confirm("Delete what is kept of it?"):
+        typer.echo("Nothing was deleted.")
+        raise typer.Exit(1)
+    for item in found:
+        with explained(f"cannot delete {item['file']}", DataError):
+            Path(item["file"]).unlink()
+    typer.echo(f"Deleted {found[0]['name']}.")
+
+
+def _named(name: str, kept: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What is kept of one folder, in every size and color.
+
+    Raises:
+        DataError: There is no such folder, or there are several of this name.
+    """
+    path = str(Path(name).expanduser().absolute())
+    by_place = [item for item in kept if path in (item["source"], item["file"])]
+    found = by_place or [item for item in kept if item["name"] == name]
+    if not found:
+        there = one_of(dict.fromkeys(item["name"] for item in kept), name) if kept else "nothing is kept yet"
+        raise DataError("missing", f"nothing is kept of a folder called {name!r}: {there}")
+    places = {item["source"] or item["file"] for item in found}
+    if not by_place and len(places) > 1:
+        raise DataError("other", f"there are several of this name; say which: {', '.join(sorted(places))}")
+    return found
+
+
+def _draws_from(info: RunInfo, files: set[str]) -> bool:
+    """Whether a saved run draws its tasks from images that one of these files keeps."""
+    if info.problem is not None:
+        return False
+    return _is_kept_in(load_run(info.folder).config.tasks, files)
+
+
+def _sweep_draws_from(name: str, files: set[str]) -> bool:
+    """Whether some setting of a sweep on this machine draws its tasks from images that one of these files keeps."""
+    with contextlib.suppress(StoreError, ConfigError), load_sweep(name) as study:
+        return any(_is_kept_in(tasks, files) for tasks in tasks_of(study.sweep))
+    return False
+
+
+def _is_kept_in(tasks: TaskConfig, files: set[str]) -> bool:
+    if not isinstance(tasks, FolderConfig):
+        return False
+    return str(kept_folder(tasks.folder, size=tasks.size, color=tasks.color)) in files
+
+
+def _described(item: dict[str, Any]) -> str:
+    """What is kept of a folder, told apart from others of its name."""
+    channels, _, size = item["shape"]
+    look = f"{size} pixels, {'rgb' if channels == 3 else 'grey'}"
+    place = f", of {item['source']}" if item["source"] else ""
+    return f"{item['name']}: {item['num_classes']} classes, {item['num_images']:,} images of {look}{place}"
+
+
 def _omniglot(status: OmniglotStatus) -> dict[str, Any]:
     return dataclasses.asdict(status) | {"where": str(status.where), "available": status.available}
 
@@ -145,6 +238,8 @@ def _kept_folders() -> Iterator[dict[str, Any]]:
                 "name": info.name,
                 "num_classes": len(info.class_names),
                 "num_images": info.num_images,
+                "shape": list(info.image_shape),
+                "source": info.source,
                 "size_bytes": info.size_bytes,
                 "file": str(file),
             }

@@ -2,43 +2,62 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from maml_core.cli.console import called, find_run, percent, print_json
+from maml_core.cli.console import find_run, kept_runs, name_for_cli, percent, print_json
+from maml_core.cli.fields import assigned, by_name, overlaid
 from maml_core.cli.images import AnyImagesOption, with_images
 from maml_core.cli.progress import counting
-from maml_core.config import RunConfig, replace
+from maml_core.cli.tables import Column, print_table
+from maml_core.config import FolderConfig, OmniglotConfig, RunConfig, from_dict, replace, to_dict
+from maml_core.divergence import DIVERGED_FACTOR
 from maml_core.errors import ConfigError
-from maml_core.judging import DIVERGED_FACTOR
 from maml_core.memory import keep_freed_memory
 from maml_core.records import Summary
 from maml_core.rng import Stream
-from maml_core.store import load_run
+from maml_core.store import SavedRun, load_run
+from maml_core.traits import TRAITS
+from maml_core.values import written
+from maml_core.wording import counted
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from maml_core.problem import Problem
-    from maml_core.runs import RunState
+    from maml_core.run_state import RunState
 
 NUM_TASKS, NUM_IMAGE_TASKS = 10_000, 1_000
 
 
 class HeldOut(StrEnum):
-    """Of whose classes the tasks are."""
+    """The split whose classes the tasks have."""
 
     VALIDATION = "meta_validation"
     TEST = "meta_test"
 
 
+INSTEAD = {
+    "shots": "--shots",
+    "evaluation_tasks": "--tasks",
+    "evaluation_steps": "--eval-steps",
+    "evaluation_seed": "--seed",
+    "tasks.folder": "--folder",
+}
+"""Settings that an evaluation has options for."""
+
+OF_TRAINING_ALONE = ("labels",)
+"""Settings of the tasks that no held-out task depends on."""
+
 STREAMS = {HeldOut.VALIDATION: Stream.HELD_OUT_TASKS, HeldOut.TEST: Stream.TEST_TASKS}
 
 
 def evaluate(
-    run: Annotated[str, typer.Argument(help="Name or folder of a saved run.")],
+    run: Annotated[str, typer.Argument(help="Name or folder of a saved run.", autocompletion=kept_runs)],
     tasks: Annotated[
         int | None,
         typer.Option(
@@ -66,23 +85,47 @@ def evaluate(
             help="Where the run's folder of images lies now, if it was moved or is on another machine.",
         ),
     ] = None,
+    at_step: Annotated[
+        int | None,
+        typer.Option(
+            "--step",
+            help="Outer step whose theta_0 is judged, with the settings of that time; maml runs states lists those that need no "
+            "training again. (Default: the last.)",
+        ),
+    ] = None,
     any_images: AnyImagesOption = False,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Other tasks of the family than in training, for example tasks.amplitude=1,10, or another num_query or test_alpha; may be given "
+            "several times.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
-    """Adapt a run's theta_0 to held-out tasks and print the query loss, and the accuracy of classes, after each inner step.
+    """Judge a saved run on held-out tasks.
+
+    Its theta_0 is adapted to them; printed are the query loss, and the accuracy of classes, after each inner step.
 
     \b
     Examples:
       maml evaluate demo
       maml evaluate results/run-1 --tasks 2000 --shots 5 --shots 10 --eval-steps 20 --json
+      maml evaluate demo --set tasks.amplitude=5,10 --set tasks.noise_std=0.3
+      maml evaluate demo --step 500
     """
+    given = assigned(assignments or [])
     folder = find_run(run)
     saved = load_run(folder)
     saved.need_settings("evaluated")
     saved = with_images(
-        saved, folder=images_in, others=any_images, trains=False, again=f"maml evaluate {called(folder)}"
+        saved, folder=images_in, others=any_images, trains=False, again=f"maml evaluate {name_for_cli(folder)}"
     )
-    config = saved.config
+    if at_step is not None:
+        saved = _as_it_was(saved, at_step)
+    config = _on_other_tasks(saved.config, given)
     if split is not None and not config.classifies:
         raise ConfigError("split", split.value, "the tasks of this run have no classes to hold out; leave it out")
     held_out = split or HeldOut.VALIDATION
@@ -104,7 +147,7 @@ def evaluate(
     import torch
 
     from maml_core.problem import build_problem
-    from maml_core.storage import check_state, state_from_bytes
+    from maml_core.state_bytes import check_state, state_from_bytes
 
     torch.set_num_threads(1)
     keep_freed_memory()
@@ -125,6 +168,7 @@ def evaluate(
                 "seed": asked[0].evaluation_seed,
                 **({"split": held_out.value} if config.classifies else {}),
                 "rule": rule,
+                **({"set": dict(by_name(given))} if given else {}),
                 "results": [
                     {"shots": each.shots}
                     | {name: values.tolist() for name, values in summary._asdict().items() if values is not None}
@@ -134,7 +178,9 @@ def evaluate(
         )
         return
     what = f"{tasks:,} held-out tasks" + (f" of {held_out.value}" if config.classifies else "")
-    typer.echo(f"{folder.name}: {config.algorithm} after {saved.step} outer steps, {what}. {rule}")
+    typer.echo(f"{folder.name}: {config.algorithm} after {counted(saved.step, 'outer step')}, {what}. {rule}")
+    if given:
+        typer.echo(f"Other than in training: {_differences(saved.config, given)}.")
     for each, summary in zip(asked, summaries, strict=True):
         _print_table(each, config, summary)
     typer.echo(
@@ -144,19 +190,68 @@ def evaluate(
     )
 
 
+def _as_it_was(run: SavedRun, step: int) -> SavedRun:
+    """The run as it was after some of its outer steps."""
+    from maml_core.state_bytes import state_to_bytes
+    from maml_core.store.travel import state_at
+
+    config, state = state_at(run, step)
+    return dataclasses.replace(run, config=config, state=state_to_bytes(state), step=step)
+
+
+def _on_other_tasks(config: RunConfig, given: dict[str, Any]) -> RunConfig:
+    """The set-up of a run with other tasks of its family.
+
+    Raises:
+        ConfigError: What is given is no setting of the tasks, or the network does not fit such tasks.
+    """
+    own = [f.name for f in dataclasses.fields(config.tasks) if f.name not in ("kind", *OF_TRAINING_ALONE)]
+    # A run knows its images and classes by name: what shares these out would have no effect.
+    names = [
+        "num_query",
+        "test_alpha",
+        *([] if isinstance(config.tasks, OmniglotConfig | FolderConfig) else (f"tasks.{n}" for n in own)),
+    ]
+    for name, value in by_name(given):
+        if name in INSTEAD:
+            raise ConfigError(name, value, f"it has an option of its own here: {INSTEAD[name]}")
+        if name not in names:
+            accepted = f"theta_0 was trained with what the run has; what can be another here: {', '.join(names)}"
+            raise ConfigError(name, value, accepted)
+    # What is asked for here stands above what the run's own held-out tasks have.
+    trained = to_dict(config)
+    trained["tasks"] |= {f"test_{name}": None for name in given.get("tasks", {}) if f"test_{name}" in own}
+    other = from_dict(overlaid(trained, given))
+    for name, value in by_name(given):
+        if (other.num_inputs, other.num_outputs) != (config.num_inputs, config.num_outputs):
+            fits = f"{counted(config.num_inputs, 'input')} and {counted(config.num_outputs, 'output')}"
+            raise ConfigError(
+                name, value, f"the network of the run has {fits}, and such tasks need others; leave it out"
+            )
+    return other
+
+
+def _differences(config: RunConfig, given: dict[str, Any]) -> str:
+    """What is given, beside what a run was trained with."""
+    trained = dict(by_name(to_dict(config)))
+    return "; ".join(
+        f"{name} = {written(value)} (trained with {written(trained[name])})" for name, value in by_name(given)
+    )
+
+
 def _evaluated(config: RunConfig, problem: Problem, state: RunState, bar: Progress, stream: Stream) -> Summary:
+    from maml_core.evaluation import concatenated, in_groups, summarize
     from maml_core.evaluation import evaluate as evaluate_tasks
-    from maml_core.evaluation import in_groups, summarize, together
-    from maml_core.runs import rule
+    from maml_core.run_state import rule
 
     how = rule(config, problem, state.meta)
     parts = []
     for part in in_groups(config, problem, stream=stream):
         parts.append(
-            evaluate_tasks(state.meta.theta, part, problem=problem, num_steps=config.evaluation_steps, **how._asdict())
+            evaluate_tasks(state.meta.theta, part, problem=problem, num_steps=config.evaluation_steps, how=how)
         )
         bar.advance(bar.task_ids[0], len(part.parameters))
-    return summarize(together(parts))
+    return summarize(concatenated(parts))
 
 
 def _rule(config: RunConfig, eval_steps: int) -> str:
@@ -170,26 +265,23 @@ def _rule(config: RunConfig, eval_steps: int) -> str:
         )
         if used
     ]
-    if config.algorithm == "meta_sgd":
+    learns = TRAITS[config.algorithm].learns
+    if learns == "rates":
         words = "every inner step uses the one learned rate of each parameter"
     elif config.per_step_rates:
         words = "each inner step uses its own learned rates"
-    elif config.algorithm == "meta_curvature":
-        words = f"every inner step uses the learned matrices and alpha = {config.alpha:g}"
+    elif learns == "matrices":
+        words = f"every inner step uses the learned matrices and alpha = {config.alpha_at_test:g}"
     else:
-        words = f"every inner step uses alpha = {config.alpha:g}, those beyond N too"
+        words = f"every inner step uses alpha = {config.alpha_at_test:g}, those beyond N too"
     if per_step and eval_steps > config.num_inner_steps:
         words += f"; further steps repeat the last step's {', '.join(per_step)}"
     return f"Trained with N = {config.num_inner_steps}; {words}."
 
 
 def _print_table(config: RunConfig, trained: RunConfig, summary: Summary) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     trained_at = "" if config.shots == trained.shots else f" (trained at {trained.shots})"
     what = "accuracy and query loss" if config.classifies else "query loss"
-    table = Table(title=f"{config.shots} shots{trained_at}: {what}", title_justify="left")
     columns: dict[str, list[str]] = {"inner step": [str(step) for step in range(len(summary.mean))]}
     if summary.accuracy is not None and summary.accuracy_ci95 is not None:
         columns["right ± 95% CI"] = [
@@ -197,13 +289,19 @@ def _print_table(config: RunConfig, trained: RunConfig, summary: Summary) -> Non
             for share, ci95 in zip(summary.accuracy, summary.accuracy_ci95, strict=True)
         ]
     columns["mean ± 95% CI"] = [
-        f"{mean:.4f} ± {ci95:.4f}" for mean, ci95 in zip(summary.mean, summary.ci95, strict=True)
+        f"{_loss(mean)} ± {_loss(ci95)}" for mean, ci95 in zip(summary.mean, summary.ci95, strict=True)
     ]
-    columns["median"] = [f"{median:.4f}" for median in summary.median]
+    columns["median"] = [_loss(median) for median in summary.median]
     columns["worse"] = [percent(share) for share in summary.worse_share]
     columns["diverged"] = [percent(share) for share in summary.diverged_share]
-    for name in columns:
-        table.add_column(name, justify="right")
-    for row in zip(*columns.values(), strict=True):
-        table.add_row(*row)
-    Console().print(table)
+    title = f"{counted(config.shots, 'shot')}{trained_at}: {what}"
+    print_table(title, [Column(name, cells) for name, cells in columns.items()])
+
+
+def _loss(value: float) -> str:
+    """A loss with four digits behind the point, or as many as are worth reading.
+
+    >>> _loss(0.51936), _loss(123_456.7), _loss(float("inf"))
+    ('0.5194', '1.2346e+05', 'inf')
+    """
+    return f"{value:.4f}" if value < 1e5 or not math.isfinite(value) else f"{value:.4e}"

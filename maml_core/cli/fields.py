@@ -8,25 +8,55 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-import json
 import os
-import tomllib
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 import typer
 
-from maml_core.config import ALIASES, RunConfig
+from maml_core.config import ALIASES, SHORT_NAMES, RunConfig
 from maml_core.errors import ConfigError
 from maml_core.presets import PRESETS
 from maml_core.settings import accepted_range
+from maml_core.texts import from_json, from_toml
+from maml_core.values import parsed, shown
+from maml_core.wording import one_of
 
-SHORT = {"num_inner_steps": "-N"}
-"""Well-known short names."""
+PANELS = {
+    "Tasks": ("tasks", "num_training_tasks", "shots", "num_query"),
+    "Network": ("model", "batch_norm_treatment", "norm_momentum"),
+    "Algorithm": (
+        "algorithm",
+        "alpha",
+        "test_alpha",
+        "num_inner_steps",
+        "order",
+        "proximal",
+        "num_solver_steps",
+        "head",
+        "recompute",
+    ),
+    "Training": (
+        *("beta", "outer_optimizer", "adam_betas", "adam_eps", "clip_norm", "meta_batch_size"),
+        *("weights_seed", "tasks_seed", "dtype"),
+    ),
+    "MAML++ switches": (
+        *("multi_step_loss", "per_step_rates", "anneal_order", "anneal_beta", "per_step_norm", "per_step_statistics"),
+    ),
+    "Schedules of MAML++": ("epoch_steps", "num_epochs", "multi_step_epochs", "first_order_epochs", "final_beta"),
+    "Held-out tasks and baselines": (
+        *("evaluation_seed", "evaluation_tasks", "evaluation_steps", "evaluate_every"),
+        *("joint_baseline", "oracle_baseline"),
+    ),
+}
+"""The groups that help shows settings in, by their fields in a run's config."""
+
+MAX_METAVAR = 14
+"""Letters beside an option in help; longer ones would leave its other columns no room."""
 
 MAX_FILE_BYTES = 2**24
 
@@ -54,12 +84,11 @@ def options() -> tuple[Option, ...]:
     """An option for every field of a run's config, and of its task families and models."""
     found: dict[str, Option] = {}
     for f in dataclasses.fields(RunConfig):
-        variants = _variants(f.name)
+        variants, panel = _variants(f.name), _panel(f.name)
         if not variants:
-            found[_flag(f.name)] = _option(RunConfig, (f.name,), "Settings of the run")
+            found[_flag(f.name)] = _option(RunConfig, (f.name,), panel)
             continue
         kinds = "|".join(variant.__dataclass_fields__["kind"].default for variant in variants)
-        panel = f"Settings of its {f.name}"
         found[_flag(f.name)] = Option((f.name,), _flag(f.name), str, f"Kind of {f.name}.", kinds, panel)
     for f in dataclasses.fields(RunConfig):
         for variant in _variants(f.name):
@@ -69,7 +98,7 @@ def options() -> tuple[Option, ...]:
                     continue
                 taken = _flag(inner.name) in found
                 flag = _flag(f"{f.name}_{inner.name}") if taken else _flag(inner.name)
-                found[flag] = _option(variant, path, f"Settings of its {f.name}")._replace(flag=flag)
+                found[flag] = _option(variant, path, _panel(f.name))._replace(flag=flag)
     return tuple(found.values())
 
 
@@ -82,7 +111,7 @@ def with_config_options(command: Callable[..., None]) -> Callable[..., None]:
         for option in options():
             text = arguments.pop(option.parameter)
             if text is not None:
-                given = joined(given, _nested(option, _value(text, option.hint)))
+                given = joined(given, _nested(option, text if isinstance(text, bool) else parsed(text, option.hint)))
         command(given=given, **arguments)
 
     own = inspect.signature(command, eval_str=True)
@@ -108,10 +137,51 @@ def assigned(texts: Iterable[str]) -> dict[str, Any]:
         path = tuple(name.strip().split("."))
         if not equals or len(path) > 2:
             raise ConfigError("set", text, "NAME=VALUE is expected, for example tasks.amplitude=0.1,5")
+        path = (SHORT_NAMES.get(path[0], path[0]), *path[1:])
         hint = next((option.hint for option in options() if option.path == path), None)
-        plain: Any = _value(value.strip(), hint)
-        given = joined(given, {path[0]: plain if len(path) == 1 else {path[1]: plain}})
+        plain: Any = parsed(value, hint)
+        given = agreed(given, {path[0]: plain if len(path) == 1 else {path[1]: plain}})
     return given
+
+
+def agreed(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """`joined`, of settings that stand side by side: none of them wins.
+
+    >>> agreed({"alpha": 0.1, "tasks": {"x": [0, 1]}}, {"alpha": 0.1, "tasks": {"phase": [0, 1]}})
+    {'alpha': 0.1, 'tasks': {'x': [0, 1], 'phase': [0, 1]}}
+
+    Raises:
+        ConfigError: Both say something of one setting, and not the same.
+    """
+    there = dict(by_name(one))
+    for name, value in by_name(other):
+        if there.get(name, value) != value:
+            raise ConfigError(name, value, f"it is set to {there[name]!r} as well; leave one of the two out")
+    return joined(one, other)
+
+
+def by_name(given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Settings by their dotted names; a kind alone is that of its table."""
+    for name, value in given.items():
+        if isinstance(value, Mapping):
+            yield from ((f"{name}.{inner}", held) for inner, held in value.items())
+        else:
+            yield (f"{name}.kind" if _variants(name) else name), value
+
+
+def spelled(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with short names as files have them, by their full names.
+
+    >>> spelled({"N": 5, "alpha": 0.1})
+    {'num_inner_steps': 5, 'alpha': 0.1}
+
+    Raises:
+        ConfigError: A setting stands there by both of its names.
+    """
+    for short, full in SHORT_NAMES.items():
+        if short in given and full in given:
+            raise ConfigError(short, given[short], f"it is {full}, which is there as well; leave one of the two out")
+    return {SHORT_NAMES.get(name, name): value for name, value in given.items()}
 
 
 def located(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,9 +221,12 @@ def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, An
     {'alpha': 0.1, 'algorithm': 'maml', 'order': 'first'}
 
     Raises:
-        ConfigError: The alias and something beside it contradict each other.
+        ConfigError: There is no such algorithm, or the alias and something beside it contradict each other.
     """
     algorithm = above.get("algorithm")
+    known = (*typing.get_args(_hints(RunConfig)["algorithm"]), *ALIASES)
+    if algorithm is not None and algorithm not in known:
+        raise ConfigError("algorithm", algorithm, one_of(known, algorithm))
     meant = ALIASES.get(algorithm, {}) if isinstance(algorithm, str) else {}
     for name, value in meant.items():
         if name != "algorithm" and above.get(name, value) != value:
@@ -170,7 +243,7 @@ def preset(name: str) -> RunConfig:
     for candidate in PRESETS:
         if candidate.name.lower() == name.lower():
             return candidate.config
-    raise ConfigError("preset", name, f"one of {', '.join(repr(candidate.name) for candidate in PRESETS)}")
+    raise ConfigError("preset", name, one_of((candidate.name for candidate in PRESETS), name, most=99))
 
 
 def read_file(path: Path) -> tuple[dict[str, Any], list[Any]]:
@@ -190,7 +263,7 @@ def read_file(path: Path) -> tuple[dict[str, Any], list[Any]]:
         raise ConfigError("config", str(path), f"a file of at most {MAX_FILE_BYTES:,} bytes")
     kind = "JSON" if path.suffix.lower() == ".json" else "TOML"
     try:
-        data = json.loads(text) if kind == "JSON" else tomllib.loads(text.decode())
+        data = from_json(text) if kind == "JSON" else from_toml(text)
     except (ValueError, RecursionError) as error:
         raise ConfigError("config", str(path), f"it is no {kind} ({error}); correct it") from None
     if not isinstance(data, dict):
@@ -198,7 +271,14 @@ def read_file(path: Path) -> tuple[dict[str, Any], list[Any]]:
     timeline = data.pop("timeline", [])
     if not isinstance(timeline, list):
         raise ConfigError("timeline", timeline, "a list of entries, each with a step and its changes")
-    return data, timeline
+    if isinstance(data.get("base"), dict):  # of a sweep
+        data["base"] = spelled(data["base"])
+    return spelled(data), [_spelled_entry(entry) for entry in timeline]
+
+
+def _spelled_entry(entry: Any) -> Any:
+    is_change = isinstance(entry, dict) and isinstance(entry.get("changes"), dict)
+    return {**entry, "changes": spelled(entry["changes"])} if is_change else entry
 
 
 def _variants(name: str) -> list[Any]:
@@ -222,24 +302,20 @@ def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+def _panel(name: str) -> str:
+    """The group of a setting; one that no group knows is shown all the same, and a test names it."""
+    return next((panel for panel, names in PANELS.items() if name in names), "Other settings")
+
+
 def _option(cls: type[Any], path: tuple[str, ...], panel: str) -> Option:
     name = path[-1]
     f, hint = cls.__dataclass_fields__[name], _hints(cls)[name]  # type: ignore[arg-type]  # classes hash
-    default = "none" if f.default in (None, "") else _words(f.default)
+    default = "none" if f.default in (None, "") else shown(f.default)
     words = f"{f.metadata['help']} (Default: {default}"
     if f.metadata["high"] is not None:
         words += f"; {accepted_range(cls, name)}"
     metavar = "|".join((_metavar(hint), *ALIASES)) if name == "algorithm" else _metavar(hint)
     return Option(path, _flag(name), hint, words + ".)", metavar, panel)
-
-
-def _words(value: Any) -> str:
-    """A value as it is typed."""
-    if isinstance(value, tuple):
-        return ",".join(_words(item) for item in value)
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _metavar(hint: Any) -> str:
@@ -254,17 +330,19 @@ def _metavar(hint: Any) -> str:
 
 
 def _parameter(option: Option) -> inspect.Parameter:
+    words = [] if option.hint is bool else [word for word in option.metavar.split("|") if word.islower()]
     flags = [option.flag]
     if option.hint is bool:
         flags = [f"{option.flag}/--no-{option.flag.removeprefix('--')}"]
-    elif option.path[-1] in SHORT:
-        flags.append(SHORT[option.path[-1]])
+    flags += [f"-{short}" for short, full in SHORT_NAMES.items() if option.path == (full,)]
+    is_long = len(option.metavar) > MAX_METAVAR
     info = typer.Option(
         *flags,
-        help=option.help,
-        metavar=None if option.hint is bool else option.metavar,
+        help=f"{option.help} One of {', '.join(option.metavar.split('|'))}." if is_long else option.help,
+        metavar="" if option.hint is bool else "WORD" if is_long else option.metavar,
         rich_help_panel=option.panel,
         show_default=False,
+        autocompletion=None if not words else lambda: list(words),
     )
     kind = bool if option.hint is bool else str
     return inspect.Parameter(
@@ -274,25 +352,3 @@ def _parameter(option: Option) -> inspect.Parameter:
 
 def _nested(option: Option, value: Any) -> dict[str, Any]:
     return {option.path[0]: value if len(option.path) == 1 else {option.path[1]: value}}
-
-
-def _value(text: str | bool, hint: Any) -> Any:
-    """What a text means for a field of this type; what means nothing stays text, which the config then refuses by name."""
-    if isinstance(text, bool):
-        return text
-    if isinstance(hint, types.UnionType):
-        return None if text.lower() in ("none", "") else _value(text, typing.get_args(hint)[0])
-    if hint is bool:
-        return {"true": True, "on": True, "false": False, "off": False}.get(text.lower(), text)
-    if typing.get_origin(hint) is tuple:
-        return [] if text.lower() in ("none", "") else [_number(part) for part in text.split(",")]
-    return _number(text) if hint in (int, float) else text
-
-
-def _number(text: str) -> Any:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return text

@@ -1,21 +1,25 @@
-"""The images of a saved run, where it goes on: whether they are there and the same, and what to do where not."""
+"""The images of a saved run or a sweep, where it goes on: whether they are there and the same, and what to do where not."""
 
 from __future__ import annotations
 
-import dataclasses
-import os
-import shlex
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from maml_core.cli.console import say
-from maml_core.config import FolderConfig, OmniglotConfig, RunConfig, replace
-from maml_core.datasets.trained import difference, listed, on_others
-from maml_core.errors import ConfigError, DataError
+from maml_core.config import FolderConfig
+from maml_core.errors import DataError
+from maml_core.shells import quoted_path
 from maml_core.store import SavedRun
+from maml_core.store.images import with_images as checked
+from maml_core.sweeps.images import can_move
+from maml_core.sweeps.places import to_type
+from maml_core.sweeps.recognition import find_images
+from maml_core.sweeps.study import SweepStudy
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from maml_core.problem import Problem
 
 AnyImagesOption = Annotated[
@@ -41,49 +45,58 @@ def with_images(run: SavedRun, *, folder: str | None, others: bool, trains: bool
         ConfigError: The run has no images from a folder, or from any files.
         DataError: They are not there, or are others than those of the run.
     """
-    from maml_core.tasks.pool import image_pool
-
     if folder is not None:
-        run = _moved(run, folder)
-        again += f" --folder {shlex.quote(folder)}"
-    tasks = run.config.tasks
-    if not isinstance(tasks, OmniglotConfig | FolderConfig):
-        if others:
-            raise ConfigError("any_images", True, "the tasks of this run are not of images in files; leave it out")
-        return run
+        again += f" --folder {quoted_path(folder)}"
+    in_folder = isinstance(run.config.tasks, FolderConfig)
     try:
-        pool = image_pool(tasks)
+        found, note = checked(run, folder=folder, others=others, trains=trains)
     except DataError as error:
-        if not isinstance(tasks, FolderConfig):
+        if error.kind == "other" and not others:
+            elsewhere = "name the folder that holds those with --folder PATH, or " if in_folder else ""
+            way_on = f"To go on, {elsewhere}use these on purpose: {again} --any-images"
+        elif error.kind != "other" and in_folder and folder is None:
+            way_on = f"If the images of the run lie elsewhere now: {again} --folder PATH"
+        else:
             raise
-        if folder is not None:
+        raise DataError(error.kind, f"{error}. {way_on}") from error
+    if note:
+        say(f"maml: {note}.")
+    return found
+
+
+def with_images_of_sweep(
+    study: SweepStudy, executor: Executor, *, folder: str | None, storage: str | None, needed: bool
+) -> None:
+    """Find the images of a sweep before it is computed, and say what people should know of them.
+
+    Args:
+        study: Of the sweep.
+        executor: Where it is computed.
+        folder: Where its folder of images lies now; None for where it lay.
+        storage: That keeps it.
+        needed: Something of it is left to compute; what is finished can be shown without them.
+
+    Raises:
+        ConfigError: The sweep has no images from one folder.
+        DataError: They are not there, or are others than those that it is computed on; the sweep is as it was.
+    """
+    try:
+        note = find_images(study, executor, folder=folder)
+    except DataError as error:
+        movable = can_move(study.sweep)
+        again = to_type("maml sweep --resume", study.name, storage, "--folder PATH")
+        if error.kind != "other" and folder is None and not needed:
+            return
+        if error.kind != "other" and (not movable or folder is not None):
             raise
-        sentence = f"{error}. If the images of the run lie elsewhere now: {again} --folder PATH"
-        raise DataError(error.kind, sentence) from error
-    if run.images is None:  # saved before these were kept
-        return dataclasses.replace(run, images=pool.trained)
-    where = tasks.folder if isinstance(tasks, FolderConfig) else "Omniglot as it is here"
-    found = difference(run.images, pool.images)
-    if not found.sentence:
-        if found.new:
-            say(
-                f"maml: {where} holds more than the run was trained on: {listed(found.new)}. "
-                "The run's own classes stay in their splits, and it trains on no others."
-            )
-        return run
-    if not others:
-        elsewhere = (
-            "name the folder that holds those with --folder PATH, or " if isinstance(tasks, FolderConfig) else ""
-        )
-        raise DataError(
-            "other",
-            f"{where} does not hold the images that the run was trained on: {found.sentence}. To go on, {elsewhere}"
-            f"use these on purpose: {again} --any-images",
-        )
-    images = on_others(run.images, pool.images, pool.splits, trains=trains)
-    held = ", ".join(f"{len(classes)} for {split}" for split, classes in images.classes)
-    say(f"maml: these are not the images that the run was trained on: {found.sentence}. Used are {held}.")
-    return dataclasses.replace(run, images=images)
+        if error.kind != "other":
+            way_on = f"If the images of the sweep lie elsewhere now: {again}"
+        else:
+            way_on = "Its results and those of others would not compare: compute these in a sweep of another name"
+            way_on += f", or name the folder that holds its own images: {again}" if movable else ""
+        raise DataError(error.kind, f"{error}. {way_on}") from error
+    if note:
+        say(f"maml: {note}.")
 
 
 def introduce(problem: Problem) -> None:
@@ -110,15 +123,3 @@ def folder_of(given: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
     left = {name: value for name, value in tasks.items() if name != "folder"}
     rest = {name: value for name, value in given.items() if name != "tasks"}
     return tasks["folder"], rest if left in ({}, {"kind": "folder"}) else rest | {"tasks": left}
-
-
-def _moved(run: SavedRun, folder: str) -> SavedRun:
-    """The run, with its images in another folder."""
-    where = os.path.abspath(os.path.expanduser(folder))
-
-    def moved(config: RunConfig) -> RunConfig:
-        if not isinstance(config.tasks, FolderConfig):
-            raise ConfigError("folder", folder, "the tasks of this run are not of a folder of images; leave it out")
-        return replace(config, {"tasks": dataclasses.replace(config.tasks, folder=where)})
-
-    return dataclasses.replace(run, start=moved(run.start), config=moved(run.config))

@@ -137,9 +137,15 @@ class SweepBar:
     def show(self, now: SweepProgress) -> None:
         """Show how far it is."""
         gone = [
-            f"{count:,} {what}" for count, what in ((now.num_diverged, "diverged"), (now.num_pruned, "pruned")) if count
+            f"{count:,} {what}"
+            for count, what in (
+                (now.num_diverged, "diverged"),
+                (now.num_pruned, "pruned"),
+                (now.num_refused, "left out"),
+            )
+            if count
         ]
-        settings = f"settings {now.num_done:,}/{now.num_settings:,}{' (' + ', '.join(gone) + ')' if gone else ''}"
+        settings = f"settings {now.num_done - now.num_refused:,}/{now.num_settings:,}{' (' + ', '.join(gone) + ')' if gone else ''}"
         speed = self._progress.tasks[0].speed
         self._progress.update(
             self._task,

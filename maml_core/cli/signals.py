@@ -48,6 +48,8 @@ class _Ending:
         """What is kept, and how to go on; said when the end cannot wait."""
         self.rescue: Callable[[], object] | None = None
         """What must not be lost where the main thread does not come back in time."""
+        self.at_once: Callable[[], object] | None = None
+        """What ends with this process, beside its workers."""
         self.is_noting = False
         self.is_leaving = False
         self.listens = False
@@ -70,12 +72,15 @@ def listen() -> None:
 
 
 @contextlib.contextmanager
-def caught_signals(words: str = "", rescue: Callable[[], object] | None = None) -> Iterator[list[int]]:
+def caught_signals(
+    words: str = "", rescue: Callable[[], object] | None = None, at_once: Callable[[], object] | None = None
+) -> Iterator[list[int]]:
     """Note a signal instead of raising it; the caller looks at the list and comes to a good end.
 
     Args:
         words: Said where it has to end at once: what is kept, and how to go on.
         rescue: Called in another thread where the main thread does not come to an end in time.
+        at_once: Called, quickly done, where this process has to end at once: it ends what would outlive it.
     """
     if threading.current_thread() is not threading.main_thread():  # only there can they be asked for
         yield []
@@ -86,11 +91,11 @@ def caught_signals(words: str = "", rescue: Callable[[], object] | None = None) 
         for number in before:
             signal.signal(number, lambda number, _frame: caught.append(number))
     with last_words(words):
-        _ending.is_noting, _ending.rescue = True, rescue
+        _ending.is_noting, _ending.rescue, _ending.at_once = True, rescue, at_once
         try:
             yield caught
         finally:
-            _ending.is_noting, _ending.rescue = False, None
+            _ending.is_noting, _ending.rescue, _ending.at_once = False, None, None
             if not _ending.listens:
                 for number, handler in before.items():
                     signal.signal(number, handler)
@@ -172,6 +177,9 @@ def _end(code: int, sentence: str) -> None:
     with contextlib.suppress(Exception):
         if (execution := sys.modules.get("maml_core.execution")) is not None:
             execution.end_workers()
+    with contextlib.suppress(Exception):
+        if _ending.at_once is not None:
+            _ending.at_once()
     show_cursor = "\x1b[?25h" if os.isatty(2) else ""  # a progress bar hides it
     text = show_cursor + (f"{sentence}\n" if sentence else "")
     if text:

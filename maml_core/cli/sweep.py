@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
@@ -14,6 +13,7 @@ import typer
 
 from maml_core.cli.console import (
     BAD_FOLDER,
+    OUTPUT,
     AssignmentsOption,
     PresetOption,
     SchedulerOption,
@@ -21,32 +21,58 @@ from maml_core.cli.console import (
     print_json,
     say,
 )
-from maml_core.cli.fields import assigned, joined, overlaid, preset, read_file, with_config_options
+from maml_core.cli.fields import agreed, assigned, by_name, located, overlaid, preset, read_file, with_config_options
+from maml_core.cli.images import folder_of, with_images_of_sweep
 from maml_core.cli.progress import SweepBar
 from maml_core.cli.signals import CALLED, EXIT, caught_signals, last_words
+from maml_core.cli.tables import Column, print_table
 from maml_core.cli.workers import workers as computing
 from maml_core.cluster import chunk_s
-from maml_core.config import from_dict, to_dict
-from maml_core.errors import ClusterError, ConfigError, StoreError
-from maml_core.execution import warmed_up
-from maml_core.sweeps.axes import axis_from_text, label
-from maml_core.sweeps.budget import Budget, budget
+from maml_core.config import FolderConfig, RunConfig, from_dict, to_dict
+from maml_core.errors import ClusterError, ConfigError, DataError, StoreError
+from maml_core.execution import ChunkPool, warmed_up
+from maml_core.shells import quoted, quoted_path
+from maml_core.sweeps.axes import WIDTHS, axis_from_text, full_name, label
+from maml_core.sweeps.budget import Budget, budget, check_drawable, compiling_words
+from maml_core.sweeps.catalog import delete_sweep, has_moved_to, is_kept
+from maml_core.sweeps.databases import WANTED
+from maml_core.sweeps.definition import SweepConfig, axis_to_dict, sweep_from_dict, sweep_to_dict
 from maml_core.sweeps.driver import CHUNK_S, Sweeping, run_sweep
-from maml_core.sweeps.reading import STATUSES, Map, best_of, map_of, read, table, value_words
+from maml_core.sweeps.findings import finished_words, read, value_words
+from maml_core.sweeps.images import moved
+from maml_core.sweeps.places import names_in, to_type
 from maml_core.sweeps.results import SettingResult
-from maml_core.sweeps.space import SweepConfig, axis_to_dict, sweep_from_dict, sweep_to_dict
 from maml_core.sweeps.study import SweepStudy, load_sweep, open_study
+from maml_core.sweeps.tables import STATUSES, Map, best_of, map_of, table
+from maml_core.values import shown
+from maml_core.wording import counted
+
+CALLED_IN_OPTIONS = {name: f"num_{name}" for name in ("steps", "seeds", "settings", "rungs")}
+"""Fields of a sweep that its options call otherwise."""
 
 MAX_COLUMNS = 12
-"""Of a map on a terminal."""
+"""Most columns of a map on a terminal."""
 
 MAX_ROWS = 10
-"""Of the best settings, where there is no map."""
+"""Rows of the best settings, where there is no map."""
+
+
+def kept_sweeps() -> list[str]:
+    """The names of the sweeps in the usual folder, for a shell to complete."""
+    return names_in(None)
+
+
+def _not_empty(storage: str | None) -> str | None:
+    if storage is not None and not storage.strip():
+        raise ConfigError("storage", storage, WANTED)
+    return storage
+
 
 StorageOption = Annotated[
     str | None,
     typer.Option(
         "--storage",
+        callback=_not_empty,
         help="A folder, or a database by URL that several machines share: postgresql://USER@HOST/NAME. (Default: MAML_SWEEPS, or "
         "~/.maml-live/sweeps.)",
         show_default=False,
@@ -89,9 +115,18 @@ def sweep(
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option(help="Name to keep the sweep under; one that is there goes on. (Default: day and time.)"),
+        typer.Option(
+            rich_help_panel=OUTPUT,
+            help="Name to keep the sweep under; one that is there goes on. (Default: day and time.)",
+        ),
     ] = None,
-    resume: Annotated[str | None, typer.Option(help="Go on with the sweep of this name.")] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            help="Go on with the sweep of this name; --folder says where its images lie now.",
+            autocompletion=kept_sweeps,
+        ),
+    ] = None,
     storage: StorageOption = None,
     config: Annotated[
         Path | None,
@@ -108,13 +143,17 @@ def sweep(
         ),
     ] = None,
     scheduler: SchedulerOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, on stdout.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the whole sweep as JSON and stop.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", rich_help_panel=OUTPUT, help="Print one JSON object at the end, on stdout.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", rich_help_panel=OUTPUT, help="Print the whole sweep as JSON and stop.")
+    ] = False,
     given: dict[str, Any],
 ) -> None:
-    """Train all settings of a sweep as lanes of batched computations, and say what the map shows.
+    """Train many settings at once, and say what their map shows.
 
-    Finished settings are kept at once: Ctrl-C loses none of them, and --resume goes on. Several machines work at one sweep when they run
+    They are lanes of batched computations. Finished settings are kept at once: Ctrl-C loses none of them, and --resume goes on. Several machines work at one sweep when they run
     the same command with the same --storage URL and --name. Optuna's own tools open the study.
 
     \b
@@ -123,11 +162,13 @@ def sweep(
       maml sweep --axis alpha=0.001..1:log:8 --axis N=1,5,10 --seeds 3 --name by-steps
       maml sweep --axis alpha=0.001..1:log --axis beta=1e-4..1e-2:log --sampler tpe --settings 100
       maml sweep --resume by-steps
+      maml sweep --resume birds --folder /mnt/birds     # its images have moved
       maml sweep --axis algorithm=maml,fomaml --axis alpha=0.01..0.5:log:16 --prune 0.5 --storage postgresql://me@db/sweeps --name both
 
     \b
-    Exit codes: 0 done, whatever diverged; 2 bad input, or a name that another sweep has; 4 a storage that cannot be read or reached, or
-    workers that all died; 130 Ctrl-C, 143 SIGTERM and 129 SIGHUP (what is finished is kept).
+    Exit codes: 0 done, whatever diverged; 2 bad input, a name that another sweep has, or other images than the sweep's own; 4 a storage that
+    cannot be read or reached, images that went away, or workers that all died; 130 Ctrl-C, 143 SIGTERM and 129 SIGHUP (what is finished
+    is kept).
     """
     options = {
         "axes": axis,
@@ -140,31 +181,65 @@ def sweep(
         "prune": prune,
     }
     options = {key: value for key, value in options.items() if value is not None}
-    given = joined(given, assigned(assignments or []))
+    given = located(agreed(given, assigned(assignments or [])))
     most = 61 if scheduler is None else 10_000
     if workers is not None and not 1 <= workers <= most:
         raise ConfigError("workers", workers, f"a whole number from 1 to {most:,}")
-    if resume is not None and (options or given or config is not None or preset_name is not None or name is not None):
-        raise ConfigError("resume", resume, "the sweep has its set-up and its name; leave all other settings out")
+    folder = folder_of(given)[0] if resume is not None else None
     if resume is None:
         asked = _asked(options, preset_name, config, given)
         if dry_run:
             print_json(sweep_to_dict(asked))
             return
+    elif dry_run:
+        with load_sweep(resume, storage=storage) as study:
+            print_json(sweep_to_dict(study.sweep if folder is None else moved(study.sweep, folder)))
+        return
     with computing(scheduler, workers) as executor:
+        is_new = False
         if resume is not None:
             study = load_sweep(resume, storage=storage)
         else:
-            study = open_study(asked, name or f"sweep-{datetime.now():%Y%m%d-%H%M%S}", storage=storage)
+            name = name or f"sweep-{datetime.now():%Y%m%d-%H%M%S}"
+            is_new = not is_kept(name, storage=storage)
+            if is_new:  # of one that is there its images are looked at first, which say more
+                check_drawable(asked, executor)
+            study = _opened(asked, name, storage)
+        nothing = ""
         with study:
-            _compute(
+            is_done = sum(one.is_done for one in study.results()) >= study.sweep.size
+            with_images_of_sweep(study, executor, folder=folder, storage=storage, needed=not is_done)
+            nothing = _compute(
                 study,
                 executor,
                 at_once=workers or executor.num_workers,
                 chunk_s=CHUNK_S if scheduler is None else chunk_s(executor.num_workers),
                 again=_again(study, storage, workers, scheduler),
+                storage=storage,
                 as_json=as_json,
             )
+            name = study.name
+        if nothing:
+            if is_new:  # a name that stands for nothing is free again
+                delete_sweep(name, storage=storage)
+            raise ConfigError("axes", "all settings", nothing)
+
+
+def _opened(asked: SweepConfig, name: str, storage: str | None) -> SweepStudy:
+    """The study of a sweep that was asked for.
+
+    Raises:
+        StoreError: As of `open_study`. Of a sweep that differs in the folder alone it says how to go on.
+    """
+    try:
+        return open_study(asked, name, storage=storage)
+    except StoreError as error:
+        if error.kind != "taken" or not has_moved_to(name, asked, storage=storage):
+            raise
+        assert isinstance(asked.base.tasks, FolderConfig)
+        folder = quoted_path(asked.base.tasks.folder)
+        again = to_type("maml sweep --resume", name, storage, "--folder", folder)
+        raise StoreError("taken", f"{error}. If its images have moved to {folder}, go on with: {again}") from None
 
 
 def _asked(options: dict[str, Any], preset_name: str | None, file: Path | None, given: dict[str, Any]) -> SweepConfig:
@@ -176,23 +251,78 @@ def _asked(options: dict[str, Any], preset_name: str | None, file: Path | None, 
         if timeline:
             raise ConfigError("timeline", timeline, "settings do not change within a sweep; leave it out")
         if data.keys() & SweepConfig.__dataclass_fields__.keys():
-            found, data = data, data.get("base", {})
+            found = _with_fields_names(data)
+            data = found.get("base", {})
         base = overlaid(base, data)
     base = to_dict(from_dict(overlaid(base, given)))
+    if isinstance(axes := found.get("axes"), list):
+        found["axes"] = [_with_full_name(axis, from_dict(base)) for axis in axes]
     if (texts := options.pop("axes", None)) is not None:
         found["axes"] = [axis_to_dict(axis_from_text(text, from_dict(base))) for text in texts]
     if not found.get("axes"):
         raise ConfigError("axis", None, "give at least one --axis, for example --axis alpha=0.001..1:log:8")
-    return sweep_from_dict({**found, **options, "base": base})
+    asked = sweep_from_dict({**found, **options, "base": base})
+    _check_effects(asked, options, given)
+    return asked
 
 
-def _compute(study: SweepStudy, executor: Any, *, at_once: int, chunk_s: float, again: str, as_json: bool) -> None:
+def _check_effects(asked: SweepConfig, options: dict[str, Any], given: dict[str, Any]) -> None:
+    """See that whatever was asked for on the command line has an effect."""
+    if asked.sampler == "grid":
+        for field in ("num_settings", "sampler_seed"):
+            if field in options:
+                accepted = "a grid computes all combinations of its axes; leave it out, or choose --sampler random, sobol or tpe"
+                raise ConfigError(field.removeprefix("num_"), options[field], accepted)
+    for baseline in ("joint_baseline", "oracle_baseline"):
+        if given.get(baseline):
+            raise ConfigError(baseline, True, "a sweep trains its settings without baselines; leave it out")
+    if asked.prune > 0 and asked.num_rungs < 2:
+        raise ConfigError(
+            "prune", asked.prune, "0 with a single rung, which is the last and stops nobody; or --rungs 2 or more"
+        )
+    single = dict(by_name(given))
+    for axis in asked.axes:
+        if axis.name in single and axis.name != WIDTHS:  # an axis of widths keeps the number of the layers
+            raise ConfigError(
+                axis.name, single[axis.name], "it is an axis of the sweep as well; leave one of the two out"
+            )
+
+
+def _with_fields_names(data: dict[str, Any]) -> dict[str, Any]:
+    """What a file says of a sweep, where it calls fields as the options are called."""
+    for option, field in CALLED_IN_OPTIONS.items():
+        if option in data and field in data:
+            raise ConfigError(option, data[option], f"it is {field}, which is there as well; leave one of the two out")
+    return {CALLED_IN_OPTIONS.get(name, name): value for name, value in data.items()}
+
+
+def _with_full_name(axis: Any, base: RunConfig) -> Any:
+    named = isinstance(axis, dict) and isinstance(axis.get("name"), str)
+    return {**axis, "name": full_name(base, axis["name"])} if named else axis
+
+
+def _compute(
+    study: SweepStudy,
+    executor: Any,
+    *,
+    at_once: int,
+    chunk_s: float,
+    again: str,
+    storage: str | None,
+    as_json: bool,
+) -> str:
+    """Compute what is left, and report; gives why nothing could be computed, where all settings were refused."""
     began = time.monotonic()
     failure: Exception | None = None
     caught: list[int] = []
     results = study.results()
     finished = [one.number for one in results if one.is_done]
     words = f"Every finished setting is kept. Go on with: {again}"
+
+    compiles = isinstance(executor, ChunkPool) and not study.is_shared
+
+    def compiling(num_lanes: int) -> None:
+        say(f"Compiling the outer step of {counted(num_lanes, 'lane')} first, which takes up to a minute.")
 
     def look(sweeping: Sweeping) -> None:
         bar.show(sweeping.progress)
@@ -202,22 +332,39 @@ def _compute(study: SweepStudy, executor: Any, *, at_once: int, chunk_s: float, 
     try:
         if len(finished) < study.sweep.size:
             with last_words(words):
-                say(f"{study.name}: {_before(study.sweep, len(finished))}.")
+                say(f"{study.name}: {_before(study.sweep, sum(one.is_finished for one in results))}.")
                 warmed_up(executor)
-                need = budget(study.sweep, executor, at_once=at_once, finished=finished)
+                need = budget(
+                    study.sweep,
+                    executor,
+                    at_once=at_once,
+                    finished=finished,
+                    images=study.images,
+                    compiles=compiles,
+                )
                 say(f"{_budget_words(need, at_once)}. Kept in {study.where}.")
         with caught_signals(words) as caught, SweepBar() as bar:
-            run_sweep(study.sweep, study, executor, at_once=at_once, chunk_s=chunk_s, on_change=look)
+            run_sweep(
+                study.sweep,
+                study,
+                executor,
+                at_once=at_once,
+                chunk_s=chunk_s,
+                on_change=look,
+                on_compiling=compiling if compiles else None,
+                is_stopped=lambda: bool(caught),
+            )
     except _Stopped:
         executor.abandon()
-    except (BrokenExecutor, ClusterError, StoreError) as error:
+    except (BrokenExecutor, ClusterError, DataError, StoreError) as error:
         failure = error
+    if failure is None and (results := study.results()) and all(one.status == "refused" for one in results):
+        return results[0].refusal
     with last_words(words):
         if failure is None or not isinstance(failure, StoreError):
             results = study.results()
-            _report(study, results, time.monotonic() - began, as_json=as_json)
-    num_done = sum(one.is_done for one in results)
-    kept = f"{num_done:,} of {study.sweep.size:,} settings are finished and kept. Go on with: {again}"
+            _report(study, results, time.monotonic() - began, storage=storage, as_json=as_json)
+    kept = f"{finished_words(study.sweep, results)}; what is finished is kept. Go on with: {again}"
     if isinstance(failure, StoreError):
         say(f"maml: {str(failure).rstrip('.')}. Every setting that was finished before is kept. Go on with: {again}")
         raise typer.Exit(BAD_FOLDER)
@@ -227,16 +374,14 @@ def _compute(study: SweepStudy, executor: Any, *, at_once: int, chunk_s: float, 
     if caught:
         say(f"maml: stopped by {CALLED[caught[0]]}. {kept}")
         raise typer.Exit(EXIT + caught[0])
+    return ""
 
 
 def _again(study: SweepStudy, storage: str | None, workers: int | None, scheduler: str | None) -> str:
     """What to type to go on."""
-    command = f"maml sweep --resume {shlex.quote(study.name)}"
-    if storage is not None:
-        command += f" --storage {shlex.quote(study.where if study.is_shared else storage)}"
-    if workers is not None:
-        command += f" --workers {workers}"
-    return command if scheduler is None else f"{command} --scheduler {scheduler}"
+    options = [] if workers is None else ["--workers", str(workers)]
+    options += [] if scheduler is None else ["--scheduler", quoted(scheduler)]
+    return to_type("maml sweep --resume", study.name, storage, *options)
 
 
 def _before(asked: SweepConfig, num_finished: int) -> str:
@@ -245,14 +390,14 @@ def _before(asked: SweepConfig, num_finished: int) -> str:
     )
     seeds = f", {asked.num_seeds} seeds each" if asked.num_seeds > 1 else ""
     done = f", {num_finished:,} of them finished" if num_finished else ""
-    return f"{asked.size:,} settings ({axes}){seeds}{done}; {asked.num_steps:,} outer steps; measuring some"
+    return f"{counted(asked.size, 'setting')} ({axes}){seeds}{done}; {counted(asked.num_steps, 'outer step')}; measuring some"
 
 
 def _budget_words(need: Budget, at_once: int) -> str:
     groups = f" in {need.num_groups:,} groups" if need.num_groups > 1 else ""
     return (
-        f"{need.num_lanes:,} trainings{groups}: about {_duration(need.seconds)} with {at_once} at work "
-        f"({1000 * need.step_s:.3g} ms an outer step of {need.lanes_at_once} lanes)"
+        f"{counted(need.num_lanes, 'training')}{groups}: about {_duration(need.seconds)} with {at_once} at work"
+        f"{compiling_words(need)} ({1000 * need.step_s:.3g} ms an outer step of {counted(need.lanes_at_once, 'lane')})"
     )
 
 
@@ -267,7 +412,9 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} minutes" if seconds < 6000 else f"{seconds / 3600:.2g} hours"
 
 
-def _report(study: SweepStudy, results: Sequence[SettingResult], seconds: float, *, as_json: bool) -> None:
+def _report(
+    study: SweepStudy, results: Sequence[SettingResult], seconds: float, *, storage: str | None, as_json: bool
+) -> None:
     sentences = read(study.sweep, results)
     if as_json:
         best = best_of(study.sweep, results)
@@ -277,7 +424,8 @@ def _report(study: SweepStudy, results: Sequence[SettingResult], seconds: float,
                 "name": study.name,
                 "storage": study.where,
                 "sweep": sweep_to_dict(study.sweep),
-                "num_finished": sum(one.is_done for one in results),
+                "num_finished": sum(one.is_finished for one in results),
+                "num_refused": sum(one.status == "refused" for one in results),
                 "best": None if best is None else best.number,
                 "settings": rows,
                 "reading": list(sentences),
@@ -287,7 +435,9 @@ def _report(study: SweepStudy, results: Sequence[SettingResult], seconds: float,
         return
     print_results(study.sweep, results)
     typer.echo("\n".join(sentences))
-    typer.echo(f"Look closer with: maml sweeps show {shlex.quote(study.name)}, or with Optuna's tools: {study.where}")
+    typer.echo(
+        f"Look closer with Optuna's tools, in {study.where}, or with: {to_type('maml sweeps show', study.name, storage)}"
+    )
 
 
 def print_results(asked: SweepConfig, results: Sequence[SettingResult]) -> None:
@@ -299,47 +449,41 @@ def print_results(asked: SweepConfig, results: Sequence[SettingResult]) -> None:
         and min(lengths) <= MAX_COLUMNS
         and any(one.is_done for one in results)
     ):
-        x, *y = sorted(
-            (axis.name for axis in asked.axes), key=lambda name: lengths[[a.name for a in asked.axes].index(name)]
-        )
-        _print_map(asked, map_of(asked, results, x, y[0] if y else None))
+        # As on the page the first axis goes across and the second up, unless only the other way fits.
+        x, *y = (axis.name for axis in (asked.axes if lengths[0] <= MAX_COLUMNS else asked.axes[::-1]))
+        best = best_of(asked, results)
+        _print_map(asked, map_of(asked, results, x, y[0] if y else None), None if best is None else best.number)
         return
 
-    from rich.console import Console
-    from rich.table import Table
-
     ok = [one for one in results if one.status == "ok"]
-    shown = sorted(ok, key=lambda one: -one.value if asked.maximises else one.value)[:MAX_ROWS]
-    view = Table(title=f"The best {len(shown)} of {len(ok):,} settings", title_justify="left")
-    for axis in asked.axes:
-        view.add_column(label(axis.name), justify="right")
-    for column in ("held-out accuracy" if asked.maximises else "held-out loss", "2 / lambda_max"):
-        view.add_column(column, justify="right")
-    for one in shown:
-        value = value_words(asked, one).removeprefix("held-out accuracy ").removeprefix("held-out loss ")
-        view.add_row(*(_cell(one.values[axis.name]) for axis in asked.axes), value, f"{one.stability_limit:.3g}")
-    if shown:
-        Console().print(view)
+    ranked = sorted(ok, key=lambda one: -one.value if asked.maximises else one.value)[:MAX_ROWS]
+    judged = "held-out accuracy" if asked.maximises else "held-out loss"
+    columns = [
+        Column("", [str(place) for place in range(1, len(ranked) + 1)]),
+        *(Column(label(axis.name), [shown(one.values[axis.name]) for one in ranked]) for axis in asked.axes),
+        Column(judged, [value_words(asked, one).removeprefix(f"{judged} ") for one in ranked]),
+        Column("2 / lambda_max", [f"{one.stability_limit:.3g}" for one in ranked]),
+    ]
+    if ranked:
+        print_table(f"The best {len(ranked)} of {len(ok):,} settings", columns)
 
 
-def _print_map(asked: SweepConfig, seen: Map) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
+def _print_map(asked: SweepConfig, seen: Map, best: int | None) -> None:
     what = "accuracy" if asked.maximises else "loss"
-    view = Table(title=f"Held-out {what} after N inner steps; × diverged, - pruned", title_justify="left")
-    view.add_column(f"{label(seen.y)} \\ {label(seen.x)}" if seen.y is not None else label(seen.x), justify="right")
-    for value in seen.x_values:
-        view.add_column(_cell(value), justify="right")
-    for row, value in enumerate(seen.y_values):
+    rows = []
+    for row in reversed(range(len(seen.y_values))):  # a map has its larger values above
         cells = []
-        for status, number in zip(seen.status[row], seen.value[row]):
+        for status, number, value in zip(seen.status[row], seen.number[row], seen.value[row]):
             kind = STATUSES[status] if status >= 0 else "waiting"
-            words = {"diverged": "×", "pruned": "-", "ok": percent(number) if asked.maximises else f"{number:.3g}"}
-            cells.append(words.get(kind, ""))
-        view.add_row(_cell(value) if seen.y is not None else "", *cells)
-    Console().print(view)
-
-
-def _cell(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+            words = {
+                "diverged": "×",
+                "pruned": "-",
+                "refused": "/",
+                "ok": percent(value) if asked.maximises else f"{value:.3g}",
+            }
+            cells.append(words.get(kind, "") + ("*" if number == best else ""))
+        rows.append((shown(seen.y_values[row]) if seen.y is not None else "", *cells))
+    corner = f"{label(seen.y)} \\ {label(seen.x)}" if seen.y is not None else label(seen.x)
+    names = (corner, *(shown(value) for value in seen.x_values))
+    title = f"Held-out {what} after N inner steps; * best, × diverged, - pruned, / left out"
+    print_table(title, [Column(name, cells) for name, cells in zip(names, zip(*rows), strict=True)])

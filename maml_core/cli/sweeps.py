@@ -2,53 +2,57 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from maml_core.cli.console import PlainErrors, print_json
-from maml_core.cli.sweep import StorageOption, print_results
-from maml_core.errors import ConfigError, StoreError
-from maml_core.files import write_file
+from maml_core.cli.output import OutOption, write_out
+from maml_core.cli.sweep import StorageOption, kept_sweeps, print_results
+from maml_core.cli.tables import Column, print_table
+from maml_core.errors import ConfigError
 from maml_core.sweeps.axes import label
+from maml_core.sweeps.catalog import delete_sweep, find_sweep, list_sweeps, rename_sweep
+from maml_core.sweeps.databases import without_password
+from maml_core.sweeps.definition import sweep_to_dict
+from maml_core.sweeps.findings import finished_words, read
 from maml_core.sweeps.places import default_root
-from maml_core.sweeps.reading import read, table
-from maml_core.sweeps.space import sweep_to_dict
-from maml_core.sweeps.study import delete_sweep, list_sweeps, load_sweep
+from maml_core.sweeps.study import load_sweep
+from maml_core.sweeps.tables import table
+from maml_core.values import shown, written
 
-app = typer.Typer(cls=PlainErrors, no_args_is_help=True, help="List, show, delete and export kept sweeps.")
+app = typer.Typer(cls=PlainErrors, no_args_is_help=True, help="List, show, rename, delete and export kept sweeps.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
-Name = Annotated[str, typer.Argument(help="Name of a sweep.")]
+Name = Annotated[str, typer.Argument(help="Name of a sweep.", autocompletion=kept_sweeps)]
 
 
 @app.command("list")
 def list_kept(storage: StorageOption = None, as_json: AsJson = False) -> None:
     """List the sweeps; those that cannot be loaded stand with the reason."""
     infos = list_sweeps(storage)
+    where = default_root() if storage is None else without_password(storage)
     if as_json:
         print_json([info._asdict() for info in infos])
         return
     if not infos:
-        typer.echo(
-            f"No sweeps in {storage or default_root()} yet; compute one with: maml sweep --axis alpha=0.001..1:log:8"
-        )
+        typer.echo(f"No sweeps in {where} yet; compute one with: maml sweep --axis alpha=0.001..1:log:8")
         return
 
-    from rich.console import Console
-    from rich.table import Table
-
-    view = Table(title=f"Sweeps in {storage or default_root()}", title_justify="left")
-    for column in ("name", "axes", "settings", "finished", "diverged", "pruned"):
-        view.add_column(column, justify="left" if column in ("name", "axes") else "right", overflow="fold")
+    rows: list[tuple[str, ...]] = []
     for info in infos:
         if info.problem is None:
-            counts = (info.size, info.num_done, info.num_diverged, info.num_pruned)
-            view.add_row(info.name, ", ".join(label(name) for name in info.axes), *(f"{count:,}" for count in counts))
+            counts = (info.size, info.num_done, info.num_diverged, info.num_pruned, info.num_refused)
+            axes = ", ".join(label(name) for name in info.axes)
+            rows.append((info.name, axes, *(f"{count:,}" for count in counts)))
         else:
-            view.add_row(info.name, "", "", "damaged", "", "")
-    Console().print(view, markup=False)
+            rows.append((info.name, "", "", "damaged", "", "", ""))
+    names = ("name", "axes", "settings", "finished", "diverged", "pruned", "left out")
+    columns = [
+        Column(name, cells, is_text=name in ("name", "axes"), folds=name in ("name", "axes"))
+        for name, cells in zip(names, zip(*rows), strict=True)
+    ]
+    print_table(f"Sweeps in {where}", columns)
     for info in infos:
         if info.problem is not None:
             typer.echo(f"{info.name}: {info.problem}")
@@ -70,13 +74,21 @@ def show(name: Name, storage: StorageOption = None, as_json: AsJson = False) -> 
                 }
             )
             return
-        done = sum(one.is_done for one in results)
-        typer.echo(f"{name}: {done:,} of {study.sweep.size:,} settings are finished, in {study.where}")
+        typer.echo(f"{name}: {finished_words(study.sweep, results)}, in {study.where}")
         for axis in study.sweep.axes:
-            values = ", ".join(str(value) for value in axis.values) or f"{axis.low:g} to {axis.high:g}"
+            values = ", ".join(shown(value) for value in axis.values) or f"{shown(axis.low)} to {shown(axis.high)}"
             typer.echo(f"  {label(axis.name)}: {values}{' (log)' if axis.log else ''}")
         print_results(study.sweep, results)
         typer.echo("\n".join(read(study.sweep, results)))
+
+
+@app.command()
+def rename(
+    name: Name, new: Annotated[str, typer.Argument(help="Its new name.")], storage: StorageOption = None
+) -> None:
+    """Give a sweep another name; one that is being computed keeps its own."""
+    renamed = rename_sweep(name, new, storage=storage)
+    typer.echo(f"{name} is now called {renamed}.")
 
 
 @app.command()
@@ -84,8 +96,7 @@ def delete(
     name: Name, storage: StorageOption = None, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False
 ) -> None:
     """Delete a sweep for good."""
-    with load_sweep(name, storage=storage) as study:
-        where = study.where
+    where = find_sweep(name, storage=storage)
     if not yes and not typer.confirm(f"Delete the sweep {name} in {where} for good?"):
         typer.echo("Nothing was deleted.")
         raise typer.Exit(1)
@@ -100,15 +111,13 @@ def export(
     curves: Annotated[
         bool, typer.Option("--curves", help="The training curves that lie here: NAME-curves.csv.")
     ] = False,
-    out: Annotated[Path | None, typer.Option(help="File to write, where it is one. (Default: in this folder.)")] = None,
+    out: OutOption = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
     storage: StorageOption = None,
 ) -> None:
     """Write a sweep to a file for other programs."""
     if not as_csv and not curves:
         raise ConfigError("export", name, "say what to write: --csv or --curves")
-    if out is not None and as_csv and curves:
-        raise ConfigError("out", str(out), "it names one file; export one kind at a time")
     with load_sweep(name, storage=storage) as study:
         frames = {}
         if as_csv:
@@ -116,9 +125,5 @@ def export(
         if curves:
             frames[f"{name}-curves.csv"] = study.curves()
         for file, frame in frames.items():
-            path = out if out is not None else Path(file)
-            if path.exists() and not force:
-                raise StoreError("taken", f"{path} is there already; choose another file with --out, or add --force")
-            data = frame.to_csv(index=False).encode()
-            write_file(path, data)
-            typer.echo(f"Wrote {path} ({len(data):,} bytes).")
+            words = frame.map(lambda value: written(value) if value is None or isinstance(value, bool) else value)
+            write_out(out, file, words.to_csv(index=False).encode(), force=force)

@@ -17,25 +17,30 @@ import typer
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.cli.console import (
     BAD_FOLDER,
+    OUTPUT,
     STOPPED,
     AssignmentsOption,
     PresetOption,
     SchedulerOption,
-    called,
     find_run,
+    kept_runs,
+    name_for_cli,
     percent,
     print_json,
     say,
 )
-from maml_core.cli.fields import assigned, joined, located, overlaid, preset, read_file, with_config_options
+from maml_core.cli.fields import agreed, assigned, located, overlaid, preset, read_file, with_config_options
 from maml_core.cli.images import AnyImagesOption, folder_of, introduce, with_images
 from maml_core.cli.progress import TrainingBar
 from maml_core.cli.signals import CALLED, EXIT, caught_signals
 from maml_core.cluster import CHUNK_S as CLUSTER_CHUNK_S
 from maml_core.cluster import open_executor
+from maml_core.compiling import Compiler
 from maml_core.config import CHANGEABLE, RunConfig, from_dict, to_dict
 from maml_core.errors import ClusterError, ConfigError, DataError, StoreError
+from maml_core.files import whole_path
 from maml_core.memory import keep_freed_memory
+from maml_core.moments import Moment, Moments, light, max_bytes
 from maml_core.records import Entry, Records
 from maml_core.store import RunStore, SavedRun, check_place, load_run, save_run, trained_alone
 from maml_core.timeline import entries_from_list, entries_to_list
@@ -53,14 +58,20 @@ def train(
         int | None, typer.Option(help=f"Outer step to train to. (Default: {DEFAULT_STEPS} more than there are.)")
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="Name to keep the run under. (Default: the algorithm, the day and the time.)")
+        str | None,
+        typer.Option(
+            rich_help_panel=OUTPUT, help="Name to keep the run under. (Default: the algorithm, the day and the time.)"
+        ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder to keep the run in, instead of under a name.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(rich_help_panel=OUTPUT, help="Folder to keep the run in, instead of under a name.")
+    ] = None,
     resume: Annotated[
         str | None,
         typer.Option(
+            autocompletion=kept_runs,
             help="Go on with a saved run, by name or folder. Settings that are given as well change from that step on; --folder says "
-            "where its images lie now."
+            "where its images lie now.",
         ),
     ] = None,
     config: Annotated[
@@ -71,19 +82,26 @@ def train(
     ] = None,
     preset_name: PresetOption = None,
     assignments: AssignmentsOption = None,
-    save_every: Annotated[float, typer.Option(help="Seconds between two saves while it trains.")] = 60.0,
+    save_every: Annotated[
+        float, typer.Option(rich_help_panel=OUTPUT, help="Seconds between two saves while it trains.")
+    ] = 60.0,
     force: Annotated[
-        bool, typer.Option("--force", help="Take the place of a run of this name or in this folder.")
+        bool,
+        typer.Option("--force", rich_help_panel=OUTPUT, help="Take the place of a run of this name or in this folder."),
     ] = False,
     any_images: AnyImagesOption = False,
     scheduler: SchedulerOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, on stdout.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the whole set-up as JSON and stop.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", rich_help_panel=OUTPUT, help="Print one JSON object at the end, on stdout.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", rich_help_panel=OUTPUT, help="Print the whole set-up as JSON and stop.")
+    ] = False,
     given: dict[str, Any],
 ) -> None:
-    """Train a run and save it, so that it can be evaluated, resumed or opened later.
+    """Train a run and save it.
 
-    Ctrl-C saves and says how to go on; so do SIGTERM and the end of the terminal.
+    It can be evaluated, resumed or opened later. Ctrl-C saves and says how to go on; so do SIGTERM and the end of the terminal.
 
     \b
     Examples:
@@ -97,20 +115,12 @@ def train(
     foreign folder, a save that failed, or a scheduler that has gone (saved);
     130 Ctrl-C, 143 SIGTERM and 129 SIGHUP (saved).
     """
-    if out is not None and name is not None:
-        raise ConfigError("name", name, "--out and --name are two places; give one of them")
     if not save_every >= 0.0:
         raise ConfigError("save_every", save_every, "seconds from 0 on")
-    given = located(joined(given, assigned(assignments or [])))
-    if resume is not None and (config is not None or preset_name is not None):
-        raise ConfigError("resume", resume, "the run has its set-up; leave --config and --preset out")
+    given = located(agreed(given, assigned(assignments or [])))
     with contextlib.ExitStack() as stack:
         found = None
         if resume is None:
-            if any_images:
-                raise ConfigError(
-                    "any_images", True, "it is for a run that goes on; leave it out, or say which with --resume"
-                )
             start, timeline = _set_up(preset_name, config, given)
         else:
             source = find_run(resume)
@@ -119,14 +129,19 @@ def train(
             found = load_run(source)
             found.need_settings("trained on")
             folder_now, given = folder_of(given)
-            again = f"maml train --resume {called(source)}"
+            again = f"maml train --resume {name_for_cli(source)}"
             found = with_images(found, folder=folder_now, others=any_images, trains=True, again=again)
             start, timeline = found.start, found.timeline + _changes(found, given)
         done = found.step if found else 0
         target = done + DEFAULT_STEPS if steps is None else steps
         if target <= done:
             raise ConfigError("steps", target, f"a whole number above {done}, the outer step that the run is at")
+        if resume is None and (steps is not None or not dry_run):
+            _check_reached(timeline, target)
         folder, new = _place(start, out, name, resume)
+        if resume is not None and new and folder.exists() and folder.samefile(source):
+            option = "out" if name is None else "name"
+            raise ConfigError(option, name or str(out), f"the run goes on in its own place; leave --{option} out")
         if new:
             _check_place(folder, force=force)
         if dry_run:
@@ -135,12 +150,16 @@ def train(
             )
             return
         with _chunks(scheduler) as compute:
-            run = _begin(folder.absolute().name, start, timeline, found)
+            run = _begin(whole_path(folder).name, start, timeline, found)
             if new:
                 run = save_run(folder, run, new=not force)  # a folder that cannot be written is said now
                 stack.enter_context(trained_alone(folder))
             chunk_s = CHUNK_S if scheduler is None else CLUSTER_CHUNK_S
-            _train(run, folder, target, compute, chunk_s=chunk_s, save_every=save_every, as_json=as_json)
+            compiler = None
+            if scheduler is None:
+                compiler = Compiler()
+                stack.callback(compiler.close)
+            _train(run, folder, target, compute, compiler, chunk_s=chunk_s, save_every=save_every, as_json=as_json)
 
 
 def _set_up(preset_name: str | None, file: Path | None, given: dict[str, Any]) -> tuple[RunConfig, tuple[Entry, ...]]:
@@ -151,6 +170,17 @@ def _set_up(preset_name: str | None, file: Path | None, given: dict[str, Any]) -
         data = overlaid(data, located(settings))
     start = from_dict(overlaid(data, given))
     return start, entries_from_list(lines, start=start)
+
+
+def _check_reached(timeline: tuple[Entry, ...], target: int) -> None:
+    """See that training reaches the entries of its timeline: a change that never comes would be missed by nobody."""
+    for number, entry in enumerate(timeline):
+        if entry.step >= target:
+            raise ConfigError(
+                f"timeline[{number}].step",
+                entry.step,
+                f"an outer step below {target:,}, where training ends; give --steps above {entry.step:,}, or leave the entry out",
+            )
 
 
 def _changes(run: SavedRun, given: dict[str, Any]) -> tuple[Entry, ...]:
@@ -199,7 +229,7 @@ def _begin(name: str, start: RunConfig, timeline: tuple[Entry, ...], found: Save
 
     from maml_core.problem import build_problem, try_drawing
     from maml_core.runs import advance, apply_entry, init_run
-    from maml_core.storage import check_state, state_from_bytes, state_to_bytes
+    from maml_core.state_bytes import check_state, state_from_bytes, state_to_bytes
     from maml_core.tasks import images_of
 
     torch.set_num_threads(1)  # as in the workers: the bits of a sum depend on it
@@ -233,7 +263,7 @@ def _begin(name: str, start: RunConfig, timeline: tuple[Entry, ...], found: Save
         run = dataclasses.replace(found, name=name, timeline=timeline)
     for entry in sorted(timeline, key=lambda entry: entry.step):
         if entry.step >= run.step:
-            config, state = apply_entry(config, state, entry)
+            config, state = apply_entry(config, state, entry, problem=problem)
             try_drawing(config, problem)
     return run
 
@@ -256,6 +286,7 @@ def _train(
     folder: Path,
     target: int,
     compute: Callable[[ChunkRequest], ChunkResult],
+    compiler: Compiler | None,
     *,
     chunk_s: float,
     save_every: float,
@@ -264,17 +295,20 @@ def _train(
     began = saved_at = time.monotonic()
     failure: StoreError | None = None
     lost: BrokenExecutor | ClusterError | DataError | None = None
-    again = f"maml train --resume {called(folder)}"
+    again = f"maml train --resume {name_for_cli(folder)}"
     turn = threading.Lock()
     """Held where the run moves on or is saved."""
     parts = [run.records]
+    moments = Moments(max_bytes(run.start), run.moments)
+    if run.step == 0 and not run.moments:
+        moments.add(Moment(0, run.start, light(run.state), 0))
 
     def save() -> StoreError | None:
         """Save the run as it is now; another thread may ask for it where a step takes too long for a signal."""
         nonlocal run, parts
         with turn:
             parts = [Records.joined(parts)]
-            run = dataclasses.replace(run, records=parts[0])
+            run = dataclasses.replace(run, records=parts[0], moments=tuple(moments))
             try:
                 save_run(folder, run, trains=True)
             except StoreError as error:
@@ -300,7 +334,17 @@ def _train(
             assert done.records is not None
             with turn:
                 parts.append(done.records)
-                run = dataclasses.replace(run, config=done.config, state=done.state, step=done.step, status=done.status)
+                run = dataclasses.replace(
+                    run,
+                    config=done.config,
+                    state=done.state,
+                    step=done.step,
+                    status=done.status,
+                    timeline=run.timeline + done.entries,
+                )
+                moments.add(_moment(run, target))
+            if compiler is not None:
+                compiler.trained(done)
             bar.show(run.step, done.records)
             if run.step >= target or run.status.kind != "ok":
                 break
@@ -324,7 +368,7 @@ def _train(
         raise typer.Exit(BAD_FOLDER)
     if run.status.kind != "ok":
         say(f"maml: the run is {run.status.kind} at outer step {run.step}. {run.status.sentence}")
-        say(f"It is saved. Go on with a change, for example: {again} --steps {run.step + DEFAULT_STEPS} --alpha ...")
+        say(f"It is saved. {_way_on(run, target, again)}")
         raise typer.Exit(STOPPED)
     if run.step < target:
         say(
@@ -333,8 +377,26 @@ def _train(
         raise typer.Exit(EXIT + caught[0])
 
 
+def _way_on(run: SavedRun, target: int, again: str) -> str:
+    """What to do with a run that stopped by itself, after what its sentence says of the cause."""
+    if "before any training" in run.status.sentence:
+        return "It cannot go on like this: train a new one with such a change, under another name or with --force."
+    steps = target if target > run.step else target + DEFAULT_STEPS
+    option = "--beta" if "beta" in run.status.sentence else "--alpha"
+    return f"Go on with a change, for example: {again} --steps {steps} {option} ..."
+
+
 def _last(values: Any) -> float | None:
     return float(values[-1]) if len(values) else None
+
+
+def _moment(run: SavedRun, target: int) -> Moment:
+    """The run as it is now, to be kept."""
+    until = run.step
+    if run.step == target or run.status.kind != "ok":  # then what the timeline changes at this very step is changed
+        until += 1
+    acted = [entry for entry in run.timeline if entry.step < until and entry.kind != "rollback"]
+    return Moment(run.step, run.config, light(run.state), len(acted))
 
 
 def _result(run: SavedRun) -> dict[str, Any]:
@@ -376,7 +438,7 @@ def _report(run: SavedRun, folder: Path, *, saved: bool) -> None:
             f"measured at outer step {records.held_out_steps[-1]}."
         )
     if saved:
-        lines.append(f"Saved in {folder}; look closer with: maml evaluate {called(folder)}")
+        lines.append(f"Saved in {folder}; look closer with: maml evaluate {name_for_cli(folder)}")
     typer.echo("\n".join(lines))
 
 

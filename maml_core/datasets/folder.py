@@ -34,10 +34,10 @@ MIN_CLASSES = 4
 """Two to train on and two to be judged on."""
 
 MIN_IMAGES = 2
-"""Of a class: one for support and one for query."""
+"""Fewest images of a class: one for support and one for query."""
 
 MAX_IMAGES = 1000
-"""Of a class; tasks need a few of them."""
+"""Most images of a class that are read; tasks need a few of them."""
 
 MAX_SKIPPED = 1000
 """Files and folders left out that are kept by name."""
@@ -110,7 +110,7 @@ def folder_splits(
     if validation + test > number - 2:
         name, asked = ("test_classes", test) if num_test else ("validation_classes", validation)
         raise ConfigError(
-            name, asked, f"{images.name} has {number} classes, and 2 or more are to train on; hold out fewer of them"
+            name, asked, f"{images.name!r} has {number} classes, and 2 or more are to train on; hold out fewer of them"
         )
     classes = parted(number, seed, num_validation=validation, num_test=test)
     missing: dict[Split, str] = {}
@@ -233,6 +233,7 @@ def _read(tree: Tree, now: str, size: int, color: Color, on_progress: OnProgress
         published=splits if is_published else (),
         notes=notes,
         skipped=_shortened(skipped),
+        source=_text(str(tree.where)),
     )
 
 

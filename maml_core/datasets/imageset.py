@@ -71,6 +71,8 @@ class ImageSet:
     """What people should know before they train on it."""
     skipped: tuple[Skipped, ...] = ()
     """What was left out of it, and why."""
+    source: str = ""
+    """The folder or zip file that it was made of; empty where that is not said."""
 
     def __post_init__(self) -> None:
         if self.images.dtype != np.uint8 or self.images.ndim != 4:
@@ -88,11 +90,6 @@ class ImageSet:
         _, channels, height, width = self.images.shape
         return channels, height, width
 
-    @property
-    def class_index(self) -> Ints:
-        """The class of each image."""
-        return np.repeat(np.arange(len(self.class_sizes)), self.class_sizes)
-
 
 class SetInfo(NamedTuple):
     """What the header of a file says, without a look at the images."""
@@ -103,6 +100,9 @@ class SetInfo(NamedTuple):
     groups: tuple[str, ...]
     fingerprint: str
     size_bytes: int
+    image_shape: tuple[int, int, int]
+    source: str
+    """As of `ImageSet`."""
 
 
 def save_images(path: Path, images: ImageSet) -> None:
@@ -121,6 +121,7 @@ def save_images(path: Path, images: ImageSet) -> None:
         "published": list(images.published),
         "notes": list(images.notes),
         "skipped": [list(item) for item in images.skipped],
+        "source": images.source,
     }
     pixels = np.ascontiguousarray(images.images)
     header = _header(facts, _digest(facts, pixels))
@@ -165,6 +166,7 @@ def _load(path: Path, _identity: tuple[int, int, int]) -> ImageSet:
             published=tuple(facts.get("published", ())),  # which earlier versions did not keep
             notes=tuple(facts.get("notes", ())),
             skipped=tuple(Skipped(*item) for item in facts["skipped"]),
+            source=facts.get("source", ""),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(path, str(error)) from error
@@ -189,6 +191,8 @@ def images_info(path: Path) -> SetInfo:
             tuple(facts["groups"]),
             facts["fingerprint"],
             start + _num_pixels(facts),
+            tuple(facts["shape"][1:]),
+            facts.get("source", ""),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(path, str(error)) from error

@@ -18,10 +18,10 @@ from maml_core.datasets.imageset import Bytes
 Color = Literal["grey", "rgb"]
 
 MAX_PIXELS = 20_000_000
-"""Of a picture that is read: a small file may claim to be an enormous one."""
+"""Most pixels of a picture that is read: a small file may claim to be an enormous one."""
 
 MAX_REDUCED_PIXELS = 80_000_000
-"""Of a JPEG photo, which is read at an eighth of its height and width or more, as far as that does."""
+"""Most pixels of a JPEG photo, which is read at an eighth of its height and width or more, as far as that does."""
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "DIB", "WEBP", "TIFF", "PPM", "JPEG2000", "AVIF", "TGA", "PCX", "QOI")
 ENDINGS = frozenset(
@@ -154,7 +154,7 @@ def decode_as(data: bytes, *, size: int, color: Color = "grey", look: Look | Non
 
 @lru_cache(maxsize=1)
 def _formats() -> tuple[str, ...]:
-    """Those of `FORMATS` that this Pillow reads."""
+    """The formats among `FORMATS` that this Pillow reads."""
     Image.init()
     return tuple(name for name in FORMATS if name in Image.OPEN)
 

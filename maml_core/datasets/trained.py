@@ -1,4 +1,4 @@
-"""Which images a run was trained on, and whether those that are there now are the same."""
+"""Which images a run was trained on, or a sweep is computed on, and whether those that are there now are the same."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class TrainedClass(NamedTuple):
 
     name: str
     sha256: str
-    """Of its pixels, the first digits."""
+    """First digits of the hash of its pixels."""
 
 
 class TrainedImages(NamedTuple):
@@ -95,7 +95,7 @@ def trained_splits(trained: TrainedImages, images: ImageSet, fresh: Splits) -> S
         DataError: A class of the run is not there, or its pictures have changed.
     """
     if sentence := difference(trained, images).sentence:
-        raise DataError("other", f"these are not the images that the run was trained on: {sentence}")
+        raise DataError("other", f"these are not the images that were trained on: {sentence}")
     return _kept(trained, images, fresh)
 
 

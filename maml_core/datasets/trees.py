@@ -20,13 +20,13 @@ from maml_core.errors import DataError
 from maml_core.files import explained
 
 MAX_FILE_BYTES = 50 * 2**20
-"""Of one file."""
+"""Most bytes of one file."""
 
 MAX_FILES = 500_000
-"""Of one folder or zip file."""
+"""Most files of one folder or zip file."""
 
 MAX_INNER_BYTES = 2**29
-"""Of a zip file in a zip file, which is held in memory."""
+"""Most bytes of a zip file in a zip file, which is held in memory."""
 
 _OF_SYSTEMS = frozenset(
     {

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from maml_core.config import ConvConfig
-from maml_core.models.forms import Form, form
+from maml_core.models.conv_forms import Form, Patches, form
 from maml_core.rng import Stream, generator
 from maml_core.types import Params
 
@@ -66,21 +66,24 @@ class ConvNet:
         theta[f"b{last}"] = torch.tensor(np.zeros((1, self.num_outputs)), dtype=dtype)
         return theta
 
-    def apply(self, theta: Params, x: Tensor, *, once: bool = False) -> Tensor:
+    def apply(self, theta: Params, x: Tensor, *, first_order_only: bool = False) -> Tensor:
         """Predictions [B, points, outputs] for flat images [B, points, channels * height * width]."""
-        by = form(theta["w0"], once=once)
+        by = form(theta["w0"], first_order_only=first_order_only)
         maps = by.maps(x, self.image_shape)
         for layer in range(self.config.num_layers):
-            maps = self._finished(by, theta, layer, self._convolved(by, theta, layer, maps))
+            if layer == 0 and self._is_folded(theta):
+                maps = by.first_rectified(maps, theta["w0"], theta["scale0"], theta["shift0"])
+            else:
+                maps = self._finished(by, theta, layer, self._convolved(by, theta, layer, maps))
         last = self.config.num_layers
         return torch.baddbmm(theta[f"b{last}"].unsqueeze(1), by.means(maps), theta[f"w{last}"])
 
-    def statistics(self, theta: Params, x: Tensor, *, once: bool = False) -> Params:
+    def statistics(self, theta: Params, x: Tensor, *, first_order_only: bool = False) -> Params:
         """Mean and variance over points and space at each batch norm, [B, filters]; empty without batch norm."""
         found: Params = {}
         if not self.batch_norm:
             return found
-        by = form(theta["w0"], once=once)
+        by = form(theta["w0"], first_order_only=first_order_only)
         maps = by.maps(x, self.image_shape)
         for layer in range(self.config.num_layers):
             before = self._convolved(by, theta, layer, maps)
@@ -91,12 +94,28 @@ class ConvNet:
     def is_dead(self, theta: Params, x: Tensor) -> Tensor:
         """Whether some layer is 0 everywhere on every x, [B]."""
         dead = torch.zeros(x.shape[0], dtype=torch.bool, device=x.device)
-        by = form(theta["w0"], once=True)
+        by = form(theta["w0"], first_order_only=True)
         maps = by.maps(x, self.image_shape)
         for layer in range(self.config.num_layers):
             maps = self._finished(by, theta, layer, self._convolved(by, theta, layer, maps))
             dead |= by.is_off(maps)
         return dead
+
+    def features(self, theta: Params, x: Tensor) -> dict[str, Tensor]:
+        """What each layer hands on, [B, points, width]: of a convolution its maps, rectified and halved, a row an image."""
+        found = {}
+        *convolutions, head = self.layers
+        by = Patches()
+        maps = by.maps(x, self.image_shape)
+        for layer, name in enumerate(convolutions):
+            maps = self._finished(by, theta, layer, self._convolved(by, theta, layer, maps))
+            found[name] = maps.flatten(2)
+        last = len(convolutions)
+        return found | {head: torch.baddbmm(theta[f"b{last}"].unsqueeze(1), by.means(maps), theta[f"w{last}"])}
+
+    def _is_folded(self, theta: Params) -> bool:
+        """Whether the first layer's batch norm can go into its kernel: it is by the statistics of the images at hand."""
+        return self.batch_norm and self.config.downsample == "stride" and "mean0" not in theta
 
     def _convolved(self, by: Form, theta: Params, layer: int, maps: Tensor) -> Tensor:
         stride = 2 if self.config.downsample == "stride" else 1
@@ -104,16 +123,16 @@ class ConvNet:
 
     def _finished(self, by: Form, theta: Params, layer: int, maps: Tensor) -> Tensor:
         """Normalised, rectified and, where the convolution has not, halved."""
-        maps = functional.relu(self._normalized(by, theta, layer, maps))
+        maps = self._rectified(by, theta, layer, maps)
         return maps if self.config.downsample == "stride" else by.pooled(maps)
 
-    def _normalized(self, by: Form, theta: Params, layer: int, maps: Tensor) -> Tensor:
+    def _rectified(self, by: Form, theta: Params, layer: int, maps: Tensor) -> Tensor:
         if self.config.norm == "none":
-            return maps
+            return functional.relu(maps)
         scale, shift = theta[f"scale{layer}"], theta[f"shift{layer}"]
         if self.config.norm == "group":
-            return by.group_normalized(maps, scale, shift, num_groups=self.num_groups)
-        return by.normalized(maps, scale, shift, theta.get(f"mean{layer}"), theta.get(f"var{layer}"))
+            return functional.relu(by.group_normalized(maps, scale, shift, num_groups=self.num_groups))
+        return by.rectified(maps, scale, shift, theta.get(f"mean{layer}"), theta.get(f"var{layer}"))
 
 
 def _num_groups(num_filters: int) -> int:

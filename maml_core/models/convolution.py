@@ -30,8 +30,7 @@ def convolved(maps: Tensor, kernel: Tensor, *, stride: int) -> Tensor:
     """
     batch, points, height, width, _ = maps.shape
     if stride == 2:
-        columns: Tensor = _Patches.apply(maps)  # type: ignore[no-untyped-call]
-        found = torch.bmm(columns, kernel.permute(0, 3, 4, 2, 1).flatten(1, 3))
+        found = torch.bmm(patches(maps), _as_columns(kernel))
         return found.view(batch, points, _half(height), _half(width), -1)
     side_by_side = maps.permute(1, 0, 4, 2, 3).flatten(1, 2)
     beside = functional.conv2d(side_by_side, kernel.flatten(0, 1), padding=1, groups=batch)
@@ -45,10 +44,50 @@ def moments(maps: Tensor) -> tuple[Tensor, Tensor]:
     return mean, (values - mean.unsqueeze(1)).square().mean(1)
 
 
-def normalized(maps: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """Batch norm over points and space of each task (Ioffe & Szegedy 2015, algorithm 1); scale and shift are [B, channels]."""
-    found: Tensor = _Normalized.apply(maps.flatten(1, 3), scale.unsqueeze(1), shift.unsqueeze(1))[0]  # type: ignore[no-untyped-call]
+def rectified(maps: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """Batch norm over points and space of each task (Ioffe & Szegedy 2015, algorithm 1), then ReLU; scale and shift are [B, channels].
+
+    It can be differentiated twice, not three times.
+    """
+    values = maps.flatten(1, 3)
+    found: Tensor = _Rectified.apply(values, scale.unsqueeze(1), shift.unsqueeze(1))  # type: ignore[no-untyped-call]
     return found.view(maps.shape)
+
+
+def folded(kernel: Tensor, scale: Tensor, covariance: Tensor) -> Tensor:
+    """A layer's kernel with its batch norm in it: (kernel x - mean) scale / deviation is this kernel times x less its mean.
+
+    The variance of what a linear layer gives is kernel' covariance kernel, so that where the inputs are few, as the 3 x 3 patches of an
+    image are, nothing has to pass over the many maps that come out.
+
+    Args:
+        kernel: [B, inputs, filters]
+        scale: Batch norm's, [B, filters].
+        covariance: Mean over a task's patches of the products of each two inputs, less their means: [B, inputs, inputs].
+    """
+    var = (kernel * torch.bmm(covariance, kernel)).sum(1).clamp_min(0.0)
+    return kernel * (scale * (var + NORM_EPS).rsqrt()).unsqueeze(1)
+
+
+def first_rectified(maps: Tensor, kernel: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """`rectified` of `convolved` with a stride of 2, for maps of few channels: the images."""
+    batch, points, height, width, _ = maps.shape
+    columns = patches(maps)
+    columns = columns - columns.mean(1, keepdim=True)
+    covariance = torch.bmm(columns.transpose(1, 2), columns) / columns.shape[1]
+    found = torch.baddbmm(shift.unsqueeze(1), columns, folded(_as_columns(kernel), scale, covariance)).relu_()
+    return found.view(batch, points, _half(height), _half(width), -1)
+
+
+def patches(maps: Tensor) -> Tensor:
+    """The 3 x 3 patches around every second place, one a row: [B, points * height' * width', 9 * channels]."""
+    found: Tensor = _Patches.apply(maps)  # type: ignore[no-untyped-call]
+    return found
+
+
+def _as_columns(kernel: Tensor) -> Tensor:
+    """[B, filters, channels, 3, 3] as what `patches` are multiplied with, [B, 9 * channels, filters]."""
+    return kernel.permute(0, 3, 4, 2, 1).flatten(1, 3)
 
 
 def _half(size: int) -> int:
@@ -56,7 +95,7 @@ def _half(size: int) -> int:
 
 
 class _Patches(Function):
-    """The 3 x 3 patches around every second place, one a row: [B, points * height' * width', 9 * channels]."""
+    """See `patches`."""
 
     @staticmethod
     def forward(ctx: Any, maps: Tensor) -> Tensor:
@@ -100,33 +139,66 @@ class _Summed(Function):
         return _Patches.apply(pull), None  # type: ignore[no-untyped-call]
 
 
-class _Normalized(Function):
-    """Values [B, K, channels] at mean 0 and variance 1 over K, scaled and shifted, in as few passes over them as there can be.
+class _Rectified(Function):
+    """ReLU of values x [B, K, channels] that are brought to mean 0 and variance 1 over K, scaled and shifted.
 
-    Besides the result it gives what its gradient is made of, so that the gradient can be differentiated again.
+    With standard values h = (x - mean) / deviation, y = relu(scale h + shift). Both derivatives are written out, in fewer passes over the
+    values than torch makes of the formulas by itself.
     """
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor, scale: Tensor, shift: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(ctx: Any, values: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         standard = values - values.mean(1, keepdim=True)
         inverse = (standard.square().mean(1, keepdim=True) + NORM_EPS).rsqrt()  # one over the standard deviation
         standard *= inverse
-        ctx.save_for_backward(standard, inverse, scale)
-        ctx.set_materialize_grads(False)
-        return torch.addcmul(shift, standard, scale), standard, inverse
+        found = torch.addcmul(shift, standard, scale).relu_()
+        ctx.save_for_backward(values, scale, standard, inverse, found)
+        return found
 
     @staticmethod
-    def backward(ctx: Any, pull: Tensor | None, of_standard: Tensor | None, of_inverse: Tensor | None) -> Any:
-        standard, inverse, scale = ctx.saved_tensors
-        count = standard.shape[1]
-        pull = torch.zeros_like(standard) if pull is None else pull
+    def backward(ctx: Any, pull: Tensor) -> Any:
+        return _RectifiedBackward.apply(pull, *ctx.saved_tensors)  # type: ignore[no-untyped-call]
+
+
+class _RectifiedBackward(Function):
+    """Gradients of `_Rectified` with respect to values, scale and shift.
+
+    For the pull p where y > 0 and 0 elsewhere, and rate = scale / deviation:
+    of_values = rate (p - mean p - h mean(p h)), of_scale = sum(p h), of_shift = sum p.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, pull: Tensor, values: Tensor, scale: Tensor, standard: Tensor, inverse: Tensor, found: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:  # `values` is here to get a gradient
+        count = values.shape[1]
+        pull = _where_on(pull, found)
         of_scale, of_shift = (pull * standard).sum(1, keepdim=True), pull.sum(1, keepdim=True)
-        along, mean, rate = scale * of_scale / count, scale * of_shift / count, inverse * scale
-        if of_standard is not None:  # these two come with second derivatives only
-            pull, rate = pull * scale + of_standard, inverse
-            along = along + (of_standard * standard).mean(1, keepdim=True)
-            mean = mean + of_standard.mean(1, keepdim=True)
-        if of_inverse is not None:
-            along = along + inverse * of_inverse / count
-        of_values = torch.addcmul(torch.addcmul(-inverse * mean, pull, rate), standard, -inverse * along)
+        rate = scale * inverse
+        of_values = torch.addcmul(rate * of_shift / -count, pull, rate).addcmul_(standard, rate * of_scale / -count)
+        ctx.save_for_backward(pull, scale, standard, inverse, found, of_scale, of_shift)
         return of_values, of_scale, of_shift
+
+    @staticmethod
+    def backward(ctx: Any, by_values: Tensor, by_scale: Tensor, by_shift: Tensor) -> Any:
+        if torch.is_grad_enabled():  # torch would leave it out without a word
+            raise RuntimeError("batch norm with ReLU can be differentiated twice, not three times")
+        pull, scale, standard, inverse, found, of_scale, of_shift = ctx.saved_tensors
+        count, rate = standard.shape[1], scale * inverse
+        mean, along = of_shift / count, of_scale / count  # of p and of p h
+        by_mean = by_values.mean(1, keepdim=True)
+        by_along = (by_values * standard).mean(1, keepdim=True)
+        spread = (by_values * pull).mean(1, keepdim=True) - mean * by_mean - along * by_along
+        share = by_scale - rate * by_along
+        of_pull = torch.addcmul(by_shift - rate * by_mean, by_values, rate).addcmul_(standard, share)
+        # h gets share * p - rate * along * by_values; x gets it through h, and through the deviation in rate.
+        of_values = torch.addcmul(inverse * (rate * along * by_mean - share * mean), pull, inverse * share)
+        of_values.addcmul_(by_values, -inverse * rate * along)
+        of_values.addcmul_(standard, inverse * (rate * (along * by_along - spread) - share * along))
+        return _where_on(of_pull, found), of_values, count * inverse * spread, None, None, None
+
+
+def _where_on(pull: Tensor, found: Tensor) -> Tensor:
+    """What comes back through a ReLU that has given `found`."""
+    through: Tensor = torch.ops.aten.threshold_backward(pull, found, 0.0)
+    return through

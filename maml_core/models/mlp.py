@@ -54,7 +54,7 @@ class MLP:
         return found | {"head": tuple(sorted(self.head, reverse=True))}
 
     def with_inputs(self, num_inputs: int) -> MLP:
-        """The same network for inputs of another width."""
+        """This network for inputs of another width."""
         return MLP(self.config, num_inputs=num_inputs, num_outputs=self.widths[-1])
 
     def init(self, seed: int, dtype: torch.dtype = torch.float32) -> Params:
@@ -71,14 +71,14 @@ class MLP:
                 theta[f"b{layer}"] = torch.tensor(np.zeros((1, fan_out)), dtype=dtype)
         return theta
 
-    def apply(self, theta: Params, x: Tensor, *, once: bool = False) -> Tensor:  # noqa: ARG002
+    def apply(self, theta: Params, x: Tensor, *, first_order_only: bool = False) -> Tensor:  # noqa: ARG002
         """Predictions [B, points, outputs]."""
         last = len(self.widths) - 2
         for layer in range(last):
             x = self._hidden(theta, layer, x)
         return self._linear(theta, last, x)
 
-    def statistics(self, theta: Params, x: Tensor, *, once: bool = False) -> Params:  # noqa: ARG002
+    def statistics(self, theta: Params, x: Tensor, *, first_order_only: bool = False) -> Params:  # noqa: ARG002
         """Mean and variance of the points at each batch norm, [B, width]; empty without batch norm."""
         found: Params = {}
         if not self.batch_norm:
@@ -97,6 +97,14 @@ class MLP:
                 x = self._hidden(theta, layer, x)
                 dead |= (x == 0.0).flatten(1).all(1)
         return dead
+
+    def features(self, theta: Params, x: Tensor) -> dict[str, Tensor]:
+        """What each layer hands on, [B, points, width]: hidden ones behind their activation."""
+        found = {}
+        *hidden, head = self.layers
+        for layer, name in enumerate(hidden):
+            x = found[name] = self._hidden(theta, layer, x)
+        return found | {head: self._linear(theta, len(hidden), x)}
 
     def _hidden(self, theta: Params, layer: int, x: Tensor) -> Tensor:
         x = self._linear(theta, layer, x)

@@ -12,6 +12,7 @@ import copy
 import logging
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -120,18 +121,18 @@ class ModuleModel:
                 )
         return {name: values[name].detach().to(dtype, copy=True).unsqueeze(0) for name in self._names}
 
-    def apply(self, theta: Params, x: Tensor, *, once: bool = False) -> Tensor:
+    def apply(self, theta: Params, x: Tensor, *, first_order_only: bool = False) -> Tensor:
         """Predictions [B, points, outputs].
 
         Raises:
             ValueError: The module cannot be called with such inputs, or gives something else than one row of numbers for each point.
-            OnceDifferentiableError: It cannot be differentiated twice, and `once` does not promise that it need not be.
+            OnceDifferentiableError: It cannot be differentiated twice, and `first_order_only` does not promise that it need not be.
         """
         key = (x.shape[1:], x.dtype, x.device)
         if key not in self._forms:
             self._forms[key] = self._found(theta, x)
         form = self._forms[key]
-        if form.once_only and not once and torch.is_grad_enabled():
+        if form.once_only and not first_order_only and torch.is_grad_enabled():
             accepted = (
                 f"{self._name} cannot be differentiated twice ({form.once_only}); choose first, or another module"
             )
@@ -139,13 +140,20 @@ class ModuleModel:
         with _twice_differentiable(x.device):
             return form.call(theta, x)
 
-    def statistics(self, theta: Params, x: Tensor, *, once: bool = False) -> Params:  # noqa: ARG002
+    def statistics(self, theta: Params, x: Tensor, *, first_order_only: bool = False) -> Params:  # noqa: ARG002
         """None: what the module keeps is constant."""
         return {}
 
     def is_dead(self, theta: Params, x: Tensor) -> Tensor:  # noqa: ARG002
         """Never known for a foreign module: all False, [B]."""
         return torch.zeros(x.shape[0], dtype=torch.bool, device=x.device)
+
+    def features(self, theta: Params, x: Tensor) -> dict[str, Tensor]:
+        """What each submodule of `layers` hands on, [B, points, width]; of one that is called more than once the last, and none of one whose
+        output has no row for each point.
+        """
+        with _twice_differentiable(x.device):
+            return _handed_on(self._module, self.layers, self._one, theta, x)
 
     def plain(self, theta: Params) -> nn.Module:
         """A copy of the module with one lane's parameters [1, ...]."""
@@ -176,8 +184,12 @@ class ModuleModel:
         """The fastest form that gives what the module itself gives, tried on two tasks."""
         at = torch.tensor([0, x.shape[0] - 1], device=x.device)
         pair, points = {name: value.detach()[at] for name, value in theta.items()}, x.detach()[at]
+        # Before the first inner step all tasks have the same weights: a form that mixes up theirs would not be seen.
+        apart = torch.tensor([1.0, 1.0 + 1 / 16], dtype=x.dtype, device=x.device)
+        pair = {name: value * apart.view(2, *[1] * (value.ndim - 1)) for name, value in pair.items()}
         with torch.random.fork_rng(devices=[]), torch.enable_grad(), _twice_differentiable(x.device):
-            alone = self._alone({name: value[0] for name, value in pair.items()}, points[0])
+            each = [self._alone({name: value[task] for name, value in pair.items()}, points[task]) for task in (0, 1)]
+            alone = None if any(output is None for output in each) else torch.stack(each)  # type: ignore[arg-type]
             why_looped = _refusal(self._batched, pair, points, alone)
             if not why_looped:
                 return _Form(self._batched, "")
@@ -280,6 +292,25 @@ class ModuleModel:
             _log.warning("%s: %s", self._name, sentence)
 
 
+def _handed_on(
+    module: nn.Module, layers: Mapping[str, tuple[str, ...]], call: _Call, theta: Params, x: Tensor
+) -> Params:
+    """What the submodules that have the layers' parameters give when `call` calls the module for one task after the other, [B, points, width]."""
+    found: dict[str, list[Tensor]] = {}
+
+    def keep(layer: str, task: int, _module: nn.Module, _inputs: object, output: object) -> None:
+        if isinstance(output, Tensor) and output.ndim > 0 and output.shape[0] == x.shape[1]:
+            found[layer] = [*found.get(layer, [])[:task], output.detach().reshape(x.shape[1], -1)]
+
+    for task, points in enumerate(x.unbind(0)):
+        with contextlib.ExitStack() as hooks:
+            for layer, names in layers.items():
+                owner = module.get_submodule(names[0].rpartition(".")[0])
+                hooks.callback(owner.register_forward_hook(partial(keep, layer, task)).remove)
+            call({name: value[task] for name, value in theta.items()}, points)
+    return {layer: torch.stack(found[layer]) for layer in layers if layer in found}
+
+
 @contextlib.contextmanager
 def _twice_differentiable(device: torch.device) -> Iterator[None]:
     """Within it, torch computes attention and recurrent layers in forms that have second derivatives."""
@@ -313,8 +344,9 @@ def _refusal(call: _Call, theta: Params, x: Tensor, alone: Tensor | None, *, twi
         return _first_sentence(error)
     if alone is None:
         return ""
-    # Far above rounding, far below any mistake.
-    close = torch.allclose(output[0], alone, rtol=1e-3, atol=1e-3 * float(alone.abs().max()), equal_nan=True)
+    # Far above rounding, far below any mistake: GPUs multiply float32 numbers in convolutions with eleven bits (TF32).
+    tolerance = 1e-8 if x.dtype == torch.float64 else 1e-3
+    close = torch.allclose(output, alone, rtol=tolerance, atol=tolerance * float(alone.abs().max()), equal_nan=True)
     return "" if close else "it then predicts something else"
 
 

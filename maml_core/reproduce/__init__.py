@@ -1,14 +1,15 @@
 """Published protocols, trained and evaluated: what this engine reaches, beside what papers report.
 
-`sinusoid` and `omniglot` say what is trained, `training` trains it, `judging` evaluates what has come out, `tables` prints it. Each
+`sinusoid` and `omniglot` say what is trained, `training` trains it, `exams` evaluates what has come out, `tables` prints it. Each
 training is a run folder of its own, so a reproduction that was stopped goes on where it was, and every run can be opened afterwards.
-Nothing here imports torch: training and evaluation are work for an executor.
+`claims` says what the literature claims of MAML and when it holds, `experiments` trains and measures for it.
+Nothing here but `experiments` imports torch: training and evaluation are work for an executor.
 """
 
 from __future__ import annotations
 
 from maml_core.reproduce.cases import Case, Exam, Published, Setup, chosen
-from maml_core.reproduce.judging import TEST_SEED
+from maml_core.reproduce.exams import TEST_SEED
 from maml_core.reproduce.omniglot import LAPTOP, PAPER, SCALES, omniglot_cases
 from maml_core.reproduce.sinusoid import SINUSOID, sinusoid_cases
 from maml_core.reproduce.tables import Row, markdown, plain, save_table

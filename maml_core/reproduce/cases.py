@@ -42,11 +42,11 @@ class Exam(NamedTuple):
     shots: tuple[int, ...]
     """Support points of the test tasks; a row of the table each."""
     stream: Stream
-    """Of whose classes the test tasks are."""
+    """The split whose classes the test tasks have."""
     num_steps: int
     """Inner steps taken."""
     reported: tuple[int, ...]
-    """Those of them that the table shows."""
+    """Inner steps that the table shows."""
     result: int
     """The inner steps after which the result is taken; never chosen on the test tasks."""
 

@@ -13,7 +13,7 @@ from maml_core.config import RunConfig, to_dict
 from maml_core.files import write_file
 from maml_core.records import Summary
 from maml_core.reproduce.cases import Exam, Published
-from maml_core.reproduce.judging import TEST_SEED
+from maml_core.reproduce.exams import TEST_SEED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

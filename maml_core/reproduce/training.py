@@ -17,7 +17,7 @@ from maml_core.execution import MAX_LOST, resubmitted
 from maml_core.files import write_file
 from maml_core.records import Entry, Records, Status, Summary
 from maml_core.reproduce.cases import Case
-from maml_core.reproduce.judging import summary_on_test_tasks
+from maml_core.reproduce.exams import summary_on_test_tasks
 from maml_core.reproduce.tables import Row
 from maml_core.store import DOCUMENT, SavedRun, load_run, save_run
 
@@ -216,7 +216,7 @@ class _Training:
     def take(self, result: ChunkResult) -> None:
         self.config, self.state, self.step, self._status = result.config, result.state, result.step, result.status
         assert self._asked is not None
-        self._timeline.extend(self._asked.timeline)
+        self._timeline.extend([*result.entries, *self._asked.timeline])
         self._asked, self.num_lost = None, 0
         self.cpu_s += result.cpu_s
         self._images = self._images or result.images

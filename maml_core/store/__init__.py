@@ -3,7 +3,8 @@
     run.json                    what the run is, and the name, size and sha256 of each other file
     curves-<sha256>.parquet     the training curves
     held_out-<sha256>.parquet   the held-out curves
-    state-<sha256>.safetensors  parameters, optimiser moments and checkpoints, as `storage.state_to_bytes` wrote them
+    state-<sha256>.safetensors  parameters, optimiser moments and checkpoints, as `state_bytes.state_to_bytes` wrote them
+    moments-<sha256>.safetensors  states of earlier outer steps, where any are kept
 
 Data files are named by their content and written before `run.json`, which takes its place in one step: whatever happens on the way, a
 folder holds the save before or the save after. Everything is checked when it is read, and nothing that is read can execute.
@@ -11,9 +12,10 @@ folder holds the save before or the save after. Everything is checked when it is
 
 from __future__ import annotations
 
+from maml_core.store.archive import import_run
 from maml_core.store.document import DOCUMENT, FORMAT, MAX_DOCUMENT_BYTES, VERSION, SavedRun
 from maml_core.store.folder import RunInfo, check_place, load_run, run_info, save_run, trained_alone
-from maml_core.store.runs import RunStore, check_name, default_root
+from maml_core.store.runs import RunStore, check_name, default_root, delete_run, rename_run, zip_run
 
 __all__ = [
     "DOCUMENT",
@@ -26,8 +28,12 @@ __all__ = [
     "check_name",
     "check_place",
     "default_root",
+    "delete_run",
+    "import_run",
     "load_run",
+    "rename_run",
     "run_info",
     "save_run",
     "trained_alone",
+    "zip_run",
 ]

@@ -12,17 +12,22 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from maml_core.config import RunConfig, from_dict, to_dict
-from maml_core.curves import NO_RECORDS
 from maml_core.datasets.trained import TrainedImages, from_plain, to_plain
 from maml_core.errors import ConfigError, StoreError
+from maml_core.moments import Moment
+from maml_core.record_files import NO_RECORDS
 from maml_core.records import Entry, Records, Status
+from maml_core.texts import from_json
 from maml_core.timeline import entries_from_list, entries_to_list
 
 FORMAT = "maml-live run"
 """What the first line of every `run.json` says."""
 
-VERSION = 1
-"""Version of the layout of a folder."""
+VERSION = 2
+"""Version of the layout of a folder: since the second, states of earlier outer steps are kept in it."""
+
+READS = (1, VERSION)
+"""Versions that can be read."""
 
 MAX_DOCUMENT_BYTES = 2**24
 """Size of the largest `run.json`; a timeline of 100,000 changes has room."""
@@ -36,7 +41,7 @@ INSTEAD = "load another copy of the run, or delete it and train again"
 MARKER = re.compile(rb'\s*\{\s*"format"\s*:\s*"' + FORMAT.encode() + rb'"')
 """How the file of any version begins."""
 
-_ENDINGS = {"curves": "parquet", "held_out": "parquet", "state": "safetensors"}
+_ENDINGS = {"curves": "parquet", "held_out": "parquet", "state": "safetensors", "moments": "safetensors"}
 _KEYS = (
     "format",
     "version",
@@ -55,6 +60,9 @@ _KEYS = (
 _SOMETIMES = ("images", "own_problem")
 """Keys that stand there only where they say something."""
 
+_MAY_LACK = frozenset({"moments"})
+"""Files that are there only where they hold something."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedRun:
@@ -68,9 +76,11 @@ class SavedRun:
     timeline: tuple[Entry, ...] = ()
     records: Records
     state: bytes
-    """From `ChunkResult.state` or `storage.state_to_bytes`."""
+    """From `ChunkResult.state` or `state_bytes.state_to_bytes`."""
     step: int
     """Outer steps taken."""
+    moments: tuple[Moment, ...] = ()
+    """States of earlier outer steps that one can go back to, oldest first; `save_run` keeps what `moments.max_bytes` has room for."""
     status: Status = Status()
     images: TrainedImages | None = None
     """The images that it was trained on; None where its tasks are not of images in files, or it is of a time before these were kept."""
@@ -79,7 +89,7 @@ class SavedRun:
     saved: str = ""
     """When it was last saved; `save_run` sets it."""
     versions: Mapping[str, str] = field(default_factory=dict)
-    """Of python and the libraries at the last save; `save_run` sets them."""
+    """Versions of Python and the libraries at the last save; `save_run` sets them."""
     own_problem: bool = False
     """Whether it was trained with a `Problem` that the settings do not name; `save_run` reads it from the state."""
 
@@ -108,14 +118,14 @@ class DataFile(NamedTuple):
     sha256: str
 
     @staticmethod
-    def of(part: str, data: bytes) -> DataFile:
+    def from_bytes(part: str, data: bytes) -> DataFile:
         """The file that holds these bytes, named by its part and their checksum."""
         digest = hashlib.sha256(data).hexdigest()
         return DataFile(_file_name(part, digest), len(data), digest)
 
 
 class Document(NamedTuple):
-    """A `run.json` that was checked. The run in it has neither records nor state yet."""
+    """A `run.json` that was checked. The run in it has neither records nor states yet."""
 
     run: SavedRun
     files: Mapping[str, DataFile]
@@ -180,7 +190,7 @@ def from_document(folder: Path, data: bytes) -> Document:
                 "newer",
                 f"{folder} was saved by a newer version of maml-live (format {version}, this one reads {VERSION}); update maml-live to load it",
             )
-        if version != VERSION:
+        if version not in READS or isinstance(version, bool):
             raise ValueError(f"version is {version!r}")
         if content.pop("sha256", None) != _digest(content):
             raise ValueError("its checksum does not fit")
@@ -190,18 +200,7 @@ def from_document(folder: Path, data: bytes) -> Document:
 
 
 def _parsed(data: bytes) -> dict[str, Any]:
-    """JSON without repeated keys and without NaN."""
-
-    def table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise ValueError("a key stands there twice")
-        return found
-
-    def refuse(constant: str) -> Any:
-        raise ValueError(f"{constant} is no number")
-
-    content = json.loads(data, object_pairs_hook=table, parse_constant=refuse)
+    content = from_json(data)
     if not isinstance(content, dict):
         raise TypeError("not a table")
     return content
@@ -235,7 +234,8 @@ def _checked(content: dict[str, Any]) -> Document:
         versions={name: _text(version, name) for name, version in versions.items()},
         own_problem=content.get("own_problem", False),
     )
-    files = {part: _file(part, file) for part, file in _table(content["files"], _ENDINGS).items()}
+    present = [part for part in _ENDINGS if part not in _MAY_LACK or part in content["files"]]
+    files = {part: _file(part, file) for part, file in _table(content["files"], present).items()}
     return Document(run, files, entries_from_list(content["events"], path="events"))
 
 

@@ -19,10 +19,10 @@ from typing import Any
 import numpy.typing as npt
 
 from maml_core.config import located
-from maml_core.curves import COLUMNS, from_parquet, misfit, to_parquet
 from maml_core.errors import StoreError
 from maml_core.files import ATTEMPTS, explained, held, holder, locked, write_file
 from maml_core.headers import has_own_problem
+from maml_core.record_files import COLUMNS, from_parquet, mismatch, to_parquet
 from maml_core.records import Records, Status
 from maml_core.store.document import (
     DOCUMENT,
@@ -34,12 +34,13 @@ from maml_core.store.document import (
     from_document,
     to_document,
 )
+from maml_core.store.moments import fitted, moments_from_bytes, moments_to_bytes
 
 TRAINING = "training.lock"
 """The file that whoever trains a run holds."""
 
 _OURS = re.compile(
-    r"((curves|held_out)-[0-9a-f]{16}\.parquet|state-[0-9a-f]{16}\.safetensors|run\.json)(\.part)?|training\.lock"
+    r"((curves|held_out)-[0-9a-f]{16}\.parquet|(state|moments)-[0-9a-f]{16}\.safetensors|run\.json)(\.part)?|training\.lock"
 )
 
 
@@ -71,11 +72,11 @@ def save_run(folder: str | os.PathLike[str], run: SavedRun, *, new: bool = False
         trains: The caller is the one who trains the run in this folder (see `trained_alone`); from others it is not saved over.
 
     Returns:
-        The run with its times, its versions and the whole path of its folder of images filled in.
+        The run with its times, its versions and the whole path of its folder of images filled in, and the kept states that it has room for.
 
     Raises:
         StoreError: It cannot be saved there; what was saved before is as it was.
-        ValueError: The records are not of this run.
+        ValueError: The records or the kept states are not of this run.
     """
     folder, now = Path(folder), _now()
     run = dataclasses.replace(
@@ -87,12 +88,14 @@ def save_run(folder: str | os.PathLike[str], run: SavedRun, *, new: bool = False
         versions=_versions(),
         own_problem=run.own_problem or has_own_problem(run.state),
     )
+    if problem := mismatch(run.records, run.step):
+        raise ValueError(f"these records are not of a run that took {run.step} outer steps: {problem}")
+    run = dataclasses.replace(run, moments=fitted(run.moments, start=run.start, timeline=run.timeline, step=run.step))
     parts = {part: to_parquet(run.records, columns) for part, columns in COLUMNS.items()} | {"state": run.state}
-    files = {part: DataFile.of(part, data) for part, data in parts.items()}
+    parts |= {"moments": moments_to_bytes(run.moments)} if run.moments else {}
+    files = {part: DataFile.from_bytes(part, data) for part, data in parts.items()}
     document = to_document(run, files)
     from_document(folder, document)  # what could not be read back is not written
-    if problem := misfit(run.records, run.step):
-        raise ValueError(f"these records are not of a run that took {run.step} outer steps: {problem}")
     with (
         explained(f"cannot save the run in {folder} (what was saved there before is intact)"),
         locked(folder) as handle,
@@ -162,9 +165,17 @@ def load_run(folder: str | os.PathLike[str]) -> SavedRun:
         except ValueError as error:
             raise StoreError("damaged", f"the curves in {folder} are damaged ({error}); {INSTEAD}") from error
     records = Records(**columns, events=document.events)
-    if problem := misfit(records, document.run.step):
+    if problem := mismatch(records, document.run.step):
         raise StoreError("damaged", f"the curves in {folder} are damaged ({problem}); {INSTEAD}")
-    return dataclasses.replace(document.run, records=records, state=contents[document.files["state"].name])
+    run = dataclasses.replace(document.run, records=records, state=contents[document.files["state"].name])
+    if "moments" not in document.files:
+        return run
+    try:
+        kept = contents[document.files["moments"].name]
+        moments = moments_from_bytes(kept, start=run.start, timeline=run.timeline, step=run.step)
+    except ValueError as error:
+        raise StoreError("damaged", f"the kept states in {folder} are damaged ({error}); {INSTEAD}") from error
+    return dataclasses.replace(run, moments=moments)
 
 
 def run_info(folder: str | os.PathLike[str]) -> RunInfo:

@@ -7,15 +7,18 @@ import dataclasses
 import io
 import os
 import re
+import unicodedata
 import zipfile
 from pathlib import Path
 
 from maml_core.errors import ConfigError, StoreError
-from maml_core.files import explained, locked
+from maml_core.files import explained, locked, whole_path
 from maml_core.store.document import DOCUMENT, SavedRun
 from maml_core.store.folder import RunInfo, check_ours, check_untrained, load_run, ours, read_folder, run_info, save_run
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9 ._-]{0,79}")
+MAX_NAME_BYTES = 200
+"""A file system takes 255; what is written beside a folder on the way has some more."""
+
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
 
@@ -26,26 +29,34 @@ def default_root() -> Path:
 
 
 def check_name(name: str) -> str:
-    """The name, if every file system takes it for a folder.
+    """The name, in the one spelling that every file system keeps apart from others (Unicode's NFC), if each takes it for a folder.
 
+    >>> check_name("größe 1"), check_name("学习-2")
+    ('größe 1', '学习-2')
     >>> check_name("alpha 0.1, N 5")
     Traceback (most recent call last):
-    maml_core.errors.ConfigError: name = 'alpha 0.1, N 5' is not accepted: 1 to 80 of the letters a-z and A-Z, digits, space, . _ and -, \
+    maml_core.errors.ConfigError: name = 'alpha 0.1, N 5' is not accepted: 1 to 80 letters or digits of any alphabet, spaces, . _ and -, \
 beginning with a letter, a digit or _, and not ending with a space or a dot
 
     Raises:
         ConfigError: It is none that can be used.
     """
-    if not isinstance(name, str) or not _NAME.fullmatch(name) or name[-1] in " .":
+    clean = unicodedata.normalize("NFC", name) if isinstance(name, str) else ""
+    fits = all(sign in " ._-" or unicodedata.category(sign)[0] in "LMN" for sign in clean)
+    if not fits or not 1 <= len(clean) <= 80 or not (clean[0] == "_" or clean[0].isalnum()) or clean[-1] in " .":
         raise ConfigError(
             "name",
             name,
-            "1 to 80 of the letters a-z and A-Z, digits, space, . _ and -, beginning with a letter, a digit or _, "
+            "1 to 80 letters or digits of any alphabet, spaces, . _ and -, beginning with a letter, a digit or _, "
             "and not ending with a space or a dot",
         )
-    if _DEVICES.fullmatch(name):
+    if len(clean.encode()) > MAX_NAME_BYTES:
+        raise ConfigError(
+            "name", name, f"at most {MAX_NAME_BYTES} bytes, as file systems count them; choose a shorter one"
+        )
+    if _DEVICES.fullmatch(clean):
         raise ConfigError("name", name, "Windows keeps this name for a device; choose another")
-    return name
+    return clean
 
 
 class RunStore:
@@ -93,7 +104,8 @@ class RunStore:
 
     def load(self, name: str) -> SavedRun:
         """`load_run` of the folder of this name."""
-        return dataclasses.replace(load_run(self.folder(name)), name=name)
+        folder = self.folder(name)
+        return dataclasses.replace(load_run(folder), name=folder.name)
 
     def rename(self, old: str, new: str) -> None:
         """Give a run another name.
@@ -114,31 +126,55 @@ class RunStore:
         _move(self.folder(name), to.folder(name))
 
     def delete(self, name: str) -> None:
-        """Remove a run: the files that belong to it, and its folder if nothing else is in there.
-
-        Raises:
-            StoreError: There is no such run, or what is there is not one of ours. Nothing is removed then.
-        """
-        folder = self.folder(name)
-        with explained(f"cannot delete {name}"):
-            check_ours(folder)
-            with locked(folder):
-                check_ours(folder)
-                check_untrained(folder)
-                for file in sorted(
-                    ours(folder), key=lambda file: file == DOCUMENT
-                ):  # a run until its last file is gone
-                    (folder / file).unlink()
-                with contextlib.suppress(OSError):  # somebody else's files are in it
-                    folder.rmdir()
+        """`delete_run` of the folder of this name."""
+        delete_run(self.folder(name))
 
     def zip(self, name: str) -> bytes:
-        """A run as a ZIP archive of its folder; unpacked into a store's folder it is a run there."""
-        target = io.BytesIO()
-        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-            for file, data in read_folder(self.folder(name)).items():
-                archive.writestr(f"{name}/{file}", data)
-        return target.getvalue()
+        """`zip_run` of the folder of this name."""
+        return zip_run(self.folder(name))
+
+
+def rename_run(folder: Path, name: str) -> Path:
+    """Give the run in a folder another name: its folder, which stays where it is.
+
+    Raises:
+        ConfigError: The name cannot be used.
+        StoreError: There is no such run, or the new name is taken.
+    """
+    source = whole_path(folder)
+    target = source.with_name(check_name(name))
+    _move(source, target)
+    return target
+
+
+def delete_run(folder: Path) -> None:
+    """Remove a run: the files that belong to it, and its folder if nothing else is in there.
+
+    Raises:
+        StoreError: There is no such run, or what is there is not one of ours. Nothing is removed then.
+    """
+    with explained(f"cannot delete {folder.name}"):
+        check_ours(folder)
+        with locked(folder):
+            check_ours(folder)
+            check_untrained(folder)
+            for file in sorted(ours(folder), key=lambda file: file == DOCUMENT):  # a run until its last file is gone
+                (folder / file).unlink()
+            with contextlib.suppress(OSError):  # somebody else's files are in it
+                folder.rmdir()
+
+
+def zip_run(folder: Path) -> bytes:
+    """The run in a folder as a ZIP archive: its files, in a folder of the run's name.
+
+    Raises:
+        StoreError: As of `load_run`.
+    """
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file, data in read_folder(folder).items():
+            archive.writestr(f"{whole_path(folder).name}/{file}", data)
+    return target.getvalue()
 
 
 def _move(source: Path, target: Path) -> None:

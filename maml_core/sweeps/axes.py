@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from maml_core.config import ALIASES, RunConfig, from_dict, to_dict
+from maml_core.config import ALIASES, SHORT_NAMES, RunConfig, from_dict, to_dict
 from maml_core.errors import ConfigError
 from maml_core.plain import plain
 from maml_core.settings import checked, hints_of, members_of
+from maml_core.values import parsed, shown
+from maml_core.wording import one_of
 
 Value = int | float | str | bool | None
 """What a field of a config is set to by an axis."""
@@ -25,7 +27,7 @@ MAX_VALUES = 10_000
 WIDTHS = "model.hidden_widths"
 """A whole number stands for every hidden layer of the base, a text such as ``40x20`` for the layers one by one."""
 
-NAMES = {"N": "num_inner_steps", "width": WIDTHS, "meta_batch": "meta_batch_size"}
+NAMES = {**SHORT_NAMES, "width": WIDTHS, "meta_batch": "meta_batch_size"}
 """Short names of fields, as people write them; a field of the tasks or the model has its own without the dot too."""
 
 WITHOUT_EFFECT = {
@@ -183,6 +185,34 @@ def label(name: str) -> str:
     return short.get(name, name.rsplit(".", 1)[-1])
 
 
+_NAMED = frozenset(
+    f"{part}.{field}"
+    for part in ("tasks", "model")
+    for member in members_of(hints_of(RunConfig)[part])
+    for field, hint in hints_of(member).items()
+    if hint is str
+)
+"""Fields whose values people name."""
+
+
+def in_sentence(name: str, value: Value) -> str:
+    """A field's value in a sentence: what people name stands in quotes, as any name does.
+
+    >>> in_sentence("alpha", 0.00316227), in_sentence("algorithm", "anil"), in_sentence("tasks.folder", "/data/my alpha")
+    ('0.003162', 'anil', "'/data/my alpha'")
+    """
+    return repr(value) if name in _NAMED else shown(value)
+
+
+def setting_words(values: Mapping[str, Value]) -> str:
+    """Fields and their values in a sentence.
+
+    >>> setting_words({"alpha": 0.1, "num_inner_steps": 5})
+    'alpha = 0.1, N = 5'
+    """
+    return ", ".join(f"{label(name)} = {in_sentence(name, value)}" for name, value in values.items())
+
+
 def checked_axis(axis: Axis, base: RunConfig) -> Axis:
     """The axis with its values as the field holds them (an alpha of 1 is 1.0).
 
@@ -225,7 +255,9 @@ def _held(name: str, value: Value, where: Field) -> Value:
         held: Value = checked(where.path[-1], value, where.hint, where.owner)
         return held
     except ConfigError as error:
-        known = f"{error.accepted}, {', '.join(ALIASES)}" if where.path[-1] == "algorithm" else error.accepted
+        known = error.accepted
+        if where.path[-1] == "algorithm":
+            known = one_of((*typing.get_args(where.hint), *ALIASES), value)
         raise ConfigError(name, value, known) from None
 
 
@@ -288,7 +320,7 @@ def axis_from_text(text: str, base: RunConfig) -> Axis:
         if spec.endswith(":log"):
             log, spec = True, spec.removesuffix(":log")
         words = [word.strip() for word in spec.split(",")] if spec else []
-        axis = Axis(name=name, values=tuple(_value(word, where.hint) for word in words), log=log)
+        axis = Axis(name=name, values=tuple(parsed(word, _one(where.hint)) for word in words), log=log)
     return checked_axis(axis, base)
 
 
@@ -297,10 +329,12 @@ def _range(name: str, text: str, match: re.Match[str], *, whole: bool) -> Axis:
         low, high = float(match["low"]), float(match["high"])
         log, count = False, None
         for part in match["rest"].split(":")[1:]:
-            if part == "log":
+            if part == "log" and not log:
                 log = True
-            else:
+            elif count is None:
                 count = int(part)
+            else:
+                raise ValueError(part)
     except ValueError:
         raise ConfigError(name, text, "LOW..HIGH, with :log and the number of values where wanted") from None
     axis = Axis(name=name, low=low, high=high, log=log)
@@ -325,18 +359,6 @@ def spaced(low: float, high: float, count: int, *, log: bool, whole: bool) -> tu
     return tuple(short) if len(short) == count else (low, *inner[1:-1], high)
 
 
-def _value(word: str, hint: Any) -> Value:
-    """What a word means for a field; what means nothing stays text, which the field then refuses by name."""
-    members = members_of(hint)
-    if type(None) in members and word.lower() in ("none", ""):
-        return None
-    if hint is bool:
-        return {"true": True, "on": True, "false": False, "off": False}.get(word.lower(), word)
-    if _number_type(hint) is None:
-        return word
-    for kind in (int, float):
-        try:
-            return kind(word)
-        except ValueError:
-            pass
-    return word
+def _one(hint: Any) -> Any:
+    """The type of one value of an axis: hidden widths are given as one number for all of them, or as a text."""
+    return int if typing.get_origin(hint) is tuple else hint

@@ -8,10 +8,11 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from maml_core.datasets.trained import TrainedImages
 from maml_core.records import Numbers, Summary
 from maml_core.sweeps.chunks import LanesRequest, LanesResult
-from maml_core.sweeps.results import LaneResult, SettingResult, capped, judged, value_of
-from maml_core.sweeps.space import Setting, SweepConfig, lane_configs
+from maml_core.sweeps.definition import Setting, SweepConfig, lane_configs
+from maml_core.sweeps.results import LaneResult, SettingResult, capped, refused, result_of, value_of
 
 MAX_STRETCHES = 200
 """Points of a training curve that is kept."""
@@ -23,26 +24,37 @@ class Outcome(NamedTuple):
     rung: int | None
     """The outer step of the rung that was reached; None where none was."""
     values: dict[int, float]
-    """Of the settings that go on or end at that rung, by number, at worst the cap."""
+    """Losses of the settings that go on or end at that rung, by number, at worst the cap."""
     lane_steps: int
     """Outer steps that were taken, over all lanes."""
 
 
-class Batch:
+class RunningBatch:
     """See the module. It changes in place; the driver alone holds it.
 
     Args:
         number: Of the batch in its driver.
         sweep: That it is of.
         settings: All of one `group_key`.
+        images: That they are computed on, where they are of images in files.
+        compiled: Whether outer steps have a compiled form.
     """
 
-    def __init__(self, number: int, sweep: SweepConfig, settings: Sequence[Setting]) -> None:
+    def __init__(
+        self,
+        number: int,
+        sweep: SweepConfig,
+        settings: Sequence[Setting],
+        images: TrainedImages | None = None,
+        compiled: bool = False,
+    ) -> None:
         self.number = number
         self.settings = tuple(settings)
         self.in_flight = False
         self.step = 0
         self._sweep = sweep
+        self._images = images
+        self._compiled = compiled
         self._configs = tuple(config for one in settings for config in lane_configs(sweep, one.values))
         self._state: bytes | None = None
         self._alive = set(range(len(self._configs)))
@@ -81,6 +93,8 @@ class Batch:
             until=next(step for step in self._sweep.rungs if step > self.step),
             budget_s=budget_s,
             drop=tuple(sorted(self._dropped)),
+            compiled=self._compiled,
+            images=self._images,
         )
 
     def take_in(self, request: LanesRequest, result: LanesResult) -> Outcome:
@@ -127,6 +141,13 @@ class Batch:
             del self._open[one.number]
         return found
 
+    def refuse(self, refusal: str) -> list[SettingResult]:
+        """All its settings are left out; each is told once."""
+        found = [refused(one, refusal) for one in self._open.values()]
+        self._open.clear()
+        self._alive.clear()
+        return found
+
     def running(self) -> list[SettingResult]:
         """The open settings as far as they are known."""
         return [self.result(one, done=False) for one in self._open.values()]
@@ -136,7 +157,7 @@ class Batch:
         places = self._places(setting.number)
         known = [self._lanes[place] for place in places if place in self._lanes]
         lanes = known if len(known) == len(places) else []
-        return judged(
+        return result_of(
             self._sweep,
             setting,
             lanes,

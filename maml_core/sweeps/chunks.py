@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from maml_core.config import RunConfig
-from maml_core.records import Ints, Numbers, Status, Summary
+from maml_core.datasets.trained import TrainedImages
+from maml_core.errors import ConfigError
+from maml_core.records import Ints, Numbers, Summary
 from maml_core.sweeps.footprint import max_lanes
+from maml_core.sweeps.results import LaneStop
 
-__all__ = ["LaneStop", "LanesRequest", "LanesResult", "max_lanes", "run_lanes"]
+__all__ = ["LanesRequest", "LanesResult", "max_lanes", "run_lanes"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +25,7 @@ class LanesRequest:
     """Move a batch of lanes forward."""
 
     configs: tuple[RunConfig, ...]
-    """Of every lane that the batch began with, in its order; all of one `group_key`."""
+    """Set-ups of every lane that the batch began with, in its order; all of one `group_key`."""
     state: bytes | None = None
     """From `LanesResult.state`; None is outer step 0."""
     until: int
@@ -34,18 +36,11 @@ class LanesRequest:
     """Lanes that leave the batch before the first step (pruned), by their place in `configs`."""
     evaluate: bool = True
     """When `until` is reached, judge every lane on the held-out tasks after 0..N_eval inner steps."""
+    compiled: bool = False
+    """Use the compiled form of outer steps, where it is there."""
     device: str = "cpu"
-
-
-class LaneStop(NamedTuple):
-    """A lane that left the batch by itself."""
-
-    lane: int
-    """Its place in `configs`."""
-    step: int
-    """Outer step at which it was found."""
-    status: Status
-    """As the single run would have said it."""
+    images: TrainedImages | None = None
+    """The images that the sweep is computed on, where it has any and they are known: they must be there, and are split as they were."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +56,7 @@ class LanesResult:
     query_loss: Numbers
     """Training query loss after adaptation, [S, lanes of the request that were alive at its start]; NaN after a lane left."""
     accuracy: Numbers | None
-    """The same for classes; None in regression."""
+    """Share of the query examples named right; None in regression."""
     query_lanes: tuple[int, ...]
     """The columns of `query_loss`."""
     stopped: tuple[LaneStop, ...]
@@ -72,6 +67,29 @@ class LanesResult:
     """lambda_max at theta_0 of `lanes` (median over held-out tasks), with the summaries."""
     cpu_s: float
     advance_s: float
+    num_compiled: int = 0
+    """Outer steps that were taken in their compiled form."""
+    refusal: str = ""
+    """Why tasks of these settings cannot be drawn; then nothing was computed."""
+
+
+def refusal_of_all(configs: tuple[RunConfig, ...]) -> str:
+    """Why tasks can be drawn of none of these set-ups, by the first of them; empty where one can be computed.
+
+    Raises:
+        DataError: There are no images at all.
+    """
+    from maml_core.problem import build_problem, try_drawing
+
+    found = ""
+    for config in configs:
+        try:
+            try_drawing(config, build_problem(config))
+        except ConfigError as error:
+            found = found or str(error)
+        else:
+            return ""
+    return found
 
 
 def run_lanes(request: LanesRequest) -> LanesResult:
@@ -82,12 +100,21 @@ def run_lanes(request: LanesRequest) -> LanesResult:
     Raises:
         ConfigError: The configs are not of one `group_key`, or ask for baselines.
         StateError: The state is damaged, of another version or of other configs.
+        DataError: The images are not there, or not those of the request.
     """
+    from maml_core.problem import build_problem, try_drawing
+    from maml_core.sweeps.compiled_lanes import Forms
+    from maml_core.sweeps.lane_bytes import RecentLanes, check_lanes
     from maml_core.sweeps.lanes import Batch, init_lanes, lane_curvatures, outer_step, summaries
-    from maml_core.sweeps.packing import RecentLanes, check_lanes
 
     start = time.thread_time()
-    batch, stopped = Batch.of(request.configs, request.device), list[LaneStop]()
+    if request.state is None:
+        first = request.configs[0]
+        try:
+            try_drawing(first, build_problem(first, request.device, request.images))
+        except ConfigError as error:
+            return _nothing(str(error))
+    batch, stopped = Batch.from_configs(request.configs, request.device, request.images), list[LaneStop]()
     if request.state is None:
         lanes, dead = init_lanes(batch)
         stopped += dead
@@ -105,10 +132,14 @@ def run_lanes(request: LanesRequest) -> LanesResult:
         found[[columns[place] for place in places]] = values
         return found
 
+    forms = Forms(batch) if request.compiled else None
+    num_compiled = 0
     advance_start = time.thread_time()
     deadline = advance_start + request.budget_s if request.budget_s is not None else float("inf")
     while lanes.step < request.until and lanes.places:
-        taken = outer_step(batch, lanes)
+        form = None if forms is None else forms.at(lanes)
+        num_compiled += form is not None
+        taken = outer_step(batch, lanes, form)
         steps.append(lanes.step)
         losses.append(row(lanes.places, taken.query_loss))
         if taken.accuracy is not None:
@@ -132,4 +163,24 @@ def run_lanes(request: LanesRequest) -> LanesResult:
         curvatures=lane_curvatures(batch, lanes) if judged else None,
         cpu_s=time.thread_time() - start,
         advance_s=advance_s,
+        num_compiled=num_compiled,
+    )
+
+
+def _nothing(refusal: str) -> LanesResult:
+    """What comes of lanes whose tasks cannot be drawn."""
+    return LanesResult(
+        state=b"",
+        step=0,
+        lanes=(),
+        steps=np.empty(0, dtype=np.int64),
+        query_loss=np.empty((0, 0)),
+        accuracy=None,
+        query_lanes=(),
+        stopped=(),
+        summaries=None,
+        curvatures=None,
+        cpu_s=0.0,
+        advance_s=0.0,
+        refusal=refusal,
     )

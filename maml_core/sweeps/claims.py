@@ -17,6 +17,8 @@ import uuid
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
+from maml_core.sweeps.databases import made_by_many
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
@@ -68,10 +70,7 @@ class Claims:
             sql.Column("setting", sql.Integer, primary_key=True, autoincrement=False),
             sql.Column("client", sql.String(200), nullable=False),
         )
-        try:
-            tables.create_all(engine)
-        except (sql.exc.IntegrityError, sql.exc.ProgrammingError):  # somebody else was making them
-            tables.create_all(engine)
+        made_by_many(lambda: tables.create_all(engine))
         self._ended = threading.Event()
         self._beating: threading.Thread | None = None
 
@@ -118,6 +117,12 @@ class Claims:
         """Those that live, ourselves included, whichever sweep of this database they work at."""
         with self._engine.begin() as connection:
             return len(self._living(connection) - {_DONE} | {self.client})
+
+    @property
+    def has_others(self) -> bool:
+        """Whether somebody else who lives has a setting of this sweep."""
+        with self._engine.begin() as connection:
+            return bool(set(self._holders(connection).values()) & (self._living(connection) - {_DONE, self.client}))
 
     def beat(self) -> None:
         """Say that we live."""

@@ -14,18 +14,25 @@ setting is compared with fewer. A lane that diverged counts as worst.
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, wait
 from typing import NamedTuple
 
+from maml_core.compiling import compile_lanes
+from maml_core.config import RunConfig
+from maml_core.datasets.trained import TrainedImages
 from maml_core.execution import MAX_LOST
-from maml_core.sweeps.batch import Batch
+from maml_core.sweeps.axes import Value, with_values
+from maml_core.sweeps.batch import RunningBatch
 from maml_core.sweeps.chunks import LanesRequest, LanesResult, max_lanes, run_lanes
-from maml_core.sweeps.results import SettingResult, waiting
-from maml_core.sweeps.sampling import groups_of
-from maml_core.sweeps.space import Setting, SweepConfig, group_key, lane_configs
+from maml_core.sweeps.compiling_first import is_long
+from maml_core.sweeps.definition import Setting, SweepConfig, group_key, lane_configs, refusal_of
+from maml_core.sweeps.recognition import find_images
+from maml_core.sweeps.results import SettingResult, refused, waiting
+from maml_core.sweeps.sampling import groups_of, refused_of
 from maml_core.sweeps.study import SweepStudy
 
 TPE_ROUNDS = 16
@@ -41,7 +48,9 @@ POLL_S = 1.0
 """Seconds between two looks at what other clients have done, at least."""
 
 POLL_SHARE = 0.05
-"""Of the time, at most, that goes into such looks: one at a hundred thousand settings takes a second."""
+"""Share of the time, at most, that goes into such looks: one at a hundred thousand settings takes a second."""
+
+_log = logging.getLogger(__name__)
 
 
 class Ticket(NamedTuple):
@@ -59,6 +68,8 @@ class Progress(NamedTuple):
     num_ok: int
     num_diverged: int
     num_pruned: int
+    num_refused: int
+    """Left out: their values do not go together, or their tasks cannot be drawn."""
     lane_steps: int
     """Outer steps taken, over all lanes, of this driver."""
     lane_steps_left: int
@@ -67,7 +78,7 @@ class Progress(NamedTuple):
     @property
     def num_done(self) -> int:
         """Settings that need no more work."""
-        return self.num_ok + self.num_diverged + self.num_pruned
+        return self.num_ok + self.num_diverged + self.num_pruned + self.num_refused
 
 
 class Sweeping:
@@ -78,11 +89,22 @@ class Sweeping:
         study: Where settings come from and results go; finished settings of an earlier driver are there already.
         at_once: Batches in flight that the caller would like to have; settings are dealt to so many.
         max_lanes: Lanes of a batch at most; None for what fits into the memory (`chunks.max_lanes`).
+        takes_over: Take outer steps in their compiled form from the chunk on that finds it there, whoever made it. Otherwise those of groups
+            alone that `compile_first` has had made.
     """
 
     def __init__(
-        self, sweep: SweepConfig, study: SweepStudy, *, at_once: int = 1, max_lanes: int | None = None
+        self,
+        sweep: SweepConfig,
+        study: SweepStudy,
+        *,
+        at_once: int = 1,
+        max_lanes: int | None = None,
+        takes_over: bool = False,
     ) -> None:
+        self._takes_over = takes_over
+        self._compiled: set[RunConfig] = set()
+        """The groups, by key, whose outer step has a compiled form."""
         if at_once < 1 or (max_lanes is not None and max_lanes < 1):
             raise ValueError(f"at_once = {at_once} and max_lanes = {max_lanes} must be 1 or more")
         self._sweep, self._study, self._at_once, self._max_lanes = sweep, study, at_once, max_lanes
@@ -91,12 +113,52 @@ class Sweeping:
         self._pieces = 1 if len(self._groups) >= MANY_GROUPS * at_once else at_once
         self._share: dict[tuple[int, ...], int] = {}
         """Settings of a batch of each group, where nobody else takes any."""
-        self._batches: dict[int, Batch] = {}
+        self._batches: dict[int, RunningBatch] = {}
         self._dealt: list[tuple[Setting, ...]] = []
         """Taken, and in no batch yet."""
         self._is_dry = False
         """Nothing more was to be had when it was last tried."""
         self._num_batches = self._lane_steps = self._revision = 0
+        left_out = refused_of(sweep) | self._without_images()
+        left_out = {number: why for number, why in left_out.items() if not self._is_finished(number)}
+        if left_out:
+            taken = study.take(len(left_out), list(left_out))
+            self._leave_out([refused(one, left_out[one.number]) for one in taken])
+
+    def compile_first(
+        self, on_compiling: Callable[[int], None] = lambda _: None, is_stopped: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Have the outer steps compiled of the groups that train for long, before any of their settings begins: then it does not depend on
+        when a step was ready what comes of a setting.
+
+        Args:
+            on_compiling: Called before each, with the lanes of its batches.
+            is_stopped: Asked a few times a second; where it says so, nothing more is compiled.
+        """
+        for configs in self.long_groups():
+            if is_stopped():
+                return
+            on_compiling(len(configs))
+            if compile_lanes(configs, is_stopped=is_stopped):
+                self._compiled.add(group_key(configs[0]))
+
+    def long_groups(self) -> list[tuple[RunConfig, ...]]:
+        """The lanes of a batch of each group that trains for long enough to have its outer step compiled first."""
+        # Nobody knows how many of its settings come here, or which there are.
+        if self._study.is_shared or self._sweep.sampler == "tpe":
+            return []
+        lanes: dict[RunConfig, tuple[RunConfig, ...]] = {}
+        num_left: dict[RunConfig, int] = {}
+        for group in self._groups:
+            left = [number for number in group if not self._is_finished(number)]
+            if left:
+                settings = left[: self._count(group, left)]
+                batch = [lane for one in settings for lane in lane_configs(self._sweep, self._known[one].values)]
+                key = group_key(batch[0])
+                lanes.setdefault(key, tuple(batch))
+                num_left[key] = num_left.get(key, 0) + len(left)
+        steps_each = self._sweep.num_seeds * self._sweep.num_steps
+        return [batch for key, batch in lanes.items() if is_long(batch[0], num_left[key] * steps_each)]
 
     @property
     def revision(self) -> int:
@@ -113,13 +175,13 @@ class Sweeping:
         """How far it is."""
         statuses = [result.status for result in self._known.values()]
         ours = {number for batch in self._batches.values() for number in batch.open}
-        done = statuses.count("ok") + statuses.count("diverged") + statuses.count("pruned")
-        elsewhere = self._sweep.size - done - len(ours)
+        elsewhere = self._sweep.size - sum(result.is_done for result in self._known.values()) - len(ours)
         return Progress(
             num_settings=self._sweep.size,
             num_ok=statuses.count("ok"),
             num_diverged=statuses.count("diverged"),
             num_pruned=statuses.count("pruned"),
+            num_refused=statuses.count("refused"),
             lane_steps=self._lane_steps,
             lane_steps_left=sum(batch.lane_steps_left for batch in self._batches.values())
             + elsewhere * self._sweep.num_seeds * self._sweep.num_steps,
@@ -144,6 +206,10 @@ class Sweeping:
         """Take in a chunk's result; settings that are complete go to the study at once."""
         batch = self._batches[ticket.batch]
         batch.in_flight = False
+        if result.refusal:
+            self._leave_out(batch.refuse(result.refusal))
+            del self._batches[ticket.batch]
+            return
         outcome = batch.take_in(ticket.request, result)
         self._lane_steps += outcome.lane_steps
         if outcome.rung is not None and outcome.values:
@@ -157,6 +223,11 @@ class Sweeping:
             self._known |= {one.number: one for one in (*batch.running(), *complete)}
         if batch.is_done:
             del self._batches[ticket.batch]
+        self._revision += 1
+
+    def _leave_out(self, results: Sequence[SettingResult]) -> None:
+        self._study.put(*results)
+        self._known |= {one.number: one for one in results}
         self._revision += 1
 
     def lost(self, ticket: Ticket) -> None:
@@ -187,14 +258,22 @@ class Sweeping:
         self._revision += 1
 
     def _begin_batch(self) -> None:
-        if not self._dealt and not self._is_dry:
-            taken = self._drawn() if self._sweep.sampler == "tpe" else self._taken()
+        while not self._dealt and not self._is_dry:  # TPE may draw settings of which all are left out
+            if self._sweep.sampler == "tpe":
+                taken = self._study.take(math.ceil(self._sweep.size / (TPE_ROUNDS * self._at_once)))
+            else:
+                taken = self._taken()
             self._dealt = self._in_batches(taken)
             self._is_dry = not taken
         if not self._dealt:
             return
         self._num_batches += 1
-        batch = Batch(self._num_batches, self._sweep, self._dealt.pop(0))
+        settings = self._dealt.pop(0)
+        images = _images_of(self._study, self._sweep, settings[0].values)
+        assert not isinstance(images, str)
+        key = group_key(lane_configs(self._sweep, settings[0].values)[0])
+        compiled = self._takes_over or key in self._compiled
+        batch = RunningBatch(self._num_batches, self._sweep, settings, images, compiled)
         self._batches[batch.number] = batch
         self._known |= {one.number: one for one in batch.running()}
         self._revision += 1
@@ -215,9 +294,6 @@ class Sweeping:
             count = self._share.setdefault(group, math.ceil(len(left) / self._pieces))
         return min(count, self._fitting(left[0]))
 
-    def _drawn(self) -> list[Setting]:
-        return self._study.take(math.ceil(self._sweep.size / (TPE_ROUNDS * self._at_once)))
-
     def _fitting(self, number: int) -> int:
         """Settings of one batch at most."""
         lanes = self._max_lanes or max_lanes(lane_configs(self._sweep, self._known[number].values)[0])
@@ -228,6 +304,9 @@ class Sweeping:
         groups: dict[object, list[Setting]] = {}
         for one in settings:
             self._known.setdefault(one.number, waiting(one))
+            if refusal := refusal_of(self._sweep, one.values) or self._why_no_images(one.values):
+                self._leave_out([refused(one, refusal)])
+                continue
             groups.setdefault(group_key(lane_configs(self._sweep, one.values)[0]), []).append(one)
         return [
             tuple(group[at : at + size])
@@ -236,9 +315,28 @@ class Sweeping:
             for at in range(0, len(group), size)
         ]
 
+    def _why_no_images(self, values: Mapping[str, Value]) -> str:
+        images = _images_of(self._study, self._sweep, values)
+        return images if isinstance(images, str) else ""
+
+    def _without_images(self) -> dict[int, str]:
+        """The settings whose split asks for more classes than the sweep's images have, and why they are left out."""
+        images = self._study.images
+        if images is None or all(not isinstance(of, str) for _, of in images.views):
+            return {}
+        left_out = refused_of(self._sweep)
+        found = {n: self._why_no_images(one.values) for n, one in self._known.items() if n not in left_out}
+        return {number: why for number, why in found.items() if why}
+
     def _is_finished(self, number: int) -> bool:
         known = self._known.get(number)
         return known is not None and known.is_done
+
+
+def _images_of(study: SweepStudy, sweep: SweepConfig, values: Mapping[str, Value]) -> TrainedImages | str | None:
+    """What a setting is computed on, or why there is nothing."""
+    images = study.images
+    return None if images is None else images.of(sweep, with_values(sweep.base, values).tasks)
 
 
 def worst(values: Mapping[int, float], sweep: SweepConfig) -> set[int]:
@@ -261,8 +359,12 @@ def run_sweep(
     max_lanes: int | None = None,
     chunk_s: float = CHUNK_S,
     on_change: Callable[[Sweeping], None] = lambda _: None,
+    on_compiling: Callable[[int], None] | None = None,
+    is_stopped: Callable[[], bool] = lambda: False,
 ) -> tuple[SettingResult, ...]:
     """Compute a whole sweep on an executor. Interrupted, it keeps every finished setting and raises again.
+
+    Its images are looked for first, unless the caller did so with `find_images`.
 
     Args:
         sweep: What to compute.
@@ -272,14 +374,24 @@ def run_sweep(
         max_lanes: See `Sweeping`.
         chunk_s: Processor seconds of a chunk.
         on_change: Called after every chunk, and once a second while others compute.
+        on_compiling: Have the outer steps of groups that train for long compiled first, on this machine, and call this; see
+            `Sweeping.compile_first`. None: do not.
+        is_stopped: Asked while that is waited for.
 
     Raises:
         BrokenExecutor: Several chunks in a row were lost with their workers.
+        DataError: The images are not there, or others than those that the sweep is computed on; nothing was changed.
     """
+    if not study.has_found_images and sum(one.is_done for one in study.results()) < sweep.size:
+        if note := find_images(study, executor):
+            _log.warning("%s: %s", study.name, note)
+        sweep = study.sweep
     sweeping = Sweeping(sweep, study, at_once=at_once, max_lanes=max_lanes)
     pending: dict[Future[LanesResult], Ticket] = {}
     look_at, num_lost = time.monotonic() + POLL_S, 0
     try:
+        if on_compiling is not None:
+            sweeping.compile_first(on_compiling, is_stopped)
         on_change(sweeping)
         while not sweeping.is_done:
             while len(pending) < at_once and (ticket := sweeping.next_request(budget_s=chunk_s)) is not None:

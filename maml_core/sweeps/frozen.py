@@ -23,7 +23,7 @@ class FrozenMap:
     ci95: Numbers
     median: Numbers
     diverged_share: Numbers
-    """Of the tasks, [A, K + 1]; see `records.Summary`."""
+    """Share of the tasks, [A, K + 1]; see `records.Summary`."""
     worse_share: Numbers
     accuracy: Numbers | None
     accuracy_ci95: Numbers | None
@@ -63,10 +63,11 @@ def frozen_map(config: RunConfig, state: bytes, alphas: tuple[float, ...], num_s
 
     import torch
 
+    from maml_core.causes import inner_curvature
     from maml_core.evaluation import evaluate, summarize
     from maml_core.problem import build_problem, held_out_tasks, torch_dtype
-    from maml_core.runs import inner_curvature, rule
-    from maml_core.storage import check_state, state_from_bytes
+    from maml_core.run_state import rule
+    from maml_core.state_bytes import check_state, state_from_bytes
 
     start = time.thread_time()
     problem, run = build_problem(config), state_from_bytes(state)
@@ -86,7 +87,7 @@ def frozen_map(config: RunConfig, state: bytes, alphas: tuple[float, ...], num_s
         held_out_tasks(config, problem),
         problem=problem,
         num_steps=num_steps,
-        **how._asdict(),
+        how=how,
     )
     rows = [summarize(found, lane) for lane in range(count)]
     accuracies = [(row.accuracy, row.accuracy_ci95) for row in rows if row.accuracy is not None]

@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from maml_core.algorithms import (
-    Adaptation,
     InnerNumbers,
     adaptation,
     initial_rates,
@@ -26,26 +25,29 @@ from maml_core.algorithms import (
     moved_statistics,
     outer_gradient,
 )
+from maml_core.causes import inner_curvatures, num_curvature_tasks
 from maml_core.config import RunConfig
+from maml_core.datasets.trained import TrainedImages
+from maml_core.divergence import CHECKPOINT_EVERY, death, fault, high_loss_steps, loss_scale
 from maml_core.errors import ConfigError
 from maml_core.evaluation import evaluate, summarize
-from maml_core.judging import CHECKPOINT_EVERY, death, fault, high_loss_steps, loss_scale
+from maml_core.inner import Adaptation
 from maml_core.normalization import at_step
 from maml_core.optim import OptimizerState, init_optimizer, updated
-from maml_core.params import finite_lanes, flattened, joined, parted
+from maml_core.outer_step import Numbers as OuterNumbers
+from maml_core.params import finite_lanes, flattened, merge_meta, split_meta
 from maml_core.problem import Problem, build_problem, held_out_tasks, torch_dtype, training_tasks
 from maml_core.records import Curvature, Numbers, Status, Summary
-from maml_core.runs import inner_curvatures, num_curvature_tasks
 from maml_core.schedules import schedule
-from maml_core.sweeps.chunks import LaneStop
-from maml_core.sweeps.space import LANE_FIELDS, group_key
+from maml_core.sweeps.definition import LANE_FIELDS, group_key
+from maml_core.sweeps.results import LaneStop
 from maml_core.types import Examples, Params, Tasks
 
 ROW = "row"
 """Name of the one tensor that holds all of a lane's meta-parameters, as the optimiser sees it."""
 
 CURVATURE_NUMBERS = 2**20
-"""Of one vector of the lanes whose curvature is measured together; there are some two dozen such vectors."""
+"""Numbers in one vector of the lanes whose curvature is measured together; there are some two dozen such vectors."""
 
 
 class Lanes(NamedTuple):
@@ -84,6 +86,32 @@ class Lanes(NamedTuple):
         )
 
 
+class Rows(NamedTuple):
+    """What an outer step moves of L lanes."""
+
+    meta: Tensor
+    """As in `Lanes`."""
+    optimizer: OptimizerState
+    statistics: Params
+
+
+class Moved(NamedTuple):
+    """What an outer step finds of L lanes."""
+
+    rows: Rows
+    query_loss: Tensor
+    """[L], before the step."""
+    accuracy: Tensor | None
+
+
+class Form(Protocol):
+    """A form of an outer step that is not the eager one."""
+
+    def __call__(self, rows: Rows, tasks: Tasks, numbers: OuterNumbers) -> tuple[Moved, list[bool]]:
+        """What it finds, and whether all of each lane is finite."""
+        ...
+
+
 class Step(NamedTuple):
     """What an outer step came to."""
 
@@ -91,7 +119,7 @@ class Step(NamedTuple):
     """Those that go on."""
     stopped: tuple[LaneStop, ...]
     query_loss: list[float]
-    """Of the lanes before the step, mean over tasks."""
+    """Loss of each lane before the step, mean over tasks."""
     accuracy: list[float] | None
 
 
@@ -106,12 +134,12 @@ class Batch:
     configs: tuple[RunConfig, ...]
     problem: Problem
     shapes: Mapping[str, torch.Size]
-    """Of one lane's meta-parameters, in the order in which they lie in a row."""
+    """Shapes of one lane's meta-parameters, in the order in which they lie in a row."""
 
     @staticmethod
     @lru_cache(maxsize=16)  # checking hundreds of configs takes as long as some steps of theirs
-    def of(configs: tuple[RunConfig, ...], device: str = "cpu") -> Batch:
-        """The batch of these configs, on a device by PyTorch's name of it."""
+    def from_configs(configs: tuple[RunConfig, ...], device: str = "cpu", images: TrainedImages | None = None) -> Batch:
+        """The batch of these configs, on a device by PyTorch's name of it, of the images that their sweep is computed on."""
         first = configs[0]
         key = group_key(first)
         for config in configs:
@@ -124,13 +152,13 @@ class Batch:
         for name in ("joint_baseline", "oracle_baseline"):
             if getattr(first, name):
                 raise ConfigError(name, True, "a sweep trains no baselines; switch it off")
-        problem = build_problem(first, device)
+        problem = build_problem(first, device, images)
         shapes = {name: value.shape[1:] for name, value in _initial_meta(first, problem).items()}
         return Batch(configs, problem, shapes)
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the whole batch."""
+        """Floating-point type of all lanes."""
         return torch_dtype(self.first)
 
     @property
@@ -140,19 +168,23 @@ class Batch:
 
     def meta_parameters(self, lanes: Lanes) -> tuple[Params, tuple[Params, ...]]:
         """Theta and learned rates, as views of the lanes' rows."""
-        parts = torch.split(lanes.meta, [shape.numel() for shape in self.shapes.values()], dim=1)
-        pairs = zip(parts, self.shapes.items(), strict=True)
-        return parted({name: part.view(-1, *shape) for part, (name, shape) in pairs})
+        return _in_rows(lanes.meta, self.shapes)
 
     def values(self, lanes: Lanes, name: str) -> Tensor:
         """A number of each lane's config, [L]; what is not set is inf."""
         found = [getattr(self.configs[place], name) for place in lanes.places]
         return self._numbers([np.inf if value is None else value for value in found])
 
+    def tasks_wanted(self, lanes: Lanes) -> list[tuple[int, int | None]]:
+        """What says which tasks each lane draws: its seed, and among how many."""
+        configs = (self.configs[place] for place in lanes.places)
+        return [(config.tasks_seed, config.num_training_tasks) for config in configs]
+
     def adaptation(self, lanes: Lanes) -> Adaptation:
-        """How the lanes' theta_0 adapt: arguments of `evaluation.evaluate`."""
+        """How the lanes' theta_0 adapt to held-out tasks."""
         _, rates = self.meta_parameters(lanes)
-        return adaptation(self.first, self.problem, rates, lanes.statistics, numbers=self.inner_numbers(lanes))
+        numbers = self.inner_numbers(lanes)._replace(alpha=self.values(lanes, "alpha_at_test"))
+        return adaptation(self.first, self.problem, rates, lanes.statistics, numbers=numbers)
 
     def inner_numbers(self, lanes: Lanes) -> InnerNumbers:
         """The lanes' own numbers of the inner loop."""
@@ -167,6 +199,12 @@ class Batch:
         norms = [self.configs[place].clip_norm for place in lanes.places]
         return None if all(norm is None for norm in norms) else self.values(lanes, "clip_norm")
 
+    def numbers(self, lanes: Lanes) -> OuterNumbers:
+        """What dials and schedules move of each lane, at its step."""
+        weights = schedule(self.first, lanes.step).step_weights
+        eps = self.values(lanes, "adam_eps")
+        return OuterNumbers(self.inner_numbers(lanes), weights, self.beta(lanes), self.clip_norm(lanes), eps)
+
     def _numbers(self, values: Sequence[float]) -> Tensor:
         return torch.tensor(values, dtype=self.dtype, device=self.problem.device)
 
@@ -175,7 +213,7 @@ def init_lanes(batch: Batch) -> tuple[Lanes, tuple[LaneStop, ...]]:
     """All lanes at outer step 0, and those that are dead already."""
     starts = [_initial_meta(config, batch.problem) for config in batch.configs]
     meta = torch.cat([flattened(start) for start in starts])
-    theta, _ = parted(starts[0])
+    theta, _ = split_meta(starts[0])
     one = initial_statistics(batch.first, batch.problem, theta, batch.first.num_inner_steps)
     count = len(starts)
     lanes = Lanes(
@@ -192,46 +230,80 @@ def init_lanes(batch: Batch) -> tuple[Lanes, tuple[LaneStop, ...]]:
     return watched(batch, lanes._replace(loss_scale=tuple(loss_scale(zero_level, loss) for loss in initial)))
 
 
-def outer_step(batch: Batch, lanes: Lanes) -> Step:
-    """One outer step of every lane; of a lane that goes wrong, its loss and what is to be said of it."""
-    config, problem = batch.first, batch.problem
-    theta, rates = batch.meta_parameters(lanes)
-    tasks, own_tasks = tasks_of(batch, lanes)
+def moved(
+    config: RunConfig,
+    problem: Problem,
+    shapes: Mapping[str, torch.Size],
+    rows: Rows,
+    tasks: Tasks,
+    order: Literal["second", "first"],
+    numbers: OuterNumbers,
+    *,
+    own_tasks: bool,
+) -> Moved:
+    """One outer step of L lanes, a function of tensors: a trace of it serves at every step.
+
+    Args:
+        config: Speaks for all. Of its numbers those of `numbers` count.
+        problem: Of all.
+        shapes: As in `Batch`.
+        rows: Of the lanes.
+        tasks: The step's.
+        order: Of the meta-gradient, at this step.
+        numbers: Of each lane, [L].
+        own_tasks: Each lane has tasks of its own.
+    """
+    theta, rates = _in_rows(rows.meta, shapes)
     found = outer_gradient(
         config,
         theta,
         rates,
         tasks,
         problem=problem,
-        step=lanes.step,
-        statistics=lanes.statistics,
-        numbers=batch.inner_numbers(lanes),
+        order=order,
+        step_weights=numbers.step_weights,
+        statistics=rows.statistics,
+        numbers=numbers.inner,
         own_tasks=own_tasks,
     )
-    gradient = joined(found.gradient, found.rates_gradient)
+    gradient = merge_meta(found.gradient, found.rates_gradient)
     after, optimizer = updated(
-        {ROW: lanes.meta},
-        {ROW: flattened({name: gradient[name] for name in batch.shapes})},
-        lanes.optimizer,
+        {ROW: rows.meta},
+        {ROW: flattened({name: gradient[name] for name in shapes})},
+        rows.optimizer,
         kind=config.outer_optimizer,
-        beta=batch.beta(lanes),
-        clip_norm=batch.clip_norm(lanes),
+        beta=numbers.beta,
+        clip_norm=numbers.clip_norm,
         adam_betas=config.adam_betas,
-        adam_eps=batch.values(lanes, "adam_eps"),
+        adam_eps=numbers.adam_eps,
     )
+    statistics = moved_statistics(config, rows.statistics, found)
+    return Moved(Rows(after[ROW], optimizer, statistics), found.query_loss, found.accuracy)
+
+
+def outer_step(batch: Batch, lanes: Lanes, form: Form | None = None) -> Step:
+    """One outer step of every lane, eager or in another form; of a lane that goes wrong, its loss and what is to be said of it."""
+    tasks, own_tasks = tasks_of(batch, lanes)
+    rows, numbers = Rows(lanes.meta, lanes.optimizer, lanes.statistics), batch.numbers(lanes)
+    if form is not None:
+        found, finite = form(rows, tasks, numbers)
+    else:
+        order = schedule(batch.first, lanes.step).order
+        found = moved(batch.first, batch.problem, batch.shapes, rows, tasks, order, numbers, own_tasks=own_tasks)
+        # Squared gradients too: one that overflowed would stop Adam for ever with finite parameters.
+        looked_at = ({ROW: found.rows.meta}, found.rows.optimizer.second)
+        finite = [all(of) for of in zip(*(finite_lanes(params) for params in looked_at if params), strict=True)]
     losses: list[float] = found.query_loss.tolist()
     high = tuple(map(high_loss_steps, lanes.high_loss_steps, losses, lanes.loss_scale))
-    # Squared gradients too: one that overflowed would stop Adam for ever with finite parameters.
-    finite = map(all, zip(finite_lanes(after), *([finite_lanes(optimizer.second)] if optimizer.second else [])))
     faults = [
         fault(lanes.step, loss, scale=scale, high_steps=steps, not_finite=() if is_finite else ("meta",))
         for loss, scale, steps, is_finite in zip(losses, lanes.loss_scale, high, finite, strict=True)
     ]
     taken = lanes._replace(
         step=lanes.step + 1,
-        meta=after[ROW],
-        optimizer=optimizer,
-        statistics=moved_statistics(config, lanes.statistics, found),
+        meta=found.rows.meta,
+        optimizer=found.rows.optimizer,
+        statistics=found.rows.statistics,
         high_loss_steps=high,
     )
     left, stopped = _parted(taken, "diverged", faults)
@@ -251,14 +323,14 @@ def watched(batch: Batch, lanes: Lanes) -> tuple[Lanes, tuple[LaneStop, ...]]:
 
 def tasks_of(batch: Batch, lanes: Lanes) -> tuple[Tasks, bool]:
     """The tasks of the next outer step, and whether each lane has its own: lanes of one seed have the same, which are drawn once."""
-    seeds = [batch.configs[place].tasks_seed for place in lanes.places]
+    wanted = batch.tasks_wanted(lanes)
     drawn = {
-        seed: training_tasks(batch.configs[place], batch.problem, lanes.step)
-        for seed, place in dict(zip(seeds, lanes.places, strict=True)).items()
+        which: training_tasks(batch.configs[place], batch.problem, lanes.step)
+        for which, place in dict(zip(wanted, lanes.places, strict=True)).items()
     }
     if len(drawn) == 1:
-        return drawn[seeds[0]], False
-    supports, queries, parameters = zip(*(drawn[seed] for seed in seeds), strict=True)
+        return drawn[wanted[0]], False
+    supports, queries, parameters = zip(*(drawn[which] for which in wanted), strict=True)
     support, query = (Examples(*map(torch.cat, zip(*examples, strict=True))) for examples in (supports, queries))
     return Tasks(support, query, torch.cat(parameters)), True
 
@@ -276,7 +348,7 @@ def summaries(batch: Batch, lanes: Lanes, *, num_steps: int) -> tuple[Summary, .
         held_out_tasks(batch.first, batch.problem),
         problem=batch.problem,
         num_steps=num_steps,
-        **batch.adaptation(lanes)._asdict(),
+        how=batch.adaptation(lanes),
     )
     return tuple(summarize(found, lane) for lane in range(len(lanes.places)))
 
@@ -295,7 +367,14 @@ def lane_curvatures(batch: Batch, lanes: Lanes) -> Numbers:
 
 def _initial_meta(config: RunConfig, problem: Problem) -> Params:
     theta = initial_theta(config, problem)
-    return joined(theta, initial_rates(config, theta))
+    return merge_meta(theta, initial_rates(config, theta))
+
+
+def _in_rows(meta: Tensor, shapes: Mapping[str, torch.Size]) -> tuple[Params, tuple[Params, ...]]:
+    """Theta and learned rates, as views of rows that hold them."""
+    parts = torch.split(meta, [shape.numel() for shape in shapes.values()], dim=1)
+    pairs = zip(parts, shapes.items(), strict=True)
+    return split_meta({name: part.view(-1, *shape) for part, (name, shape) in pairs})
 
 
 def _parted(lanes: Lanes, kind: Any, sentences: Sequence[str]) -> tuple[Lanes, tuple[LaneStop, ...]]:

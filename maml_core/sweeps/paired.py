@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from maml_core.config import RunConfig
+from maml_core.datasets.trained import TrainedImages
 from maml_core.errors import ConfigError
 from maml_core.intervals import half_width
 from maml_core.records import Numbers
 
 if TYPE_CHECKING:
     from maml_core.problem import Problem
-    from maml_core.runs import RunState
+    from maml_core.run_state import RunState
 
 
 class PairedDifference(NamedTuple):
     """How much lower one run's held-out loss is than another's, task by task."""
 
     mean: float
-    """Of the second's loss minus the first's over all tasks; below 0 the second is better. Not finite where a task's loss is not."""
+    """Mean of the second's loss minus the first's over all tasks; below 0 the second is better. Not finite where a task's loss is not."""
     ci95: float
     """Half-width of its 95% interval (Student's t over the tasks' differences)."""
     num_tasks: int
@@ -69,12 +70,15 @@ def check_common_tasks(configs: tuple[RunConfig, ...]) -> None:
                 raise ConfigError(name, getattr(config, name), accepted)
 
 
-def task_losses(config: RunConfig, state: bytes | RunState, *, problem: Problem | None = None) -> Numbers:
+def task_losses(
+    config: RunConfig, state: bytes | RunState, images: TrainedImages | None = None, *, problem: Problem | None = None
+) -> Numbers:
     """Held-out query loss after N inner steps on each of the config's held-out tasks, [T].
 
     Args:
         config: The run's.
         state: Where it stands, as it is or as bytes.
+        images: That the run was trained on, where it is of images in files: they must be there, and are split as they were.
         problem: In place of the one that the config names.
 
     Raises:
@@ -87,15 +91,15 @@ def task_losses(config: RunConfig, state: bytes | RunState, *, problem: Problem 
     """
     from maml_core.evaluation import evaluate
     from maml_core.problem import build_problem, held_out_tasks
-    from maml_core.runs import RunState, rule
-    from maml_core.storage import RecentStates, check_state
+    from maml_core.run_state import RunState, rule
+    from maml_core.state_bytes import RecentStates, check_state
 
     run = RecentStates.shared().state(state, "cpu") if isinstance(state, bytes) else state
     if not isinstance(run, RunState):
         raise TypeError(f"state is a {type(state).__name__}: a RunState is expected, or its bytes")
-    problem = problem or build_problem(config)
+    problem = problem or build_problem(config, trained=images)
     check_state(run, config, problem)
     how = rule(config, problem, run.meta)
     steps = config.num_inner_steps
-    found = evaluate(run.meta.theta, held_out_tasks(config, problem), problem=problem, num_steps=steps, **how._asdict())
+    found = evaluate(run.meta.theta, held_out_tasks(config, problem), problem=problem, num_steps=steps, how=how)
     return found.query_loss[steps, 0].double().numpy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -10,8 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from maml_core.errors import ConfigError, StoreError
+from maml_core.shells import quoted, quoted_path, with_secret
 from maml_core.store import check_name
 from maml_core.sweeps.claims import engine_options
+from maml_core.sweeps.databases import (
+    alone,
+    checked,
+    holds_studies,
+    is_address,
+    made_by_many,
+    refusal,
+    to_copy,
+    without_password,
+)
+from maml_core.wording import one_of
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -23,8 +36,14 @@ _LONGEST_LINE = 2**20
 
 
 def default_root() -> Path:
-    """Where sweeps are kept: the folder that the environment variable MAML_SWEEPS names, otherwise ``~/.maml-live/sweeps``."""
+    """Where sweeps are kept: the folder that the environment variable MAML_SWEEPS names, otherwise ``~/.maml-live/sweeps``.
+
+    Raises:
+        ConfigError: It names a database.
+    """
     chosen = os.environ.get("MAML_SWEEPS")
+    if chosen and is_address(chosen):
+        raise ConfigError("MAML_SWEEPS", without_password(chosen), "a folder; name a database with --storage")
     return Path(chosen).expanduser() if chosen else Path.home() / ".maml-live" / "sweeps"
 
 
@@ -36,11 +55,13 @@ class Place(NamedTuple):
     storage: BaseStorage
     journal: Any
     """The backend of a journal; None for a database."""
+    is_writable: bool = True
+    """Whether a sweep can go on there; on a disk that is not written to it can be looked at."""
 
     @property
     def where(self) -> str:
         """As people may read it: without a password."""
-        return str(self.folder) if self.url is None else _without_password(self.url)
+        return str(self.folder) if self.url is None else without_password(self.url)
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
@@ -76,7 +97,7 @@ def is_url(storage: str | Path | None) -> bool:
     >>> is_url("postgresql://127.0.0.1/sweeps"), is_url("/home/me/sweeps")
     (True, False)
     """
-    return isinstance(storage, str) and "://" in storage
+    return isinstance(storage, str) and is_address(storage)
 
 
 def open_place(name: str, storage: str | Path | None, *, make: bool) -> Place:
@@ -86,34 +107,79 @@ def open_place(name: str, storage: str | Path | None, *, make: bool) -> Place:
         StoreError: It is not there, holds something else, is damaged, or cannot be reached.
     """
     import optuna
+    from sqlalchemy import NullPool
 
-    check_name(name)
+    name = check_name(name)
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # it tells of every trial
     if is_url(storage):
-        url = _with_driver(str(storage))
-        with storage_errors(_without_password(url)):
+        url = checked(str(storage))
+        with storage_errors(without_password(url)):
+            if not make and not holds_studies(url):
+                raise StoreError("missing", f"there is no sweep {name} in {without_password(url)}")
+            # A storage whose making failed would leave its connections open, so the one that makes the tables keeps none.
+            with alone(url):
+                made_by_many(lambda: optuna.storages.RDBStorage(url, engine_kwargs={"poolclass": NullPool}))
             rdb = optuna.storages.RDBStorage(url, engine_kwargs={"pool_pre_ping": True, **engine_options(url)})
         return Place(url, default_root() / name, rdb, None)
-    folder = (Path(storage) if storage is not None else default_root()) / name
-    if not (folder / JOURNAL).is_file():
-        if not make:
-            there = ", ".join(names_in(storage)[:10])
-            raise StoreError(
-                "missing", f"there is no sweep {name} in {folder.parent}; there are: {there or 'none yet'}"
-            )
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise StoreError("foreign", f"{folder} is something else than a sweep; choose another name")
+    folder = kept_folder(name, storage) if not make else _root(storage) / name
+    if not (folder / JOURNAL).is_file() and folder.exists() and (not folder.is_dir() or _holds_something_else(folder)):
+        raise StoreError("foreign", f"{folder} is something else than a sweep; choose another name")
     with storage_errors(str(folder)):
         folder.mkdir(parents=True, exist_ok=True)
-        journal = _journal(folder / JOURNAL)
+        journal, is_writable = _journal(folder / JOURNAL)
         try:
-            return Place(None, folder, optuna.storages.JournalStorage(journal), journal)
+            return Place(None, folder, optuna.storages.JournalStorage(journal), journal, is_writable)
         except (ValueError, KeyError, TypeError, AssertionError) as error:
-            sentence = f"{folder / JOURNAL} is damaged ({error}); restore it, or choose another name"
+            sentence = f"{folder / JOURNAL} is damaged ({error}); restore it, or delete it with: {deletion(folder)}"
             raise StoreError("damaged", sentence) from error
 
 
-def _journal(path: Path) -> Any:
+def to_type(command: str, name: str, storage: str | Path | None, *options: str) -> str:
+    """A command on a sweep as people type it where the sweep is; in the place of a password, where to put it.
+
+    >>> to_type("maml sweeps show", "by steps", "/my sweeps", "--json")
+    "maml sweeps show 'by steps' --storage '/my sweeps' --json"
+    """
+    words, had_secrets = [command, quoted(name)], False
+    if storage is not None:
+        bare, had_secrets = to_copy(str(storage)) if is_url(storage) else (str(storage), False)
+        words += ["--storage", quoted_path(bare)]
+    line = " ".join([*words, *options])
+    return with_secret("PGPASSWORD", line) if had_secrets else line
+
+
+def deletion(folder: Path) -> str:
+    """What to type to delete the sweep in a folder."""
+    return to_type("maml sweeps delete", folder.name, None if folder.parent == default_root() else folder.parent)
+
+
+def _root(storage: str | Path | None) -> Path:
+    return Path(storage) if storage is not None else default_root()
+
+
+def kept_folder(name: str, storage: str | Path | None) -> Path:
+    """The folder of a sweep, whether it can be read or not.
+
+    Raises:
+        StoreError: There is none of this name.
+    """
+    name = check_name(name)
+    folder = _root(storage) / name
+    if not (folder / JOURNAL).is_file():
+        names = names_in(storage)
+        there = one_of(names, name) if names else "there are none yet"
+        raise StoreError("missing", f"there is no sweep {name} in {folder.parent}: {there}")
+    return folder
+
+
+def _holds_something_else(folder: Path) -> bool:
+    """Whether there is something in a folder, and no sweep that is there by now or is just being made: its lock comes first."""
+    names = {path.name for path in folder.iterdir()}
+    return JOURNAL not in names and any(not name.startswith(f"{JOURNAL}.") for name in names)
+
+
+def _journal(path: Path) -> tuple[Any, bool]:
+    """The journal in a file, and whether it can be written to."""
     from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalFileSymlinkLock
     from optuna.storages.journal._file import get_lock_file
 
@@ -140,9 +206,15 @@ def _journal(path: Path) -> Any:
 
     kind = JournalFileOpenLock if sys.platform == "win32" else JournalFileSymlinkLock
     lock = kind(str(path), grace_period=10)
-    with get_lock_file(lock):
-        _cut_half_a_line(path)
-    return Journal(str(path), lock_obj=lock)
+    is_writable = True
+    try:
+        with get_lock_file(lock):
+            _cut_half_a_line(path)
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM) or not path.is_file():
+            raise
+        is_writable = False  # half a line at the end is passed over in reading
+    return Journal(str(path), lock_obj=lock), is_writable
 
 
 def _cut_half_a_line(path: Path) -> None:
@@ -161,28 +233,14 @@ def names_in(storage: str | Path | None) -> list[str]:
     if is_url(storage):
         import optuna
 
+        url = checked(str(storage))
+        with storage_errors(without_password(url)):
+            if not holds_studies(url):
+                return []
         place = open_place("all", storage, make=False)
         with place.used():
             return sorted(summary.study_name for summary in optuna.get_all_study_summaries(place.storage))
-    root = Path(storage) if storage is not None else default_root()
-    return sorted(path.parent.name for path in root.glob(f"*/{JOURNAL}"))
-
-
-def _with_driver(url: str) -> str:
-    """The URL with the driver that the extra `postgres` installs."""
-    for plain in ("postgres://", "postgresql://"):
-        if url.startswith(plain):
-            return f"postgresql+psycopg://{url.removeprefix(plain)}"
-    return url
-
-
-def _without_password(url: str) -> str:
-    import sqlalchemy as sql
-
-    try:
-        return sql.make_url(url).render_as_string(hide_password=True).replace("+psycopg", "")
-    except sql.exc.ArgumentError:
-        return url
+    return sorted(path.parent.name for path in _root(storage).glob(f"*/{JOURNAL}"))
 
 
 @contextlib.contextmanager
@@ -193,19 +251,13 @@ def storage_errors(where: str) -> Iterator[None]:
 
     try:
         yield
-    except (sql.exc.OperationalError, optuna.exceptions.StorageInternalError) as error:
-        reason = str(error.__cause__ or error).strip().splitlines()[0]
-        raise StoreError(
-            "refused",
-            f"the sweep's storage {where} cannot be reached ({reason}); see that it runs and that its address is right",
-        ) from error
-    except (sql.exc.ArgumentError, sql.exc.NoSuchModuleError) as error:
-        raise ConfigError(
-            "storage", where, "a folder, or a database's URL such as postgresql://user@host/name"
-        ) from error
+    except (sql.exc.DBAPIError, optuna.exceptions.StorageInternalError) as error:
+        raise StoreError("refused", refusal(where, error)) from error
     except ImportError as error:
         raise ConfigError(
-            "storage", where, f"its driver is not installed ({error}): pip install 'maml-live[postgres]'"
+            "storage",
+            where,
+            "a PostgreSQL database once its driver is installed, with: pip install 'maml-live[postgres]'",
         ) from error
     except OSError as error:
         reason = error.strerror or type(error).__name__

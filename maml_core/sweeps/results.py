@@ -9,12 +9,24 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from maml_core.config import ImageConfig
+from maml_core.config import at_test
+from maml_core.divergence import DIVERGED_FACTOR, loss_scale
+from maml_core.families.curves import CurveFamily
 from maml_core.intervals import half_width
-from maml_core.judging import DIVERGED_FACTOR, loss_scale
-from maml_core.records import Curvature, Numbers
+from maml_core.records import Curvature, Numbers, Status
 from maml_core.sweeps.axes import Value
-from maml_core.sweeps.space import Setting, SweepConfig
+from maml_core.sweeps.definition import Setting, SweepConfig
+
+
+class LaneStop(NamedTuple):
+    """A lane that left the batch by itself."""
+
+    lane: int
+    """Its place in `configs`."""
+    step: int
+    """Outer step at which it was found."""
+    status: Status
+    """As the single run would have said it."""
 
 
 class LaneResult(NamedTuple):
@@ -35,9 +47,9 @@ class LaneResult(NamedTuple):
     """After N inner steps, 0..1; NaN in regression."""
     accuracy_ci95: float
     diverged_share: float
-    """Of the held-out tasks, within N inner steps."""
+    """Share of the held-out tasks that diverge within N inner steps."""
     worse_share: float
-    """Of the held-out tasks: their loss after N inner steps is higher than before adaptation."""
+    """Share of the held-out tasks whose loss after N inner steps is higher than before adaptation."""
     lambda_max: float
     """NaN where it was not measured."""
 
@@ -48,8 +60,9 @@ class SettingResult:
 
     number: int
     values: Mapping[str, Value]
-    status: Literal["waiting", "running", "ok", "diverged", "pruned"]
-    """diverged: the status of a lane is not ok, or its held-out loss is not finite."""
+    status: Literal["waiting", "running", "ok", "diverged", "pruned", "refused"]
+    """diverged: the status of a lane is not ok, or its held-out loss is not finite. refused: its values do not go together, or its tasks
+    cannot be drawn; it is left out."""
     value: float
     """Mean over seeds of what is optimised: held-out loss, or accuracy of classes; NaN while nothing was measured, the cap where diverged."""
     ci95: float
@@ -63,11 +76,18 @@ class SettingResult:
     """The last outer steps of the stretches that the training loss is averaged over, [P]."""
     training: Numbers | None = None
     """Training query loss after adaptation, mean over each stretch, [seeds, P]; NaN after a lane left. None where others have it."""
+    refusal: str = ""
+    """Why it was refused."""
 
     @property
     def is_done(self) -> bool:
         """Whether it needs no more work."""
-        return self.status in ("ok", "diverged", "pruned")
+        return self.status in ("ok", "diverged", "pruned", "refused")
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it was computed; what is left out was not."""
+        return self.is_done and self.status != "refused"
 
     @property
     def lambda_max(self) -> float:
@@ -86,7 +106,14 @@ def waiting(setting: Setting) -> SettingResult:
     return SettingResult(number=setting.number, values=setting.values, status="waiting", value=math.nan, ci95=math.nan)
 
 
-def judged(
+def refused(setting: Setting, refusal: str) -> SettingResult:
+    """A setting that is left out, and why."""
+    return SettingResult(
+        number=setting.number, values=setting.values, status="refused", value=math.nan, ci95=math.nan, refusal=refusal
+    )
+
+
+def result_of(
     sweep: SweepConfig,
     setting: Setting,
     lanes: Sequence[LaneResult],
@@ -151,8 +178,8 @@ def cap_of(sweep: SweepConfig) -> float:
     """
     if sweep.maximises:
         return 0.0
-    tasks = sweep.base.tasks
-    assert not isinstance(tasks, ImageConfig), "classes are judged by their accuracy"
+    tasks = at_test(sweep.base.tasks)
+    assert isinstance(tasks, CurveFamily), "classes are judged by their accuracy"
     return DIVERGED_FACTOR * loss_scale(tasks.zero_level(), 0.0)
 
 

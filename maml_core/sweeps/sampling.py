@@ -13,7 +13,7 @@ from maml_core.config import RunConfig
 from maml_core.errors import ConfigError
 from maml_core.records import Numbers
 from maml_core.sweeps.axes import Axis, Value, whole_numbers
-from maml_core.sweeps.space import LANE_FIELDS, Setting, SweepConfig, lane_configs
+from maml_core.sweeps.definition import LANE_FIELDS, Setting, SweepConfig, lane_configs, refusal_of, refused_ends
 
 _MAX_DRAWS = 2**20
 
@@ -83,14 +83,31 @@ def _at(axis: Axis, share: float, base: RunConfig) -> Value:
 
 
 @lru_cache(maxsize=8)
+def refused_of(sweep: SweepConfig) -> dict[int, str]:
+    """The numbers of the settings whose values do not go together, and why; TPE's are known when they are drawn.
+
+    >>> axes = (Axis(name="algorithm", values=("maml", "reptile")), Axis(name="order", values=("second", "first")))
+    >>> sorted(refused_of(SweepConfig(axes=axes)))
+    [3]
+    """
+    if not refused_ends(sweep):
+        return {}
+    found = {one.number: refusal_of(sweep, one.values) for one in settings_of(sweep) or ()}
+    return {number: refusal for number, refusal in found.items() if refusal}
+
+
+@lru_cache(maxsize=8)
 def groups_of(sweep: SweepConfig) -> tuple[tuple[int, ...], ...]:
-    """The numbers of the settings that share a graph, group by group; the costliest first, so that none is left for the end.
+    """The numbers of the settings that go together and share a graph, group by group; the costliest first, so that none is left for the end.
 
     >>> groups_of(SweepConfig(axes=(Axis(name="num_inner_steps", values=(1, 5)), Axis(name="alpha", values=(0.1, 0.2)))))
     ((2, 3), (0, 1))
     """
     found: dict[tuple[Value, ...], list[Setting]] = {}
+    left_out = refused_of(sweep)
     for one in settings_of(sweep) or ():
+        if one.number in left_out:
+            continue
         shape = tuple(value for name, value in one.values.items() if name not in LANE_FIELDS)
         found.setdefault(shape, []).append(one)
     costs = {shape: cost(lane_configs(sweep, group[0].values)[0]) for shape, group in found.items()}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from maml_core.config import FolderConfig, GlyphsConfig, LinearConfig, OmniglotConfig, SinusoidConfig, TaskConfig
 from maml_core.datasets.trained import TrainedImages
+from maml_core.families.curves import Curves
+from maml_core.tasks.curves import CurveTasks
 from maml_core.tasks.family import Regression, TaskFamily
 from maml_core.tasks.glyphs import Glyphs
 from maml_core.tasks.images import FewShotImages
@@ -24,7 +26,7 @@ __all__ = [
 ]
 
 
-def build_family(config: TaskConfig, trained: TrainedImages | None = None) -> TaskFamily:
+def build_family(config: TaskConfig | Curves, trained: TrainedImages | None = None) -> TaskFamily:
     """The task family that a config names.
 
     Args:
@@ -35,6 +37,8 @@ def build_family(config: TaskConfig, trained: TrainedImages | None = None) -> Ta
         DataError: The images are not there, or not those that the run was trained on.
     """
     match config:
+        case Curves():
+            return CurveTasks(config)
         case SinusoidConfig():
             return Sinusoid(config)
         case LinearConfig():

@@ -16,7 +16,7 @@ from maml_core.config import GlyphsConfig
 from maml_core.datasets.imageset import Split
 from maml_core.records import Ints
 from maml_core.rng import Stream, generator
-from maml_core.tasks.images import DrawnImages
+from maml_core.tasks.images import DrawnImages, are_fixed, classes_of, one_of_each
 from maml_core.tasks.strokes import (
     DRAWING_NUMBERS,
     FORM,
@@ -49,6 +49,7 @@ class Glyphs:
     image_shape = (1, SIZE, SIZE)
 
     def __init__(self, config: GlyphsConfig) -> None:
+        self.labels = config.labels
         self.similarity = 0.6 * config.difficulty
         self.variation = 0.4 + config.difficulty
 
@@ -81,6 +82,18 @@ class Glyphs:
         written = np.where(has_common_form, common, strokes).reshape(len(classes), -1)
         return write_programs(np.concatenate([own[:, -1:], written], axis=1))
 
+    def draw_classes(self, *, seed: int, stream: Stream, index: int, split: Split, num_tasks: int, ways: int) -> Ints:
+        """Classes of each task, of one alphabet, in the order of their labels, [num_tasks, ways]."""
+        assert ways <= ALPHABET, "a task's classes are of one alphabet"
+        choice = generator(seed, stream, index, 0).random((num_tasks, 1 + ALPHABET))
+        alphabets = (choice[:, :1] * _NUM_ALPHABETS).astype(np.int64) * len(_SPLITS) + _SPLITS[split]
+        if are_fixed(self.labels, stream):
+            characters = one_of_each(choice[:, 1 : 1 + ways], ALPHABET)
+        else:
+            characters = np.argsort(choice[:, 1:], axis=1)[:, :ways]
+        classes: Ints = alphabets * ALPHABET + characters
+        return classes
+
     def draw(
         self,
         *,
@@ -92,12 +105,12 @@ class Glyphs:
         ways: int,
         shots: int,
         num_query: int,
+        among: int | None = None,
     ) -> DrawnImages:
         """The images of a batch of tasks, as `ImageSource` promises them."""
-        assert ways <= ALPHABET, "a task's classes are of one alphabet"
-        choice = generator(seed, stream, index, 0).random((num_tasks, 1 + ALPHABET))
-        alphabets = (choice[:, :1] * _NUM_ALPHABETS).astype(np.int64) * len(_SPLITS) + _SPLITS[split]
-        classes: Ints = alphabets * ALPHABET + np.argsort(choice[:, 1:], axis=1)[:, :ways]
+        classes = classes_of(
+            self, seed=seed, stream=stream, index=index, split=split, num_tasks=num_tasks, ways=ways, among=among
+        )
         programs = self.programs(classes.ravel())
 
         def normal(part: int, points: int) -> Floats:

@@ -7,6 +7,7 @@ An image is a flat row of its channels' rows, so that every model takes it: x [B
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -15,10 +16,13 @@ import torch
 from torch import Tensor
 
 from maml_core.datasets.imageset import Split
+from maml_core.families.images import Labels
 from maml_core.records import Ints
-from maml_core.rng import Stream
-from maml_core.tasks.family import SPLITS
+from maml_core.rng import NUMBERING, Stream, generator
+from maml_core.tasks.family import SPLITS, which_of
 from maml_core.types import Examples, Tasks
+
+Chances = npt.NDArray[np.float64]
 
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 """Bytes from 0 to 255, or numbers from 0 to 1."""
@@ -33,6 +37,59 @@ class DrawnImages(NamedTuple):
     """[T, num_query, ways, channels * height * width]"""
     classes: Ints
     """Which class of the source each label of a task is, [T, ways]."""
+
+
+class _DrawsClasses(Protocol):
+    """A source that draws classes apart from their images."""
+
+    labels: Labels
+
+    def draw_classes(self, *, seed: int, stream: Stream, index: int, split: Split, num_tasks: int, ways: int) -> Ints:
+        """Classes of each task in the order of their labels, [num_tasks, ways]; fewer tasks are a prefix of more."""
+        ...
+
+
+def are_fixed(labels: Labels, stream: Stream) -> bool:
+    """Whether a class has the same label in all tasks of a stream: in none but training's."""
+    return labels == "fixed" and stream is Stream.TRAINING_TASKS
+
+
+def one_of_each(chance: Chances, number: int) -> Ints:
+    """One of the numbers below `number` for each label, [T, ways], by chances in 0..1 of this shape: c has the label c % ways in every task."""
+    labels = np.arange(chance.shape[1])
+    of_each = (number - labels - 1) // len(labels) + 1
+    return (chance * of_each).astype(np.int64) * len(labels) + labels
+
+
+def classes_of(
+    source: _DrawsClasses,
+    *,
+    seed: int,
+    stream: Stream,
+    index: int,
+    split: Split,
+    num_tasks: int,
+    ways: int,
+    among: int | None,
+) -> Ints:
+    """The classes of each task, [num_tasks, ways]. A task that is one of a fixed number has its classes, numbered anew where
+    labels are not fixed.
+    """
+    if among is None:
+        return source.draw_classes(seed=seed, stream=stream, index=index, split=split, num_tasks=num_tasks, ways=ways)
+    which = which_of(among, seed=seed, stream=stream, index=index, num_tasks=num_tasks)
+    first = _first_classes(source, seed, stream, split, among, ways)  # type: ignore[arg-type]  # a Protocol does not say that its members hash, as every plain object does
+    classes = first[which]
+    if are_fixed(source.labels, stream):
+        return classes
+    order = generator(seed, stream, index, NUMBERING).random((num_tasks, ways)).argsort(axis=1)
+    return np.take_along_axis(classes, order, axis=1)
+
+
+@lru_cache(maxsize=8)
+def _first_classes(source: _DrawsClasses, seed: int, stream: Stream, split: Split, count: int, ways: int) -> Ints:
+    """The classes of the tasks that a fixed number of them are, [count, ways]."""
+    return source.draw_classes(seed=seed, stream=stream, index=0, split=split, num_tasks=count, ways=ways)
 
 
 class ImageSource(Protocol):
@@ -60,10 +117,11 @@ class ImageSource(Protocol):
         ways: int,
         shots: int,
         num_query: int,
+        among: int | None = None,
     ) -> DrawnImages:
-        """The images of a batch of tasks, which depend on (seed, stream, index) alone.
+        """The images of a batch of tasks, which depend on (seed, stream, index) alone; `among` as in `TaskFamily.draw_tasks`.
 
-        The classes of a task are distinct and in random order, which is what permutes its labels. Support and query share no image.
+        The classes of a task are distinct and in the order of its labels: a random one, unless the source keeps labels fixed. Support and query share no image.
         Fewer shots, or query images, are a prefix of more; changing one never moves the other.
         """
         ...
@@ -87,6 +145,7 @@ class FewShotImages:
         num_tasks: int,
         shots: int,
         num_query: int,
+        among: int | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> Tasks:
         """Tasks as `TaskFamily` promises them, of the classes of the stream's split: support [T, shots * ways, inputs], shot by shot,
@@ -101,6 +160,7 @@ class FewShotImages:
             ways=self.num_outputs,
             shots=shots,
             num_query=num_query,
+            **({} if among is None else {"among": among}),
         )
         return Tasks(
             support=self._examples(drawn.support, dtype),
@@ -119,7 +179,7 @@ class FewShotImages:
         return math.log(self.num_outputs)
 
     def non_adapting_level(self) -> float:
-        """ln(ways) too: labels are permuted from task to task, so without adaptation nothing is better than guessing."""
+        """ln(ways) too: labels of held-out tasks are permuted from task to task, so without adaptation nothing is better than guessing."""
         return self.zero_level()
 
     def _examples(self, images: Pixels, dtype: torch.dtype) -> Examples:

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from maml_core.config import LinearConfig
-from maml_core.levels import mean_square
-from maml_core.tasks.family import Numbers, Regression
+from maml_core.levels import Numbers
+from maml_core.tasks.family import Regression
 
 
 class Linear(Regression):
@@ -31,12 +31,12 @@ class Linear(Regression):
         return torch.bmm(x, parameters.unsqueeze(-1))
 
     def zero_level(self) -> float:
-        """E[(w . x)^2] plus the noise's variance."""
+        """Closed form."""
         return self.config.zero_level()
 
     def non_adapting_level(self) -> float:
-        """E[((w - E w) . x)^2] plus the noise's variance: what the best common w leaves."""
-        return self.num_inputs * self.config.w_std**2 * mean_square(self.input_range) + self.noise_std**2
+        """Closed form."""
+        return self.config.non_adapting_level()
 
     def non_adapting_prediction(self, x: Tensor) -> Tensor:
         """E[w] . x."""

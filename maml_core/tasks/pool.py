@@ -7,14 +7,16 @@ from functools import cached_property
 import numpy as np
 
 from maml_core.config import FolderConfig, OmniglotConfig, TaskConfig
-from maml_core.datasets.folder import folder_splits, kept_folder, load_folder
+from maml_core.datasets.again import load_images_of
+from maml_core.datasets.folder import kept_folder, load_folder
 from maml_core.datasets.imageset import Bytes, ImageSet, Ints, Split, identity
-from maml_core.datasets.omniglot import kept_omniglot, load_omniglot, omniglot_splits
+from maml_core.datasets.omniglot import kept_omniglot, load_omniglot
 from maml_core.datasets.splits import Splits
 from maml_core.datasets.trained import TrainedImages, trained_images, trained_splits
 from maml_core.errors import ConfigError, DataError
+from maml_core.families.images import Labels
 from maml_core.rng import Stream, generator
-from maml_core.tasks.images import DrawnImages
+from maml_core.tasks.images import DrawnImages, are_fixed, classes_of, one_of_each
 
 TURNS = 4
 """Rotations by 0, 90, 180 and 270 degrees."""
@@ -27,10 +29,13 @@ class Pool:
     two turns of one class, as in the experiments of Finn et al. (2017): those of an O or a + could not be told apart.
     """
 
-    def __init__(self, images: ImageSet, splits: Splits, *, rotations: bool = False) -> None:
+    def __init__(
+        self, images: ImageSet, splits: Splits, *, rotations: bool = False, labels: Labels = "shuffled"
+    ) -> None:
         self.images = images
         self.splits = splits
         self.rotations = rotations
+        self.labels = labels
         self.image_shape = images.image_shape
         self._starts = np.cumsum(images.class_sizes) - images.class_sizes
 
@@ -64,7 +69,7 @@ class Pool:
         if ways > len(classes):
             more = f"; {self.splits.more}" if self.splits.more else ""
             raise ConfigError(
-                "ways", ways, f"at most {len(classes)}: {self.images.name} has no more classes in {split}{more}"
+                "ways", ways, f"at most {len(classes)}: {self.images.name!r} has no more classes in {split}{more}"
             )
         sizes = self.images.class_sizes[classes]
         smallest = classes[sizes.argmin()]
@@ -72,8 +77,19 @@ class Pool:
             raise ConfigError(
                 "num_query" if shots < sizes.min() else "shots",
                 num_query if shots < sizes.min() else shots,
-                f"shots + num_query at most {sizes.min()}: {self.images.class_names[smallest]} has no more images; ask for fewer, or add images",
+                f"shots + num_query at most {sizes.min()}: {self.images.class_names[smallest]!r} has no more images; ask for fewer, or add images",
             )
+
+    def draw_classes(self, *, seed: int, stream: Stream, index: int, split: Split, num_tasks: int, ways: int) -> Ints:
+        """Classes of each task, no two of them turns of one, in the order of their labels, [num_tasks, ways]."""
+        members, rng = self._classes(split), generator(seed, stream, index, 0)
+        if are_fixed(self.labels, stream):  # all turns of a class have its label
+            chosen = one_of_each(rng.random((num_tasks, ways)), len(members))
+        else:
+            chosen = _distinct(rng, num_tasks, ways, len(members))
+        classes = members[chosen]
+        turns = generator(seed, stream, index, 1).integers(TURNS if self.rotations else 1, size=classes.shape)
+        return classes + turns * len(self.images.class_names)
 
     def draw(
         self,
@@ -86,6 +102,7 @@ class Pool:
         ways: int,
         shots: int,
         num_query: int,
+        among: int | None = None,
     ) -> DrawnImages:
         """The images of a batch of tasks, as `ImageSource` promises them.
 
@@ -95,8 +112,10 @@ class Pool:
         """
         self.check(split, ways=ways, shots=shots, num_query=num_query)
         members = self._classes(split)
-        classes = members[_distinct(generator(seed, stream, index, 0), num_tasks, ways, len(members))]  # [T, ways]
-        turns = generator(seed, stream, index, 1).integers(TURNS if self.rotations else 1, size=classes.shape)
+        turned = classes_of(
+            self, seed=seed, stream=stream, index=index, split=split, num_tasks=num_tasks, ways=ways, among=among
+        )
+        turns, classes = np.divmod(turned, len(self.images.class_names))
         sizes = self.images.class_sizes[classes]
 
         # A permutation of each class's images: support is its beginning and query its end, so neither moves the other.
@@ -108,7 +127,7 @@ class Pool:
 
         rows = (self._starts[classes][..., None] + chosen).transpose(0, 2, 1)  # [T, shots + num_query, ways]
         pixels = self._turned(rows, np.broadcast_to(turns[:, None], rows.shape))
-        return DrawnImages(pixels[:, :shots], pixels[:, shots:], classes + turns * len(self.images.class_names))
+        return DrawnImages(pixels[:, :shots], pixels[:, shots:], turned)
 
     def _turned(self, rows: Ints, turns: Ints) -> Bytes:
         """Images by their row, each after its quarter turns, [..., inputs]."""
@@ -156,20 +175,11 @@ def image_pool(config: OmniglotConfig | FolderConfig, trained: TrainedImages | N
     Raises:
         DataError: They are not there, too few, or not those that the run was trained on.
     """
-    if isinstance(config, OmniglotConfig):
-        images = load_omniglot()
-        splits = omniglot_splits(images, split=config.split, seed=config.split_seed)
-    else:
-        images = load_folder(config.folder, size=config.size, color=config.color)
-        splits = folder_splits(
-            images,
-            seed=config.split_seed,
-            num_validation=config.validation_classes,
-            num_test=config.test_classes,
-        )
+    images, splits = load_images_of(config)
     if trained is not None:
         splits = trained_splits(trained, images, splits)
-    return Pool(images, splits, rotations=isinstance(config, OmniglotConfig) and config.rotations)
+    rotations = isinstance(config, OmniglotConfig) and config.rotations
+    return Pool(images, splits, rotations=rotations, labels=config.labels)
 
 
 def _distinct(rng: np.random.Generator, num_tasks: int, ways: int, number: int) -> Ints:

@@ -114,7 +114,7 @@ class Program(NamedTuple):
 STROKE_NUMBERS = 8 + 3 * NUM_ARCS
 """Uniform numbers that make a stroke."""
 FORM = slice(5, None)
-"""Those of a stroke's numbers that say what it looks like; the others say how large it is and how it joins the others."""
+"""The numbers of a stroke that say what it looks like; the others say how large it is and how it joins the others."""
 CLASS_NUMBERS = 1 + NUM_STROKES * STROKE_NUMBERS
 """Uniform numbers that make a class: the number of its strokes, then the strokes."""
 _PLACE_NUMBERS = 7

@@ -12,8 +12,8 @@ import os
 import statistics
 import tempfile
 import time
+from collections.abc import Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor
-from typing import Any
 
 import numpy as np
 
@@ -23,10 +23,11 @@ from maml_core.datasets.omniglot import find_omniglot
 from maml_core.execution import ChunkPool
 from maml_core.sweeps.axes import Axis
 from maml_core.sweeps.chunks import LanesRequest, run_lanes
+from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.footprint import MOST_LANES, max_lanes
-from maml_core.sweeps.results import LaneResult, judged
-from maml_core.sweeps.space import SweepConfig
+from maml_core.sweeps.results import LaneResult, result_of
 from maml_core.sweeps.study import open_study
+from tests.benchmarks.rows import Figure, Row, figures, many, printed
 from tests.maml_core.clusters import Cluster
 from tests.maml_core.postgres import postgres, programs
 
@@ -41,7 +42,7 @@ def sinusoid() -> RunConfig:
 def images() -> RunConfig:
     """5-way 1-shot with 32 filters and 8 tasks a step, as `maml reproduce omniglot` has it; glyphs where Omniglot is not there."""
     return RunConfig(
-        tasks=OmniglotConfig(split="background") if find_omniglot() else GlyphsConfig(),
+        tasks=OmniglotConfig(split="background") if find_omniglot().available else GlyphsConfig(),
         model=ConvConfig(num_filters=32),
         alpha=0.4,
         beta=2e-3,
@@ -60,25 +61,64 @@ NUM_SETTINGS, NUM_STEPS, NUM_RUNGS = 100_000, 1_000, 4
 PROCESSORS = 16
 """Of a machine, a worker on each."""
 
+EMPTY_CHUNKS = {0: 500, 1: 100, 4: 50}
+"""How many chunks that compute nothing, by the MiB that each takes there and back."""
+
+CLIENTS, MACHINES = (1, 2, 4), (10, 100)
+
+
+def counts(base: RunConfig) -> tuple[int, ...]:
+    """One lane, and a full batch."""
+    return tuple(sorted({1, max_lanes(base)}))
+
+
+def _about(case: str) -> tuple[Figure, ...]:
+    return (
+        Figure(f"{case}: state", "MiB"),
+        Figure(f"{case}: there and back in a pool", "ms"),
+        Figure(f"{case}: there and back on the cluster", "ms"),
+        Figure(f"{case}: a lane's step", "ms"),
+        Figure(f"{case}: a lane's judgement", "ms"),
+    )
+
+
+def _about_costs(machines: int) -> tuple[Figure, ...]:
+    case = f"{NUM_SETTINGS:,} settings on {machines} machines"
+    return (
+        Figure(f"{case}: time", "h"),
+        Figure(f"{case}: chunks", "/s"),
+        Figure(f"{case}: each way", "MiB/s"),
+        Figure(f"{case}: to the study", "settings/s"),
+        Figure(f"{case}: the study's own time", "h"),
+    )
+
 
 def lanes(base: RunConfig, count: int) -> tuple[RunConfig, ...]:
     """Lanes of one graph, with alphas of their own."""
     return tuple(dataclasses.replace(base, alpha=base.alpha * (0.5 + k / max(1, count))) for k in range(count))
 
 
-def crossing(executors: dict[str, Executor], *, rounds: int) -> list[dict[str, Any]]:
+FIGURES = figures(
+    *(
+        figure
+        for case, base in CASES.items()
+        for count in counts(base())
+        for figure in _about(f"over TCP, {case}, {many(count, 'lane')}")
+    ),
+    *(Figure(f"empty chunks with {size} MiB each way", "/s") for size in EMPTY_CHUNKS),
+    Figure("study in a folder, 1 client", "settings/s"),
+    *(Figure(f"study in PostgreSQL, {many(count, 'client')}", "settings/s") for count in CLIENTS),
+    *(figure for count in MACHINES for figure in _about_costs(count)),
+)
+
+
+def crossing(executors: dict[str, Executor], *, rounds: int) -> dict[str, dict[str, float]]:
     """A batch's state there and back without a step, what a step of a lane takes, and what judging it does; for one lane and for a full batch."""
-    rows = []
-    for name, base in CASES.items():
-        for count in sorted({1, max_lanes(base())}):
-            rows.append(row := {"case": name, "lanes": count} | _crossing(lanes(base(), count), executors, rounds))
-            print(
-                f"  {name}, {count} lane{'s' * (count > 1)}: state {row['state_bytes'] / 2**20:.2f} MiB; there and back {row['pool_ms']:.1f} ms "
-                f"in a pool, {row['cluster_ms']:.1f} ms on the cluster; of a lane a step {row['lane_step_ms']:.2f} ms, a judgement "
-                f"{row['lane_judgement_ms']:.0f} ms",
-                flush=True,
-            )
-    return rows
+    return {
+        f"over TCP, {name}, {many(count, 'lane')}": _crossing(lanes(base(), count), executors, rounds)
+        for name, base in CASES.items()
+        for count in counts(base())
+    }
 
 
 def _crossing(configs: tuple[RunConfig, ...], executors: dict[str, Executor], rounds: int) -> dict[str, float]:
@@ -94,10 +134,11 @@ def _crossing(configs: tuple[RunConfig, ...], executors: dict[str, Executor], ro
             executor.submit(run_lanes, stay).result()
             times[kind].append(1e3 * (time.perf_counter() - start))
     return {
-        "state_bytes": len(held.state),
-        "lane_step_ms": 1e3 * stepped.advance_s / len(stepped.steps) / len(configs),
-        "lane_judgement_ms": 1e3 * judged_there.cpu_s / len(configs),
-        **{f"{kind}_ms": statistics.median(found[1:]) for kind, found in times.items()},
+        "state": len(held.state) / 2**20,
+        "there and back in a pool": statistics.median(times["pool"][1:]),
+        "there and back on the cluster": statistics.median(times["cluster"][1:]),
+        "a lane's step": 1e3 * stepped.advance_s / len(stepped.steps) / len(configs),
+        "a lane's judgement": 1e3 * judged_there.cpu_s / len(configs),
     }
 
 
@@ -146,10 +187,22 @@ def work_through(sweep: SweepConfig, name: str, storage: str) -> int:
         while settings := study.take(MOST_LANES):
             for rung in rungs[:-1]:
                 study.report(int(rung), {setting.number: 1.0 for setting in settings})
-            lane = LaneResult(0, "ok", sweep.num_steps, 1.0, 0.1, 3.0, math.nan, math.nan, 0.0, 20.0)
+            lane = LaneResult(
+                seed=0,
+                status="ok",
+                step=sweep.num_steps,
+                loss=1.0,
+                ci95=0.1,
+                before=3.0,
+                accuracy=math.nan,
+                accuracy_ci95=math.nan,
+                diverged_share=0.0,
+                worse_share=0.0,
+                lambda_max=20.0,
+            )
             study.put(
                 *(
-                    judged(sweep, setting, (lane,), done=True, rungs=[(int(rung), 1.0) for rung in rungs])
+                    result_of(sweep, setting, (lane,), done=True, rungs=[(int(rung), 1.0) for rung in rungs])
                     for setting in settings
                 )
             )
@@ -157,63 +210,46 @@ def work_through(sweep: SweepConfig, name: str, storage: str) -> int:
     return done
 
 
-def studies(*, num_settings: int) -> list[dict[str, Any]]:
+def studies(*, num_settings: int) -> dict[str, float]:
     """The study in a folder, and in PostgreSQL where that is installed."""
-    rows: list[dict[str, Any]] = []
-
-    def measure(kind: str, storage: str | None, num_clients: int) -> None:
-        rate = study_rate(storage, f"clients-{num_clients}", num_clients=num_clients, num_settings=num_settings)
-        rows.append({"study": kind, "num_clients": num_clients, "settings_per_s": rate})
-        print(
-            f"  study in {kind}, {num_clients} client{'s' * (num_clients > 1)}: {rate:.0f} settings a second",
-            flush=True,
-        )
-
-    measure("a folder", None, 1)
+    found = {"study in a folder, 1 client": study_rate(None, "clients-1", num_clients=1, num_settings=num_settings)}
     where = programs()
     if where is None:
         print("  study in PostgreSQL: not measured, it is not installed")
-        return rows
+        return found
     with postgres(where) as url:
-        for num_clients in (1, 2, 4):
-            measure("PostgreSQL", url, num_clients)
-    return rows
+        for count in CLIENTS:
+            found[f"study in PostgreSQL, {many(count, 'client')}"] = study_rate(
+                url, f"clients-{count}", num_clients=count, num_settings=num_settings
+            )
+    return found
 
 
-def costs(batch: dict[str, Any], *, settings_per_s: float) -> list[dict[str, float]]:
-    """What the sweep costs on 10 and on 100 machines, and what that asks of scheduler, network and study.
+def costs(batch: Mapping[str, float], machines: int, *, settings_per_s: float) -> dict[str, float]:
+    """What the sweep costs on so many machines, and what that asks of scheduler, network and study.
 
     Args:
-        batch: A row of `crossing`: full batches of images.
+        batch: What `crossing` found of full batches of images.
+        machines: How many.
         settings_per_s: What the study takes.
     """
-    of_a_setting_s = (NUM_STEPS * batch["lane_step_ms"] + NUM_RUNGS * batch["lane_judgement_ms"]) / 1e3
-    rows = []
-    for machines in (10, 100):
-        workers = machines * PROCESSORS
-        seconds = NUM_SETTINGS * of_a_setting_s / workers
-        chunks_per_s = workers / chunk_s(workers)
-        rows.append(
-            row := {
-                "machines": machines,
-                "hours": seconds / 3600,
-                "chunk_s": chunk_s(workers),
-                "chunks_per_s": chunks_per_s,
-                "MiB_per_s": chunks_per_s * batch["state_bytes"] / 2**20,
-                "settings_per_s": NUM_SETTINGS / seconds,
-                "study_hours": NUM_SETTINGS / settings_per_s / 3600,
-            }
+    of_a_setting_s = (NUM_STEPS * batch["a lane's step"] + NUM_RUNGS * batch["a lane's judgement"]) / 1e3
+    workers = machines * PROCESSORS
+    seconds = NUM_SETTINGS * of_a_setting_s / workers
+    chunks_per_s = workers / chunk_s(workers)
+    return dict(
+        zip(
+            (figure.name for figure in _about_costs(machines)),
+            (
+                *(seconds / 3600, chunks_per_s, chunks_per_s * batch["state"]),
+                *(NUM_SETTINGS / seconds, NUM_SETTINGS / settings_per_s / 3600),
+            ),
+            strict=True,
         )
-        print(
-            f"  {NUM_SETTINGS:,} settings of images, {NUM_STEPS:,} steps, on {machines} machines of {PROCESSORS} processors: {row['hours']:.1f} "
-            f"hours; {row['chunks_per_s']:.0f} chunks of {row['chunk_s']:.0f} s and {row['MiB_per_s']:.0f} MiB each way a second; "
-            f"{row['settings_per_s']:.1f} settings a second to the study, which takes {row['study_hours']:.1f} hours for all",
-            flush=True,
-        )
-    return rows
+    )
 
 
-def main(*, rounds: int = 15, num_settings: int = 512) -> list[dict[str, Any]]:
+def main(*, rounds: int = 15, num_settings: int = 512) -> list[Row]:
     """Print and return what was measured."""
     print(f"cluster: a scheduler and {NUM_WORKERS} workers on this machine, over TCP")
     with Cluster(NUM_WORKERS) as machines:
@@ -222,18 +258,27 @@ def main(*, rounds: int = 15, num_settings: int = 512) -> list[dict[str, Any]]:
         try:
             for future in cluster.warm_up() + pool.warm_up():
                 future.result()
-            rows = crossing({"pool": pool, "cluster": cluster}, rounds=rounds)
-            batch = rows[-1]
-            for num_bytes, count in ((0, 500), (2**20, 100), (2**22, 50)):
-                rate = chunk_rate(cluster, num_bytes, count=count)
-                rows.append({"bytes": num_bytes, "chunks_per_s": rate})
-                print(f"  empty chunks with {num_bytes / 2**20:.0f} MiB each way: {rate:.0f} a second", flush=True)
+            batches = crossing({"pool": pool, "cluster": cluster}, rounds=rounds)
+            rows = printed(
+                FIGURES, {f"{case}: {what}": value for case, of in batches.items() for what, value in of.items()}
+            )
+            rows += printed(
+                FIGURES,
+                {
+                    f"empty chunks with {size} MiB each way": chunk_rate(cluster, size * 2**20, count=count)
+                    for size, count in EMPTY_CHUNKS.items()
+                },
+            )
         finally:
             pool.shutdown()
             cluster.shutdown()
-    rows += (found := studies(num_settings=num_settings))
-    one_client = found[1] if len(found) > 1 else found[0]  # in PostgreSQL where that is installed
-    return rows + costs(batch, settings_per_s=one_client["settings_per_s"])
+    rows += printed(FIGURES, found := studies(num_settings=num_settings))
+    # In PostgreSQL, where that is installed.
+    settings_per_s = found.get("study in PostgreSQL, 1 client", found["study in a folder, 1 client"])
+    images_batch = list(batches.values())[-1]
+    for count in MACHINES:
+        rows += printed(FIGURES, costs(images_batch, count, settings_per_s=settings_per_s))
+    return rows
 
 
 if __name__ == "__main__":

@@ -11,13 +11,29 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 from maml_core.config import RunConfig
+from maml_core.inner import Adaptation
 from maml_core.models import ModuleModel
 from maml_core.outer import meta_gradient
 from maml_core.problem import Problem, build_problem, training_tasks
 from maml_core.types import Examples, Params, Tasks
+from tests.benchmarks.rows import Figure, Row, at_most, figures, printed
 
 STEPS = (1, 5, 20, 50)
 ALPHA = 0.01
+TIME_AIM = 1.2
+CASES = ("MLP", "conv net")
+
+
+def _about(case: str) -> tuple[Figure, ...]:
+    return (
+        Figure(f"{case}: inner gradients stored", "MiB"),
+        Figure(f"{case}: recomputed", "MiB"),
+        Figure(f"{case}: recomputed, beyond theta_0..theta_N", "MiB"),
+        at_most(f"{case}: recomputed, time over that of stored", TIME_AIM, "x"),
+    )
+
+
+FIGURES = figures(*(figure for name in CASES for steps in STEPS for figure in _about(f"{name}, N = {steps}")))
 
 
 def peak_bytes(work: Callable[[], object]) -> int:
@@ -62,37 +78,44 @@ def meta_step(case: tuple[Problem, Params, Tasks], num_inner_steps: int, *, reco
     """One meta-gradient."""
     problem, theta_0, tasks = case
     return meta_gradient(
-        theta_0, tasks, problem=problem, alpha=ALPHA, num_inner_steps=num_inner_steps, recompute=recompute
+        theta_0, tasks, problem=problem, how=Adaptation(ALPHA), num_inner_steps=num_inner_steps, recompute=recompute
     )
 
 
-def main(*, rounds: int = 5) -> list[dict[str, float]]:
-    """Print and return a row for every network and N."""
+def main(*, rounds: int = 5) -> list[Row]:
+    """Print and return what was measured for every network and N."""
+    before = torch.get_num_threads()
     torch.set_num_threads(1)
     print("memory: one meta-gradient, second order, float32, one thread; stored against recomputed inner gradients")
     rows = []
-    for name, case in (("MLP", mlp()), ("conv net", conv_net())):
-        copies = sum(value.nbytes for value in case[1].values()) * len(case[2].support.x)
-        print(f"  {name}: one theta of every task is {copies / 2**20:.2f} MiB")
-        for steps in STEPS:
-            peaks, times = [], []
-            for recompute in (False, True):
-                meta_step(case, steps, recompute=recompute)  # whatever is made on first use
-                peaks.append(peak_bytes(lambda r=recompute, n=steps, c=case: meta_step(c, n, recompute=r)))
-            for _ in range(rounds):
-                for recompute in (False, True):
-                    start = time.perf_counter()
-                    meta_step(case, steps, recompute=recompute)
-                    times.append(time.perf_counter() - start)
-            stored_s, again_s = statistics.median(times[::2]), statistics.median(times[1::2])
-            beyond = peaks[1] - (steps + 1) * copies
-            rows.append({"steps": steps, "stored": peaks[0], "recomputed": peaks[1], "time_ratio": again_s / stored_s})
-            print(
-                f"    N = {steps:>2}: stored {peaks[0] / 2**20:7.1f} MiB {stored_s * 1e3:7.1f} ms; recomputed {peaks[1] / 2**20:6.1f} MiB "
-                f"({beyond / 2**20:.1f} beyond theta_0..theta_N) {again_s * 1e3:7.1f} ms, {again_s / stored_s:.2f} times",
-                flush=True,
-            )
+    try:
+        for name, case in zip(CASES, (mlp(), conv_net()), strict=True):
+            for steps in STEPS:
+                found = compare(case, steps, rounds=rounds)
+                rows += printed(FIGURES, {f"{name}, N = {steps}: {what}": value for what, value in found.items()})
+    finally:
+        torch.set_num_threads(before)
     return rows
+
+
+def compare(case: tuple[Problem, Params, Tasks], steps: int, *, rounds: int) -> dict[str, float]:
+    """Peaks of memory, and the time of both ways in turn."""
+    one_theta = sum(value.nbytes for value in case[1].values()) * len(case[2].support.x)
+    peaks, times = [], []
+    for recompute in (False, True):
+        meta_step(case, steps, recompute=recompute)  # whatever is made on first use
+        peaks.append(peak_bytes(lambda again=recompute: meta_step(case, steps, recompute=again)))
+    for _ in range(rounds):
+        for recompute in (False, True):
+            start = time.process_time()
+            meta_step(case, steps, recompute=recompute)
+            times.append(time.process_time() - start)
+    return {
+        "inner gradients stored": peaks[0] / 2**20,
+        "recomputed": peaks[1] / 2**20,
+        "recomputed, beyond theta_0..theta_N": (peaks[1] - (steps + 1) * one_theta) / 2**20,
+        "recomputed, time over that of stored": statistics.median(times[1::2]) / statistics.median(times[::2]),
+    }
 
 
 if __name__ == "__main__":

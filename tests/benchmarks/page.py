@@ -1,43 +1,51 @@
 """What the page reaches in a real browser while it trains: redraws, delays after a change, opening, stopping, ten pages at once; and a sweep
 beside a live run.
 
-Needs the test extra and an installed Chromium. Everything runs on this machine: the server, the browser and nine clients without one.
+Needs the test extra and an installed Chromium. Everything runs on this machine: the server, the browser and nine clients without one
+(`classroom` has thirty pages).
 """
 
 from __future__ import annotations
 
 import contextlib
-import math
+import importlib.util
 import statistics
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dashboard import address
+from dashboard.setups import address
 from maml_core.config import GlyphsConfig
-from maml_core.presets import few_shot
+from maml_core.presets import DEFAULT_PRESET, PRESETS, few_shot
+from tests.benchmarks.compiled import compiled, own_folder
+from tests.benchmarks.crowd import WARM_UP_S, cpu_s, crowd
+from tests.benchmarks.rows import Figure, Row, at_least, at_most, figures, printed
 from tests.browser.conftest import VIEWPORT, browser_path, launch_options, new_page
 from tests.browser.live_page import CHARTS, LivePage
-from tests.browser.protocol import ProtocolClient, protocol_client
 from tests.browser.server import Server
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, CDPSession, Page
 
 WINDOW_S = 10.0
-WARM_UP_S = 3.0
 NUM_CHANGES, NUM_CHANGES_SHARED = 25, 15
-NUM_OPENINGS, NUM_CLOSINGS = 3, 3
+NUM_OPENINGS, NUM_CLOSINGS = 5, 3
 NUM_WARMINGS = 2
 NUM_CLIENTS = 9
 GOAL, GOAL_S = 0.85, 30.0
+PAPER = next(preset.config for preset in PRESETS if preset.name == "The paper's setting")
+PAPER_LOSS, PAPER_AIM_S, STEPS_AIM = 0.45, 15.0, 1200.0
+PAPER_CASE = f"paper's setting: from Play to held-out loss {PAPER_LOSS:g}"
+STEPS_CASE = "outer steps of a live run at the defaults"
 IMAGE_CHARTS = ("loss", "images", "adaptation", "path", "gauge")
 
 # The readout says "held-out 19% → 86.2%": before adaptation, and after N steps.
 PASSED = """(goal) => parseFloat(document.querySelector(".maml-readout").textContent.split("→")[1]) >= goal"""
+
+# The same of a loss: "held-out 3.2 → 0.44".
+PASSED_LOSS = """(aim) => parseFloat(document.querySelector(".maml-readout").textContent.split("→")[1]) <= aim"""
 
 # Times of one key press on the alpha slider: until its value is painted, and until a frame computed with it came and was drawn.
 WATCH_CHANGES = """() => {
@@ -61,70 +69,182 @@ CHANGE_TIMES = """(before) => {
 }"""
 
 
-class Row(NamedTuple):
-    """One figure beside what is asked."""
+def _about_redraws(case: str, charts: Sequence[str]) -> tuple[Figure, ...]:
+    # Four charts are asked for; the gauge moves when the curvature was measured again, about once a second.
+    return (
+        *(at_least(f"{case}redraws of the {chart} chart", 4.0, "/s") for chart in charts if chart != "gauge"),
+        at_least(f"{case}charts with 4 redraws a second", 4, ""),
+        at_most(f"{case}main thread busy", 60, "%"),
+    )
 
-    name: str
-    measured: float
-    asked: str
-    unit: str
-    met: bool
+
+def _about_changes(case: str) -> tuple[Figure, ...]:
+    return (
+        at_most(f"{case}slider shows its value, p95", 120, "ms"),
+        at_most(f"{case}first frame with a change received, p95", 250, "ms"),
+        at_most(f"{case}first frame with a change drawn, p95", 400, "ms"),
+    )
+
+
+FIGURES = figures(
+    Figure(f"{PAPER_CASE}, nothing compiled yet", "s"),
+    at_most(f"{PAPER_CASE}, compiled before", PAPER_AIM_S, "s"),
+    Figure(f"{STEPS_CASE}, nothing compiled yet", "/s"),
+    at_least(f"{STEPS_CASE}, compiled before", STEPS_AIM, "/s"),
+    at_most("opening to the first live frame drawn, empty browser cache", 2.0, "s"),
+    at_most("opening to the first live frame drawn, warm browser cache", 0.9, "s"),
+    at_most("processor time of the page's process until then, empty browser cache", 1.5, "s"),
+    at_most("processor time of the page's process until then, warm browser cache", 1.2, "s"),
+    at_most("sent by the server until then, empty browser cache", 4.0, "MB"),
+    at_most("answers of the server until then, warm browser cache", 20, ""),
+    *_about_redraws("", CHARTS),
+    *_about_changes(""),
+    at_most("work for a closed tab stops, slowest", 1.0, "s"),
+    at_most("ten pages: most over least outer steps", 1.1, "x"),
+    at_least("ten pages: frames a second of the slowest", 2.0, "/s"),
+    at_most("ten pages: a changed setting is drawn, p95", 600, "ms"),
+    at_most(f"glyphs: from Play to {GOAL:.0%} held-out accuracy", GOAL_S, "s"),
+    Figure(f"glyphs: outer steps to {GOAL:.0%} held-out accuracy", ""),
+    *_about_redraws("glyphs: ", IMAGE_CHARTS),
+    *_about_changes("glyphs: "),
+    at_most("sensitivity: map of a frozen theta_0, from the click on", 1.0, "s"),
+    at_least("sweep: its map is redrawn", 2.0, "/s"),
+    at_least("sweep beside a live run: its map is redrawn", 2.0, "/s"),
+    at_most("live run beside a sweep: change received, p95", 250, "ms"),
+    at_most("live run beside a sweep: change drawn, p95", 400, "ms"),
+)
+
+
+def missing(benchmark: str) -> bool:
+    """Whether there is no browser to measure with; then that is printed."""
+    found = importlib.util.find_spec("playwright") is not None and browser_path() is not None
+    if not found:
+        print(
+            f"{benchmark}: needs playwright (pip install -e '.[test]') and an installed Chromium; nothing was measured"
+        )
+    return not found
 
 
 def main() -> list[Row]:
-    """Measure, print and return all figures; about four minutes."""
-    path = browser_path()
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        path = None
-    if path is None:
-        print("page: needs playwright (pip install -e '.[test]') and an installed Chromium; nothing was measured")
-        return []
+    """Measure, print and return all figures; about seven minutes."""
+    return [] if missing("page") else [row for found in measured() for row in printed(FIGURES, found)]
+
+
+def measured() -> Iterator[dict[str, float]]:
+    """Figures by name, a part of the page after the other."""
+    from playwright.sync_api import sync_playwright
+
     print("page: headless Chromium, the default run", flush=True)
-    rows: list[Row] = []
-    server = Server()
-    try:
-        with (
-            sync_playwright() as playwright,
-            contextlib.closing(playwright.chromium.launch(**launch_options(path))) as browser,
-        ):
-            for measure in (opening, redraws, changes, closing, ten_pages, glyphs, sensitivity):
-                rows += _printed(measure(browser, server))
-    finally:
-        server.stop()
-    return rows
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(own_folder())  # nothing is compiled yet
+        server = Server()
+        stack.callback(server.stop)
+        playwright = stack.enter_context(sync_playwright())
+        browser = playwright.chromium.launch(**launch_options(str(browser_path())))
+        stack.callback(browser.close)
+        yield trained(browser, server, "nothing compiled yet")
+        for config in (PAPER, DEFAULT_PRESET.config):
+            compiled(config)
+        yield trained(browser, server, "compiled before")
+        for measure in (opening, redraws, changes, closing, ten_pages, glyphs, sensitivity):
+            yield measure(browser, server)
 
 
-def opening(browser: Browser, server: Server) -> list[Row]:
-    """From the start of the navigation to the first live frame drawn, on all its charts.
+def trained(browser: Browser, server: Server, form: str) -> dict[str, float]:
+    """How long a run in the paper's setting takes to its loss, and how fast the default run is, with the page open.
+
+    Args:
+        browser: The browser.
+        server: The page's. Where no step is compiled it has that done meanwhile, with what time nobody else wants.
+        form: In which form steps are there.
+    """
+    with opened(browser, server, "?" + address.write(PAPER)) as live:
+        live.play()
+        begin = time.monotonic()
+        live.page.wait_for_function(PASSED_LOSS, arg=PAPER_LOSS, timeout=2e4 * PAPER_AIM_S)
+        passed_s = time.monotonic() - begin
+    with opened(browser, server) as live:
+        live.play()
+        live.page.wait_for_timeout(WARM_UP_S * 1e3)
+        before, begin = live.step, time.monotonic()
+        live.page.wait_for_timeout(WINDOW_S * 1e3)
+        steps_per_s = (live.step - before) / (time.monotonic() - begin)
+    return {f"{PAPER_CASE}, {form}": passed_s, f"{STEPS_CASE}, {form}": steps_per_s}
+
+
+class Opening(NamedTuple):
+    """What one opening took, up to the first live frame drawn on all its charts."""
+
+    elapsed_s: float
+    """From the start of the navigation."""
+    processor_s: float
+    """Of the browser's process that holds the page."""
+    num_answers: int
+    """How many of its requests the server answered."""
+    sent_mb: float
+    """The bytes of these answers, as they were sent."""
+
+
+def opening(browser: Browser, server: Server) -> dict[str, float]:
+    """From the start of the navigation to the first live frame drawn, and what that costs.
 
     A profile on disk, as people have one: only there does the browser keep compiled scripts, from the second opening on.
     """
-    with _open(browser, server):  # the server compresses its files once, and the workers wake up
+    with opened(browser, server):  # the server compresses its files once, and the workers wake up
         pass
     empty, warm = [], []
     for _ in range(NUM_OPENINGS):
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
             options = launch_options(str(browser_path()))
             context = browser.browser_type.launch_persistent_context(profile, viewport=VIEWPORT, **options)
-            times = []
-            for _ in range(NUM_WARMINGS + 2):
-                live = LivePage(context.new_page()).open(server.url)
-                times.append(_first_drawn_s(live))
-                live.page.close()
+            taken = [_opening(context, server) for _ in range(NUM_WARMINGS + 2)]
             context.close()
-        empty.append(times[0])
-        warm += times[1 + NUM_WARMINGS :]
-    return [
-        _at_most("opening, empty browser cache (median)", statistics.median(empty), 3.0, "s"),
-        _at_most("opening, warm browser cache (median)", statistics.median(warm), 1.5, "s"),
-    ]
+        empty.append(taken[0])
+        warm += taken[1 + NUM_WARMINGS :]
+    cold, kept = (Opening(*map(statistics.median, zip(*those, strict=True))) for those in (empty, warm))
+    return {
+        "opening to the first live frame drawn, empty browser cache": cold.elapsed_s,
+        "opening to the first live frame drawn, warm browser cache": kept.elapsed_s,
+        "processor time of the page's process until then, empty browser cache": cold.processor_s,
+        "processor time of the page's process until then, warm browser cache": kept.processor_s,
+        "sent by the server until then, empty browser cache": cold.sent_mb,
+        "answers of the server until then, warm browser cache": kept.num_answers,
+    }
 
 
-def redraws(browser: Browser, server: Server, query: str = "", charts: Sequence[str] = CHARTS) -> list[Row]:
+def _opening(context: BrowserContext, server: Server) -> Opening:
+    live = LivePage(context.new_page())
+    devtools = context.new_cdp_session(live.page)
+    kept: set[str] = set()
+    sizes: dict[str, float] = {}
+
+    def answered(event: dict[str, Any]) -> None:
+        if event["response"]["fromDiskCache"]:
+            kept.add(event["requestId"])
+
+    devtools.on("Network.responseReceived", answered)
+    devtools.on("Network.requestServedFromCache", lambda event: kept.add(event["requestId"]))
+    devtools.on("Network.loadingFinished", lambda event: sizes.update({event["requestId"]: event["encodedDataLength"]}))
+    devtools.send("Network.enable")
+    devtools.send("Performance.enable")
+    before_s = _process_s(devtools)
+    live.open(server.url)
+    processor_s = _process_s(devtools) - before_s
+    elapsed_s = _first_drawn_s(live)
+    live.page.close()
+    sent = [size for request, size in sizes.items() if request not in kept]
+    return Opening(elapsed_s, processor_s, len(sent), sum(sent) / 1e6)
+
+
+def _process_s(devtools: CDPSession) -> float:
+    """Processor seconds that the process of a page has used."""
+    metrics = {entry["name"]: entry["value"] for entry in devtools.send("Performance.getMetrics")["metrics"]}
+    return float(metrics["ProcessTime"])
+
+
+def redraws(browser: Browser, server: Server, query: str = "", charts: Sequence[str] = CHARTS) -> dict[str, float]:
     """Redraws of each chart and how busy the main thread is, over ten seconds of training."""
-    with _open(browser, server, query) as live:
+    with opened(browser, server, query) as live:
         live.play()
         live.page.wait_for_timeout(WARM_UP_S * 1e3)
         devtools = live.context.new_cdp_session(live.page)
@@ -140,95 +260,75 @@ def redraws(browser: Browser, server: Server, query: str = "", charts: Sequence[
         busy = (after["TaskDuration"] - before["TaskDuration"]) / elapsed_s
         rates = {chart: (drawn[chart] - drawn_before[chart]) / elapsed_s for chart in charts}
     fast_enough = sum(rate >= 4.0 for rate in rates.values())
-    return [
-        # Four charts are asked for; the gauge moves when the curvature was measured again, about once a second.
-        *(_at_least(f"redraws of the {chart} chart", rates[chart], 4.0, "/s") for chart in charts if chart != "gauge"),
-        _at_least("charts with 4 redraws a second", fast_enough, 4, ""),
-        _at_most("main thread busy", 100 * busy, 60, "%"),
-    ]
+    return {
+        **{f"redraws of the {chart} chart": rates[chart] for chart in charts if chart != "gauge"},
+        "charts with 4 redraws a second": fast_enough,
+        "main thread busy": 100 * busy,
+    }
 
 
-def changes(browser: Browser, server: Server, query: str = "") -> list[Row]:
+def changes(browser: Browser, server: Server, query: str = "") -> dict[str, float]:
     """Key presses on the alpha slider while it trains."""
-    with _open(browser, server, query) as live:
+    with opened(browser, server, query) as live:
         live.play()
         live.page.wait_for_timeout(WARM_UP_S * 1e3)
         shown, received, drawn = zip(*_change_times_ms(live, NUM_CHANGES), strict=True)
-    return [
-        _at_most("slider shows its value, p95", _p95(shown), 120, "ms"),
-        _at_most("first frame with it received, p95", _p95(received), 250, "ms"),
-        _at_most("first frame with it drawn, p95", _p95(drawn), 400, "ms"),
-    ]
+    return {
+        "slider shows its value, p95": p95(shown),
+        "first frame with a change received, p95": p95(received),
+        "first frame with a change drawn, p95": p95(drawn),
+    }
 
 
-def closing(browser: Browser, server: Server) -> list[Row]:
+def closing(browser: Browser, server: Server) -> dict[str, float]:
     """From closing the only tab to the last processor time that a worker used."""
     stopped_s = []
     for _ in range(NUM_CLOSINGS):
-        with _open(browser, server) as live:
+        with opened(browser, server) as live:
             live.train(20)
             workers = server.workers()
             begin = last_work = time.monotonic()
             live.page.close(run_before_unload=False)
-            used = _cpu_ticks(workers)
+            used = cpu_s(workers)
             while (now := time.monotonic()) < begin + 2.5:
-                if _cpu_ticks(workers) != used:
-                    used, last_work = _cpu_ticks(workers), now
+                if cpu_s(workers) != used:
+                    used, last_work = cpu_s(workers), now
                 time.sleep(0.01)
             stopped_s.append(last_work - begin)
-    return (
-        [_at_most("work for a closed tab stops (slowest)", max(stopped_s), 1.0, "s")] if Path("/proc").exists() else []
-    )
+    return {"work for a closed tab stops, slowest": max(stopped_s)} if Path("/proc").exists() else {}
 
 
-def ten_pages(browser: Browser, server: Server) -> list[Row]:
+def ten_pages(browser: Browser, server: Server) -> dict[str, float]:
     """One real page and nine clients that only acknowledge their frames, all training the same set-up."""
-    with contextlib.ExitStack() as stack:
-        live = stack.enter_context(_open(browser, server))
-        watchers = [
-            stack.enter_context(_watching(server.host, token))
-            for token in _page_tokens(live.context, server, NUM_CLIENTS)
-        ]
-        live.play()
-        live.page.wait_for_timeout(WARM_UP_S * 1e3)
-        live.page.evaluate("(() => { window.stepsAt = [[performance.now(), mamlStep(), mamlLive.frames]]; })()")
-        begin = time.monotonic()
-        live.page.wait_for_timeout(1.5 * WINDOW_S * 1e3)
-        end = time.monotonic()
-        real = live.page.evaluate("[...stepsAt[0], performance.now(), mamlStep(), mamlLive.frames]")
-        pace = [watcher.pace(begin, end) for watcher in watchers]
-        seconds = (real[3] - real[0]) / 1e3
-        pace.append(Pace((real[4] - real[1]) / seconds, (real[5] - real[2]) / seconds))
+    with opened(browser, server) as live, crowd(live, server, NUM_CLIENTS) as pages:
+        found = pages.measured(1.5 * WINDOW_S)
         drawn = [times[2] for times in _change_times_ms(live, NUM_CHANGES_SHARED)]
-        steps = [each.steps_per_s for each in pace]
-        frames = min(each.frames_per_s for each in pace)
-    return [
-        _at_most(
-            "ten pages: most over least outer steps", max(steps) / min(steps) if min(steps) > 0 else math.inf, 1.1, ""
-        ),
-        _at_least("ten pages: frames a second of the slowest", frames, 2.0, "/s"),
-        _at_most("ten pages: a changed setting is drawn, p95", _p95(drawn), 600, "ms"),
-    ]
+    return {
+        "ten pages: most over least outer steps": found.most_over_least,
+        "ten pages: frames a second of the slowest": found.frames_per_s,
+        "ten pages: a changed setting is drawn, p95": p95(drawn),
+    }
 
 
-def glyphs(browser: Browser, server: Server) -> list[Row]:
+def glyphs(browser: Browser, server: Server) -> dict[str, float]:
     """The demo with images: how long from Play on a fresh start to 85% of held-out drawings right, then the page as above."""
     query = "?" + address.write(few_shot(GlyphsConfig()))
-    with _open(browser, server, query) as live:
+    with opened(browser, server, query) as live:
         live.play()
         begin = time.monotonic()
         live.page.wait_for_function(PASSED, arg=100.0 * GOAL, timeout=4e3 * GOAL_S)
         passed_s = time.monotonic() - begin
         step = live.step
-    rows = [
-        _at_most(f"held-out accuracy passes {GOAL:.0%}, at outer step {step}", passed_s, GOAL_S, "s"),
-        *redraws(browser, server, query, IMAGE_CHARTS),
-        *changes(browser, server, query),
-    ]
-    return [row._replace(name=f"glyphs: {row.name}") for row in rows]
+    found = {
+        f"from Play to {GOAL:.0%} held-out accuracy": passed_s,
+        f"outer steps to {GOAL:.0%} held-out accuracy": step,
+        **redraws(browser, server, query, IMAGE_CHARTS),
+        **changes(browser, server, query),
+    }
+    return {f"glyphs: {name}": value for name, value in found.items()}
 
 
-def sensitivity(browser: Browser, server: Server) -> list[Row]:
+def sensitivity(browser: Browser, server: Server) -> dict[str, float]:
     """The screen of sweeps: how soon it shows the map of a frozen theta_0, and a sweep's map beside a live run on a page of its own."""
     with contextlib.closing(browser.new_context(viewport=VIEWPORT)) as context:
         screen = context.new_page()
@@ -246,19 +346,19 @@ def sensitivity(browser: Browser, server: Server) -> list[Row]:
         screen.wait_for_function("document.querySelectorAll('.maml-sweep-name')[0]?.textContent")
         screen.wait_for_timeout(WARM_UP_S * 1e3)
         alone = _maps_per_s(screen)
-        with _open(browser, server) as live:
+        with opened(browser, server) as live:
             live.play()
             live.page.wait_for_timeout(WARM_UP_S * 1e3)
             beside = _maps_per_s(screen)
             _, received, drawn = zip(*_change_times_ms(live, NUM_CHANGES), strict=True)
         screen.get_by_role("button", name="Cancel").click()
-    return [
-        _at_most("map of a frozen theta_0, from the click on", frozen_s, 1.0, "s"),
-        _at_least("sweep: its map is redrawn", alone, 2.0, "/s"),
-        _at_least("sweep beside a live run: its map is redrawn", beside, 2.0, "/s"),
-        _at_most("live run beside a sweep: change received, p95", _p95(received), 250, "ms"),
-        _at_most("live run beside a sweep: change drawn, p95", _p95(drawn), 400, "ms"),
-    ]
+    return {
+        "sensitivity: map of a frozen theta_0, from the click on": frozen_s,
+        "sweep: its map is redrawn": alone,
+        "sweep beside a live run: its map is redrawn": beside,
+        "live run beside a sweep: change received, p95": p95(received),
+        "live run beside a sweep: change drawn, p95": p95(drawn),
+    }
 
 
 def _maps_per_s(screen: Page) -> float:
@@ -272,7 +372,8 @@ def _maps_per_s(screen: Page) -> float:
 
 
 @contextlib.contextmanager
-def _open(browser: Browser, server: Server, query: str = "") -> Iterator[LivePage]:
+def opened(browser: Browser, server: Server, query: str = "") -> Iterator[LivePage]:
+    """A page in a browser, all its charts drawn."""
     live = new_page(browser)
     try:
         yield live.open(server.url + query)
@@ -298,94 +399,12 @@ def _change_times_ms(live: LivePage, count: int) -> list[tuple[float, float, flo
     return times
 
 
-def _page_tokens(context: BrowserContext, server: Server, count: int) -> list[str]:
-    """Tokens of pages that were opened in a tab which then left them: their runs wait for a socket."""
-    tokens = []
-    for _ in range(count):
-        tab = context.new_page()
-        with tab.expect_event("websocket", lambda socket: "/maml/live" in socket.url) as opening:
-            tab.goto(server.url, wait_until="commit")
-        tokens.append(opening.value.url.partition("token=")[2])
-        tab.close()
-    return tokens
-
-
-class Pace(NamedTuple):
-    """Of one page."""
-
-    steps_per_s: float
-    frames_per_s: float
-
-
-class _Watcher:
-    """What one client has seen: the time and the outer step of each frame."""
-
-    def __init__(self) -> None:
-        self.seen: list[tuple[float, int]] = []
-        self.stop = threading.Event()
-
-    def watch(self, client: ProtocolClient) -> None:
-        client.receive_until("state")
-        client.send(type="play")
-        while not self.stop.is_set():
-            with contextlib.suppress(TimeoutError):
-                message = client.receive(0.2)
-                if "frame" in message:
-                    self.seen.append((time.monotonic(), message["step"]))
-
-    def pace(self, begin: float, end: float) -> Pace:
-        inside = [(at, step) for at, step in self.seen if begin <= at <= end]
-        if len(inside) < 2:
-            return Pace(0.0, 0.0)
-        (first, low), (last, high) = inside[0], inside[-1]
-        return Pace((high - low) / (last - first), len(inside) / (end - begin))
-
-
-@contextlib.contextmanager
-def _watching(host: str, token: str) -> Iterator[_Watcher]:
-    watcher = _Watcher()
-    with protocol_client(host, token) as client:
-        thread = threading.Thread(target=watcher.watch, args=(client,), daemon=True)
-        thread.start()
-        try:
-            yield watcher
-        finally:
-            watcher.stop.set()
-            thread.join(5.0)
-
-
-def _cpu_ticks(pids: Sequence[int]) -> int:
-    """Processor time that these processes have used, in clock ticks."""
-    ticks = 0
-    for pid in pids:
-        with contextlib.suppress(OSError):
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12])
-    return ticks
-
-
 # --- Figures --------------------------------------------------------------------------------------------------------
 
 
-def _p95(values: Sequence[float]) -> float:
+def p95(values: Sequence[float]) -> float:
+    """The value that 95 of 100 stay below."""
     return statistics.quantiles(values, n=20, method="inclusive")[-1]
-
-
-def _at_most(name: str, measured: float, asked: float, unit: str) -> Row:
-    return Row(name, measured, f"<= {asked:g}", unit, measured <= asked)
-
-
-def _at_least(name: str, measured: float, asked: float, unit: str) -> Row:
-    return Row(name, measured, f">= {asked:g}", unit, measured >= asked)
-
-
-def _printed(rows: list[Row]) -> list[Row]:
-    for row in rows:
-        asked = f"asked {row.asked} {row.unit}".rstrip()
-        print(
-            f"  {row.name:<46} {row.measured:8.2f} {row.unit:<3} {asked}{'' if row.met else '   not met'}", flush=True
-        )
-    return rows
 
 
 if __name__ == "__main__":

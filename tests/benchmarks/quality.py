@@ -10,22 +10,42 @@ import torch
 
 from maml_core.config import RunConfig
 from maml_core.evaluation import evaluate, summarize
+from maml_core.inner import Adaptation
 from maml_core.problem import build_problem, held_out_tasks
 from maml_core.runs import advance, init_run
+from tests.benchmarks.rows import Figure, Row, at_least, at_most, figures, printed
 
-TO_REACH = {5_000: 0.70, 20_000: 0.45}
+AIMS = {5_000: 0.70, 20_000: 0.45}
 SEEDS = (0, 1, 2)
 NUM_TASKS = 10_000
 
 
-def main(*, milestones: dict[int, float] | None = None) -> list[dict[str, float]]:
-    """Train, evaluate and print; one row a milestone."""
+def _about(step: int, aim: float) -> tuple[Figure, ...]:
+    return (
+        at_most(f"{step:,} steps: test loss after one inner step", aim, ""),
+        at_least(f"{step:,} steps: before adaptation, above the best that cannot adapt, upper end of 95%", 0.0, ""),
+    )
+
+
+FIGURES = figures(*(figure for step, aim in AIMS.items() for figure in _about(step, aim)))
+
+
+def main() -> list[Row]:
+    """Train, evaluate and print."""
+    before = torch.get_num_threads()
     torch.set_num_threads(1)
-    milestones = milestones or TO_REACH
     print(
         f"quality: alpha 0.01, N 1, 10 shots, Adam 0.001, 25 tasks; test MSE on {NUM_TASKS:,} held-out tasks, seeds {SEEDS}",
         flush=True,
     )
+    try:
+        return printed(FIGURES, reached(tuple(AIMS)))
+    finally:
+        torch.set_num_threads(before)
+
+
+def reached(milestones: tuple[int, ...]) -> dict[str, float]:
+    """Median of the seeds' losses at every milestone, and the least margin above the best predictor that cannot adapt."""
     found: dict[int, list[tuple[float, float, float]]] = {step: [] for step in milestones}
     for seed in SEEDS:
         config = RunConfig(weights_seed=seed, tasks_seed=seed, joint_baseline=False, evaluate_every=1_000_000)
@@ -36,7 +56,7 @@ def main(*, milestones: dict[int, float] | None = None) -> list[dict[str, float]
         state, start = init_run(config, problem=problem), time.perf_counter()
         for step in milestones:
             state, _ = advance(config, state, num_steps=step - state.step, problem=problem)
-            evaluation = evaluate(state.meta.theta, tasks, problem=problem, alpha=config.alpha, num_steps=1)
+            evaluation = evaluate(state.meta.theta, tasks, problem=problem, how=Adaptation(config.alpha), num_steps=1)
             summary = summarize(evaluation)
             paired = evaluation.query_loss[0, 0].double().numpy() - floor
             margin = float(paired.mean() + 1.96 * paired.std(ddof=1) / np.sqrt(len(paired)))
@@ -47,14 +67,15 @@ def main(*, milestones: dict[int, float] | None = None) -> list[dict[str, float]
                 f"the non-adapting floor by {paired.mean():.3f} ± {margin - paired.mean():.3f}",
                 flush=True,
             )
-    rows = []
-    for step, to_reach in milestones.items():
-        after = statistics.median(row[1] for row in found[step])
-        rows.append(
-            {"steps": step, "after": after, "to_reach": to_reach, "least_margin": min(row[2] for row in found[step])}
+    return {
+        figure.name: value
+        for step in milestones
+        for figure, value in zip(
+            _about(step, AIMS[step]),
+            (statistics.median(row[1] for row in found[step]), min(row[2] for row in found[step])),
+            strict=True,
         )
-        print(f"  {step:>6} steps: median of the seeds {after:.3f} (to reach {to_reach:g})", flush=True)
-    return rows
+    }
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""A sweep's lanes against the same settings trained one after another, and what a sweep of a thousand settings needs of memory.
+"""A sweep's lanes, eager and compiled, against the same settings trained one after another, and what a sweep of a thousand settings needs of
+memory.
 
 64 settings (8 alpha x 8 beta), sinusoid, 25 tasks, 10 + 10 points, 40-40, N = 1, second order, float32, no baselines, no evaluation: two
 worker processes with one thread each take batches, as a sweep's driver deals them, in chunks across the executor's seam.
@@ -12,7 +13,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -22,25 +23,63 @@ from maml_core.execution import ChunkPool
 from maml_core.memory import keep_freed_memory
 from maml_core.presets import PRESETS
 from maml_core.problem import build_problem, training_tasks
+from maml_core.records import Numbers
 from maml_core.runs import advance, init_run
 from maml_core.sweeps.chunks import LanesRequest, LanesResult, max_lanes, run_lanes
 from maml_core.sweeps.lanes import Batch, Lanes, init_lanes, outer_step
+from tests.benchmarks.compiled import compile_first, own_folder
 from tests.benchmarks.reference import SequentialRun
+from tests.benchmarks.rows import Figure, Row, at_least, at_most, figures, many, printed
 
 NUM_WORKERS = 2
 CHUNK_S = 0.25
-TO_REACH_LOOP, TO_REACH_OURS, TO_REACH_MB = 25.0, 2.5, 2000.0
 
 BASE = RunConfig(joint_baseline=False, evaluate_every=1_000_000)
+LANES = {"sinusoid": (1, 4, 8, 16, 32, 64, 128), "glyphs, conv net": (1, 2, 4, 8, 16)}
+
+FORMS = ("eager", "compiled")
+LOOP_AIMS = {"eager": None, "compiled": 100.0}
+COMPILING_AIM_S, ROUNDING = 60.0, 1e-6
 
 
-def main(*, rounds: int = 5) -> list[dict[str, Any]]:
-    """Print and return a row for the speed, the memory, and the time of a lane's step by the number of lanes."""
+def _about(form: str) -> tuple[Figure, ...]:
+    return (
+        Figure(f"64 settings: {form} lanes on two workers, for an outer step of all", "ms"),
+        Figure(f"64 settings: {form} lanes, times as fast as the loop", "x", LOOP_AIMS[form]),
+        at_least(f"64 settings: {form} lanes, times as fast as our single runs", 2.5, "x"),
+        Figure(f"64 settings: {form} lanes against the loop, by processor time", "x"),
+        Figure(f"64 settings: {form} lanes against our single runs, by processor time", "x"),
+    )
+
+
+FIGURES = figures(
+    Figure("64 settings: loop over tasks, for an outer step of all", "ms"),
+    Figure("64 settings: our single runs, for an outer step of all", "ms"),
+    *(figure for form in FORMS for figure in _about(form)),
+    at_most("64 settings: compiled lanes against eager ones, of the largest loss", ROUNDING, ""),
+    at_most("64 settings: compiling, processor time", COMPILING_AIM_S, "s"),
+    at_most("1,024 settings: memory of a worker, the largest peak", 2000.0, "MB"),
+    Figure("1,024 settings: all states", "MB"),
+    *(
+        Figure(f"{case}, {many(count, 'lane')}: a lane's step", "ms")
+        for case, counts in LANES.items()
+        for count in counts
+    ),
+)
+
+
+def main(*, rounds: int = 5) -> list[Row]:
+    """Print and return figures of the speed, the memory, and the time of a lane's step by the number of lanes."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     keep_freed_memory()  # as in the workers
+    print("sweep: loop and single runs are 64 times one setting's; by processor time: of two processors that are free")
     try:
-        return [compare(rounds=rounds), memory(), *by_number_of_lanes(rounds=rounds)]
+        return [
+            row
+            for measured in (lambda: compare(rounds=rounds), memory, lambda: by_number_of_lanes(rounds=rounds))
+            for row in printed(FIGURES, measured())
+        ]
     finally:
         torch.set_num_threads(before)
 
@@ -58,11 +97,11 @@ def dealt(configs: Sequence[RunConfig]) -> list[tuple[RunConfig, ...]]:
     return [tuple(configs[start::count]) for start in range(count)]
 
 
-def compare(*, rounds: int) -> dict[str, Any]:
-    """The three ways in turn, so that a machine that slows down slows all; ratios are medians of the rounds' ratios.
+def compare(*, rounds: int) -> dict[str, float]:
+    """All ways in turn, so that a machine that slows down slows all; ratios are medians of the rounds' ratios.
 
-    The sweep runs all 64 settings. The other two run one setting for some steps in this process, and their time is 64 times that: no
-    setting costs more than another.
+    The sweeps run all 64 settings. The loop and the single runs take one setting some steps further in this process, and their time is 64
+    times that: no setting costs more than another.
     """
     configs = settings(8)
     config, problem = configs[0], build_problem(configs[0])
@@ -79,55 +118,75 @@ def compare(*, rounds: int) -> dict[str, Any]:
 
     ours_steps(20), loop_steps(3)
     rows = []
-    with ChunkPool(NUM_WORKERS) as pool:
-        for future in pool.warm_up():
+    with own_folder() as place, ChunkPool(NUM_WORKERS) as pool:
+        compiling_s = compile_first(dealt(configs)[0])
+        for future in [*pool.warm_up(), *(pool.submit(_compiled_in, str(place)) for _ in range(8 * NUM_WORKERS))]:
             future.result()
-        sweep = SweepOnPool(pool, configs)
-        sweep.advance(20)
+        sweeps = {form: SweepOnPool(pool, configs, compiled=form == "compiled") for form in FORMS}
+        for sweep in sweeps.values():
+            sweep.advance(2)
+        losses = {form: np.concatenate(sweep.losses) for form, sweep in sweeps.items()}
+        for sweep in sweeps.values():
+            sweep.advance(20)
         for _ in range(rounds):
-            loop = _timed(lambda: loop_steps(20), 20).times(len(configs))
-            ours = _timed(lambda: ours_steps(200), 200).times(len(configs))
-            before = sweep.cpu_s
-            lanes = _timed(lambda: sweep.advance(50), 50)._replace(processor_ms=(sweep.cpu_s - before) / 50 * 1e3)
-            rows.append((loop, ours, lanes))
-    found: dict[str, Any] = {
-        "what": "64 settings, ms for one outer step of all; loop and ours are 64 times one setting's"
+            row = {
+                "loop": _timed(lambda: loop_steps(20), 20).times(len(configs)),
+                "ours": _timed(lambda: ours_steps(200), 200).times(len(configs)),
+            }
+            for form, sweep in sweeps.items():
+                before, count = sweep.cpu_s, 50 if form == "eager" else 150
+                wall = _timed(lambda sweep=sweep, count=count: sweep.advance(count), count)
+                row[form] = wall._replace(processor_ms=(sweep.cpu_s - before) / count * 1e3)
+            rows.append(row)
+
+    def median(figure: Callable[[dict[str, Timed]], float]) -> float:
+        return statistics.median(figure(row) for row in rows)
+
+    found = {
+        "64 settings: loop over tasks, for an outer step of all": median(lambda row: row["loop"].wall_ms),
+        "64 settings: our single runs, for an outer step of all": median(lambda row: row["ours"].wall_ms),
+        "64 settings: compiled lanes against eager ones, of the largest loss": float(
+            np.abs(losses["compiled"] - losses["eager"]).max() / losses["eager"].max()
+        ),
+        "64 settings: compiling, processor time": compiling_s,
     }
-    for index, name in enumerate(("loop", "ours", "sweep")):
-        found[f"{name}_ms"] = statistics.median(row[index].wall_ms for row in rows)
-        found[f"{name}_processor_ms"] = statistics.median(row[index].processor_ms for row in rows)
-    for index, name in enumerate(("loop", "ours")):
-        found[f"ratio_{name}"] = statistics.median(row[index].wall_ms / row[2].wall_ms for row in rows)
+    for form in FORMS:
+        ratios = [
+            median(lambda row, way=way, form=form: row[way].wall_ms / row[form].wall_ms) for way in ("loop", "ours")
+        ]
         # What two processors that have nothing else to do would give.
-        found[f"processor_ratio_{name}"] = statistics.median(
-            row[index].processor_ms / (row[2].processor_ms / NUM_WORKERS) for row in rows
-        )
-    print(
-        "sweep: 64 settings, ms for one outer step of all: time (processor time); loop and single runs are 64 times one setting's"
-    )
-    print(
-        f"  loop over tasks {found['loop_ms']:.0f} ({found['loop_processor_ms']:.0f}), our single runs {found['ours_ms']:.0f} "
-        f"({found['ours_processor_ms']:.0f}), lanes on two workers {found['sweep_ms']:.1f} ({found['sweep_processor_ms']:.1f} of both)"
-    )
-    for name, to_reach in (("loop", TO_REACH_LOOP), ("ours", TO_REACH_OURS)):
-        print(
-            f"  {name} / sweep: {found[f'ratio_{name}']:.1f} (to reach {to_reach:g}); by processor time of two free processors "
-            f"{found[f'processor_ratio_{name}']:.1f}",
-            flush=True,
-        )
+        by_processor = [
+            median(lambda row, way=way, form=form: row[way].processor_ms / (row[form].processor_ms / NUM_WORKERS))
+            for way in ("loop", "ours")
+        ]
+        each = (median(lambda row, form=form: row[form].wall_ms), *ratios, *by_processor)
+        found |= {figure.name: value for figure, value in zip(_about(form), each, strict=True)}
     return found
 
 
-class SweepOnPool:
-    """All batches of some settings, moved forward on an executor a chunk at a time."""
+def _compiled_in(place: str) -> None:
+    """Let a worker use a folder of compiled steps: the process that it was forked from may have another one."""
+    os.environ["MAML_COMPILED"] = place
+    time.sleep(0.05)  # so that the other worker takes the next one
 
-    def __init__(self, pool: Executor, configs: Sequence[RunConfig]) -> None:
-        self.pool = pool
+
+class SweepOnPool:
+    """All batches of some settings, moved forward on an executor a chunk at a time.
+
+    Args:
+        pool: Where.
+        configs: The settings.
+        compiled: Take the steps in their compiled form, which must be there.
+    """
+
+    def __init__(self, pool: Executor, configs: Sequence[RunConfig], *, compiled: bool = False) -> None:
+        self.pool, self.compiled = pool, compiled
         self.batches = dealt(configs)
         self.states: list[bytes | None] = [None] * len(self.batches)
         self.cpu_s = 0.0
         self.step = 0
-        self.last: list[LanesResult] = []
+        self.losses: list[Numbers] = [np.empty(0)] * len(self.batches)
+        """Of every lane of each batch, at its newest outer step."""
 
     def advance(self, num_steps: int, *, evaluate: bool = False) -> None:
         """Every batch so many steps further; a batch has one chunk in flight."""
@@ -140,23 +199,24 @@ class SweepOnPool:
                 until=self.step,
                 budget_s=CHUNK_S,
                 evaluate=evaluate,
+                compiled=self.compiled,
             )
             return self.pool.submit(run_lanes, request)
 
-        self.last = []
         going = {index: submit(index) for index in range(len(self.batches))}
         while going:
             for index, future in list(going.items()):
                 result = future.result()
+                if result.num_compiled != len(result.steps) * self.compiled:
+                    raise SystemExit("These figures need compiled outer steps, and a worker could not load them.")
                 self.states[index], self.cpu_s = result.state, self.cpu_s + result.cpu_s
+                self.losses[index] = result.query_loss[-1]
                 del going[index]
                 if result.step < self.step and result.lanes:
                     going[index] = submit(index)
-                else:
-                    self.last.append(result)
 
 
-def memory() -> dict[str, Any]:
+def memory() -> dict[str, float]:
     """The most that a worker, and this process with all states, ever had in memory: 1,024 settings, evaluated and their curvature measured."""
     with ChunkPool(NUM_WORKERS) as pool:
         for future in pool.warm_up():
@@ -169,19 +229,10 @@ def memory() -> dict[str, Any]:
                 process, peak = future.result()
                 peaks[process] = peak
     held = sum(len(state) for state in sweep.states if state is not None) / 2**20
-    found = {
-        "what": "1,024 settings in batches, the largest peak of a worker's memory",
-        "batches": len(sweep.batches),
-        "lanes": sum(len(result.lanes) for result in sweep.last),
-        "worker_mb": max(peaks.values()),
-        "states_mb": held,
+    return {
+        "1,024 settings: memory of a worker, the largest peak": max(peaks.values()),
+        "1,024 settings: all states": held,
     }
-    print(
-        f"  1,024 settings in {found['batches']} batches: a worker's memory at most {found['worker_mb']:.0f} MB, all states {held:.0f} MB "
-        f"(to reach: {TO_REACH_MB:g} MB in all)",
-        flush=True,
-    )
-    return found
 
 
 def worker_peak() -> tuple[int, float]:
@@ -190,19 +241,16 @@ def worker_peak() -> tuple[int, float]:
     return os.getpid(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def by_number_of_lanes(*, rounds: int) -> list[dict[str, Any]]:
+def by_number_of_lanes(*, rounds: int) -> dict[str, float]:
     """Processor time of an outer step, a lane, in this process: more lanes share its fixed cost, and the drawing of tasks."""
     glyphs = next(preset.config for preset in PRESETS if preset.name == "Glyphs, fast demo")
-    cases = {
-        "sinusoid": (BASE, (1, 4, 8, 16, 32, 64, 128)),
-        "glyphs, conv net": (glyphs, (1, 2, 4, 8, 16)),
-    }
-    rows = []
-    for name, (base, counts) in cases.items():
+    found = {}
+    for name, base in {"sinusoid": BASE, "glyphs, conv net": glyphs}.items():
+        counts = LANES[name]
         at: dict[int, tuple[Batch, Lanes]] = {}
         times: dict[int, list[float]] = {count: [] for count in counts}
         for count in counts:
-            batch = Batch.of(
+            batch = Batch.from_configs(
                 tuple(replace(base, {"alpha": base.alpha * (0.5 + lane / 2 / count)}) for lane in range(count))
             )
             at[count] = batch, init_lanes(batch)[0]
@@ -215,15 +263,8 @@ def by_number_of_lanes(*, rounds: int) -> list[dict[str, Any]]:
                 at[count] = batch, lanes
                 if index > 0:  # the first is for whatever is made on first use
                     times[count].append(elapsed / num_steps / count * 1e3)
-        row = {str(count): statistics.median(found) for count, found in times.items()}
-        rows.append({"what": f"{name}: ms for a lane's step, by the number of lanes", **row})
-        print(
-            f"  {name}, ms of processor time for a lane's step, by lanes: "
-            + ", ".join(f"{count}: {value:.2f}" for count, value in row.items())
-            + f" (a batch has at most {max_lanes(base)})",
-            flush=True,
-        )
-    return rows
+        found |= {f"{name}, {many(count, 'lane')}: a lane's step": statistics.median(times[count]) for count in counts}
+    return found
 
 
 class Timed(NamedTuple):

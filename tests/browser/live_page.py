@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tests.browser.reruns import Reruns
+
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Locator, Page
+
+WAIT_MS = 30_000
+"""How long a test waits for anything: much longer than it takes, for busy machines."""
+
+POLL_MS = 50
 
 CHARTS = ("loss", "fit", "adaptation", "path", "gauge")
 
@@ -30,6 +37,11 @@ STEADY = """() => {
   return performance.now() - seen.at > 500;
 }"""
 
+# Streamlit sends what was chosen a task later, all of it together.
+SENT = """() => new Promise((done) => setTimeout(() => setTimeout(done)))"""
+
+PAINTED = """() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"""
+
 TRACE = """([chart, index]) => {
   const { x, y } = document.querySelector(`[data-chart=${chart}] .maml-plot`).data[index];
   return [Array.from(x, String), Array.from(y, String)];
@@ -43,6 +55,7 @@ class LivePage:
         self.page = page
         self.errors: list[str] = []
         self.sockets: list[str] = []
+        self._reruns = Reruns(page)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("websocket", lambda socket: self.sockets.append(socket.url) if "/maml/live" in socket.url else None)
         page.context.add_init_script(STEP)  # for the tabs that it opens, too
@@ -59,6 +72,22 @@ class LivePage:
     def wait(self, condition: str, argument: Any = None) -> None:
         """Until a JavaScript condition holds."""
         self.page.wait_for_function(condition, arg=argument, polling=50)
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        """Until this holds, which is read from outside: the page hears of what was done some time after it."""
+        self.becomes(lambda: bool(holds()), True)
+
+    def becomes(self, read: Callable[[], Any], expected: Any) -> None:
+        """Until what is read is this."""
+        for _ in range(WAIT_MS // POLL_MS):
+            if (found := read()) == expected:
+                return
+            self.page.wait_for_timeout(POLL_MS)
+        assert found == expected
+
+    def shows(self, script: str, expected: Any) -> None:
+        """Until a script gives this."""
+        self.becomes(lambda: self.page.evaluate(script), expected)
 
     @property
     def context(self) -> BrowserContext:
@@ -84,22 +113,29 @@ class LivePage:
         return self.page.evaluate("mamlStep()")
 
     @property
-    def status(self) -> str:
-        return self.page.locator(".maml-pill").inner_text()
+    def pill(self) -> Locator:
+        """The status of the run in a word."""
+        return self.page.locator(".maml-live .maml-pill")
 
     @property
-    def sentence(self) -> str:
-        return self.page.locator(".maml-sentence").inner_text()
+    def status(self) -> str:
+        return self.pill.inner_text()
+
+    @property
+    def words(self) -> Locator:
+        """The sentence above the charts."""
+        return self.page.locator(".maml-live .maml-sentence")
 
     def play(self) -> None:
-        assert self.action("play").inner_text() == "Play"
+        self.becomes(self.action("play").inner_text, "Play")
         self.action("play").click()
 
     def pause(self) -> int:
         """Press Pause; gives the step at which the run stands."""
-        assert self.action("play").inner_text() == "Pause"
+        self.becomes(self.action("play").inner_text, "Pause")
         self.action("play").click()
-        return self.wait_steady()
+        self.wait_steady()
+        return self.wait_steady()  # on a busy machine the chunk in flight comes late
 
     def wait_steady(self) -> int:
         """Until the step has not moved, no frame has come and nothing was drawn for a while from now on; gives the step."""
@@ -175,7 +211,10 @@ class LivePage:
         return self.page.get_by_role("group", name="The two update rules").inner_text()
 
     def wait_synced(self) -> None:
-        """Until the sidebar has finished what it was doing."""
+        """Until the sidebar's script has answered all that it was asked, and the page shows it."""
+        self.page.evaluate(SENT)
+        self.until(lambda: self._reruns.all_answered)
+        self.page.evaluate(PAINTED)
         self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
 
     # Charts
@@ -190,16 +229,16 @@ class LivePage:
 
     def wait_trace(self, chart: str, name: str, accept: Callable[[np.ndarray], bool]) -> np.ndarray:
         """A series once it is as awaited."""
-        for _ in range(300):
+        for _ in range(WAIT_MS // POLL_MS):
             values = self.trace(chart, name)
             if accept(values):
                 return values
-            self.page.wait_for_timeout(50)
+            self.page.wait_for_timeout(POLL_MS)
         raise AssertionError(f"{name!r} of the {chart} chart did not become as awaited; it is {values}")
 
     @property
     def marks(self) -> list[str]:
-        """The changes that the loss chart marks, oldest first; shown as `alpha 0.02 → 0.1`."""
+        """The changes that the loss chart marks, oldest first; shown as `α 0.02 → 0.1`."""
         return self.plot("loss").evaluate(
             "node => (node.layout.annotations ?? []).filter(({ name }) => name === 'mark').map(({ text }) => text)"
         )

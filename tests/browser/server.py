@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
@@ -16,17 +18,26 @@ START_S, STOP_S = 60.0, 30.0
 
 
 class Server:
-    """`streamlit run dashboard/app.py` on a free port of this machine; `stop` ends it and all it started."""
+    """`streamlit run dashboard/app.py` on this machine; `stop` ends it and all it started.
 
-    def __init__(self) -> None:
-        self.port = _free_port()
+    Args:
+        port: A free one where none is given.
+        settings: Environment variables beside those of the tests.
+        repository: Whose page it serves: this one's, or that of a copy.
+    """
+
+    def __init__(
+        self, port: int | None = None, settings: Mapping[str, str] | None = None, repository: Path = REPOSITORY
+    ) -> None:
+        self.port = port or _free_port()
         self.host = f"127.0.0.1:{self.port}"
         self.url = f"http://{self.host}/"
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the server)
         arguments = ["run", "dashboard/app.py", "--server.port", str(self.port), "--server.address", "127.0.0.1"]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", *arguments],
-            cwd=REPOSITORY,
+            cwd=repository,
+            env={**os.environ, "PYTHONPATH": str(repository), **(settings or {})},
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
@@ -36,6 +47,11 @@ class Server:
         except BaseException:
             self.stop()
             raise
+
+    @property
+    def pid(self) -> int:
+        """Its own process."""
+        return self._process.pid
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_S
@@ -78,6 +94,14 @@ class Server:
             for pid, name in self.descendants().items()
             if pid not in parents and "multiprocessing" in name and "resource_tracker import main" not in name
         ]
+
+    def end(self, how: int) -> list[int]:
+        """End it by a signal; gives the processes that outlived it."""
+        started = self.descendants()
+        self._process.send_signal(how)
+        self._process.wait(STOP_S)
+        self._log.close()
+        return _still_alive(started)
 
     def stop(self) -> list[int]:
         """End it; gives the processes that outlived it, which should be none."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.live_page import LivePage
@@ -25,21 +28,26 @@ def changed_run(open_page: OpenPage) -> LivePage:
     live.run_until(40)
     live.wait_step(40)
     assert live.wait_steady() == 40
+    live.wait_address("at=40")
     return live
 
 
 def test_a_shared_address_gives_the_same_curves_elsewhere(changed_run: LivePage, open_page: OpenPage) -> None:
     address = changed_run.page.url.partition("/?")[2]
     copy = open_page("?" + address)
-    assert (copy.step, copy.field("alpha").input_value()) == (0, "0.02")
-    copy.run_until(40)
+    assert copy.step == 0
+    expect(copy.field("alpha")).to_have_value("0.02")
+    expect(copy.words).to_contain_text("This run has 1 change and was at outer step 40: Jump goes there")
+    expect(copy.action("offer")).to_have_text("Jump to step 40")
+    copy.action("offer").click()
     copy.wait_step(40)
     assert copy.wait_steady() == 40
-    assert copy.field("alpha").input_value() == "0.05"
-    assert copy.marks == changed_run.marks == ["alpha 0.02 → 0.05"]
+    expect(copy.field("alpha")).to_have_value("0.05")
+    for run in (changed_run, copy):
+        run.becomes(lambda run=run: run.marks, ["α 0.02 → 0.05"])
     for chart, name in SHARED:
-        here, there = changed_run.trace(chart, name), copy.trace(chart, name)
-        assert np.array_equal(here, there), f"{name!r} of the {chart} chart differs"
+        here = changed_run.trace(chart, name)
+        copy.wait_trace(chart, name, lambda there, here=here: np.array_equal(here, there))
 
 
 def test_share_copies_the_address_of_the_run(live: LivePage) -> None:
@@ -49,24 +57,56 @@ def test_share_copies_the_address_of_the_run(live: LivePage) -> None:
     live.action("share").click()
     live.wait("() => document.querySelector('[data-action=share]').textContent === 'Copied'")
     assert live.page.evaluate("navigator.clipboard.readText()") == live.page.url
+    said = "Copied. Only this machine can open 127.0.0.1. To let others in, start the page with: maml dashboard --host"
+    expect(live.words).to_have_text(re.compile(f"^{re.escape(said)}"))
+
+
+def test_a_shared_address_carries_the_step(live: LivePage) -> None:
+    live.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    live.run_until(5)
+    live.wait_step(5)
+    step = live.wait_steady()
+    live.wait_address(f"at={step}")
+    live.action("share").click()
+    live.wait("() => document.querySelector('[data-action=share]').textContent === 'Copied'")
+    assert live.page.evaluate("navigator.clipboard.readText()").endswith(f"at={step}")
+    live.action("reset").click()
+    live.wait("() => !location.search.includes('at=')")
+
+
+def test_a_change_before_play_says_what_is_left_out_and_the_shared_run_comes_back(open_page: OpenPage) -> None:
+    live = open_page("?v=1&alpha=0.02&model.hidden_widths=8&evaluation_tasks=10&t=15:a:0.05~30:b:0.01&at=40")
+    expect(live.words).to_contain_text("This run has 2 changes and was at outer step 40: Jump goes there")
+    live.set(alpha=0.3)
+    live.wait(
+        "() => document.querySelector('.maml-sentence').textContent.includes('2 changes of the shared run will not be made')"
+    )
+    expect(live.action("offer")).to_have_text("Shared run")
+    live.action("offer").click()
+    live.wait("() => document.querySelector('[data-action=offer]').textContent === 'Jump to step 40'")
+    live.wait("() => document.querySelector('[data-field=alpha]').value === '0.02'")
+    live.action("offer").click()
+    live.wait_step(40)
+    assert live.wait_steady() == 40
+    for name, value in (("alpha", "0.05"), ("beta", "0.01")):
+        expect(live.field(name)).to_have_value(value)
 
 
 def test_a_bad_address_opens_with_notes_and_defaults(open_page: OpenPage) -> None:
     live = open_page("?v=1&alpha=banana&beta=-3&colour=red&model.hidden_widths=9999999&t=5:a:0.1~broken")
     notes = live.page.locator("[data-testid=stToast]")
     notes.filter(has_text="broken").wait_for()
-    assert notes.count() == 1  # all that is said of an address stands together: five boxes would cover the page
-    text = notes.text_content() or ""
+    expect(notes).to_have_count(1)  # all that is said of an address stands together: five boxes would cover the page
     for named in ("alpha = banana", "beta = -3", "colour = red", "hidden_widths = 9999999", "broken"):
-        assert named in text
-    assert live.field("alpha").input_value() == "0.01"
-    assert live.field("beta").input_value() == "0.001"
-    assert live.page.get_by_role("textbox", name="Hidden widths").input_value() == "40, 40"
+        expect(notes).to_contain_text(named)
+    expect(live.field("alpha")).to_have_value("0.01")
+    expect(live.field("beta")).to_have_value("0.001")
+    expect(live.page.get_by_role("textbox", name="Hidden widths")).to_have_value("40,40")
     # What was understood of the timeline stays: alpha becomes 0.1 at step 5.
     live.run_until(8)
     live.wait_step(8)
     assert live.wait_steady() == 8
-    assert live.field("alpha").input_value() == "0.1"
+    expect(live.field("alpha")).to_have_value("0.1")
 
 
 @pytest.mark.parametrize("address", ["?v=99&alpha=nan", "?v=1&%ff%fe=%00&tasks.kind=poems&beta=" + "9" * 400])
@@ -74,4 +114,4 @@ def test_no_address_keeps_the_page_from_opening(open_page: OpenPage, address: st
     live = open_page(address, ready=False)
     live.page.locator("[data-testid=stToast]").first.wait_for()
     live.wait_drawn()
-    assert live.status == "Ready"
+    expect(live.pill).to_have_text("Ready")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
-from dashboard import address
+from dashboard.setups import address
 from maml_core.config import ConvConfig, GlyphsConfig, RunConfig, replace
 from maml_core.presets import PRESETS
 from tests.browser.conftest import OpenPage
@@ -84,9 +86,14 @@ def states(live: LivePage) -> dict[str, str]:
     )
 
 
-def line(live: LivePage) -> str:
+def wait_states(live: LivePage, **expected: str) -> None:
+    """Hold that these drawings come to be so."""
+    live.becomes(lambda: {name: state for name, state in states(live).items() if name in expected}, expected)
+
+
+def line(live: LivePage) -> Locator:
     """The sentence at the foot of the panel."""
-    return live.page.locator(".maml-draw-line").inner_text()
+    return live.page.locator(".maml-draw-line")
 
 
 def shares(live: LivePage) -> list[str]:
@@ -128,12 +135,12 @@ def test_drawn_characters_are_told_apart_after_training_and_one_inner_step(open_
     draw_three(live)
     draw(live, pad(live), OTHER_CIRCLE)
     live.wait("() => document.querySelector('.maml-verdict strong')")
-    assert "untrained" in line(live)
+    expect(line(live)).to_contain_text("untrained")
     live.run_until(60)
     for step in (15, 30, 45, 60):
         live.wait_step(step)
     live.wait_steady()
-    assert "untrained" not in line(live)
+    expect(line(live)).not_to_contain_text("untrained")
     wait_adapted(live, "B")
     for strokes, label in ((OTHER_CROSS, "C"), (OTHER_LINE, "A"), (OTHER_CIRCLE, "B")):
         cell(live, "query").click()
@@ -151,11 +158,11 @@ def test_drawn_characters_are_told_apart_after_training_and_one_inner_step(open_
     assert sum(int(share.removesuffix("%")) for share in shares(live)) == pytest.approx(100, abs=2)
     # And the card of the task shows the drawings.
     tool(live, "Close").click()
-    assert "nobody but you" in live.page.locator("[data-chart=images] .maml-subtitle").inner_text()
+    expect(live.page.locator("[data-chart=images] .maml-subtitle")).to_contain_text("nobody but you")
 
 
 def test_what_the_network_gets_is_like_the_generated_characters(open_page: OpenPage) -> None:
-    live = open_page(ready=False)
+    live = open_page(ready=False, fresh=True)
     sent = tasks_sent(live)
     live.open(live.page.url + "?" + address.write(SMALL))
     live.page.locator("[data-action=draw]").click()
@@ -176,62 +183,96 @@ def test_what_the_network_gets_is_like_the_generated_characters(open_page: OpenP
 
 def test_a_stroke_is_undone_and_drawings_are_cleared_and_brought_back(open_page: OpenPage) -> None:
     live = opened(open_page)
+    expect(tool(live, "Clear all")).to_be_disabled()  # nothing is drawn
     draw(live, pad(live), CROSS)
     draw(live, cell(live, "B1"), CIRCLE)
     ink = "() => document.querySelector('[data-cell=A1] canvas').toDataURL()"
     both = live.page.evaluate(ink)
-    assert states(live) == {"query": "empty", "A1": "drawn", "B1": "drawn", "C1": "empty"}
+    wait_states(live, query="empty", A1="drawn", B1="drawn", C1="empty")
+    expect(tool(live, "Clear all")).to_be_enabled()
     tool(live, "Undo").click()  # the circle
     tool(live, "Undo").click()  # the cross's second stroke
-    assert states(live)["B1"] == "empty"
-    assert live.page.evaluate(ink) != both
+    wait_states(live, B1="empty")
+    live.wait(f"(both) => ({ink})() !== both", both)
     draw(live, cell(live, "A1"), CROSS[1:])
-    assert states(live)["A1"] == "drawn"
+    wait_states(live, A1="drawn")
     tool(live, "Clear all").click()
-    assert set(states(live).values()) == {"empty"}
+    live.until(lambda: set(states(live).values()) == {"empty"})
+    expect(tool(live, "Clear all")).to_be_disabled()
     live.page.keyboard.press("Control+z")
-    assert states(live)["A1"] == "drawn"
+    wait_states(live, A1="drawn")
     cell(live, "A1").click()
     live.page.keyboard.press("Delete")
-    assert states(live)["A1"] == "empty"
+    wait_states(live, A1="empty")
 
 
 def test_classes_and_examples_come_and_go_and_the_panel_says_what_is_missing(open_page: OpenPage) -> None:
     live = opened(open_page)
-    assert line(live) == "Draw an example of class A, then of others."
+    expect(line(live)).to_have_text("Draw an example of class A, then of others.")
     draw(live, cell(live, "A1"), LINE)
-    assert line(live) == "Draw an example of class B."
+    expect(line(live)).to_have_text("Draw an example of class B.")
     draw(live, cell(live, "C1"), CROSS)
-    assert line(live) == "Class B has no drawing: draw an example of it, or remove the class."
+    expect(line(live)).to_have_text("Class B has no drawing: draw an example of it, or remove the class.")
     tool(live, "Remove class B").click()
-    assert line(live) == "Draw the query (?): a character of one of the classes, drawn once more."
-    assert states(live) == {"query": "empty", "A1": "drawn", "B1": "drawn"}
+    expect(line(live)).to_have_text("Draw the query (?): a character of one of the classes, drawn once more.")
+    live.becomes(lambda: states(live), {"query": "empty", "A1": "drawn", "B1": "drawn"})
     tool(live, "Another example of class A").click()
-    assert live.page.locator(".maml-draw h4").inner_text() == "Class A, example 2"
+    expect(live.page.locator(".maml-draw h4")).to_have_text("Class A, example 2")
     tool(live, "Remove").click()
-    assert "A2" not in states(live)
+    live.until(lambda: "A2" not in states(live))
     for _ in range(3):
         tool(live, "+ class").click()
-    assert tool(live, "+ class").count() == 0  # five, as many as the network tells apart
-    assert set(states(live)) == {"query", "A1", "B1", "C1", "D1", "E1"}
+    expect(tool(live, "+ class")).to_have_count(0)  # five, as many as the network tells apart
+    live.becomes(lambda: set(states(live)), {"query", "A1", "B1", "C1", "D1", "E1"})
     draw(live, cell(live, "query"), OTHER_LINE)
     live.wait("() => document.querySelector('.maml-verdict strong')")
-    assert [share != "" for share in shares(live)] == [True, True, False, False, False]
+    live.becomes(lambda: [share != "" for share in shares(live)], [True, True, False, False, False])
 
 
 def test_a_lecturer_in_a_hurry_starts_from_the_generated_images_with_the_keyboard(open_page: OpenPage) -> None:
     live = open_page("?" + address.write(SMALL))
     live.page.locator("[data-action=draw]").focus()
     live.page.keyboard.press("Enter")
-    assert live.page.evaluate("document.activeElement.dataset.cell") == "A1"
+    live.shows("document.activeElement.dataset.cell", "A1")
     tool(live, "Fill with glyphs").focus()
     live.page.keyboard.press("Enter")
     live.wait("() => document.querySelector('.maml-verdict strong')")
-    assert states(live) == {"query": "drawn", "A1": "drawn", "B1": "drawn", "C1": "drawn", "D1": "drawn", "E1": "drawn"}
-    assert all(shares(live))
+    live.becomes(lambda: states(live), dict.fromkeys(("query", "A1", "B1", "C1", "D1", "E1"), "drawn"))
+    live.until(lambda: all(shares(live)))
     live.page.keyboard.press("Escape")
-    assert not live.page.locator(".maml-draw").is_visible()
-    assert live.page.evaluate("document.activeElement.dataset.action") == "draw"
+    expect(live.page.locator(".maml-draw")).to_be_hidden()
+    live.shows("document.activeElement.dataset.action", "draw")
+
+
+def test_a_character_is_drawn_with_the_keyboard_alone(open_page: OpenPage) -> None:
+    live = open_page("?" + address.write(SMALL))
+    press = live.page.keyboard.press
+    live.page.locator("[data-action=draw]").focus()
+    press("Enter")
+    press("Enter")  # on the cell of A1: on to the pad
+    live.wait("() => document.activeElement.classList.contains('maml-pad')")
+    press("Shift+ArrowUp")
+    press(" ")
+    for key in ("ArrowDown", "ArrowDown", "ArrowRight"):
+        press(key)
+    spoken = live.page.locator(".maml-draw [aria-live]")
+    expect(spoken).to_have_text("Pen down, 54% from the left, 42% from the top")
+    press(" ")
+    expect(spoken).to_have_text(re.compile("^Pen up"))
+    kept = json.loads(live.page.evaluate("sessionStorage.getItem('maml-drawings')"))
+    assert kept["classes"][0][0]["strokes"] == [[0.5, 0.34, 0.5, 0.38, 0.5, 0.42, 0.54, 0.42]]
+    wait_states(live, A1="drawn")
+    for name in ("B1", "query"):
+        cell(live, name).focus()
+        press("Enter")
+        press(" ")
+        press("Shift+ArrowLeft")
+        press("Tab")  # leaving the pad lifts the pen
+        wait_states(live, **{name: "drawn"})
+    tool(live, "Remove class C").focus()
+    press("Enter")
+    live.wait("() => document.querySelector('.maml-verdict strong')")
+    assert live.step == 0  # no key was a shortcut of the page
 
 
 def test_drawings_survive_a_reload_and_a_new_task_puts_them_aside(open_page: OpenPage) -> None:
@@ -246,7 +287,7 @@ def test_drawings_survive_a_reload_and_a_new_task_puts_them_aside(open_page: Ope
     live.wait("(said) => document.querySelector('.maml-verdict').innerText === said", said)
     live.page.keyboard.press("t")
     live.wait("() => document.querySelector('.maml-draw-line').textContent.includes('generated task')")
-    assert not any(shares(live))
+    live.until(lambda: not any(shares(live)))
     tool(live, "Use my drawings").click()
     live.wait("(said) => document.querySelector('.maml-verdict').innerText === said", said)
 
@@ -270,9 +311,9 @@ def test_a_finger_draws_and_does_not_scroll(open_page: OpenPage) -> None:
     touch("touchStart", (0.5, 0.4), (0.9, 0.9))  # the palm
     touch("touchMove", (0.5, 0.9), (0.9, 0.8))
     touch("touchEnd")
-    assert states(live)["A1"] == "drawn"
+    wait_states(live, A1="drawn")
     tool(live, "Undo").tap()
-    assert states(live)["A1"] == "empty"  # it was one stroke
+    wait_states(live, A1="empty")  # it was one stroke
     assert live.page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop") == before
 
 
@@ -291,7 +332,7 @@ def test_the_panel_fits_with_as_many_drawings_as_there_can_be(open_page: OpenPag
     )
     assert outside == 0
     assert live.page.locator(".maml-draw").evaluate("node => node.scrollHeight - node.clientHeight") <= 1
-    assert tool(live, "Another example of class A").count() == 0
+    expect(tool(live, "Another example of class A")).to_have_count(0)
     names = live.page.locator(".maml-draw :is(button, canvas[role])").evaluate_all(
         "nodes => nodes.map((node) => node.ariaLabel || node.textContent)"
     )
@@ -300,11 +341,25 @@ def test_the_panel_fits_with_as_many_drawings_as_there_can_be(open_page: OpenPag
 
 def test_a_run_without_images_has_nothing_to_draw(open_page: OpenPage) -> None:
     live = open_page()
-    assert live.page.locator("[data-action=draw]").count() == 1
-    assert not live.page.locator("[data-action=draw]").is_visible()
+    expect(live.page.locator("[data-action=draw]")).to_have_count(1)
+    expect(live.page.locator("[data-action=draw]")).to_be_hidden()
 
 
 def test_there_are_no_more_classes_than_the_network_tells_apart(open_page: OpenPage) -> None:
     live = opened(open_page, replace(SMALL, {"tasks": GlyphsConfig(ways=2)}))
-    assert tool(live, "+ class").count() == 0
-    assert set(states(live)) == {"query", "A1", "B1"}
+    expect(tool(live, "+ class")).to_have_count(0)
+    live.becomes(lambda: set(states(live)), {"query", "A1", "B1"})
+
+
+def test_ten_quick_presses_move_a_slider_of_the_sidebar_ten_steps(open_page: OpenPage) -> None:
+    live = open_page("?" + address.write(SMALL))
+    difficulty = live.page.get_by_role("slider", name="Difficulty")
+    start = float(difficulty.input_value())
+    difficulty.focus()
+    for _ in range(10):
+        live.page.keyboard.press("ArrowRight")
+    expected = round(start + 0.5, 2)
+    live.wait_address(f"difficulty={expected:g}(&|$)")
+    live.wait_synced()  # what a rerun in between would put back
+    live.until(lambda: float(difficulty.input_value()) == pytest.approx(expected))
+    assert live.wait_address(f"difficulty={expected:g}(&|$)")

@@ -16,7 +16,7 @@ def test_every_page_draws_the_reference_levels(open_page: OpenPage) -> None:
     second.wait(f"() => ({LEVELS})() === 2")
     second.train(5)
     second.pause()
-    assert second.page.evaluate(LEVELS) == 2
+    second.shows(LEVELS, 2)
 
 
 def test_a_long_first_look_is_said_and_nothing_of_the_old_run_is_left_meanwhile(open_page: OpenPage) -> None:
@@ -33,8 +33,7 @@ def test_a_long_first_look_is_said_and_nothing_of_the_old_run_is_left_meanwhile(
     )
     live.action("reset").click()
     live.wait("() => mamlStep() === 0 && document.querySelector('.maml-pill').textContent === 'Ready'")
-    said = live.page.evaluate("emptied")
-    assert any("Computing" in text for text in said)
-    assert "held-out" not in said[0]
+    live.wait("() => emptied.some((text) => text.includes('Computing'))")
+    assert "held-out" not in live.page.evaluate("emptied")[0]
     live.wait_steady()
-    assert live.trace("loss", "training, raw").shape == (2, 0)
+    live.wait_trace("loss", "training, raw", lambda curve: curve.shape == (2, 0))

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
-from dashboard import address
+from dashboard.setups import address
 from maml_core.config import FolderConfig, MLPConfig, RunConfig
 from tests.browser.conftest import OpenPage
 from tests.browser.live_page import LivePage
@@ -40,8 +41,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def opened(open_page: OpenPage, folder: Path, color: str, scheme: str, **options: object) -> LivePage:
-    config = RunConfig(
+def config_of(folder: Path, color: str) -> RunConfig:
+    """A small set-up with its images."""
+    return RunConfig(
         tasks=FolderConfig(folder=str(folder), size=16, color=color, ways=2),  # type: ignore[arg-type]
         model=MLPConfig(hidden_widths=(8,)),
         alpha=0.1,
@@ -53,25 +55,33 @@ def opened(open_page: OpenPage, folder: Path, color: str, scheme: str, **options
         evaluation_steps=2,
         joint_baseline=False,
     )
-    live = open_page("?" + address.write(config), color_scheme=scheme)
+
+
+def opened(open_page: OpenPage, folder: Path, color: str, scheme: str, **options: object) -> LivePage:
+    live = open_page("?" + address.write(config_of(folder, color)), color_scheme=scheme)
     live.wait_steady()
     return live
 
 
+def shows_two_of(live: LivePage, colors: set[str]) -> bool:
+    """Whether the card of the images has the colours of two classes, on white."""
+    found = set(live.page.evaluate(COLORS_OF, CARD))
+    return "255,255,255,255" in found and len(colors & found) == 2
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_colours_are_those_of_the_images(open_page: OpenPage, folder: Path, scheme: str) -> None:
-    found = opened(open_page, folder, "rgb", scheme).page.evaluate(COLORS_OF, CARD)
-    assert "255,255,255,255" in found
-    assert len({",".join(map(str, (*color, 255))) for color in COLORS} & set(found)) == 2
+    live = opened(open_page, folder, "rgb", scheme)
+    colors = {",".join(map(str, (*color, 255))) for color in COLORS}
+    live.until(lambda: shows_two_of(live, colors))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_greys_are_those_of_the_images(open_page: OpenPage, folder: Path, scheme: str) -> None:
     """And no negatives of them."""
-    found = opened(open_page, folder, "grey", scheme).page.evaluate(COLORS_OF, CARD)
+    live = opened(open_page, folder, "grey", scheme)
     greys = {Image.new("RGB", (1, 1), color).convert("L").getpixel((0, 0)) for color in COLORS}
-    assert "255,255,255,255" in found
-    assert len({f"{grey},{grey},{grey},255" for grey in greys} & set(found)) == 2
+    live.until(lambda: shows_two_of(live, {f"{grey},{grey},{grey},255" for grey in greys}))
 
 
 @pytest.mark.parametrize("color", ["grey", "rgb"])
@@ -79,7 +89,7 @@ def test_what_is_drawn_is_black_on_the_images_white_paper(open_page: OpenPage, f
     live = opened(open_page, folder, color, "dark")
     live.page.locator("[data-action=draw]").click()
     panel = live.page.locator(".maml-draw")
-    assert panel.locator("h3").inner_text() == "Draw your own images"
+    expect(panel.locator("h3")).to_have_text("Draw your own images")
     box = live.page.locator(".maml-pad").bounding_box()
     assert box is not None
     live.page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.1 * box["height"])
@@ -88,9 +98,9 @@ def test_what_is_drawn_is_black_on_the_images_white_paper(open_page: OpenPage, f
     live.page.mouse.up()
     for canvas in (".maml-pad", ".maml-seen"):
         live.wait(f"() => ({COLORS_OF})('{canvas}').length > 1")
-        assert "255,255,255,255" in live.page.evaluate(COLORS_OF, canvas)
-    assert "0,0,0,255" in live.page.evaluate(COLORS_OF, ".maml-pad")
+        live.wait(f"(canvas) => ({COLORS_OF})(canvas).includes('255,255,255,255')", canvas)
+    live.wait(f"() => ({COLORS_OF})('.maml-pad').includes('0,0,0,255')")
 
     panel.get_by_role("button", name="Fill with images").click()
     live.wait("() => document.querySelector('.maml-verdict strong')")
-    assert "255,255,255,255" in live.page.evaluate(COLORS_OF, ".maml-seen")
+    live.wait(f"() => ({COLORS_OF})('.maml-seen').includes('255,255,255,255')")

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
-from dashboard import address
+from dashboard.setups import address
 from maml_core.chunks import ChunkRequest, run_chunk
 from maml_core.config import ConvConfig, GlyphsConfig, MLPConfig, RunConfig, replace
-from maml_core.records import ImageFit, View
-from tests.browser.conftest import OpenPage, new_page
+from maml_core.records import Demonstration, ImageFit, View
+from tests.browser.conftest import OpenPage, hold_none, new_page
 from tests.browser.live_page import LivePage
 from tests.browser.server import Server
 
@@ -35,7 +36,7 @@ PICTURE = "() => document.querySelector('[data-chart=images] canvas').toDataURL(
 
 def engine_fit(*, task: int = 0) -> ImageFit:
     """What the engine says after `STEPS` outer steps."""
-    trained = run_chunk(ChunkRequest(config=CONFIG, num_steps=STEPS, view=View(task_draw=task)))
+    trained = run_chunk(ChunkRequest(config=CONFIG, num_steps=STEPS, view=View(tasks=(Demonstration(draw=task),))))
     assert trained.snapshot is not None
     assert isinstance(trained.snapshot.fit, ImageFit)
     return trained.snapshot.fit
@@ -50,7 +51,7 @@ def opened(browser: Browser, server: Server) -> Iterator[LivePage]:
     live.wait_steady()
     yield live
     live.context.close()
-    assert live.errors == []
+    hold_none(live.errors, "errors of the page")
 
 
 @pytest.fixture
@@ -91,9 +92,10 @@ def letters(labels: np.ndarray) -> list[str]:
 
 
 def test_images_take_the_place_of_the_curves(live: LivePage) -> None:
-    assert live.page.locator("[data-chart=fit]").is_hidden()
-    assert live.plot("images").get_attribute("role") == "img"
-    assert "held-out task with 3 support images of 3 classes" in (live.plot("images").get_attribute("aria-label") or "")
+    expect(live.page.locator("[data-chart=fit]")).to_be_hidden()
+    expect(live.plot("images")).to_have_attribute("role", "img")
+    said = re.compile("held-out task with 3 support images of 3 classes")
+    expect(live.plot("images")).to_have_attribute("aria-label", said)
 
 
 @pytest.mark.parametrize("k", [0, 1, 2, 3])
@@ -105,15 +107,14 @@ def test_the_numbers_are_the_engines_at_every_inner_step(live: LivePage, k: int)
     np.testing.assert_allclose(probabilities, fit.query_probabilities[k], rtol=1e-6)
     answers = fit.query_probabilities[k].argmax(axis=1)
     assert predicted == letters(answers)
-    right = live.page.locator(".maml-losses tbody tr").nth(2).locator("td").nth(1).inner_text()
-    assert right == f"{round(100 * (answers == fit.query_labels).mean())}%"
+    right = live.page.locator(".maml-losses tbody tr").nth(2).locator("td").nth(1)
+    expect(right).to_have_text(f"{round(100 * (answers == fit.query_labels).mean())}%")
 
 
 def test_the_subtitle_says_what_was_gained(live: LivePage) -> None:
     fit = engine_fit()
     before, after = ((fit.query_probabilities[k].argmax(1) == fit.query_labels).mean() for k in (0, 2))
-    subtitle = live.page.locator("[data-chart=images] .maml-subtitle").inner_text()
-    assert subtitle == (
+    expect(live.page.locator("[data-chart=images] .maml-subtitle")).to_have_text(
         f"θ0: {before:.0%} right, loss {fit.query_loss[0]:.3g} → θ2: {after:.0%} right, loss {fit.query_loss[2]:.3g}"
     )
 
@@ -156,8 +157,8 @@ def test_of_a_fully_connected_layer_the_units_that_move_most_are_drawn_pixel_by_
         np.array([row[4:] for row in found], dtype=float).T, weights[:2].reshape(2, -1), rtol=1e-6
     )
     live.menu("images", "Show table")
-    caption = live.page.locator("[data-chart=images] .maml-table caption").inner_text()
-    assert caption == "20 of the first layer's 48 units: those that 2 inner steps move most"
+    caption = live.page.locator("[data-chart=images] .maml-table caption")
+    expect(caption).to_have_text("20 of the first layer's 48 units: those that 2 inner steps move most")
     live.menu("images", "Show chart")
     box = live.plot("images").bounding_box()
     assert box is not None
@@ -178,12 +179,14 @@ def test_the_filters_are_those_of_the_first_layer(live: LivePage) -> None:
 def test_a_query_image_is_read_with_the_keyboard(live: LivePage) -> None:
     live.plot("images").focus()
     live.page.keyboard.press("ArrowRight")
-    said = live.page.locator("[data-chart=images] .maml-visually-hidden").inner_text()
+    said = live.page.locator("[data-chart=images] .maml-visually-hidden")
+    expect(said).to_have_text(re.compile("^true A, predicted"))
+    words = said.inner_text()
     _, predicted, probabilities = shown(live)
     verdict = "right" if predicted[0] == "A" else "wrong"
     best = round(100 * probabilities[0].max())
-    assert said.startswith(f"true A, predicted {predicted[0]}: {verdict}. ")
-    assert f". {predicted[0]} {best}%" in said
+    assert words.startswith(f"true A, predicted {predicted[0]}: {verdict}. ")
+    assert f". {predicted[0]} {best}%" in words
 
 
 def test_pointing_at_an_image_says_its_numbers(live: LivePage) -> None:
@@ -191,12 +194,12 @@ def test_pointing_at_an_image_says_its_numbers(live: LivePage) -> None:
     box = live.plot("images").bounding_box()
     assert box is not None
     live.page.mouse.move(box["x"] + 3, box["y"] + 3)
-    assert tip.is_hidden()
+    expect(tip).to_be_hidden()
     x = 0.3 * box["width"]
     while tip.is_hidden() and x < box["width"]:
         live.page.mouse.move(box["x"] + x, box["y"] + 0.3 * box["height"])
         x += 8
-    assert "true A, predicted" in tip.inner_text()
+    expect(tip).to_contain_text("true A, predicted")
     live.page.mouse.move(0, 0)
     tip.wait_for(state="hidden")
 

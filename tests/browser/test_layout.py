@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import expect
 
-from dashboard import address
+from dashboard.setups import address
 from maml_core.presets import PRESETS
-from tests.browser.conftest import OpenPage, new_page
-from tests.browser.live_page import LivePage
-from tests.browser.server import Server
+from tests.browser.conftest import OpenPage
+from tests.browser.live_page import WAIT_MS, LivePage
 from tests.browser.test_access import OUTSIDE, OVERFLOW
 
 SIZES = [(1280, 720), (1280, 800), (1366, 768), (1440, 900), (1920, 1080)]
-STATES = {"sinusoids": "Fast demo", "glyphs": "Glyphs, fast demo", "switches": "MAML++"}
+STATES = {
+    "sinusoids": "Fast demo",
+    "glyphs": "Glyphs, fast demo",
+    "switches": "MAML++",
+    "glyph-switches": "Glyphs, MAML++",
+    "solver": "iMAML",
+}
+LOOKS = [("dark", SIZES[0]), *(("light", size) for size in SIZES)]
+"""Each size once, and the tightest in the other colours, which leave everything where it is."""
+
 LEAST_PLOT = 100
 
 # What is cut, or stands where it is not seen.
@@ -28,14 +36,17 @@ CUT = """() => {
     const [box, card] = [node, node.closest(".maml-card").querySelector(".maml-stage")].map((n) => n.getBoundingClientRect());
     return box.bottom > card.top + 1 || box.right > card.right + 1;
   });
-  return [...wide, ...outside].map(({ textContent }) => textContent);
+  const line = document.querySelector(".maml-readout")?.getBoundingClientRect();
+  const under = [...document.querySelectorAll(".maml-switch")].filter(shown)
+    .filter((node) => Math.abs(node.getBoundingClientRect().top - line.top) < 9 && node.getBoundingClientRect().right > line.left);
+  return [...wide, ...outside, ...under].map(({ textContent }) => textContent);
 }"""
 
-# Texts of a chart that reach over its edge.
+# Texts of a chart that reach over its edge; a subscript's box ends two pixels below its digit.
 CUT_NAMES = """() => [...document.querySelectorAll(".maml-card:not([hidden]) .maml-plot :is(.xtitle, .ytitle)")]
   .filter((node) => {
     const [text, plot] = [node, node.closest(".maml-plot")].map((n) => n.getBoundingClientRect());
-    return text.width > 0 && (text.top < plot.top - 1 || text.bottom > plot.bottom + 1 || text.left < plot.left - 1 || text.right > plot.right + 1);
+    return text.width > 0 && (text.top < plot.top - 1 || text.bottom > plot.bottom + 2 || text.left < plot.left - 1 || text.right > plot.right + 1);
   }).map(({ textContent }) => textContent)"""
 
 RESTS = """() => new Promise((done) => setTimeout(done, 400))"""
@@ -45,76 +56,120 @@ def preset_address(name: str) -> str:
     return f"?{address.write(next(preset.config for preset in PRESETS if preset.name == name), ())}"
 
 
-@pytest.fixture(
-    scope="module", params=[(state, scheme) for state in STATES for scheme in ("light", "dark")], ids="-".join
-)
-def trained(request: pytest.FixtureRequest, browser: Browser, server: Server) -> Iterator[LivePage]:
-    state, scheme = request.param
-    live = new_page(browser, color_scheme=scheme)
-    live.open(server.url + preset_address(STATES[state]))
+@pytest.mark.parametrize("state", STATES)
+def test_one_screen_with_every_word_on_it(open_page: OpenPage, state: str) -> None:
+    live = open_page(preset_address(STATES[state]))
+    live.context.set_default_timeout(3 * WAIT_MS)  # three inner steps of image tasks, on a busy machine
     live.run_until(25)
     live.wait_step(25)
     live.wait_steady()
-    yield live
-    live.context.close()
-    assert live.errors == []
+    heights = {}
+    for scheme, size in LOOKS:
+        live.page.emulate_media(color_scheme=scheme)
+        live.page.set_viewport_size({"width": size[0], "height": size[1]})
+        live.wait("(scheme) => document.querySelector('.maml-live').dataset.theme === scheme", scheme)
+        live.page.evaluate(RESTS)
+        assert_one_screen(live, size)
+        heights[size] = live.plot("adaptation").bounding_box()["height"]
+    assert heights[1920, 1080] - heights[1280, 720] > 120  # charts are as tall as the window lets them
 
 
-@pytest.mark.parametrize("size", SIZES, ids="x".join(["{0[0]}", "{0[1]}"]).format)
-def test_one_screen_with_every_word_on_it(trained: LivePage, size: tuple[int, int]) -> None:
-    trained.page.set_viewport_size({"width": size[0], "height": size[1]})
-    trained.page.evaluate(RESTS)
-    assert trained.page.evaluate(OVERFLOW) == {"width": 0, "height": 0}
-    assert trained.page.evaluate(OUTSIDE) == []
-    assert trained.page.evaluate(CUT) == []
-    assert trained.page.evaluate(CUT_NAMES) == []
-    for plot in trained.page.locator(".maml-card:not([hidden]) .maml-plot").all():
+def assert_one_screen(live: LivePage, size: tuple[int, int]) -> None:
+    live.shows(OVERFLOW, {"width": 0, "height": 0})
+    for script in (OUTSIDE, CUT, CUT_NAMES):
+        live.shows(script, [])
+    for plot in live.page.locator(".maml-card:not([hidden]) .maml-plot").all():
         box = plot.bounding_box()
         assert box is not None
-        assert box["height"] >= LEAST_PLOT
-        assert box["y"] + box["height"] <= size[1]
-    for slider in trained.page.locator(".maml-task input[type=range]:visible").all():
-        assert slider.bounding_box()["width"] >= 80
+        assert box["height"] >= LEAST_PLOT, size
+        assert box["y"] + box["height"] <= size[1], size
+    for slider in live.page.locator(".maml-task input[type=range]:visible").all():
+        assert slider.bounding_box()["width"] >= 80, size
 
 
-def test_charts_are_as_tall_as_the_window_lets_them(trained: LivePage) -> None:
-    heights = []
-    for height in (720, 1080):
-        trained.page.set_viewport_size({"width": 1440, "height": height})
-        trained.page.evaluate(RESTS)
-        heights.append(trained.plot("adaptation").bounding_box()["height"])
-    assert heights[1] - heights[0] > 120
+def test_switches_move_no_chart_and_their_words_are_within_reach(open_page: OpenPage) -> None:
+    live = open_page(viewport={"width": 1280, "height": 720})
+    grid = live.page.locator(".maml-grid")
+    before = grid.bounding_box()
+    live.choose("Preset", "Glyphs, MAML++")
+    live.wait("() => document.querySelectorAll('.maml-switch').length === 5")
+    live.wait_drawn()
+    live.page.evaluate(RESTS)
+    live.becomes(grid.bounding_box, before)
+    live.shows(CUT, [])
+    name = live.page.get_by_role("button", name="Derivative order")
+    words = live.page.get_by_role("tooltip").filter(has_text="first until step 500, then second")
+    expect(words).to_be_hidden()
+    name.focus()
+    words.wait_for()
+    live.page.locator(".maml-step").click()
+    words.wait_for(state="hidden")
+    name.hover()
+    words.wait_for()
+    live.choose("Preset", "iMAML")  # one switch has room for its words
+    live.page.get_by_role("tooltip").filter(has_text="10 steps of conjugate gradients").wait_for()
+    assert grid.bounding_box() == before
 
 
-@pytest.fixture(scope="module", params=["light", "dark"])
-def sensitivity(request: pytest.FixtureRequest, browser: Browser, server: Server) -> Iterator[LivePage]:
-    live = new_page(browser, color_scheme=request.param)
-    live.open(f"{server.url}?v=1&model.hidden_widths=8&evaluation_tasks=10&meta_batch_size=3&joint_baseline=no")
-    live.page.get_by_role("link", name="Sensitivity").click()
+def test_no_status_moves_the_charts(open_page: OpenPage) -> None:
+    live = open_page(viewport={"width": 1280, "height": 720})
+    before = live.page.locator(".maml-grid").bounding_box()["y"]
+    said = """([link, text, step, rate]) => {
+      document.querySelector(".maml-live").dataset.link = link;
+      const all = [[".maml-pill", text], [".maml-step", step], [".maml-rate", rate]];
+      for (const [selector, words] of all) document.querySelector(selector).textContent = words;
+      return document.querySelector(".maml-grid").getBoundingClientRect().top;
+    }"""
+    for text in ("Ready", "Training", "Paused", "Diverged", "Network dead", "Replaying", "Computing …"):
+        assert live.page.evaluate(said, ["open", text, "123\u202f456", "1000/s"]) == before, text
+    for link, text in (("lost", "Reconnecting"), ("gone", "Reopening")):
+        assert live.page.evaluate(said, [link, text, "123\u202f456", "1000/s"]) == before, text
+
+
+TABLETS = [(1024, 768), (768, 1024), (1180, 820), (820, 1180)]
+
+
+@pytest.mark.parametrize("state", ["Fast demo", "Glyphs, fast demo"])
+def test_on_a_tablet_charts_stand_side_by_side(open_page: OpenPage, state: str) -> None:
+    live = open_page(preset_address(state), viewport={"width": 1024, "height": 768})
+    live.run_until(3)
+    live.wait_step(3)
+    live.wait_steady()
+    charts = ("loss", "adaptation", "path", "gauge")
+    for width, height in TABLETS:
+        live.page.set_viewport_size({"width": width, "height": height})
+        live.page.evaluate(RESTS)
+        live.shows(OVERFLOW, {"width": 0, "height": 0})
+        live.shows(OUTSIDE, [])
+        live.shows(CUT, [])
+        live.until(lambda: all(live.plot(chart).bounding_box()["height"] >= LEAST_PLOT for chart in charts))
+        tops = {live.page.locator(f"[data-chart={chart}]").bounding_box()["y"] for chart in charts}
+        assert len(tops) == 2  # rows of several charts, not a column of single ones
+
+
+def test_sensitivity_is_one_screen_empty_and_done(open_page: OpenPage) -> None:
+    live = open_page("?v=1&model.hidden_widths=8&evaluation_tasks=10&meta_batch_size=3&joint_baseline=no")
+    page = live.page
+    page.get_by_role("link", name="Sensitivity").click()
     live.wait("() => window.mamlSweeps?.drawn > 0")
-    yield live
-    live.context.close()
-    assert live.errors == []
-
-
-def test_sensitivity_is_one_screen_empty_and_done(sensitivity: LivePage) -> None:
-    page = sensitivity.page
 
     def fits() -> None:
-        for width, height in SIZES:
+        for scheme, (width, height) in LOOKS:
+            page.emulate_media(color_scheme=scheme)
             page.set_viewport_size({"width": width, "height": height})
+            live.wait("(scheme) => document.querySelector('.maml-sweeps').dataset.theme === scheme", scheme)
             page.evaluate(RESTS)
-            assert page.evaluate(OVERFLOW) == {"width": 0, "height": 0}, (width, height)
-            assert page.evaluate(OUTSIDE) == []
-            assert page.evaluate(CUT) == []
+            live.shows(OVERFLOW, {"width": 0, "height": 0})
+            live.shows(OUTSIDE, [])
+            live.shows(CUT, [])
 
     fits()
     for label, value in (("α values", 3), ("β values", 3), ("Outer steps", 30)):
         page.get_by_label(label, exact=True).fill(str(value))
         page.get_by_label(label, exact=True).press("Enter")
-        sensitivity.wait_synced()
+        live.wait_synced()
     page.get_by_role("button", name="Start").click()
-    sensitivity.wait("() => document.querySelector('.maml-sweeps .maml-pill').textContent === 'Done'")
+    live.wait("() => document.querySelector('.maml-sweeps .maml-pill').textContent === 'Done'")
     page.get_by_text("Optuna's plots, of all finished settings.").wait_for()
     fits()
     shown = [page.locator(f"[data-chart={chart}]").bounding_box() for chart in ("map", "lanes", "settings")]
@@ -122,21 +177,22 @@ def test_sensitivity_is_one_screen_empty_and_done(sensitivity: LivePage) -> None
 
 
 @pytest.mark.parametrize("path", ["", "sensitivity"])
-@pytest.mark.parametrize("size", [(1440, 900), (1280, 720), (1024, 768), (820, 1180)])
-def test_the_folded_sidebar_leaves_its_place_to_the_page(open_page: OpenPage, path: str, size: tuple[int, int]) -> None:
-    live = open_page(path, ready=False, viewport={"width": size[0], "height": size[1]})
+def test_the_folded_sidebar_leaves_its_place_to_the_page(open_page: OpenPage, path: str) -> None:
+    live = open_page(path, ready=False)
     live.page.locator(".maml-live").wait_for()
     live.wait_synced()
-    live.page.locator("[data-testid=stSidebar]").hover()
-    live.page.locator("[data-testid=stSidebarCollapseButton] button").click()
     back = live.page.get_by_role("button", name="Expand sidebar")
-    back.wait_for()
-    live.wait("() => Math.abs(document.querySelector('[data-testid=stMain]').getBoundingClientRect().left) < 1")
-    live.page.evaluate(RESTS)
-    assert_fully_visible(live, "Expand sidebar")
-    assert live.page.evaluate(OVERFLOW)["width"] <= 0
-    back.click()
-    live.page.locator("[data-testid=stSidebar] [data-testid=stPageLink]").first.wait_for()
+    for width, height in ((1440, 900), (1280, 720), (1024, 768), (820, 1180)):
+        live.page.set_viewport_size({"width": width, "height": height})
+        live.page.locator("[data-testid=stSidebar]").hover()
+        live.page.locator("[data-testid=stSidebarCollapseButton] button").click()
+        back.wait_for()
+        live.wait("() => Math.abs(document.querySelector('[data-testid=stMain]').getBoundingClientRect().left) < 1")
+        live.page.evaluate(RESTS)
+        assert_fully_visible(live, "Expand sidebar")
+        live.until(lambda: live.page.evaluate(OVERFLOW)["width"] <= 0)
+        back.click()
+        live.page.locator("[data-testid=stSidebar] [data-testid=stPageLink]").first.wait_for()
 
 
 def assert_fully_visible(live: LivePage, name: str) -> None:
@@ -154,7 +210,7 @@ def assert_fully_visible(live: LivePage, name: str) -> None:
       const box = node.getBoundingClientRect();
       return node.contains(document.elementFromPoint(box.left + x * box.width, box.top + y * box.height));
     })"""
-    assert button.evaluate(hit)
+    live.until(lambda: button.evaluate(hit))
 
 
 # A phone, and windows of 1440 x 900 and 1280 x 720 at 200% zoom.
@@ -172,14 +228,14 @@ def test_a_phone_scrolls_one_way_only(open_page: OpenPage, name: str) -> None:
     live.run_until(3)
     live.wait_step(3)
     live.wait_steady()
-    assert live.page.evaluate(OVERFLOW)["width"] <= 0
+    live.until(lambda: live.page.evaluate(OVERFLOW)["width"] <= 0)
     beyond = """() => [...document.querySelectorAll(".maml-card:not([hidden])")].flatMap((card) => {
       const edge = card.getBoundingClientRect().right;
       return [...card.querySelectorAll("*")].filter((node) => node.checkVisibility({ visibilityProperty: true })
         && !node.closest(".maml-plot, .maml-visually-hidden") && node.getBoundingClientRect().right > edge + 1)
         .map(({ className }) => String(className));
     })"""
-    assert live.page.evaluate(beyond) == []
+    live.shows(beyond, [])
     help_ = live.page.get_by_role("button", name="Help: inner steps")
     help_.click()
     tip = live.page.locator(".maml-dial[data-key=num_inner_steps] .maml-tip").bounding_box()
@@ -193,11 +249,11 @@ def test_the_drawing_panel_fits_a_phone(open_page: OpenPage) -> None:
     live.page.get_by_role("button", name="Draw your own").click()
     panel = live.page.get_by_role("dialog")
     panel.wait_for()
-    assert live.page.evaluate(OVERFLOW)["width"] <= 0
+    live.until(lambda: live.page.evaluate(OVERFLOW)["width"] <= 0)
     beyond = """(panel) => [...panel.querySelectorAll("button, canvas, .maml-bars")]
       .filter((node) => node.checkVisibility() && node.getBoundingClientRect().right > panel.getBoundingClientRect().right)
       .map(({ outerHTML }) => outerHTML.slice(0, 60))"""
-    assert panel.evaluate(beyond) == []
+    live.becomes(lambda: panel.evaluate(beyond), [])
     overlaps: Callable[[], list[list[str]]] = lambda: panel.evaluate(  # noqa: E731
         """(panel) => {
           const nodes = [...panel.querySelectorAll(".maml-pad, .maml-cell, button")].filter((node) => node.checkVisibility());
@@ -209,7 +265,7 @@ def test_the_drawing_panel_fits_a_phone(open_page: OpenPage) -> None:
           return nodes.flatMap((a, i) => nodes.slice(i + 1).filter((b) => meet(a, b)).map((b) => [name(a), name(b)]));
         }"""
     )
-    assert overlaps() == []
+    live.becomes(overlaps, [])
 
 
 def test_a_long_warning_covers_no_card(open_page: OpenPage) -> None:
@@ -217,6 +273,7 @@ def test_a_long_warning_covers_no_card(open_page: OpenPage) -> None:
     live.set(alpha=5)
     live.play()
     live.wait("() => ['diverged', 'dead'].includes(document.querySelector('.maml-sentence').dataset.kind)")
+    live.wait_steady()
     sentence = live.page.locator(".maml-sentence").bounding_box()
     assert sentence is not None
     assert sentence["y"] + sentence["height"] <= live.page.locator(".maml-card").first.bounding_box()["y"]
@@ -225,4 +282,4 @@ def test_a_long_warning_covers_no_card(open_page: OpenPage) -> None:
         >= live.page.locator(".maml-dials").bounding_box()["y"]
         + live.page.locator(".maml-dials").bounding_box()["height"]
     )
-    assert live.page.evaluate(CUT) == []
+    live.shows(CUT, [])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from playwright.sync_api import expect
 
-from dashboard import address
+from dashboard.setups import address
 from maml_core.config import GlyphsConfig, MLPConfig, RunConfig
 from tests.browser.conftest import OpenPage
 from tests.browser.live_page import LivePage
@@ -48,14 +49,17 @@ def test_accuracies_and_losses_are_chosen_for_both_charts_and_the_numbers_follow
     live.wait_step(6)
     live.wait(ADAPTED)
     live.wait_steady()
-    assert live.page.evaluate(AXES) == {
-        "loss": ["query accuracy", "linear", -0.03, 1.03],
-        "adaptation": ["held-out query accuracy", "linear", -0.03, 1.03],
-    }
-    assert [chosen(live, chart) for chart in ("loss", "adaptation")] == ["Accuracy", "Accuracy"]
+    live.shows(
+        AXES,
+        {
+            "loss": ["query accuracy", "linear", -0.03, 1.03],
+            "adaptation": ["held-out query accuracy", "linear", -0.03, 1.03],
+        },
+    )
+    live.becomes(lambda: [chosen(live, chart) for chart in ("loss", "adaptation")], ["Accuracy", "Accuracy"])
     shares = live.trace("adaptation", "MAML's θ0")[1]
     assert ((shares >= 0) & (shares <= 1)).all()
-    assert "%" in live.page.locator(".maml-readout").inner_text()
+    expect(live.page.locator(".maml-readout")).to_contain_text("%")
 
     choose(live, "adaptation", "loss")
     live.wait("() => document.querySelector('[data-chart=loss] h3').textContent.startsWith('Loss')")
@@ -66,17 +70,17 @@ def test_accuracies_and_losses_are_chosen_for_both_charts_and_the_numbers_follow
     }  # cut where it is too long
     assert titles == {"loss": "query loss", "adaptation": "held-out query loss"}
     assert [axes[chart][1] for chart in ("loss", "adaptation")] == ["log", "log"]
-    assert [chosen(live, chart) for chart in ("loss", "adaptation")] == ["Loss", "Loss"]
+    live.becomes(lambda: [chosen(live, chart) for chart in ("loss", "adaptation")], ["Loss", "Loss"])
     losses = live.trace("adaptation", "MAML's θ0")[1]
     low, high = axes["adaptation"][2:]
     assert ((np.log10(losses) > low) & (np.log10(losses) < high)).all()
     assert not np.allclose(losses, shares)
-    assert "%" not in live.page.locator(".maml-readout").inner_text()
+    expect(live.page.locator(".maml-readout")).not_to_contain_text("%")
 
     live.page.reload()
     live.wait_drawn()
     live.wait_steady()
-    assert (live.step, chosen(live, "loss")) == (6, "Loss")
+    live.becomes(lambda: (live.step, chosen(live, "loss")), (6, "Loss"))
 
 
 def test_a_zoom_into_losses_does_not_stay_on_accuracies(open_page: OpenPage) -> None:
@@ -95,14 +99,14 @@ def test_a_zoom_into_losses_does_not_stay_on_accuracies(open_page: OpenPage) -> 
     choose(live, "loss", "accuracy")
     zoomed.wait_for(state="hidden")
     live.wait_steady()
-    assert live.page.evaluate(AXES)["loss"] == ["query accuracy", "linear", -0.03, 1.03]
+    live.becomes(lambda: live.page.evaluate(AXES)["loss"], ["query accuracy", "linear", -0.03, 1.03])
 
 
 def test_regression_has_no_metric_to_choose(live: LivePage) -> None:
     assert live.page.locator("[data-chart=loss] .maml-views, [data-chart=adaptation] .maml-views").evaluate_all(
         "nodes => nodes.map(({ hidden }) => hidden)"
     ) == [True, True]
-    assert live.page.evaluate(AXES)["loss"][0] == "query loss (MSE)"
+    live.becomes(lambda: live.page.evaluate(AXES)["loss"][0], "query loss (MSE)")
 
 
 def test_the_layers_take_the_place_of_the_paths(live: LivePage) -> None:
@@ -110,13 +114,13 @@ def test_the_layers_take_the_place_of_the_paths(live: LivePage) -> None:
     choose(live, "path", "layers")
     live.wait("() => mamlLive.drawn.layers > 0")
     live.wait_steady()
-    assert not live.page.locator("[data-chart=path]").is_visible()
-    assert live.page.locator("[data-chart=layers]").bounding_box() == place
-    assert live.page.locator("[data-chart=layers] h3").inner_text() == "Does the body change?"
-    assert "median body layer" in live.page.locator("[data-chart=layers] .maml-subtitle").inner_text()
+    expect(live.page.locator("[data-chart=path]")).to_be_hidden()
+    live.becomes(live.page.locator("[data-chart=layers]").bounding_box, place)
+    expect(live.page.locator("[data-chart=layers] h3")).to_have_text("Does the body change?")
+    live.page.locator("[data-chart=layers] .maml-subtitle", has_text="median body layer").wait_for()
     names = "node => node.layout.annotations.map(({ text }) => text)"
-    assert live.plot("layers").evaluate(names) == ["hidden 1", "hidden 2", "head"]
-    assert (live.trace("layers", "θN")[1] > 0).all()
+    live.becomes(lambda: live.plot("layers").evaluate(names), ["hidden 1", "hidden 2", "head"])
+    live.wait_trace("layers", "θN", lambda values: values.size > 0 and (values[1] > 0).all())
 
     # With the keyboard the tabs keep the focus, though it is another card's that are pressed.
     tab = live.page.locator("[data-chart=layers] [data-view=path]")
@@ -125,4 +129,4 @@ def test_the_layers_take_the_place_of_the_paths(live: LivePage) -> None:
     live.page.locator("[data-chart=path]").wait_for()
     live.wait("() => document.activeElement.matches('[data-chart=path] [data-view=path]')")
     live.wait_steady()
-    assert (live.trace("path", "θN").shape, chosen(live, "path")) == ((2, 8), "Paths")
+    live.becomes(lambda: (live.trace("path", "θN").shape, chosen(live, "path")), ((2, 8), "Paths"))

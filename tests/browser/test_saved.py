@@ -6,6 +6,8 @@ import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from playwright.sync_api import expect
+
 from maml_core.store import RunStore
 from tests.browser.conftest import OpenPage
 from tests.browser.live_page import LivePage
@@ -24,7 +26,8 @@ class Panel:
         self.body.get_by_label("Save this run as").wait_for()
 
     def press(self, name: str) -> None:
-        self.body.get_by_role("button", name=name, exact=True).click()
+        # The first: those of runs that were kept before a restart stand below.
+        self.body.get_by_role("button", name=name, exact=True).first.click()
 
     def says(self, sentence: str) -> None:
         self.body.get_by_text(sentence).wait_for()
@@ -56,7 +59,6 @@ def test_a_run_is_saved_found_again_opened_trained_on_and_deleted(open_page: Ope
     panel.says("Saved from the browser at outer step 40.")
     panel.close()
     live.run_until(60)
-    live.wait_step(60)
     before = live.wait_trace("loss", "training, raw", lambda trace: trace[0][-1] == 59.0)
 
     live.page.reload()
@@ -64,8 +66,8 @@ def test_a_run_is_saved_found_again_opened_trained_on_and_deleted(open_page: Ope
     panel = Panel(live)
     panel.run("from the browser").wait_for()
     panel.press("Open")
-    panel.says("Opened from the browser, paused at outer step 40.")
-    panel.close()
+    panel.body.wait_for(state="detached")  # it would lie over the charts
+    live.page.get_by_text("Opened from the browser, paused at outer step 40.").wait_for()
     live.wait("() => mamlStep() === 40 && document.querySelector('.maml-pill').textContent === 'Paused'")
     live.run_until(60)
     again = live.wait_trace("loss", "training, raw", lambda trace: trace[0][-1] == 59.0)
@@ -83,6 +85,30 @@ def test_a_run_is_saved_found_again_opened_trained_on_and_deleted(open_page: Ope
     panel.says("from the browser is back.")
     panel.press("Delete")
     panel.says("Deleted from the browser.")
+
+
+def test_enter_and_then_save_make_one_run_and_a_pasted_name_is_never_another(open_page: OpenPage):
+    live = open_page()
+    live.run_until(6)
+    live.wait_step(6)
+    live.wait_steady()
+    before = {info.name for info in RunStore().list()}
+    panel = Panel(live)
+    panel.save("once")
+    panel.says("Saved once at outer step 6.")
+    panel.press("Save")
+    panel.says("once is saved already, at outer step 6.")
+    assert {info.name for info in RunStore().list()} - before == {"once"}
+    field = panel.body.get_by_label("Save this run as")
+    field.fill("")
+    long = "a name that somebody pasted " * 4
+    live.page.evaluate("(text) => navigator.clipboard.writeText(text)", long)
+    field.press("Control+V")
+    expect(field).to_have_value(long)
+    panel.press("Save")
+    panel.says("is not accepted: 1 to 80 letters or digits")
+    assert {info.name for info in RunStore().list()} - before == {"once"}
+    RunStore().delete("once")
 
 
 def test_curves_and_script_are_downloaded(open_page: OpenPage):

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, hold_none, new_page
 from tests.browser.live_page import LivePage
+from tests.browser.server import Server
 
 PHONE = {"viewport": {"width": 390, "height": 700}, "has_touch": True, "is_mobile": True}
 SCROLLED = "document.querySelector('[data-testid=stMain]').scrollTop"
 
 
+@pytest.fixture(scope="module")
+def opened(browser: Browser, server: Server) -> Iterator[LivePage]:
+    live = new_page(browser, **PHONE)
+    live.open(server.url)
+    yield live
+    live.context.close()
+    hold_none(live.errors, "errors of the page")
+
+
 @pytest.fixture
-def phone(open_page: OpenPage) -> LivePage:
-    return open_page(**PHONE)
+def phone(opened: LivePage) -> LivePage:
+    """A page that the tests share, for those that leave it as it is."""
+    opened.page.locator("[data-chart=adaptation] h3").tap()  # what a tap before has opened closes
+    opened.page.locator(".maml-floating:popover-open").wait_for(state="detached")
+    return opened
 
 
 def swipe(live: LivePage, x: float, y: float, *, dx: float = 0.0, dy: float = 0.0, moves: int = 10) -> None:
@@ -49,19 +65,54 @@ def test_a_swipe_over_a_slider_scrolls_and_sets_nothing(phone: LivePage, dial: s
     before, value = phone.page.evaluate(SCROLLED), phone.dial(dial).input_value()
     way = -200 if dial in ("alpha", "beta", "num_inner_steps") else 200
     swipe(phone, x, y, dy=way)
-    assert abs(phone.page.evaluate(SCROLLED) - before) > 50
-    assert phone.dial(dial).input_value() == value
+    phone.until(lambda: abs(phone.page.evaluate(SCROLLED) - before) > 50)
+    expect(phone.dial(dial)).to_have_value(value)
     assert phone.marks == []
 
 
-def test_a_tap_and_a_drag_along_a_slider_set_it(phone: LivePage) -> None:
+def test_a_tap_and_a_drag_along_a_slider_set_it(open_page: OpenPage) -> None:
+    phone = open_page(**PHONE)
     x, y = centre(phone, "[data-dial=alpha]", across=0.2)
     swipe(phone, x, y, moves=1)
+    phone.until(lambda: float(phone.field("alpha").input_value()) < 0.005)
     tapped = float(phone.field("alpha").input_value())
-    assert tapped < 0.005
     swipe(phone, x, y, dx=150)
-    assert float(phone.field("alpha").input_value()) > 5 * tapped
+    phone.until(lambda: float(phone.field("alpha").input_value()) > 5 * tapped)
     phone.wait_address("alpha=")
+
+
+def test_the_first_tap_on_an_entry_of_a_legend_explains_it_and_the_next_ones_press_it(phone: LivePage) -> None:
+    entries = phone.page.locator("[data-chart=adaptation] button.maml-series")
+    one, other = entries.nth(0), entries.nth(1)
+    centre(phone, "[data-chart=adaptation] .maml-legend")
+    tip = phone.page.locator(".maml-floating:popover-open")
+    pressed = [one.get_attribute("aria-pressed"), other.get_attribute("aria-pressed")]
+    one.tap()
+    tip.get_by_text("Tap again to show or hide.").wait_for()
+    other.tap()
+    tip.get_by_text("Tap again to show or hide.").wait_for()
+    assert [one.get_attribute("aria-pressed"), other.get_attribute("aria-pressed")] == pressed == ["true", "true"]
+    for now in ("false", "true"):
+        other.tap()
+        for entry, state in ((one, "true"), (other, now)):
+            expect(entry).to_have_attribute("aria-pressed", state)
+        expect(tip).to_be_visible()
+    phone.page.locator("[data-chart=adaptation] h3").tap()
+    tip.wait_for(state="detached")
+
+
+@pytest.mark.parametrize("dial", ["alpha", "beta", "num_inner_steps"])
+def test_a_tap_on_a_dials_question_mark_explains_it_within_the_window(phone: LivePage, dial: str) -> None:
+    centre(phone, f"[data-dial={dial}]")
+    asked = phone.page.locator(f"[data-key={dial}] .maml-help")
+    asked.locator("button").tap()
+    said = asked.locator(".maml-tip")
+    expect(said).to_have_css("opacity", "1")
+    box = said.bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    assert phone.marks == []
 
 
 @pytest.mark.parametrize("chart", ["loss", "fit", "adaptation", "path", "gauge"])
@@ -71,9 +122,9 @@ def test_a_swipe_over_a_chart_scrolls_and_zooms_nothing(phone: LivePage, chart: 
     ranges = "node => JSON.stringify([node.layout.xaxis.range, node.layout.yaxis.range])"
     shown = phone.plot(chart).evaluate(ranges)
     swipe(phone, x, y, dy=200 if chart == "gauge" else -200)
-    assert abs(phone.page.evaluate(SCROLLED) - before) > 50
+    phone.until(lambda: abs(phone.page.evaluate(SCROLLED) - before) > 50)
     assert phone.plot(chart).evaluate(ranges) == shown
-    assert phone.page.locator(f"[data-chart={chart}] .maml-chip").is_hidden()
+    expect(phone.page.locator(f"[data-chart={chart}] .maml-chip")).to_be_hidden()
 
 
 def test_a_mouse_still_zooms(open_page: OpenPage) -> None:
@@ -85,3 +136,32 @@ def test_a_mouse_still_zooms(open_page: OpenPage) -> None:
     live.page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.6 * box["height"], steps=5)
     live.page.mouse.up()
     live.page.locator("[data-chart=fit] .maml-chip").wait_for()
+
+
+def test_a_warning_on_a_phone_hides_nothing(open_page: OpenPage) -> None:
+    phone = open_page(**PHONE)
+    phone.page.evaluate(
+        """() => {
+            const said = document.querySelector('.maml-line .maml-sentence');
+            said.dataset.kind = 'diverged';
+            said.textContent = 'The meta-gradient is not finite, and what to do about it. '.repeat(6);
+        }"""
+    )
+    boxes = [
+        phone.page.locator(part).first.bounding_box() for part in (".maml-formulas", ".maml-sentence", ".maml-card")
+    ]
+    above, said, below = (box or pytest.fail("not there") for box in boxes)
+    assert said["height"] > 60
+    assert above["y"] + above["height"] <= said["y"]
+    assert said["y"] + said["height"] <= below["y"]
+
+
+@pytest.mark.parametrize("width", [820, 390])
+def test_outer_steps_are_named_side_by_side_however_narrow_the_chart(open_page: OpenPage, width: int) -> None:
+    live = open_page(viewport={"width": width, "height": 1180})
+    names = live.page.locator("[data-chart=loss] .xtick text")
+    live.wait_steady()
+    names.nth(1).wait_for()
+    boxes = sorted(box["x"] for at in range(names.count()) if (box := names.nth(at).bounding_box()))
+    assert all("rotate" not in (names.nth(at).get_attribute("transform") or "") for at in range(names.count()))
+    assert all(right - left > 12 for left, right in itertools.pairwise(boxes))

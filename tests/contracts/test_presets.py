@@ -1,23 +1,41 @@
-"""Every preset: four seeds train to its horizon, and what its sentence claims is seen there. The seeds are lanes of one batch."""
+"""Every preset: four seeds train to its horizon, and what its sentence claims is seen there. The seeds are lanes of one batch.
+
+Where lanes share what a step costs beside its arithmetic, four seeds cost little more than one. Steps of images are arithmetic: four seeds cost
+more than three times as much as one, and beyond the horizon goes one seed only.
+"""
 
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from dashboard import address
-from maml_core.config import OmniglotConfig, replace
+from dashboard.charts.results import Metric
+from dashboard.charts.sweep_curves import lanes_info
+from dashboard.charts.sweep_map import map_info
+from dashboard.charts.sweep_settings import View, setting_info
+from dashboard.setups import address
+from dashboard.setups.sweep_draft import Draft, Range, sweep_of
+from maml_core.config import OmniglotConfig, RunConfig, replace
 from maml_core.presets import PRESETS, Preset
 from maml_core.records import Summary
 from maml_core.runs import replay
-from maml_core.sweeps.axes import Axis
 from maml_core.sweeps.chunks import LanesRequest, LanesResult, run_lanes
-from maml_core.sweeps.space import SweepConfig
+from maml_core.sweeps.driver import run_sweep
+from maml_core.sweeps.study import open_study
+from maml_core.sweeps.tables import map_of
+from tests.contracts.test_choices import Here
+from tests.maml_core.members import images_there
+from tests.maml_core.sweeps.helpers import single_run
+
+pytestmark = pytest.mark.slow
 
 NUM_SEEDS = 4
+LONG = 250
+"""Outer steps to which one seed of images goes on."""
 
 BY_NAME = {preset.name: preset for preset in PRESETS}
 GENERATED = [preset for preset in PRESETS if not isinstance(preset.config.tasks, OmniglotConfig)]
@@ -26,12 +44,16 @@ GENERATED = [preset for preset in PRESETS if not isinstance(preset.config.tasks,
 each_preset = pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
 
 
+def seeds_of(name: str, **changes: Any) -> tuple[RunConfig, ...]:
+    """A preset, with some settings changed, with each of the seeds."""
+    config = replace(BY_NAME[name].config, {"joint_baseline": False, **changes})
+    return tuple(replace(config, {"weights_seed": seed, "tasks_seed": seed}) for seed in range(NUM_SEEDS))
+
+
 @cache
 def trained(name: str, num_steps: int, **changes: Any) -> LanesResult:
-    """A preset, with some settings changed, after so many outer steps from each of four seeds."""
-    config = replace(BY_NAME[name].config, {"joint_baseline": False, **changes})
-    seeds = tuple(replace(config, {"weights_seed": seed, "tasks_seed": seed}) for seed in range(NUM_SEEDS))
-    return run_lanes(LanesRequest(configs=seeds, until=num_steps, budget_s=None, evaluate=True))
+    """A preset, with some settings changed, after so many outer steps from each of the seeds."""
+    return run_lanes(LanesRequest(configs=seeds_of(name, **changes), until=num_steps, budget_s=None, evaluate=True))
 
 
 def at_horizon(name: str, **changes: Any) -> tuple[Summary, ...]:
@@ -68,6 +90,22 @@ def test_adapting_helps_every_seed_at_the_horizon(preset: Preset) -> None:
     assert (after < (0.9 if preset.config.classifies else 0.8) * before).all()
 
 
+@pytest.mark.parametrize("preset", [p for p in GENERATED if p.config.classifies], ids=lambda preset: preset.name)
+def test_of_images_a_seed_goes_on_beyond_the_horizon(preset: Preset) -> None:
+    result = run_lanes(
+        LanesRequest(
+            configs=seeds_of(preset.name),
+            state=trained(preset.name, preset.horizon).state,
+            drop=tuple(range(1, NUM_SEEDS)),
+            until=LONG,
+        )
+    )
+    assert (result.step, result.lanes, result.stopped) == (LONG, (0,), ())
+    assert result.summaries is not None
+    (summary,) = result.summaries
+    assert summary.median[preset.config.num_inner_steps] < 0.9 * summary.median[0]
+
+
 @each_preset
 def test_it_has_an_address(preset: Preset) -> None:
     query = dict(part.split("=") for part in address.write(preset.config).split("&"))
@@ -76,10 +114,43 @@ def test_it_has_an_address(preset: Preset) -> None:
 
 
 @each_preset
-def test_it_can_be_swept_over_alpha(preset: Preset) -> None:
-    base = replace(preset.config, {"joint_baseline": False})
-    sweep = SweepConfig(base=base, axes=(Axis(name="alpha", values=(0.01, 0.1), log=True),), num_steps=10)
-    assert sweep.size == 2
+def test_it_is_swept_over_alpha(preset: Preset, tmp_path: Path) -> None:
+    """As the page's form makes the sweep. Each alpha has a cell of its own, the first with what a run with this alpha gives; the alpha that
+    teaches what a divergence looks like is the one that diverges.
+    """
+    alpha = preset.config.alpha
+    draft = Draft(base=preset.name, axes=("alpha",), ranges={"alpha": Range(alpha / 4, alpha, 3)}, num_steps=2)
+    with images_there(tmp_path):
+        sweep = sweep_of(draft, RunConfig())
+        with open_study(sweep, "it", storage=str(tmp_path)) as study:
+            results = run_sweep(sweep, study, Here(), at_once=1)
+        alone = trained_alone(replace(preset.config, {"alpha": alpha / 4, "joint_baseline": False}), 2)
+    assert [one.status for one in results] == ["ok", "ok", "diverged" if preset.diverges else "ok"]
+    seen = map_of(sweep, results, "alpha")
+    assert seen.x_values == pytest.approx((alpha / 4, alpha / 2, alpha))
+    finite = slice(0, 2 if preset.diverges else 3)
+    assert np.isfinite([seen.value[0, finite], seen.ci95[0, finite], seen.limit[0, finite]]).all()
+    assert seen.value[0, 0] == pytest.approx(alone, rel=1e-4)
+    assert len({one.lanes[0].loss for one in results}) == 3
+    for one in results[finite]:
+        assert one.steps is not None
+        assert one.curve is not None
+        assert one.steps.tolist() == [1.0, 2.0]
+        assert np.isfinite(one.curve).all()
+    metric: Metric = "accuracy" if sweep.maximises else "loss"
+    view = View(x="alpha", y=None, metric=metric)
+    drawn = map_info([setting_info(one, sweep, metric) for one in results], sweep, view, results)
+    assert [one.value for one in drawn.shown[finite]] == seen.value[0, finite].tolist()
+    curves = lanes_info(results, sweep, view)
+    for line, one in zip(curves.values[finite], results[finite], strict=True):
+        np.testing.assert_array_equal(line[:2], one.curve)
+
+
+def trained_alone(config: RunConfig, num_steps: int) -> float:
+    """What a sweep judges, of a run by itself."""
+    summary = single_run(config, num_steps).summary
+    values = summary.accuracy if config.classifies else summary.mean
+    return float(values[config.num_inner_steps])  # type: ignore[index]  # classes have an accuracy
 
 
 def test_omniglots_is_the_glyphs_with_other_tasks() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dashboard.live.hub import Hub
+from dashboard.server.hub import Hub
 from maml_core.config import (
     ConvConfig,
     FolderConfig,
@@ -28,7 +28,7 @@ from maml_core.config import (
 )
 from maml_core.presets import PRESETS, few_shot
 from maml_core.records import Entry
-from tests.dashboard.test_hub import Clock, Inline, on_loop, turns
+from tests.dashboard.server.clients import Clock, Inline, on_loop, turns
 from tests.maml_core.datasets.layout import drawing, png
 
 OWN_WORDS = ("run", "frame", "step_ms", "steps_per_s", "controls_changed", "notice", "change")
@@ -54,10 +54,10 @@ class Screen:
     async def settle(self) -> Screen:
         """Until there is nothing more to compute or to send."""
         for _ in range(20):
-            self.hub._wake.set()
+            self.hub.wake()
             await turns(20)
             self._take()
-            if not self.page.run.is_due(1e9) and not self.hub._in_flight and self._outbox.empty():
+            if not self.page.run.is_due(1e9) and not self.hub.in_flight and self._outbox.empty():
                 return self
         raise AssertionError("the page never came to rest")
 
@@ -240,8 +240,8 @@ def test_a_reset_page_shows_what_it_showed_at_first_and_the_old_run_as_a_ghost()
         await page.settle()
         now = page.picture
         assert now["layout"] == first["layout"]
-        assert now["charts"].pop("loss/0/x") != first["charts"].pop("loss/0/x")
-        ghost = ("loss/0", "loss/1", "loss/2", "ranges", "summaries")
+        assert now["charts"].pop("loss/previous_training/x") != first["charts"].pop("loss/previous_training/x")
+        ghost = ("loss/previous_", "ranges", "summaries")
         for picture in (now, first):
             picture["charts"] = {k: v for k, v in picture["charts"].items() if not k.startswith(ghost)}
         assert now["charts"] == first["charts"]
@@ -283,7 +283,7 @@ def test_while_another_run_is_computed_nothing_of_the_old_one_is_told_as_its_own
         assert seen["task"]["amplitude"] is not None
         run = page.page.run
         run.restart(replace(run.config, {"model": MLPConfig(hidden_widths=(5,))}))
-        hub._tell(page.page)  # and the loop has no turn: no chunk comes back
+        hub.pages.tell(page.page.run)  # and the loop has no turn: no chunk comes back
         page._take()
         state = page._state
         assert state["run"] != seen["run"]

@@ -96,9 +96,10 @@ def test_weights_and_the_first_classes_are_told_apart_by_everybody(palette: Pale
 
 
 @pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
-def test_a_scale_of_results_goes_one_way_from_what_stands_out_to_the_page(palette: Palette) -> None:
-    away = [contrast(color, palette.page) for color in palette.best_to_worst]
-    assert away == sorted(away, reverse=True)
+def test_a_scale_of_results_goes_from_dark_to_pale_and_can_be_told_from_the_page(palette: Palette) -> None:
+    light = [luminance(color) for color in palette.best_to_worst]
+    assert light == sorted(light)
+    assert min(contrast(color, palette.page) for color in palette.best_to_worst) > 1.2
 
 
 @pytest.mark.parametrize("sight", SIGHT)

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -120,3 +121,13 @@ def kill(pid: int) -> None:
     """End a process, if it is still there."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
+
+
+def with_options(options: Sequence[str], *others: str) -> list[str]:
+    """Options that take a value each, with others in the place of those of the same name.
+
+    >>> with_options(["--shots", "1", "--ways", "5"], "--ways", "2")
+    ['--shots', '1', '--ways', '2']
+    """
+    kept = [pair for pair in zip(options[::2], options[1::2], strict=True) if pair[0] not in others[::2]]
+    return [text for pair in kept for text in pair] + list(others)

@@ -8,9 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from maml_core.algorithms import outer_gradient
 from maml_core.config import LinearConfig, MLPConfig, RunConfig
+from maml_core.outer import MetaGradient
 from maml_core.problem import Problem, build_problem, training_tasks
-from maml_core.types import Examples, Params, Tasks
+from maml_core.schedules import schedule
+from maml_core.types import Examples, Params, Rates, Tasks
 
 Array = npt.NDArray[np.float64]
 
@@ -51,6 +54,23 @@ def prepared(config: RunConfig) -> tuple[Problem, Params, Tasks]:
         ).items()
     }
     return problem, theta_0, training_tasks(config, problem, 0)
+
+
+def outer_gradient_at(
+    config: RunConfig, theta: Params, rates: Rates, tasks: Tasks, *, problem: Problem, step: int, statistics: Params
+) -> MetaGradient:
+    """The meta-gradient of an outer step, in the order and with the weights that the schedules have come to."""
+    now = schedule(config, step)
+    return outer_gradient(
+        config,
+        theta,
+        rates,
+        tasks,
+        problem=problem,
+        order=now.order,
+        step_weights=now.step_weights,
+        statistics=statistics,
+    )
 
 
 def task_slice(tasks: Tasks, which: slice | list[int]) -> Tasks:

@@ -9,21 +9,22 @@ import numpy as np
 import pytest
 import torch
 
-from maml_core.algorithms import adaptation, initial_rates, outer_gradient
+from maml_core.algorithms import adaptation, initial_rates
 from maml_core.config import MLPConfig, RunConfig, replace
 from maml_core.errors import ConfigError
 from maml_core.evaluation import evaluate
 from maml_core.implicit import conjugate_gradients, implicit_gradient
-from maml_core.inner import adapt
+from maml_core.inner import Adaptation, adapt
 from maml_core.outer import meta_gradient, reptile_gradient
-from maml_core.params import over_tasks, turned
+from maml_core.params import over_tasks, preconditioned
 from maml_core.problem import build_problem, held_out_tasks
 from maml_core.records import Entry
-from maml_core.runs import advance, init_run, replay, rule
+from maml_core.run_state import rule
+from maml_core.runs import advance, init_run, replay
 from maml_core.schedules import multi_step_weights, schedule
-from maml_core.storage import state_from_bytes, state_to_bytes
+from maml_core.state_bytes import state_from_bytes, state_to_bytes
 from maml_core.types import Examples, Params, Tasks
-from tests.maml_core.helpers import TOLERANCE, Array, linear, prepared, quadratic, same, tiny
+from tests.maml_core.helpers import TOLERANCE, Array, linear, outer_gradient_at, prepared, quadratic, same, tiny
 
 NUM_STEPS = [1, 2, 5, 10]
 
@@ -88,7 +89,7 @@ def column(theta: Params) -> Array:
 @pytest.mark.parametrize("num_steps", NUM_STEPS)
 def test_reptile_is_the_way_gone_divided_by_alpha_n(num_steps: int) -> None:
     problem, theta_0, tasks = prepared(linear())
-    found = reptile_gradient(theta_0, tasks, problem=problem, alpha=0.1, num_inner_steps=num_steps)
+    found = reptile_gradient(theta_0, tasks, problem=problem, how=Adaptation(0.1), num_inner_steps=num_steps)
     start = column(theta_0)
     ways = [(start - quadratic(tasks, t).adapted(start, 0.1, num_steps)) / (0.1 * num_steps) for t in range(3)]
     np.testing.assert_allclose(column(found.gradient), mean(ways), atol=TOLERANCE)
@@ -98,7 +99,9 @@ def test_reptile_is_the_way_gone_divided_by_alpha_n(num_steps: int) -> None:
 def test_the_multi_step_loss_weighs_the_gradient_of_every_step(num_steps: int) -> None:
     problem, theta_0, tasks = prepared(linear())
     weights = np.random.default_rng(3).dirichlet(np.ones(num_steps)).tolist()
-    found = meta_gradient(theta_0, tasks, problem=problem, alpha=0.1, num_inner_steps=num_steps, step_weights=weights)
+    found = meta_gradient(
+        theta_0, tasks, problem=problem, how=Adaptation(0.1), num_inner_steps=num_steps, step_weights=weights
+    )
     start = column(theta_0)
     expected = [
         sum(w * quadratic(tasks, t).second_order(start, 0.1, k) for k, w in enumerate(weights, start=1))
@@ -133,7 +136,7 @@ def test_one_rate_a_parameter_and_step(num_steps: int) -> None:
         theta_0,
         tasks,
         problem=problem,
-        alpha=[{"w0": torch.tensor(rate).view(1, 3, 1)} for rate in rates],
+        how=Adaptation([{"w0": torch.tensor(rate).view(1, 3, 1)} for rate in rates]),
         num_inner_steps=num_steps,
     )
     expected, expected_rates = learned_rates_by_hand(tasks, column(theta_0), rates)
@@ -169,9 +172,14 @@ def test_meta_curvature_turns_the_gradient_and_learns_how(num_steps: int) -> Non
         theta_0,
         tasks,
         problem=problem,
-        alpha=0.1,
+        how=Adaptation(
+            0.1,
+            matrices={
+                "w0/1": torch.tensor(matrix).unsqueeze(0),
+                "w0/2": torch.tensor([[[factor]]], dtype=torch.float64),
+            },
+        ),
         num_inner_steps=num_steps,
-        matrices={"w0/1": torch.tensor(matrix).unsqueeze(0), "w0/2": torch.tensor([[[factor]]], dtype=torch.float64)},
     )
     expected, by_matrix, by_factor = turned_by_hand(tasks, column(theta_0), matrix, factor, 0.1, num_steps)
     np.testing.assert_allclose(column(found.gradient), expected, atol=TOLERANCE)
@@ -194,7 +202,7 @@ def test_a_matrix_acts_along_its_own_axis() -> None:
         for axis, size in enumerate(sizes, start=1)
     }
     expected = torch.einsum("nai,nbj,nck,nijk->nabc", *matrices.values(), gradient)
-    torch.testing.assert_close(turned("w", gradient, matrices), expected, rtol=0, atol=1e-12)
+    torch.testing.assert_close(preconditioned("w", gradient, matrices), expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("num_steps", NUM_STEPS)
@@ -205,7 +213,7 @@ def test_one_rate_a_tensor_and_step_collects_its_parameters(num_steps: int) -> N
         theta_0,
         tasks,
         problem=problem,
-        alpha=[{"w0": torch.tensor([rate])} for rate in rates],
+        how=Adaptation([{"w0": torch.tensor([rate])} for rate in rates]),
         num_inner_steps=num_steps,
     )
     expected, expected_rates = learned_rates_by_hand(tasks, column(theta_0), np.repeat(rates[:, None], 3, axis=1))
@@ -220,7 +228,7 @@ def test_a_rate_for_all_steps_gets_the_sum_of_the_steps_gradients() -> None:
     problem, theta_0, tasks = prepared(linear())
     rate = np.array([0.05, 0.1, 0.02])
     found = meta_gradient(
-        theta_0, tasks, problem=problem, alpha=[{"w0": torch.tensor(rate).view(1, 3, 1)}], num_inner_steps=4
+        theta_0, tasks, problem=problem, how=Adaptation([{"w0": torch.tensor(rate).view(1, 3, 1)}]), num_inner_steps=4
     )
     expected, expected_rates = learned_rates_by_hand(tasks, column(theta_0), np.tile(rate, (4, 1)))
     np.testing.assert_allclose(column(found.gradient), expected, atol=TOLERANCE)
@@ -232,7 +240,7 @@ def test_the_implicit_gradient_is_the_gradient_through_the_proximal_minimum() ->
     problem, theta_0, tasks = prepared(linear())
     weight, start = 0.7, column(theta_0)
     found = implicit_gradient(
-        theta_0, tasks, problem=problem, alpha=0.2, num_inner_steps=400, proximal=weight, num_solver_steps=5
+        theta_0, tasks, problem=problem, how=Adaptation(0.2, proximal=weight), num_inner_steps=400, num_solver_steps=5
     )
     expected = []
     for task in range(3):
@@ -245,10 +253,37 @@ def test_the_implicit_gradient_is_the_gradient_through_the_proximal_minimum() ->
     assert float(found.residual.max()) < TOLERANCE
 
 
+@pytest.mark.parametrize("proximal", [0.3, torch.tensor([0.3], dtype=torch.float64)])
+@pytest.mark.parametrize("recompute", [False, True])
+def test_a_gradient_through_the_steps_takes_no_proximal_term(proximal: Any, recompute: bool) -> None:
+    """Recomputed step by step, each would be held near where it began; nothing is dropped in silence."""
+    problem, theta_0, tasks = prepared(linear())
+    how = Adaptation(0.1, proximal=proximal)
+    with pytest.raises(ValueError, match=r"proximal = .*implicit_gradient"):
+        meta_gradient(theta_0, tasks, problem=problem, how=how, num_inner_steps=2, recompute=recompute)
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [(Adaptation(0.1), "weight above 0"), (Adaptation(0.1, proximal=0.3, names=["w0"]), "all parameters adapt")],
+)
+def test_the_implicit_gradient_is_of_a_proximal_problem_in_all_parameters(how: Adaptation, message: str) -> None:
+    problem, theta_0, tasks = prepared(linear())
+    with pytest.raises(ValueError, match=message):
+        implicit_gradient(theta_0, tasks, problem=problem, how=how, num_inner_steps=2, num_solver_steps=2)
+
+
+def test_reptile_learns_no_rates() -> None:
+    problem, theta_0, tasks = prepared(linear())
+    how = Adaptation([{"w0": torch.full((1, 3, 1), 0.1)}])
+    with pytest.raises(ValueError, match="Reptile learns no rates"):
+        reptile_gradient(theta_0, tasks, problem=problem, how=how, num_inner_steps=2)
+
+
 def test_too_few_solver_steps_show_in_the_residual() -> None:
     problem, theta_0, tasks = prepared(linear())
     found = implicit_gradient(
-        theta_0, tasks, problem=problem, alpha=0.2, num_inner_steps=50, proximal=0.01, num_solver_steps=1
+        theta_0, tasks, problem=problem, how=Adaptation(0.2, proximal=0.01), num_inner_steps=50, num_solver_steps=1
     )
     assert found.residual is not None
     assert float(found.residual.max()) > 1e-3
@@ -275,7 +310,9 @@ def test_reptiles_fixed_point(num_steps: int, expected: float) -> None:
     def gradient(theta: float) -> float:
         start = {"w0": torch.full((1, 1, 1), theta, dtype=torch.float64)}
         return float(
-            reptile_gradient(start, tasks, problem=problem, alpha=0.1, num_inner_steps=num_steps).gradient["w0"]
+            reptile_gradient(start, tasks, problem=problem, how=Adaptation(0.1), num_inner_steps=num_steps).gradient[
+                "w0"
+            ]
         )
 
     assert -gradient(0.0) / (gradient(1.0) - gradient(0.0)) == pytest.approx(expected, abs=5e-7)
@@ -296,11 +333,11 @@ def test_anil_adapts_the_head_and_meta_learns_the_body() -> None:
             loss=problem.loss,
             num_steps=2,
             order="first",
-            **how._asdict(),
+            how=how,
         ).theta
     moved = {name for name, value in theta_n.items() if not torch.equal(value, over_tasks(theta_0, 3)[name])}
     assert moved == {"w2", "b2"}
-    gradient = outer_gradient(config, theta_0, (), tasks, problem=problem, step=0, statistics={}).gradient
+    gradient = outer_gradient_at(config, theta_0, (), tasks, problem=problem, step=0, statistics={}).gradient
     assert all(bool(value.any()) for value in gradient.values())
 
 
@@ -308,8 +345,8 @@ def test_meta_sgd_starts_as_maml_and_learns_its_rates() -> None:
     config = case("meta-sgd")
     problem, theta_0, tasks = prepared(config)
     rates = initial_rates(config, theta_0)
-    found = outer_gradient(config, theta_0, rates, tasks, problem=problem, step=0, statistics={})
-    plain = outer_gradient(case("maml"), theta_0, (), tasks, problem=problem, step=0, statistics={})
+    found = outer_gradient_at(config, theta_0, rates, tasks, problem=problem, step=0, statistics={})
+    plain = outer_gradient_at(case("maml"), theta_0, (), tasks, problem=problem, step=0, statistics={})
     for name, value in plain.gradient.items():
         torch.testing.assert_close(found.gradient[name], value, rtol=0, atol=1e-12)
     state, _ = advance(config, init_run(config), num_steps=5)
@@ -324,7 +361,7 @@ def test_learned_rates_reach_the_evaluation() -> None:
     doubled = tuple({name: 2.0 * rate for name, rate in entry.items()} for entry in state.meta.rates)
     losses = [
         evaluate(
-            state.meta.theta, tasks, problem=problem, num_steps=2, **adaptation(config, problem, rates, {})._asdict()
+            state.meta.theta, tasks, problem=problem, num_steps=2, how=adaptation(config, problem, rates, {})
         ).query_loss
         for rates in (state.meta.rates, doubled)
     ]
@@ -339,7 +376,8 @@ def test_more_steps_than_trained_repeat_the_last_rates() -> None:
     rates = [{name: torch.tensor([rate]) for name in theta_0} for rate in (0.01, 0.03)]
     longer = [*rates, rates[-1], rates[-1]]
     found, expected = (
-        evaluate(theta_0, tasks, problem=problem, alpha=alpha, num_steps=4).query_loss for alpha in (rates, longer)
+        evaluate(theta_0, tasks, problem=problem, how=Adaptation(alpha), num_steps=4).query_loss
+        for alpha in (rates, longer)
     )
     assert torch.equal(found, expected)
 
@@ -376,10 +414,10 @@ def test_the_order_switches_after_the_first_epochs() -> None:
     assert [schedule(config, step).order for step in (0, 19, 20)] == ["first", "first", "second"]
     problem, theta_0, tasks = prepared(config)
     early, late = (
-        outer_gradient(config, theta_0, (), tasks, problem=problem, step=step, statistics={}) for step in (19, 20)
+        outer_gradient_at(config, theta_0, (), tasks, problem=problem, step=step, statistics={}) for step in (19, 20)
     )
-    first = outer_gradient(tiny(order="first"), theta_0, (), tasks, problem=problem, step=0, statistics={})
-    second = outer_gradient(tiny(), theta_0, (), tasks, problem=problem, step=0, statistics={})
+    first = outer_gradient_at(tiny(order="first"), theta_0, (), tasks, problem=problem, step=0, statistics={})
+    second = outer_gradient_at(tiny(), theta_0, (), tasks, problem=problem, step=0, statistics={})
     assert same(early.gradient, first.gradient)
     assert same(late.gradient, second.gradient)
 
@@ -426,8 +464,10 @@ def test_switches_that_cannot_act_are_refused(changes: dict[str, Any], field: st
 
 
 def test_an_unknown_algorithm_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="reptile"):
-        tiny(algorithm="maml2")
+    with pytest.raises(ConfigError, match=r"one of maml, .*reptile"):
+        tiny(algorithm="sgd")
+    with pytest.raises(ConfigError, match=r"did you mean 'reptile'\?"):
+        tiny(algorithm="reptil")
 
 
 # The contract
@@ -465,9 +505,7 @@ class TestContract:
         state, _ = advance(config, init_run(config), num_steps=2)
         kept = state_to_bytes(state)
         how = rule(config, problem, state.meta)
-        found = evaluate(
-            state.meta.theta, held_out_tasks(config, problem), problem=problem, num_steps=7, **how._asdict()
-        )
+        found = evaluate(state.meta.theta, held_out_tasks(config, problem), problem=problem, num_steps=7, how=how)
         assert found.query_loss.shape[0] == 8
         assert bool(found.query_loss.isfinite().all())
         assert state_to_bytes(state) == kept

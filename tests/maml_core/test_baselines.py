@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,34 +11,32 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from maml_core.baselines import (
+from maml_core.baselines import evaluate_baselines, evaluate_oracle, oracle_problem, repeated, with_parameters_in_x
+from maml_core.config import GlyphsConfig, LinearConfig, MLPConfig, RunConfig, SinusoidConfig, replace
+from maml_core.errors import ConfigError, StateError
+from maml_core.evaluation import Evaluation, evaluate, in_parts, summarize
+from maml_core.inner import Adaptation
+from maml_core.models import ModuleModel
+from maml_core.problem import Problem, build_problem, held_out_tasks, tasks_of_steps, training_tasks
+from maml_core.records import Records, View
+from maml_core.run_state import RunState
+from maml_core.runs import CHECKPOINT_EVERY, advance, init_run, replay
+from maml_core.scratch import (
     CHECK_EVERY,
     FITTED,
     IMPROVEMENT,
     PATIENCE,
     SCRATCH_BETA,
     ScratchResult,
-    evaluate_baselines,
-    evaluate_oracle,
     from_scratch,
-    oracle_problem,
-    repeated,
-    told,
 )
-from maml_core.config import GlyphsConfig, LinearConfig, MLPConfig, RunConfig, SinusoidConfig, replace
-from maml_core.errors import ConfigError, StateError
-from maml_core.evaluation import Evaluation, evaluate, in_parts, summarize
-from maml_core.models import ModuleModel
-from maml_core.problem import Problem, build_problem, held_out_tasks, training_tasks
-from maml_core.records import Records, View
-from maml_core.runs import CHECKPOINT_EVERY, RunState, advance, init_run, replay
 from maml_core.snapshots import snapshot
-from maml_core.storage import check_state, state_from_bytes, state_to_bytes
+from maml_core.state_bytes import check_state, state_from_bytes, state_to_bytes
 from maml_core.tasks import Sinusoid
 from maml_core.types import Examples, Params, Tasks
 from tests.maml_core.helpers import TOLERANCE, lanes, prepared, same, task_slice, tiny
 
-SCRATCH_VIEW = View(fit=False, curvature=False, paths=False, scratch=True)
+SCRATCH_VIEW = View(tasks=(), curvature=False, paths=False, scratch=True)
 
 
 def with_oracle(**changes: Any) -> RunConfig:
@@ -106,7 +105,7 @@ def test_the_oracle_has_the_runs_network_on_wider_inputs() -> None:
 
 def test_told_tasks_are_the_same_tasks_with_their_parameters() -> None:
     _, _, tasks = prepared(tiny(tasks=LinearConfig(num_features=2)))
-    seen = told(tasks)
+    seen = with_parameters_in_x(tasks)
     for plain, wide in zip(tasks[:2], seen[:2], strict=True):
         assert same(wide.y, plain.y)
         assert same(wide.x[:, :, :2].contiguous(), plain.x)
@@ -118,11 +117,11 @@ def test_the_oracle_sees_the_runs_tasks_and_points(monkeypatch: pytest.MonkeyPat
     """One draw a step serves the run and all its baselines."""
     drawn: list[int] = []
 
-    def counted(config: RunConfig, problem: Problem, step: int) -> Tasks:
-        drawn.append(step)
-        return training_tasks(config, problem, step)
+    def counted(config: RunConfig, problem: Problem, steps: range) -> Iterator[Tasks]:
+        drawn.extend(steps)
+        return tasks_of_steps(config, problem, steps)
 
-    monkeypatch.setattr("maml_core.runs.training_tasks", counted)
+    monkeypatch.setattr("maml_core.runs.tasks_of_steps", counted)
     advance(with_oracle(), init_run(with_oracle()), num_steps=3)
     assert drawn == [0, 1, 2]
 
@@ -191,7 +190,7 @@ def test_how_a_run_with_an_oracle_is_cut_and_stored_does_not_matter(changes: dic
 def test_an_oracle_with_batch_norm_is_judged_by_the_runs_treatment(treatment: Any) -> None:
     config = with_oracle(model=MLPConfig(hidden_widths=(6, 5), batch_norm=True), batch_norm_treatment=treatment)
     problem, (state, _) = build_problem(config), advance(config, init_run(config), num_steps=5)
-    oracle, tasks = state.baselines["oracle"], told(held_out_tasks(config, problem))
+    oracle, tasks = state.baselines["oracle"], with_parameters_in_x(held_out_tasks(config, problem))
     model = oracle_problem(problem).model
     theta = {name: value.expand(4, *value.shape[1:]) for name, value in oracle.theta.items()}
     statistics: Params
@@ -259,7 +258,7 @@ def test_where_there_is_no_oracle_the_config_error_says_why() -> None:
         (Problem(family=plain.family, model=module), "a ModuleModel cannot be widened"),
         (Problem(family=Untold(SinusoidConfig()), model=plain.model), "no parameters to tell an oracle"),
     ):
-        with pytest.raises(ConfigError, match=f"^oracle_baseline = True .*{why}.* switch it off"):
+        with pytest.raises(ConfigError, match=f"^oracle_baseline = on .*{why}.* switch it off"):
             init_run(with_oracle(), problem=own)
 
 
@@ -391,7 +390,7 @@ def test_losses_from_scratch_are_kept_at_every_look() -> None:
     config = quick()
     problem, result = build_problem(config), scratch(config)
     tasks = held_out_tasks(config, problem)
-    start = evaluate(problem.model.init(0, torch.float64), tasks, problem=problem, alpha=0.0, num_steps=0)
+    start = evaluate(problem.model.init(0, torch.float64), tasks, problem=problem, how=Adaptation(0.0), num_steps=0)
     torch.testing.assert_close(result.query_loss[0], start.query_loss[0, 0], rtol=0, atol=1e-12)
     assert result.steps.tolist() == list(range(0, int(result.num_steps.max()) + 1, CHECK_EVERY))
     assert result.support_loss.shape == result.query_loss.shape == (len(result.steps), 5)
@@ -517,7 +516,7 @@ def test_scratch_is_only_trained_where_it_is_asked_for_and_once(monkeypatch: pyt
         calls.append(1)
         return from_scratch(*arguments, **more)
 
-    monkeypatch.setattr("maml_core.baselines.from_scratch", counted)
+    monkeypatch.setattr("maml_core.scratch.from_scratch", counted)
     config = quick(evaluation_seed=77)
     state = init_run(config)
     assert "scratch" not in snapshot(config, state, View()).trajectories

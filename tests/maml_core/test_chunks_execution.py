@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -19,10 +20,10 @@ import torch
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.config import MLPConfig
 from maml_core.errors import StateError
-from maml_core.execution import NICENESS, ChunkPool, default_workers
+from maml_core.execution import NICENESS, ChunkPool, default_workers, load_engine, most_workers
 from maml_core.records import Entry, View
 from maml_core.runs import init_run, replay
-from maml_core.storage import state_to_bytes
+from maml_core.state_bytes import state_to_bytes
 from tests.maml_core.helpers import same, tiny
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -116,6 +117,19 @@ def test_warming_up_loads_the_engine_in_another_process(pool: ChunkPool) -> None
     assert worker != os.getpid()
 
 
+def loaded_by_a_chunk() -> set[str]:
+    """The modules that a first chunk finds missing."""
+    before = set(sys.modules)
+    load_engine()
+    return set(sys.modules) - before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
+def test_a_new_worker_has_all_that_a_chunk_needs() -> None:
+    with ChunkPool(1) as pool:
+        assert pool.submit(loaded_by_a_chunk).result() == set()
+
+
 def test_an_error_in_a_chunk_reaches_the_caller_and_keeps_the_pool(pool: ChunkPool) -> None:
     rebuilt = pool.num_rebuilt
     with pytest.raises(StateError):
@@ -140,6 +154,26 @@ def test_a_killed_worker_loses_only_its_chunk(pool: ChunkPool) -> None:
     assert resumed.state == run_chunk(ChunkRequest(config=tiny(), timeline=TIMELINE, num_steps=12)).state
 
 
+def half_an_answer() -> None:
+    """As a worker that is killed while it answers: a long answer is announced, a little of it comes, and no more."""
+    frame = sys._getframe()
+    while "result_queue" not in frame.f_locals:
+        assert frame.f_back is not None
+        frame = frame.f_back
+    queue = frame.f_locals["result_queue"]
+    queue._wlock.acquire()
+    os.write(queue._writer.fileno(), struct.pack("!i", 1_000_000) + b"a little")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_worker_that_is_killed_while_it_answers_is_replaced() -> None:
+    with ChunkPool(2) as pool:
+        workers = {future.result() for future in pool.warm_up()}
+        with pytest.raises(BrokenProcessPool):
+            pool.submit(half_an_answer).result(timeout=30)
+        assert pool.submit(os.getpid).result(timeout=30) not in workers
+
+
 def test_nothing_can_be_submitted_after_shutdown() -> None:
     pool = ChunkPool(1)
     pool.shutdown()
@@ -149,6 +183,23 @@ def test_nothing_can_be_submitted_after_shutdown() -> None:
 
 def test_there_is_at_least_one_worker() -> None:
     assert default_workers() >= 1
+    assert most_workers() in (1, default_workers() + 1)
+
+
+def worker_of(pool: ChunkPool) -> int:
+    """The worker that computes what is submitted now, which the pool takes for idle a moment after its answer."""
+    found = pool.submit(os.getpid).result()
+    time.sleep(0.05)
+    return found
+
+
+def test_a_worker_that_is_not_needed_does_not_start() -> None:
+    with ChunkPool(2) as pool:
+        (worker,) = [future.result() for future in pool.warm_up(1)]
+        time.sleep(0.05)
+        assert {worker_of(pool) for _ in range(5)} == {worker}
+        pool.submit(time.sleep, 3.0)
+        assert pool.submit(os.getpid).result() != worker
 
 
 def alive(process: int) -> bool:

@@ -29,6 +29,8 @@ from maml_core.sweeps.study import load_sweep
 from tests.maml_core.clusters import Cluster
 from tests.maml_core.helpers import same, tiny
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("distributed")
 
 ROOT = Path(__file__).resolve().parents[2]

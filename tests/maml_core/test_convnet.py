@@ -11,24 +11,24 @@ from torch import Tensor, nn
 from torch.autograd.functional import hessian
 from torch.func import functional_call
 
-from maml_core.algorithms import initial_rates, outer_gradient
+from maml_core.algorithms import initial_rates
 from maml_core.config import ConvConfig, GlyphsConfig, MLPConfig, RunConfig, replace
-from maml_core.inner import adapt
+from maml_core.inner import Adaptation, adapt
 from maml_core.landscape import largest_eigenvalues
 from maml_core.losses import accuracy, cross_entropy
 from maml_core.models import MLP, ConvNet, build_model
-from maml_core.models.convolution import convolved, moments, normalized
-from maml_core.models.forms import Patches, SideBySide
+from maml_core.models.conv_forms import Patches, SideBySide
+from maml_core.models.convolution import convolved, moments, rectified
 from maml_core.normalization import Normalization, Treatment, predict
 from maml_core.outer import meta_gradient
-from maml_core.params import joined, over_tasks
+from maml_core.params import merge_meta, over_tasks
 from maml_core.problem import Problem, training_tasks
 from maml_core.rng import Stream, generator
 from maml_core.runs import advance, init_run
-from maml_core.storage import state_from_bytes, state_to_bytes
+from maml_core.state_bytes import state_from_bytes, state_to_bytes
 from maml_core.tasks.images import DrawnImages, FewShotImages
 from maml_core.types import Examples, Params, Tasks
-from tests.maml_core.helpers import lanes, same, task_slice
+from tests.maml_core.helpers import lanes, outer_gradient_at, same, task_slice
 
 WAYS = 3
 SHAPE = (2, 9, 8)
@@ -186,7 +186,9 @@ def test_predictions_of_every_task_are_those_of_torchs_layers(kind: str) -> None
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_meta_gradient_is_that_of_torchs_layers_in_a_loop(kind: str, num_steps: int, order: Any) -> None:
     problem, theta_0, tasks = prepared(kind)
-    found = meta_gradient(theta_0, tasks, problem=problem, alpha=0.3, num_inner_steps=num_steps, order=order).gradient
+    found = meta_gradient(
+        theta_0, tasks, problem=problem, how=Adaptation(0.3), num_inner_steps=num_steps, order=order
+    ).gradient
     plain = Plain(network(kind)).double()
     expected = plain_meta_gradient(plain, theta_0, tasks, alpha=0.3, num_steps=num_steps, second=order == "second")
     for name, value in expected.items():
@@ -199,9 +201,9 @@ def test_the_meta_gradient_is_the_slope_of_the_meta_loss(kind: str) -> None:
     problem, theta_0, tasks = prepared(kind)
 
     def meta_loss(theta: Params) -> float:
-        return float(meta_gradient(theta, tasks, problem=problem, alpha=0.3, num_inner_steps=2).query_loss)
+        return float(meta_gradient(theta, tasks, problem=problem, how=Adaptation(0.3), num_inner_steps=2).query_loss)
 
-    gradient = meta_gradient(theta_0, tasks, problem=problem, alpha=0.3, num_inner_steps=2).gradient
+    gradient = meta_gradient(theta_0, tasks, problem=problem, how=Adaptation(0.3), num_inner_steps=2).gradient
     random = torch.Generator().manual_seed(1)
     way = {
         name: torch.randn(value.shape, generator=random, dtype=torch.float64) * (value.abs().mean() + 0.1)
@@ -244,22 +246,36 @@ def test_batch_norm_has_the_derivatives_of_its_differences() -> None:
     random = torch.Generator().manual_seed(0)
     maps = torch.randn(2, 2, 3, 2, 3, generator=random, dtype=torch.float64, requires_grad=True)
     scale, shift = (torch.randn(2, 3, generator=random, dtype=torch.float64, requires_grad=True) for _ in range(2))
-    assert torch.autograd.gradcheck(normalized, (maps, scale, shift))
-    assert torch.autograd.gradgradcheck(normalized, (maps, scale, shift))
+    assert torch.autograd.gradcheck(rectified, (maps, scale, shift))
+    assert torch.autograd.gradgradcheck(rectified, (maps, scale, shift))
 
 
-def test_the_second_derivative_of_batch_norm_can_be_differentiated() -> None:
+def test_a_third_derivative_of_batch_norm_is_refused() -> None:
     random = torch.Generator().manual_seed(0)
     maps = torch.randn(1, 2, 2, 1, 2, generator=random, dtype=torch.float64, requires_grad=True)
     scale = torch.randn(1, 2, generator=random, dtype=torch.float64)
+    result = rectified(maps, scale, scale).pow(3).sum()
+    (first,) = torch.autograd.grad(result, maps, create_graph=True)
+    with pytest.raises(RuntimeError, match="twice, not three times"):
+        torch.autograd.grad(first.square().sum(), maps, create_graph=True)
 
-    def second(values: Tensor) -> Tensor:
-        result = normalized(values, scale, scale).pow(3).sum()
-        (first,) = torch.autograd.grad(result, values, create_graph=True)
-        (found,) = torch.autograd.grad(first.square().sum(), values, create_graph=True)
-        return found
 
-    assert torch.autograd.gradcheck(second, (maps,))
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_first_layer_with_its_batch_norm_in_the_kernel_is_convolution_and_batch_norm(channels: int) -> None:
+    random = torch.Generator().manual_seed(0)
+    x = torch.rand(3, 4, channels * 7 * 5, generator=random, dtype=torch.float64) + 10.0  # far from 0, little variance
+    kernel = torch.randn(3, 6, channels, 3, 3, generator=random, dtype=torch.float64, requires_grad=True)
+    scale, shift = (torch.randn(3, 6, generator=random, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    found = []
+    for form in (Patches(), SideBySide(3)):
+        maps = form.maps(x, (channels, 7, 5))
+        plain = form.rectified(form.convolved(maps, kernel, None, stride=2), scale, shift, None, None)
+        for result in (form.first_rectified(maps, kernel, scale, shift), plain):
+            weight = torch.randn(result.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+            found.append((result, *torch.autograd.grad((weight * result.square()).sum(), (kernel, scale, shift))))
+    for folded, plain in (found[:2], found[2:]):
+        for a, b in zip(folded, plain, strict=True):
+            torch.testing.assert_close(a, b, rtol=0, atol=1e-11 * float(b.detach().abs().max()))
 
 
 def test_a_max_pool_has_a_second_derivative() -> None:
@@ -355,7 +371,7 @@ def test_the_papers_fully_connected_network_takes_images() -> None:
     x = torch.rand(3, 5, 784)
     tasks = Tasks(Examples(x, torch.eye(5).expand(3, 5, 5)), Examples(x.flip(1), torch.eye(5).expand(3, 5, 5)), x[:, 0])
     problem = Problem(family=FewShotImages(Noise(), ways=5), model=model, loss=cross_entropy)
-    found = meta_gradient(model.init(0), tasks, problem=problem, alpha=0.1, num_inner_steps=1).gradient
+    found = meta_gradient(model.init(0), tasks, problem=problem, how=Adaptation(0.1), num_inner_steps=1).gradient
     assert all(float(value.abs().max()) > 0.0 for value in found.values())
 
 
@@ -366,7 +382,7 @@ def test_the_papers_fully_connected_network_takes_images() -> None:
 def test_the_order_of_tasks_does_not_matter(kind: str) -> None:
     problem, theta_0, tasks = prepared(kind)
     here, there = (
-        meta_gradient(theta_0, task_slice(tasks, order), problem=problem, alpha=0.3, num_inner_steps=2)
+        meta_gradient(theta_0, task_slice(tasks, order), problem=problem, how=Adaptation(0.3), num_inner_steps=2)
         for order in ([0, 1, 2], [2, 0, 1])
     )
     torch.testing.assert_close(there.task_losses[:, [1, 2, 0]], here.task_losses, rtol=0, atol=1e-12)
@@ -382,7 +398,7 @@ def test_a_task_that_overflows_leaves_the_others_alone(kind: str) -> None:
     broken[1] = torch.inf
     hurt = tasks._replace(support=Examples(broken, tasks.support.y))
     losses = [
-        meta_gradient(theta_0, each, problem=problem, alpha=0.3, num_inner_steps=2).task_losses[0]
+        meta_gradient(theta_0, each, problem=problem, how=Adaptation(0.3), num_inner_steps=2).task_losses[0]
         for each in (tasks, hurt)
     ]
     assert not bool(losses[1][1].isfinite())
@@ -392,9 +408,9 @@ def test_a_task_that_overflows_leaves_the_others_alone(kind: str) -> None:
 def test_every_lane_has_its_own_gradient() -> None:
     problem, theta_0, tasks = prepared()
     other = {name: 1.1 * value + 0.05 for name, value in theta_0.items()}
-    both = meta_gradient(lanes(theta_0, other), tasks, problem=problem, alpha=0.3, num_inner_steps=2).gradient
+    both = meta_gradient(lanes(theta_0, other), tasks, problem=problem, how=Adaptation(0.3), num_inner_steps=2).gradient
     for lane, theta in enumerate((theta_0, other)):
-        alone = meta_gradient(theta, tasks, problem=problem, alpha=0.3, num_inner_steps=2).gradient
+        alone = meta_gradient(theta, tasks, problem=problem, how=Adaptation(0.3), num_inner_steps=2).gradient
         for name, value in alone.items():
             torch.testing.assert_close(both[name][lane], value[0], rtol=0, atol=1e-12)
 
@@ -464,10 +480,9 @@ def test_only_batch_norm_by_batch_lets_queries_see_each_other(kind: str, treatme
         tasks.support,
         model=problem.model,
         loss=problem.loss,
-        alpha=0.1,
+        how=Adaptation(0.1, normalization=Normalization(treatment, over_tasks(running, 3))),
         num_steps=2,
         order="first",
-        normalization=Normalization(treatment, over_tasks(running, 3)),
     ).theta
     all_at_once, few = (
         predict(
@@ -558,7 +573,7 @@ def test_recomputed_inner_gradients_are_the_stored_ones(name: str) -> None:
     problem, state, _ = trained(config)
     tasks = training_tasks(config, problem, 5)
     stored, again = (
-        outer_gradient(
+        outer_gradient_at(
             replace(config, {"recompute": recompute}),
             state.meta.theta,
             state.meta.rates,
@@ -569,7 +584,7 @@ def test_recomputed_inner_gradients_are_the_stored_ones(name: str) -> None:
         )
         for recompute in (False, True)
     )
-    found, expected = (joined(each.gradient, each.rates_gradient) for each in (again, stored))
+    found, expected = (merge_meta(each.gradient, each.rates_gradient) for each in (again, stored))
     assert list(found) == list(expected)
     for key, value in expected.items():
         torch.testing.assert_close(found[key], value, rtol=1e-9, atol=1e-12)
@@ -583,10 +598,9 @@ def test_anil_adapts_the_linear_layer_only() -> None:
         tasks.support,
         model=problem.model,
         loss=problem.loss,
-        alpha=0.1,
+        how=Adaptation(0.1, names=problem.model.head),
         num_steps=1,
         order="first",
-        names=problem.model.head,
     ).theta
     assert {name for name in theta if not torch.equal(theta[name], start[name])} == {"w2", "b2"}
 
@@ -644,10 +658,9 @@ def test_meta_curvature_turns_a_kernels_gradient_as_published() -> None:
             tasks.support,
             model=problem.model,
             loss=problem.loss,
-            alpha=0.1,
+            how=Adaptation(0.1, matrices=turning),
             num_steps=1,
             order="first",
-            matrices=turning,
         ).theta
         for turning in (None, over_tasks(matrices, 3))
     )
@@ -659,9 +672,11 @@ def test_meta_curvature_turns_a_kernels_gradient_as_published() -> None:
 
 def test_tasks_in_parts_are_tasks_at_once() -> None:
     problem, theta_0, tasks = prepared()
-    whole = meta_gradient(theta_0, tasks, problem=problem, alpha=0.3, num_inner_steps=2).task_losses
+    whole = meta_gradient(theta_0, tasks, problem=problem, how=Adaptation(0.3), num_inner_steps=2).task_losses
     parts = [
-        meta_gradient(theta_0, task_slice(tasks, which), problem=problem, alpha=0.3, num_inner_steps=2).task_losses
+        meta_gradient(
+            theta_0, task_slice(tasks, which), problem=problem, how=Adaptation(0.3), num_inner_steps=2
+        ).task_losses
         for which in ([0], [1, 2])
     ]
     torch.testing.assert_close(torch.cat(parts, dim=1), whole, rtol=0, atol=1e-12)

@@ -9,19 +9,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from maml_core.algorithms import adaptation, initial_rates, initial_statistics, initial_theta, outer_gradient
+from maml_core.algorithms import adaptation, initial_rates, initial_statistics, initial_theta
 from maml_core.chunks import ChunkRequest, run_chunk
 from maml_core.config import ConvConfig, GlyphsConfig, MLPConfig, RunConfig, SinusoidConfig
 from maml_core.evaluation import evaluate, in_groups
 from maml_core.landscape import largest_eigenvalues
 from maml_core.normalization import at_step
 from maml_core.optim import adam, clipped, init_optimizer
-from maml_core.params import joined
+from maml_core.params import merge_meta
 from maml_core.problem import build_problem, training_tasks
 from maml_core.records import View
 from maml_core.runs import init_run
-from maml_core.storage import RecentStates, state_from_bytes, state_to_bytes
-from tests.maml_core.helpers import same, tiny
+from maml_core.state_bytes import RecentStates, state_from_bytes, state_to_bytes
+from tests.maml_core.helpers import outer_gradient_at, same, tiny
 
 IMAGES: dict[str, Any] = {
     "tasks": GlyphsConfig(ways=3),
@@ -76,15 +76,13 @@ def test_everything_is_computed_where_the_problem_is(name: str) -> None:
     statistics = initial_statistics(config, problem, theta, config.num_inner_steps)
     tasks = training_tasks(config, problem, 0)
     assert devices(theta, rates, statistics, tasks) == {"meta"}
-    found = outer_gradient(config, theta, rates, tasks, problem=problem, step=0, statistics=statistics)
-    meta, gradient = joined(theta, rates), joined(found.gradient, found.rates_gradient)
+    found = outer_gradient_at(config, theta, rates, tasks, problem=problem, step=0, statistics=statistics)
+    meta, gradient = merge_meta(theta, rates), merge_meta(found.gradient, found.rates_gradient)
     updated = adam(meta, clipped(gradient, 1.0), init_optimizer("adam", meta), beta=0.1)
     how = adaptation(config, problem, rates, statistics)
     group = next(in_groups(config, problem))
-    evaluation = evaluate(theta, group, problem=problem, num_steps=3, **how._asdict())
-    curved = largest_eigenvalues(
-        theta, tasks, problem=problem, names=how.names, normalization=how.normalization, num_iterations=2
-    )
+    evaluation = evaluate(theta, group, problem=problem, num_steps=3, how=how)
+    curved = largest_eigenvalues(theta, tasks, problem=problem, how=how, num_iterations=2)
     dead = problem.model.is_dead(at_step(theta, 0), problem.probe_inputs(4, torch.float32))
     assert devices(found, updated, group, evaluation, curved, dead) == {"meta"}
 
@@ -94,7 +92,7 @@ def test_a_tensor_that_is_left_behind_would_be_noticed() -> None:
     problem, here = build_problem(config, "meta"), build_problem(config)
     theta, tasks = initial_theta(config, problem), training_tasks(config, here, 0)
     with pytest.raises(RuntimeError, match="device"):
-        outer_gradient(config, theta, (), tasks, problem=problem, step=0, statistics={})
+        outer_gradient_at(config, theta, (), tasks, problem=problem, step=0, statistics={})
 
 
 def test_a_state_is_read_onto_a_device() -> None:

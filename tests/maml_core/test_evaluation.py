@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from maml_core.config import LinearConfig, MLPConfig, SinusoidConfig
-from maml_core.evaluation import Evaluation, evaluate, summarize
+from maml_core.config import ConvConfig, GlyphsConfig, LinearConfig, MLPConfig, RunConfig, SinusoidConfig
+from maml_core.evaluation import Evaluation, concatenated, evaluate, in_groups, summarize
+from maml_core.inner import Adaptation
 from maml_core.problem import build_problem, held_out_tasks
 from maml_core.runs import advance, init_run
 from tests.maml_core.helpers import TOLERANCE, flat, lanes, linear, prepared, quadratic, same, task_slice, tiny
@@ -21,7 +22,7 @@ def test_losses_are_of_each_inner_step_whatever_n_is_in_training(num_steps: int)
     """Trap 5 (off by one step) and trap 12 (more inner steps than in training; here N = 1)."""
     config = linear(num_inner_steps=1)
     problem, theta_0, tasks = prepared(config)
-    found = evaluate(theta_0, tasks, problem=problem, alpha=0.1, num_steps=num_steps).query_loss
+    found = evaluate(theta_0, tasks, problem=problem, how=Adaptation(0.1), num_steps=num_steps).query_loss
     assert found.shape == (num_steps + 1, 1, 3)
     for task in range(3):
         X, y = tasks.query.x[task].numpy(), tasks.query.y[task, :, 0].numpy()
@@ -33,7 +34,7 @@ def test_losses_are_of_each_inner_step_whatever_n_is_in_training(num_steps: int)
 def test_more_steps_begin_with_the_losses_of_fewer() -> None:
     """Trap 12."""
     problem, theta_0, tasks = prepared(tiny())
-    few, many = (evaluate(theta_0, tasks, problem=problem, alpha=0.1, num_steps=n).query_loss for n in (2, 6))
+    few, many = (evaluate(theta_0, tasks, problem=problem, how=Adaptation(0.1), num_steps=n).query_loss for n in (2, 6))
     assert same(few, many[:3])
 
 
@@ -45,7 +46,7 @@ def test_evaluating_changes_neither_theta_nor_tasks_nor_the_random_state() -> No
         [values.clone() for part in tasks[:2] for values in part],
     ]
     torch_state = torch.get_rng_state()
-    evaluate(theta_0, tasks, problem=problem, alpha=0.7, num_steps=3)
+    evaluate(theta_0, tasks, problem=problem, how=Adaptation(0.7), num_steps=3)
     assert same([theta_0, [values for part in tasks[:2] for values in part]], before)
     assert all(value.grad is None and not value.requires_grad for value in theta_0.values())
     assert torch.equal(torch.get_rng_state(), torch_state)
@@ -61,10 +62,22 @@ def test_evaluating_does_not_change_how_a_run_goes_on() -> None:
 @pytest.mark.parametrize("tasks_at_once", [1, 2, 3, 1000])
 def test_how_many_tasks_at_once_does_not_matter(tasks_at_once: int) -> None:
     problem, theta_0, tasks = prepared(tiny(meta_batch_size=5))
-    whole = evaluate(theta_0, tasks, problem=problem, alpha=0.1, num_steps=3)
-    parts = evaluate(theta_0, tasks, problem=problem, alpha=0.1, num_steps=3, tasks_at_once=tasks_at_once)
+    whole = evaluate(theta_0, tasks, problem=problem, how=Adaptation(0.1), num_steps=3)
+    parts = evaluate(theta_0, tasks, problem=problem, how=Adaptation(0.1), num_steps=3, tasks_at_once=tasks_at_once)
     torch.testing.assert_close(parts.query_loss, whole.query_loss, rtol=0, atol=1e-12)
     assert parts.zero_level == whole.zero_level == problem.family.zero_level()
+
+
+def test_groups_of_tasks_are_joined_over_the_tasks() -> None:
+    """Two lanes and groups of three and two tasks: everything lane by lane, the losses before adaptation too."""
+    generator = torch.Generator().manual_seed(0)
+    loss, share, start = (torch.rand(*shape, generator=generator) for shape in ((4, 2, 5), (4, 2, 5), (2, 5)))
+    parts = [Evaluation(loss[:, :, at], 4.0, share[:, :, at], start[:, at]) for at in (slice(3), slice(3, 5))]
+    found = concatenated(parts)
+    assert found.accuracy is not None
+    assert found.start_loss is not None
+    assert same((found.query_loss, found.accuracy, found.start_loss), (loss, share, start))
+    assert found.zero_level == 4.0
 
 
 def test_lanes_equal_single_evaluations() -> None:
@@ -74,12 +87,12 @@ def test_lanes_equal_single_evaluations() -> None:
         lanes(*thetas),
         tasks,
         problem=problem,
-        alpha=torch.tensor(alphas, dtype=torch.float64),
+        how=Adaptation(torch.tensor(alphas, dtype=torch.float64)),
         num_steps=2,
         tasks_at_once=2,
     )
     for lane, (theta, alpha) in enumerate(zip(thetas, alphas, strict=True)):
-        alone = evaluate(theta, tasks, problem=problem, alpha=alpha, num_steps=2)
+        alone = evaluate(theta, tasks, problem=problem, how=Adaptation(alpha), num_steps=2)
         torch.testing.assert_close(together.query_loss[:, lane], alone.query_loss[:, 0], rtol=0, atol=1e-12)
         np.testing.assert_allclose(summarize(together, lane).mean, summarize(alone).mean, rtol=1e-12)
 
@@ -88,7 +101,9 @@ def test_losses_come_from_the_query_points() -> None:
     """Trap 6: judged on the points that were learned from."""
     problem, theta_0, tasks = prepared(tiny())
     moved = tasks._replace(query=tasks.query._replace(y=tasks.query.y + 1.0))
-    plain, shifted = (evaluate(theta_0, t, problem=problem, alpha=0.1, num_steps=1).query_loss for t in (tasks, moved))
+    plain, shifted = (
+        evaluate(theta_0, t, problem=problem, how=Adaptation(0.1), num_steps=1).query_loss for t in (tasks, moved)
+    )
     assert float((plain - shifted).abs().min()) > 1e-6
 
 
@@ -124,7 +139,9 @@ def test_confidence_interval_does_not_shrink_with_query_points() -> None:
         config = tiny(evaluation_tasks=50, num_query=num_query)
         problem = build_problem(config)
         theta_0 = problem.model.init(0, torch.float64)
-        evaluation = evaluate(theta_0, held_out_tasks(config, problem), problem=problem, alpha=0.0, num_steps=0)
+        evaluation = evaluate(
+            theta_0, held_out_tasks(config, problem), problem=problem, how=Adaptation(0.0), num_steps=0
+        )
         widths.append(float(summarize(evaluation).ci95[0]))
     assert widths[1] > 0.5 * widths[0]
 
@@ -179,7 +196,7 @@ def test_tasks_without_anything_to_learn_do_not_diverge() -> None:
     assert records.held_out_diverged.tolist() == [0.0] * len(records.held_out_steps)
     problem = build_problem(config)
     found = summarize(
-        evaluate(state.meta.theta, held_out_tasks(config, problem), problem=problem, alpha=0.01, num_steps=3)
+        evaluate(state.meta.theta, held_out_tasks(config, problem), problem=problem, how=Adaptation(0.01), num_steps=3)
     )
     np.testing.assert_allclose(found.diverged_share, 0.0)
 
@@ -189,7 +206,9 @@ def test_divergence_at_large_alpha_is_reported_not_raised() -> None:
     config = tiny(model=MLPConfig(), dtype="float32", evaluation_tasks=20)
     problem = build_problem(config)
     theta_0 = problem.model.init(0, torch.float32)
-    summary = summarize(evaluate(theta_0, held_out_tasks(config, problem), problem=problem, alpha=1.0, num_steps=20))
+    summary = summarize(
+        evaluate(theta_0, held_out_tasks(config, problem), problem=problem, how=Adaptation(1.0), num_steps=20)
+    )
     assert summary.mean[-1] == np.inf
     assert summary.diverged_share[-1] > 0.5
     assert np.isfinite(summary.mean[0])
@@ -214,7 +233,7 @@ def test_the_loss_before_adaptation_is_never_below_the_best_that_cannot_adapt() 
     config_state = advance(config, init_run(config), num_steps=40)[0]
     problem = build_problem(config)
     tasks = held_out_tasks(config, problem)
-    ours = evaluate(config_state.meta.theta, tasks, problem=problem, alpha=0.0, num_steps=0).query_loss[0, 0]
+    ours = evaluate(config_state.meta.theta, tasks, problem=problem, how=Adaptation(0.0), num_steps=0).query_loss[0, 0]
     best = problem.loss(problem.family.non_adapting_prediction(tasks.query.x), tasks.query.y)
     difference = (ours - best).numpy()
     assert difference.mean() > -3.0 * difference.std(ddof=1) / np.sqrt(500)
@@ -230,7 +249,7 @@ def test_memory_does_not_grow_over_evaluations() -> None:
             config = tiny(evaluation_seed=seed)
             problem = build_problem(config)
             theta_0, tasks = problem.model.init(0, torch.float64), held_out_tasks(config, problem)
-            evaluation = evaluate(theta_0, tasks, problem=problem, alpha=0.1, num_steps=2)
+            evaluation = evaluate(theta_0, tasks, problem=problem, how=Adaptation(0.1), num_steps=2)
             seen.extend(weakref.ref(tensor) for tensor in (*theta_0.values(), *tasks.support, evaluation.query_loss))
         del theta_0, tasks, evaluation
         gc.collect()
@@ -242,16 +261,30 @@ def test_memory_does_not_grow_over_evaluations() -> None:
 
 def test_a_part_of_the_tasks_has_the_losses_it_has_in_the_whole() -> None:
     problem, theta_0, tasks = prepared(tiny())
-    whole = evaluate(theta_0, tasks, problem=problem, alpha=0.1, num_steps=2).query_loss
-    reversed_order = evaluate(theta_0, task_slice(tasks, [2, 1, 0]), problem=problem, alpha=0.1, num_steps=2).query_loss
+    whole = evaluate(theta_0, tasks, problem=problem, how=Adaptation(0.1), num_steps=2).query_loss
+    reversed_order = evaluate(
+        theta_0, task_slice(tasks, [2, 1, 0]), problem=problem, how=Adaptation(0.1), num_steps=2
+    ).query_loss
     torch.testing.assert_close(reversed_order, whole.flip(2), rtol=0, atol=1e-12)
 
 
 def test_a_proximal_weight_a_lane_is_not_mistaken_for_one_of_all() -> None:
     problem, theta, tasks = prepared(tiny())
-    one = evaluate(theta, tasks, problem=problem, alpha=0.05, num_steps=3, proximal=2.0)
+    one = evaluate(theta, tasks, problem=problem, how=Adaptation(0.05, proximal=2.0), num_steps=3)
     two = evaluate(
-        lanes(theta, theta), tasks, problem=problem, alpha=0.05, num_steps=3, proximal=torch.tensor([0.0, 2.0]).double()
+        lanes(theta, theta),
+        tasks,
+        problem=problem,
+        how=Adaptation(0.05, proximal=torch.tensor([0.0, 2.0]).double()),
+        num_steps=3,
     )
     torch.testing.assert_close(two.query_loss[:, 1], one.query_loss[:, 0], rtol=1e-12, atol=0)
     assert not torch.equal(two.query_loss[3, 0], two.query_loss[3, 1])
+
+
+def test_every_group_of_image_tasks_is_another() -> None:
+    config = RunConfig(tasks=GlyphsConfig(), model=ConvConfig(num_filters=4), shots=1, num_query=1, evaluation_tasks=60)
+    first, second = in_groups(config, build_problem(config))
+    assert (len(first.parameters), len(second.parameters)) == (50, 10)
+    assert not same(first.parameters[:10], second.parameters)
+    assert not same(first.query.x[:10], second.query.x)

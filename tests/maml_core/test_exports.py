@@ -23,7 +23,9 @@ from tensorboard.backend.event_processing.event_accumulator import SCALARS, Even
 
 from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig
 from maml_core.errors import ConfigError
-from maml_core.exports import _SILENT, _WRITTEN, COLUMNS, EVENT_FILE, curves_csv, script, tag, write_tensorboard
+from maml_core.exports.curves import COLUMNS, EVENT_FILE, curves_csv, tag, write_tensorboard
+from maml_core.exports.plain_script import _SILENT, _WRITTEN
+from maml_core.exports.script import script
 from maml_core.records import Entry, Records
 from maml_core.runs import replay
 from tests.maml_core.helpers import same, tiny
@@ -81,6 +83,10 @@ PLAIN = {
             model=MLPConfig(hidden_widths=(4,), activation="gelu"),
         )
     ),
+    "held-out tasks apart": Case(
+        tiny(tasks=SinusoidConfig(test_amplitude=(5.0, 6.0), test_phase_rad=(4.0, 5.0), test_x=(5.0, 6.0)))
+    ),
+    "sinusoids of several frequencies": Case(tiny(tasks=SinusoidConfig(frequency=(0.5, 2.0)), num_training_tasks=5)),
     "softplus": Case(tiny(model=MLPConfig(hidden_widths=(4, 4, 4), activation="softplus"))),
     "sgd": Case(tiny(outer_optimizer="sgd", beta=0.02)),
     "adam's own numbers": Case(tiny(adam_betas=(0.8, 0.95), adam_eps=1e-3, beta=0.01)),
@@ -88,6 +94,8 @@ PLAIN = {
     "settings that are not of training": Case(
         tiny(evaluation_seed=5, recompute=True, joint_baseline=False, epoch_steps=3, proximal=9.0)
     ),
+    "three different tasks": Case(tiny(num_training_tasks=3, alpha=0.05)),
+    "four different noisy lines": Case(tiny(num_training_tasks=4, tasks=NOISY_LINEAR, model=RELU)),
     "other seeds": Case(tiny(weights_seed=3, tasks_seed=2**31 - 1)),
     "one change": Case(tiny(), (changes(5, alpha=0.1),)),
     "changed often": Case(tiny(), TIMELINE),
@@ -111,6 +119,7 @@ CALLING = {
     "anneal_order": Case(tiny(anneal_order=True, first_order_epochs=1, epoch_steps=5)),
     "meta_curvature": Case(tiny(algorithm="meta_curvature")),
     "batch norm": Case(tiny(model=NORMED)),
+    "zeroed head": Case(tiny(head="zeroed")),
     "batch norm with averages": Case(
         tiny(model=NORMED, batch_norm_treatment="running", per_step_norm=True, per_step_statistics=True)
     ),
@@ -310,11 +319,11 @@ def test_every_setting_is_written_or_silent_or_left_to_maml_core() -> None:
     left = {name for name in RunConfig.__dataclass_fields__ if name not in _WRITTEN[RunConfig] | _SILENT}
     assert left == {
         *("tasks", "model", "algorithm", "multi_step_loss", "per_step_rates", "anneal_order", "anneal_beta"),
-        *("batch_norm_treatment", "per_step_norm", "per_step_statistics"),
+        *("batch_norm_treatment", "per_step_norm", "per_step_statistics", "head"),
     }
     assert {"batch_norm", "kind"} == set(MLPConfig.__dataclass_fields__) - _WRITTEN[MLPConfig]
     for family in (SinusoidConfig, LinearConfig):
-        assert {"kind"} == set(family.__dataclass_fields__) - _WRITTEN[family]
+        assert {"kind"} == set(family.__dataclass_fields__) - _WRITTEN[family] - _SILENT
 
 
 @pytest.mark.parametrize("name", CALLING)

@@ -20,7 +20,10 @@ def test_no_file_imports_from_a_level_above() -> None:
 
 @pytest.mark.parametrize(
     "modules",
-    [("address", "info", "theme", "charts"), ("live.hub", "live.frames", "live.routes", "live.server")],
+    [
+        ("setups.address", "theme", "charts.all", "charts.sweep_map", "charts.sweep_pins"),
+        ("server.hub", "live.frames", "server.routes", "server.start"),
+    ],
     ids=str,
 )
 def test_the_dashboard_loads_without_torch(modules: tuple[str, ...]) -> None:

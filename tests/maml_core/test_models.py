@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from maml_core.config import MLPConfig
 from maml_core.evaluation import evaluate
+from maml_core.inner import Adaptation
 from maml_core.models import MLP, ModuleModel
 from maml_core.outer import meta_gradient
 from maml_core.problem import Problem
@@ -154,12 +155,12 @@ def test_a_module_with_the_mlps_weights_predicts_the_same() -> None:
 def test_a_module_with_the_mlps_weights_has_the_same_meta_gradient(order: str, num_steps: int) -> None:
     problem, theta, tasks = prepared(tiny())
     module = Problem(family=problem.family, model=ModuleModel(sequential()))
-    plain = meta_gradient(theta, tasks, problem=problem, alpha=0.2, num_inner_steps=num_steps, order=order)  # type: ignore[arg-type]
+    plain = meta_gradient(theta, tasks, problem=problem, how=Adaptation(0.2), num_inner_steps=num_steps, order=order)  # type: ignore[arg-type]
     adapted = meta_gradient(
         as_module_parameters(theta),
         tasks,
         problem=module,
-        alpha=0.2,
+        how=Adaptation(0.2),
         num_inner_steps=num_steps,
         order=order,  # type: ignore[arg-type]
     )
@@ -179,9 +180,9 @@ def test_training_through_the_adapter_leaves_the_users_module_alone() -> None:
     adapter = ModuleModel(module)
     own = Problem(family=problem.family, model=adapter)
     theta = adapter.init(0, torch.float64)
-    first = evaluate(theta, tasks, problem=own, alpha=0.1, num_steps=2)
-    meta_gradient(theta, tasks, problem=own, alpha=0.1, num_inner_steps=2)
-    assert same(tuple(evaluate(theta, tasks, problem=own, alpha=0.1, num_steps=2)), tuple(first))
+    first = evaluate(theta, tasks, problem=own, how=Adaptation(0.1), num_steps=2)
+    meta_gradient(theta, tasks, problem=own, how=Adaptation(0.1), num_inner_steps=2)
+    assert same(tuple(evaluate(theta, tasks, problem=own, how=Adaptation(0.1), num_steps=2)), tuple(first))
     assert same(dict(module.state_dict()), before)
     assert module.training
 
@@ -229,7 +230,7 @@ def test_a_parameter_that_the_output_ignores_has_a_zero_gradient(num_steps: int)
     adapter = ModuleModel(WithSpare().double())
     own = Problem(family=problem.family, model=adapter)
     found = meta_gradient(
-        adapter.init(0, torch.float64), tasks, problem=own, alpha=0.1, num_inner_steps=num_steps
+        adapter.init(0, torch.float64), tasks, problem=own, how=Adaptation(0.1), num_inner_steps=num_steps
     ).gradient
     assert float(found["spare.weight"].abs().max()) == 0.0
     assert float(found["body.weight"].abs().max()) > 0.0

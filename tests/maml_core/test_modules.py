@@ -14,12 +14,12 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from maml_core import ModuleModel, Problem, RunConfig, View, advance, evaluate, init_run, rule, snapshot
-from maml_core.algorithms import outer_gradient
 from maml_core.errors import ConfigError
+from maml_core.inner import Adaptation
 from maml_core.params import over_tasks
 from maml_core.problem import build_problem, training_tasks
 from maml_core.types import Params, Tasks
-from tests.maml_core.helpers import same, tiny
+from tests.maml_core.helpers import outer_gradient_at, same, tiny
 
 TOLERANCE = 1e-10
 
@@ -198,7 +198,7 @@ def test_the_meta_gradient_is_that_of_a_plain_loop(name: str, order: Any) -> Non
     module, config = made(name), tiny(alpha=0.1, num_inner_steps=2, order=order)
     problem, tasks = own(module), training_tasks(config, build_problem(config), 0)
     theta = problem.initial_theta(0, torch.float64)
-    found = outer_gradient(config, theta, (), tasks, problem=problem, step=0, statistics={}).gradient
+    found = outer_gradient_at(config, theta, (), tasks, problem=problem, step=0, statistics={}).gradient
     expected = meta_gradient_by_hand(module, tasks, 0.1, 2, order)
     assert set(found) == set(expected)
     for of, value in expected.items():
@@ -257,9 +257,9 @@ def test_lanes_side_by_side_are_the_lanes_alone(name: str) -> None:
     theta = problem.initial_theta(0, torch.float64)
     other = {of: value + 0.1 for of, value in theta.items()}
     both = {of: torch.cat([value, other[of]]) for of, value in theta.items()}
-    found = evaluate(both, tasks, problem=problem, alpha=0.1, num_steps=2).query_loss
+    found = evaluate(both, tasks, problem=problem, how=Adaptation(0.1), num_steps=2).query_loss
     for lane, alone in enumerate((theta, other)):
-        expected = evaluate(alone, tasks, problem=problem, alpha=0.1, num_steps=2).query_loss
+        expected = evaluate(alone, tasks, problem=problem, how=Adaptation(0.1), num_steps=2).query_loss
         torch.testing.assert_close(found[:, lane], expected[:, 0], rtol=0, atol=TOLERANCE)
 
 
@@ -561,3 +561,115 @@ def test_theta_of_each_task_is_its_own() -> None:
     found = model.apply(theta, x)
     module = made("branch")
     torch.testing.assert_close(found, torch.stack([module(row) for row in x]), rtol=0, atol=TOLERANCE)
+
+
+def test_changing_a_theta_0_does_not_change_the_module_that_the_next_one_comes_from() -> None:
+    model = ModuleModel(torch.nn.Linear(2, 1))
+    first = model.init(0)["weight"]
+    before = first.clone()
+    first += 1.0
+    assert torch.equal(model.init(0)["weight"], before)
+
+
+class Mixing(torch.autograd.Function):
+    """y = w x, of which the form for all tasks at once is wrong: the first task's w for all, or too large by a share."""
+
+    share = 0.0
+    first_for_all = False
+
+    @staticmethod
+    def forward(x: Tensor, w: Tensor) -> Tensor:
+        return x * w
+
+    @staticmethod
+    def setup_context(context: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        context.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(context: Any, pull: Tensor) -> tuple[Tensor, Tensor]:
+        x, w = context.saved_tensors
+        return pull * w, (pull * x).sum()
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int, int], x: Tensor, w: Tensor) -> tuple[Tensor, int]:
+        seen = w[:1].expand_as(w) if Mixing.first_for_all else w
+        return x * seen.view(-1, *[1] * (x.ndim - 1)) * (1.0 + Mixing.share), 0
+
+
+class Slope(nn.Module):
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.w = nn.Parameter(torch.tensor(1.5, dtype=dtype))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return Mixing.apply(x, self.w)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "share", "looped"),
+    [
+        (torch.float64, 1e-7, True),
+        (torch.float64, 1e-9, False),
+        (torch.float32, 5e-3, True),
+        (torch.float32, 1e-4, False),
+    ],
+)
+def test_a_form_for_all_tasks_that_predicts_something_else_is_not_taken(
+    dtype: torch.dtype, share: float, looped: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What lies within the rounding of a precision is no other prediction."""
+    monkeypatch.setattr(Mixing, "share", share)
+    model = ModuleModel(Slope(dtype))
+    x = torch.tensor([[[1.0], [2.0]], [[3.0], [4.0]]], dtype=dtype)
+    found = model.apply(over_tasks(model.init(0, dtype), 2), x)
+    torch.testing.assert_close(found, 1.5 * x * (1.0 if looped else 1.0 + share))
+    assert any("it then predicts something else" in text for text in caplog.messages) == looped
+
+
+def test_a_form_that_gives_all_tasks_the_weights_of_the_first_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though at the first call all tasks have the same weights."""
+    monkeypatch.setattr(Mixing, "first_for_all", True)
+    model = ModuleModel(Slope(torch.float64))
+    x = torch.ones(2, 3, 1, dtype=torch.float64)
+    model.apply(over_tasks(model.init(0, torch.float64), 2), x)
+    found = model.apply({"w": torch.tensor([1.0, -2.0], dtype=torch.float64)}, x)
+    torch.testing.assert_close(found, torch.tensor([1.0, -2.0], dtype=torch.float64).view(2, 1, 1) * x)
+
+
+class Second(nn.Module):
+    """A slope whose sign follows its first point."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = nn.Parameter(torch.tensor(1.5, dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return OfTheFirstTask.apply(x) * self.w
+
+
+class OfTheFirstTask(torch.autograd.Function):
+    """x times the sign of its first number; for all tasks at once wrongly that of the first task."""
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return x * x[0].sign()
+
+    @staticmethod
+    def setup_context(context: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        context.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(context: Any, pull: Tensor) -> Tensor:
+        (x,) = context.saved_tensors
+        return pull * x[0].sign()
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int], x: Tensor) -> tuple[Tensor, int]:
+        return x * x[0, 0].sign(), 0
+
+
+def test_a_form_is_tried_on_the_last_task_too() -> None:
+    model = ModuleModel(Second())
+    x = torch.tensor([[[1.0], [2.0]], [[-3.0], [-4.0]]], dtype=torch.float64)
+    found = model.apply(over_tasks(model.init(0, torch.float64), 2), x)
+    torch.testing.assert_close(found, torch.tensor([[[1.5], [3.0]], [[4.5], [6.0]]], dtype=torch.float64))

@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch.nn import functional
 
+from maml_core.causes import inner_curvature
 from maml_core.config import MLPConfig, RunConfig, replace
 from maml_core.errors import ConfigError, StateError
 from maml_core.evaluation import evaluate
-from maml_core.inner import adapt
+from maml_core.inner import Adaptation, adapt
 from maml_core.landscape import largest_eigenvalues
 from maml_core.losses import mse
 from maml_core.models.mlp import NORM_EPS
@@ -21,9 +22,10 @@ from maml_core.outer import meta_gradient
 from maml_core.params import over_tasks
 from maml_core.problem import build_problem, held_out_tasks, training_tasks
 from maml_core.records import Entry, View
-from maml_core.runs import advance, init_run, inner_curvature, replay, rule
+from maml_core.run_state import rule
+from maml_core.runs import advance, init_run, replay
 from maml_core.snapshots import snapshot
-from maml_core.storage import check_state
+from maml_core.state_bytes import check_state
 from maml_core.types import Examples, Tasks
 from tests.maml_core.helpers import same, task_slice, tiny
 
@@ -43,7 +45,7 @@ def trained(config: RunConfig, num_steps: int = 30) -> Any:
 def losses(config: RunConfig, tasks: Tasks, learner: Any, num_steps: int = 2) -> np.ndarray:
     problem = build_problem(config)
     how = rule(config, problem, learner)
-    return evaluate(learner.theta, tasks, problem=problem, num_steps=num_steps, **how._asdict()).query_loss.numpy()
+    return evaluate(learner.theta, tasks, problem=problem, num_steps=num_steps, how=how).query_loss.numpy()
 
 
 def queries_cut(tasks: Tasks, count: int) -> Tasks:
@@ -62,7 +64,7 @@ def predictions(config: RunConfig, learner: Any, tasks: Tasks) -> torch.Tensor:
             loss=mse,
             num_steps=2,
             order="first",
-            **how._asdict(),
+            how=how,
         ).theta
         return predict(
             problem.model,
@@ -148,10 +150,9 @@ def test_running_averages_follow_the_tasks_of_every_step() -> None:
         tasks.support,
         model=problem.model,
         loss=mse,
-        alpha=config.alpha,
+        how=Adaptation(config.alpha, normalization=Normalization("running", over_tasks(start.meta.statistics, 3))),
         num_steps=2,
         order="first",
-        normalization=Normalization("running", over_tasks(start.meta.statistics, 3)),
         record=lambda _, theta: theta,
     ).records
     points = torch.cat([tasks.support.x, tasks.query.x], dim=1)
@@ -194,7 +195,7 @@ def test_scales_of_single_steps_are_learned_and_the_inner_loop_leaves_them_alone
         tasks.support,
         model=problem.model,
         loss=mse,
-        alpha=0.1,
+        how=Adaptation(0.1),
         num_steps=2,
         order="first",
     ).theta
@@ -210,7 +211,7 @@ def test_the_scale_of_a_step_gets_the_gradient_of_its_own_step() -> None:
         init_run(config).meta.theta,
         training_tasks(config, problem, 0),
         problem=problem,
-        alpha=0.05,
+        how=Adaptation(0.05),
         num_inner_steps=2,
         order="first",
     ).gradient["steps/scale1"][0]
@@ -311,9 +312,7 @@ def test_the_curvature_is_measured_under_the_running_averages() -> None:
     problem, learner = build_problem(config), trained(config)
     tasks = task_slice(held_out_tasks(config, problem), [0])
     how = rule(config, problem, learner)
-    found = largest_eigenvalues(
-        learner.theta, tasks, problem=problem, normalization=how.normalization, num_iterations=50
-    )
+    found = largest_eigenvalues(learner.theta, tasks, problem=problem, how=how, num_iterations=50)
     names = list(learner.theta)
     standing = at_step(dict(learner.statistics), 0)
 

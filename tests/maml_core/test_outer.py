@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd.functional import hessian
 
 from maml_core.config import MLPConfig
-from maml_core.inner import adapt
+from maml_core.inner import Adaptation, adapt
 from maml_core.losses import mse
 from maml_core.outer import meta_gradient
 from maml_core.params import over_tasks
@@ -32,7 +32,7 @@ ORDERS: tuple[Order, ...] = ("second", "first")
 def test_gradient_of_linear_regression_is_the_closed_form(num_features: int, num_steps: int, order: Order) -> None:
     """MAML P^N (Q theta_N - r), FOMAML Q theta_N - r, mean over tasks. Traps 1, 2, 3, 9 and 16."""
     problem, theta_0, tasks = prepared(linear(num_features))
-    found = meta_gradient(theta_0, tasks, problem=problem, alpha=0.1, num_inner_steps=num_steps, order=order)
+    found = meta_gradient(theta_0, tasks, problem=problem, how=Adaptation(0.1), num_inner_steps=num_steps, order=order)
     each = [
         getattr(quadratic(tasks, task), "second_order" if order == "second" else "first_order")(
             flat(theta_0), 0.1, num_steps
@@ -67,9 +67,9 @@ def test_fixed_point_is_the_weighted_mean_of_the_task_optima(order: Order, num_s
     def gradient(theta: float) -> float:
         start = {"w0": torch.full((1, 1, 1), theta, dtype=torch.float64)}
         return float(
-            meta_gradient(start, tasks, problem=problem, alpha=0.1, num_inner_steps=num_steps, order=order).gradient[
-                "w0"
-            ]
+            meta_gradient(
+                start, tasks, problem=problem, how=Adaptation(0.1), num_inner_steps=num_steps, order=order
+            ).gradient["w0"]
         )
 
     fixed_point = -gradient(0.0) / (gradient(1.0) - gradient(0.0))  # the gradient is affine in theta
@@ -81,7 +81,7 @@ def meta_losses(theta_0: Params, tasks: Tasks, problem: Problem, num_steps: int)
     """The meta-loss by way of forward passes only."""
     start = over_tasks(theta_0, tasks.support.x.shape[0])
     theta_n = adapt(
-        start, tasks.support, model=problem.model, loss=mse, alpha=0.2, num_steps=num_steps, order="first"
+        start, tasks.support, model=problem.model, loss=mse, how=Adaptation(0.2), num_steps=num_steps, order="first"
     ).theta
     return float(mse(problem.model.apply(theta_n, tasks.query.x), tasks.query.y).mean())
 
@@ -90,7 +90,7 @@ def meta_losses(theta_0: Params, tasks: Tasks, problem: Problem, num_steps: int)
 def test_second_order_equals_finite_differences(num_steps: int) -> None:
     """Traps 1 and 3."""
     problem, theta_0, tasks = prepared(tiny(model=MLPConfig(hidden_widths=(4,), activation="tanh")))
-    found = meta_gradient(theta_0, tasks, problem=problem, alpha=0.2, num_inner_steps=num_steps)
+    found = meta_gradient(theta_0, tasks, problem=problem, how=Adaptation(0.2), num_inner_steps=num_steps)
     step = 1e-5
     for name, value in theta_0.items():
         for index in np.ndindex(*value.shape):
@@ -116,7 +116,7 @@ def task_loss(row: Tensor, x: Tensor, y: Tensor) -> Tensor:
 def test_second_order_is_the_product_of_all_hessian_factors(num_steps: int) -> None:
     """(I - alpha H_0) ... (I - alpha H_{N-1}) grad L_query(theta_N). Trap 3: one factor whatever N is."""
     problem, theta_0, tasks = prepared(tiny(model=MLPConfig(hidden_widths=(3,), activation="tanh")))
-    found = meta_gradient(theta_0, tasks, problem=problem, alpha=0.2, num_inner_steps=num_steps)
+    found = meta_gradient(theta_0, tasks, problem=problem, how=Adaptation(0.2), num_inner_steps=num_steps)
     gradients = []
     for task in range(3):
         x, y = tasks.support.x[task], tasks.support.y[task]
@@ -138,13 +138,15 @@ def test_second_order_is_the_product_of_all_hessian_factors(num_steps: int) -> N
 @pytest.mark.parametrize("num_steps", [1, 3])
 def test_first_order_is_the_query_gradient_at_theta_n(num_steps: int) -> None:
     problem, theta_0, tasks = prepared(tiny())
-    found = meta_gradient(theta_0, tasks, problem=problem, alpha=0.2, num_inner_steps=num_steps, order="first")
+    found = meta_gradient(
+        theta_0, tasks, problem=problem, how=Adaptation(0.2), num_inner_steps=num_steps, order="first"
+    )
     theta_n = adapt(
         over_tasks(theta_0, 3),
         tasks.support,
         model=problem.model,
         loss=mse,
-        alpha=0.2,
+        how=Adaptation(0.2),
         num_steps=num_steps,
         order="first",
     ).theta
@@ -158,7 +160,7 @@ def test_first_order_differs_from_second_and_leaves_no_gradient_out() -> None:
     """Trap 2: a first-order flag that changes nothing, or leaves None."""
     problem, theta_0, tasks = prepared(tiny())
     second, first = (
-        meta_gradient(theta_0, tasks, problem=problem, alpha=0.2, num_inner_steps=2, order=order).gradient
+        meta_gradient(theta_0, tasks, problem=problem, how=Adaptation(0.2), num_inner_steps=2, order=order).gradient
         for order in ORDERS
     )
     assert list(first) == list(theta_0)
@@ -171,7 +173,7 @@ def test_first_order_differs_from_second_and_leaves_no_gradient_out() -> None:
 def test_batched_equals_a_sequential_loop_over_tasks(num_steps: int, order: Order) -> None:
     """Traps 1, 3 and 16 against code that shares nothing with the engine."""
     problem, theta_0, tasks = prepared(tiny(model=MLPConfig(hidden_widths=(6, 5))))
-    found = meta_gradient(theta_0, tasks, problem=problem, alpha=0.05, num_inner_steps=num_steps, order=order)
+    found = meta_gradient(theta_0, tasks, problem=problem, how=Adaptation(0.05), num_inner_steps=num_steps, order=order)
     plain = {name: value[0].clone().requires_grad_() for name, value in theta_0.items()}
     loss = meta_loss(plain, tasks, alpha=0.05, num_inner_steps=num_steps, create_graph=order == "second")
     assert float(found.query_loss) == pytest.approx(float(loss.detach()), rel=1e-12)
@@ -184,9 +186,10 @@ def test_batched_equals_a_sequential_loop_over_tasks(num_steps: int, order: Orde
 def test_every_task_counts_the_same() -> None:
     """Trap 16: only the last task's loss counted. Trap 9: a mean of a mean."""
     problem, theta_0, tasks = prepared(tiny())
-    together = meta_gradient(theta_0, tasks, problem=problem, alpha=0.2, num_inner_steps=2)
+    together = meta_gradient(theta_0, tasks, problem=problem, how=Adaptation(0.2), num_inner_steps=2)
     alone = [
-        meta_gradient(theta_0, task_slice(tasks, [t]), problem=problem, alpha=0.2, num_inner_steps=2) for t in range(3)
+        meta_gradient(theta_0, task_slice(tasks, [t]), problem=problem, how=Adaptation(0.2), num_inner_steps=2)
+        for t in range(3)
     ]
     np.testing.assert_allclose(
         flat(together.gradient), np.mean([flat(one.gradient) for one in alone], axis=0), rtol=0, atol=1e-12
@@ -200,7 +203,7 @@ def test_every_task_counts_the_same() -> None:
 def test_reported_loss_is_the_query_loss_after_adaptation() -> None:
     """Trap 5: the loss before the update, or of the support points, reported as the adapted loss."""
     problem, theta_0, tasks = prepared(tiny())
-    found = meta_gradient(theta_0, tasks, problem=problem, alpha=0.2, num_inner_steps=3)
+    found = meta_gradient(theta_0, tasks, problem=problem, how=Adaptation(0.2), num_inner_steps=3)
     assert float(found.query_loss) == pytest.approx(meta_losses(theta_0, tasks, problem, 3), rel=1e-12)
     assert abs(float(found.query_loss) - meta_losses(theta_0, tasks, problem, 0)) > 1e-3
 
@@ -208,8 +211,10 @@ def test_reported_loss_is_the_query_loss_after_adaptation() -> None:
 @given(order=st.permutations(range(3)))
 def test_task_order_does_not_matter(order: list[int]) -> None:
     problem, theta_0, tasks = prepared(tiny())
-    plain = meta_gradient(theta_0, tasks, problem=problem, alpha=0.2, num_inner_steps=2)
-    permuted = meta_gradient(theta_0, task_slice(tasks, list(order)), problem=problem, alpha=0.2, num_inner_steps=2)
+    plain = meta_gradient(theta_0, tasks, problem=problem, how=Adaptation(0.2), num_inner_steps=2)
+    permuted = meta_gradient(
+        theta_0, task_slice(tasks, list(order)), problem=problem, how=Adaptation(0.2), num_inner_steps=2
+    )
     np.testing.assert_allclose(flat(permuted.gradient), flat(plain.gradient), rtol=0, atol=1e-12)
 
 
@@ -217,7 +222,8 @@ def test_task_order_does_not_matter(order: list[int]) -> None:
 def test_without_inner_steps_both_orders_agree_whatever_alpha(alpha: float) -> None:
     problem, theta_0, tasks = prepared(tiny())
     second, first = (
-        meta_gradient(theta_0, tasks, problem=problem, alpha=alpha, num_inner_steps=0, order=order) for order in ORDERS
+        meta_gradient(theta_0, tasks, problem=problem, how=Adaptation(alpha), num_inner_steps=0, order=order)
+        for order in ORDERS
     )
     assert same(tuple(second), tuple(first))
 
@@ -226,8 +232,8 @@ def test_without_inner_steps_both_orders_agree_whatever_alpha(alpha: float) -> N
 def test_alpha_zero_equals_no_inner_steps(num_steps: int) -> None:
     """Joint pretraining is either of the two."""
     problem, theta_0, tasks = prepared(tiny())
-    stepping = meta_gradient(theta_0, tasks, problem=problem, alpha=0.0, num_inner_steps=num_steps)
-    joint = meta_gradient(theta_0, tasks, problem=problem, alpha=0.0, num_inner_steps=0)
+    stepping = meta_gradient(theta_0, tasks, problem=problem, how=Adaptation(0.0), num_inner_steps=num_steps)
+    joint = meta_gradient(theta_0, tasks, problem=problem, how=Adaptation(0.0), num_inner_steps=0)
     np.testing.assert_allclose(flat(stepping.gradient), flat(joint.gradient), rtol=0, atol=1e-12)
 
 
@@ -243,7 +249,7 @@ def test_both_orders_agree_where_the_hessian_is_zero(num_steps: int, alpha: floa
     flat_problem = Problem(family=problem.family, model=problem.model, loss=straight)
     second, first = (
         meta_gradient(
-            theta_0, tasks, problem=flat_problem, alpha=alpha, num_inner_steps=num_steps, order=order
+            theta_0, tasks, problem=flat_problem, how=Adaptation(alpha), num_inner_steps=num_steps, order=order
         ).gradient
         for order in ORDERS
     )
@@ -254,7 +260,7 @@ def test_theta_0_is_not_changed() -> None:
     """Trap 4."""
     problem, theta_0, tasks = prepared(tiny())
     before = {name: value.clone() for name, value in theta_0.items()}
-    meta_gradient(theta_0, tasks, problem=problem, alpha=0.5, num_inner_steps=3)
+    meta_gradient(theta_0, tasks, problem=problem, how=Adaptation(0.5), num_inner_steps=3)
     assert same(theta_0, before)
     assert all(value.grad is None and not value.requires_grad for value in theta_0.values())
 
@@ -262,7 +268,7 @@ def test_theta_0_is_not_changed() -> None:
 def test_results_hold_no_graph() -> None:
     """Trap 19: a kept graph makes memory grow with every step."""
     problem, theta_0, tasks = prepared(tiny())
-    found = meta_gradient(theta_0, tasks, problem=problem, alpha=0.5, num_inner_steps=2)
+    found = meta_gradient(theta_0, tasks, problem=problem, how=Adaptation(0.5), num_inner_steps=2)
     assert all(tensor.grad_fn is None for tensor in (found.query_loss, found.task_losses, *found.gradient.values()))
 
 
@@ -279,13 +285,15 @@ def test_lanes_with_their_own_theta_0_and_alpha_equal_single_runs(num_steps: int
         lanes(*thetas),
         tasks,
         problem=problem,
-        alpha=torch.tensor(alphas, dtype=torch.float64),
+        how=Adaptation(torch.tensor(alphas, dtype=torch.float64)),
         num_inner_steps=num_steps,
         order=order,
     )
     assert together.task_losses.shape == (3, 3)
     for lane, (theta, alpha) in enumerate(zip(thetas, alphas, strict=True)):
-        alone = meta_gradient(theta, tasks, problem=problem, alpha=alpha, num_inner_steps=num_steps, order=order)
+        alone = meta_gradient(
+            theta, tasks, problem=problem, how=Adaptation(alpha), num_inner_steps=num_steps, order=order
+        )
         np.testing.assert_allclose(together.task_losses[lane].numpy(), alone.task_losses[0].numpy(), rtol=1e-11)
         for name, value in alone.gradient.items():
             torch.testing.assert_close(together.gradient[name][lane], value[0], rtol=0, atol=1e-11)
@@ -293,9 +301,9 @@ def test_lanes_with_their_own_theta_0_and_alpha_equal_single_runs(num_steps: int
 
 def test_one_alpha_serves_all_lanes() -> None:
     problem, thetas, tasks, _ = three_lanes()
-    together = meta_gradient(lanes(*thetas), tasks, problem=problem, alpha=0.1, num_inner_steps=2)
+    together = meta_gradient(lanes(*thetas), tasks, problem=problem, how=Adaptation(0.1), num_inner_steps=2)
     expected: list[Array] = [
-        flat(meta_gradient(t, tasks, problem=problem, alpha=0.1, num_inner_steps=2).gradient) for t in thetas
+        flat(meta_gradient(t, tasks, problem=problem, how=Adaptation(0.1), num_inner_steps=2).gradient) for t in thetas
     ]
     for lane in range(3):
         lane_gradient = {name: value[lane : lane + 1] for name, value in together.gradient.items()}
@@ -312,9 +320,11 @@ def test_lanes_with_tasks_of_their_own_equal_single_runs() -> None:
         torch.cat([tasks.parameters for tasks in own]),
     )
     alpha = torch.tensor(alphas, dtype=torch.float64)
-    together = meta_gradient(lanes(*thetas), rows, problem=problem, alpha=alpha, num_inner_steps=2, own_tasks=True)
+    together = meta_gradient(
+        lanes(*thetas), rows, problem=problem, how=Adaptation(alpha), num_inner_steps=2, own_tasks=True
+    )
     for lane, theta in enumerate(thetas):
-        alone = meta_gradient(theta, own[lane], problem=problem, alpha=alphas[lane], num_inner_steps=2)
+        alone = meta_gradient(theta, own[lane], problem=problem, how=Adaptation(alphas[lane]), num_inner_steps=2)
         torch.testing.assert_close(together.task_losses[lane], alone.task_losses[0], rtol=1e-11, atol=0)
         for name, value in alone.gradient.items():
             torch.testing.assert_close(together.gradient[name][lane], value[0], rtol=0, atol=1e-11)
@@ -327,7 +337,7 @@ def test_own_tasks_must_be_as_many_for_each_lane() -> None:
             lanes(*thetas[:2]),
             task_slice(tasks, slice(3)),
             problem=problem,
-            alpha=0.1,
+            how=Adaptation(0.1),
             num_inner_steps=1,
             own_tasks=True,
         )

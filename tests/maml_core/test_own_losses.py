@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from maml_core import Problem, RunConfig, advance, init_run
-from maml_core.inner import adapt
+from maml_core.inner import Adaptation, adapt
 from maml_core.losses import cross_entropy, mse, per_task
 from maml_core.outer import meta_gradient
 from maml_core.problem import build_problem
@@ -79,7 +79,7 @@ def test_the_meta_gradient_under_torchs_mean_squared_error_is_that_under_ours(re
     problem, theta, tasks = prepared(config)
     theirs = Problem(family=problem.family, model=problem.model, loss=nn.MSELoss())
     found, expected = (
-        meta_gradient(theta, tasks, problem=one, alpha=0.1, num_inner_steps=2, recompute=recompute)
+        meta_gradient(theta, tasks, problem=one, how=Adaptation(0.1), num_inner_steps=2, recompute=recompute)
         for one in (theirs, problem)
     )
     torch.testing.assert_close(found.task_losses, expected.task_losses, rtol=0, atol=1e-12)
@@ -92,7 +92,9 @@ def test_adapt_takes_each_task_by_its_own_mean() -> None:
     problem, theta, tasks = prepared(tiny())
     start = {name: value.repeat(3, *[1] * (value.ndim - 1)) for name, value in theta.items()}
     found, expected = (
-        adapt(start, tasks.support, model=problem.model, loss=loss, alpha=0.1, num_steps=2, order="first").theta
+        adapt(
+            start, tasks.support, model=problem.model, loss=loss, how=Adaptation(0.1), num_steps=2, order="first"
+        ).theta
         for loss in (nn.MSELoss(), mse)
     )
     for name, value in expected.items():

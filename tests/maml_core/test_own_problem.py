@@ -15,11 +15,11 @@ from maml_core.chunks import ChunkRequest, run_chunk
 from maml_core.cli import app
 from maml_core.config import LinearConfig, RunConfig
 from maml_core.errors import ConfigError, StateError, StoreError
-from maml_core.exports import run_script
+from maml_core.exports.script import run_script
 from maml_core.models import ModuleModel
 from maml_core.problem import Problem, build_problem
 from maml_core.runs import advance, init_run, replay
-from maml_core.storage import check_state, state_from_bytes, state_to_bytes
+from maml_core.state_bytes import check_state, state_from_bytes, state_to_bytes
 from maml_core.store import RunStore, SavedRun, default_root, load_run, run_info, save_run
 from maml_core.sweeps.paired import task_losses
 from tests.maml_core.helpers import same, tiny

@@ -146,11 +146,13 @@ def test_turned_classes_are_counted_and_named() -> None:
 
 
 def test_what_cannot_be_drawn_says_what_can() -> None:
-    with pytest.raises(ConfigError, match=r"ways = 6 .* at most 5: dots has no more classes in meta_train"):
+    with pytest.raises(ConfigError, match=r"ways = 6 .* at most 5: 'dots' has no more classes in meta_train"):
         draw(pool_of(rotations=True), ways=6)
-    with pytest.raises(ConfigError, match=r"num_query = 4 .* shots \+ num_query at most 6: class 2 has no more images"):
+    with pytest.raises(
+        ConfigError, match=r"num_query = 4 .* shots \+ num_query at most 6: 'class 2' has no more images"
+    ):
         draw(pool_of(), shots=3, num_query=4)
-    with pytest.raises(ConfigError, match=r"shots = 7 .* at most 6: class 0 has no more"):
+    with pytest.raises(ConfigError, match=r"shots = 7 .* at most 6: 'class 0' has no more"):
         draw(pool_of(), split="meta_validation", ways=2, shots=7, num_query=1)
     with pytest.raises(DataError, match="dots has no classes for meta_test: add some"):
         draw(pool_of(), split="meta_test")

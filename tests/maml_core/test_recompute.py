@@ -6,16 +6,19 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
-from maml_core.algorithms import outer_gradient
 from maml_core.config import RunConfig, replace
 from maml_core.errors import ConfigError
+from maml_core.inner import Adaptation
+from maml_core.models import MLP
 from maml_core.outer import MetaGradient, meta_gradient
-from maml_core.params import joined
+from maml_core.params import merge_meta
 from maml_core.problem import build_problem, training_tasks
 from maml_core.runs import advance, init_run
+from maml_core.types import Params
 from tests.benchmarks.memory import meta_step, mlp, peak_bytes
-from tests.maml_core.helpers import lanes, prepared, tiny
+from tests.maml_core.helpers import lanes, outer_gradient_at, prepared, tiny
 from tests.maml_core.test_algorithms import ALGORITHMS, case
 
 UNROLLED = [name for name in ALGORITHMS if "reptile" not in name and "imaml" not in name]
@@ -27,7 +30,7 @@ def both(config: RunConfig) -> list[MetaGradient]:
     state, _ = advance(config, init_run(config), num_steps=7)
     tasks = training_tasks(config, problem, 8)
     return [
-        outer_gradient(
+        outer_gradient_at(
             replace(config, {"recompute": recompute}),
             state.meta.theta,
             state.meta.rates,
@@ -45,7 +48,7 @@ def both(config: RunConfig) -> list[MetaGradient]:
 def test_it_is_the_same_gradient(name: str, num_steps: int) -> None:
     stored, again = both(case(name, num_inner_steps=num_steps))
     torch.testing.assert_close(again.task_losses, stored.task_losses, rtol=1e-12, atol=0)
-    found, expected = (joined(meta.gradient, meta.rates_gradient) for meta in (again, stored))
+    found, expected = (merge_meta(meta.gradient, meta.rates_gradient) for meta in (again, stored))
     assert list(found) == list(expected)
     for key, value in expected.items():
         torch.testing.assert_close(found[key], value, rtol=1e-8, atol=1e-12)
@@ -60,7 +63,7 @@ def test_every_lane_has_its_own_gradient() -> None:
     both_lanes = lanes(theta_0, {name: 1.1 * value for name, value in theta_0.items()})
     alpha = torch.tensor([0.05, 0.1], dtype=torch.float64)
     stored, again = (
-        meta_gradient(both_lanes, tasks, problem=problem, alpha=alpha, num_inner_steps=3, recompute=recompute)
+        meta_gradient(both_lanes, tasks, problem=problem, how=Adaptation(alpha), num_inner_steps=3, recompute=recompute)
         for recompute in (False, True)
     )
     for key, value in stored.gradient.items():
@@ -70,11 +73,27 @@ def test_every_lane_has_its_own_gradient() -> None:
 def test_without_inner_steps_it_is_the_plain_gradient() -> None:
     problem, theta_0, tasks = prepared(tiny())
     stored, again = (
-        meta_gradient(theta_0, tasks, problem=problem, alpha=0.1, num_inner_steps=0, recompute=recompute)
+        meta_gradient(theta_0, tasks, problem=problem, how=Adaptation(0.1), num_inner_steps=0, recompute=recompute)
         for recompute in (False, True)
     )
     for key, value in stored.gradient.items():
         torch.testing.assert_close(again.gradient[key], value, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize(("num_steps", "expected"), [(0, 1), (1, 2), (2, 4), (5, 10)])
+def test_the_last_inner_step_is_taken_once(num_steps: int, expected: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that with one inner step recomputing takes no longer than storing; all others are taken twice, and the query points once."""
+    problem, theta_0, tasks = prepared(tiny())
+    passes: list[Tensor] = []
+    plain = MLP.apply
+
+    def counted(model: MLP, theta: Params, x: Tensor, **options: bool) -> Tensor:
+        passes.append(x)
+        return plain(model, theta, x, **options)
+
+    monkeypatch.setattr(MLP, "apply", counted)
+    meta_gradient(theta_0, tasks, problem=problem, how=Adaptation(0.1), num_inner_steps=num_steps, recompute=True)
+    assert len(passes) == expected
 
 
 def test_memory_grows_with_n_by_the_stored_thetas_alone() -> None:

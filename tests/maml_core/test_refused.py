@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from maml_core.cli import app
 from maml_core.store import default_root, load_run
 from tests.maml_core.members import pictures
 from tests.maml_core.store.saved import contents
+
+pytestmark = pytest.mark.slow
 
 SMALL = ["--model", "mlp", "--hidden-widths", "4", "--size", "8", "--ways", "2", "--meta-batch-size", "2"]
 SMALL += ["--evaluation-tasks", "2", "--no-joint-baseline"]
@@ -41,7 +44,7 @@ CHANGES = {
     "more shots than there are images": ["--shots", "5", "--num-query", "5"],
     "more queries than there are images": ["--num-query", "6"],
     "what cannot change": ["--ways", "3"],
-    "a value that is none": ["--alpha", "-1"],
+    "a value that is none": ["--alpha", "-101"],
     "a step that is behind": ["--steps", "1"],
 }
 
@@ -81,3 +84,46 @@ def test_a_change_that_is_planned_is_tried_before_the_run_begins(folder: Path, t
     done = train(folder, "--shots", "1", "--num-query", "2", "--config", str(plan), "--steps", "6", "--name", "it")
     assert done.exit_code == 2
     assert listed(default_root()) == []
+
+
+SWEPT = ["--tasks", "folder", *SMALL, "--shots", "1", "--steps", "2", "--workers", "1", "--name", "sweep"]
+
+
+@pytest.fixture
+def sweeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MAML_SWEEPS", str(tmp_path / "sweeps"))
+    return tmp_path / "sweeps"
+
+
+def test_settings_that_cannot_be_drawn_are_left_out_and_the_rest_is_computed(folder: Path, sweeps: Path) -> None:
+    axes = ["--axis", "num_query=2,9,5,8", "--axis", "alpha=0.1,0.2"]
+    done = maml("sweep", *axes, *SWEPT, "--folder", str(folder), "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    states = [(row["num_query"], row["alpha"], row["status"]) for row in found["settings"]]
+    drawn = {2: "ok", 9: "refused", 5: "ok", 8: "refused"}
+    assert states == [(query, alpha, drawn[query]) for query in (2, 9, 5, 8) for alpha in (0.1, 0.2)]
+    assert all("at most 6" in row["refusal"] for row in found["settings"] if row["status"] == "refused")
+    assert all(row["value"] is None for row in found["settings"] if row["status"] == "refused")
+    assert "settings are left out (num_query = 9, alpha = 0.1 and" in found["reading"][-1]
+    shown = maml("sweeps", "show", "sweep").output
+    assert shown.count("/ ") >= 4
+    assert "4 of 8 settings are finished, 4 left out" in shown
+    again = maml("sweep", "--resume", "sweep", "--workers", "1", "--json")
+    assert json.loads(again.stdout)["settings"] == found["settings"]
+
+
+def test_values_that_do_not_go_together_are_left_out_and_the_rest_is_computed(tmp_path: Path, sweeps: Path) -> None:
+    small = ["--hidden-widths", "4", "--meta-batch-size", "2", "--evaluation-tasks", "2", "--no-joint-baseline"]
+    axes = ["--axis", "algorithm=maml,reptile", "--axis", "order=second,first"]
+    done = maml("sweep", *axes, *small, "--steps", "2", "--workers", "1", "--name", "words", "--json")
+    assert done.exit_code == 0, done.output
+    states = [row["status"] for row in json.loads(done.stdout)["settings"]]
+    assert states == ["ok", "ok", "ok", "refused"]
+
+
+def test_a_sweep_of_which_nothing_can_be_drawn_keeps_no_name(folder: Path, sweeps: Path) -> None:
+    done = maml("sweep", "--axis", "num_query=8,9", *SWEPT, "--folder", str(folder))
+    assert done.exit_code == 2, done.output
+    assert "at most 6" in done.output
+    assert listed(sweeps) == []

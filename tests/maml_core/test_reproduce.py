@@ -16,7 +16,7 @@ from maml_core.chunks import ChunkRequest, run_chunk
 from maml_core.config import ConvConfig, MLPConfig, OmniglotConfig, RunConfig
 from maml_core.datasets.omniglot import import_omniglot
 from maml_core.errors import ConfigError, StoreError
-from maml_core.evaluation import evaluate, in_groups, summarize, together
+from maml_core.evaluation import concatenated, evaluate, in_groups, summarize
 from maml_core.problem import build_problem, held_out_tasks
 from maml_core.records import Entry, Summary
 from maml_core.reproduce import (
@@ -39,10 +39,13 @@ from maml_core.reproduce import (
 )
 from maml_core.reproduce.training import CHUNK_STEPS, MAX_RESUMED
 from maml_core.rng import Stream
-from maml_core.runs import replay, rule
-from maml_core.storage import state_from_bytes
+from maml_core.run_state import rule
+from maml_core.runs import replay
+from maml_core.state_bytes import state_from_bytes
 from maml_core.store import load_run
 from tests.maml_core.datasets.layout import official
+
+pytestmark = pytest.mark.slow
 
 STEPS = 2 * CHUNK_STEPS + 20
 SMALL: dict[str, Any] = {"meta_batch_size": 2, "num_query": 3, "evaluation_tasks": 2}
@@ -240,7 +243,7 @@ def test_rows_are_judged_on_tasks_that_training_never_uses(tmp_path: Path) -> No
         config = dataclasses.replace(case.config, shots=row.test_shots, evaluation_seed=TEST_SEED)
         how = rule(config, problem, learner)
         tasks = held_out_tasks(config, problem, 7)
-        expected = summarize(evaluate(learner.theta, tasks, problem=problem, num_steps=10, **how._asdict()))
+        expected = summarize(evaluate(learner.theta, tasks, problem=problem, num_steps=10, how=how))
         np.testing.assert_array_equal(row.summary.mean, expected.mean)
 
 
@@ -373,10 +376,10 @@ def test_images_are_judged_by_accuracy_on_the_test_classes(tmp_path: Path) -> No
     assert told[-1].accuracy == pytest.approx(saved.records.accuracy.mean())
     config = dataclasses.replace(case.config, evaluation_seed=TEST_SEED, evaluation_tasks=60)
     problem, learner = build_problem(config), state_from_bytes(saved.state).meta
-    how = rule(config, problem, learner)._asdict()
+    how = rule(config, problem, learner)
     groups = in_groups(config, problem, stream=Stream.TEST_TASKS)
     expected = summarize(
-        together([evaluate(learner.theta, group, problem=problem, num_steps=10, **how) for group in groups])
+        concatenated([evaluate(learner.theta, group, problem=problem, num_steps=10, how=how) for group in groups])
     )
     assert expected.accuracy is not None
     np.testing.assert_array_equal(row.summary.accuracy, expected.accuracy)

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maml_core.config import FolderConfig, GlyphsConfig, RunConfig
-from maml_core.exports import script
+from maml_core.exports.script import script
 from maml_core.presets import PRESETS
 from maml_core.records import Entry
 from maml_core.runs import replay
@@ -28,6 +28,8 @@ from tests.maml_core.members import (
     family_run,
     images_there,
 )
+
+pytestmark = pytest.mark.slow
 
 STEPS = 3
 

@@ -39,6 +39,7 @@ from maml_core import (
     training_tasks,
 )
 from maml_core.errors import ConfigError, StateError
+from maml_core.inner import Adaptation
 from maml_core.records import View
 from tests.maml_core.helpers import prepared, same, tiny
 
@@ -113,12 +114,13 @@ def test_a_timeline_in_numpys_numbers_replays_and_is_saved(tmp_path: Any) -> Non
 def test_step_sizes_of_numpy_adapt_as_pythons(alpha: Any) -> None:
     problem, theta, tasks = prepared(tiny())
     for number in (alpha, float(alpha)):
-        evaluated = evaluate(theta, tasks, problem=problem, alpha=number, num_steps=2).query_loss
-        found = meta_gradient(theta, tasks, problem=problem, alpha=number, num_inner_steps=np.int64(2))  # type: ignore[arg-type]
-    first = evaluate(theta, tasks, problem=problem, alpha=alpha, num_steps=np.int64(2)).query_loss  # type: ignore[arg-type]
+        evaluated = evaluate(theta, tasks, problem=problem, how=Adaptation(number), num_steps=2).query_loss
+        found = meta_gradient(theta, tasks, problem=problem, how=Adaptation(number), num_inner_steps=np.int64(2))  # type: ignore[arg-type]
+    first = evaluate(theta, tasks, problem=problem, how=Adaptation(alpha), num_steps=np.int64(2)).query_loss  # type: ignore[arg-type]
     assert torch.equal(evaluated, first)
     assert torch.equal(
-        meta_gradient(theta, tasks, problem=problem, alpha=alpha, num_inner_steps=2).query_loss, found.query_loss
+        meta_gradient(theta, tasks, problem=problem, how=Adaptation(alpha), num_inner_steps=2).query_loss,
+        found.query_loss,
     )
 
 
@@ -150,8 +152,8 @@ def test_a_value_of_another_type_is_named(call: Any, words: str) -> None:
 def test_a_step_size_that_is_none_is_named(alpha: Any) -> None:
     problem, theta, tasks = prepared(tiny())
     for call in (
-        lambda: evaluate(theta, tasks, problem=problem, alpha=alpha, num_steps=1),
-        lambda: meta_gradient(theta, tasks, problem=problem, alpha=alpha, num_inner_steps=1),
+        lambda: evaluate(theta, tasks, problem=problem, how=Adaptation(alpha), num_steps=1),
+        lambda: meta_gradient(theta, tasks, problem=problem, how=Adaptation(alpha), num_inner_steps=1),
     ):
         with pytest.raises(TypeError, match=r"^alpha = .*give a number, a tensor"):
             call()
@@ -185,7 +187,7 @@ def test_a_forgotten_problem_is_named() -> None:
     problem = Problem(family=build_problem(tiny()).family, model=ModuleModel(module))
     state = init_run(tiny(), problem=problem)
     for call in (lambda: advance(tiny(), state, num_steps=1), lambda: snapshot(tiny(), state, View())):
-        with pytest.raises(ConfigError, match=r"^problem = None .*give that one again"):
+        with pytest.raises(ConfigError, match=r"^problem = none .*give that one again"):
             call()
     with pytest.raises(
         StateError, match=r"holds another model: its parameters are w0 .*needed are 0.weight .*problem="
@@ -199,11 +201,11 @@ def test_a_forgotten_problem_is_named() -> None:
 def test_a_pair_stands_for_examples_and_a_tuple_for_tasks() -> None:
     problem, theta, tasks = prepared(tiny())
     pairs = (tuple(tasks.support), tuple(tasks.query), tasks.parameters)
-    found = evaluate(theta, pairs, problem=problem, alpha=0.1, num_steps=1)  # type: ignore[arg-type]
-    assert same(tuple(found), tuple(evaluate(theta, tasks, problem=problem, alpha=0.1, num_steps=1)))
+    found = evaluate(theta, pairs, problem=problem, how=Adaptation(0.1), num_steps=1)  # type: ignore[arg-type]
+    assert same(tuple(found), tuple(evaluate(theta, tasks, problem=problem, how=Adaptation(0.1), num_steps=1)))
     one = {name: value.repeat(3, *[1] * (value.ndim - 1)) for name, value in theta.items()}
     for support in (tasks.support, tuple(tasks.support)):
-        adapt(one, support, model=problem.model, loss=problem.loss, alpha=0.1, num_steps=1, order="first")  # type: ignore[arg-type]
+        adapt(one, support, model=problem.model, loss=problem.loss, how=Adaptation(0.1), num_steps=1, order="first")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -225,7 +227,13 @@ def test_points_of_another_shape_are_named(x: Any, y: Any, error: type[Exception
     problem = build_problem(RunConfig())
     with pytest.raises(error, match=words):
         adapt(
-            problem.model.init(0), (x, y), model=problem.model, loss=problem.loss, alpha=0.1, num_steps=1, order="first"
+            problem.model.init(0),
+            (x, y),
+            model=problem.model,
+            loss=problem.loss,
+            how=Adaptation(0.1),
+            num_steps=1,
+            order="first",
         )  # type: ignore[arg-type]
 
 
@@ -233,7 +241,7 @@ def test_what_is_no_tasks_is_named() -> None:
     problem, theta, tasks = prepared(tiny())
     for wrong in (tasks.support, (tasks.support, tasks.query), None):
         with pytest.raises(TypeError, match=r"Tasks\(support, query, parameters\)"):
-            evaluate(theta, wrong, problem=problem, alpha=0.1, num_steps=1)  # type: ignore[arg-type]
+            evaluate(theta, wrong, problem=problem, how=Adaptation(0.1), num_steps=1)  # type: ignore[arg-type]
 
 
 class Family:

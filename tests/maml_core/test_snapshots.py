@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -9,26 +10,28 @@ import pytest
 import torch
 from torch import Tensor
 
+from maml_core import snapshots
+from maml_core.causes import CURVATURE_IMAGE_TASKS, CURVATURE_TASKS, num_curvature_tasks
 from maml_core.config import GlyphsConfig, LinearConfig, MLPConfig, replace
 from maml_core.evaluation import evaluate, summarize
-from maml_core.inner import adapt
+from maml_core.inner import Adaptation, adapt
 from maml_core.landscape import curvatures
 from maml_core.losses import mse
 from maml_core.params import flattened, over_tasks
 from maml_core.presets import few_shot
 from maml_core.problem import Problem, build_problem, held_out_tasks
-from maml_core.records import Plane, TaskFit, View
-from maml_core.runs import CURVATURE_IMAGE_TASKS, CURVATURE_TASKS, advance, init_run, num_curvature_tasks
-from maml_core.snapshots import snapshot
-from maml_core.storage import state_to_bytes
+from maml_core.records import Demonstration, Plane, TaskFit, View
+from maml_core.runs import advance, init_run
+from maml_core.snapshots import PATH_TASKS, snapshot
+from maml_core.state_bytes import state_to_bytes
 from tests.maml_core.helpers import flat, same, tiny
 
-NOTHING = {"fit": False, "trajectories": False, "curvature": False, "rates": False, "paths": False}
+NOTHING = {"tasks": (), "trajectories": False, "curvature": False, "rates": False, "paths": False}
 
 
-def fit_of(view: dict[str, Any] | None = None, **changes: Any) -> TaskFit:
+def fit_of(task: Demonstration | None = None, **changes: Any) -> TaskFit:
     config = tiny(**changes)
-    fit = snapshot(config, init_run(config), View(**{**NOTHING, "fit": True, **(view or {})})).fit
+    fit = snapshot(config, init_run(config), View(**{**NOTHING, "tasks": (task or Demonstration(),)})).fit
     assert fit is not None
     return fit
 
@@ -71,7 +74,7 @@ def test_the_fit_shows_enough_steps_for_training_and_for_evaluation() -> None:
 
 def test_a_chosen_task_keeps_its_inputs_and_noise() -> None:
     drawn = fit_of()
-    chosen = fit_of({"task_parameters": (2.0, 1.0)})
+    chosen = fit_of(Demonstration(parameters=(2.0, 1.0)))
     assert same(chosen.support_x, drawn.support_x)
     np.testing.assert_allclose(chosen.support_y, 2.0 * np.sin(chosen.support_x - 1.0), atol=1e-5)
     np.testing.assert_allclose(chosen.truth, 2.0 * np.sin(chosen.grid - 1.0), atol=1e-5)
@@ -79,8 +82,37 @@ def test_a_chosen_task_keeps_its_inputs_and_noise() -> None:
 
 
 def test_another_draw_is_another_task_and_the_same_draw_the_same() -> None:
-    assert same(tuple(fit_of({"task_draw": 3})), tuple(fit_of({"task_draw": 3})))
-    assert not np.isclose(fit_of({"task_draw": 3}).support_x, fit_of({"task_draw": 4}).support_x).any()
+    assert same(tuple(fit_of(Demonstration(draw=3))), tuple(fit_of(Demonstration(draw=3))))
+    assert not np.isclose(fit_of(Demonstration(draw=3)).support_x, fit_of(Demonstration(draw=4)).support_x).any()
+
+
+def test_several_look_at_tasks_of_their_own() -> None:
+    tasks = (Demonstration(), Demonstration(parameters=(2.0, 1.0)), Demonstration(draw=3))
+    found = snapshot(tiny(), init_run(tiny()), View(tasks=tasks)).fits
+    assert [same(tuple(fit or ()), tuple(fit_of(task))) for fit, task in zip(found, tasks, strict=True)] == [True] * 3
+
+
+def test_what_is_the_same_for_all_who_look_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several tasks cost their inner loops, and nothing else."""
+    config = tiny(num_inner_steps=2)
+    state = init_run(config)
+    alone = snapshot(config, state, View(moves=True))  # what is kept of it is known from here on
+    common = ("evaluate", "evaluate_baseline", "inner_curvature", "inner_descent", "_paths", "_moves")
+    calls: list[str] = []
+    for name in common:
+        plain = getattr(snapshots, name)
+        monkeypatch.setattr(
+            snapshots, name, lambda *a, name=name, plain=plain, **k: calls.append(name) or plain(*a, **k)
+        )
+    snapshot(config, state, View(moves=True))
+    counts = Counter(calls)
+    assert set(counts) == set(common)
+    calls.clear()
+    several = snapshot(config, state, View(moves=True, tasks=tuple(Demonstration(draw=draw) for draw in range(4))))
+    assert Counter(calls) == counts
+    assert several.fits[0] is not None
+    assert same(tuple(several.fits[0]), tuple(alone.fit or ()))
+    assert same(several.trajectories["maml"].mean, alone.trajectories["maml"].mean)
 
 
 def test_a_family_of_several_inputs_has_no_curve() -> None:
@@ -106,7 +138,9 @@ def test_trajectories_are_of_the_run_the_random_start_and_the_baseline() -> None
         ("joint", state.joint.theta),
         ("random", init_run(config).meta.theta),
     ):
-        expected = summarize(evaluate(theta, held_out_tasks(config, problem), problem=problem, alpha=0.05, num_steps=3))
+        expected = summarize(
+            evaluate(theta, held_out_tasks(config, problem), problem=problem, how=Adaptation(0.05), num_steps=3)
+        )
         assert same(tuple(shown[name]), tuple(expected)), name
     assert len({float(summary.mean[0]) for summary in shown.values()}) == 3
 
@@ -179,9 +213,12 @@ def test_the_curvature_is_of_what_the_inner_loop_descends(changes: dict[str, Any
     if config.algorithm == "imaml":
         assert shown.median == pytest.approx(plain.median + 3.0)
     else:
-        head = curvatures(state.meta.theta, held_out_tasks(config, problem), problem=problem, names=problem.model.head)[
-            0
-        ]
+        head = curvatures(
+            state.meta.theta,
+            held_out_tasks(config, problem),
+            problem=problem,
+            how=Adaptation(config.alpha, names=problem.model.head),
+        )[0]
         assert shown == head
         assert shown.median < plain.median
 
@@ -213,7 +250,9 @@ def test_layers_move_by_their_share_of_theta_0() -> None:
     assert (moves.median[0] == 0.0).all()
     one = held_out_tasks(config, problem, 8)
     theta = over_tasks(state.meta.theta, 8)
-    end = adapt(theta, one.support, model=problem.model, loss=mse, alpha=0.05, num_steps=3, order="first").theta
+    end = adapt(
+        theta, one.support, model=problem.model, loss=mse, how=Adaptation(0.05), num_steps=3, order="first"
+    ).theta
     for layer, names in enumerate((("w0", "b0"), ("w1", "b1"), ("w2", "b2"))):
         moved = flattened({name: end[name] - theta[name] for name in names}).norm(dim=1)
         share = np.sort((moved / flattened({name: theta[name] for name in names}).norm(dim=1)).numpy())
@@ -278,3 +317,24 @@ def test_a_state_whose_tasks_diverge_can_be_looked_at(alpha: float, num_inner_st
     assert 0.0 <= shown.paths.explained <= 1.0 + 1e-6
     assert np.isfinite(shown.curvature.median)
     assert np.isfinite(shown.paths.plane.basis).all()
+
+
+def test_with_one_inner_step_the_plane_is_that_of_the_first_step() -> None:
+    config = tiny(num_inner_steps=1, evaluation_tasks=PATH_TASKS)
+    problem, state = build_problem(config), init_run(config)
+    found = snapshot(config, state, View(tasks=(), trajectories=False, curvature=False), problem=problem).paths
+    assert found is not None
+    tasks = held_out_tasks(config, problem, PATH_TASKS)
+    theta_0 = {name: value.expand(PATH_TASKS, *value.shape[1:]) for name, value in state.meta.theta.items()}
+    theta_1 = adapt(
+        theta_0,
+        tasks.support,
+        model=problem.model,
+        loss=problem.loss,
+        how=Adaptation(config.alpha),
+        num_steps=1,
+        order="first",
+    ).theta
+    moved = torch.cat([(theta_1[name] - theta_0[name]).flatten(1) for name in theta_0], dim=1).detach().numpy()
+    squares = np.linalg.svd(moved, compute_uv=False) ** 2
+    assert found.explained == pytest.approx(squares[:2].sum() / squares.sum(), rel=1e-5)

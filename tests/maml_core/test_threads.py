@@ -36,12 +36,13 @@ PROGRAM = """
 import json, sys, torch
 torch.set_num_threads(int(sys.argv[1]))
 from maml_core.evaluation import evaluate
+from maml_core.inner import Adaptation
 from maml_core.problem import build_problem, held_out_tasks
 from maml_core.runs import replay
 from tests.maml_core.test_threads import CONFIG
 _, state, records = replay(CONFIG, [], num_steps=2)
 problem = build_problem(CONFIG)
-found = evaluate(state.meta.theta, held_out_tasks(CONFIG, problem), problem=problem, alpha=0.4, num_steps=1)
+found = evaluate(state.meta.theta, held_out_tasks(CONFIG, problem), problem=problem, how=Adaptation(0.4), num_steps=1)
 print(json.dumps([records.query_loss.tolist(), records.held_out_after.tolist(), found.query_loss.flatten().tolist(),
                   torch.get_num_threads()]))
 """

@@ -15,6 +15,7 @@ ENTRIES = (
     Entry(step=0, kind="change", changes={"alpha": 0.02, "clip_norm": None}),
     Entry(step=7, kind="rollback", changes={"to_step": 0}),
     Entry(step=7, kind="resume"),
+    Entry(step=9, kind="branch"),
 )
 
 
@@ -43,7 +44,7 @@ def test_a_line_without_a_kind_is_a_change() -> None:
         ([{"step": 1, "kind": ["change"]}], "timeline[0].kind"),
         ([{"step": 1, "changes": 3}], "timeline[0].changes"),
         ([{"step": 1, "changes": {"dtype": "float64"}}], "timeline[0].changes.dtype"),
-        ([{"step": 1, "changes": {"alpha": -1.0}}], "timeline[0].changes.alpha"),
+        ([{"step": 1, "changes": {"alpha": -101.0}}], "timeline[0].changes.alpha"),
         ([{"step": 1, "kind": "resume", "changes": {"alpha": 1.0}}], "timeline[0].changes.alpha"),
         ([{"step": 1, "kind": "rollback"}], "timeline[0].changes.to_step"),
         ([{"step": 1, "kind": "rollback", "changes": {"to_step": -1}}], "timeline[0].changes.to_step"),

@@ -29,6 +29,7 @@ from maml_core import (
     state_dict,
 )
 from maml_core.errors import ConfigError, StateError
+from maml_core.inner import Adaptation
 from maml_core.normalization import at_step
 from tests.maml_core.helpers import same, tiny
 
@@ -124,7 +125,9 @@ def test_a_fine_tuned_module_is_judged_by_the_engine() -> None:
     functional.mse_loss(module(tasks.support.x[0]), tasks.support.y[0]).backward()
     optimizer.step()
     back = load_state_dict(config, module.state_dict())
-    found = evaluate(back.meta.theta, tasks, problem=build_problem(config), alpha=0.1, num_steps=0).query_loss[0, 0, 0]
+    found = evaluate(
+        back.meta.theta, tasks, problem=build_problem(config), how=Adaptation(0.1), num_steps=0
+    ).query_loss[0, 0, 0]
     torch.testing.assert_close(found, functional.mse_loss(module(tasks.query.x[0]), tasks.query.y[0]).detach())
 
 
@@ -158,7 +161,7 @@ def test_a_prediction_is_that_of_the_evaluation(algorithm: Any) -> None:
     problem, state = build_problem(config), trained(config)
     tasks = held_out_tasks(config, problem)
     how = rule(config, problem, state.meta)
-    losses = evaluate(state.meta.theta, tasks, problem=problem, num_steps=2, **how._asdict()).query_loss[2, 0]
+    losses = evaluate(state.meta.theta, tasks, problem=problem, num_steps=2, how=how).query_loss[2, 0]
     for task in range(3):
         support = tasks.support.x[task], tasks.support.y[task]
         found = predict(config, state, *support, tasks.query.x[task])

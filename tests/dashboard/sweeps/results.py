@@ -9,9 +9,9 @@ import numpy as np
 
 from maml_core.config import MLPConfig, RunConfig
 from maml_core.sweeps.axes import Axis
+from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.results import LaneResult, SettingResult
 from maml_core.sweeps.sampling import settings_of
-from maml_core.sweeps.space import SweepConfig
 
 TINY = RunConfig(
     model=MLPConfig(hidden_widths=(4,)),

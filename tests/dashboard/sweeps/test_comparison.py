@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dashboard.live.comparison import NUM_LOOKS, Comparison
-from dashboard.sweeps.info import pins_info
+from dashboard.charts.sweep_pins import pins_info
+from dashboard.sweeps.comparison import NUM_LOOKS, Comparison, Job
 from maml_core.config import SinusoidConfig, replace
 from maml_core.errors import ConfigError
 from maml_core.runs import replay
@@ -33,7 +33,7 @@ def test_both_are_judged_at_the_same_steps_from_the_first_to_the_last() -> None:
 def test_the_difference_is_that_of_the_single_runs() -> None:
     comparison = Comparison((4, 7), (TINY, OTHER), 6, 10.0)
     run_through(comparison)
-    from maml_core.storage import state_to_bytes
+    from maml_core.state_bytes import state_to_bytes
 
     states = [state_to_bytes(replay(config, [], num_steps=6)[1]) for config in (TINY, OTHER)]
     expected = paired_difference(task_losses(TINY, states[0]), task_losses(OTHER, states[1]))
@@ -41,6 +41,22 @@ def test_the_difference_is_that_of_the_single_runs() -> None:
     assert found is not None
     assert found.mean == pytest.approx(expected.mean, rel=1e-6)
     assert found.ci95 == pytest.approx(expected.ci95, rel=1e-6)
+
+
+def test_they_are_compared_where_both_were_judged_last() -> None:
+    """One is ahead by a look, which does not count before the other has it."""
+    comparison = Comparison((4, 7), (TINY, OTHER), 6, 10.0)
+    losses = {0: [np.array([4.0, 4.0]), np.array([1.0, 2.0])], 1: [np.array([3.0, 2.0])]}
+    for place, looks in losses.items():
+        for loss in looks:
+            comparison.finished(Job(place, task_losses, ()), loss)
+    (found,) = comparison.differences()
+    assert found is not None
+    assert found.mean == pytest.approx(-1.5)
+    comparison.finished(Job(1, task_losses, ()), np.array([2.0, 4.0]))
+    (found,) = comparison.differences()
+    assert found is not None
+    assert found.mean == pytest.approx(1.5)
 
 
 def test_nobody_runs_ahead() -> None:

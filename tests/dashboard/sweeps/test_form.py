@@ -6,12 +6,14 @@ import dataclasses
 
 import pytest
 
-from dashboard.live.costs import Budget, Cost, budget, groups
-from dashboard.sweeps.form import LIVE, Draft, Range, base_of, offered, suggested_name, sweep_of
+from dashboard.setups.sweep_costs import budget_words
+from dashboard.setups.sweep_draft import LIVE, Draft, Range, base_of, offered, suggested_name, sweep_of
 from maml_core.config import RunConfig
 from maml_core.errors import ConfigError
 from maml_core.presets import PRESETS
 from maml_core.sweeps.axes import Axis
+from maml_core.sweeps.budget import REFUSED, Cost, groups, reckoned
+from maml_core.sweeps.sampling import cost
 from tests.dashboard.sweeps.results import ALPHA, STEPS, sweep
 
 BASE = RunConfig()
@@ -40,6 +42,10 @@ class TestSweepOf:
         found = sweep_of(draft(sampler="sobol", num_settings=16), BASE)
         assert found.axes[0] == Axis(name="alpha", low=0.003, high=0.3, log=True)
         assert found.size == 16
+
+    def test_there_are_no_more_rungs_than_outer_steps(self):
+        found = [sweep_of(draft(num_steps=steps, num_rungs=6), BASE).num_rungs for steps in (3, 6, 7)]
+        assert found == [3, 6, 6]
 
     def test_the_base_is_a_preset_or_the_live_run(self):
         live = RunConfig(shots=3)
@@ -72,21 +78,31 @@ def test_a_suggested_name_is_free() -> None:
 class TestBudget:
     def test_groups_share_a_graph(self):
         found = groups(sweep(ALPHA, STEPS))
-        assert sorted((key.num_inner_steps, group.share) for key, group in found.items()) == [(1, 0.5), (5, 0.5)]
+        assert [(key.num_inner_steps, group.num_settings) for key, group in found.items()] == [(5, 2), (1, 2)]
 
     def test_it_is_what_the_groups_cost(self):
         of = sweep(ALPHA, STEPS, num_seeds=3)
         found = groups(of)
         costs = {key: Cost(0.001 * key.num_inner_steps, 0.01) for key in found}
         # 12 lanes; 8 steps and 2 rungs each: 6 x (8 x 0.001 + 0.02) + 6 x (8 x 0.005 + 0.02), on two workers.
-        assert budget(of, found, costs, 2) == Budget(4, 12, 2, pytest.approx(0.264))
+        need = reckoned(of, found, costs, at_once=2)
+        assert (need.num_settings, need.num_lanes, need.num_groups, need.seconds) == (4, 12, 2, pytest.approx(0.264))
 
-    def test_a_group_that_was_not_measured_is_taken_to_be_like_the_others(self):
+    def test_a_group_that_was_not_measured_is_reckoned_by_its_size(self):
         of = sweep(ALPHA, STEPS)
         found = groups(of)
-        known = {next(iter(found)): Cost(0.001, 0.0)}
-        assert budget(of, found, known, 1).seconds == pytest.approx(4 * 8 * 0.001)
+        measured, other = found
+        need = reckoned(of, found, {measured: Cost(0.001, 0.0)}, at_once=1)
+        assert need.seconds == pytest.approx(2 * 8 * 0.001 * (1 + cost(other) / cost(measured)))
+
+    def test_what_cannot_be_drawn_takes_nothing(self):
+        of = sweep(ALPHA, STEPS)
+        found = groups(of)
+        refused, other = found
+        need = reckoned(of, found, {refused: REFUSED, other: Cost(0.001, 0.0)}, at_once=1)
+        assert need.seconds == pytest.approx(2 * 8 * 0.001)
+        assert reckoned(of, found, dict.fromkeys(found, REFUSED), at_once=1).seconds == 0.0
 
     def test_without_a_measurement_it_says_so(self):
         of = sweep(ALPHA)
-        assert str(budget(of, groups(of), {}, 1)) == "2 settings · time not measured yet"
+        assert budget_words(reckoned(of, groups(of), {}, at_once=1)) == "2 settings · time not measured yet"

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Literal
 
 import numpy as np
 import pytest
 
-from dashboard.sweeps.axes import AxisInfo, axis_info
-from dashboard.sweeps.info import Kind, SettingInfo, View, frozen_info, lanes_info, map_info, setting_info
+from dashboard.charts.sweep_curves import lanes_info
+from dashboard.charts.sweep_frozen import frozen_info, frozen_line
+from dashboard.charts.sweep_map import map_info
+from dashboard.charts.sweep_settings import Kind, SettingInfo, View, setting_info
+from dashboard.setups.sweep_axes import AxisInfo, axis_info
 from maml_core.records import Curvature
 from maml_core.sweeps.axes import Axis
+from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.frozen import FrozenMap
 from maml_core.sweeps.results import SettingResult
-from maml_core.sweeps.space import SweepConfig
 from tests.dashboard.sweeps.results import ALPHA, BETA, STEPS, grid, result, sweep
 
 OF_ALPHA_BETA = View(x="alpha", y="beta", color="alpha")
@@ -151,6 +155,12 @@ class TestLimit:
             pytest.approx(nan, nan_ok=True),  # off the map: 0.5 lies beyond its last cell
         ]
 
+    def test_where_all_alphas_lie_on_one_side_the_nearest_one_counts(self):
+        # All below their limits: that of the largest alpha, 0.1. All above: that of the smallest, 0.01.
+        below, above, _ = self.curve(0.4, 0.006, 0.1, 0.2, 0.004, 0.1)
+        assert below == (pytest.approx(math.log10(0.2)), -3.0)
+        assert above == (pytest.approx(math.log10(0.006)), -2.0)
+
     def test_a_map_without_alpha_has_none(self):
         of = sweep(BETA, STEPS)
         results = grid(of)
@@ -233,6 +243,16 @@ class TestFrozen:
         np.testing.assert_array_equal(info.values, [[4.0, 4.0, 4.0], [3.0, np.nan, np.nan]])
         np.testing.assert_array_equal(info.diverged, [[False] * 3, [False, True, True]])
         assert (info.limit, info.of) == (0.1, "A θ_0")
+
+    @pytest.mark.parametrize(("best", "steps"), [(0, "0 inner steps"), (1, "1 inner step"), (2, "2 inner steps")])
+    @pytest.mark.parametrize("metric", ["loss", "accuracy"])
+    def test_the_best_cell_is_said(self, best: int, steps: str, metric: Literal["loss", "accuracy"]):
+        values = np.full((3, 3), 0.5)
+        values[best, 1] = 0.25 if metric == "loss" else 0.75
+        values[0, 0] = np.nan
+        info = dataclasses.replace(frozen_info(frozen(), "loss", "A θ_0"), metric=metric, values=values)
+        shown = "0.25" if metric == "loss" else "75.0%"
+        assert frozen_line(info).endswith(f" Best: {shown} at α 0.1 after {steps}.")
 
     def test_a_tenth_of_the_tasks_makes_a_cell_diverged(self):
         """A share of tasks, each judged by itself: those that other steps would have cured take none of them away."""

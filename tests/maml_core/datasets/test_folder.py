@@ -282,7 +282,7 @@ def test_how_many_classes_are_held_out_can_be_chosen(tmp_path: Path) -> None:
     assert sizes(images, num_validation=5, num_test=4) == {"meta_train": 5, "meta_validation": 5, "meta_test": 4}
     assert "validation_classes and test_classes" in folder_splits(images, seed=0).more
     for asked, field in (({"num_validation": 13}, "validation_classes"), ({"num_test": 12}, "test_classes")):
-        with pytest.raises(ConfigError, match=f"{field} = 1. .*p has 14 classes, and 2 or more are to train on"):
+        with pytest.raises(ConfigError, match=f"{field} = 1. .*p' has 14 classes, and 2 or more are to train on"):
             sizes(images, **asked)
     config = FolderConfig(folder=str(tmp_path / "p"), ways=5, size=8, validation_classes=5, test_classes=0)
     assert build_family(config).num_outputs == 5

@@ -36,7 +36,6 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     assert loaded.class_sizes.tolist() == [2, 3]
     for name in ("name", "class_names", "groups", "fingerprint", "skipped"):
         assert getattr(loaded, name) == getattr(images, name)
-    assert loaded.class_index.tolist() == [0, 0, 1, 1, 1]
     assert loaded.image_shape == (3, 4, 4)
     assert load_images(path) is loaded
     assert [file.name for file in path.parent.iterdir()] == [path.name]

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from maml_core.config import OmniglotConfig
-from maml_core.datasets import omniglot
+from maml_core.datasets import omniglot_alphabets
 from maml_core.datasets.download import Published
 from maml_core.datasets.imageset import ImageSet
 from maml_core.datasets.omniglot import (
@@ -26,8 +26,8 @@ from maml_core.datasets.omniglot import (
     find_omniglot,
     import_omniglot,
     load_omniglot,
-    omniglot_splits,
 )
+from maml_core.datasets.omniglot_alphabets import omniglot_splits
 from maml_core.datasets.splits import parted
 from maml_core.errors import DataError
 from maml_core.rng import Stream
@@ -576,7 +576,7 @@ def of_published(*parts: str) -> ImageSet:
     names = [
         (f"{part}/{alphabet}", f"{alphabet}/character{number + 1:02d}")
         for part in parts
-        for alphabet, size in omniglot.ALPHABETS[part].items()
+        for alphabet, size in omniglot_alphabets.ALPHABETS[part].items()
         for number in range(size)
     ]
     return ImageSet(
@@ -595,7 +595,7 @@ def split_by_name(images: ImageSet, seed: int) -> dict[str, str]:
 
 
 def test_the_published_alphabets() -> None:
-    assert {part: (len(names), sum(names.values())) for part, names in omniglot.ALPHABETS.items()} == {
+    assert {part: (len(names), sum(names.values())) for part, names in omniglot_alphabets.ALPHABETS.items()} == {
         "background": (30, 964),
         "evaluation": (20, 659),
     }

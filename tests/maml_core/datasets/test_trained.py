@@ -87,7 +87,7 @@ def test_the_order_is_the_runs() -> None:
     ],
 )
 def test_other_images_are_refused_by_name(there: str, levels: dict[str, int], sentence: str) -> None:
-    with pytest.raises(DataError, match=f"not the images that the run was trained on: {sentence}") as caught:
+    with pytest.raises(DataError, match=f"not the images that were trained on: {sentence}") as caught:
         trained_splits(TRAINED, images(there, levels), FRESH)
     assert caught.value.kind == "other"
 

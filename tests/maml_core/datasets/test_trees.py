@@ -6,13 +6,15 @@ import contextlib
 import os
 import struct
 import zipfile
+from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from maml_core.datasets import trees
 from maml_core.datasets.pictures import UnreadableError
-from maml_core.datasets.trees import Tree, fingerprint, open_tree, zips_opened
+from maml_core.datasets.trees import File, Tree, fingerprint, open_tree, zips_opened
 from maml_core.errors import DataError
 
 
@@ -94,8 +96,15 @@ def test_a_member_that_grows_is_cut_off(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_large_file_is_not_read(tmp_path: Path) -> None:
     with open(tmp_path / "x.png", "wb") as file:
         file.truncate(51 * 2**20)
+    opened: list[File] = []
+
+    def open_it(file: File) -> IO[bytes]:
+        opened.append(file)
+        return open(tmp_path / file.path, "rb")
+
     with open_tree(tmp_path) as tree, pytest.raises(UnreadableError, match="larger than 50 MB"):
-        tree.read(tree.files[0])
+        replace(tree, opened=open_it).read(tree.files[0])
+    assert opened == []
 
 
 def test_a_damaged_member_is_a_reason(tmp_path: Path) -> None:

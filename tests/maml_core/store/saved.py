@@ -11,15 +11,18 @@ from typing import Any
 import pytest
 
 from maml_core.config import RunConfig
+from maml_core.moments import Moment, light
 from maml_core.records import Entry
 from maml_core.runs import replay
-from maml_core.storage import state_to_bytes
+from maml_core.state_bytes import state_to_bytes
 from maml_core.store import SavedRun
 from tests.maml_core.helpers import same, tiny
 
 
 def trained(start: RunConfig, timeline: tuple[Entry, ...] = (), steps: int = 25, name: str = "a run") -> SavedRun:
+    """A run that kept its first and its last state, and one between them where it took a step."""
     config, state, records = replay(start, timeline, num_steps=steps)
+    kept = sorted({0, state.step // 2, state.step})
     return SavedRun(
         name=name,
         start=start,
@@ -28,8 +31,14 @@ def trained(start: RunConfig, timeline: tuple[Entry, ...] = (), steps: int = 25,
         records=records,
         state=state_to_bytes(state),
         step=state.step,
+        moments=tuple(moment_of(start, timeline, step) for step in kept),
         status=state.status,
     )
+
+
+def moment_of(start: RunConfig, timeline: tuple[Entry, ...], step: int) -> Moment:
+    config, state, _ = replay(start, timeline, num_steps=step)
+    return Moment(step, config, light(state_to_bytes(state)), sum(entry.step <= step for entry in timeline))
 
 
 TIMELINE = (
@@ -39,6 +48,8 @@ TIMELINE = (
 )
 RUN = trained(tiny(), TIMELINE)
 OTHER = trained(tiny(alpha=0.03), steps=12)
+NUM_FILES = 5
+"""Files in the folder of each of them."""
 
 
 def contents(folder: Path) -> dict[str, bytes]:

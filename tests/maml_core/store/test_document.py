@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from maml_core.curves import COLUMNS
 from maml_core.errors import StoreError
+from maml_core.record_files import COLUMNS
 from maml_core.records import Entry
-from maml_core.store import DOCUMENT, MAX_DOCUMENT_BYTES, RunStore, load_run, save_run
+from maml_core.store import DOCUMENT, MAX_DOCUMENT_BYTES, VERSION, RunStore, load_run, save_run
 from maml_core.store import document as document_module
 from maml_core.store.document import DataFile
 from tests.maml_core.helpers import same
-from tests.maml_core.store.saved import RUN, contents, equal
+from tests.maml_core.store.saved import NUM_FILES, RUN, contents, equal
 
 # --- Damage -----------------------------------------------------------------------------------------------------------
 
@@ -28,7 +28,7 @@ def parts(folder: Path) -> list[Path]:
     return sorted(folder.iterdir())
 
 
-@pytest.mark.parametrize("which", range(4))
+@pytest.mark.parametrize("which", range(NUM_FILES))
 @pytest.mark.parametrize("keep", [0.0, 0.3, 0.999])
 def test_a_truncated_file_is_said_and_listed(tmp_path: Path, which: int, keep: float) -> None:
     save_run(tmp_path / "run", RUN)
@@ -44,7 +44,7 @@ def test_a_truncated_file_is_said_and_listed(tmp_path: Path, which: int, keep: f
     assert contents(tmp_path / "run") == before
 
 
-@pytest.mark.parametrize("which", range(4))
+@pytest.mark.parametrize("which", range(NUM_FILES))
 def test_a_missing_file_is_said(tmp_path: Path, which: int) -> None:
     save_run(tmp_path / "run", RUN)
     path = parts(tmp_path / "run")[which]
@@ -53,7 +53,7 @@ def test_a_missing_file_is_said(tmp_path: Path, which: int) -> None:
         load_run(tmp_path / "run")
 
 
-@pytest.mark.parametrize("which", range(4))
+@pytest.mark.parametrize("which", range(NUM_FILES))
 def test_a_flipped_bit_is_found(tmp_path: Path, which: int) -> None:
     saved = save_run(tmp_path / "run", RUN)
     path = parts(tmp_path / "run")[which]
@@ -88,6 +88,30 @@ def test_a_rewritten_document_loads_where_nothing_is_wrong(tmp_path: Path) -> No
     assert equal(load_run(tmp_path / "run"), saved)
 
 
+SETTINGS_THAT_CAME_LATER = (
+    "num_training_tasks",
+    "head",
+    "test_alpha",
+    "tasks.frequency",
+    "tasks.test_amplitude",
+    "tasks.test_x",
+)
+"""Dotted names of settings that older run folders do not have."""
+
+
+def test_a_run_of_a_version_with_fewer_settings_loads_with_the_same_bits(tmp_path: Path) -> None:
+    saved = save_run(tmp_path / "run", RUN)
+
+    def without(content: dict[str, Any]) -> None:
+        for config in (content["config"], content["start"]):
+            for name in SETTINGS_THAT_CAME_LATER:
+                group, _, field = name.rpartition(".")
+                del (config[group] if group else config)[field]
+
+    rewritten(tmp_path / "run", without)
+    assert equal(load_run(tmp_path / "run"), saved)
+
+
 def _entry(**changes: Any) -> Callable[[dict[str, Any]], Any]:
     return lambda content: content["timeline"].append({"step": 3, "kind": "change", "changes": {}} | changes)
 
@@ -99,7 +123,7 @@ def _entry(**changes: Any) -> Callable[[dict[str, Any]], Any]:
         lambda content: content.pop("events"),
         lambda content: content["config"].update(learning_rate=1),
         lambda content: content["config"].update(alpha="large"),
-        lambda content: content["start"].update(alpha=-1.0),
+        lambda content: content["start"].update(alpha=-101.0),
         lambda content: content["start"]["tasks"].update(kind="unknown"),
         lambda content: content.update(step=-1),
         lambda content: content.update(step=True),
@@ -161,7 +185,7 @@ def test_a_document_made_to_hurt_is_refused(tmp_path: Path, text: str) -> None:
 
 def with_curves(folder: Path, data: bytes) -> None:
     """Other curves under a checksum that fits."""
-    file = DataFile.of("curves", data)
+    file = DataFile.from_bytes("curves", data)
     rewritten(folder, lambda content: content["files"].update(curves=file._asdict()))
     (folder / file.name).write_bytes(data)
 
@@ -214,7 +238,7 @@ def test_curves_of_earlier_versions_are_opened(tmp_path: Path, younger: set[str]
     for part, columns in COLUMNS.items():
         older = {name: getattr(RUN.records, name) for name in columns if name not in younger}
         data = _parquet(older, compression="none", use_dictionary=False)
-        file = DataFile.of(part, data)
+        file = DataFile.from_bytes(part, data)
         rewritten(
             tmp_path / "run", lambda content, part=part, file=file: content["files"].update({part: file._asdict()})
         )
@@ -231,7 +255,7 @@ def test_curves_of_earlier_versions_are_opened(tmp_path: Path, younger: set[str]
 
 def test_a_newer_format_is_named_and_left_alone(tmp_path: Path) -> None:
     save_run(tmp_path / "run", RUN)
-    rewritten(tmp_path / "run", lambda content: content.update(version=2, something="new"))
+    rewritten(tmp_path / "run", lambda content: content.update(version=VERSION + 1, something="new"))
     before, store = contents(tmp_path / "run"), RunStore(tmp_path)
     assert "update maml-live" in str(store.list()[0].problem)
     for act in (
@@ -256,7 +280,9 @@ def test_what_could_not_be_read_back_is_not_saved(tmp_path: Path) -> None:
     with pytest.raises(StoreError):
         save_run(
             tmp_path / "run",
-            dataclasses.replace(RUN, timeline=(Entry(step=1, kind="change", changes={"dtype": "float32"}),)),
+            dataclasses.replace(
+                RUN, timeline=(Entry(step=1, kind="change", changes={"dtype": "float32"}),), moments=()
+            ),
         )
     assert not (tmp_path / "run").exists()
 

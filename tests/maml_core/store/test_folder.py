@@ -20,11 +20,11 @@ from maml_core.errors import StateError, StoreError
 from maml_core.problem import build_problem
 from maml_core.records import Entry, Records, Status
 from maml_core.runs import advance_through, apply_entry, replay
-from maml_core.storage import check_state, state_from_bytes
+from maml_core.state_bytes import check_state, state_from_bytes
 from maml_core.store import DOCUMENT, RunStore, SavedRun, default_root, load_run, save_run
 from maml_core.store import folder as folder_module
 from tests.maml_core.helpers import same, tiny
-from tests.maml_core.store.saved import OTHER, RUN, TIMELINE, FullDisk, contents, equal, trained, unstamped
+from tests.maml_core.store.saved import NUM_FILES, OTHER, RUN, TIMELINE, FullDisk, contents, equal, trained, unstamped
 from tests.maml_core.test_public_names import ROOT, run_fresh
 
 # --- Round trip -------------------------------------------------------------------------------------------------------
@@ -41,6 +41,7 @@ from tests.maml_core.test_public_names import ROOT, run_fresh
             RUN,
             timeline=(*TIMELINE, Entry(step=3, kind="rollback", changes={"to_step": 0}), Entry(step=3, kind="resume")),
             records=RUN.records._replace(events=(Entry(step=3, kind="rollback", changes={"to_step": 0}),)),
+            moments=(),
         ),
     ],
     ids=["with a timeline", "plain", "not trained", "diverged", "rolled back"],
@@ -90,6 +91,17 @@ def test_the_store_loads_without_torch_and_lists_without_pyarrow(tmp_path: Path)
         "assert infos[0].step == 25 and infos[0].problem is None, infos\n"
         "assert 'torch' not in sys.modules and 'pyarrow' not in sys.modules\n"
         f"RunStore({str(tmp_path)!r}).load('run')\nassert 'torch' not in sys.modules"
+    )
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted in /proc")
+def test_loading_starts_no_thread_of_pyarrow(tmp_path: Path) -> None:
+    """One that still starts while the process ends aborts it."""
+    save_run(tmp_path / "run", RUN)
+    run_fresh(
+        "import os, time\nimport pyarrow.parquet\nfrom maml_core import RunStore\n"
+        f"before = len(os.listdir('/proc/self/task'))\nRunStore({str(tmp_path)!r}).load('run')\ntime.sleep(0.1)\n"
+        "assert len(os.listdir('/proc/self/task')) == before"
     )
 
 
@@ -152,7 +164,7 @@ def test_a_run_that_was_rolled_back_goes_on_as_if_it_had_not_been_saved(tmp_path
 
 def test_the_state_of_another_model_is_refused(tmp_path: Path) -> None:
     other = tiny(model=MLPConfig(hidden_widths=(7,)))
-    save_run(tmp_path / "run", dataclasses.replace(RUN, start=other, config=other, timeline=()))
+    save_run(tmp_path / "run", dataclasses.replace(RUN, start=other, config=other, timeline=(), moments=()))
     run = load_run(tmp_path / "run")
     with pytest.raises(StateError, match="another model"):
         check_state(state_from_bytes(run.state), run.config, build_problem(run.config))
@@ -188,7 +200,7 @@ def test_a_full_disk_leaves_the_save_before_and_nothing_else(tmp_path: Path) -> 
             assert equal(unstamped(load_run(tmp_path / "run")), RUN)
             save_run(tmp_path / "run", OTHER)
             before = contents(tmp_path / "run")
-        assert len(before) == 4
+        assert len(before) == NUM_FILES
     assert committed == 1  # only making the commit itself lasting can still fail after it
 
 
@@ -241,7 +253,7 @@ def test_a_kill_at_any_point_leaves_the_save_before_and_the_next_save_tidies(tmp
     assert done.returncode == 9
     assert equal(unstamped(load_run(tmp_path / "run")), OTHER)
     save_run(tmp_path / "run", RUN)
-    assert len(contents(tmp_path / "run")) == 4
+    assert len(contents(tmp_path / "run")) == NUM_FILES
     assert equal(unstamped(load_run(tmp_path / "run")), RUN)
 
 
@@ -251,7 +263,7 @@ def test_a_first_save_that_was_killed_does_not_block_its_name(tmp_path: Path) ->
     subprocess.run([sys.executable, "-c", code, "10"], cwd=ROOT, timeout=60)
     assert DOCUMENT not in contents(tmp_path / "run")
     save_run(tmp_path / "run", OTHER, new=True)
-    assert len(contents(tmp_path / "run")) == 4
+    assert len(contents(tmp_path / "run")) == NUM_FILES
 
 
 SAVER = """
@@ -310,7 +322,7 @@ def test_two_processes_that_save_one_run_leave_a_whole_one(tmp_path: Path) -> No
             saver.communicate(timeout=60)
     assert [saver.returncode for saver in savers] == [0, 0]
     assert equal(unstamped(load_run(tmp_path / "run")), RUN if load_run(tmp_path / "run").step == RUN.step else OTHER)
-    assert len(contents(tmp_path / "run")) == 4
+    assert len(contents(tmp_path / "run")) == NUM_FILES
     assert found <= {RUN.step, OTHER.step}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import errno
 import io
+import unicodedata
 import zipfile
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from tests.maml_core.store.saved import OTHER, RUN, FullDisk, contents, equal, t
 
 
 @pytest.mark.parametrize(
-    "name", ["a", "Run 1", "alpha_0.1-N5", "_x", "9", "a" * 80, "console", "v1.0.2"], ids=lambda name: name[:12]
+    "name",
+    ["a", "Run 1", "alpha_0.1-N5", "_x", "9", "a" * 80, "console", "v1.0.2", "größe 1", "学习-2", "हिन्दी", "Ωmega"],
+    ids=lambda name: name[:12],
 )
 def test_a_name_that_works(tmp_path: Path, name: str) -> None:
     store = RunStore(tmp_path)
@@ -43,7 +46,11 @@ BAD_NAMES = (
     "a\nb",
     "a\n",
     "a\0b",
-    "é",
+    "a\u202eb",
+    "a\u200bb",
+    "🙂",
+    "a*b",
+    "字" * 70,
     "a" * 81,
     "C:",
     "nul",
@@ -67,6 +74,17 @@ def test_a_name_that_could_hurt_is_refused(tmp_path: Path, name: str) -> None:
             act()
     assert [path.name for path in tmp_path.iterdir()] == ["root"]
     assert [info.name for info in store.list()] == [OTHER.name]
+
+
+def test_two_spellings_of_one_name_are_one_name(tmp_path: Path) -> None:
+    composed, decomposed = (unicodedata.normalize(form, "größe é") for form in ("NFC", "NFD"))
+    assert composed != decomposed
+    store = RunStore(tmp_path)
+    store.save(dataclasses.replace(OTHER, name=decomposed))
+    assert [path.name for path in tmp_path.iterdir()] == [composed]
+    assert store.load(composed).name == store.load(decomposed).name == composed
+    with pytest.raises(StoreError):
+        store.save(dataclasses.replace(OTHER, name=composed), new=True)
 
 
 @given(name=st.text(max_size=12))
@@ -97,12 +115,14 @@ def test_runs_are_listed_with_what_they_are(tmp_path: Path) -> None:
     assert "is missing" in str(infos[2].problem)
     assert infos[0].size_bytes == sum(len(data) for data in contents(store.folder("second")).values())
     assert bad.name == "bad"
+    store.save(first)
+    assert [info.name for info in store.list()] == ["first", "second", "bad"]  # by when they were last saved
 
 
 def test_a_folder_of_a_name_that_cannot_be_used_is_listed(tmp_path: Path) -> None:
-    save_run(tmp_path / "é", RUN)
+    save_run(tmp_path / "é?", RUN)
     assert "rename the folder" in str(RunStore(tmp_path).list()[0].problem)
-    assert run_info(tmp_path / "é").problem is None
+    assert run_info(tmp_path / "é?").problem is None
 
 
 def test_a_run_is_renamed_and_never_over_another(tmp_path: Path) -> None:
@@ -130,6 +150,24 @@ def test_a_new_run_does_not_take_the_place_of_another(tmp_path: Path) -> None:
         store.save(OTHER, new=True)
     assert refused.value.kind == "taken"
     assert contents(store.folder(RUN.name)) == before
+
+
+def test_a_run_whose_deletion_fails_half_way_is_a_run_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = RunStore(tmp_path)
+    store.save(RUN)
+    removed: list[str] = []
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        if len(removed) == 1:
+            raise OSError(errno.EIO, "Input/output error")
+        removed.append(path.name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", unlink)
+        with pytest.raises(StoreError, match="cannot delete"):
+            store.delete(RUN.name)
+    assert removed
+    assert DOCUMENT not in removed
 
 
 def test_delete_removes_the_run_and_nothing_else(tmp_path: Path) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from maml_core.causes import inner_curvature
 from maml_core.config import RunConfig, replace
 from maml_core.evaluation import evaluate, summarize
 from maml_core.problem import build_problem, held_out_tasks
 from maml_core.records import Numbers, Status, Summary
-from maml_core.runs import RunState, advance, init_run, inner_curvature, rule
+from maml_core.run_state import RunState, rule
+from maml_core.runs import advance, init_run
 from maml_core.sweeps.chunks import LanesRequest, LanesResult, run_lanes
 from tests.maml_core.helpers import tiny
 
@@ -38,7 +40,7 @@ def single_run(config: RunConfig, num_steps: int) -> Single:
         held_out_tasks(config, problem),
         problem=problem,
         num_steps=config.evaluation_steps,
-        **rule(config, problem, state.meta)._asdict(),
+        how=rule(config, problem, state.meta),
     )
     lambda_max = inner_curvature(config, problem, state.meta).median
     return Single(state, records.query_loss, records.accuracy, state.status, state.step, summarize(found), lambda_max)

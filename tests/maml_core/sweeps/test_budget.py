@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import Executor, Future
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from maml_core.errors import ConfigError
+from maml_core.sweeps import compiling_first
 from maml_core.sweeps.axes import Axis
-from maml_core.sweeps.budget import budget
+from maml_core.sweeps.budget import REFUSED, Cost, budget, check_drawable, groups, reckoned
 from maml_core.sweeps.chunks import LanesRequest
-from maml_core.sweeps.space import SweepConfig
+from maml_core.sweeps.compiling_first import COMPILING_S, TIMES_AS_FAST
+from maml_core.sweeps.definition import SweepConfig
+from maml_core.sweeps.sampling import cost
 from tests.maml_core.helpers import tiny
 from tests.maml_core.sweeps.test_driver import made_up_lanes
 
@@ -75,3 +80,76 @@ def test_tpe_has_a_budget_before_anybody_knows_its_settings() -> None:
     axes = (Axis(name="alpha", low=0.01, high=1.0, log=True), Axis(name="shots", low=2, high=9))
     sweep = SweepConfig(base=tiny(), axes=axes, sampler="tpe", num_settings=20, num_steps=100)
     assert budget(sweep, Steady(), at_once=1).num_settings == 20
+
+
+@pytest.fixture
+def _compiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MAML_COMPILED", str(tmp_path))
+    monkeypatch.setattr(compiling_first, "LONG_S", 0.0)
+
+
+class There(Steady):
+    """Whose workers have the compiled form that they are asked for."""
+
+    def submit(self, fn: Any, /, *arguments: Any, **more: Any) -> Future[Any]:
+        future = super().submit(fn, *arguments, **more)
+        object.__setattr__(future.result(), "num_compiled", 1 if arguments[0].compiled else 0)
+        return future
+
+
+@pytest.mark.usefixtures("_compiles")
+def test_a_long_sweep_is_reckoned_with_what_compiling_takes_and_saves() -> None:
+    sweep = SweepConfig(base=tiny(), axes=(ALPHA,), num_steps=100, num_rungs=4)
+    need = budget(sweep, Steady(), at_once=2, compiles=True)
+    assert need.cpu_s == pytest.approx(4 * (100 * STEP_S / TIMES_AS_FAST + 4 * JUDGE_S))
+    assert need.seconds == pytest.approx(need.cpu_s / 2 + COMPILING_S)
+    assert need.compiling_s == COMPILING_S
+    assert budget(sweep, Steady(), at_once=2).compiling_s == 0.0  # on other machines
+
+
+@pytest.mark.usefixtures("_compiles")
+def test_what_is_compiled_already_is_measured_as_it_is() -> None:
+    sweep = SweepConfig(base=tiny(), axes=(ALPHA,), num_steps=100, num_rungs=4)
+    need = budget(sweep, There(), at_once=2, compiles=True)
+    assert need.cpu_s == pytest.approx(4 * (100 * STEP_S + 4 * JUDGE_S))
+    assert need.seconds == pytest.approx(need.cpu_s / 2)
+
+
+@pytest.mark.usefixtures("_compiles")
+def test_groups_that_are_not_measured_are_reckoned_from_eager_steps_of_others() -> None:
+    sweep = SweepConfig(base=tiny(), axes=(STEPS,), num_steps=100)
+    found = groups(sweep)
+    few = dict.fromkeys(list(found)[:1], Cost(STEP_S, 0.0, is_compiled=True))
+    need = reckoned(sweep, found, few, at_once=1, compiles=True)
+    assert need.compiling_s == 3 * COMPILING_S
+    same = {key: Cost(STEP_S * cost(key) / cost(next(iter(found))), 0.0, is_compiled=True) for key in found}
+    assert need.cpu_s == pytest.approx(reckoned(sweep, found, same, at_once=1, compiles=True).cpu_s)
+    assert need.cpu_s * TIMES_AS_FAST == pytest.approx(
+        100 * sum(Cost(one.step_s, 0.0, is_compiled=True).eager_step_s for one in same.values())
+    )
+
+
+@pytest.mark.usefixtures("_compiles")
+def test_a_group_that_cannot_be_drawn_is_not_compiled() -> None:
+    sweep = SweepConfig(base=tiny(), axes=(STEPS,), num_steps=100)
+    found = groups(sweep)
+    need = reckoned(
+        sweep, found, dict.fromkeys(found, REFUSED) | {next(iter(found)): Cost(STEP_S, 0.0)}, at_once=1, compiles=True
+    )
+    assert need.compiling_s == COMPILING_S
+
+
+class Refusing(Executor):
+    """Nothing can be drawn there."""
+
+    def submit(self, fn: Any, /, *arguments: Any, **more: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result("there are too few images")
+        return future
+
+
+def test_only_settings_that_are_known_are_refused_before_a_sweep_begins() -> None:
+    with pytest.raises(ConfigError, match="none of them can be computed: there are too few images"):
+        check_drawable(SweepConfig(base=tiny(), axes=(ALPHA,)), Refusing())
+    drawn = SweepConfig(base=tiny(), axes=(Axis(name="shots", low=2, high=9),), sampler="tpe", num_settings=20)
+    check_drawable(drawn, Refusing())  # it may draw others

@@ -15,8 +15,8 @@ from maml_core.config import MLPConfig, RunConfig
 from maml_core.errors import StateError
 from maml_core.execution import ChunkPool
 from maml_core.sweeps.chunks import LanesRequest, LanesResult, run_lanes
+from maml_core.sweeps.lane_bytes import RecentLanes, lanes_from_bytes, lanes_to_bytes
 from maml_core.sweeps.lanes import Batch, init_lanes, outer_step
-from maml_core.sweeps.packing import RecentLanes, lanes_from_bytes, lanes_to_bytes
 from tests.maml_core.helpers import same
 from tests.maml_core.sweeps.helpers import lane_runs, trained
 
@@ -88,7 +88,7 @@ def test_a_batch_that_loses_its_last_lane_at_the_end_has_nothing_to_judge() -> N
 
 @pytest.mark.parametrize("common", [{}, {"outer_optimizer": "sgd"}, NORMED, {"algorithm": "meta_sgd"}], ids=str)
 def test_lanes_are_read_as_they_were_written(common: dict[str, object]) -> None:
-    batch = Batch.of(lane_runs({}, {"alpha": 0.05}, **common))
+    batch = Batch.from_configs(lane_runs({}, {"alpha": 0.05}, **common))
     lanes, _ = init_lanes(batch)
     for _ in range(3):
         lanes = outer_step(batch, lanes).lanes

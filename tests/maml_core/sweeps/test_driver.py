@@ -16,14 +16,14 @@ import numpy as np
 import pytest
 
 from maml_core.config import RunConfig
-from maml_core.execution import ChunkPool
+from maml_core.execution import MAX_LOST, ChunkPool
 from maml_core.records import Status, Summary
 from maml_core.sweeps.axes import Axis
-from maml_core.sweeps.chunks import LanesRequest, LanesResult, LaneStop
+from maml_core.sweeps.chunks import LanesRequest, LanesResult
+from maml_core.sweeps.definition import SweepConfig, group_key, lane_configs
 from maml_core.sweeps.driver import Sweeping, Ticket, run_sweep, worst
-from maml_core.sweeps.results import SettingResult, cap_of
+from maml_core.sweeps.results import LaneStop, SettingResult, cap_of
 from maml_core.sweeps.sampling import settings_of
-from maml_core.sweeps.space import SweepConfig, group_key, lane_configs
 from maml_core.sweeps.study import SweepStudy, open_study
 from tests.maml_core.helpers import tiny
 from tests.maml_core.sweeps.helpers import single_run
@@ -183,6 +183,22 @@ def test_a_lost_chunk_is_asked_for_again_from_the_held_state(study: Any) -> None
     results = by_alpha(run_sweep(SWEEP, study(), executor, at_once=1))
     assert results[0.1].value == pytest.approx(1 / 41)
     assert executor.requests[1] == executor.requests[2] == executor.requests[3]
+
+
+def test_chunks_that_are_lost_now_and_then_stop_no_sweep(study: Any) -> None:
+    executor = Here(lose=range(2, 60, 2))
+    results = run_sweep(SWEEP, study(), executor, at_once=1, max_lanes=2)
+    assert [result.status for result in results] == ["ok"] * 6 + ["diverged"] * 2
+    assert len(executor.lose & set(range(len(executor.requests)))) > 2 * MAX_LOST
+
+
+def test_where_others_help_a_batch_is_half_of_a_places_share(study: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SweepStudy, "is_shared", True)
+    monkeypatch.setattr(SweepStudy, "num_clients", 2)
+    executor = Here()
+    run_sweep(SWEEP, study(), executor, at_once=1)
+    sizes = [len(request.configs) for request in executor.requests if request.state is None]
+    assert sizes == [2, 2, 1, 1, 1, 1]  # of 8, 6, 4, 3, 2 and 1 that are left, for two clients
 
 
 def test_a_sweep_whose_workers_all_die_stops(study: Any) -> None:

@@ -41,7 +41,7 @@ def test_a_step_holds_about_as_many_numbers_as_estimated(changes: dict[str, Any]
     config = RunConfig(joint_baseline=False, alpha=1e-3, **changes)
     peaks = []
     for count in (1, 3):
-        batch = Batch.of(tuple(replace(config, {"alpha": 1e-3 + 1e-4 * lane}) for lane in range(count)))
+        batch = Batch.from_configs(tuple(replace(config, {"alpha": 1e-3 + 1e-4 * lane}) for lane in range(count)))
         lanes, _ = init_lanes(batch)
         lanes = outer_step(batch, lanes).lanes
         peaks.append(peak_bytes(lambda batch=batch, lanes=lanes: outer_step(batch, lanes)))

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from maml_core.causes import inner_curvature
 from maml_core.config import ConvConfig, GlyphsConfig, MLPConfig, RunConfig, replace
 from maml_core.errors import ConfigError, StateError
 from maml_core.evaluation import evaluate, summarize
 from maml_core.problem import build_problem, held_out_tasks
-from maml_core.runs import RunState, advance, init_run, inner_curvature, rule
-from maml_core.storage import state_to_bytes
+from maml_core.run_state import RunState, rule
+from maml_core.runs import advance, init_run
+from maml_core.state_bytes import state_to_bytes
 from maml_core.sweeps.frozen import frozen_map
 from tests.maml_core.helpers import tiny
 
@@ -51,7 +53,7 @@ def test_a_row_is_what_the_run_would_show_with_that_alpha(changes: dict[str, Any
     for row, alpha in enumerate(ALPHAS):
         how = rule(config, problem, state.meta)._replace(alpha=alpha)
         tasks = held_out_tasks(config, problem)
-        alone = summarize(evaluate(state.meta.theta, tasks, problem=problem, num_steps=4, **how._asdict()))
+        alone = summarize(evaluate(state.meta.theta, tasks, problem=problem, num_steps=4, how=how))
         measured = {name: values for name, values in alone._asdict().items() if values is not None}
         assert ("accuracy" in measured) == config.classifies
         for name, values in measured.items():

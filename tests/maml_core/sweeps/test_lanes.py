@@ -14,9 +14,11 @@ from maml_core.errors import ConfigError
 from maml_core.models import MLP
 from maml_core.problem import Problem, build_problem, training_tasks
 from maml_core.runs import advance, init_run
-from maml_core.sweeps.space import LANE_FIELDS
+from maml_core.sweeps.definition import LANE_FIELDS
 from maml_core.types import Params, Tasks
 from tests.maml_core.sweeps.helpers import lane_runs, single_run, trained
+
+pytestmark = pytest.mark.slow
 
 STEPS = 62
 """Beyond a checkpoint, and beyond an epoch of the schedules below."""
@@ -118,7 +120,7 @@ def test_lanes_of_different_proximal_weights_and_last_betas_equal_their_single_r
 
 @pytest.mark.parametrize("field", LANE_FIELDS)
 def test_every_field_of_a_lane_acts(field: str) -> None:
-    """A lane that differs in the field alone comes to another loss."""
+    """A lane that differs in the field alone comes to another loss, of training or at test."""
     common = {
         "algorithm": "imaml",
         "alpha": 0.02,
@@ -128,9 +130,12 @@ def test_every_field_of_a_lane_acts(field: str) -> None:
         "epoch_steps": 1,
     }
     base = lane_runs({}, num_epochs=3, **common)[0]
-    other = getattr(base, field) + (1 if field.endswith("seed") else 0.3)
+    now = getattr(base, field)
+    other = 2 if now is None else now + (1 if field.endswith("seed") else 0.3)
     found = trained((base, replace(base, {field: other})), 5)
-    assert found.query_loss[-1, 0] != found.query_loss[-1, 1]
+    assert found.summaries is not None
+    assert bool(found.query_loss[-1, 0] != found.query_loss[-1, 1]) is (field != "test_alpha")
+    assert found.summaries[0].mean[-1] != found.summaries[1].mean[-1]
 
 
 def test_lanes_of_one_seed_have_their_tasks_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,7 +207,7 @@ def test_a_network_that_is_dead_from_the_start_is_found_at_outer_step_0(monkeypa
 
 def test_lanes_of_several_graphs_and_lanes_with_baselines_are_refused() -> None:
     one, other = lane_runs({}, {"num_inner_steps": 2})
-    with pytest.raises(ConfigError, match=r"num_inner_steps = 2 .* differ in alpha, beta"):
+    with pytest.raises(ConfigError, match=r"num_inner_steps = 2 .* differ in alpha, test_alpha, beta"):
         trained((one, other), 1)
-    with pytest.raises(ConfigError, match=r"oracle_baseline = True .* no baselines"):
+    with pytest.raises(ConfigError, match=r"oracle_baseline = on .* no baselines"):
         trained((replace(one, {"oracle_baseline": True}),), 1)

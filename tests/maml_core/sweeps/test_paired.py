@@ -10,9 +10,9 @@ from maml_core.config import MLPConfig, RunConfig, SinusoidConfig, replace
 from maml_core.errors import ConfigError
 from maml_core.evaluation import evaluate, summarize
 from maml_core.problem import build_problem, held_out_tasks
-from maml_core.runs import rule
-from maml_core.storage import state_from_bytes
-from maml_core.sweeps.paired import check_common_tasks, paired_difference, task_losses
+from maml_core.run_state import rule
+from maml_core.state_bytes import state_from_bytes
+from maml_core.sweeps.paired import PairedDifference, check_common_tasks, paired_difference, task_losses
 
 TINY = RunConfig(
     model=MLPConfig(hidden_widths=(6,)),
@@ -42,6 +42,14 @@ def test_what_tasks_have_in_common_cancels() -> None:
     assert found.ci95 < 1e-10
 
 
+def test_an_interval_that_touches_zero_does_not_leave_it_out() -> None:
+    """Two runs that are equal on every task do not differ: their interval is [0, 0]."""
+    losses = np.array([1.0, 5.0, 2.0])
+    assert not paired_difference(losses, losses).differs
+    assert not PairedDifference(mean=0.5, ci95=0.5, num_tasks=3).differs
+    assert PairedDifference(mean=-0.5, ci95=0.49, num_tasks=3).differs
+
+
 def test_a_task_that_is_not_finite_is_not_dropped() -> None:
     found = paired_difference(np.array([1.0, np.inf]), np.array([1.0, 2.0]))
     assert found.mean == -np.inf
@@ -68,6 +76,6 @@ def test_task_losses_are_those_of_the_evaluation() -> None:
     losses = task_losses(TINY, state)
     problem, run = build_problem(TINY), state_from_bytes(state)
     how = rule(TINY, problem, run.meta)
-    found = evaluate(run.meta.theta, held_out_tasks(TINY, problem), problem=problem, num_steps=4, **how._asdict())
+    found = evaluate(run.meta.theta, held_out_tasks(TINY, problem), problem=problem, num_steps=4, how=how)
     assert losses == pytest.approx(found.query_loss[2, 0].numpy(), rel=1e-12)
     assert losses.mean() == pytest.approx(summarize(found).mean[2], rel=1e-12)

@@ -23,14 +23,17 @@ import pytest
 from maml_core.cluster import ClusterExecutor
 from maml_core.errors import StoreError
 from maml_core.sweeps.axes import Axis
-from maml_core.sweeps.curves import read_curves
+from maml_core.sweeps.catalog import delete_sweep, list_sweeps
+from maml_core.sweeps.curve_files import read_curves
+from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.driver import Sweeping, run_sweep
 from maml_core.sweeps.results import SettingResult
-from maml_core.sweeps.space import SweepConfig
-from maml_core.sweeps.study import SweepStudy, delete_sweep, list_sweeps, load_sweep, open_study
+from maml_core.sweeps.study import SweepStudy, load_sweep, open_study
 from tests.maml_core.clusters import Cluster
 from tests.maml_core.helpers import tiny
 from tests.maml_core.postgres import postgres, programs
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[3]
 SOON_S = 240
@@ -135,7 +138,7 @@ def database() -> Iterator[str]:
 CLIENT = """
 import sys
 from maml_core.execution import ChunkPool
-from maml_core.sweeps.curves import read_curves
+from maml_core.sweeps.curve_files import read_curves
 from maml_core.sweeps.driver import run_sweep
 from maml_core.sweeps.study import load_sweep
 if __name__ == "__main__":

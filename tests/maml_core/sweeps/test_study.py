@@ -11,11 +11,14 @@ import sys
 import threading
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import optuna
 import psycopg
+import pyarrow
+import pyarrow.parquet
 import pytest
 import torch
 from optuna.trial import TrialState
@@ -25,12 +28,23 @@ from maml_core.config import GlyphsConfig, LinearConfig, MLPConfig, RunConfig, S
 from maml_core.errors import ConfigError, StoreError
 from maml_core.rng import Stream
 from maml_core.sweeps.axes import Axis
+from maml_core.sweeps.catalog import delete_sweep, find_sweep, list_sweeps, rename_sweep
 from maml_core.sweeps.claims import Claims, engine_of
-from maml_core.sweeps.results import LaneResult, SettingResult, cap_of, judged, lanes_from_list, lanes_to_list
-from maml_core.sweeps.space import Setting, SweepConfig
-from maml_core.sweeps.study import SweepStudy, _differences, delete_sweep, list_sweeps, load_sweep, open_study
+from maml_core.sweeps.definition import Setting, SweepConfig
+from maml_core.sweeps.places import names_in
+from maml_core.sweeps.results import (
+    LaneResult,
+    SettingResult,
+    cap_of,
+    capped,
+    lanes_from_list,
+    lanes_to_list,
+    result_of,
+)
+from maml_core.sweeps.study import SweepStudy, _differences, load_sweep, open_study
 from maml_core.tasks import build_family
-from tests.maml_core.postgres import postgres, programs
+from tests.maml_core.postgres import USER, postgres, programs
+from tests.maml_core.test_public_names import run_fresh
 
 ALPHAS = Axis(name="alpha", values=(0.01, 0.1, 1.0), log=True)
 SWEEP = SweepConfig(axes=(ALPHAS, Axis(name="algorithm", values=("maml", "fomaml"))), num_steps=8, num_rungs=2)
@@ -48,7 +62,7 @@ def lane(loss: float = 1.0, status: str = "ok", seed: int = 0, **more: float) ->
 def result(setting: Setting, loss: float = 1.0, status: str = "ok", sweep: SweepConfig = SWEEP) -> SettingResult:
     training = (np.array([3.0, 7.0]), np.array([[loss + 1.0, loss]]))
     rungs = [(4, loss + 1.0), (8, loss)]
-    return judged(sweep, setting, [lane(loss, status)], done=True, rungs=rungs, training=training)
+    return result_of(sweep, setting, [lane(loss, status)], done=True, rungs=rungs, training=training)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +74,7 @@ def server() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=["folder", "sqlite", "postgresql"])
+@pytest.fixture(params=["folder", *(pytest.param(one, marks=pytest.mark.slow) for one in ("sqlite", "postgresql"))])
 def storage(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """An empty one."""
     monkeypatch.setenv("MAML_SWEEPS", str(tmp_path / "default"))
@@ -90,6 +104,33 @@ def as_optuna_sees_it(storage: str, name: str = "one") -> optuna.Study:
         return optuna.load_study(study_name=name, storage=LOOKED_AT[-1])
     backend = optuna.storages.journal.JournalFileBackend(str(Path(storage) / name / "study.log"))
     return optuna.load_study(study_name=name, storage=optuna.storages.JournalStorage(backend))
+
+
+def test_who_looks_where_no_sweep_is_makes_nothing(storage: str, tmp_path: Path) -> None:
+    """Neither a file of SQLite, for a name that was mistyped, nor tables."""
+    assert names_in(storage) == []
+    assert list_sweeps(storage=storage) == []
+    for look in (load_sweep, find_sweep, delete_sweep):
+        with pytest.raises(StoreError, match=r"there is no sweep one|there are none yet"):
+            look("one", storage=storage)
+    assert not (tmp_path / "sweeps.db").exists()
+    assert not (tmp_path / "sweeps").exists()
+    if storage.startswith("postgresql"):
+        with psycopg.connect(storage.replace("+psycopg", "")) as connection:
+            found = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
+        assert found == (0,)
+
+
+def test_a_sweep_is_a_table_in_one_line(tmp_path: Path) -> None:
+    with open_study(SWEEP, "map", storage=tmp_path) as study:
+        study.put(*(result(setting, loss=float(setting.number + 1)) for setting in study.take(4)))
+    with load_sweep("map", storage=tmp_path) as study:
+        frame = study.frame()
+    assert frame["alpha"].tolist() == [0.01, 0.01, 0.1, 0.1, 1.0, 1.0]
+    assert frame["algorithm"].tolist() == ["maml", "fomaml"] * 3
+    assert frame["status"].tolist() == ["ok"] * 4 + ["waiting"] * 2
+    assert frame["value"].tolist()[:4] == [1.0, 2.0, 3.0, 4.0]
+    assert frame["value"].isna().tolist() == [False] * 4 + [True] * 2
 
 
 def test_lanes_of_earlier_versions_are_opened_without_their_shares_of_tasks() -> None:
@@ -252,19 +293,27 @@ def test_tpe_draws_settings_when_they_are_asked_for(storage: str) -> None:
 
 def test_classes_are_maximised() -> None:
     sweep = SweepConfig(base=RunConfig(tasks=GlyphsConfig()), axes=(ALPHAS,))
-    good = judged(sweep, Setting(0, {"alpha": 0.1}), [lane(accuracy=0.9, accuracy_ci95=0.01)], done=True)
+    good = result_of(sweep, Setting(0, {"alpha": 0.1}), [lane(accuracy=0.9, accuracy_ci95=0.01)], done=True)
     assert (good.value, good.ci95, good.status) == (0.9, 0.01, "ok")
-    gone = judged(sweep, Setting(0, {"alpha": 0.1}), [lane(math.inf, "diverged", accuracy=0.9)], done=True)
+    gone = result_of(sweep, Setting(0, {"alpha": 0.1}), [lane(math.inf, "diverged", accuracy=0.9)], done=True)
     assert (gone.value, gone.status) == (0.0, "diverged")
+    assert (capped(sweep, 0.4), capped(sweep, math.nan), capped(sweep, math.inf)) == (0.4, 0.0, 0.0)
+
+
+def test_a_setting_of_which_one_seed_diverged_and_another_was_pruned_diverged() -> None:
+    lanes = [lane(status="pruned"), lane(math.inf, "diverged", seed=1)]
+    gone = result_of(SWEEP, Setting(0, {"alpha": 0.1}), lanes, done=True)
+    assert (gone.status, gone.value) == ("diverged", cap_of(SWEEP))
+    assert result_of(SWEEP, Setting(0, {"alpha": 0.1}), lanes[:1], done=True).status == "pruned"
 
 
 def test_several_seeds_have_students_interval() -> None:
     lanes = [lane(loss, seed=seed) for seed, loss in enumerate((1.0, 2.0, 3.0))]
-    found = judged(SWEEP, Setting(0, {}), lanes, done=True)
+    found = result_of(SWEEP, Setting(0, {}), lanes, done=True)
     assert found.value == 2.0
     assert found.ci95 == pytest.approx(4.302653 / math.sqrt(3))  # t of two degrees of freedom
     one_gone = [*lanes[:2], lane(math.inf, "dead", seed=2)]
-    assert judged(SWEEP, Setting(0, {}), one_gone, done=True).status == "diverged"
+    assert result_of(SWEEP, Setting(0, {}), one_gone, done=True).status == "diverged"
 
 
 def test_what_differs_within_the_network_is_named_by_itself() -> None:
@@ -279,6 +328,16 @@ def test_another_sweep_of_this_name_is_refused_with_what_differs(storage: str) -
         open_study(other, "one", storage=storage)
     assert caught.value.kind == "taken"
     with load_sweep("one", storage=storage) as study:
+        assert study.sweep == SWEEP
+
+
+def test_a_study_of_a_version_with_fewer_settings_goes_on(storage: str) -> None:
+    open_study(SWEEP, "one", storage=storage).close()
+    seen = as_optuna_sees_it(storage)
+    known = seen.user_attrs["sweep"]
+    base = {name: value for name, value in known["sweep"]["base"].items() if name != "num_training_tasks"}
+    seen.set_user_attr("sweep", known | {"fingerprint": "of before", "sweep": known["sweep"] | {"base": base}})
+    with open_study(SWEEP, "one", storage=storage) as study:
         assert study.sweep == SWEEP
 
 
@@ -306,6 +365,35 @@ def test_sweeps_are_listed_and_deleted(storage: str) -> None:
         load_sweep("one", storage=storage)
     with open_study(SWEEP, "one", storage=storage) as study:
         assert len(study.take(9)) == 6
+
+
+def test_many_first_clients_of_a_fresh_storage_find_one_sweep(storage: str) -> None:
+    together = threading.Barrier(6)
+
+    def client() -> list[int]:
+        together.wait(60)
+        with open_study(SWEEP, "both", storage=storage) as study:
+            taken = [one.number for one in study.take(1)]
+            together.wait(60)  # whoever leaves gives back what is not finished
+        return taken
+
+    with ThreadPoolExecutor(together.parties) as threads:
+        found = [future.result(120) for future in [threads.submit(client) for _ in range(together.parties)]]
+    assert sorted(number for taken in found for number in taken) == list(range(6))
+    assert [info.name for info in list_sweeps(storage)] == ["both"]
+
+
+def test_what_a_database_refuses_is_no_race(server: str) -> None:
+    """It is said at once, not after many tries, and is not called out of reach."""
+    name = f"t{uuid.uuid4().hex}"
+    with psycopg.connect(server.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'word'").format(sql.Identifier(name)))
+    url = server.replace(f"//{USER}@", f"//{name}:word@")
+    with pytest.raises(
+        StoreError, match=r":\*\*\*@.* refuses \(permission denied for schema public\); see that"
+    ) as caught:
+        open_study(SWEEP, "one", storage=url)
+    assert caught.value.kind == "refused"
 
 
 def test_an_unreachable_database_is_said_without_its_password(tmp_path: Path) -> None:
@@ -363,7 +451,7 @@ def test_only_what_is_finished_can_be_put(tmp_path: Path) -> None:
     with open_study(SWEEP, "one", storage=tmp_path) as study:
         (one,) = study.take(1)
         with pytest.raises(ValueError, match="not finished"):
-            study.put(judged(SWEEP, one, [lane()], done=False))
+            study.put(result_of(SWEEP, one, [lane()], done=False))
 
 
 @pytest.mark.parametrize(
@@ -382,3 +470,66 @@ def test_the_cap_is_ten_times_the_exact_zero_level(tasks: SinusoidConfig | Linea
     )
     sweep = SweepConfig(base=RunConfig(tasks=tasks), axes=(ALPHAS,), num_steps=8)
     assert cap_of(sweep) == pytest.approx(10.0 * float(drawn.query.y.square().mean()), rel=0.02)
+
+
+def test_a_sweep_that_is_renamed_is_the_same_one(storage: str) -> None:
+    with open_study(SWEEP, "old", storage=storage) as study:
+        for setting in study.take(4):
+            study.put(result(setting, 0.5 + setting.number, "diverged" if setting.number == 2 else "ok"))
+        study.give_back(*(setting.number for setting in study.take(1)))
+        before, curves, where = study.results(), study.curves(), study.folder
+    assert rename_sweep("old", "größer 2", storage=storage) == "größer 2"
+    assert [info.name for info in list_sweeps(storage)] == ["größer 2"]
+    assert not where.exists()
+    with load_sweep("größer 2", storage=storage) as study:
+        assert study.sweep == SWEEP
+        assert repr(study.results()) == repr(before)
+        assert study.curves().equals(curves)
+        assert [setting.number for setting in study.take(9)] == [4, 5]
+    with open_study(SWEEP, "größer 2", storage=storage) as study:  # the same command goes on
+        assert sum(one.is_finished for one in study.results()) == 4
+
+
+def test_what_cannot_be_renamed_stays_as_it_was(storage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_study(SWEEP, "old", storage=storage).close()
+    open_study(TPE, "other", storage=storage).close()
+    for new, error, words in (
+        ("other", StoreError, "already; choose another name"),
+        ("old", StoreError, "already; choose another name"),
+        ("a/b", ConfigError, "1 to 80 letters or digits"),
+    ):
+        with pytest.raises(error, match=words):
+            rename_sweep("old", new, storage=storage)
+    with pytest.raises(StoreError, match="there is no sweep nothing"):
+        rename_sweep("nothing", "new", storage=storage)
+    with open_study(SWEEP, "old", storage=storage) as study:
+        taken = study.take(1)
+        with pytest.raises(StoreError, match="somebody computes the sweep old"):
+            rename_sweep("old", "new", storage=storage)
+        study.give_back(*(setting.number for setting in taken))
+
+    def broken(**_options: object) -> None:
+        optuna.create_study(storage=_options["to_storage"], study_name="new")  # type: ignore[arg-type]
+        raise StoreError("full", "the disk is full")
+
+    monkeypatch.setattr(optuna, "copy_study", broken)
+    with pytest.raises(StoreError, match="the disk is full"):
+        rename_sweep("old", "new", storage=storage)
+    assert [info.name for info in list_sweeps(storage)] == ["old", "other"]
+    with load_sweep("old", storage=storage) as study:
+        assert study.sweep == SWEEP
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted in /proc")
+def test_reading_curves_starts_no_thread_of_pyarrow(tmp_path: Path) -> None:
+    """One that still starts while the process ends aborts it."""
+    (tmp_path / "curves").mkdir()
+    columns = {"setting": np.zeros(3, "int32"), "seed": np.zeros(3, "int16"), "step": np.arange(3, dtype="int32")}
+    table = pyarrow.table({**columns, "training_loss": np.ones(3)})
+    pyarrow.parquet.write_table(table, tmp_path / "curves" / "000000-1-a.parquet")
+    run_fresh(
+        "import os, time\nimport pandas\nimport pyarrow.parquet\nfrom pathlib import Path\n"
+        "from maml_core.sweeps.curve_files import read_curves\nbefore = len(os.listdir('/proc/self/task'))\n"
+        f"assert len(read_curves(Path({str(tmp_path)!r}))) == 3\ntime.sleep(0.1)\n"
+        "assert len(os.listdir('/proc/self/task')) == before"
+    )

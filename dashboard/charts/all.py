@@ -1,0 +1,57 @@
+"""The live page's charts: a new one is a file of this folder and a line here."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from dashboard.charts.adaptation import ADAPTATION
+from dashboard.charts.chart import Chart
+from dashboard.charts.fit import FIT
+from dashboard.charts.gauge import GAUGE
+from dashboard.charts.images import IMAGES
+from dashboard.charts.layers import LAYERS
+from dashboard.charts.loss import LOSS
+from dashboard.charts.path import PATH
+from dashboard.charts.rates import RATES
+from dashboard.charts.results import Results
+from dashboard.charts.style import Looks
+from dashboard.theme import PALETTES
+from maml_core.config import RunConfig
+
+CHARTS: tuple[Chart[Any], ...] = (LOSS, FIT, IMAGES, ADAPTATION, PATH, LAYERS, GAUGE, RATES)
+"""In the order in which the page shows them."""
+
+
+def infos(results: Results) -> list[tuple[Chart[Any], Any]]:
+    """The charts of a run that have something to show, each with its record."""
+    found = ((chart, chart.make(results)) for chart in CHARTS)
+    return [(chart, info) for chart, info in found if info is not None]
+
+
+def charts_of(config: RunConfig, weights_chart: str = "path") -> tuple[str, ...]:
+    """The charts that a run has: learned rates take the gauge's place, images the curves', and paths and layers share one."""
+    return tuple(chart.id for chart in CHARTS if chart.belongs(config, weights_chart))
+
+
+def why_empty(config: RunConfig) -> dict[str, str]:
+    """Charts that have nothing to show of such a run, each with the reason in a sentence."""
+    return {chart.id: reason for chart in CHARTS if (reason := chart.why_empty(config))}
+
+
+def layouts(results: Results) -> dict[str, dict[str, Any]]:
+    """What a run's charts have besides their looks, for both palettes: marks and reference lines, and the names of the learned rates and layers."""
+    found: dict[str, dict[str, Any]] = {}
+    for chart in CHARTS:
+        patches: dict[str, Any] = {name: chart.patch(results, palette) for name, palette in PALETTES.items()}
+        if None not in patches.values():
+            found[chart.id] = patches
+    return found
+
+
+def figures_json(looks: Looks) -> dict[str, dict[str, Any]]:
+    """Every figure as plain JSON values: ``{"light": {id: figure}, "dark": {...}}``."""
+    return {
+        name: {chart.id: json.loads(chart.figure(palette, looks).to_json()) for chart in CHARTS}
+        for name, palette in PALETTES.items()
+    }

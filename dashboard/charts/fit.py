@@ -1,0 +1,236 @@
+"""One held-out task with a one-dimensional input: what theta_0 and theta_N say of it, and every inner step between."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from dashboard.charts.basics import line, points
+from dashboard.charts.chart import Chart
+from dashboard.charts.glossary import TERMS, Card
+from dashboard.charts.phrases import dead, number, steps
+from dashboard.charts.results import Array, Results
+from dashboard.charts.scales import Line, Previous, Range, joined, plain
+from dashboard.charts.style import THETA_0, THETA_K, THETA_N, Looks
+from dashboard.theme import Palette, with_opacity
+from dashboard.wire.packing import Floats
+from maml_core.config import LinearConfig, RunConfig
+from maml_core.records import TaskFit
+
+_MAX_BETWEEN = 8
+"""Faint curves between theta_0 and theta_N."""
+
+# --- The record -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitInfo:
+    """theta_0 against theta_N on one held-out task with a one-dimensional input. K is the number of inner steps computed, K >= N."""
+
+    grid: Array
+    """Inputs of the curves, shape [G]."""
+    truth: Array
+    """The task's function without noise, shape [G]."""
+    curves: Array
+    """Predictions of theta_0..theta_K, shape [K + 1, G]."""
+    support_x: Array
+    support_y: Array
+    """Support points, shape [shots]."""
+    query_x: Array
+    query_y: Array
+    """Query points, shape [num_query]."""
+    support_loss: Array
+    query_loss: Array
+    """Losses of theta_0..theta_K on the task, shape [K + 1]."""
+    num_inner_steps: int
+    """N: theta_N is ``curves[N]``."""
+    dead: bool = False
+    """Whether theta_N says the same everywhere, because a whole hidden layer is off."""
+    now: Array | None = None
+    """The prediction of the theta_N of now, shape [G], beside an earlier one."""
+    own_axis: bool = False
+    """Whether y is drawn as far as this task goes: of a family without a largest task most would be flat on a common axis."""
+
+
+def fit_info(of: Results) -> FitInfo | None:
+    """The record of a run; None where x is an image, or has more than one number."""
+    fit = of.fit
+    if not isinstance(fit, TaskFit):
+        return None
+    return FitInfo(
+        grid=fit.grid,
+        truth=fit.truth,
+        curves=fit.curves,
+        support_x=fit.support_x,
+        support_y=fit.support_y,
+        query_x=fit.query_x,
+        query_y=fit.query_y,
+        support_loss=fit.support_loss,
+        query_loss=fit.query_loss,
+        num_inner_steps=min(of.computed.num_inner_steps, len(fit.curves) - 1),
+        dead=fit.dead,
+        now=_theta_n_of_now(of, fit),
+        own_axis=isinstance(of.computed.tasks, LinearConfig),
+    )
+
+
+def _theta_n_of_now(of: Results, fit: TaskFit) -> Array | None:
+    """Where it is a look at the same task."""
+    now = of.now.fit if of.now is not None else None
+    if of.now is None or not isinstance(now, TaskFit) or not np.array_equal(now.support_x, fit.support_x):
+        return None
+    theta_n: Array = now.curves[min(of.now.num_inner_steps, len(now.curves) - 1)]
+    return theta_n
+
+
+def _why_empty(config: RunConfig) -> str:
+    if config.num_inputs == 1 or config.classifies:
+        return ""
+    return (
+        f"A task of this family has {config.num_inputs} inputs: there is no curve over one x to draw. "
+        "The other charts show how it adapts."
+    )
+
+
+# --- The figure -------------------------------------------------------------------------------------------------------
+
+
+def _traces(palette: Palette, _looks: Looks) -> dict[str, go.Scatter]:
+    """One task's points, its truth, and the curves of theta_0, theta_N and those between."""
+    at = "(%{x:.3g}, %{y:.3g})"
+    return {
+        "query": points("query", palette.query, 7, palette.page, "diamond", opacity=0.55, hovertemplate=at),
+        "truth": line("truth", palette.truth, 2, "dash", hoverinfo="skip"),
+        "between": line("between", with_opacity(palette.theta_N, 0.35), 1, hoverinfo="skip"),
+        "now": line(f"{THETA_N} now", palette.ghost, 2.5, "longdashdot", hovertemplate=at, showlegend=False),
+        "theta_0": line(THETA_0, palette.theta_0, 2.5, "dot", hovertemplate=at),
+        "theta_N": line(THETA_N, palette.theta_N, 2.5, hovertemplate=at),
+        # The page fills it, and gives it the colour of theta_0 or theta_N where it is one of them.
+        "theta_k": line(THETA_K, palette.text, 4.5, hoverinfo="skip"),
+        "support": points("support", palette.support, 10, palette.text, hovertemplate=at),
+    }
+
+
+def _axes(_palette: Palette, looks: Looks) -> dict[str, Any]:
+    """Inputs and outputs of the task family."""
+    return {
+        "xaxis": {"title": {"text": "input x"}, "range": list(looks.x_range), "nticks": 11},
+        "yaxis": {"title": {"text": "output y"}, "range": list(looks.y_range), "nticks": 7},
+        "margin": {"l": 44, "r": 10, "t": 6, "b": 40},
+    }
+
+
+# --- Numbers ----------------------------------------------------------------------------------------------------------
+
+
+def _lines(info: FitInfo) -> dict[str, Line]:
+    """All but theta_k: only the page knows which k is looked at."""
+    last = info.num_inner_steps
+    picked = np.unique(np.linspace(1, last - 1, max(0, min(last - 1, _MAX_BETWEEN))).round().astype(int))
+    between = info.curves[picked]
+    now: Line = ([], [])
+    if info.now is not None:
+        now = (info.grid, info.now)
+    return {
+        "query": (info.query_x, info.query_y),
+        "truth": (info.grid, info.truth),
+        "between": joined([info.grid] * len(between), list(between)),
+        "now": now,
+        "theta_0": (info.grid, info.curves[0]),
+        "theta_N": (info.grid, info.curves[last]),
+        "support": (info.support_x, info.support_y),
+    }
+
+
+def _ranges(info: FitInfo, _previous: Previous) -> Range:
+    """The axes belong to the task family and stay as the figure has them, but where y follows the task."""
+    return {"yaxis": _as_far_as_the_task(info)} if info.own_axis else {}
+
+
+def _as_far_as_the_task(info: FitInfo) -> list[float]:
+    """Both sides of 0, to the least of 1, 2, 5, 10, ... that holds the task's function and points."""
+    reach = max(float(np.max(np.abs(values), initial=0.0)) for values in (info.truth, info.support_y, info.query_y))
+    if not 0.0 < reach < math.inf:
+        return [-1.0, 1.0]
+    decade = 10.0 ** math.floor(math.log10(reach))
+    top = next((factor * decade for factor in (1.0, 2.0, 5.0) if factor * decade >= reach), 10.0 * decade)
+    return [-1.1 * top, 1.1 * top]
+
+
+def task_steps(support_loss: Array, query_loss: Array, num_inner_steps: int) -> dict[str, Any]:
+    """The losses of theta_0..theta_K on the demonstration task, for the table below its chart."""
+    return {
+        "count": len(query_loss),
+        "num_inner_steps": num_inner_steps,
+        "support_loss": plain(support_loss),
+        "query_loss": plain(query_loss),
+    }
+
+
+def _more(info: FitInfo, body: Floats, _pixels: bytes | None) -> dict[str, Any]:
+    """The curves of theta_0..theta_K, of which the page draws one as theta_k."""
+    curves = {
+        "offset": body.add(info.curves.ravel()),
+        "width": info.curves.shape[1],
+        "grid_offset": body.add(info.grid),
+    }
+    return {"steps": task_steps(info.support_loss, info.query_loss, info.num_inner_steps) | curves}
+
+
+# --- Words ------------------------------------------------------------------------------------------------------------
+
+_CARD = Card(
+    "One task that was never trained on. Blue is what the network says before it has seen this task, orange what it says after N gradient "
+    "steps on the few support points. Look how far few points bend the curve towards the truth, also where no point lies.",
+    {
+        "query": TERMS["query"],
+        "truth": "The curve that this task's points come from, without noise.",
+        "between": "The curves after 1, 2, ... inner steps, between θ_0 and θ_N.",
+        "theta_0": "What the network says with the shared start, before it has seen this task.",
+        "theta_N": "What it says after N inner steps on the support points.",
+        "theta_k": "The thick curve: what it says after k inner steps. The slider below chooses k.",
+        "support": TERMS["support"],
+    },
+    ("task", "held-out", "inner step"),
+)
+
+
+def _summary(info: FitInfo) -> str:
+    n = info.num_inner_steps
+    return (
+        f"θ_0 against θ_N on one held-out task: query loss {number(info.query_loss[0])} before "
+        f"adaptation, {number(info.query_loss[n])} after {steps(n)} on {len(info.support_x)} support points."
+    )
+
+
+def _subtitle(info: FitInfo) -> str:
+    if info.num_inner_steps == 0:
+        return "With N = 0 there is no adaptation: one curve has to serve every task."
+    count, n = len(info.support_x), info.num_inner_steps
+    if info.dead:
+        return dead(n)
+    return f"{steps(n).capitalize()} on {count} support points bend θ_0 into θ_N."
+
+
+FIT = Chart(
+    id="fit",
+    title=f"One new task: {THETA_0} against {THETA_N}",
+    hint="θ_0 fits no task; N gradient steps on the support points bend it onto this one.",
+    card=_CARD,
+    info=FitInfo,
+    make=fit_info,
+    traces=_traces,
+    axes=_axes,
+    lines=_lines,
+    ranges=_ranges,
+    summary=_summary,
+    subtitle=_subtitle,
+    shows_now=True,
+    belongs=lambda config, _: not config.classifies,
+    why_empty=_why_empty,
+    more=_more,
+)

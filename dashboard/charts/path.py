@@ -1,0 +1,167 @@
+"""The inner paths of a few tasks in weight space, in the plane that holds most of their movement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from dashboard.charts.basics import line, points
+from dashboard.charts.chart import Chart
+from dashboard.charts.glossary import TERMS, Card
+from dashboard.charts.phrases import percent, steps
+from dashboard.charts.results import Array, Results
+from dashboard.charts.scales import Line, Previous, Range, joined
+from dashboard.charts.style import THETA_0, THETA_N, Looks
+from dashboard.theme import Palette, with_opacity
+
+_SMALL_SHARE = 0.5
+"""Share of the inner steps' movement: a plane that holds less shows little of it."""
+
+# --- The record -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathInfo:
+    """The parameter-path chart: inner paths of P tasks in a plane fitted to them."""
+
+    paths: Array
+    """theta_0..theta_N of P tasks, shape [P, N + 1, 2]."""
+    trail: Array
+    """Where theta_0 was, oldest first, the current one last, shape [t, 2]."""
+    then: Array | None = None
+    """Which place the paths begin at, where that is an earlier theta_0 than the trail's last, shape [2]."""
+    explained: float
+    """Share of the paths' variance that lies in the plane, 0..1."""
+
+
+def path_info(of: Results) -> PathInfo | None:
+    """The record of a run; None where the chart of the layers stands in its place."""
+    if of.paths is None or of.plane is None or of.weights_chart != "path":
+        return None
+    trail = (np.stack(of.thetas) - of.plane.origin) @ of.plane.basis.T
+    then = None if of.now is None else (of.paths.theta_0 - of.plane.origin) @ of.plane.basis.T
+    return PathInfo(paths=of.paths.paths, trail=trail, then=then, explained=of.paths.explained)
+
+
+# --- The figure -------------------------------------------------------------------------------------------------------
+
+
+def _traces(palette: Palette, _looks: Looks) -> dict[str, go.Scatter]:
+    """Inner steps of several tasks from one theta_0, and where theta_0 has been."""
+    at = "(%{x:.3g}, %{y:.3g})"
+    return {
+        "trail": line(f"trail of {THETA_0}", with_opacity(palette.theta_0, 0.55), 2, "dot", hoverinfo="skip"),
+        "inner_steps": line("inner steps", with_opacity(palette.theta_N, 0.6), 1.5, hoverinfo="skip"),
+        "now": points(f"{THETA_0} now", palette.ghost, 9, palette.page, "square", hovertemplate=at, showlegend=False),
+        "theta_N": points(THETA_N, palette.theta_N, 7, palette.page, hovertemplate=at),
+        "theta_0": points(THETA_0, palette.theta_0, 12, palette.page, "square", hovertemplate=at),
+    }
+
+
+def _axes(_palette: Palette, _looks: Looks) -> dict[str, Any]:
+    """The two main directions, on one scale."""
+    # Ticks without numbers: a direction of weight space has no unit worth reading. Equal scales: lengths compare.
+    bare = {"showticklabels": False, "ticks": "", "nticks": 6, "range": [-1, 1]}
+    return {
+        "xaxis": {**bare, "title": {"text": "main direction", "standoff": 4}},
+        "yaxis": {**bare, "title": {"text": "second direction", "standoff": 4}, "scaleanchor": "x"},
+        "margin": {"l": 26, "r": 8, "t": 8, "b": 26},
+    }
+
+
+# --- Numbers ----------------------------------------------------------------------------------------------------------
+
+
+def _lines(info: PathInfo) -> dict[str, Line]:
+    paths = np.where(np.isfinite(info.paths), info.paths, np.nan)
+    ends = paths[:, -1]
+    newest: Line = (info.trail[-1:, 0], info.trail[-1:, 1])
+    return {
+        "trail": (info.trail[:, 0], info.trail[:, 1]),
+        "inner_steps": joined(list(paths[:, :, 0]), list(paths[:, :, 1])),
+        "theta_N": (ends[:, 0], ends[:, 1]),
+        "now": newest if info.then is not None else ([], []),
+        "theta_0": newest if info.then is None else (info.then[:1], info.then[1:]),
+    }
+
+
+def _ranges(info: PathInfo, previous: Previous) -> Range:
+    """A square around the paths and the trail, kept while they lie in it and fill a third of it.
+
+    A diverging path may leave it: points further from theta_0 than ten times the usual distance of an inner step do not count.
+    """
+    start = info.trail[-1:] if info.then is None else info.then[None]
+    points = np.concatenate([info.paths.reshape(-1, 2), info.trail, start]).astype(np.float64)
+    points = points[np.isfinite(points).all(axis=1)]
+    if not len(points):
+        return {"xaxis": [-1.0, 1.0], "yaxis": [-1.0, 1.0]}
+    distance = np.abs(points - points[-1]).max(axis=1)
+    # Of the inner steps alone: a short trail of many points would make them look far away.
+    stepped = np.abs(info.paths[:, 1:].reshape(-1, 2).astype(np.float64) - points[-1]).max(axis=1)
+    stepped = stepped[np.isfinite(stepped)] if np.isfinite(stepped).any() else distance
+    points = points[distance <= 10 * max(float(np.median(stepped)), 1e-9)]
+    low, high = points.min(axis=0), points.max(axis=0)
+    half = max(float((high - low).max()) / 2, 1e-6)
+    if previous is not None:
+        kept_low = np.array([previous["xaxis"][0], previous["yaxis"][0]])
+        kept_high = np.array([previous["xaxis"][1], previous["yaxis"][1]])
+        span = float((kept_high - kept_low).max())
+        edge = 0.04 * span  # a marker on the very edge would be cut
+        if (kept_low + edge <= low).all() and (high <= kept_high - edge).all() and span <= 6 * half:
+            return {axis: [float(v) for v in previous[axis]] for axis in ("xaxis", "yaxis")}
+    center = (low + high) / 2
+    return {
+        axis: [float(middle - 1.35 * half), float(middle + 1.35 * half)]
+        for axis, middle in zip(("xaxis", "yaxis"), center, strict=True)
+    }
+
+
+# --- Words ------------------------------------------------------------------------------------------------------------
+
+_CARD = Card(
+    "The inner steps of a few tasks in the space of all weights, seen in the plane that holds most of their movement. All start at θ_0 and "
+    "end at their own θ_N. The line under the title says what share of the movement the plane holds: where it is small, most of the "
+    "movement is out of sight, and lengths and angles say little.",
+    {
+        "trail": "Where θ_0 has been during meta-training, seen in the same plane.",
+        "inner_steps": "The way of each task from θ_0 to its θ_N, one line a task.",
+        "theta_N": TERMS["θ_N"],
+        "theta_0": TERMS["θ_0"]
+        + " Beside an earlier outer step a grey square is where it is now, if that lies in the picture.",
+    },
+    ("inner step", "outer step"),
+)
+
+
+def _summary(info: PathInfo) -> str:
+    tasks, points = info.paths.shape[:2]
+    return (
+        f"Inner paths of {tasks} tasks from θ_0, {steps(points - 1)} each, in a plane that holds "
+        f"{info.explained:.0%} of their movement."
+    )
+
+
+def _subtitle(info: PathInfo) -> str:
+    if info.explained < _SMALL_SHARE:
+        return f"Only {percent(info.explained)} of the movement lies in this plane."
+    return f"One line a task; this plane holds {percent(info.explained)} of it."
+
+
+PATH = Chart(
+    id="path",
+    title="Paths in weight space",
+    hint="Each thin line is one task's inner steps, all from the same θ_0.",
+    card=_CARD,
+    info=PathInfo,
+    make=path_info,
+    traces=_traces,
+    axes=_axes,
+    lines=_lines,
+    ranges=_ranges,
+    summary=_summary,
+    subtitle=_subtitle,
+    belongs=lambda _, weights_chart: weights_chart == "path",
+)

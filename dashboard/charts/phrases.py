@@ -1,0 +1,55 @@
+"""How numbers are said in the charts' sentences.
+
+Sentences write theta as ``θ_0``, ``θ_N``, ``θ_5``; the page sets the index as a subscript.
+"""
+
+from __future__ import annotations
+
+import math
+
+from dashboard.charts.results import Metric
+
+
+def number(value: float) -> str:
+    """Three significant digits, and words where there is no number.
+
+    >>> [number(value) for value in (0.04321, 3.0, 70000, 1.2e-9, float("inf"))]
+    ['0.0432', '3', '7e+04', '1.2e-09', 'infinite']
+    """
+    if math.isnan(value):
+        return "not a number"
+    if math.isinf(value):
+        return "infinite"
+    return f"{value:.3g}"
+
+
+def measured(value: float, metric: Metric) -> str:
+    """A loss, or an accuracy in per cent.
+
+    >>> measured(0.6125, "accuracy"), measured(0.6125, "loss")
+    ('61.3%', '0.613')
+    """
+    return f"{100.0 * value:.3g}%" if metric == "accuracy" else number(value)
+
+
+def percent(share: float) -> str:
+    """A share of tasks.
+
+    >>> percent(0.25), percent(0.001)
+    ('25%', 'less than 1%')
+    """
+    return "less than 1%" if 0 < share < 0.005 else f"{share:.0%}"
+
+
+def steps(count: int) -> str:
+    """A number of inner steps.
+
+    >>> steps(1), steps(5)
+    ('1 inner step', '5 inner steps')
+    """
+    return "1 inner step" if count == 1 else f"{count} inner steps"
+
+
+def dead(count: int) -> str:
+    """What happened to a task whose theta_N says the same of every input."""
+    return f"{steps(count).capitalize()} switched a whole hidden layer off: θ_N is dead and says the same everywhere."

@@ -1,0 +1,120 @@
+"""What comes into the charts of a live run: everything that was seen of it, as plain frozen numpy records of the engine and of the run.
+
+Nothing here draws and nothing here knows streamlit, plotly or torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from maml_core.config import RunConfig
+from maml_core.records import (
+    Curvature,
+    ImageFit,
+    InnerDescent,
+    InnerPaths,
+    LayerMoves,
+    LearnedRates,
+    Levels,
+    Plane,
+    Summary,
+    TaskFit,
+)
+
+Array = npt.NDArray[np.floating]
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+Bytes = npt.NDArray[np.uint8]
+Learner = Literal["maml", "random", "joint", "oracle", "scratch"]
+Metric = Literal["accuracy", "loss"]
+"""What the curves show: the share of right predictions, 0..1, which only tasks of classes have, or the query loss."""
+
+
+def _empty() -> Array:
+    return np.empty(0, dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A change of the set-up while training, drawn as a thin line on the loss curves."""
+
+    step: int
+    """Outer step from which the change acts."""
+    text: str
+    """For example ``alpha 0.01 -> 0.1``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """What a predictor that learns nothing reaches, drawn as a thin line across the curves."""
+
+    name: str
+    value: float
+    meaning: str
+    """In a sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curves:
+    """The curves of one run in one metric. Every loss is positive, every accuracy 0..1, or NaN (which leaves a gap)."""
+
+    steps: Array = field(default_factory=_empty)
+    """Outer steps of `raw`, shape [n] (decimated: a bucket gives its smallest and its largest value)."""
+    raw: Array = field(default_factory=_empty)
+    """Training query points after adaptation, shape [n]."""
+    smoothed_steps: Array = field(default_factory=_empty)
+    smoothed: Array = field(default_factory=_empty)
+    """Exponential moving average of `raw` before it was decimated, shape [m]."""
+    held_out_steps: Array = field(default_factory=_empty)
+    before: Array = field(default_factory=_empty)
+    """Held-out query points before adaptation (inner step 0), mean over tasks, shape [h]."""
+    after: Array = field(default_factory=_empty)
+    """Held-out query points after N inner steps, mean over tasks, shape [h]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Now:
+    """What the newest outer step shows, beside an earlier one."""
+
+    num_inner_steps: int
+    fit: TaskFit | ImageFit | None = None
+    trajectories: Mapping[str, Summary] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """What was last seen of a run, in the metric shown; what was not looked at is None or empty."""
+
+    config: RunConfig
+    """Set-up that is asked for by now."""
+    computed: RunConfig
+    """Set-up that the newest results were computed with."""
+    metric: Metric = "loss"
+    weights_chart: str = "path"
+    """Which chart shows the movement of the parameters: ``path`` or ``layers``."""
+    levels: Levels | None = None
+    curves: Curves = field(default_factory=Curves)
+    ghost: Curves = field(default_factory=Curves)
+    """Curves of the run before the last reset."""
+    marks: tuple[Mark, ...] = ()
+    then: int | None = None
+    """The earlier outer step that everything below was seen at; None for now."""
+    now: Now | None = None
+    """What to compare it with; None where it is now."""
+    fit: TaskFit | ImageFit | None = None
+    trajectories: Mapping[str, Summary] = field(default_factory=dict)
+    """Held-out tasks against the inner step, by learner."""
+    paths: InnerPaths | None = None
+    plane: Plane | None = None
+    """In which the paths are drawn."""
+    thetas: Sequence[npt.NDArray[np.floating]] = ()
+    """Where theta_0 has been, oldest first."""
+    moves: LayerMoves | None = None
+    curvature: Curvature | None = None
+    descent: InnerDescent | None = None
+    rates: LearnedRates | None = None

@@ -1,0 +1,492 @@
+"""The map of a sweep's two axes; a profile, of one.
+
+As with the live charts, a figure is made once per looks and palette, without data; `map_update` gives the numbers of its traces, by their
+names, and `map_ranges` what its axes span.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from dashboard.charts.basics import UIREVISION, points
+from dashboard.charts.chart import assembled
+from dashboard.charts.glossary import TERMS, Card
+from dashboard.charts.results import Array, Metric
+from dashboard.charts.scales import Previous, Range, Update, decades, float32
+from dashboard.charts.style import ONCE_THERE
+from dashboard.charts.sweep_basics import (
+    SIDE,
+    color_axis,
+    color_range,
+    cross,
+    held_out,
+    level,
+    limit_traces,
+    named_axis,
+    result,
+    result_axis,
+    ticks,
+)
+from dashboard.charts.sweep_settings import STATUS, Kind, SettingInfo, View
+from dashboard.charts.symbols import kept
+from dashboard.setups.setting_names import symbol
+from dashboard.setups.sweep_axes import AxisInfo, axis_info
+from dashboard.theme import Palette, with_opacity
+from maml_core.sweeps.axes import Value
+from maml_core.sweeps.definition import SweepConfig
+from maml_core.sweeps.results import SettingResult
+from maml_core.sweeps.tables import Rank, best_at_each, rank
+from maml_core.values import shown
+
+VALUE, DIVERGED, PRUNED = "value", "diverged_cell", "pruned_cell"
+"""Results, and the cells of two classes that have none."""
+MARKED, TRAINING, REFUSED, CUT, WAITING = "diverged", "training", "refused", "pruned", "waiting"
+"""Marks of what is no result."""
+CASING, LIMIT, BEST = "casing", "limit", "best"
+SETTINGS = "settings"
+"""Under the pointer: carries the settings' numbers."""
+SELECTED, PINNED = "selected", "pinned"
+"""Filled by the page."""
+
+# --- The record -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapInfo:
+    """The map of two axes, or of one: of every place the setting that is shown there."""
+
+    x: AxisInfo
+    y: AxisInfo | None
+    metric: Metric
+    is_grid: bool
+    """Every place is a cell; otherwise settings lie where they were drawn."""
+    shown: tuple[SettingInfo, ...]
+    limit_x: Array
+    limit_y: Array
+    """alpha = 2 / lambda_max, a point for each value of the other axis, NaN where it is not on the map; empty without alpha."""
+    best: int | None
+    """Number of the best finished setting shown."""
+    over: tuple[str, ...] = ()
+    """Axes over which the best setting is shown."""
+
+
+def map_info(
+    settings: Sequence[SettingInfo], sweep: SweepConfig, view: View, results: Sequence[SettingResult]
+) -> MapInfo:
+    """The map of a view."""
+    axes = {axis.name: axis for axis in sweep.axes}
+    x = axis_info(axes[view.x], results)
+    y = axis_info(axes[view.y], results) if view.y is not None else None
+    others = [name for name in axes if name not in (view.x, view.y)]
+    is_grid = sweep.sampler == "grid" or all(axes[name].values for name in (view.x, view.y) if name is not None)
+    inside = [
+        s
+        for s in settings
+        if all(view.slices.get(name) is None or s.values[name] == view.slices[name] for name in others)
+    ]
+    shown = _topmost(inside, view) if is_grid else tuple(inside)
+    limit_x: Array
+    limit_y: Array
+    limit_x, limit_y = np.empty(0), np.empty(0)
+    beside = view.y if view.x == "alpha" else view.x
+    if beside is None or sweep.sampler == "grid" or axes[beside].values:
+        limit_x, limit_y = _limit_curve(
+            shown, x, y, is_grid=is_grid
+        )  # of drawn rows each has one noisy point, which is no curve
+    return MapInfo(
+        x=x,
+        y=y,
+        metric=view.metric,
+        is_grid=is_grid,
+        shown=shown,
+        limit_x=limit_x,
+        limit_y=limit_y,
+        best=_best(shown, view.metric),
+        over=tuple(name for name in others if view.slices.get(name) is None),
+    )
+
+
+def _topmost(settings: Sequence[SettingInfo], view: View) -> tuple[SettingInfo, ...]:
+    """For each place the one setting to show: the best that is finished, or what comes nearest to that."""
+
+    def place(s: SettingInfo) -> tuple[Value, Value]:
+        return s.values[view.x], s.values[view.y] if view.y is not None else None
+
+    top = best_at_each(settings, place, lambda s: _rank(s, view.metric))
+    return tuple(sorted(top.values(), key=lambda s: s.number))
+
+
+def _best(settings: Sequence[SettingInfo], metric: Metric) -> int | None:
+    done = [s for s in settings if s.kind == Kind.OK and not math.isnan(s.value)]
+    return min(done, key=lambda s: _rank(s, metric)).number if done else None
+
+
+def _rank(s: SettingInfo, metric: Metric) -> Rank:
+    """The engine's, of the metric that is looked at."""
+    return rank(STATUS[s.kind], s.value, s.number, maximises=metric == "accuracy")
+
+
+def _limit_curve(
+    settings: Sequence[SettingInfo], x: AxisInfo, y: AxisInfo | None, *, is_grid: bool
+) -> tuple[Array, Array]:
+    """Where alpha is 2 / lambda_max, a point for each value of the other axis."""
+    nothing = np.empty(0)
+    if "alpha" not in (x.name, y.name if y is not None else ""):
+        return nothing, nothing
+    alpha, other = (x, y) if x.name == "alpha" else (y, x)
+    assert alpha is not None
+    rows: dict[Value, list[tuple[float, float]]] = {
+        value: [] for value in (other.values if other is not None else (None,))
+    }
+    for s in settings:
+        size = s.values["alpha"]
+        if math.isfinite(s.limit) and isinstance(size, int | float):
+            rows[s.values[other.name] if other is not None else None].append((float(size), s.limit))
+    low, high = alpha.span(is_grid=is_grid)
+    places = [_within(alpha.place_of(_crossing(sorted(row))), low, high) for row in rows.values()]
+    at = np.array(places)
+    beside = other.places if other is not None else np.zeros(1)
+    return (at, beside) if alpha is x else (beside, at)
+
+
+def _within(place: float, low: float, high: float) -> float:
+    return place if low <= place <= high else math.nan
+
+
+def _crossing(row: Sequence[tuple[float, float]]) -> float:
+    """The alpha that equals its own limit, from measured pairs (alpha, limit) by rising alpha.
+
+    Between two neighbours of which only the second is beyond its limit it is interpolated on logarithms. Where all that were measured lie on
+    one side (those beyond it diverged, and have no lambda_max), it is the limit of the nearest one.
+    """
+    pairs = [(alpha, limit) for alpha, limit in row if alpha > 0.0 and limit > 0.0]
+    if not pairs:
+        return math.nan
+    for (left, left_limit), (right, right_limit) in itertools.pairwise(pairs):
+        below, above = math.log(left / left_limit), math.log(right / right_limit)
+        if below < 0.0 <= above:
+            return math.exp(math.log(left) - below * math.log(right / left) / (above - below))
+    first, last = pairs[0], pairs[-1]
+    return last[1] if last[0] < last[1] else first[1]
+
+
+# --- The figure -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapLooks:
+    """What the looks of a map depend on."""
+
+    x: str
+    x_ticks: tuple[tuple[float, str], ...]
+    y: str
+    """Title of the second axis; empty for a profile."""
+    y_ticks: tuple[tuple[float, str], ...]
+    metric: Metric
+    loss_name: str
+    is_grid: bool
+    across: int
+    """Cells along the longer axis."""
+
+    @property
+    def result(self) -> str:
+        """What the map shows."""
+        return held_out(self.metric, self.loss_name)
+
+
+def map_looks(info: MapInfo, loss_name: str) -> MapLooks:
+    """The looks that fit a map."""
+    return MapLooks(
+        x=info.x.title,
+        x_ticks=ticks(info.x),
+        y=info.y.title if info.y is not None else "",
+        y_ticks=ticks(info.y, upright=True) if info.y is not None else (),
+        metric=info.metric,
+        loss_name=loss_name,
+        is_grid=info.is_grid,
+        across=max(len(info.x.values), len(info.y.values) if info.y is not None else 1),
+    )
+
+
+def map_figure(palette: Palette, looks: MapLooks) -> go.Figure:
+    """The map or the profile, with all its traces, empty."""
+    marker = min(11.0, max(3.5, 0.5 * SIDE / looks.across)) if looks.is_grid else 11.0
+    axes: dict[str, Any] = {"xaxis": named_axis(looks.x, looks.x_ticks)}
+    if looks.y:
+        axes["yaxis"] = named_axis(looks.y, looks.y_ticks)
+        axes["coloraxis"] = color_axis(palette, looks.metric, looks.result)
+        axes["margin"] = {"l": 78, "r": 8, "t": 6, "b": 42}
+    else:
+        axes["yaxis"] = result_axis(looks.metric, looks.result)
+        axes["margin"] = {"l": 60, "r": 14, "t": 6, "b": 42}
+    axes |= {"dragmode": "select", "hovermode": "closest", "selectdirection": "any"}
+    axes["uirevision"] = f"{UIREVISION} {looks.x} {looks.y} {looks.metric}"
+    return assembled(_traces(palette, looks, marker), axes, palette, CARD, title="Map" if looks.y else "Profile")
+
+
+def _traces(palette: Palette, looks: MapLooks, marker: float) -> dict[str, Any]:
+    diverged = cross(palette, marker) if looks.y else {"symbol": "x", "size": 9, "color": palette.unstable}
+    star = {"symbol": "star", "size": max(11.0, 1.25 * marker), "color": palette.text}
+    stroke = {"symbol": "line-ne", "size": max(marker, 7.0), "line": {"color": palette.muted, "width": 2}}
+    bar = {"symbol": "line-ew", "size": min(marker, 9.0), "line": {"color": palette.text, "width": 1.5}}
+    open_circle = {"symbol": "circle-open", "size": max(3.5, 0.5 * marker), "color": palette.muted}
+    ring = {"symbol": "square-open" if looks.is_grid and looks.y else "circle-open"}
+    outline = max(2 * marker, 12.0)
+    halo = {"size": 19, "color": palette.page, "line": {"color": palette.text, "width": 1.5}}
+    faint = with_opacity(palette.text, 0.55)
+    quiet = {"hoverinfo": "skip", "showlegend": False}
+    return {
+        VALUE: _values(palette, looks),
+        DIVERGED: _class_cells("diverged, cell", palette.unstable, looks),
+        PRUNED: _class_cells("pruned, cell", palette.ghost, looks),
+        MARKED: _marks("diverged", diverged, fillcolor=palette.unstable),
+        TRAINING: points("unfinished", faint, max(3.0, 0.35 * marker), palette.page, hoverinfo="skip", meta=ONCE_THERE),
+        **limit_traces(palette, "solid" if looks.y else "dash"),
+        BEST: _marks("best", {**star, "line": {"color": palette.page, "width": 1.2}}),
+        # Under the pointer lies this one: it carries the settings' numbers and, put in by the page, what is said of them.
+        SETTINGS: go.Scatter(
+            x=[],
+            y=[],
+            name="settings",
+            mode="markers",
+            marker={"size": outline, "color": "rgba(0, 0, 0, 0)"},
+            hoverinfo="text",
+            showlegend=False,
+        ),
+        SELECTED: go.Scatter(
+            x=[],
+            y=[],
+            name="selected",
+            mode="markers",
+            marker={**ring, "size": outline, "color": palette.selected, "line": {"width": 3}},
+            **quiet,
+        ),
+        PINNED: go.Scatter(
+            x=[],
+            y=[],
+            name="pinned",
+            mode="markers+text",
+            text=[],
+            textfont={"color": palette.text, "size": 13, "weight": 700},
+            marker=halo,
+            **quiet,
+        ),
+        REFUSED: _marks("left out", stroke),
+        CUT: _marks("pruned", bar, fillcolor=palette.ghost),
+        WAITING: _marks("not begun", {**open_circle, "line": {"width": 1.2}}),
+    }
+
+
+def _marks(name: str, marker: Mapping[str, Any], **more: Any) -> go.Scatter:
+    """Marks of one class of settings, named in the legend while there are some."""
+    return go.Scatter(x=[], y=[], name=name, mode="markers", marker=marker, hoverinfo="skip", meta=ONCE_THERE, **more)
+
+
+def _values(palette: Palette, looks: MapLooks) -> Any:
+    quiet = {"name": looks.result, "hoverinfo": "skip", "showlegend": False}
+    if not looks.y:
+        return go.Scatter(
+            x=[],
+            y=[],
+            mode="markers",
+            marker={"color": palette.theta_N, "size": 9},
+            error_y={"type": "data", "array": [], "color": palette.theta_N, "thickness": 1.5, "width": 3},
+            **quiet,
+        )
+    if looks.is_grid:
+        return go.Heatmap(x=[], y=[], z=[], coloraxis="coloraxis", xgap=1, ygap=1, hoverongaps=False, **quiet)
+    marker = {
+        "symbol": "square",
+        "size": 13,
+        "color": [],
+        "coloraxis": "coloraxis",
+        "line": {"color": palette.muted, "width": 0.5},
+    }
+    return go.Scatter(x=[], y=[], mode="markers", marker=marker, **quiet)
+
+
+def _class_cells(name: str, color: str, looks: MapLooks) -> Any:
+    quiet = {"name": name, "hoverinfo": "skip", "showlegend": False}
+    if looks.is_grid and looks.y:
+        return go.Heatmap(
+            x=[],
+            y=[],
+            z=[],
+            colorscale=[[0, color], [1, color]],
+            zmin=0,
+            zmax=1,
+            showscale=False,
+            xgap=1,
+            ygap=1,
+            **quiet,
+        )
+    return go.Scatter(x=[], y=[], mode="markers", marker={"symbol": "square", "size": 13, "color": color}, **quiet)
+
+
+# --- Numbers ----------------------------------------------------------------------------------------------------------
+
+
+def map_update(info: MapInfo, span: Range) -> list[Update]:
+    """The numbers of the map's traces but the page's own.
+
+    Args:
+        info: What to show.
+        span: Its `map_ranges`; a profile puts what diverged, and what is left out, on its upper edge.
+    """
+    at = {s.number: _place(info, s) for s in info.shown}
+    if info.y is None:
+        return _profile_update(info, at, span)
+    kinds: dict[Kind, list[SettingInfo]] = {kind: [s for s in info.shown if s.kind == kind] for kind in Kind}
+    measured = [s for s in info.shown if s.kind in (Kind.OK, Kind.TRAINING, Kind.PRUNED) and not math.isnan(s.value)]
+    found: list[Update] = []
+    if info.is_grid:
+        found += _cells(info, VALUE, {s.number: level(s.value, info.metric) for s in measured if s.kind != Kind.PRUNED})
+        found += _cells(info, DIVERGED, {s.number: 1.0 for s in kinds[Kind.DIVERGED]})
+        found += _cells(info, PRUNED, {s.number: 1.0 for s in kinds[Kind.PRUNED]})
+    else:
+        values = [s for s in measured if s.kind != Kind.PRUNED]
+        found += _points(VALUE, values, at)
+        found.append((VALUE, "marker.color", float32([level(s.value, info.metric) for s in values])))
+        found += _points(DIVERGED, kinds[Kind.DIVERGED], at)
+        found += _points(PRUNED, kinds[Kind.PRUNED], at)
+    found += _points(MARKED, kinds[Kind.DIVERGED], at)
+    found += _points(TRAINING, kinds[Kind.TRAINING], at)
+    known = np.isfinite(info.limit_x) & np.isfinite(info.limit_y)
+    for trace in (CASING, LIMIT):  # a line without a point would be named in the legend
+        found += [(trace, "x", float32(info.limit_x if known.any() else []))]
+        found += [(trace, "y", float32(info.limit_y if known.any() else []))]
+    found += _points(BEST, [s for s in info.shown if s.number == info.best], at)
+    found += _points(REFUSED, kinds[Kind.REFUSED], at)
+    found += _points(CUT, kinds[Kind.PRUNED], at)
+    found += _points(WAITING, kinds[Kind.WAITING], at)
+    return found + _settings(info, at)
+
+
+def _profile_update(info: MapInfo, at: Mapping[int, tuple[float, float]], span: Range) -> list[Update]:
+    low, high = span["yaxis"]
+    top = high - 0.04 * (high - low)
+    if info.metric == "loss":
+        low, high, top = 10.0**low, 10.0**high, 10.0**top
+    done = [s for s in info.shown if s.kind == Kind.OK and not math.isnan(s.value)]
+    kinds = {
+        kind: [s for s in info.shown if s.kind == kind and not math.isnan(s.value)]
+        for kind in (Kind.TRAINING, Kind.PRUNED)
+    }
+    diverged = [s for s in info.shown if s.kind == Kind.DIVERGED]
+    refused = [s for s in info.shown if s.kind == Kind.REFUSED]
+    limits = info.limit_x[np.isfinite(info.limit_x)]
+    at_top = (Kind.DIVERGED, Kind.REFUSED)
+    return [
+        *_points(VALUE, done, at),
+        (VALUE, "error_y.array", float32([s.ci95 for s in done])),
+        *_points(PRUNED, kinds[Kind.PRUNED], at),
+        *_points(CUT, kinds[Kind.PRUNED], at),
+        (MARKED, "x", float32([at[s.number][0] for s in diverged])),
+        (MARKED, "y", float32([top] * len(diverged))),
+        *_points(TRAINING, kinds[Kind.TRAINING], at),
+        (LIMIT, "x", float32(np.repeat(limits, 2))),
+        (LIMIT, "y", float32([low, high] * len(limits))),
+        *_points(BEST, [s for s in done if s.number == info.best], at),
+        (SETTINGS, "x", float32([at[s.number][0] for s in info.shown])),
+        (SETTINGS, "y", float32([top if s.kind in at_top else at[s.number][1] for s in info.shown])),
+        (SETTINGS, "customdata", float32([s.number for s in info.shown])),
+        (REFUSED, "x", float32([at[s.number][0] for s in refused])),
+        (REFUSED, "y", float32([top] * len(refused))),
+    ]
+
+
+def _settings(info: MapInfo, at: Mapping[int, tuple[float, float]]) -> list[Update]:
+    return [*_points(SETTINGS, info.shown, at), (SETTINGS, "customdata", float32([s.number for s in info.shown]))]
+
+
+def _place(info: MapInfo, s: SettingInfo) -> tuple[float, float]:
+    x = info.x.place(s.values[info.x.name])
+    return (x, s.value) if info.y is None else (x, info.y.place(s.values[info.y.name]))
+
+
+def _points(trace: str, settings: Sequence[SettingInfo], at: Mapping[int, tuple[float, float]]) -> list[Update]:
+    return [
+        (trace, "x", float32([at[s.number][0] for s in settings])),
+        (trace, "y", float32([at[s.number][1] for s in settings])),
+    ]
+
+
+def _cells(info: MapInfo, trace: str, values: Mapping[int, float]) -> list[Update]:
+    """A matrix over the whole grid, NaN where there is no such cell."""
+    assert info.y is not None
+    z = np.full((len(info.y.values), len(info.x.values)), np.nan)
+    column = {value: index for index, value in enumerate(info.x.values)}
+    row = {value: index for index, value in enumerate(info.y.values)}
+    for s in info.shown:
+        if s.number in values:
+            z[row[s.values[info.y.name]], column[s.values[info.x.name]]] = values[s.number]
+    return [(trace, "x", float32(info.x.edges)), (trace, "y", float32(info.y.edges)), (trace, "z", float32(z.ravel()))]
+
+
+def map_ranges(info: MapInfo, previous: Previous = None) -> Range:
+    """What the map's axes and its colours span; `previous` is kept while it still serves."""
+    values = np.array([s.value for s in info.shown if s.kind in (Kind.OK, Kind.TRAINING)] or [np.nan])
+    found = {"xaxis": list(info.x.span(is_grid=info.is_grid))}
+    if info.y is None:
+        spread = [s.value + s.ci95 for s in info.shown if s.kind == Kind.OK and math.isfinite(s.ci95)]
+        lines = [values, np.array(spread)]
+        found["yaxis"] = (
+            decades(lines, previous.get("yaxis") if previous else None) if info.metric == "loss" else [-0.03, 1.03]
+        )
+    else:
+        found["yaxis"] = list(info.y.span(is_grid=info.is_grid))
+        found["coloraxis"] = color_range(values, info.metric, previous.get("coloraxis") if previous else None)
+    return found
+
+
+# --- Words ------------------------------------------------------------------------------------------------------------
+
+CARD = Card(
+    "Every cell is one setting: the whole training done with these values, judged on held-out tasks at its end. The darker, the "
+    "better, on a dark page too. Look how wide the good region is, and whether it ends where α passes 2/λ_max.",
+    {
+        MARKED: "Settings whose training or adaptation blew up.",
+        TRAINING: "Settings that have begun and are not finished; the colour is their newest rung.",
+        LIMIT: "Where α equals 2/λ_max, as measured at the end of each training. " + TERMS["2/λ_max"],
+        BEST: "The best setting that is finished. Neighbours within its interval are as good.",
+        REFUSED: "Settings that cannot be computed: their values do not go together, or their tasks cannot be drawn. The table says why.",
+        CUT: "Settings that were stopped at a rung because others did better there. They have no colour: nothing is known of their end.",
+        WAITING: "Settings that wait for their turn.",
+    },
+    ("setting", "held-out", "rung", "pruning"),
+)
+
+
+def map_summary(info: MapInfo) -> str:
+    """The map in a sentence, for its aria-label."""
+    count = {kind: sum(s.kind == kind for s in info.shown) for kind in Kind}
+    axes = info.x.title + (f" against {info.y.title}" if info.y is not None else "")
+    parts = [f"{count[Kind.OK]} of {len(info.shown)} settings finished", f"{count[Kind.DIVERGED]} diverged"]
+    if count[Kind.PRUNED]:
+        parts.append(f"{count[Kind.PRUNED]} pruned")
+    if count[Kind.REFUSED]:
+        parts.append(f"{count[Kind.REFUSED]} left out")
+    best = next((s for s in info.shown if s.number == info.best), None)
+    said = f" Best so far: {result(best.value, info.metric)} at {_where(best)}." if best is not None else ""
+    return f"Map of {axes}: {', '.join(parts)}.{said}"
+
+
+def map_line(info: MapInfo) -> str:
+    """Under the map's title: the best setting so far."""
+    over = f", best over {' and '.join(symbol(name) for name in info.over)}" if info.over else ""
+    best = next((s for s in info.shown if s.number == info.best), None)
+    what = "accuracy" if info.metric == "accuracy" else "loss"
+    if best is None:
+        return f"Held-out {what} after N inner steps{over}. Click a cell to look closer."
+    return f"Held-out {what} after N inner steps{over}. Best: {result(best.value, info.metric)} at {_where(best)}."
+
+
+def _where(s: SettingInfo) -> str:
+    return ", ".join(f"{symbol(name)} {kept(shown(value))}" for name, value in s.values.items())

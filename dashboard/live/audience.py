@@ -1,0 +1,182 @@
+"""Who watches a run, and what is looked at for them: what is the same for all once, and besides each task that one of them shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from dashboard.live.latest import Seen
+from dashboard.live.pacing import Pace, Pacing
+from dashboard.live.travel import is_same_task
+from dashboard.live.viewer import Viewer
+from dashboard.setups import limits
+from maml_core.config import RunConfig
+from maml_core.errors import ConfigError
+from maml_core.records import Demonstration, Snapshot, View
+
+
+class _Asked(NamedTuple):
+    """A viewer for whom the chunk in flight looks."""
+
+    viewer: Viewer
+    place: int
+    """Where its task stands among those of the look."""
+    change_id: int | None
+    """The newest change that it has asked for."""
+
+
+class _Sent(NamedTuple):
+    """The look that the chunk in flight takes."""
+
+    kinds: frozenset[str] = frozenset()
+    """Heavy kinds."""
+    asked: tuple[_Asked, ...] = ()
+
+
+class Audience:
+    """The viewers of one run and of those that take its place, and the looks at the run that is there now."""
+
+    def __init__(self) -> None:
+        self.viewers: list[Viewer] = []
+        self.scratch = False
+        """Training from scratch on each held-out task is asked for; see `shows_scratch`."""
+        self.seen = Seen()
+        self.pacing = Pacing(of_images=False)
+        self._hurries = False
+        self._sent = _Sent()
+
+    def start_over(self, config: RunConfig) -> None:
+        """A run with this set-up is watched from its start on."""
+        self.seen = Seen()
+        self.pacing = Pacing(of_images=config.classifies)
+        self._sent = _Sent()
+        for viewer in self.viewers:
+            viewer.start_over()
+        self.hurry()
+
+    # Who watches
+
+    def join(self, viewer: Viewer) -> None:
+        """One more watches."""
+        self.viewers.append(viewer)
+        viewer.waits = True
+
+    def leave(self, viewer: Viewer) -> None:
+        """One has gone; the others watch on."""
+        self.viewers.remove(viewer)
+
+    def leave_run(self, old: RunConfig, new: RunConfig) -> None:
+        """A run with another set-up takes the place of the one that is watched."""
+        for viewer in self.viewers:
+            viewer.leave(old, new)
+
+    # What they ask for
+
+    @property
+    def waits(self) -> bool:
+        """Whether something changed that somebody waits to see."""
+        return self._hurries or any(viewer.waits for viewer in self.viewers)
+
+    def hurry(self) -> None:
+        """Something changed that all of them wait to see."""
+        self._hurries = True
+
+    def rest(self) -> None:
+        """Nobody waits any longer."""
+        self._hurries = False
+        for viewer in self.viewers:
+            viewer.waits = False
+
+    def show_scratch(self, wanted: bool, config: RunConfig) -> None:
+        """Show what training from scratch on each held-out task reaches, or no longer.
+
+        Raises:
+            ConfigError: That would take too long with this set-up; nothing changed.
+        """
+        if wanted:
+            limits.check_scratch(config)
+        self.scratch = wanted
+        self.hurry()
+        if not wanted:
+            self.seen.forget_scratch()
+
+    def shows_scratch(self, config: RunConfig) -> bool:
+        """Whether that is asked for and short enough with the current set-up, which may have changed since."""
+        try:
+            limits.check_scratch(config)
+        except ConfigError:
+            return False
+        return self.scratch
+
+    # The looks
+
+    def is_due(self, now: float, pace: Pace, *, playing: bool) -> bool:
+        """Whether it is time for another look at a run that trains."""
+        return self.pacing.is_due("fit", now, pace.frame_s, playing=playing)
+
+    def pass_over(self) -> None:
+        """The chunk that is computed next takes no look."""
+        self._sent = _Sent()
+
+    def look(
+        self, now: float, pace: Pace, config: RunConfig, *, playing: bool, watching: Sequence[Viewer] | None = None
+    ) -> View:
+        """What the chunk that is computed next looks at.
+
+        Args:
+            now: The clock.
+            pace: Least times between two looks.
+            config: The set-up that is asked for.
+            playing: Whether the run trains.
+            watching: Whose tasks are looked at; None for all viewers.
+        """
+        kinds = self.pacing.take(now, pace, playing=playing, urgent=self.waits, joint=config.joint_baseline)
+        tasks: list[Demonstration] = []
+        asked = []
+        watching = self.viewers if watching is None else watching
+        for viewer in watching:
+            place = _place(viewer.task, tasks)
+            asked.append(_Asked(viewer, place, viewer.asked_id))
+        self._sent = _Sent(kinds, tuple(asked))
+        self.rest()
+        charts = {viewer.weights_chart for viewer in watching}
+        return self.seen.view(
+            kinds, now, tasks=tuple(tasks), config=config, charts=charts, scratch=self.shows_scratch(config)
+        )
+
+    def take(self, snapshot: Snapshot, now: float, *, config: RunConfig, computed: RunConfig) -> None:
+        """Take in what the look has found.
+
+        Args:
+            snapshot: What it has found.
+            now: The clock.
+            config: The set-up that is asked for by now.
+            computed: The set-up that it was computed with.
+        """
+        self.pacing.measured(snapshot.seconds)
+        for viewer, place, change_id in self._sent.asked:
+            viewer.take(snapshot.fits[place], change_id)
+        self.seen.take(snapshot, now, config=config, computed=computed, scratch=self.shows_scratch(config))
+        if "scratch" in snapshot.trajectories and not self.scratch:  # switched off meanwhile
+            self.show_scratch(False, config)
+
+    def lost(self) -> None:
+        """The look was never taken: all of it is owed."""
+        self.pacing.lost(self._sent.kinds)
+        self._sent = _Sent()
+        self.hurry()
+
+    def give_up(self) -> None:
+        """The look cannot be taken, and nobody waits for another."""
+        self.pacing.owed = frozenset()
+        self._sent = _Sent()
+        self.rest()
+
+
+def _place(task: Demonstration, tasks: list[Demonstration]) -> int:
+    """Place of a task among those that are looked at, where one that several show stands once."""
+    for place, known in enumerate(tasks):
+        if is_same_task(known, task):
+            return place
+    tasks.append(task)
+    return len(tasks) - 1

@@ -1,0 +1,92 @@
+"""What the charts show of a live run to one of its viewers: a `LiveRun` and a `Viewer` in, `Results` and `Looks` out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dashboard.charts.loss import reference_levels
+from dashboard.charts.results import Learner, Metric, Now, Results
+from dashboard.charts.style import Looks
+from dashboard.live.run import LiveRun
+from dashboard.live.viewer import Viewer
+from dashboard.setups.algorithms import name_of, own_rule
+from maml_core.config import RunConfig, at_test
+from maml_core.families.curves import CurveFamily
+from maml_core.records import Levels
+
+
+def results(run: LiveRun, viewer: Viewer) -> Results:
+    """What one of its viewers last saw of a run."""
+    metric, then = viewer.metric(run.config), viewer.travel.shown
+    seen, fit = (run.audience.seen, viewer.fit) if then is None else (viewer.travel.seen, viewer.travel.fit)
+    return Results(
+        config=run.config,
+        computed=run.state_config if then is None else then.config,
+        metric=metric,
+        weights_chart=viewer.weights_chart,
+        levels=run.levels,
+        curves=run.history.curves(metric),
+        ghost=run.ghost.curves(metric),
+        marks=run.changes.marks.all,
+        then=then.step if then is not None else None,
+        now=None if then is None else _now(run, viewer),
+        fit=fit,
+        trajectories=seen.trajectories,
+        paths=seen.paths,
+        plane=seen.plane,
+        thetas=run.audience.seen.thetas,
+        moves=seen.moves,
+        curvature=seen.curvature,
+        descent=seen.descent,
+        rates=seen.rates,
+    )
+
+
+def _now(run: LiveRun, viewer: Viewer) -> Now:
+    return Now(
+        num_inner_steps=run.state_config.num_inner_steps,
+        fit=viewer.fit,
+        trajectories=run.audience.seen.trajectories,
+    )
+
+
+def looks(
+    config: RunConfig,
+    levels: Levels,
+    *,
+    metric: Metric = "loss",
+    scratch: bool = False,
+    since: Mapping[Learner, int] | None = None,
+) -> Looks:
+    """What the figures of a run depend on.
+
+    Args:
+        config: Its set-up.
+        levels: The reference levels of its family.
+        metric: What the curves show.
+        scratch: Whether training from scratch is shown.
+        since: The outer steps at which baselines began, if not with the run.
+    """
+    x, height = (0.0, 1.0), 1.0  # images have no curves
+    if isinstance(config.tasks, CurveFamily):
+        shown = at_test(config.tasks)
+        x, height = shown.x, 1.15 * max(shown.reach(), 0.1)
+    learners: dict[Learner, bool] = {
+        "maml": True,
+        "random": True,
+        "joint": config.joint_baseline,
+        "oracle": config.oracle_baseline,
+        "scratch": scratch,
+    }
+    return Looks(
+        metric=metric,
+        levels=reference_levels(config, levels, metric),
+        loss_name="cross-entropy" if config.classifies else "MSE",
+        x_range=x,
+        y_range=(-height, height),
+        learners=frozenset(name for name, shown in learners.items() if shown),
+        algorithm=name_of(config),
+        evaluation_steps=config.evaluation_steps,
+        since=tuple(sorted((since or {}).items())),
+        own_rule=own_rule(config),
+    )

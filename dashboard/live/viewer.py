@@ -1,0 +1,149 @@
+"""What one page looks at of a run: the task, the metric, the chart of the weights. A run may have several viewers."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from dashboard.charts.results import Metric
+from dashboard.live.drawings import Drawings
+from dashboard.live.latest import WeightsChart
+from dashboard.live.travel import Look, Travel
+from maml_core.config import RunConfig, SinusoidConfig, TaskConfig, at_test
+from maml_core.families.curves import CurveFamily
+from maml_core.records import Demonstration, ImageFit, OwnTask, TaskFit
+
+SHAPE = ("amplitude", "phase_rad", "frequency")
+"""What shapes a sinusoid on the page, in the order of a task's parameters; few have the last one."""
+
+
+def shape_of(tasks: SinusoidConfig) -> tuple[str, ...]:
+    """What shapes a task of this family.
+
+    >>> shape_of(SinusoidConfig()), shape_of(SinusoidConfig(frequency=(0.5, 2.0)))
+    (('amplitude', 'phase_rad'), ('amplitude', 'phase_rad', 'frequency'))
+    """
+    return SHAPE[: len(tasks.parameter_ranges)]
+
+
+class Viewer:
+    """See the module."""
+
+    def __init__(self) -> None:
+        self.weights_chart: WeightsChart = "path"
+        self.task_parameters: tuple[float, ...] | None = None
+        """What defines the task that somebody has chosen; None for one that was drawn."""
+        self.task_draw = 0
+        self.own = Drawings()
+        self.fit: TaskFit | ImageFit | None = None
+        """The newest look at the task."""
+        self.waits = False
+        """Its page waits for a look."""
+        self.change_id: int | None = None
+        """The newest change that the page asked for and that a look has seen."""
+        self.asked_id: int | None = None
+        """The newest one that it asked for."""
+        self._metric: Metric = "accuracy"
+        self.travel = Travel()
+        """The outer step that its charts show."""
+
+    # What its page asks for
+
+    def choose_metric(self, metric: Metric) -> None:
+        """What the curves show; a run that does not classify has a loss only.
+
+        Raises:
+            ValueError: No such metric.
+        """
+        if metric not in get_args(Metric):
+            raise ValueError(f"metric {str(metric)[:20]!r}: choose one of {', '.join(get_args(Metric))}")
+        self._metric = metric
+
+    def choose_weights_chart(self, chart: WeightsChart) -> None:
+        """Show the inner paths or how far each layer moves.
+
+        Raises:
+            ValueError: No such chart.
+        """
+        if chart not in get_args(WeightsChart):
+            raise ValueError(f"chart {str(chart)[:20]!r}: choose one of {', '.join(get_args(WeightsChart))}")
+        self.weights_chart, self.waits = chart, True
+
+    def draw_task(self) -> None:
+        """Show a new task with new points."""
+        self.task_draw += 1
+        self.own.task = self.task_parameters = None
+        self.waits = True
+
+    def choose_task(self, parameters: tuple[float, ...], tasks: TaskConfig) -> None:
+        """Show the task with these parameters (of `SHAPE`, those that it has).
+
+        Args:
+            parameters: What defines the task.
+            tasks: The family that the run draws from.
+
+        Raises:
+            ValueError: Not as many numbers as a task of this family has, or outside the family's ranges.
+        """
+        ranges = at_test(tasks).parameter_ranges if isinstance(tasks, CurveFamily) else ()
+        if not ranges:
+            raise ValueError("a task of images is not defined by numbers; draw a new one")
+        fits = len(parameters) == len(ranges) and all(
+            low <= value <= high for value, (low, high) in zip(parameters, ranges, strict=True)
+        )
+        if not fits:
+            raise ValueError(f"a task of this family needs numbers within {ranges}, not {str(parameters)[:60]}")
+        self.task_parameters, self.waits = parameters, True
+
+    def choose_own_task(self, task: OwnTask | None) -> None:
+        """Show a task that somebody drew (`drawings.own_task`); None goes back to the generated one."""
+        self.own.task, self.waits = task, True
+
+    def expect(self, change_id: int | None) -> None:
+        """The page wants to know which look has seen what it has just asked for, by its number for it."""
+        if change_id is not None:
+            self.asked_id = change_id
+
+    # What it shows
+
+    def look_back(self, config: RunConfig) -> Look | None:
+        """What it waits to see of an earlier outer step; None where there is nothing.
+
+        Args:
+            config: The set-up of now.
+        """
+        if self.travel.target is None:
+            return None
+        look = Look(self.travel.target, self.task, self.weights_chart, config.evaluation_steps)
+        return look if self.travel.is_due(look) else None
+
+    @property
+    def task(self) -> Demonstration:
+        """The task that is shown."""
+        return Demonstration(self.task_parameters, self.task_draw, self.own.task)
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether the task was looked at yet: until then the page has nothing of this run to show."""
+        return self.fit is not None
+
+    def metric(self, config: RunConfig) -> Metric:
+        """What the curves of such a run show."""
+        return self._metric if config.classifies else "loss"
+
+    def take(self, fit: TaskFit | ImageFit | None, change_id: int | None) -> None:
+        """Take in a look at the task, which has seen the changes up to this one."""
+        self.fit, self.change_id = fit, change_id
+        self.own.look(fit)
+
+    # What happens to the run
+
+    def leave(self, old: RunConfig, new: RunConfig) -> None:
+        """Forget what cannot be shown of a run with another set-up."""
+        if old.tasks != new.tasks:
+            self.task_parameters = None
+        self.own.leave(old, new)
+
+    def start_over(self) -> None:
+        """Another run has taken the place of the one that was looked at."""
+        self.fit = self.change_id = self.asked_id = None
+        self.travel.go(None)

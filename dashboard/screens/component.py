@@ -1,0 +1,65 @@
+"""The screens' components: small loaders of `web/live/page.js` and `web/sweeps/page.js`, registered once and mounted once a page.
+
+Everything that moves comes over the components' own WebSockets, so the mount data never change and Streamlit's reruns
+leave the charts alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from dashboard.charts.all import CHARTS
+from dashboard.charts.glossary import page_help
+
+# The module's address is absolute, because Streamlit runs this text from a blob: URL; the document says at which version of the files it
+# asked for them already. It is kept this short because Streamlit sends it again at every mount.
+_LOADER = """
+export default async function (component) {
+  const { default: mount } = await import(location.origin + (window.mamlWeb ?? "/maml/web") + "/MODULE");
+  return mount(component);
+}
+"""
+
+# Without a shadow root: Plotly puts its styles and its hover layer into the document.
+_live = st.components.v2.component("maml_live", js=_LOADER.replace("MODULE", "live/page.js"), isolate_styles=False)
+_sweeps = st.components.v2.component(
+    "maml_sweeps", js=_LOADER.replace("MODULE", "sweeps/page.js"), isolate_styles=False
+)
+
+
+def mount(*, key: str, token: str) -> Any:
+    """Mount the live page, or keep it where it is mounted already.
+
+    Args:
+        key: Streamlit's key; the same on every rerun, or the page would be built anew.
+        token: The page token that its WebSocket shows.
+
+    Returns:
+        Streamlit's component result. `sync` causes a rerun when the run has come to differ from what the sidebar shows (a dial that leaves
+        a preset, a change of a shared run, a resumed run), and is None otherwise.
+    """
+    data = {"token": token, "help": page_help(), "charts": [chart.id for chart in CHARTS]}
+    return _live(key=key, data=data, on_sync_change=_nothing)
+
+
+def mount_sweeps(*, key: str, token: str) -> Any:
+    """Mount the sensitivity screen, or keep it where it is mounted already.
+
+    Returns:
+        Streamlit's component result. `selected`: numbers of the settings that are selected. Only in the rerun that it causes, `open`: the
+        number of a setting to open as a live run; `settled`: a sweep has stopped, or the page has just found its server.
+    """
+    return _sweeps(
+        key=key,
+        data={"token": token, "help": page_help()},
+        default={"selected": []},
+        on_selected_change=_nothing,
+        on_open_change=_nothing,
+        on_settled_change=_nothing,
+    )
+
+
+def _nothing() -> None:
+    """A trigger exists only where it has a callback."""

@@ -1,0 +1,315 @@
+"""The hub: every open page with the run that it watches, and which chunk is computed next.
+
+All of it lives on the server's event loop and needs no locks; what scripts ask for in their own threads is in `scripts`.
+
+At most one chunk a run is in flight and only a few are given to the executor; whose is the next one is decided in `turns`. What a chunk has
+found is told to every page that watches its run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+from dashboard.charts.symbols import of_error
+from dashboard.live.messages import OF_THE_SOCKET, obey
+from dashboard.live.page import Page
+from dashboard.live.run import LiveRun
+from dashboard.server import turns
+from dashboard.server.keeper import Keeper
+from dashboard.server.looks_back import LooksBack
+from dashboard.server.loop import submitted
+from dashboard.server.pages import Pages
+from dashboard.server.recovery import Recovery, address_of, continues
+from dashboard.server.scripts import Scripts
+from dashboard.sweeps.hub import SweepHub
+from dashboard.sweeps.page import SweepPage
+from dashboard.wire.connection import Outbox
+from maml_core.chunks import ChunkResult
+from maml_core.errors import ClusterError, ConfigError, DataError
+
+_log = logging.getLogger(__name__)
+
+KEEP_S = 120.0
+"""How long a run is kept without a page, so that a reload finds it again."""
+
+HIDDEN_PAUSE_S = 600.0
+"""A run whose pages nobody has seen for so long pauses."""
+
+MAX_LOST = 3
+"""A run whose chunks are lost more often in a row stops, instead of killing one worker after the other."""
+
+MAX_KEPT_BYTES = 256 * 2**20
+"""Of the states that all runs together keep to go back to."""
+
+MAX_WAITING = 1000
+"""Requests that wait for a run that is being read; a slider that is dragged makes many."""
+
+
+class Hub(Scripts):
+    """See the module. One per server.
+
+    Args:
+        executor: Any `concurrent.futures.Executor` whose workers can import `maml_core`.
+        num_workers: Chunks that it runs at a time.
+        num_sweep_workers: How many of them may be of sweeps; None for all.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        *,
+        num_workers: int = 1,
+        num_sweep_workers: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._wake = asyncio.Event()
+        sweeps = SweepHub(
+            executor,
+            num_workers=num_sweep_workers or num_workers,
+            clock=clock,
+            wake=self.wake,
+            is_present=self.is_present,
+            is_known=self.knows,
+        )
+        super().__init__(Pages(self.wake), sweeps, executor, clock)
+        self._num_workers = num_workers
+        self.in_flight: set[LiveRun] = set()
+        """The runs that a chunk is computed of."""
+        self._back = LooksBack(self.pages, executor, self.wake)
+        self._turn = 0.0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._keeper: Keeper | None = None
+        self._recovery: Recovery | None = None
+
+    def keep(self, keeper: Keeper) -> None:
+        """Keep the pages' runs on disk, and take them up again from there."""
+        self._keeper = keeper
+        self._recovery = Recovery(keeper, self.pages, self._executor, self.receive)
+
+    def wake(self) -> None:
+        """Look whether there is something to compute, as after a second at the latest."""
+        self._wake.set()
+
+    # The loop
+
+    async def run(self) -> None:
+        """Compute until cancelled."""
+        self.loop.begin()
+        try:
+            while True:
+                now = self._clock()
+                try:
+                    self._tidy(now)
+                    if self._keeper is not None:
+                        self._keeper.look(self.pages.owners(), now)
+                    self.sweeps.tidy(now)
+                    self._submit(now)
+                except Exception:  # a fault of ours with one page must not stop all the others
+                    _log.exception("the hub stumbled")
+                # Not `asyncio.wait_for`: before Python 3.12 it may swallow a cancellation.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self._seconds_to_sleep(now)):
+                        await self._wake.wait()
+                self._wake.clear()
+        finally:
+            for task in (*self._tasks, *self._back.tasks):
+                task.cancel()
+            if self._recovery is not None:
+                self._recovery.end()
+            self.loop.end()
+
+    async def close(self) -> None:
+        """Keep all runs as they are now: the server ends."""
+        if self._keeper is not None:
+            await asyncio.to_thread(self._keeper.close, self.pages.owners())
+
+    def _submit(self, now: float) -> None:
+        """Give the executor the next chunks: one more than it runs at a time, so that it never waits for us."""
+        while len(self.in_flight) + len(self._back.looking) < self._num_workers + 1:
+            watched = self.pages.watched()
+            run = self._next(list(watched), now)
+            if (run is None or not run.audience.waits) and self._back.submit():
+                continue
+            if run is None:
+                while len(self.in_flight) <= self._num_workers and self.sweeps.submit_next():
+                    pass  # no live run waits, neither here nor in the executor's queue: sweeps have what is left
+                return
+            seeing = [page for page in watched[run] if page.visible]
+            crowd = turns.crowd(sum(other.playback.playing for other in watched), self._num_workers)
+            is_behind = all(page.connection.is_behind for page in seeing)  # the quickest counts: others skip frames
+            request = run.next_request(
+                now,
+                budget_s=turns.chunk_budget_s(crowd, is_urgent=run.audience.waits),
+                pace=turns.pace(crowd, is_visible=bool(seeing), is_behind=is_behind),
+                watching=[page.viewer for page in seeing or watched[run]],
+            )
+            future = submitted(self._executor, request)
+            self.in_flight.add(run)
+            task = asyncio.get_running_loop().create_task(self._finish(run, run.generation, future))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _next(self, watched: list[LiveRun], now: float) -> LiveRun | None:
+        """The run that is computed next."""
+        ready = [run for run in watched if run not in self.in_flight and run.is_due(now)]
+        for run in ready:
+            run.turn = turns.counted(run.turn, self._turn)
+        waiting = [turns.Waiting(run.turn, run.audience.waits) for run in ready]
+        chosen = turns.next_turn(waiting, [run.turn for run in self.in_flight if run.playback.playing])
+        if chosen is None:
+            return None
+        self._turn = max(self._turn, ready[chosen].turn)
+        return ready[chosen]
+
+    async def _finish(self, run: LiveRun, generation: int, future: asyncio.Future[ChunkResult]) -> None:
+        """Take a chunk's result to its run, and what it shows to the pages that watch it."""
+        result: ChunkResult | None = None
+        problem: Exception | None = None
+        try:
+            result = await future
+        except Exception as error:
+            problem = error
+        finally:
+            self.in_flight.discard(run)
+            self.wake()
+        if result is not None:
+            run.turn += result.advance_s  # looking is paced by the clock, the same for all
+            if self.compiler is not None:
+                self.compiler.trained(result)
+        if generation != run.generation:
+            return  # the run was started again meanwhile
+        try:
+            self._take(run, result, problem)
+        except Exception as error:
+            _log.exception("a result could not be taken in")
+            self._fail(run, error)
+            self.pages.tell(run)
+
+    def _take(self, run: LiveRun, result: ChunkResult | None, problem: Exception | None) -> None:
+        pages = self.pages.of(run)
+        if result is not None:
+            run.finished(result, self._clock())
+            self.pages.learn(result.config.tasks, result.levels)
+            for page in pages:
+                page.follow = page.follow or run.changes.replayed
+            run.changes.replayed = False
+        elif isinstance(problem, BrokenProcessPool) and run.num_lost < MAX_LOST:
+            run.lost()
+            run.notice = f"A worker process ended; a new one goes on from outer step {run.step}."
+        else:
+            _log.error("a chunk failed", exc_info=problem)
+            self._fail(run, problem)
+        self.pages.show(run, self._clock(), with_frame=result is not None and result.snapshot is not None)
+
+    def _fail(self, run: LiveRun, problem: Exception | None) -> None:
+        """Tell the run that its chunk could not be computed, and its pages where it goes on nevertheless."""
+        why = _failure(problem)
+        if run.failed(why, lost_images=isinstance(problem, DataError)):
+            for page in self.pages.of(run):
+                page.put({"type": "error", "message": f"{why} The run goes on as it was."})
+
+    def _seconds_to_sleep(self, now: float) -> float:
+        idle = self.pages.watched().keys() - self.in_flight
+        waiting = [run.playback.seconds_until_due(now) for run in idle]
+        return max(0.001, min([self.sweeps.seconds_to_sleep(now), *(wait for wait in waiting if wait > 0.0)]))
+
+    def _tidy(self, now: float) -> None:
+        """Pause what nobody sees, forget what nobody came back to."""
+        for page in self.pages.all():
+            if (page.connected and page.visible) or (not page.connected and self.is_present(page.token)):
+                page.last_seen = now
+            elif not page.connected and now - page.last_seen > KEEP_S:
+                self.pages.forget(page)
+        for run, pages in (watched := self.pages.watched()).items():
+            run.kept.limit(MAX_KEPT_BYTES // len(watched))
+            if not run.playback.playing:
+                continue
+            if all(page.wants_pause(now) for page in pages):
+                run.hold()
+                self.pages.tell(run)
+            elif all(now - page.last_seen > HIDDEN_PAUSE_S for page in pages):
+                run.pause()
+                run.notice = "Paused, because this page was out of sight for ten minutes."
+                self.pages.tell(run)
+
+    # The socket
+
+    def connect(self, token: str, *, resume: str, released: bool, tab: str = "") -> tuple[Page, Outbox]:
+        """Feed a page through a new socket, which sends what comes out of the outbox.
+
+        Args:
+            token: Of `open_page`; it must be known.
+            resume: Key of the run that the browser tab had before; taken over if its page has gone.
+            released: The tab says that it left that page itself (a reload, not a duplicate of a tab).
+            tab: What the tab was told to prove itself with; empty for a new one.
+        """
+        page = self.pages.meet(token, tab)
+        before = self.pages.before(page, resume)
+        if before is None and self._recovery is not None:
+            self._recovery.recover(page, resume, same_address=True)
+        elif before is not None:
+            has_gone = not before.connected or (released and (before.tab == page.tab or not tab))
+            is_asked_for = page.run.step == 0 and continues(address_of(page.run), address_of(before.run))
+            if has_gone and is_asked_for:
+                self.pages.replace(before, page)
+        outbox = page.connect(self._clock())
+        self.pages.tell(page.run)
+        return page, outbox
+
+    def connect_sweeps(self, token: str, *, resume: str, tab: str = "") -> tuple[SweepPage, Outbox]:
+        """Feed the sensitivity screen of a page through a new socket.
+
+        Its live run stays what it was before a reload: this screen's address names none.
+        """
+        page = self.pages.meet(token, tab)
+        before = self.pages.before(page, resume)
+        if before is None and self._recovery is not None:
+            self._recovery.recover(page, resume, same_address=False)
+        elif before is not None and not self.is_present(before.token) and page.run.step == 0:
+            self.pages.replace(before, page)
+        sweeps, outbox = self.sweeps.connect(token)
+        sweeps.put({"type": "welcome", "run_key": page.run.key, "tab": page.tab})
+        return sweeps, outbox
+
+    def disconnect(self, page: Page, outbox: Outbox) -> None:
+        """The socket has gone: nothing is computed for the page until it comes back."""
+        if page.connection.close(outbox):
+            page.last_seen = self._clock()
+
+    def receive(self, page: Page, message: Mapping[str, Any]) -> None:
+        """Do what the page asks for; what is refused is answered with a sentence. What is asked of a run that is being read from its copy
+        waits for it."""
+        if not page.recovering or message.get("type") in OF_THE_SOCKET:
+            self.pages.attempt(page, lambda: obey(page, message, self._clock()))
+        elif len(page.waiting) < MAX_WAITING:
+            page.waiting.append(message)
+        else:
+            page.put({"type": "error", "message": "The run is still being read, and much was asked for: ask again."})
+
+    def receive_sweeps(self, token: str, page: SweepPage, message: Mapping[str, Any]) -> None:
+        """Do what the sensitivity screen of a page asks for."""
+        visitor = self.pages.get(token)
+        if message.get("type") == "freeze" and visitor is not None:
+            run = visitor.run
+            self.sweeps.freeze(token, run.state_config, run.state, f"The live run's θ_0 at outer step {run.step:,}")
+        else:
+            self.sweeps.receive(page, message)
+
+
+def _failure(problem: Exception | None) -> str:
+    """Why a chunk could not be computed."""
+    if isinstance(problem, BrokenProcessPool):
+        return (
+            f"The worker process ended {MAX_LOST + 1} times in a row; this set-up may need more memory than there is."
+        )
+    if isinstance(problem, ConfigError | DataError | ClusterError):
+        return f"{of_error(problem)}."
+    return f"This set-up could not be computed ({type(problem).__name__}; the server's log says more)."

@@ -1,0 +1,119 @@
+"""Lets the browser fetch the live page's scripts while Streamlit itself still starts: half a second less until the first chart."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import streamlit
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dashboard.server.routes import OWN_FILES, WEB, web_address
+
+# Opened below the page's root, Streamlit looks for its server there first, and its console fills with errors.
+_SERVER = (
+    "window.__streamlit = { BACKEND_BASE_URL: location.origin + location.pathname.replace(/sensitivity\\/?$/, '') };"
+)
+_PLOTLY = "plotly/plotly.min.js"
+_TYPES_ALONE = "protocol.js"
+MODULES = sorted(
+    name for name in OWN_FILES if name.endswith(".js") and name != _PLOTLY and not name.endswith(f"/{_TYPES_ALONE}")
+)
+STYLES = {"/": ("common/style.css", "live/style.css"), "/sensitivity": ("common/style.css", "sweeps/style.css")}
+"""Style sheets that a screen waits for before it is seen (the last lines of `web/live/page.js` and `web/sweeps/page.js`), by its address."""
+WIDGETS = ("BidiComponent", "ButtonGroup", "Html", "NumberInput", "PageLink", "Selectbox", "TextInput")
+"""What Streamlit draws on the live page with modules of their own, which it asks for only when a script has told it of them."""
+_HEAD = b"<head>"
+
+
+@lru_cache(maxsize=1)
+def widget_modules() -> tuple[str, ...]:
+    """Streamlit's modules of `WIDGETS` and all that they import, beside those that its document asks for; by their addresses in its folder.
+
+    None where Streamlit does not say what it is made of.
+    """
+    known = Path(streamlit.__file__).parent / "static" / "manifest.json"
+    manifest: dict[str, dict[str, Any]] = json.loads(known.read_text(encoding="utf-8")) if known.exists() else {}
+    asked_for = set(_with_imports(manifest, [key for key in manifest if manifest[key].get("isEntry")]))
+    drawn = [key for key in manifest if key.endswith(tuple(f"/{name}/{name}.tsx" for name in WIDGETS))]
+    return tuple(manifest[key]["file"] for key in _with_imports(manifest, drawn) if key not in asked_for)
+
+
+def _with_imports(manifest: dict[str, dict[str, Any]], keys: list[str]) -> list[str]:
+    """These modules and all that they import, each once."""
+    found: dict[str, None] = {}
+    waiting = keys[::-1]
+    while waiting:
+        key = waiting.pop()
+        if key not in found:
+            found[key] = None
+            waiting += manifest[key].get("imports", [])
+    return list(found)
+
+
+def hints(path: str) -> bytes:
+    """What stands at the start of the page's own document at an address."""
+    base = web_address()
+    return (
+        f"<script>{_SERVER} window.mamlWeb = {base!r};</script>"  # which the components' loaders read
+        + f"<style>{(WEB / 'common' / 'frame.css').read_text(encoding='utf-8')}</style>"
+        + f'<script async src="{base}/{_PLOTLY}"></script>'
+        + "".join(f'<link rel="preload" as="style" href="{base}/{name}">' for name in STYLES[path])
+        + "".join(f'<link rel="modulepreload" href="{base}/{name}">' for name in MODULES)
+        + "".join(f'<link rel="modulepreload" crossorigin href="./{name}">' for name in widget_modules())
+    ).encode()
+
+
+class Preload:
+    """Middleware that puts `hints` behind the first ``<head>`` of the page's own document; everything else passes untouched."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http" or scope["path"] not in STYLES or scope["method"] != "GET":
+            await self._app(scope, receive, send)
+            return
+        start: Message | None = None
+        body = b""
+
+        async def gather(message: Message) -> None:
+            nonlocal start, body
+            if message["type"] == "http.response.start":
+                start = message
+                if not _is_plain_html(message):  # not to be read: pass it on as it comes
+                    await send(message)
+                return
+            if start is None or not _is_plain_html(start) or message["type"] != "http.response.body":
+                await send(message)
+                return
+            body += message.get("body", b"")
+            if not message.get("more_body", False):
+                await _send_with_hints(start, body, hints(scope["path"]), send)
+
+        # Without this extension the document comes as bytes.
+        extensions = {
+            key: value for key, value in scope.get("extensions", {}).items() if key != "http.response.pathsend"
+        }
+        headers = [
+            (name, value) for name, value in scope["headers"] if name != b"accept-encoding"
+        ]  # or it comes compressed
+        await self._app({**scope, "extensions": extensions, "headers": headers}, receive, gather)
+
+
+def _is_plain_html(start: Message) -> bool:
+    headers = Headers(raw=start["headers"])
+    return headers.get("content-type", "").startswith("text/html") and "content-encoding" not in headers
+
+
+async def _send_with_hints(start: Message, body: bytes, added: bytes, send: Send) -> None:
+    with_hints = body.replace(_HEAD, _HEAD + added, 1)
+    headers = MutableHeaders(raw=list(start["headers"]))
+    if "content-length" in headers:
+        headers["content-length"] = str(len(with_hints))
+    await send({**start, "headers": headers.raw})
+    await send({"type": "http.response.body", "body": with_hints})

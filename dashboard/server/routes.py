@@ -1,0 +1,210 @@
+"""The routes beside Streamlit's own: the page's socket, and the static files of the component.
+
+Streamlit checks the origin of its own routes only; the socket checks the origin and a random token by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gzip
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from dashboard.live.page import Page
+from dashboard.server.hub import Hub
+from dashboard.server.requests import Requests
+from dashboard.sweeps.page import SweepPage
+from dashboard.wire.connection import Outbox
+
+P = TypeVar("P")
+
+WEB = Path(__file__).parents[1] / "web"
+_TYPES = {".js": "text/javascript", ".css": "text/css"}
+OWN_FILES = {path.relative_to(WEB).as_posix(): path for path in sorted(WEB.glob("*/*")) if path.suffix in _TYPES}
+"""The component's scripts and style sheets, by their names in the address."""
+_MAX_MESSAGE = 800_000
+"""A drawn task of 26 images of 84 x 84 pixels in three channels, as base64; everything else is far shorter."""
+_GONE, _FORBIDDEN = 4404, 4403
+_HELLO_S = 30.0
+
+
+class Screen(Protocol[P]):
+    """What a socket feeds."""
+
+    def connect(self, token: str, hello: Mapping[str, Any]) -> tuple[P, Outbox]:
+        """A page with this token has said hello."""
+
+    def receive(self, page: P, message: Mapping[str, Any]) -> None:
+        """It asks for something."""
+
+    def disconnect(self, page: P, outbox: Outbox) -> None:
+        """Its socket has gone."""
+
+
+class LiveScreen:
+    """The live page."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def connect(self, token: str, hello: Mapping[str, Any]) -> tuple[Page, Outbox]:
+        """As `Screen`."""
+        resume, tab = str(hello.get("resume", "")), str(hello.get("tab", ""))
+        return self._hub.connect(token, resume=resume, released=hello.get("released") is True, tab=tab)
+
+    def receive(self, page: Page, message: Mapping[str, Any]) -> None:
+        """As `Screen`."""
+        self._hub.receive(page, message)
+
+    def disconnect(self, page: Page, outbox: Outbox) -> None:
+        """As `Screen`."""
+        self._hub.disconnect(page, outbox)
+
+
+class SweepsScreen:
+    """The sensitivity screen."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def connect(self, token: str, hello: Mapping[str, Any]) -> tuple[tuple[str, SweepPage], Outbox]:
+        """As `Screen`."""
+        page, outbox = self._hub.connect_sweeps(
+            token, resume=str(hello.get("resume", "")), tab=str(hello.get("tab", ""))
+        )
+        return (token, page), outbox
+
+    def receive(self, page: tuple[str, SweepPage], message: Mapping[str, Any]) -> None:
+        """As `Screen`."""
+        self._hub.receive_sweeps(*page, message)
+
+    def disconnect(self, page: tuple[str, SweepPage], outbox: Outbox) -> None:
+        """As `Screen`."""
+        self._hub.sweeps.disconnect(page[1], outbox)
+
+
+def routes(hub: Hub) -> list[BaseRoute]:
+    """The routes that `st.App` mounts."""
+
+    live_requests, sweeps_requests = Requests(hub.knows), Requests(hub.knows)
+
+    async def live(socket: WebSocket) -> None:
+        await _serve(hub, LiveScreen(hub), live_requests, socket)
+
+    async def sweeps(socket: WebSocket) -> None:
+        await _serve(hub, SweepsScreen(hub), sweeps_requests, socket)
+
+    return [
+        WebSocketRoute("/maml/live", live),
+        WebSocketRoute("/maml/sweeps", sweeps),
+        Route("/maml/web/at/{version}/{name:path}", _web_file),
+        Route("/maml/web/{name:path}", _web_file),
+    ]
+
+
+async def _serve(hub: Hub, screen: Screen[Any], requests: Requests, socket: WebSocket) -> None:
+    """One page's socket, from its hello to its end."""
+    await socket.accept()
+    if not _same_origin(socket):
+        await socket.close(_FORBIDDEN, "this socket serves its own page only")
+        return
+    token = socket.query_params.get("token", "")
+    hello: dict[str, Any] | None = {}
+    if hub.knows(token):
+        try:
+            async with asyncio.timeout(_HELLO_S):
+                hello = await _receive(socket)
+        except TimeoutError:
+            await socket.close(_FORBIDDEN, "no hello")
+            return
+    if hello is None:
+        return
+    if not hub.knows(token):  # from the start, or forgotten while the page said hello
+        await socket.send_text(json.dumps({"type": "gone"}))
+        await socket.close(_GONE, "unknown page")
+        return
+    page, outbox = screen.connect(token, hello)
+    outbox.put_nowait(requests.begin(token, str(hello.get("sender", ""))))
+    writer = asyncio.create_task(_write(socket, outbox))
+    try:
+        while (message := await _receive(socket)) is not None:
+            is_new, taken = requests.take(token, message)
+            if is_new:
+                screen.receive(page, message)
+            if taken:
+                outbox.put_nowait(taken)
+    finally:
+        screen.disconnect(page, outbox)
+        writer.cancel()
+
+
+async def _write(socket: WebSocket, outbox: Outbox) -> None:
+    """Send what the hub puts out, one message after the other."""
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # the reading side sees the end as well, and cleans up
+        while True:
+            message = await outbox.get()
+            await (socket.send_text(message) if isinstance(message, str) else socket.send_bytes(message))
+
+
+async def _receive(socket: WebSocket) -> dict[str, Any] | None:
+    """A page's next message, None at the end. What is no JSON object becomes an empty one, which the hub refuses with a sentence."""
+    received = await socket.receive()
+    if received["type"] == "websocket.disconnect":
+        return None
+    text = received.get("text")
+    if text is None or len(text) > _MAX_MESSAGE:
+        return {}
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return message if isinstance(message, dict) else {}
+
+
+def _same_origin(socket: WebSocket) -> bool:
+    """Whether the page that opened the socket came from this server. Programs that are no browsers send no origin."""
+    origin = socket.headers.get("origin")
+    # An origin is scheme://host[:port] and nothing else, so there is no need to parse it.
+    return origin is None or origin.partition("://")[2] == socket.headers.get("host")
+
+
+def web_address() -> str:
+    """Where the component's files are found as they are now: elsewhere as soon as one of them is edited."""
+    state = [(name, path.stat().st_mtime_ns) for name, path in OWN_FILES.items()]
+    return f"/maml/web/at/{hashlib.sha256(repr(state).encode()).hexdigest()[:16]}"
+
+
+async def _web_file(request: Request) -> Response:
+    """A file of the component, compressed once."""
+    name = request.path_params["name"]
+    path = OWN_FILES.get(name)
+    if path is None:
+        return Response("no such file", status_code=404)
+    modified_ns = path.stat().st_mtime_ns
+    version = f'"{name}-{modified_ns}"'
+    # What is asked for at the address of its version never changes: browsers keep it, in its compiled form too, and do not ask again.
+    caching = "public, max-age=31536000, immutable" if "version" in request.path_params else "no-cache"
+    headers = {"ETag": version, "Vary": "Accept-Encoding", "Cache-Control": caching}
+    if request.headers.get("if-none-match") == version:
+        return Response(status_code=304, headers=headers)
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        headers["Content-Encoding"] = "gzip"
+        body = await asyncio.to_thread(_compressed, path, modified_ns)
+    else:
+        body = await asyncio.to_thread(path.read_bytes)
+    return Response(body, media_type=_TYPES[path.suffix], headers=headers)
+
+
+@lru_cache(maxsize=256)  # more than there are files, or each opening would compress them all anew
+def _compressed(path: Path, _modified_ns: int) -> bytes:
+    return gzip.compress(path.read_bytes(), compresslevel=6)

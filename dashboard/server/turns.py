@@ -1,0 +1,87 @@
+"""Whose chunk is computed next, how long it may take, and how often its run is looked at: pure functions of who waits.
+
+The next chunk is of the run whose settings just changed, else of the run that has trained for the least processor time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from dashboard.live.pacing import Pace
+
+MAX_CREDIT_S = 0.2
+"""How far behind the others a run may be counted; more would let one that paused take all processors when it goes on."""
+
+MAX_LEAD_S = 0.1
+"""How far ahead of a run that is being computed another may get; a free place is left free rather than given to it."""
+
+MIN_CHUNK_S, MAX_CHUNK_S, ROUND_S = 0.010, 0.030, 0.120
+"""A chunk takes its share of a round of all runs that train, within these bounds, in processor seconds."""
+
+CROWDED_PACE = Pace(frame_s=0.016, trajectories_s=0.14, slow_s=0.6)
+"""For each run that trains and each worker: looking must leave time for training, however many pages are open. A frame comes with a chunk, so
+two of them may be twice as far apart: this asks for two a second of thirty pages on two workers, where the processors have the time.
+"""
+
+LEAST_BEHIND_S = 1.0
+"""Between two frames for a browser that has not drawn those that it has."""
+
+
+class Waiting(NamedTuple):
+    """A run that has something to compute, none of it under way."""
+
+    used_s: float
+    """Processor seconds of training that count for it, as `counted` gives them."""
+    is_urgent: bool = False
+    """Somebody waits for an answer."""
+
+
+def counted(used_s: float, newest_s: float) -> float:
+    """What counts as used of a run that waits: who did nothing for a while does not catch up on what the others have used since.
+
+    Args:
+        used_s: Its processor seconds.
+        newest_s: Those of the run that had the newest turn.
+    """
+    return max(used_s, newest_s - MAX_CREDIT_S)
+
+
+def next_turn(waiting: Sequence[Waiting], computing_s: Sequence[float] = ()) -> int | None:
+    """Whose turn it is.
+
+    Args:
+        waiting: The runs to choose from.
+        computing_s: Processor seconds of the runs that train and are being computed.
+
+    Returns:
+        The place among `waiting`; None where nobody's turn it is, since whoever waits is too far ahead of those that are being computed.
+    """
+    behind = min(computing_s, default=math.inf)
+    ready = [i for i, run in enumerate(waiting) if run.is_urgent or run.used_s <= behind + MAX_LEAD_S]
+    return min(ready, key=lambda i: (not waiting[i].is_urgent, waiting[i].used_s), default=None)
+
+
+def crowd(num_training: int, num_workers: int) -> float:
+    """Runs that train for each worker."""
+    return max(1, num_training) / num_workers
+
+
+def chunk_budget_s(crowd: float, *, is_urgent: bool) -> float:
+    """Processor seconds of a chunk: whoever waits for an answer gets it before more training."""
+    return MIN_CHUNK_S if is_urgent else min(MAX_CHUNK_S, max(MIN_CHUNK_S, ROUND_S / crowd))
+
+
+def pace(crowd: float, *, is_visible: bool, is_behind: bool) -> Pace:
+    """How often to look at a run.
+
+    Args:
+        crowd: As `crowd` gives it.
+        is_visible: Whether anybody sees its page.
+        is_behind: Whether the browser has yet to draw what it was sent.
+    """
+    if not is_visible:
+        return Pace(frame_s=math.inf)
+    found = Pace(*(max(least, share * crowd) for least, share in zip(Pace(), CROWDED_PACE, strict=True)))
+    return found._replace(frame_s=max(LEAST_BEHIND_S, found.frame_s)) if is_behind else found

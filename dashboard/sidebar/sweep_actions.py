@@ -1,0 +1,232 @@
+"""Where a page's sweeps are kept, and how they are started, opened and deleted. Nothing here imports streamlit.
+
+On a server of one's own they are in `maml_core.sweeps.places.default_root()`, the same as `maml sweep` sees, or in a database by URL. On a
+shared server each browser tab, or whoever knows the name of a workspace, has a folder of its own, as with saved runs (`dashboard.setups.workspaces`).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+from typing import NamedTuple
+
+from dashboard.server.hub import Hub
+from dashboard.setups import workspaces
+from dashboard.sweeps.hub import JobKey
+from maml_core.cluster import ClusterExecutor
+from maml_core.errors import ConfigError, DataError, StoreError
+from maml_core.store import check_name
+from maml_core.sweeps.budget import Budget, groups, reckoned
+from maml_core.sweeps.catalog import delete_sweep, has_moved_to
+from maml_core.sweeps.definition import SweepConfig
+from maml_core.sweeps.places import default_root, is_url, names_in
+from maml_core.sweeps.study import SweepStudy, load_sweep, open_study
+
+Storage = str | Path
+"""A folder, or a database by URL."""
+
+_DELETED = ".deleted"
+
+MAX_SWEEPS = 100
+"""Sweeps in a workspace of a shared server."""
+
+
+def own_place(url: str = "") -> Storage:
+    """The sweeps of whoever runs the server; in a database where a URL is given."""
+    return url.strip() or default_root()
+
+
+def shared_place(tab: str, workspace: str) -> Storage:
+    """The sweeps of one browser tab, or of a workspace that it has entered."""
+    if workspace:
+        words = " ".join(unicodedata.normalize("NFKC", workspace).casefold().split())
+        return default_root() / workspaces.NAMED / workspaces.hashed(words)
+    return default_root() / workspaces.TABS / workspaces.hashed(tab)
+
+
+def names(place: Storage) -> list[str]:
+    """The sweeps that there are.
+
+    Raises:
+        ConfigError, StoreError: The storage cannot be read.
+    """
+    return names_in(place)
+
+
+def key_of(place: Storage, name: str) -> JobKey:
+    """What the sweeps' hub knows a sweep by."""
+    return JobKey(str(place), name)
+
+
+def estimate(hub: Hub, sweep: SweepConfig, wait_s: float) -> Budget:
+    """What a sweep will take, from steps that are measured now where they were not before."""
+    found = groups(sweep)
+    preparation = hub.sweeps.preparation
+    costs = preparation.costs(found, wait_s)
+    return reckoned(sweep, found, costs, at_once=preparation.num_workers, compiles=preparation.compiles)
+
+
+def start(
+    hub: Hub, token: str, sweep: SweepConfig, name: str, place: Storage, *, is_limited: bool, scheduler: str = ""
+) -> None:
+    """Start a sweep and show it on a page. One that is there already, under the same name, goes on.
+
+    Args:
+        hub: The server's.
+        token: Of the page.
+        sweep: What to compute.
+        name: Of the study.
+        place: Where it is kept.
+        is_limited: Keep to the limits of a shared server.
+        scheduler: Address of a Dask scheduler whose workers compute it; empty for this server's own.
+
+    Raises:
+        ConfigError, DataError, StoreError, ClusterError: It cannot be kept or computed there; says why. Nothing is kept.
+    """
+    key = key_of(place, name)
+    job = hub.sweeps.job(key)
+    if job is not None and job.sweep == sweep:
+        if job.needs_images:
+            hub.sweeps.preparation.find_images(job)
+        hub.start_sweep(token, key, job)
+        return
+    known = names(place)
+    if is_limited and len(known) >= MAX_SWEEPS and name not in known:
+        raise StoreError(
+            "full", f"there are {MAX_SWEEPS} sweeps here, which is all there is room for; delete one first"
+        )
+    cluster = ClusterExecutor(scheduler.strip()) if scheduler.strip() else None
+    try:
+        if name not in known:  # of one that is there its images are looked at, which says more
+            hub.sweeps.preparation.check_drawable(sweep, cluster)
+        study = _study(hub, sweep, name, place, cluster)
+    except Exception:
+        if cluster is not None:
+            cluster.shutdown()
+        raise
+    costs = hub.sweeps.preparation.costs(groups(sweep), 1.0)
+    hub.start_sweep(token, key, hub.sweeps.preparation.new_job(key.name, sweep, study, costs, cluster))
+
+
+def _study(hub: Hub, sweep: SweepConfig, name: str, place: Storage, cluster: ClusterExecutor | None) -> SweepStudy:
+    """The study of a sweep that is started, whose images are there."""
+    try:
+        study = open_study(sweep, name, storage=place)
+    except StoreError as error:
+        if error.kind != "taken" or not has_moved_to(name, sweep, storage=place):
+            raise
+        way_on = "If its images have moved there, open it under Earlier sweeps, which asks where they lie now"
+        raise StoreError("taken", f"{error}. {way_on}") from None
+    try:
+        if any(not one.is_done for one in study.results()):
+            hub.sweeps.preparation.find_images(study, cluster=cluster)
+    except Exception:
+        study.close()
+        raise
+    return study
+
+
+class Opened(NamedTuple):
+    """A sweep that a page shows."""
+
+    sweep: SweepConfig
+    note: str = ""
+    """What people should know of its images, in a sentence without a stop."""
+    lost: DataError | None = None
+    """Why it cannot go on for want of its images: what is finished is shown all the same."""
+
+
+def open_sweep(hub: Hub, token: str, name: str, place: Storage, *, folder: str | None = None) -> Opened:
+    """Show a sweep on a page, at rest unless it is being computed; gives what it computes.
+
+    Args:
+        hub: The server's.
+        token: Of the page.
+        name: Of the study.
+        place: Where it is kept.
+        folder: Where its folder of images lies now; None for where it lay.
+
+    Raises:
+        ConfigError, StoreError: There is none, or it cannot be read, or it has no images in a folder.
+    """
+    key = key_of(place, name)
+    job, note, lost = hub.sweeps.job(key), "", None
+    study = load_sweep(name, storage=place) if job is None else job.study
+    if job is None and not study.sweep.axes:
+        study.close()
+        raise ConfigError("sweep", name, "one with an axis; this one only repeats a single setting")
+    left = job.needs_images if job is not None else any(not one.is_done for one in study.results())
+    if left or folder is not None:
+        try:
+            note = hub.sweeps.preparation.find_images(job or study, folder=folder)
+        except DataError as error:
+            lost = error
+        except ConfigError:
+            if job is None:
+                study.close()
+            raise
+    if job is None:
+        costs = {} if lost is not None else hub.sweeps.preparation.costs(groups(study.sweep), 0.5)
+        job = hub.sweeps.preparation.new_job(key.name, study.sweep, study, costs)
+    hub.show_sweep(token, key, job)
+    return Opened(job.sweep, note, lost)
+
+
+def delete(hub: Hub, name: str, place: Storage) -> None:
+    """Delete a sweep: from a database for good, from a folder so that `restore` brings it back until the next one is deleted.
+
+    Raises:
+        ConfigError, StoreError: It cannot be deleted.
+    """
+    hub.forget_sweep(key_of(place, name))
+    if not keeps_deleted(place):
+        delete_sweep(name, storage=place)
+        return
+    name = check_name(name)
+    folder, bin = Path(place) / name, _bin(place)
+    for older in names_in(bin):
+        delete_sweep(older, storage=bin)
+    if (bin / name).exists():  # somebody else's files are in it
+        delete_sweep(name, storage=place)
+    elif name not in names(place):
+        raise StoreError("missing", f"there is no sweep {name}; it may have been deleted elsewhere")
+    else:
+        _move(folder, bin / name)
+
+
+def keeps_deleted(place: Storage) -> bool:
+    """Whether the sweep that was deleted last can be brought back."""
+    return not is_url(place)
+
+
+def deleted(place: Storage) -> str | None:
+    """The sweep that was deleted last, if it can be brought back."""
+    return next(iter(names_in(_bin(place))), None) if keeps_deleted(place) else None
+
+
+def restore(place: Storage) -> str:
+    """Bring back the sweep that was deleted last; gives its name.
+
+    Raises:
+        StoreError: There is none, or another sweep has its name.
+    """
+    name = deleted(place)
+    if name is None:
+        raise StoreError("missing", "there is no deleted sweep to bring back")
+    folder = Path(place) / name
+    if folder.exists():
+        raise StoreError("taken", f"there is another sweep called {name} now; delete it, or start under another name")
+    _move(_bin(place) / name, folder)
+    return name
+
+
+def _bin(place: Storage) -> Path:
+    return Path(place) / _DELETED
+
+
+def _move(folder: Path, to: Path) -> None:
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        folder.rename(to)
+    except OSError as error:
+        raise StoreError("refused", f"{folder.name} cannot be moved: {error.strerror or error}; try again") from error

@@ -1,0 +1,295 @@
+"""All sweeps of the server: which of their chunks is computed next, and who watches them.
+
+It lives on the hub's event loop. The hub asks it for a chunk whenever no chunk of a live run waits; a sweep has a worker's time only then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, NamedTuple, TypeVar
+
+from dashboard.charts.symbols import in_greek, of_error
+from dashboard.sweeps.comparison import Comparison
+from dashboard.sweeps.comparison import Job as ComparisonJob
+from dashboard.sweeps.frozen import computed_map
+from dashboard.sweeps.job import SweepJob
+from dashboard.sweeps.page import SweepPage
+from dashboard.sweeps.pieces import Piece
+from dashboard.sweeps.preparation import Preparation
+from dashboard.wire.connection import Outbox
+from maml_core.config import RunConfig
+from maml_core.sweeps.chunks import LanesResult, run_lanes
+from maml_core.sweeps.definition import SweepConfig
+from maml_core.sweeps.results import SettingResult
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+KEEP_S = 120.0
+"""How long a sweep goes on without anybody who watches, so that a reload, or a walk to the live page and back, does not stop it."""
+
+FRAME_S = 0.4
+"""Least time between two pictures of a sweep."""
+
+
+class JobKey(NamedTuple):
+    """Where a sweep is kept, and its name."""
+
+    place: str
+    name: str
+
+
+class SweepHub:
+    """See the module.
+
+    Args:
+        executor: Whose workers can import `maml_core`.
+        num_workers: Chunks that it runs at a time.
+        clock: Seconds that only grow.
+        wake: Called when there may be something to compute.
+        is_present: Whether the visitor of a page token is there, on whatever screen.
+        is_known: Whether that page is still remembered, since its visitor may come back.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        *,
+        num_workers: int = 1,
+        clock: Callable[[], float] = time.monotonic,
+        wake: Callable[[], None] = lambda: None,
+        is_present: Callable[[str], bool] = lambda _: False,
+        is_known: Callable[[str], bool] = lambda _: True,
+    ) -> None:
+        self._executor = executor
+        self._num_workers = num_workers
+        self._clock = clock
+        self._wake = wake
+        self._is_present = is_present
+        self._is_known = is_known
+        self._jobs: dict[JobKey, SweepJob] = {}
+        self._owners: dict[JobKey, set[str]] = {}
+        self._pages: dict[str, SweepPage] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._num_in_flight = 0
+        self._turn = 0
+        self.preparation = Preparation(executor, num_workers)
+        """For other threads: what is done for a sweep before it is added here."""
+
+    # From any thread
+
+    def job(self, key: JobKey) -> SweepJob | None:
+        """A sweep that is open here."""
+        return self._jobs.get(key)
+
+    def page(self, token: str) -> SweepPage | None:
+        """The page of a token, once it has been connected or given a sweep."""
+        return self._pages.get(token)
+
+    # The loop
+
+    def add(self, key: JobKey, job: SweepJob) -> SweepJob:
+        """Hold a sweep; one that is held already stays what it is."""
+        return self._jobs.setdefault(key, job)
+
+    def watch(self, token: str, key: JobKey | None) -> None:
+        """Show a sweep on a page; None for none."""
+        page = self._pages.setdefault(token, SweepPage())
+        page.show(self._jobs.get(key) if key is not None else None)
+        if key is not None and key in self._jobs:
+            self._owners.setdefault(key, set()).add(token)
+            self._jobs[key].last_seen = self._clock()
+        self._tell(page)
+
+    def inherit(self, old: str, new: str) -> None:
+        """Show the sweep of one page on another."""
+        page = self._pages.get(old)
+        key = next((key for key, job in self._jobs.items() if page is not None and page.job is job), None)
+        if key is not None:
+            self.watch(new, key)
+
+    def freeze(self, token: str, config: RunConfig, state: bytes | None, of: str) -> None:
+        """Adapt one theta_0 with many alphas, and show what comes of it on a page.
+
+        Args:
+            token: The page's.
+            config: The run's.
+            state: Its state; None where it has not begun.
+            of: Whose theta_0 it is, in words.
+        """
+        page = self._pages.get(token)
+        if page is not None:
+            self._spawn(self._freeze(page, config, state, of))
+
+    async def _freeze(self, page: SweepPage, config: RunConfig, state: bytes | None, of: str) -> None:
+        try:
+            found = await computed_map(config, state, compute=self._computed)
+        except Exception as error:
+            _log.exception("the frozen map could not be computed")
+            page.put({"type": "error", "message": f"The frozen map could not be computed: {of_error(error)}."})
+            return
+        page.show_frozen(found, config, of)
+        self._tell(page)
+
+    async def _computed(self, function: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.wrap_future(self._executor.submit(function, *arguments))
+
+    def forget(self, key: JobKey) -> None:
+        """Let go of a sweep, whose study somebody deletes."""
+        job = self._jobs.pop(key, None)
+        self._owners.pop(key, None)
+        if job is None:
+            return
+        for page in self._pages.values():
+            if page.job is job:
+                page.show(None)
+                self._tell(page)
+        self._spawn(job.leave())
+
+    def next_piece(self) -> tuple[SweepJob, Piece] | None:
+        """The sweep's piece to compute next, of each sweep in turn; None where there is none."""
+        jobs = [job for job in self._jobs.values() if job.executor is None]
+        for offset in range(len(jobs)):
+            job = jobs[(self._turn + offset) % len(jobs)]
+            piece = job.take_piece()
+            if piece is not None:
+                self._turn = (self._turn + offset + 1) % len(jobs)
+                return job, piece
+        return None
+
+    def submit_next(self) -> bool:
+        """Give the executor a chunk, if there is one and room for it: of a comparison, which somebody watches, or of a sweep."""
+        if self._num_in_flight >= self._num_workers:
+            return False
+        for page in self._pages.values():
+            comparison = page.comparison
+            if page.connected and comparison is not None and (job := comparison.next_job()) is not None:
+                self._num_in_flight += 1
+                self._spawn(self._compare(page, comparison, job))
+                return True
+        found = self.next_piece()
+        if found is None:
+            return False
+        self._num_in_flight += 1
+        self._spawn(self._finish(*found, self._executor))
+        return True
+
+    def _submit_elsewhere(self, job: SweepJob) -> None:
+        """Give a sweep's own executor all that it has room for: no live run waits there."""
+        while job.executor is not None and job.has_room and (piece := job.take_piece()) is not None:
+            self._spawn(self._finish(job, piece, job.executor))
+
+    async def _compare(self, page: SweepPage, comparison: Comparison, job: ComparisonJob) -> None:
+        try:
+            result = await self._computed(job.function, *job.arguments)
+        except BrokenProcessPool:
+            comparison.lost(job)
+        except Exception as error:
+            _log.exception("a comparison stopped")
+            page.stop_comparison(f"The settings could not be compared: {of_error(error)}")
+        else:
+            comparison.finished(job, result)
+        finally:
+            self._num_in_flight -= 1
+            self._wake()
+
+    async def _finish(self, job: SweepJob, piece: Piece, executor: Executor) -> None:
+        result: LanesResult | None = None
+        problem: Exception | None = None
+        try:
+            result = await asyncio.wrap_future(executor.submit(run_lanes, piece.request))
+        except Exception as error:
+            problem = error
+        finally:
+            if executor is self._executor:
+                self._num_in_flight -= 1
+            self._wake()  # before the result is taken in: another batch's chunk may be ready
+        if result is not None:
+            await job.finished(piece, result)
+        elif problem is not None:
+            await job.lost(piece, problem, is_worker=isinstance(problem, BrokenProcessPool))
+        self._wake()
+
+    def tidy(self, now: float) -> None:
+        """Let the sweeps' threads work, tell the pages what is new, stop what nobody watches any more."""
+        for key, job in list(self._jobs.items()):
+            if any(self._is_present(token) for token in self._owners.get(key, ())):
+                job.last_seen = now
+            elif now - job.last_seen > KEEP_S:
+                job.cancel()
+                if job.status in ("stopped", "done", "failed") and not job.wants_thread:
+                    self.forget(key)
+                    continue
+            if job.wants_thread:
+                self._spawn(self._turn_of(job))
+            self._submit_elsewhere(job)
+        for token, page in list(self._pages.items()):
+            if page.connected:
+                if page.is_due(now, FRAME_S):
+                    page.send_frame(now)
+            elif not self._is_known(token):
+                del self._pages[token]
+
+    def seconds_to_sleep(self, now: float) -> float:
+        """Until a page may be sent the next picture."""
+        waits = [page.seconds_until_due(now, FRAME_S) for page in self._pages.values() if page.connected]
+        return min([1.0, *waits])
+
+    async def _turn_of(self, job: SweepJob) -> None:
+        await job.turn()
+        self._wake()
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Give back what is not finished."""
+        for job in list(self._jobs.values()):
+            with contextlib.suppress(Exception):
+                await job.leave()
+        self._jobs.clear()
+        for task in list(self._tasks):
+            task.cancel()
+
+    # The socket
+
+    def connect(self, token: str) -> tuple[SweepPage, Outbox]:
+        """Feed a page through a new socket."""
+        page = self._pages.setdefault(token, SweepPage())
+        outbox = page.connect()
+        self._tell(page)
+        return page, outbox
+
+    def disconnect(self, page: SweepPage, outbox: Outbox) -> None:
+        """The socket has gone."""
+        page.connection.close(outbox)
+
+    def receive(self, page: SweepPage, message: Mapping[str, Any]) -> None:
+        """Do what a page asks for; what is refused is answered with a sentence."""
+        try:
+            page.obey(message)
+        except KeyError as error:
+            page.put({"type": "error", "message": f"The page's message lacks {error}; reload the page."})
+        except (ValueError, TypeError, OverflowError) as error:
+            page.put({"type": "error", "message": in_greek(f"{error}.")})
+        self._tell(page)
+
+    def _tell(self, page: SweepPage) -> None:
+        page.tell()
+        self._wake()
+
+    def results_of(self, token: str) -> tuple[SweepConfig, tuple[SettingResult, ...]] | None:
+        """The sweep that a page shows, and what is known of its settings."""
+        page = self._pages.get(token)
+        if page is None or page.job is None:
+            return None
+        return page.job.sweep, page.job.results

@@ -1,0 +1,281 @@
+"""One sweep as the page's server holds it: what is known of it, and the chunks that it would like to have computed.
+
+It lives on the event loop, its driver and study in a thread (see `driver_thread`). The sweeps' hub takes a piece of a ticket, has it
+computed wherever there is room, and hands the result back.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Literal
+
+from dashboard.charts.symbols import of_error
+from dashboard.sweeps.driver_thread import DriverThread, NewDriver, Seen
+from dashboard.sweeps.pieces import Piece, Work
+from maml_core.config import RunConfig
+from maml_core.sweeps.chunks import LanesResult
+from maml_core.sweeps.definition import SweepConfig
+from maml_core.sweeps.driver import Progress, Ticket
+from maml_core.sweeps.results import SettingResult
+from maml_core.sweeps.study import SweepStudy
+
+_log = logging.getLogger(__name__)
+
+JobStatus = Literal["stopped", "running", "stopping", "done", "failed"]
+
+MAX_LOST = 3
+"""A sweep whose chunks are lost more often in a row stops, instead of killing one worker after the other."""
+
+
+class SweepJob:
+    """See the module.
+
+    Args:
+        name: Of the sweep and its study.
+        sweep: What it computes.
+        study: Open; its finished settings are known already.
+        new_driver: Makes the state machine that goes on from the study.
+        known: `study.results()`, read where that does no harm.
+        budget_s: Processor seconds of a chunk.
+        at_once: Tickets to have ready or in flight.
+        judged_at_once: Lanes that are judged in one piece.
+        executor: Where it is computed, if not where live runs are; the job ends it.
+        on_made: As of `DriverThread`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        sweep: SweepConfig,
+        study: SweepStudy,
+        *,
+        new_driver: NewDriver,
+        known: tuple[SettingResult, ...] = (),
+        budget_s: float = 0.03,
+        at_once: int = 2,
+        judged_at_once: int = 4,
+        executor: Executor | None = None,
+        on_made: Callable[[tuple[RunConfig, ...]], None] | None = None,
+    ) -> None:
+        self.name = name
+        self.status: JobStatus = "stopped"
+        self.sentence = ""
+        """Why it failed."""
+        self.results = known
+        self.progress: Progress | None = None
+        self.executor = executor
+        self.revision = 0
+        """Grows with each change of what a page shows."""
+        self.last_seen = -math.inf
+        """When somebody watched it."""
+        self.driver = DriverThread(
+            name,
+            sweep,
+            study,
+            new_driver=new_driver,
+            budget_s=budget_s,
+            on_made=on_made,
+            is_wanted=lambda: self.status == "running",
+        )
+        self._at_once = at_once
+        self._ready: list[Ticket] = []
+        self._work: dict[int, Work] = {}
+        """Tickets under way, by their batch."""
+        self._judged_at_once = judged_at_once
+        self._filling = False
+        self._hungry = True
+        """The driver may have more tickets than it gave."""
+        self._num_lost = 0
+        """Pieces lost in a row."""
+        self._num_out = 0
+        """Pieces that are being computed."""
+        self._goes_on = False
+        """It was asked to go on while it was stopping: it does once it has stopped."""
+        self.sentences = self.driver.sentences(known)
+        """What the results say."""
+        if known and self.num_done >= self.size:
+            self.status = "done"
+
+    @property
+    def sweep(self) -> SweepConfig:
+        """What it computes, with its images in the folder where they were last found."""
+        return self.driver.sweep
+
+    @property
+    def study(self) -> SweepStudy:
+        """Where its results are kept."""
+        return self.driver.study
+
+    @property
+    def size(self) -> int:
+        """Settings of the whole sweep."""
+        return self.sweep.size
+
+    @property
+    def has_room(self) -> bool:
+        """Whether fewer chunks are under way than it would like to have."""
+        return self._num_out < self._at_once
+
+    @property
+    def num_done(self) -> int:
+        """Settings that need no more work."""
+        return sum(result.is_done for result in self.results)
+
+    @property
+    def needs_images(self) -> bool:
+        """Whether they are to be found before it goes on."""
+        return self.status in ("stopped", "failed") and self.num_done < self.size
+
+    def find_images(self, executor: Executor, folder: str | None) -> str:
+        """Find the images of a sweep at rest, as `recognition.find_images`, in its own thread; for other threads only.
+
+        Raises:
+            DataError, ConfigError: They are not there, or others; all is as it was.
+        """
+        note = self.driver.find_images(self.executor or executor, folder)
+        if self.status == "failed":
+            self.status, self.sentence = "stopped", ""
+        self.revision += 1
+        return note
+
+    # What people ask for
+
+    def resume(self) -> None:
+        """Go on, from whatever is finished; once it has stopped, where it is about to."""
+        self._goes_on = self.status == "stopping"
+        if self.status in ("stopped", "failed"):
+            self.status, self.sentence, self._num_lost, self._hungry = "running", "", 0, True
+            self.revision += 1
+
+    def cancel(self) -> None:
+        """Compute nothing more; what is finished stays."""
+        self._goes_on = False
+        if self.status == "running":
+            self.status = "stopping"
+            self.revision += 1
+
+    # What is computed
+
+    @property
+    def wants_thread(self) -> bool:
+        """Whether `turn` has something to do."""
+        if self._filling:
+            return False
+        if self.status == "stopping":
+            return not self._work
+        if self.status == "failed":
+            return self.driver.is_stale
+        return self.status == "running" and self._hungry and len(self._ready) + len(self._work) < self._at_once
+
+    def take_piece(self) -> Piece | None:
+        """What to compute now; None where there is nothing. A ticket that has begun comes before the next one."""
+        piece = self._next_piece()
+        self._num_out += piece is not None
+        return piece
+
+    def _next_piece(self) -> Piece | None:
+        for work in self._work.values():
+            if (piece := work.next_piece()) is not None:
+                return piece
+        if self.status != "running" or not self._ready:
+            return None
+        ticket = self._ready.pop(0)
+        work = self._work[ticket.batch] = Work(ticket, self._judged_at_once)
+        return work.next_piece()
+
+    async def turn(self) -> None:
+        """Ask the driver for tickets, or close it: in its thread."""
+        self._filling = True
+        try:
+            if self.status in ("stopping", "failed"):
+                self._ready.clear()
+                await self.driver.run(self.driver.close_driver)
+                self.status = "stopped" if self.status == "stopping" else self.status
+                self.revision += 1
+                if self._goes_on:
+                    self.resume()
+            else:
+                self._take_in(await self.driver.run(self._look))
+        except Exception as error:
+            self._fail(error)
+        finally:
+            self._filling = False
+
+    async def finished(self, piece: Piece, result: LanesResult) -> None:
+        """Take in a piece's result."""
+        self._num_out -= 1
+        self._num_lost = 0
+        work = self._work.get(piece.ticket.batch)
+        if work is None or work.ticket is not piece.ticket:
+            return  # the sweep failed meanwhile
+        self.driver.newest.note(piece, result)
+        self.revision += 1
+        whole = work.finished(piece, result)
+        if whole is None:
+            return
+        ticket = piece.ticket
+
+        def act() -> Seen:
+            self.driver.finished(ticket, whole)
+            return self._look()
+
+        try:
+            seen = await self.driver.run(act)
+        except Exception as error:
+            self._fail(error)
+            return
+        self._work.pop(ticket.batch, None)
+        self._take_in(seen)
+
+    async def lost(self, piece: Piece, error: Exception, *, is_worker: bool) -> None:
+        """The piece was not computed: because its worker ended, or because it cannot be."""
+        self._num_out -= 1
+        self._num_lost += 1
+        work = self._work.get(piece.ticket.batch)
+        if not is_worker or self._num_lost > MAX_LOST:
+            self._fail(error)
+        elif work is not None and work.ticket is piece.ticket:
+            work.again(piece)
+
+    async def leave(self) -> None:
+        """Close driver and study whatever their state; the job is not used afterwards."""
+
+        def close() -> None:
+            self.driver.close_driver()
+            self.study.close()
+            if self.executor is not None:
+                self.executor.shutdown(wait=False, cancel_futures=True)
+
+        self.cancel()
+        await self.driver.run(close)
+        self.driver.shutdown()
+
+    def _look(self) -> Seen:
+        """The thread's look at the driver, with what there is room for by then."""
+
+        def num_wanted() -> int:
+            return self._at_once + 1 - len(self._ready) - len(self._work) if self.status == "running" else 0
+
+        return self.driver.look(num_wanted, lambda: not self._ready and not self._work)
+
+    def _take_in(self, seen: Seen) -> None:
+        self.results, self.progress, self.sentences = seen.results, seen.progress, seen.sentences
+        self._ready += seen.tickets
+        self._hungry = True
+        if seen.is_done and self.status == "running":
+            self.status = "done"
+        if not seen.tickets and not self._ready:
+            self._hungry = bool(self._work)
+        self.revision += 1
+
+    def _fail(self, error: Exception) -> None:
+        _log.error("the sweep %s stopped", self.name, exc_info=error)
+        self.status, self._goes_on = "failed", False
+        self.sentence = of_error(error)
+        self._ready.clear()
+        self._work.clear()
+        self.driver.is_stale = True
+        self.revision += 1

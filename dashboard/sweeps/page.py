@@ -1,0 +1,284 @@
+"""One open sensitivity screen: the sweep that it shows, how it looks at it, the connection that feeds it, and what it has been told."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from dashboard.charts.results import Metric
+from dashboard.charts.sweep_settings import View
+from dashboard.charts.symbols import in_greek
+from dashboard.setups import address
+from dashboard.setups.setting_names import symbol, title
+from dashboard.sweeps.comparison import Comparison
+from dashboard.sweeps.frames import Frames, Frozen
+from dashboard.sweeps.job import SweepJob
+from dashboard.wire.connection import Connection, Outbox
+from maml_core.config import RunConfig
+from maml_core.sweeps.definition import SweepConfig, lane_configs
+from maml_core.sweeps.frozen import FrozenMap
+
+MAX_UNACKNOWLEDGED = 1
+"""Frames that a browser may have received without drawing."""
+
+MAX_PINS = 6
+
+PIN_S = 0.03
+"""Processor seconds of a chunk of a pinned setting."""
+
+
+class SweepPage:
+    """See the module."""
+
+    def __init__(self) -> None:
+        self.job: SweepJob | None = None
+        self.view: View | None = None
+        self.selected: tuple[int, ...] = ()
+        self.pins: tuple[int, ...] = ()
+        self.comparison: Comparison | None = None
+        """The pinned settings trained side by side, once that was asked for."""
+        self.connection = Connection(MAX_UNACKNOWLEDGED)
+        self.visible = True
+        self._frozen: Frozen | None = None
+        self._revision = 0
+        """Grows with each change of how the page looks at things."""
+        self._sent: tuple[int, ...] | None = None
+        self._sent_at = -math.inf
+        self._frames = Frames(self.put)
+        self._told: dict[str, Any] = {}
+
+    @property
+    def connected(self) -> bool:
+        """Whether a socket feeds the page."""
+        return self.connection.is_open
+
+    @property
+    def metric(self) -> Metric:
+        """What the charts show."""
+        if self.view is not None:
+            return self.view.metric
+        return "accuracy" if self._frozen is not None and self._frozen.config.classifies else "loss"
+
+    # What it shows
+
+    def show(self, job: SweepJob | None) -> None:
+        """Show a sweep; None for none."""
+        if job is self.job and self.view is not None:
+            return
+        self.job, self.selected, self.pins, self.comparison = job, (), (), None
+        self.view = first_view(job.sweep) if job is not None else None
+        self._forget()
+
+    def show_frozen(self, found: FrozenMap, config: RunConfig, of: str) -> None:
+        """Show a frozen map."""
+        self._frozen = Frozen(found, config, of)
+        self._revision += 1
+
+    def _forget(self) -> None:
+        """Tell everything again: the page starts afresh, or shows another sweep."""
+        self._sent, self._told = None, {}
+        self._frames.forget()
+        self.connection.forget_frames()
+        self._revision += 1
+
+    # The socket
+
+    def connect(self) -> Outbox:
+        """A new socket: what it must send comes out of the queue."""
+        outbox, self.visible = self.connection.open(), True
+        self._forget()
+        return outbox
+
+    def put(self, message: Mapping[str, Any]) -> None:
+        """Send a message, if anybody listens."""
+        self.connection.put(message)
+
+    def obey(self, message: Mapping[str, Any]) -> None:
+        """Do what the page asks for.
+
+        Raises:
+            KeyError, ValueError, TypeError: It cannot be understood.
+        """
+        match message.get("type"):
+            case "ack":
+                self.connection.acknowledge(message["frame"])
+            case "visible":
+                self.visible = message["visible"] is True
+            case "cancel" if self.job is not None:
+                self.job.cancel()
+            case "resume" if self.job is not None:
+                self.job.resume()
+            case "view" if self.job is not None:
+                self.view = checked_view(message, self.job.sweep)
+                self._revision += 1
+            case "select":
+                self.selected = self._numbers(message["numbers"])
+            case "pin":
+                pins = self._numbers(message["numbers"])
+                for number in pins:
+                    self._need_taking_part(number)
+                if len(pins) > MAX_PINS:
+                    raise ValueError(f"at most {MAX_PINS} settings are compared at a time; unpin one")
+                if pins != self.pins:
+                    self.pins, self.comparison = pins, None
+                    self._revision += 1
+            case "compare" if self.job is not None:
+                if len(self.pins) < 2:
+                    raise ValueError("pin two settings or more to compare them")
+                configs = tuple(self._lane_of(number) for number in self.pins)
+                found = self.job.study.images and self.job.study.images.of(self.job.sweep, configs[0].tasks)
+                images = None if isinstance(found, str) else found  # nobody pins a setting that is left out
+                self.comparison = Comparison(self.pins, configs, self.job.sweep.num_steps, PIN_S, images=images)
+                self._revision += 1
+            case "setting" if self.job is not None:
+                self._tell_setting(message["number"])
+            case kind:
+                raise ValueError(f"the page sent {str(kind)[:40]!r}, which does not fit what it shows; reload the page")
+
+    def stop_comparison(self, sentence: str) -> None:
+        """Give it up, and say why."""
+        self.comparison = None
+        self._revision += 1
+        self.put({"type": "error", "message": f"{sentence}."})
+
+    def _numbers(self, numbers: Any) -> tuple[int, ...]:
+        known = {result.number for result in self.job.results} if self.job is not None else set()
+        if not isinstance(numbers, list) or not all(number in known for number in numbers):
+            raise ValueError("the page named settings that this sweep does not have; reload the page")
+        return tuple(dict.fromkeys(numbers))
+
+    def _need_taking_part(self, number: int) -> None:
+        """See that a setting is one to train.
+
+        Raises:
+            ValueError: It is left out; says why.
+        """
+        assert self.job is not None
+        left_out = next((one for one in self.job.results if one.number == number and one.status == "refused"), None)
+        if left_out is not None:
+            raise ValueError(f"setting {number} is left out: {left_out.refusal}")
+
+    def _tell_setting(self, number: Any) -> None:
+        (number,) = self._numbers([number])
+        self.put({"type": "setting", "number": number, "address": address.write(self.config_of(number))})
+
+    def config_of(self, number: int) -> RunConfig:
+        """The set-up of a setting's first lane, as a live run has it: with the base's own evaluation.
+
+        Raises:
+            ValueError: The setting is left out; says why.
+        """
+        assert self.job is not None
+        self._need_taking_part(number)
+        sweep, lane = self.job.sweep, self._lane_of(number)
+        return dataclasses.replace(
+            lane,
+            evaluation_steps=max(sweep.base.evaluation_steps, lane.num_inner_steps),
+            joint_baseline=sweep.base.joint_baseline,
+            oracle_baseline=sweep.base.oracle_baseline,
+        )
+
+    def _lane_of(self, number: int) -> RunConfig:
+        """The set-up of a setting's first lane, as the sweep trains it."""
+        assert self.job is not None
+        result = next(result for result in self.job.results if result.number == number)
+        return lane_configs(self.job.sweep, result.values)[0]
+
+    # What it is told
+
+    def tell(self) -> None:
+        """Send what is no number, where it differs from what the page was told last."""
+        if not self.connected:
+            return
+        state = self._state()
+        if state != self._told:
+            self._told = state
+            self.put(state)
+
+    def _state(self) -> dict[str, Any]:
+        job, view = self.job, self.view
+        state: dict[str, Any] = {"type": "sweep", "name": None, "metric": self.metric, "pins": list(self.pins)}
+        if self._frozen is not None:
+            state["frozen"] = {"of": self._frozen.of, "classifies": self._frozen.config.classifies}
+        if job is None or view is None:
+            return state
+        sweep = job.sweep
+        return state | {
+            "name": job.name,
+            "status": job.status,
+            "compiling": job.driver.is_compiling,
+            "problem": job.sentence,
+            "size": job.size,
+            "num_done": job.num_done,
+            "num_steps": sweep.num_steps,
+            "comparing": self.comparison is not None,
+            "classifies": sweep.base.classifies,
+            "axes": [
+                {"name": axis.name, "title": title(axis.name), "symbol": symbol(axis.name), "values": list(axis.values)}
+                for axis in sweep.axes
+            ],
+            "refused": [
+                [result.number, in_greek(result.refusal)] for result in job.results if result.status == "refused"
+            ],
+            "view": {"x": view.x, "y": view.y, "slices": dict(view.slices), "metric": view.metric, "color": view.color},
+        }
+
+    def is_due(self, now: float, least_s: float) -> bool:
+        """Whether there is something new to draw, and time for it."""
+        if not self._has_news or now - self._sent_at < least_s:
+            return False
+        return not self.connection.is_behind or now - self._sent_at > 5.0
+
+    def seconds_until_due(self, now: float, least_s: float) -> float:
+        """Until then at least; inf where there is nothing new."""
+        return max(0.005, self._sent_at + least_s - now) if self._has_news else math.inf
+
+    @property
+    def _has_news(self) -> bool:
+        if not self.connected or not self.visible or (self.job is None and self._frozen is None):
+            return False
+        return self._sent != self._at
+
+    @property
+    def _at(self) -> tuple[int, ...]:
+        compared = self.comparison.revision if self.comparison is not None else -1
+        of_job = (self.job.revision, self.job.driver.is_compiling) if self.job is not None else (-1, False)
+        return (*of_job, self._revision, compared)
+
+    def send_frame(self, now: float) -> None:
+        """Send the newest numbers, and new figures before them where they are needed."""
+        self._sent, self._sent_at = self._at, now
+        self.tell()
+        self.connection.put_frame(*self._frames.next(self.job, self.view, self.comparison, self._frozen, self.metric))
+
+
+def first_view(sweep: SweepConfig) -> View:
+    """How a sweep is looked at first: its first two axes, the best over the others."""
+    names = [axis.name for axis in sweep.axes]
+    return View(
+        x=names[0],
+        y=names[1] if len(names) > 1 else None,
+        metric="accuracy" if sweep.base.classifies else "loss",
+        color=names[0],
+    )
+
+
+def checked_view(message: Mapping[str, Any], sweep: SweepConfig) -> View:
+    """What a page asks to look at.
+
+    Raises:
+        KeyError, ValueError: An axis, a value or a metric that the sweep does not have.
+    """
+    values = {axis.name: axis.values for axis in sweep.axes}
+    x, y, color, metric = message["x"], message["y"], message["color"], message["metric"]
+    if x not in values or color not in values or (y is not None and y not in values) or x == y:
+        raise ValueError("the map needs two different axes of this sweep")
+    if metric not in get_args(Metric) or (metric == "accuracy" and not sweep.base.classifies):
+        raise ValueError(f"metric {str(metric)[:20]!r}: this sweep has none of this name")
+    slices = {name: value for name, value in dict(message["slices"]).items() if name in values and value is not None}
+    for name, value in slices.items():
+        if values[name] and value not in values[name]:
+            raise ValueError(f"{name} was not swept at {str(value)[:20]}")
+    return View(x=x, y=y, slices=slices, metric=metric, color=color)

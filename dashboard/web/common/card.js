@@ -1,0 +1,259 @@
+// The frame around a chart: title, a line that teaches, legend, menu, and the table behind the picture.
+
+import { el, newId, popoverButton, rich, setRich } from "./dom.js";
+import { explanation } from "./explain.js";
+import { flat, fromPlotly } from "./pieces.js";
+import { swatch } from "./swatch.js";
+import { csv, download, table } from "./table.js";
+
+/** @import { Figure } from "./protocol.js" */
+/** @import { Tabular } from "./rows.js" */
+
+
+/** @typedef {"png" | "svg"} Format */
+
+/**
+ * What a card needs of the chart in it; without a legend or a zoom it needs none of what they do.
+ *
+ * @typedef {object} Pictured
+ * @property {string} id
+ * @property {Format[]} [formats] Of pictures, where it has not both.
+ * @property {(format: Format) => Promise<string>} picture The address of one.
+ * @property {Set<string>} hidden Groups of the legend.
+ * @property {(group: string) => boolean} [toggle] Shows or hides a group, and says which.
+ * @property {(trace: string) => { x?: ArrayLike<number> } | undefined} [array] Numbers of a trace.
+ * @property {() => void} [unzoom]
+ */
+const TABLE_REFRESH_MS = 1000;
+const WAITING = "Chart, waiting for data";
+/** @type {Format[]} */
+const FORMATS = ["png", "svg"];
+
+export class Card {
+  #chart;
+  #title = el("h3", { id: newId("title") });
+  #subtitle = el("p", { class: "maml-subtitle" });
+  #legend = el("div", { class: "maml-legend", role: "group", "aria-label": "Series" });
+  #table = el("div", { class: "maml-table", tabindex: "0", hidden: true });
+  #zoom = el("button", { type: "button", class: "maml-chip", hidden: true, onclick: () => this.#chart.unzoom?.() }, "Reset zoom");
+  #tableRefreshed = 0;
+  #tableItem = menuItem("Show table", () => this.#toggleTable());
+  #legendText = "";
+  #hint = "";
+  #why = explanation();
+  /** @type {Map<string, HTMLElement>} */
+  #optional = new Map(); // legend entries by the trace that has to have points for them to be shown
+  plot = el("div", { class: "maml-plot", role: "img", "aria-label": WAITING });
+  controls = el("div", { class: "maml-card-controls" });
+  #empty = el("p", { class: "maml-empty", hidden: true });
+  root;
+
+  /** @param {Pictured & Tabular} chart */
+  constructor(chart) {
+    this.#chart = chart;
+    const menu = this.#menu();
+    this.root = el(
+      "section",
+      { class: "maml-card", "data-chart": chart.id, "aria-labelledby": this.#title.id },
+      el("header", {}, this.#title, this.#zoom, this.#why.button, this.#why.panel, menu.button, menu.panel),
+      this.#subtitle,
+      this.#legend,
+      el("div", { class: "maml-stage" }, this.plot, this.#empty, this.#table),
+      this.controls,
+    );
+  }
+
+  /**
+   * Controls below the picture, and one button beside the menu.
+   *
+   * @param {HTMLElement} below
+   * @param {HTMLElement} button
+   */
+  addControls(below, button) {
+    this.controls.append(below);
+    this.addButton(button);
+  }
+
+  /** @param {HTMLElement} button */
+  addButton(button) {
+    this.#zoom.after(button);
+  }
+
+  /**
+   * Buttons beside the title that choose what the picture shows; then there is no legend.
+   *
+   * @param {HTMLElement} views
+   */
+  addViews(views) {
+    this.#title.after(views);
+    this.#legend.hidden = true;
+  }
+
+  /**
+   * A switch in the header, before the menu.
+   *
+   * @param {{ root: HTMLElement }} segments
+   */
+  addSwitch(segments) {
+    this.#zoom.after(segments.root);
+  }
+
+  #menu() {
+    const list = el(
+      "div",
+      { class: "maml-menu" },
+      ...(this.#chart.formats ?? FORMATS).map((format) => menuItem(`Save ${format.toUpperCase()}`, () => this.#save(format))),
+      this.#tableItem,
+      menuItem("Download CSV", () => download(csv(this.#chart), this.#filename("csv"))),
+    );
+    const menu = popoverButton({ class: "maml-icon", "aria-label": `Save or read the ${this.#chart.id} chart` }, "⋯", list);
+    list.addEventListener("click", () => menu.panel.hidePopover());
+    return menu;
+  }
+
+  /** @param {Format | "csv"} extension */
+  #filename(extension) {
+    return `maml-${this.#chart.id}-step-${window.mamlLive.lastStep ?? 0}.${extension}`;
+  }
+
+  /** @param {Format} format */
+  async #save(format) {
+    download(await this.#chart.picture(format), this.#filename(format));
+  }
+
+  #toggleTable() {
+    // The table lies over the picture, whose node stays as it is.
+    this.#table.hidden = !this.#table.hidden;
+    this.#tableItem.textContent = this.#table.hidden ? "Show table" : "Show chart";
+    this.#tableRefreshed = 0;
+    this.refresh();
+    if (!this.#table.hidden) this.#table.focus();
+  }
+
+  /** After a redraw: the legend names what is there, and an open table follows, slowly enough to be read, or at once where something else is looked at. */
+  refresh(now = false) {
+    for (const [trace, entry] of this.#optional) entry.hidden = !this.#chart.array?.(trace)?.x?.length;
+    if (this.#table.hidden || (!now && performance.now() - this.#tableRefreshed < TABLE_REFRESH_MS)) return;
+    this.#tableRefreshed = performance.now();
+    this.#table.replaceChildren(table(this.#chart));
+  }
+
+  /** @param {Figure} figure */
+  describe(figure) {
+    setRich(this.#title, fromPlotly(figure.layout.meta.title));
+    this.#hint = figure.layout.meta.hint;
+    if (!this.#subtitle.textContent) this.subtitle(this.#hint);
+    this.#why.show(figure.layout.meta.title, figure.layout.meta.help);
+    this.#drawLegend(figure);
+  }
+
+  /** @param {string} text */
+  subtitle(text) {
+    if (this.#subtitle.dataset.text === text) return;
+    this.#subtitle.dataset.text = text;
+    const sentences = text.split(/(?<=[.!?]) +(?=\p{Lu})/u);
+    this.#subtitle.replaceChildren(...sentences.flatMap((sentence) => [el("span", {}, ...rich(sentence)), " "]));
+    this.#subtitle.title = flat(text);
+  }
+
+  /** @param {string} text */
+  summary(text) {
+    this.plot.setAttribute("aria-label", flat(text));
+  }
+
+  /** Nothing was measured yet. */
+  clear() {
+    this.subtitle(this.#hint);
+    this.summary(WAITING);
+    this.refresh(true);
+  }
+
+  /**
+   * A sentence in place of the picture and its controls; none gives them back.
+   *
+   * @param {string} sentence
+   */
+  empty(sentence) {
+    if (this.#empty.textContent === sentence) return;
+    this.#empty.textContent = sentence;
+    this.#empty.hidden = !sentence;
+    for (const node of [this.plot, this.controls, this.#legend, this.#subtitle]) node.style.visibility = sentence ? "hidden" : "";
+  }
+
+  /** @param {boolean} on */
+  zoomed(on) {
+    this.#zoom.hidden = !on;
+  }
+
+  /** @param {Figure} figure */
+  #drawLegend(figure) {
+    if (this.#legend.hidden) return;
+    const { traces } = figure.layout.meta;
+    const shown = figure.data.map((trace, at) => ({ key: traces[at], trace })).filter(({ trace: { showlegend, name } }) => showlegend !== false && name);
+    const text = JSON.stringify(shown.map(({ trace: { name, line, marker, fillcolor } }) => [name, line, marker, fillcolor]));
+    if (text === this.#legendText) return;
+    this.#legendText = text;
+    const { legend } = figure.layout.meta.help;
+    const once = shown.filter(({ trace: { meta } }) => meta === "once there");
+    const always = shown.filter((each) => !once.includes(each)).map(({ trace }) => this.#entry(trace, legend[nameOf(trace)]));
+    this.#optional = new Map();
+    for (const { key, trace } of once) {
+      const others = once.map((other) => other.trace).filter(({ legendgroup }) => legendgroup && legendgroup === trace.legendgroup);
+      if (others.length > 1 && others[0] !== trace) continue;
+      const explained = legend[nameOf(trace)];
+      this.#optional.set(key, others.length > 1 ? this.#shared(others, explained) : this.#entry(trace, explained));
+    }
+    this.#legend.replaceChildren(...always, ...this.#optional.values());
+    this.refresh();
+  }
+
+  /**
+   * The traces of one group that come and go together share an entry: its name, and what each of them is.
+   *
+   * @param {PlotlyTrace[]} traces
+   * @param {string} explained
+   */
+  #shared(traces, explained) {
+    const [group] = fromPlotly(nameOf(traces[0])).split(", ");
+    return this.#toggle(group, explained, `${group}:`, ...traces.flatMap((trace) => [swatch(trace), nameOf(trace).split(", ")[1]]));
+  }
+
+  /**
+   * @param {PlotlyTrace} trace
+   * @param {string} explained
+   */
+  #entry(trace, explained) {
+    const name = el("span", {}, ...rich(fromPlotly(nameOf(trace))));
+    if (!trace.legendgroup) return el("span", { class: "maml-series", "data-tip": explained }, swatch(trace), name);
+    return this.#toggle(trace.legendgroup, explained, swatch(trace), name);
+  }
+
+  /**
+   * @param {string} legendgroup
+   * @param {string} explained
+   * @param {...(Node | string)} content
+   */
+  #toggle(legendgroup, explained, ...content) {
+    return el(
+      "button",
+      {
+        type: "button",
+        class: "maml-series",
+        "aria-pressed": String(!this.#chart.hidden.has(legendgroup)),
+        "data-tip": explained,
+        "data-press": "show or hide",
+        onclick: (/** @type {{ currentTarget: HTMLElement }} */ { currentTarget }) => currentTarget.setAttribute("aria-pressed", String(this.#chart.toggle?.(legendgroup))),
+      },
+      ...content,
+    );
+  }
+}
+
+/**
+ * @param {string} label
+ * @param {() => void} action
+ */
+const menuItem = (label, action) => el("button", { type: "button", class: "maml-item", onclick: action }, label);
+
+/** @param {PlotlyTrace} trace */
+const nameOf = ({ name = "" }) => name;

@@ -1,0 +1,168 @@
+// What every screen's module does: load Plotly and a style sheet once, and build one page in Streamlit's element, however often it calls.
+
+/** @import { Help, Palette } from "./protocol.js" */
+import { el, known } from "./dom.js";
+import { letSwipesScroll } from "./touch.js";
+
+const BASE = new URL("..", import.meta.url);
+const FORCED_COLORS = matchMedia("(forced-colors: active)");
+
+letSwipesScroll();
+nameOverlays();
+
+/**
+ * What Streamlit hands to a component, and takes from it (`dashboard/screens/component.py`).
+ *
+ * @typedef {object} Component
+ * @property {HTMLElement} parentElement
+ * @property {{ token: string, help: PageHelp, charts?: string[] }} data The live page's charts, in their order.
+ * @property {(name: string, value: unknown) => void} [setTriggerValue]
+ * @property {(name: string, value: unknown) => void} [setStateValue]
+ */
+
+/** @typedef {{ symbol: string, name: string, text: string }} DialName How a dial is called, and the text of its help. */
+
+/**
+ * What a page explains besides its figures: the dials by their keys, the words of the task's table, the table of settings.
+ *
+ * @typedef {{ dials: Record<string, DialName>, terms: Record<string, string>, settings: Help }} PageHelp
+ */
+
+/**
+ * A screen in Streamlit's element.
+ *
+ * @typedef {object} Screen
+ * @property {() => void} show Called once its style sheets are there.
+ * @property {(component: Component) => void} again Called when Streamlit calls again.
+ * @property {() => void} recolor
+ * @property {() => void} destroy
+ */
+
+/** @type {Promise<unknown> | null} */
+let plotly = null;
+export function loadPlotly() {
+  plotly ??= new Promise((resolve, reject) => {
+    if (window.Plotly) return resolve(null);
+    const src = new URL("plotly/plotly.min.js", BASE).href;
+    let script = [...document.scripts].find((known) => known.src === src); // the document may have asked for it already
+    if (!script) document.head.append((script = el("script", { src })));
+    script.addEventListener("load", resolve);
+    script.addEventListener("error", reject);
+  });
+  return plotly;
+}
+
+/**
+ * @param {string} name
+ * @returns {Promise<unknown>}
+ */
+function loadStyle(name) {
+  const href = new URL(name, BASE).href;
+  if (document.querySelector(`link[href="${href}"]`)) return Promise.resolve();
+  return new Promise((done) => {
+    document.head.append(el("link", { rel: "stylesheet", href, onload: done, onerror: done }));
+  });
+}
+
+/**
+ * A module's `mount`: builds `new Page(component)` in an element once, then tells it `again(component)`.
+ *
+ * @param {new (component: Component) => Screen} Page
+ * @param {string[]} styles The style sheets that it needs.
+ */
+export function mounter(Page, styles) {
+  /** @type {WeakMap<HTMLElement, Screen>} */
+  const pages = new WeakMap(); // by parent element: Streamlit calls again with the same one when the theme changes
+  return async (/** @type {Component} */ component) => {
+    const { parentElement } = component;
+    const built = pages.get(parentElement);
+    if (built) {
+      built.again(component);
+    } else {
+      loadPlotly();
+      const styled = Promise.all(styles.map(loadStyle));
+      const page = new Page(component);
+      pages.set(parentElement, page);
+      FORCED_COLORS.addEventListener("change", () => pages.get(parentElement)?.recolor());
+      await styled;
+      page.show();
+    }
+    return () => {
+      // Streamlit may clean up before it calls again with the same element: only one that left the document is really gone.
+      setTimeout(() => {
+        if (parentElement.isConnected) return;
+        pages.get(parentElement)?.destroy();
+        pages.delete(parentElement);
+      }, 0);
+    };
+  };
+}
+
+/**
+ * Calls `action` once Streamlit has a connection of its own: what it is told without one is lost.
+ *
+ * @param {() => void} action
+ */
+export function whenConnected(action) {
+  const app = /** @type {HTMLElement | null} */ (document.querySelector("[data-test-connection-state]"));
+  const isThere = () => !app || app.dataset.testConnectionState === "CONNECTED";
+  if (isThere()) return action();
+  const watch = new MutationObserver(() => {
+    if (!isThere()) return;
+    watch.disconnect();
+    action();
+  });
+  watch.observe(known(app), { attributeFilter: ["data-test-connection-state"] });
+}
+
+/**
+ * A button clicked with the mouse gives the focus back, or the keys would stop working; with the keyboard it keeps it.
+ *
+ * @param {MouseEvent} event
+ */
+export function blurAfterPointer(event) {
+  // The path, not the target: a button that redrew itself has already let go of what was clicked in it.
+  if (event.detail > 0) event.composedPath().find((node) => node instanceof HTMLButtonElement)?.blur();
+}
+
+/**
+ * A panel of the sidebar opened with the keyboard gets the focus, and gives it back: Streamlit puts it at the document's end, where Tab comes last.
+ *
+ * @param {MouseEvent} event
+ */
+export function enterPanel(event) {
+  if (event.detail !== 0 || !(event.target instanceof Element)) return;
+  const button = /** @type {HTMLElement | null} */ (event.target.closest("[data-testid=stPopoverButton]"));
+  if (!button) return;
+  let tries = 20;
+  const enter = () => {
+    const panel = /** @type {HTMLElement | null} */ (document.querySelector("[data-testid=stPopoverBody]"));
+    if (!panel) return void (--tries > 0 && setTimeout(enter, 50));
+    panel.tabIndex = -1;
+    panel.focus({ preventScroll: true });
+    panel.addEventListener("keydown", ({ key }) => key === "Escape" && setTimeout(() => button.focus(), 100));
+  };
+  setTimeout(enter, 50);
+}
+
+/** Streamlit puts its tooltips beside all landmarks; a name makes one of their place. */
+function nameOverlays() {
+  new MutationObserver(() => {
+    const overlays = document.getElementById("stFloatingOverlayPortal");
+    if (!overlays || overlays.role) return;
+    overlays.setAttribute("role", "region");
+    overlays.setAttribute("aria-label", "Hints");
+  }).observe(document.body, { childList: true });
+}
+
+/**
+ * Gives the charts' colours to the page's own dots and curves, so that a meaning has one colour everywhere.
+ *
+ * @param {HTMLElement} root
+ * @param {Palette | null} palette
+ */
+export function paint(root, palette) {
+  for (const [name, color] of Object.entries(palette ?? {})) {
+    if (typeof color === "string") root.style.setProperty(`--maml-${name.replaceAll("_", "-").toLowerCase()}`, color);
+  }
+}

@@ -1,0 +1,248 @@
+// The charts of the live page, at most one redraw an animation frame.
+
+import { known, reducedMotion } from "../common/dom.js";
+import { Chart } from "./chart.js";
+import { Images } from "./images.js";
+
+/** @import { Figures, Frame, Ranges } from "../common/protocol.js" */
+/** @import { LayoutPatch, LiveFrame } from "./protocol.js" */
+
+// After a redraw the page rests at least this many times its cost, so that a slow machine stays responsive.
+const REST = 0.7;
+const MAX_IN_FLIGHT = 2;
+const REDUCED_MOTION_MS = 500;
+
+// The first numbers follow the looks at once: a figure that is made with them need not be drawn twice.
+const FIRST_NUMBERS_MS = 1000;
+
+/** All charts, in the order in which they stand on the page and are redrawn. */
+export class Charts {
+  #ids;
+  /** @type {Map<string, Chart | Images>} */
+  #charts;
+  /** @type {Pick<import("../common/protocol.js").Figures, "light" | "dark"> | null} */
+  #figures = null;
+  /** @type {"light" | "dark"} */
+  #theme = "light";
+  #scale = 1;
+  #turn = 0;
+  #scheduled = false;
+  #restUntil = 0;
+  #inFlight = 0;
+  #urgent = true; // the first drawing too is waited for
+  #emptyUntil = Infinity;
+  /** @type {number | null} */
+  #lastChange = null;
+  /** @type {number | null} */
+  #then = null; // the earlier outer step that is shown
+  /** @type {{ header: LiveFrame, left: Set<string> }[]} */
+  #open = []; // frames not yet drawn whole, each with the charts that are left
+  /** @type {Record<string, LayoutPatch>} */
+  #layouts = {};
+  #onDrawn;
+  #stats;
+
+  /**
+   * @param {string[]} ids
+   * @param {object} options
+   * @param {(header: LiveFrame) => void} options.onDrawn Called once all charts of a frame show it (or something newer).
+   * @param {Window["mamlLive"]} options.stats
+   */
+  constructor(ids, { onDrawn, stats }) {
+    this.#ids = ids;
+    this.#charts = new Map(ids.map((id) => [id, this.#made(id)]));
+    this.#onDrawn = onDrawn;
+    this.#stats = stats;
+    for (const id of ids) stats.drawn[id] = 0;
+    Object.defineProperty(stats, "waiting", { get: () => this.#waiting, configurable: true });
+  }
+
+  /** Whether a chart has something new that is not on the screen yet. */
+  get #waiting() {
+    return [...this.#charts.values()].some(({ waiting }) => waiting);
+  }
+
+  /** @param {string} id */
+  #made(id) {
+    const wake = () => this.schedule();
+    return id === "images" ? new Images(wake) : new Chart(id, wake);
+  }
+
+  /** The images card, which stands among the charts. */
+  get images() {
+    return /** @type {Images} */ (this.get("images"));
+  }
+
+  /** The chart of one task's curves, of which the page draws one itself. */
+  get fit() {
+    return /** @type {Chart} */ (this.get("fit"));
+  }
+
+  /** The chart of the curves over outer steps. */
+  get curve() {
+    return /** @type {Chart} */ (this.get("loss"));
+  }
+
+  /** @param {string} id */
+  get(id) {
+    return known(this.#charts.get(id));
+  }
+
+  get cards() {
+    return [...this.#charts.values()].map(({ card }) => card);
+  }
+
+  /** @param {Figures} figures */
+  figures({ light, dark }) {
+    this.#figures = { light, dark };
+    this.#emptyUntil = performance.now() + FIRST_NUMBERS_MS;
+    this.#restyle();
+  }
+
+  /** @param {{ theme?: "light" | "dark", scale?: number }} looks */
+  recolor({ theme = this.#theme, scale = this.#scale }) {
+    if (theme === this.#theme && scale === this.#scale) return;
+    this.#theme = theme;
+    this.#scale = scale;
+    this.#restyle();
+  }
+
+  palette() {
+    return this.#figures?.[this.#theme][this.#ids[0]].layout.meta.palette ?? null;
+  }
+
+  /**
+   * @param {string[]} ids Which charts the run has.
+   * @param {Record<string, string>} empty Why some of them have nothing to show.
+   */
+  present(ids, empty) {
+    for (const [id, chart] of this.#charts) {
+      const shown = ids.includes(id);
+      if (shown !== chart.shown) chart.show(shown);
+      chart.card.empty(empty[id] ?? "");
+      if (!shown) for (const { left } of this.#open) left.delete(id);
+    }
+    this.#settle();
+    this.schedule();
+  }
+
+  /** @param {Record<string, LayoutPatch>} patches */
+  layouts(patches) {
+    this.#layouts = patches;
+    for (const [id, patch] of Object.entries(patches)) this.#charts.get(id)?.marks(patch[this.#theme]);
+    this.schedule();
+  }
+
+  #restyle() {
+    if (!this.#figures) return;
+    for (const [id, chart] of this.#charts) {
+      if (this.#layouts[id]) chart.marks(this.#layouts[id][this.#theme]);
+      chart.look(this.#figures[this.#theme][id], this.#scale);
+    }
+    this.schedule();
+  }
+
+  /**
+   * Another run: empties the charts, or those that a frame of it says nothing of.
+   *
+   * @param {Record<string, Ranges>} kept
+   */
+  clear(kept = {}) {
+    for (const [id, chart] of this.#charts) if (!kept[id]) chart.clear();
+    this.schedule();
+  }
+
+  /** @param {Frame<LiveFrame>} frame */
+  frame({ header, floats }) {
+    /** @type {Set<string>} */
+    const touched = new Set();
+    this.#emptyUntil = -Infinity;
+    for (const [id, trace, what, offset, size] of header.arrays) {
+      const chart = this.#charts.get(id);
+      if (chart?.set(trace, /** @type {"x" | "y"} */ (what), floats.subarray(offset, offset + size)) && chart.shown) touched.add(id);
+    }
+    if (header.images) {
+      const { images } = this;
+      images.frame({ header, floats });
+      if (images.shown) touched.add("images");
+    }
+    for (const [id, ranges] of Object.entries(header.ranges)) this.#charts.get(id)?.range(ranges);
+    for (const [id, chart] of this.#charts) {
+      if (header.subtitles[id] !== undefined) chart.card.subtitle(header.subtitles[id]);
+      if (header.summaries[id] !== undefined) chart.card.summary(header.summaries[id]);
+    }
+    const isAnswer = header.change !== null && header.change !== this.#lastChange;
+    this.#urgent ||= isAnswer || header.then !== this.#then; // somebody waits for it
+    this.#then = header.then;
+    this.#lastChange = header.change ?? this.#lastChange;
+    this.#open.push({ header, left: touched });
+    this.#settle();
+    this.schedule();
+  }
+
+  /** Asks for a redraw soon; `now` skips the rest between redraws (a person is waiting for it). */
+  schedule(now = false) {
+    this.#urgent ||= now;
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    requestAnimationFrame(() => this.#tick());
+  }
+
+  #tick() {
+    this.#scheduled = false;
+    if (!window.Plotly || !this.#figures) return;
+    const now = performance.now();
+    if (now < this.#emptyUntil) {
+      this.schedule();
+      return;
+    }
+    const chart = this.#inFlight < MAX_IN_FLIGHT ? this.#next(now) : null;
+    if (!chart) {
+      if (this.#inFlight === 0) this.#urgent = false;
+      if (this.#waiting) this.schedule();
+      return;
+    }
+    if (this.#urgent || now >= this.#restUntil) this.#draw(chart, now);
+    this.schedule();
+  }
+
+  /**
+   * @param {Chart | Images} chart
+   * @param {number} now
+   */
+  #draw(chart, now) {
+    const showing = [...this.#open]; // frames that come while it draws are not on the screen yet
+    this.#inFlight++;
+    // A chart that cannot be drawn must not keep the others, and the server's next frame, waiting.
+    const drawn = new Promise((settle) => settle(chart.draw())).catch((error) => console.error(error));
+    drawn.then(() => {
+      this.#inFlight--;
+      this.#stats.drawn[chart.id]++;
+      for (const { left } of showing) left.delete(chart.id);
+      this.#settle();
+      this.schedule();
+    });
+    const end = performance.now();
+    this.#restUntil = end + REST * (end - now);
+  }
+
+  /**
+   * The next chart in turn that has something new.
+   *
+   * @param {number} now
+   */
+  #next(now) {
+    const pause = reducedMotion() && !this.#urgent ? REDUCED_MOTION_MS : 0;
+    for (let i = 0; i < this.#ids.length; i++) {
+      const chart = this.get(this.#ids[(this.#turn + i) % this.#ids.length]);
+      if (!chart.waiting || now - chart.lastDrawn < pause) continue;
+      this.#turn = (this.#turn + i + 1) % this.#ids.length;
+      return chart;
+    }
+    return null;
+  }
+
+  #settle() {
+    while (this.#open[0]?.left.size === 0) this.#onDrawn(known(this.#open.shift()).header);
+  }
+}

@@ -1,0 +1,42 @@
+// Shortcuts: a letter typed while no field has the focus.
+
+const CONTROLS = "input, textarea, select, button, a[href], summary, [contenteditable=true], [role]:not([role=img]):not([role=main])";
+
+export class Keys {
+  #root;
+  #actions;
+
+  /**
+   * @param {HTMLElement} root Of the page.
+   * @param {Record<string, () => void>} actions By the key, in lower case.
+   */
+  constructor(root, actions) {
+    this.#root = root;
+    this.#actions = actions;
+    addEventListener("keydown", this.#press);
+  }
+
+  destroy() {
+    removeEventListener("keydown", this.#press);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #press = (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || !this.#isFree(document.activeElement)) return;
+    const action = this.#actions[event.key.toLowerCase()]; // with caps lock too
+    if (!action) return;
+    event.preventDefault();
+    action();
+  };
+
+  /**
+   * Whether a letter can be a shortcut: no control has the focus, or one of our sliders, which take no letters.
+   *
+   * @param {Element | null} focused
+   */
+  #isFree(focused) {
+    // Streamlit's scrolling areas take the focus when they are clicked; they are no controls.
+    if (!focused?.matches(CONTROLS)) return true;
+    return this.#root.contains(focused) && focused.matches("input[type=range]");
+  }
+}

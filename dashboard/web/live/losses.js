@@ -1,0 +1,78 @@
+// The table beside a task: its losses, and of images the share that is right, with theta_0, theta_k and theta_N.
+
+import { el, known, rich, setText } from "../common/dom.js";
+import { short } from "../common/format.js";
+
+/** @import { Steps } from "./protocol.js" */
+
+/** @typedef {"support" | "query" | "right"} Kind A row. */
+
+/** @typedef {"0" | "k" | "N"} Column */
+
+const COLUMNS = /** @type {const} */ (["0", "k", "N"]);
+
+export class Losses {
+  root;
+  #terms;
+  /** @type {Map<`${Kind}${Column}`, HTMLElement>} */
+  #cells = new Map();
+  #right;
+
+  /** @param {Record<string, string>} terms What its words are. */
+  constructor(terms) {
+    this.#terms = terms;
+    this.#right = this.#row("right");
+    this.root = el(
+      "table",
+      { class: "maml-losses", "aria-label": "Loss on this task" },
+      el("thead", {}, el("tr", {}, el("th", {}, "loss"), ...COLUMNS.map((column) => this.#head(column)))),
+      el("tbody", {}, this.#row("support"), this.#row("query"), this.#right),
+    );
+  }
+
+  /**
+   * @param {Steps} steps
+   * @param {number} k The inner step that is looked at.
+   */
+  show({ num_inner_steps, support_loss, query_loss, accuracy }, k) {
+    this.#right.hidden = !accuracy;
+    const at = { 0: 0, k, N: num_inner_steps };
+    for (const column of COLUMNS) {
+      this.#write("support", column, short(support_loss[at[column]]));
+      this.#write("query", column, short(query_loss[at[column]]));
+      const share = accuracy?.[at[column]] ?? null;
+      if (accuracy) this.#write("right", column, share === null ? "–" : `${Math.round(100 * share)}%`);
+    }
+  }
+
+  /** Another run: nothing is known yet. */
+  clear() {
+    for (const cell of this.#cells.values()) setText(cell, "–");
+  }
+
+  /** @param {Column} column */
+  #head(column) {
+    const name = `θ_${column}`;
+    return el("th", { scope: "col", "data-col": column, "data-tip": this.#terms[name] }, ...rich(name));
+  }
+
+  /** @param {Kind} kind */
+  #row(kind) {
+    const name = el("th", { scope: "row", "data-tip": this.#terms[kind] }, el("span", { class: `maml-dot maml-dot-${kind}` }), kind);
+    const cells = COLUMNS.map((column) => {
+      const cell = el("td", {}, "–");
+      this.#cells.set(`${kind}${column}`, cell);
+      return cell;
+    });
+    return el("tr", {}, name, ...cells);
+  }
+
+  /**
+   * @param {Kind} kind
+   * @param {Column} column
+   * @param {string} text
+   */
+  #write(kind, column, text) {
+    setText(known(this.#cells.get(`${kind}${column}`)), text);
+  }
+}

@@ -1,0 +1,318 @@
+// The live page: builds itself once in Streamlit's element and is then fed by its own socket.
+
+import { el, onWidth, topOf } from "../common/dom.js";
+import { Tips } from "../common/explain.js";
+import { blurAfterPointer, enterPanel, loadPlotly, mounter, whenConnected } from "../common/mounting.js";
+import { FULL, Socket } from "../common/socket.js";
+import { Still } from "../common/still.js";
+import { Acting } from "./acting.js";
+import { Address } from "./address.js";
+import { Charts } from "./charts.js";
+import { Dials } from "./dials.js";
+import { Draw } from "./draw.js";
+import { Keys } from "./keys.js";
+import { Looks } from "./looks.js";
+import { Switches } from "./switches.js";
+import { Task } from "./task.js";
+import { Transport } from "./transport.js";
+import { Travel } from "./travel.js";
+import { Words } from "./words.js";
+
+/** @import { Component, Screen } from "../common/mounting.js" */
+/** @import { Frame } from "../common/protocol.js" */
+/** @import { LiveFrame, LiveMessage, LiveRequest, State } from "./protocol.js" */
+/** @import { Handlers, Link } from "../common/socket.js" */
+
+const LOG_LENGTH = 400;
+const COMPUTING_MS = 150; // a run that is there sooner takes the old one's place without a flicker
+
+// For tests and the benchmark.
+window.mamlLive ??= { frames: 0, drawn: {}, lastFrame: null, lastStep: null, log: [] };
+
+/**
+ * @param {string} event
+ * @param {{ frame: number, change?: number | null }} header
+ */
+function record(event, { frame, change = null }) {
+  const { log } = window.mamlLive;
+  log.push({ t: performance.now(), event, frame, change });
+  if (log.length > LOG_LENGTH) log.shift();
+}
+
+/** @implements {Screen} */
+class Page {
+  #component;
+  #root = el("div", { class: "maml-live", "data-link": "open", style: "visibility:hidden" });
+  #charts;
+  #transport;
+  #dials;
+  #acting = new Acting();
+  #task;
+  #draw;
+  #still = new Still(this.#root);
+  /** @type {Socket<LiveMessage, LiveRequest, LiveFrame>} */
+  #socket;
+  #send = (/** @type {LiveRequest} */ message) => this.#socket.send(message);
+  #changeId = 0;
+  #words = new Words(() => this.#transport.words);
+  #address = new Address(() => this.#transport.shownStep, () => this.#root.isConnected);
+  #switches;
+  #travel;
+  #keys;
+  #looks;
+  /** @type {string | null} */
+  #run = null; // whose numbers are shown
+  #clearTimer = 0;
+
+  /** @param {Component} component */
+  constructor(component) {
+    this.#component = component;
+    const { charts, help, token } = component.data;
+    const send = this.#send;
+    this.#charts = new Charts(charts ?? [], { onDrawn: (header) => this.#drawn(header), stats: window.mamlLive });
+    this.#task = new Task({ charts: this.#charts, send, terms: help.terms });
+    const refused = (/** @type {string} */ sentence) => this.#words.refused(sentence);
+    this.#dials = new Dials((changes, drag) => (this.#words.forgive(), this.#ask({ type: "set", changes, drag })), { refused, named: help.dials });
+    this.#draw = new Draw({ send: (message) => this.#ask(message) });
+    this.#charts.get("images").card.addButton(this.#draw.button);
+    this.#transport = new Transport({
+      send,
+      innerStep: () => this.#task.advance(),
+      share: () => this.#address.toCopy(),
+      say: (sentence) => this.#words.note(sentence),
+      refused,
+      presenter: () => this.#looks.togglePresenter(),
+      pauseHidden: (on) => this.#looks.choosePause(on),
+    });
+    this.#switches = new Switches(this.#charts, send);
+    this.#travel = new Travel(this.#charts, send);
+    this.#root.append(
+      this.#transport.root,
+      this.#dials.root,
+      el("div", { class: "maml-line" }, this.#acting.root, ...this.#words.roots),
+      el("div", { class: "maml-grid" }, ...this.#charts.cards.map(({ root }) => root)),
+      this.#words.live,
+      this.#draw.root,
+    );
+    component.parentElement.append(this.#root);
+    new Tips(this.#root);
+    this.#looks = new Looks(this.#root, {
+      charts: this.#charts,
+      draw: this.#draw,
+      transport: this.#transport,
+      resized: this.#resized,
+      pause: (on) => this.#socket?.send({ type: "pause_hidden", on }),
+    });
+    this.#socket = this.#connect(token);
+    loadPlotly().then(
+      () => this.#charts.schedule(),
+      () => refused("The charts' library could not be loaded; reload the page."),
+    );
+    this.#keys = new Keys(this.#root, shortcuts(this.#transport, this.#task, this.#travel, send));
+    addEventListener("click", enterPanel);
+    addEventListener("resize", this.#resized);
+    onWidth(this.#root, this.#resized);
+    this.#root.addEventListener("click", blurAfterPointer);
+    fitHeight(this.#root);
+  }
+
+  /** Once the style sheet is there: nothing is seen, or measured, before. */
+  show() {
+    this.#root.style.visibility = "";
+    this.recolor();
+    this.#resized();
+  }
+
+  /** @param {Component} component Another theme, or another page token after the server came back. */
+  again(component) {
+    this.#component = component;
+    this.#socket = this.#socket.of(component.data.token);
+    this.recolor();
+    fitHeight(this.#root);
+  }
+
+  recolor() {
+    this.#looks.recolor();
+  }
+
+  destroy() {
+    this.#socket.close();
+    removeEventListener("click", enterPanel);
+    removeEventListener("resize", this.#resized);
+    clearTimeout(this.#clearTimer);
+    for (const part of [this.#keys, this.#words, this.#address, this.#draw]) part.destroy();
+    this.#root.remove();
+  }
+
+  // --- The server's side ---
+
+  /** @param {string} token */
+  #connect(token) {
+    /** @type {Handlers<LiveMessage, LiveFrame>} */
+    const handlers = {
+      message: (message) => this.#still.then(() => this.#message(message)),
+      frame: (frame) => this.#still.then(() => this.#frame(frame)),
+      link: (link) => this.#still.then(() => this.#linked(link)),
+      full: () => this.#refused(FULL),
+    };
+    return new Socket(token, handlers, "live");
+  }
+
+  /**
+   * Asks under a number, which the first frame that has seen it names as its `change`.
+   *
+   * @param {LiveRequest} message
+   */
+  #ask(message) {
+    this.#send(/** @type {LiveRequest} */ ({ ...message, id: ++this.#changeId }));
+    return this.#changeId;
+  }
+
+  /** @param {string} sentence Why something is not done. */
+  #refused(sentence) {
+    this.#words.refused(sentence);
+    this.#dials.restore();
+  }
+
+  /** @param {Link} link */
+  #linked(link) {
+    this.#root.dataset.link = link;
+    this.#transport.link(link);
+    if (link === "open") this.#looks.pauseHidden();
+    this.#words.link(link);
+    if (link === "gone") this.#socket.askAgain(() => this.#component.setTriggerValue?.("sync", Date.now()));
+  }
+
+  /** @param {LiveMessage} message */
+  #message(message) {
+    switch (message.type) {
+      case "figures":
+        this.#charts.figures(message);
+        this.#looks.paint();
+        break;
+      case "state":
+        this.#state(message);
+        break;
+      case "progress":
+        this.#transport.step(message.step);
+        break;
+      case "example_task":
+        this.#draw.example(message);
+        break;
+      case "error":
+        this.#draw.refused(message.message);
+        this.#refused(message.message);
+        break;
+    }
+  }
+
+  /**
+   * Another run than before: what was seen of the old one is no longer shown, at the latest when the new one takes long.
+   *
+   * @param {State} state
+   */
+  #begin({ run, now, computing }) {
+    this.#root.dataset.computing = String(computing);
+    if (run !== this.#run) {
+      this.#run = run;
+      this.#words.clear();
+      this.#task.clear();
+      this.#draw.clear();
+      clearTimeout(this.#clearTimer);
+      this.#clearTimer = setTimeout(() => this.#clear(), COMPUTING_MS);
+    }
+    if (now) this.#dials.now(now);
+    if (now) this.#acting.show(now.acting);
+  }
+
+  /** @param {LiveFrame["ranges"]} [kept] What of the charts a first frame shows; they are emptied before it, or when it takes long, once a run. */
+  #clear(kept) {
+    clearTimeout(this.#clearTimer);
+    this.#clearTimer = 0;
+    this.#charts.clear(kept);
+  }
+
+  /** @param {State} state */
+  #state(state) {
+    window.mamlLive.config = state.config;
+    this.#begin(state);
+    this.#root.dataset.charts = state.charts.join(" ");
+    this.#root.toggleAttribute("data-then", state.then !== null);
+    for (const part of [this.#transport, this.#dials, this.#task, this.#draw, this.#switches, this.#travel, this.#words]) part.state(state);
+    this.#charts.present(state.charts, state.empty);
+    if (state.layout) this.#charts.layouts(state.layout);
+    fitHeight(this.#root); // Streamlit moves the page down or up while it builds the sidebar, and nothing tells us
+    this.#address.state(state);
+    if (state.controls_changed) whenConnected(() => this.#component.setTriggerValue?.("sync", Date.now()));
+    this.#words.announce();
+  }
+
+  /** @param {Frame<LiveFrame>} frame */
+  #frame(frame) {
+    const { header } = frame;
+    window.mamlLive.frames++;
+    record("received", header);
+    this.#transport.step(header.step);
+    this.#transport.rate(header.numbers.steps_per_s);
+    this.#words.frame(header);
+    this.#travel.frame(header);
+    this.#dials.now(header.now);
+    this.#acting.show(header.now.acting);
+    if (this.#clearTimer) this.#clear(header.ranges);
+    this.#charts.frame(frame);
+    this.#task.steps(frame);
+    this.#draw.frame(header);
+    this.#words.announce();
+  }
+
+  /** @param {LiveFrame} header */
+  #drawn(header) {
+    window.mamlLive.lastFrame = header;
+    window.mamlLive.lastStep = header.step;
+    record("drawn", header);
+    this.#send({ type: "ack", frame: header.frame });
+  }
+
+  #resized = () => {
+    this.#dials.formulas.fit();
+    this.#acting.fit();
+    fitHeight(this.#root);
+  };
+}
+
+/**
+ * Gives a page exactly what is left of the window, so that nothing scrolls; the style sheet has the least height it takes.
+ *
+ * @param {HTMLElement} root
+ */
+function fitHeight(root) {
+  const block = root.closest("[data-testid=stMainBlockContainer]");
+  const below = block ? parseFloat(getComputedStyle(block).paddingBottom) : 8;
+  root.style.setProperty("--maml-height", `${Math.floor(window.innerHeight - topOf(root) - Math.min(below, 24))}px`);
+}
+
+/**
+ * What a letter does (`KEYS` says it to people).
+ *
+ * @param {Transport} transport
+ * @param {Task} task
+ * @param {Travel} travel
+ * @param {(message: LiveRequest) => void} send
+ */
+const shortcuts = (transport, task, travel, send) => ({
+  p: () => transport.toggle(),
+  o: () => transport.outerStep(),
+  i: () => transport.innerStep(),
+  x: () => send({ type: "reset" }),
+  u: () => transport.undo(),
+  s: () => transport.share(),
+  " ": () => transport.toggle(),
+  t: () => task.redraw(),
+  ",": () => travel.by(-1),
+  ".": () => travel.by(1),
+  n: () => travel.go(null),
+  l: () => transport.presenter(),
+  "?": () => transport.help(),
+});
+
+export default mounter(Page, ["common/style.css", "live/style.css"]);

@@ -1,0 +1,309 @@
+// The messages of the live page's socket, both ways, written as `common/protocol.js` says.
+
+/** @import { Ack, Config, Figures, Gone, Ranges, Refusal, Stretch, Taken, Visible, Welcome } from "../common/protocol.js" */
+
+export {};
+
+// --- What the server sends ---
+
+/**
+ * @typedef {object} Status
+ * @property {"ready" | "running" | "paused" | "diverged" | "dead" | "replaying"} kind
+ * @property {string} sentence Empty where nothing is to be said.
+ */
+
+/**
+ * The demonstration task's sliders.
+ * @typedef {object} TaskShape
+ * @property {number | null} amplitude
+ * @property {number | null} phase_rad
+ * @property {number | null} frequency
+ * @property {number[]} amplitude_range
+ * @property {number[]} phase_range
+ * @property {number[] | null} frequency_range Null where tasks have no frequency.
+ */
+
+/**
+ * What the page needs for drawing images: whether a drawn task is shown, the hand, and what the server accepts.
+ * @typedef {object} OwnHand
+ * @property {boolean} active
+ * @property {[number, number, number]} shape Channels, height, width.
+ * @property {number} max_classes
+ * @property {number} max_examples
+ * @property {number} share Of the image that a character takes.
+ * @property {number} width Of a stroke, in pixels.
+ * @property {boolean} dark Dark strokes on light paper.
+ * @property {boolean} ink Strokes have the colour of the page's text.
+ * @property {string} called
+ * @property {string} note
+ */
+
+/**
+ * What the page offers of a shared run.
+ * @typedef {object} Offer
+ * @property {"jump" | "shared"} kind
+ * @property {number} step
+ */
+
+/**
+ * Where the server can be reached.
+ * @typedef {object} Reach
+ * @property {boolean} local_only
+ * @property {string | null} lan
+ */
+
+/**
+ * One switch: its name, whether it makes a difference now, and what it does.
+ * @typedef {[string, boolean, string]} Acting
+ */
+
+/**
+ * Step sizes from which a quadratic overshoots on a tenth of the tasks, and on nine tenths.
+ * @typedef {object} Limits
+ * @property {number} low
+ * @property {number} high
+ */
+
+/**
+ * What holds at the next outer step.
+ * @typedef {object} Now
+ * @property {"first" | "second"} order
+ * @property {number} beta
+ * @property {boolean} multi_step
+ * @property {number | null} rate Median learned rate.
+ * @property {Limits | null} limits Null until they were measured.
+ * @property {Acting[]} acting
+ */
+
+/**
+ * A change of the settings that the loss chart marks.
+ * @typedef {object} Mark
+ * @property {number} step
+ * @property {string} text
+ */
+
+/**
+ * Patches of a chart's layout, for both palettes.
+ * @typedef {object} LayoutPatch
+ * @property {Record<string, unknown>} light
+ * @property {Record<string, unknown>} dark
+ */
+
+/**
+ * All of a run that is no number of a chart.
+ * @typedef {object} State
+ * @property {"state"} type
+ * @property {string} run
+ * @property {boolean} computing
+ * @property {boolean} playing
+ * @property {number} step
+ * @property {Status} status
+ * @property {string} notice A sentence to show once.
+ * @property {Config} config
+ * @property {Record<string, [number, number]>} ranges Of the dials.
+ * @property {TaskShape | null} task
+ * @property {OwnHand | null} own
+ * @property {number | null} speed Outer steps a second; null as fast as it goes.
+ * @property {string} share The query of the run's address.
+ * @property {string} idea
+ * @property {Offer | null} offer
+ * @property {Reach | null} reach
+ * @property {Record<string, string>} locked Why dials cannot be moved.
+ * @property {number} left How many runs were left for another one.
+ * @property {number | null} before The outer step of the run before a restart.
+ * @property {"loss" | "accuracy" | null} metric
+ * @property {string[]} charts
+ * @property {Record<string, string>} empty Why charts have nothing to show.
+ * @property {string[]} tensors
+ * @property {string[]} layers
+ * @property {number | null} then The earlier outer step that the charts show, or soon will; null for now.
+ * @property {Mark[]} marks
+ * @property {Record<string, LayoutPatch>} [layout]
+ * @property {Now} [now] With another run than before.
+ * @property {boolean} controls_changed The sidebar shows settings that are no longer the run's.
+ */
+
+/**
+ * How far a jump is.
+ * @typedef {object} Progress
+ * @property {"progress"} type
+ * @property {number} step
+ */
+
+/**
+ * Images of the generated task, as `OwnTask` has them.
+ * @typedef {object} ExampleTask
+ * @property {"example_task"} type
+ * @property {[number, string][]} support
+ * @property {string[]} query
+ */
+
+/**
+ * What theta_0..theta_K say of the drawn query images.
+ * @typedef {object} Answer
+ * @property {number | null} always The class that theta_0 answers to every drawing, if it does.
+ * @property {number} num_inner_steps
+ * @property {(number | null)[][][]} probabilities [query][step][class]
+ */
+
+/**
+ * The demonstration task at theta_0..theta_K.
+ * @typedef {object} Steps
+ * @property {number} count
+ * @property {number} num_inner_steps
+ * @property {(number | null)[]} support_loss
+ * @property {(number | null)[]} query_loss
+ * @property {(number | null)[]} [accuracy] Of images.
+ * @property {number} [offset] Of curves, one behind the other.
+ * @property {number} [width] Points of a curve.
+ * @property {number} [grid_offset]
+ */
+
+/**
+ * The images of the demonstration task; its numbers point into the floats.
+ * @typedef {object} TaskImages
+ * @property {[number, number, number]} shape Channels, height, width.
+ * @property {boolean} ink
+ * @property {string[]} names
+ * @property {number} ways
+ * @property {number[]} support_labels
+ * @property {number[]} query_labels
+ * @property {number} probabilities
+ * @property {number} filters
+ * @property {[number, number, number, number]} filters_shape Tiles, channels, height, width.
+ * @property {number[]} units
+ * @property {number} num_units
+ * @property {number} [pixels] Where the page does not have them.
+ */
+
+/**
+ * The newest numbers of the status line.
+ * @typedef {object} Newest
+ * @property {number | null} steps_per_s
+ * @property {number | null} step_ms
+ * @property {number | null} training
+ * @property {number | null} before
+ * @property {number | null} after
+ */
+
+/**
+ * The header of a frame of the live page.
+ * @typedef {object} LiveFrame
+ * @property {number} frame
+ * @property {string} run
+ * @property {number} step
+ * @property {number | null} then The earlier outer step that its charts show; null for now.
+ * @property {Record<string, Ranges>} ranges By chart.
+ * @property {Record<string, string>} summaries
+ * @property {Record<string, string>} subtitles
+ * @property {Steps} [steps]
+ * @property {TaskImages} [images]
+ * @property {Stretch[]} arrays
+ * @property {Newest} numbers
+ * @property {"loss" | "accuracy"} metric
+ * @property {Now} now
+ * @property {Answer | null} own
+ * @property {number | null} change The newest of the page's own changes that it shows.
+ */
+
+/** @typedef {Welcome | Gone | Taken | Refusal | Figures | State | Progress | ExampleTask} LiveMessage */
+
+// --- What the page sends ---
+
+/**
+ * Whether the run pauses while the page is hidden.
+ * @typedef {object} PauseHidden
+ * @property {"pause_hidden"} type
+ * @property {boolean} on
+ */
+
+/**
+ * New values of live settings.
+ * @typedef {object} SetChanges
+ * @property {"set"} type
+ * @property {Record<string, number>} changes
+ * @property {number | null} [drag] Number of the drag that they belong to.
+ * @property {number} [id]
+ */
+
+/** @typedef {{ type: "play" | "pause" | "outer_step" | "reset" | "undo" | "jump" | "shared" | "branch" }} Press */
+
+/**
+ * @typedef {object} RunUntil
+ * @property {"run_until"} type
+ * @property {number} step
+ */
+
+/**
+ * Shows the kept outer step nearest to one; null for now.
+ * @typedef {object} GoTo
+ * @property {"travel"} type
+ * @property {number | null} step
+ */
+
+/**
+ * Shows the kept outer step before the one that is shown, or the one after it.
+ * @typedef {object} GoBy
+ * @property {"travel_by"} type
+ * @property {number} by 1 or -1.
+ */
+
+/**
+ * @typedef {object} Speed
+ * @property {"speed"} type
+ * @property {number | null} steps_per_s
+ */
+
+/**
+ * @typedef {object} ChooseMetric
+ * @property {"metric"} type
+ * @property {"loss" | "accuracy"} metric
+ */
+
+/**
+ * @typedef {object} ChooseWeights
+ * @property {"weights_chart"} type
+ * @property {"path" | "layers"} chart
+ */
+
+/**
+ * Another demonstration task.
+ * @typedef {object} NewTask
+ * @property {"task"} type
+ * @property {true} redraw
+ */
+
+/**
+ * A demonstration task of one's own.
+ * @typedef {object} ShapeTask
+ * @property {"task"} type
+ * @property {number} amplitude
+ * @property {number} phase_rad
+ * @property {number} [frequency] Of tasks that have one.
+ */
+
+/**
+ * A drawn task: pairs of a class and an image, and query images; an image is the base64 of its bytes.
+ * @typedef {object} OwnTask
+ * @property {"own_task"} type
+ * @property {[number, string][]} support
+ * @property {string[]} query
+ * @property {number} [id]
+ */
+
+/**
+ * Back to a generated task.
+ * @typedef {object} ClearOwnTask
+ * @property {"own_task"} type
+ * @property {true} clear
+ * @property {number} [id]
+ */
+
+/**
+ * Asks for images to start from.
+ * @typedef {object} AskExample
+ * @property {"example_task"} type
+ * @property {number} [id]
+ */
+
+/** @typedef {Ack | Visible | PauseHidden | SetChanges | Press | RunUntil | GoTo | GoBy | Speed | ChooseMetric | ChooseWeights | NewTask | ShapeTask | OwnTask | ClearOwnTask | AskExample} LiveRequest */

@@ -1,0 +1,354 @@
+// The strip at the top: what runs, how fast, and the way out (a link, a larger type).
+
+import { el, popoverButton, setText } from "../common/dom.js";
+import { short, whole } from "../common/format.js";
+
+const SPEEDS = [
+  ["", "Real time"],
+  ["30", "30 steps/s"],
+  ["10", "10 steps/s"],
+  ["3", "3 steps/s"],
+  ["1", "1 step/s"],
+];
+
+const UNDO_MS = 10_000;
+
+/** @import { Offer, State, LiveRequest } from "./protocol.js" */
+/** @import { Link } from "../common/socket.js" */
+
+/**
+ * What the strip asks of its page.
+ *
+ * @typedef {object} Actions
+ * @property {(message: LiveRequest) => void} send
+ * @property {() => void} innerStep
+ * @property {() => { address: string, note?: string }} share The address to copy, and what to say of it.
+ * @property {(sentence: string) => void} say
+ * @property {(sentence: string) => void} refused
+ * @property {() => void} presenter Switches presenter mode on or off.
+ * @property {(on: boolean) => void} pauseHidden
+ */
+
+/** @type {Record<State["status"]["kind"], string>} */
+const STATUS = {
+  ready: "Ready",
+  running: "Training",
+  paused: "Paused",
+  diverged: "Diverged",
+  dead: "Network dead",
+  replaying: "Replaying",
+};
+
+export const KEYS = [
+  ["p", "Play or pause, as the space bar does"],
+  ["o", "One outer step"],
+  ["i", "One inner step (slow motion)"],
+  ["x", "Reset"],
+  ["u", "Undo a restart, for ten seconds after it"],
+  ["t", "New task"],
+  [", .", "An earlier outer step, a later one"],
+  ["n", "Now again"],
+  ["s", "Share: copy the address"],
+  ["l", "Presenter mode (large type)"],
+  ["?", "These keys"],
+];
+
+const ICONS = {
+  play: "M5 3.2v13.6L17 10Z",
+  pause: "M4.5 3h4v14h-4zM11.5 3h4v14h-4z",
+  outer: "M3 3.5v13L11.5 10ZM13.5 3.5h3.2v13h-3.2z",
+  inner: "M4 15.5c4 0 3.2-11 7-11 3 0 2.2 5.5 5 5.5M4 15.5h.1M15.9 10h.1",
+  jump: "M3 4v12l6-6ZM9.5 4v12l6-6ZM16.5 4v12",
+  shared: "M8 11.8 12 7.9M6.6 9.3 5 10.9a2.9 2.9 0 0 0 4.1 4.1l1.6-1.6M13.4 10.7 15 9.1A2.9 2.9 0 0 0 10.9 5L9.3 6.6",
+  undo: "M4.2 7.2A6.5 6.5 0 1 1 3.5 10M3.5 3.4v4.2h4.2",
+  reset: "M15.8 7.2A6.5 6.5 0 1 0 16.5 10M16.5 3.4v4.2h-4.2",
+  share: "M8 11.8 12 7.9M6.6 9.3 5 10.9a2.9 2.9 0 0 0 4.1 4.1l1.6-1.6M13.4 10.7 15 9.1A2.9 2.9 0 0 0 10.9 5L9.3 6.6",
+  presenter: "M3 4h14v9H3zM10 13v3M7 16.5h6",
+};
+
+/** @param {keyof typeof ICONS} name */
+function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 20 20");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  path.setAttribute("d", ICONS[name]);
+  if (["play", "pause", "outer"].includes(name)) svg.classList.add("maml-solid");
+  svg.append(path);
+  return svg;
+}
+
+/** @type {Record<Link, string>} */
+const LINKS = { open: "", lost: "Reconnecting", gone: "Reopening" };
+
+/** @type {Record<Offer["kind"], (step: string) => { label: string, title: string }>} */
+const OFFERS = {
+  jump: (step) => ({ label: `Jump to step ${step}`, title: `Replay the shared run at full speed to outer step ${step}, then pause` }),
+  shared: () => ({ label: "Shared run", title: "Back to the run that this address held, at outer step 0" }),
+};
+
+/**
+ * @param {keyof typeof ICONS} name
+ * @param {string} label
+ * @param {string} title
+ * @param {() => void} onclick
+ */
+const actionButton = (name, label, title, onclick) => el("button", { type: "button", title, "data-action": name, onclick }, icon(name), label ? el("span", {}, label) : null);
+
+export class Transport {
+  root;
+  playing = false;
+  shownStep = 0;
+  #actions;
+  #play = el("button", { type: "button", class: "maml-primary", onclick: () => this.toggle() });
+  #step = el("output", { class: "maml-step" }, "0");
+  #rate = el("span", { class: "maml-rate" });
+  #pill = el("span", { class: "maml-pill" });
+  #until = el("input", { type: "text", inputmode: "numeric", value: "500", "aria-label": "Run until outer step", title: "Train until this outer step, then pause" });
+  #speed = el("select", { "aria-label": "Speed" }, ...SPEEDS.map(([value, label]) => el("option", { value }, label)));
+  #share = el("button", { type: "button", title: "Copy the address of this run", onclick: () => this.#copy() });
+  #shareLabel = el("span", {}, "Share");
+  #presenter;
+  #offer;
+  /** @type {Offer | null} */
+  #offered = null;
+  #pauses = el("input", { type: "checkbox", "data-option": "pause-hidden" });
+  #undo;
+  #undoTimer = 0;
+  /** @type {number | null} */
+  #left = null; // how many runs were left for another one; null before a first state
+  #help;
+  /** @type {Link} */
+  #link = "open";
+  /** @type {State["status"]["kind"]} */
+  #kind = "ready";
+  #computing = false;
+
+  /** @param {Actions} actions */
+  constructor(actions) {
+    this.#actions = actions;
+    const { send } = actions;
+    this.#play.dataset.action = "play";
+    this.#share.dataset.action = "share";
+    this.#share.append(icon("share"), this.#shareLabel);
+    this.#undo = actionButton("undo", "Undo", "", () => this.undo());
+    this.#undo.hidden = true;
+    this.#offer = el("button", { type: "button", "data-action": "offer", onclick: () => this.#offered && send({ type: this.#offered.kind }) });
+    this.#offer.hidden = true;
+    this.#presenter = actionButton("presenter", "", "Presenter mode: large type (l)", () => this.presenter());
+    this.#presenter.setAttribute("aria-label", "Presenter mode");
+    this.#speed.addEventListener("change", () => {
+      send({ type: "speed", steps_per_s: this.#speed.value ? Number(this.#speed.value) : null });
+      this.#speed.blur();
+    });
+    const keys = el(
+      "dl",
+      { class: "maml-keys" },
+      el("p", {}, "Keys, while no field has the focus"),
+      ...KEYS.flatMap(([key, text]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, text)]),
+    );
+    this.#pauses.addEventListener("change", () => actions.pauseHidden(this.#pauses.checked));
+    const panel = el("div", {}, keys, el("label", { class: "maml-option" }, this.#pauses, " Pause while this page is hidden"));
+    this.#help = popoverButton({ class: "maml-icon", "aria-label": "Keyboard help", title: "Keys and an option (?)" }, "?", panel);
+    this.root = el(
+      "div",
+      { class: "maml-transport", role: "toolbar", "aria-label": "Training" },
+      this.#play,
+      actionButton("outer", "Outer step", "One outer step (o)", () => this.outerStep()),
+      actionButton("inner", "Inner step", "Pause and show the next inner step on one task (i)", () => this.innerStep()),
+      actionButton("reset", "Reset", "Back to the same initial weights; this run stays as a pale ghost (x)", () => send({ type: "reset" })),
+      this.#undo,
+      this.#offer,
+      el(
+        "form",
+        {
+          class: "maml-until",
+          onsubmit: (/** @type {SubmitEvent} */ event) => {
+            event.preventDefault();
+            const step = Number(this.#until.value.replace(/\s/g, ""));
+            const valid = this.#until.value.trim() !== "" && Number.isInteger(step) && step >= 0;
+            this.#until.setAttribute("aria-invalid", String(!valid));
+            if (valid) send({ type: "run_until", step });
+            else actions.refused(`“${this.#until.value.slice(0, 40)}” is no outer step: a whole number is expected, such as 500.`);
+            this.#until.blur();
+          },
+        },
+        el("span", { "aria-hidden": "true", title: "Train until this outer step, then pause" }, "pause at step"),
+        this.#until,
+        el("button", { type: "submit", title: "Run until this outer step, then pause" }, "Go"),
+      ),
+      this.#speed,
+      el(
+        "span",
+        { class: "maml-report" },
+        this.#pill,
+        el("span", { class: "maml-count" }, el("span", { class: "maml-count-label" }, "outer step"), this.#step, this.#rate),
+        ...[this.#share, this.#presenter, this.#help.button, this.#help.panel],
+      ),
+    );
+    this.#drawPlay();
+    this.#drawPill();
+  }
+
+  /** How the run stands, for those who hear the page. */
+  get words() {
+    return `${this.#pill.textContent}, outer step ${this.#step.textContent}`;
+  }
+
+  toggle() {
+    this.#actions.send({ type: this.playing ? "pause" : "play" });
+    this.playing = !this.playing; // shown at once; the next state corrects it
+    this.#drawPlay();
+  }
+
+  outerStep() {
+    this.#actions.send({ type: "outer_step" });
+  }
+
+  /** Pauses, and shows the next inner step. */
+  innerStep() {
+    if (this.playing) this.toggle();
+    this.#actions.innerStep();
+  }
+
+  presenter() {
+    this.#actions.presenter();
+  }
+
+  /** @param {boolean} on */
+  presenting(on) {
+    this.#presenter.setAttribute("aria-pressed", String(on));
+  }
+
+  /** @param {boolean} on */
+  pausesHidden(on) {
+    this.#pauses.checked = on;
+  }
+
+  help() {
+    this.#help.panel.togglePopover();
+  }
+
+  share() {
+    this.#copy();
+  }
+
+  /** The run before the last restart comes back; nothing where that is no longer offered. */
+  undo() {
+    if (this.#undo.hidden) return;
+    this.#undo.hidden = true;
+    this.#actions.send({ type: "undo" });
+  }
+
+  /**
+   * Offered for a while after another run took the place of one; not for what happened before this page was opened.
+   *
+   * @param {number} left
+   * @param {number | null} before
+   */
+  #offerUndo(left, before) {
+    const isNew = this.#left !== null && left > this.#left;
+    this.#left = left;
+    if (before === null) this.#undo.hidden = true;
+    if (!isNew || before === null) return;
+    this.#undo.title = `Bring the run before the restart back, at outer step ${whole(before)} (u)`;
+    this.#undo.hidden = false;
+    clearTimeout(this.#undoTimer);
+    this.#undoTimer = setTimeout(() => (this.#undo.hidden = true), UNDO_MS);
+  }
+
+  /**
+   * Offers to jump to where a shared run was, or to go back to it.
+   *
+   * @param {Offer | null} offer
+   */
+  #offerShared(offer) {
+    const before = this.#offered;
+    this.#offered = offer;
+    this.#offer.hidden = !offer;
+    if (!offer || (before?.kind === offer.kind && before.step === offer.step)) return;
+    const { label, title } = OFFERS[offer.kind](whole(offer.step));
+    this.#offer.title = title;
+    this.#offer.replaceChildren(icon(offer.kind), el("span", {}, label));
+  }
+
+  /** @param {State} state */
+  state({ playing, step, status, speed, computing, left, before, offer }) {
+    this.playing = playing;
+    this.#offerUndo(left, before);
+    this.#offerShared(offer);
+    this.#kind = status.kind;
+    this.#computing = computing;
+    this.#drawPlay();
+    this.#drawPill();
+    this.step(step);
+    const value = speed === null || speed === undefined ? "" : String(speed);
+    if (document.activeElement !== this.#speed) {
+      if (![...this.#speed.options].some((option) => option.value === value)) {
+        this.#speed.append(el("option", { value }, `${value} steps/s`));
+      }
+      this.#speed.value = value;
+    }
+    if (!playing) setText(this.#rate, "");
+  }
+
+  /** @param {number} step */
+  step(step) {
+    this.shownStep = step;
+    setText(this.#step, whole(step));
+    const title = `${whole(step)} ${STATUS[this.#kind]} · MAML, live`;
+    if (document.title !== title) document.title = title;
+  }
+
+  /** @param {number | null} steps_per_s */
+  rate(steps_per_s) {
+    setText(this.#rate, this.playing && steps_per_s !== null && steps_per_s > 0 ? `${short(steps_per_s < 10 ? steps_per_s : Math.round(steps_per_s))}/s` : "");
+  }
+
+  /** @param {Link} link */
+  link(link) {
+    this.#link = link;
+    this.#drawPill();
+  }
+
+  #drawPlay() {
+    const label = this.playing ? "Pause" : "Play";
+    if (this.#play.dataset.label === label) return;
+    this.#play.dataset.label = label;
+    this.#play.title = `${label} (p)`;
+    this.#play.replaceChildren(icon(this.playing ? "pause" : "play"), el("span", {}, label));
+  }
+
+  #drawPill() {
+    const lost = LINKS[this.#link];
+    setText(this.#pill, lost || (this.#computing ? "Computing …" : STATUS[this.#kind]));
+    this.#pill.dataset.kind = lost ? "lost" : this.#kind;
+  }
+
+  async #copy() {
+    const { address, note } = this.#actions.share();
+    let copied = true;
+    try {
+      await navigator.clipboard.writeText(address);
+    } catch {
+      copied = copyBySelection(address); // a page served over plain http has no clipboard API
+    }
+    setText(this.#shareLabel, copied ? "Copied" : "See address bar");
+    if (note) this.#actions.say(note);
+    setTimeout(() => setText(this.#shareLabel, "Share"), 1800);
+  }
+}
+
+/**
+ * Copies as a person would, where there is no other way; returns whether that went well.
+ *
+ * @param {string} text
+ */
+function copyBySelection(text) {
+  const area = el("textarea", { value: text, style: "position:fixed;opacity:0" });
+  document.body.append(area);
+  area.select();
+  const copied = document.execCommand("copy");
+  area.remove();
+  return copied;
+}

@@ -1,0 +1,227 @@
+// A chart of the sensitivity screen: a Plotly node that is made once, fed with numbers, and drawn again whole, a few times a second.
+
+import { Card } from "../common/card.js";
+import { known, perFrame, plotly } from "../common/dom.js";
+import { pictureLayout } from "../common/picture.js";
+import { roomyTicks } from "../common/ticks.js";
+
+/** @import { Format } from "../common/card.js" */
+/** @import { Figure, Ranges } from "../common/protocol.js" */
+
+/** @typedef {number[] | Float32Array} Values */
+
+/**
+ * What a trace is filled with. Numbers come in frames, those of a heat map row by row; texts, and how opaque a curve is, are the page's own.
+ *
+ * @typedef {{ x?: Values, y?: Values, z?: Float32Array, customdata?: Float32Array, "marker.color"?: Float32Array, "error_y.array"?: Float32Array,
+ *   text?: string[], opacity?: number }} Numbers
+ */
+
+const CONFIG = { displayModeBar: false, doubleClick: false, responsive: false, showTips: false };
+const TICK_PX = 26; // from one tick of a log axis to the next, at least
+
+export class Plot {
+  id;
+  title = "";
+  card;
+  node;
+  /** @type {Set<string>} */
+  hidden = new Set();
+  shown = true;
+  onDrawn = () => {};
+  /** @type {Figure | null} */
+  #figure = null;
+  /** @type {Record<string, Numbers>} By the names of the traces. */
+  #arrays = {};
+  /** @type {[number, number] | null} */
+  #shape = null;
+  /** @type {Ranges} */
+  #ranges = {};
+  #made = false;
+  #revision = 0;
+  #listeners;
+
+  /**
+   * @param {string} id
+   * @param {object} options
+   * @param {{ [Name in "plotly_click" | "plotly_selected"]?: (event: PlotlyEvents[Name]) => void }} [options.listeners]
+   * @param {(() => import("../common/rows.js").Rows) | null} [options.rows] What the card's table shows.
+   */
+  constructor(id, { listeners = {}, rows = null } = {}) {
+    this.id = id;
+    this.#listeners = listeners;
+    if (rows) this.rows = rows;
+    this.card = new Card(this);
+    this.node = /** @type {PlotlyNode} */ (/** @type {HTMLElement} */ (this.card.plot));
+    this.draw = perFrame(() => this.#draw());
+    new ResizeObserver(() => this.#made && this.node.clientWidth > 0 && plotly().Plots.resize(this.node)).observe(this.node);
+  }
+
+  /**
+   * New looks: the numbers of the old ones do not belong to them, unless only the theme changed.
+   *
+   * @param {Figure} figure
+   */
+  look(figure, { keepNumbers = false } = {}) {
+    this.#figure = figure;
+    this.title = figure.layout.meta.title;
+    if (!keepNumbers) {
+      this.#arrays = {};
+      this.#ranges = {};
+    }
+    this.card.describe(figure);
+    this.draw();
+  }
+
+  get palette() {
+    return this.#figure?.layout.meta.palette ?? null;
+  }
+
+  /** Names of the traces, as they lie. */
+  get names() {
+    return this.#figure?.layout.meta.traces ?? [];
+  }
+
+  /**
+   * @template {keyof Numbers} What
+   * @param {string} trace
+   * @param {What} what
+   * @param {Numbers[What]} values
+   */
+  set(trace, what, values) {
+    (this.#arrays[trace] ??= {})[what] = values;
+  }
+
+  /**
+   * @param {string} trace
+   * @returns {Numbers}
+   */
+  array(trace) {
+    return this.#arrays[trace] ?? {};
+  }
+
+  /**
+   * The numbers of the trace that Plotly has at a place.
+   *
+   * @param {number} place
+   */
+  arrayAt(place) {
+    return this.array(this.names[place]);
+  }
+
+  /** @param {[number, number]} rowsAndColumns */
+  shape(rowsAndColumns) {
+    this.#shape = rowsAndColumns;
+  }
+
+  /** @param {Ranges} ranges */
+  range(ranges) {
+    this.#ranges = ranges;
+  }
+
+  /** @param {boolean} shown */
+  show(shown) {
+    this.shown = shown;
+    this.card.root.hidden = !shown;
+    if (shown) this.draw();
+  }
+
+  #draw() {
+    if (!this.#figure || !this.shown || !window.Plotly || !this.node.isConnected) return;
+    const layout = structuredClone(this.#figure.layout);
+    layout.font.family = getComputedStyle(this.node).fontFamily;
+    layout.showlegend = false; // the card has it as buttons
+    layout.datarevision = ++this.#revision;
+    layout.selections = [];
+    for (const [axis, range] of Object.entries(this.#ranges)) {
+      if (axis === "coloraxis") Object.assign(known(layout.coloraxis), { cmin: range[0], cmax: range[1] });
+      else layout[/** @type {"xaxis" | "yaxis"} */ (axis)].range = [...range];
+    }
+    const { type, range, tickvals, ticktext } = layout.yaxis;
+    if (type === "log") Object.assign(layout.yaxis, roomyTicks(known(tickvals), known(ticktext), range, this.node.clientHeight / TICK_PX));
+    const data = this.#figure.data.map((trace, place) => this.#filled(trace, this.arrayAt(place)));
+    const drawn = this.#made ? plotly().react(this.node, data, layout, CONFIG) : plotly().newPlot(this.node, data, layout, CONFIG);
+    if (!this.#made) {
+      this.#made = true;
+      const { plotly_click, plotly_selected } = this.#listeners;
+      if (plotly_click) this.node.on("plotly_click", plotly_click);
+      if (plotly_selected) this.node.on("plotly_selected", plotly_selected);
+    }
+    this.card.refresh();
+    Promise.resolve(drawn).then(() => this.onDrawn());
+  }
+
+  /**
+   * @param {PlotlyTrace} trace
+   * @param {Numbers} numbers
+   * @returns {PlotlyTrace}
+   */
+  #filled(trace, { x = [], y = [], z, text, opacity, "marker.color": color, "error_y.array": array }) {
+    /** @type {PlotlyTrace} */
+    const filled = { ...trace, x, y, visible: !this.hidden.has(trace.legendgroup ?? "") };
+    if (z) filled.z = rowsOf(z, this.#shape);
+    if (text) filled.text = text;
+    if (opacity !== undefined) filled.opacity = opacity;
+    if (trace.type === "scatter") filled.selectedpoints = null;
+    if (color) filled.marker = /** @type {PlotlyMarker} */ ({ ...trace.marker, color: /** @type {unknown} */ (color) });
+    if (array) filled.error_y = { ...trace.error_y, array };
+    return filled;
+  }
+
+  // --- What the card needs ---
+
+  /** @param {string} group */
+  toggle(group) {
+    const shown = this.hidden.delete(group);
+    if (!shown) this.hidden.add(group);
+    this.draw();
+    return shown;
+  }
+
+  unzoom() {}
+
+  traces() {
+    return (this.node.data ?? []).filter(({ type, meta }) => type === "scatter" && meta !== "not data").map(({ name = "", x = [], y = [] }) => ({ name, x: /** @type {Values} */ (x), y: /** @type {Values} */ (y) }));
+  }
+
+  axisTitles() {
+    const { xaxis, yaxis } = this.node.layout ?? {};
+    return { x: xaxis?.title?.text || "x", y: yaxis?.title?.text || "y" };
+  }
+
+  /**
+   * The chart as a picture, with its title and Plotly's own legend, on the page's colour.
+   *
+   * @param {Format} format
+   */
+  async picture(format) {
+    const layout = pictureLayout(this.node.layout, this.title, 90);
+    return plotly().toImage({ data: this.node.data.flatMap(named), layout }, { format, width: 1000, height: 720, scale: 2 });
+  }
+}
+
+/** @type {Record<string, string>} Marks with an area, for those that have none. */
+const FRAMED = { "x-thin": "square-x", "line-ew": "square" };
+
+/**
+ * A trace and its entry in Plotly's legend: a mark that is drawn on cells has the cells' colour behind it there too.
+ *
+ * @param {PlotlyTrace} trace
+ */
+function named(trace) {
+  const { name, marker, fillcolor, showlegend, x } = trace;
+  if (trace.mode !== "markers" || !fillcolor || showlegend === false || !x?.length) return [trace];
+  const symbol = FRAMED[marker?.symbol ?? ""];
+  const entry = { type: "scatter", x: [null], y: [null], name, mode: "markers", marker: { ...marker, symbol, size: 12, color: fillcolor } };
+  return [{ ...trace, showlegend: false }, entry];
+}
+
+/**
+ * @param {Float32Array} values
+ * @param {[number, number] | null} shape
+ */
+function rowsOf(values, shape) {
+  if (!shape || shape[0] * shape[1] !== values.length) return [];
+  const [rows, columns] = shape;
+  return Array.from({ length: rows }, (_, row) => Array.from(values.subarray(row * columns, (row + 1) * columns), (v) => (Number.isNaN(v) ? null : v)));
+}

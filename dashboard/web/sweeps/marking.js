@@ -1,0 +1,83 @@
+// What the page itself writes on a sweep's charts: a text for the pointer, rings around what is selected, letters on what is pinned.
+
+import { short } from "../common/format.js";
+import { forPlotly } from "../common/pieces.js";
+import { losers } from "./store.js";
+
+/**
+ * Points of a chart with what each stands for: the number of its setting, or numbers of its own.
+ *
+ * @typedef {object} Places
+ * @property {ArrayLike<number>} [x]
+ * @property {ArrayLike<number>} [y]
+ * @property {Float32Array} [customdata]
+ */
+
+/** @typedef {(number: number) => string[]} Lines What is said of a setting, as sentences. */
+
+/**
+ * For each setting on the map, all that is known of it.
+ *
+ * @param {Places} places
+ * @param {Lines} lines
+ */
+export const mapTexts = ({ customdata = NONE }, lines) => Array.from(customdata, (number) => lines(number).map(forPlotly).join("<br>"));
+
+/**
+ * For each point of the curves, whose it is, and its numbers.
+ *
+ * @param {Places} places
+ * @param {Lines} lines
+ */
+export const laneTexts = ({ customdata = NONE, x = NONE, y = NONE }, lines) =>
+  Array.from(customdata, (number, i) => `${forPlotly(lines(number)[0])}<br>outer step ${x[i]}: ${short(y[i])}`);
+
+/**
+ * For each cell of the frozen map, what adapting came to there.
+ *
+ * @param {Places} places Four numbers a cell: the result, its interval, and the shares of tasks that diverged and that got worse.
+ * @param {(result: number) => string} written
+ */
+export function frozenTexts({ customdata = NONE, x = NONE, y = NONE }, written) {
+  return Array.from(x, (place, i) => {
+    const [value, ci95, diverged, worse] = customdata.subarray(4 * i, 4 * i + 4);
+    const result = Number.isNaN(value) ? "diverged" : `${written(value)} ± ${written(ci95)}`;
+    return `α ${short(10 ** place)}, ${y[i]} inner steps: ${result}<br>${losers(diverged, worse)}`;
+  });
+}
+
+/**
+ * Where settings are on the map, each with what stands there; those that are not on it are left out.
+ *
+ * @param {Places} places
+ * @param {readonly (readonly [number, string])[]} marked Numbers of settings, each with its text.
+ */
+export function marks({ customdata = NONE, x = NONE, y = NONE }, marked) {
+  const at = new Map(Array.from(customdata, (number, i) => [number, i]));
+  const found = marked.flatMap(([number, text]) => {
+    const i = at.get(number);
+    return i === undefined ? [] : [{ x: x[i], y: y[i], text }];
+  });
+  return { x: found.map((each) => each.x), y: found.map((each) => each.y), text: found.map((each) => each.text) };
+}
+
+/**
+ * The points of the selected settings' curves, one behind the other.
+ *
+ * @param {Places[]} lanes
+ * @param {Set<number>} selected
+ */
+export function selectedCurves(lanes, selected) {
+  /** @type {{ x: number[], y: number[] }} */
+  const chosen = { x: [], y: [] };
+  for (const { customdata = NONE, x = NONE, y = NONE } of lanes) {
+    customdata.forEach((number, i) => {
+      if (!selected.has(number)) return;
+      chosen.x.push(x[i]);
+      chosen.y.push(y[i]);
+    });
+  }
+  return chosen;
+}
+
+const NONE = new Float32Array();

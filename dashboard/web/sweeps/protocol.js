@@ -1,0 +1,144 @@
+// The messages of the sensitivity screen's socket, both ways, written as `common/protocol.js` says.
+
+/** @import { Ack, Figures, Gone, Ranges, Refusal, Stretch, Taken, Visible, Welcome } from "../common/protocol.js" */
+
+export {};
+
+// --- What the server sends ---
+
+/** @typedef {number | string | boolean | null} Value */
+
+/**
+ * @typedef {object} Axis
+ * @property {string} name
+ * @property {string} title
+ * @property {string} symbol
+ * @property {Value[]} values Empty where they are drawn from a range.
+ */
+
+/**
+ * What the map and the curves show.
+ * @typedef {object} View
+ * @property {string} x
+ * @property {string | null} y
+ * @property {Record<string, Value>} slices
+ * @property {"loss" | "accuracy"} metric
+ * @property {string} color
+ */
+
+/**
+ * Whose theta_0 the frozen map is of.
+ * @typedef {object} Frozen
+ * @property {string} of
+ * @property {boolean} classifies
+ */
+
+/**
+ * All of a sweep that is no number of a chart; without one only the first three and `frozen`.
+ * @typedef {object} Sweep
+ * @property {"sweep"} type
+ * @property {string | null} name
+ * @property {"loss" | "accuracy"} metric
+ * @property {number[]} pins
+ * @property {Frozen} [frozen]
+ * @property {string} [status]
+ * @property {boolean} [compiling] It waits for its outer steps, which are compiled first.
+ * @property {string} [problem]
+ * @property {number} [size]
+ * @property {number} [num_done]
+ * @property {number} [num_steps]
+ * @property {boolean} [comparing]
+ * @property {boolean} [classifies]
+ * @property {Axis[]} [axes]
+ * @property {[number, string][]} [refused] Why settings are left out.
+ * @property {View} [view]
+ */
+
+/**
+ * The values of all settings: number, then a value for each axis.
+ * @typedef {object} Settings
+ * @property {"settings"} type
+ * @property {Value[][]} settings
+ */
+
+/**
+ * The address of a setting as a live run.
+ * @typedef {object} SettingAddress
+ * @property {"setting"} type
+ * @property {number} number
+ * @property {string} address
+ */
+
+/**
+ * How many settings there are of each kind, and how many outer steps are done.
+ * @typedef {object} Count
+ * @property {number} size
+ * @property {number} ok
+ * @property {number} diverged
+ * @property {number} pruned
+ * @property {number} refused
+ * @property {number} lane_steps
+ * @property {number} lane_steps_left
+ */
+
+/**
+ * Where a frame has a number of each setting; offsets in floats.
+ * @typedef {object} Columns
+ * @property {number} count
+ * @property {number} kind
+ * @property {number} value
+ * @property {number} ci95
+ * @property {number} before
+ * @property {number} diverged_share
+ * @property {number} worse_share
+ * @property {number} limit
+ * @property {number} step
+ */
+
+/**
+ * The header of a frame of the sensitivity screen.
+ * @typedef {object} SweepFrame
+ * @property {number} frame
+ * @property {Stretch[]} arrays
+ * @property {Record<string, Ranges>} ranges
+ * @property {Record<string, [number, number]>} shapes Rows and columns of heat maps.
+ * @property {Record<string, string>} summaries
+ * @property {Record<string, string>} subtitles
+ * @property {string} [sentence]
+ * @property {Count} [count]
+ * @property {Columns} [columns]
+ * @property {number | null} [best] Number of the best setting shown.
+ * @property {(string | null)[]} [pins] By how much each pinned setting differs from the first.
+ */
+
+/** @typedef {Welcome | Gone | Taken | Refusal | Figures | Sweep | Settings | SettingAddress} SweepMessage */
+
+// --- What the page sends ---
+
+/** @typedef {{ type: "cancel" | "resume" | "compare" | "freeze" }} SweepPress */
+
+/**
+ * Another look at the sweep.
+ * @typedef {object} ChooseView
+ * @property {"view"} type
+ * @property {string} x
+ * @property {string | null} y
+ * @property {Record<string, Value>} slices
+ * @property {"loss" | "accuracy"} metric
+ * @property {string} color
+ */
+
+/**
+ * @typedef {object} Select
+ * @property {"select" | "pin"} type
+ * @property {number[]} numbers
+ */
+
+/**
+ * Asks for a setting's address.
+ * @typedef {object} AskSetting
+ * @property {"setting"} type
+ * @property {number} number
+ */
+
+/** @typedef {Ack | Visible | SweepPress | ChooseView | Select | AskSetting} SweepRequest */

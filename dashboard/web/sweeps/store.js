@@ -1,0 +1,147 @@
+// What is known of a sweep's settings, and how it is said.
+
+import { percent, short } from "../common/format.js";
+import { literal } from "../common/pieces.js";
+
+/** @import { Axis, Columns, Value } from "./protocol.js" */
+/** @import { Rows } from "../common/rows.js" */
+
+export const KINDS = ["waiting", "training", "finished", "diverged", "pruned", "left out"];
+
+// What a frame says of every setting.
+const COLUMNS = /** @type {const} */ (["kind", "value", "ci95", "before", "diverged_share", "worse_share", "limit", "step"]);
+
+/** @typedef {{ number: number, values: Record<string, Value> } & Record<typeof COLUMNS[number], number>} Setting */
+
+/**
+ * What adapting did to the tasks that it did no good.
+ *
+ * @param {number} diverged Share of the tasks.
+ * @param {number} worse
+ */
+export const losers = (diverged, worse) => `${percent(diverged)} of the tasks diverged, ${percent(worse)} got worse by adapting`;
+
+/**
+ * A setting's value in the words that the command line has (`maml_core/values.py`).
+ *
+ * @param {Value} value
+ */
+export const said = (value) => (value === null ? "none" : value === true ? "on" : value === false ? "off" : typeof value === "number" ? digits(value) : value);
+
+/** @param {number} value */
+function digits(value) {
+  if (Number.isInteger(value)) return String(value);
+  const rounded = Number(value.toPrecision(4));
+  return Math.abs(rounded) < 1e-4 ? rounded.toExponential() : String(rounded);
+}
+
+/** What is known of the settings: their values once, their numbers with every frame. */
+export class Store {
+  /** @type {Axis[]} */
+  axes = [];
+  /** @type {"loss" | "accuracy"} */
+  metric = "loss";
+  /** @type {number[]} */
+  numbers = [];
+  /** @type {Set<number>} */
+  selected = new Set();
+  /**
+   * Why settings are left out, by their numbers.
+   *
+   * @type {Map<number, string>}
+   */
+  refusals = new Map();
+  /** @type {Map<number, Record<string, Value>>} */
+  #values = new Map();
+  /** @type {Record<string, Float32Array>} */
+  #columns = {};
+  /** @type {Map<number, number>} */
+  #place = new Map();
+
+  /** @param {Value[][]} list Of each its number, then a value for each axis. */
+  settings(list) {
+    this.numbers = list.map(([number]) => Number(number));
+    this.#values = new Map(list.map(([number, ...values]) => [Number(number), Object.fromEntries(this.axes.map(({ name }, i) => [name, values[i]]))]));
+    this.#place = new Map(this.numbers.map((number, place) => [number, place]));
+  }
+
+  clear() {
+    this.settings([]);
+    this.#columns = {};
+    this.selected.clear();
+  }
+
+  /**
+   * The numbers of all settings, from a frame.
+   *
+   * @param {Columns} columns
+   * @param {Float32Array} floats
+   */
+  columns({ count, ...offsets }, floats) {
+    this.#columns = Object.fromEntries(Object.entries(offsets).map(([name, offset]) => [name, floats.slice(offset, offset + count)]));
+  }
+
+  /**
+   * All that is known of a setting.
+   *
+   * @param {number} number
+   * @returns {Setting}
+   */
+  get(number) {
+    const place = this.#place.get(number);
+    const columns = Object.fromEntries(COLUMNS.map((name) => [name, place === undefined ? NaN : (this.#columns[name]?.[place] ?? NaN)]));
+    const numbers = /** @type {Record<typeof COLUMNS[number], number>} */ (columns);
+    return { number, values: this.#values.get(number) ?? {}, ...numbers, kind: Number.isNaN(numbers.kind) ? 0 : numbers.kind };
+  }
+
+  /**
+   * What a setting came to: `0.512 ± 0.03`.
+   *
+   * @param {Pick<Setting, "value" | "ci95" | "kind">} setting
+   */
+  result({ value, ci95, kind }) {
+    const written = this.metric === "accuracy" ? percent : short;
+    if (kind === 3) return "diverged";
+    if (kind === 5) return "left out";
+    if (!Number.isFinite(value)) return "–";
+    return Number.isFinite(ci95) ? `${written(value)} ± ${written(ci95)}` : written(value);
+  }
+
+
+  /**
+   * All of a setting in lines, for a hover box or an ear; they are sentences, in which λ_max has an index.
+   *
+   * @param {number} number
+   */
+  lines(number) {
+    const setting = this.get(number);
+    const { kind, before, diverged_share, worse_share, limit, step } = setting;
+    const at = this.axes.map(({ name, symbol }) => `${symbol} ${literal(said(setting.values[name]))}`).join(" · ");
+    const lines = [at, `${this.metric} ${this.result(setting)}${kind === 1 ? ` (training, outer step ${step || "…"})` : ""}`];
+    if (kind === 0) lines[1] = "waiting";
+    if (kind === 4) lines.push("pruned");
+    if (kind === 5) lines[1] = `left out: ${this.refusals.get(number) ?? "it cannot be computed"}`;
+    if (Number.isFinite(before)) lines.push(`before adaptation: loss ${short(before)}`);
+    if (worse_share > 0) lines.push(losers(diverged_share, worse_share));
+    if (Number.isFinite(limit)) lines.push(`2/λ_max here: ${short(limit)}`);
+    return lines;
+  }
+
+  /**
+   * All settings in full, for the table behind the map.
+   *
+   * @param {string} name Of the sweep.
+   * @returns {Rows}
+   */
+  rows(name) {
+    const worded = (/** @type {Value} */ value) => (typeof value === "number" ? value : literal(said(value))); // numbers with all their digits
+    const head = ["setting", ...this.axes.map(({ symbol }) => symbol), this.metric, "± 95%", "tasks worse", "tasks diverged", "2/λ_max", "state"];
+    const rows = this.numbers.map((number) => {
+      const s = this.get(number);
+      const refusal = this.refusals.get(number);
+      const kind = refusal === undefined ? KINDS[s.kind] : `${KINDS[s.kind]}: ${refusal}`;
+      return [number, ...this.axes.map((axis) => worded(s.values[axis.name])), s.value, s.ci95, s.worse_share, s.diverged_share, s.limit, kind];
+    });
+    return { caption: `Settings of ${literal(name)}`, head, rows };
+  }
+}

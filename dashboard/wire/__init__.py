@@ -1,0 +1,1 @@
+"""How messages and numbers travel to the page."""

@@ -1,0 +1,78 @@
+"""A page's end of its socket, the same for every screen: what it must send, and which frames the browser has not drawn yet."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+Outbox = asyncio.Queue[str | bytes]
+
+
+class Connection:
+    """What feeds one page. It outlives the sockets: one comes, goes, and another takes its place.
+
+    Args:
+        max_unacknowledged: Frames that a browser may have received without drawing; a slow one skips frames instead of falling behind.
+    """
+
+    def __init__(self, max_unacknowledged: int) -> None:
+        self._max_unacknowledged = max_unacknowledged
+        self._outbox: Outbox | None = None
+        self._unacknowledged: list[int] = []
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a socket."""
+        return self._outbox is not None
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the browser has yet to draw what it was sent."""
+        return len(self._unacknowledged) >= self._max_unacknowledged
+
+    def open(self) -> Outbox:
+        """Begin with a new socket, which sends whatever comes out of the queue."""
+        self._outbox, self._unacknowledged = asyncio.Queue(), []
+        return self._outbox
+
+    def close(self, outbox: Outbox | None = None) -> bool:
+        """End with a socket, by default with whichever there is; not where another has taken its place.
+
+        Returns:
+            Whether it was the newest.
+        """
+        if outbox is not None and self._outbox is not outbox:
+            return False
+        self._outbox = None
+        return True
+
+    def put(self, message: Mapping[str, Any]) -> None:
+        """Send a message, if anybody listens."""
+        if self.is_open:
+            self.put_text(json.dumps(message, separators=(",", ":"), allow_nan=False))
+
+    def put_text(self, message: str) -> None:
+        """Send a message that is JSON already, if anybody listens."""
+        if self._outbox is not None:
+            self._outbox.put_nowait(message)
+
+    def put_frame(self, number: int, frame: bytes) -> None:
+        """Send a frame, if anybody listens.
+
+        Args:
+            number: By which the browser says that it has drawn it; grows from frame to frame.
+            frame: As `wire.packing` packs one.
+        """
+        if self._outbox is not None:
+            self._unacknowledged.append(number)
+            self._outbox.put_nowait(frame)
+
+    def acknowledge(self, number: int) -> None:
+        """The browser has drawn this frame and those before it."""
+        self._unacknowledged = [frame for frame in self._unacknowledged if frame > number]
+
+    def forget_frames(self) -> None:
+        """Expect no word on the frames so far: what they drew is replaced as a whole."""
+        self._unacknowledged = []

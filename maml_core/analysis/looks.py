@@ -1,0 +1,186 @@
+"""Every measurement of one state of a run, on held-out tasks, at sizes that a page can wait for: 0.4 s of a processor, the loss plane and the
+spectrum 1.5 s.
+
+Measured on the presets "Fast demo" and "Glyphs, fast demo", on a machine where others computed too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple
+
+from maml_core.analysis.coherence import coherence
+from maml_core.analysis.directions import NUM_BATCHES, directions
+from maml_core.analysis.label_orders import label_orders
+from maml_core.analysis.layer_changes import layer_changes
+from maml_core.analysis.loss_plane import loss_plane
+from maml_core.analysis.shifts import shifts
+from maml_core.analysis.spectrum import spectrum
+from maml_core.analysis.task_vectors import task_vectors
+from maml_core.analysis_records import (
+    Coherence,
+    Directions,
+    LabelOrders,
+    LayerChanges,
+    LossPlane,
+    Shift,
+    Spectrum,
+    TaskVectors,
+)
+from maml_core.config import RunConfig
+from maml_core.problem import Problem, held_out_tasks, torch_dtype
+from maml_core.records import Plane
+from maml_core.run_state import Learner, rule, training_rule
+
+
+class Sizes(NamedTuple):
+    """How much each look looks at."""
+
+    batch_tasks: int
+    """Tasks of each batch of `directions`."""
+    coherence_tasks: int
+    vector_tasks: int
+    plane_tasks: int
+    plane_resolution: int
+    spectrum_tasks: int
+    layer_tasks: int
+    shift_tasks: int
+    """Of each kind."""
+
+
+CURVES = Sizes(
+    batch_tasks=25,
+    coherence_tasks=100,
+    vector_tasks=400,
+    plane_tasks=10,
+    plane_resolution=41,
+    spectrum_tasks=10,
+    layer_tasks=50,
+    shift_tasks=100,
+)
+IMAGES = Sizes(
+    batch_tasks=1,
+    coherence_tasks=20,
+    vector_tasks=60,
+    plane_tasks=3,
+    plane_resolution=9,
+    spectrum_tasks=4,
+    layer_tasks=8,
+    shift_tasks=20,
+)
+
+GRID_POINTS = 121
+"""Inputs of curves at which the outputs of layers are compared."""
+
+
+def sizes(config: RunConfig) -> Sizes:
+    """How much is looked at of a run: a task of images takes some hundred times as long as one of points."""
+    return IMAGES if config.classifies else CURVES
+
+
+def look_at_directions(
+    config: RunConfig, problem: Problem, learner: Learner, *, plane: Plane | None = None
+) -> Directions:
+    """FOMAML's, Reptile's and joint training's directions beside MAML's, for N = 1..5. Of iMAML, without its proximal term."""
+    tasks = held_out_tasks(config, problem, num_tasks=NUM_BATCHES * sizes(config).batch_tasks)
+    how = training_rule(config, problem, learner)._replace(proximal=0.0)
+    return directions(learner.theta, tasks, problem=problem, how=how, plane=plane)
+
+
+def look_at_coherence(config: RunConfig, problem: Problem, learner: Learner) -> Coherence:
+    """Cosines of gradients on halves of one task and on two tasks."""
+    tasks = held_out_tasks(config, problem, num_tasks=sizes(config).coherence_tasks)
+    return coherence(learner.theta, tasks, problem=problem, how=rule(config, problem, learner))
+
+
+def look_at_task_vectors(
+    config: RunConfig, problem: Problem, learner: Learner, *, previous: Plane | None = None
+) -> TaskVectors:
+    """Principal components of theta_N - theta_0."""
+    return task_vectors(
+        learner.theta,
+        held_out_tasks(config, problem, num_tasks=sizes(config).vector_tasks),
+        problem=problem,
+        how=rule(config, problem, learner),
+        num_steps=config.num_inner_steps,
+        previous=previous,
+    )
+
+
+def look_at_loss_plane(
+    config: RunConfig, problem: Problem, learner: Learner, *, directions: Literal["path", "random"] = "path"
+) -> LossPlane:
+    """Losses over the plane of the first held-out task's path, or over a random one."""
+    return loss_plane(
+        learner.theta,
+        held_out_tasks(config, problem, num_tasks=sizes(config).plane_tasks),
+        problem=problem,
+        how=rule(config, problem, learner),
+        num_steps=config.num_inner_steps,
+        directions=directions,
+        resolution=sizes(config).plane_resolution,
+    )
+
+
+def look_at_spectrum(config: RunConfig, problem: Problem, learner: Learner) -> Spectrum:
+    """The largest eigenvalues of support Hessians at theta_0 and theta_N."""
+    return spectrum(
+        learner.theta,
+        held_out_tasks(config, problem, num_tasks=sizes(config).spectrum_tasks),
+        problem=problem,
+        how=rule(config, problem, learner),
+        num_steps=config.num_inner_steps,
+    )
+
+
+def look_at_layers(config: RunConfig, problem: Problem, learner: Learner) -> LayerChanges:
+    """Similarity of each layer's outputs before and after adaptation: of curves over the range of x, of images on the query images."""
+    grid = None if config.classifies else problem.probe_inputs(GRID_POINTS, torch_dtype(config))
+    return layer_changes(
+        learner.theta,
+        held_out_tasks(config, problem, num_tasks=sizes(config).layer_tasks),
+        problem=problem,
+        how=rule(config, problem, learner),
+        num_steps=config.num_inner_steps,
+        x=grid,
+    )
+
+
+def look_at_label_orders(config: RunConfig, problem: Problem, learner: Learner) -> LabelOrders:
+    """Accuracy on the first held-out task under numberings of its classes.
+
+    Raises:
+        ValueError: Tasks that are not of classes.
+    """
+    return label_orders(
+        learner.theta,
+        held_out_tasks(config, problem, num_tasks=1),
+        problem=problem,
+        how=rule(config, problem, learner),
+        num_steps=config.num_inner_steps,
+    )
+
+
+def look_at_shifts(config: RunConfig, problem: Problem, learner: Learner) -> tuple[Shift, ...]:
+    """Adaptation on tasks outside the range of training beside tasks inside it."""
+    return shifts(
+        config,
+        learner.theta,
+        problem=problem,
+        how=rule(config, problem, learner),
+        num_steps=config.evaluation_steps,
+        num_tasks=sizes(config).shift_tasks,
+    )
+
+
+LOOKS: Mapping[str, Callable[..., Any]] = {
+    "directions": look_at_directions,
+    "coherence": look_at_coherence,
+    "task_vectors": look_at_task_vectors,
+    "loss_plane": look_at_loss_plane,
+    "spectrum": look_at_spectrum,
+    "layers": look_at_layers,
+    "label_orders": look_at_label_orders,
+    "shifts": look_at_shifts,
+}
+"""Every look by name: (config, problem, learner) and what its docstring names -> a record."""

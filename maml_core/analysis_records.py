@@ -1,0 +1,138 @@
+"""What the measurements of `analysis` return. Nothing here imports torch."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from maml_core.records import Floats, Ints, Numbers, Plane, Summary
+
+
+class Directions(NamedTuple):
+    """Directions of R rules beside MAML's meta-gradient, at one theta_0 and on the same B batches of tasks, after each of S numbers of inner steps.
+
+    `P` layers follow the whole network along the axis of layers. Angles and lengths are those of the mean over all batches; the batches' own
+    say how far they can be trusted.
+    """
+
+    rules: tuple[str, ...]
+    """``fomaml`` and ``joint``, and ``reptile`` where step sizes are given and not learned."""
+    num_inner_steps: tuple[int, ...]
+    """N of each, [S]."""
+    layers: tuple[str, ...]
+    """``all``, then the layers, [1 + P]."""
+    cosine: Numbers
+    """Cosine of a rule's direction and MAML's, -1..1, [R, S, 1 + P]; NaN where one of them is zero."""
+    length_ratio: Numbers
+    """Length of a rule's direction over that of MAML's, [R, S, 1 + P]; NaN where MAML's is zero."""
+    batch_cosine: Numbers
+    """Cosine on every batch alone, [R, S, 1 + P, B]."""
+    batch_length_ratio: Numbers
+    """Ratio on every batch alone, [R, S, 1 + P, B]."""
+    agreement: Numbers
+    """Cosine of MAML's directions on two batches, mean over all pairs of batches, [S]; NaN for one batch."""
+    arrows: Floats
+    """Unit vectors of steepest descent in a plane, MAML's first and then the rules', [1 + R, S, 2]: their length is the share of the direction that
+    lies in the plane. NaN where there is no plane, or no direction."""
+
+
+class Spread(NamedTuple):
+    """Mean and 10-90% band of many values; NaN without values."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class Coherence(NamedTuple):
+    """Whether gradients at theta_0 agree: on two halves of one task, and on two tasks."""
+
+    same_task: Spread
+    """Cosine of the gradients on a task's support and on its query points, over tasks."""
+    two_tasks: Spread
+    """Cosine of the gradients on one task's support and on another's query points, over ordered pairs of tasks."""
+    num_tasks: int
+    """Tasks whose gradients have a direction."""
+
+
+class TaskVectors(NamedTuple):
+    """theta_N - theta_0 of T tasks by their two principal components."""
+
+    coordinates: Floats
+    """[T, 2], from the tasks' mean; NaN for a task whose theta_N is not finite."""
+    plane: Plane
+    """The mean of theta_N and the two components, so that `landscape.project` places any other theta_N."""
+    explained: Numbers
+    """Share of the variance along each component, 0..1, [2]; NaN where nothing moves apart."""
+    parameters: Numbers
+    """What defines each task, [T, ...]: amplitude and phase of a sinusoid, the classes of a task of images."""
+    r2: float
+    """How well the two coordinates tell the task, 1 at best. Curves: R2 of what defines the task, of a sinusoid (A cos phase, A sin phase), by
+    linear regression on the coordinates, mean over what varies. Images: share of the coordinates' variance that lies between tasks of
+    different first class, adjusted for the number of classes. NaN where there are too few tasks to say."""
+
+
+class LossPlane(NamedTuple):
+    """Losses over a plane in parameter space through theta_0; rows follow the second direction, columns the first: [G, G].
+
+    Where a loss is not finite it is inf or NaN.
+    """
+
+    plane: Plane
+    axis: Floats
+    """Coordinates of the columns, and of the rows, [G]; theta_0 lies at 0, 0. Units are those of the parameters."""
+    support_loss: Floats
+    """The first task's, before adaptation."""
+    query_loss: Floats
+    query_loss_after: Floats
+    """The first task's after N inner steps from there."""
+    mean_query_loss: Floats
+    """Mean over all tasks, before adaptation."""
+    mean_query_loss_after: Floats
+    """Mean over all tasks, after N inner steps from there: the meta-loss."""
+    path: Floats
+    """Shadow of the first task's theta_0..theta_N, [N + 1, 2]."""
+    explained: float
+    """Share of the path's squared length that lies in the plane, 0..1."""
+
+
+class Spectrum(NamedTuple):
+    """The largest eigenvalues of T tasks' support Hessians, in falling order, [T, E]; inf where the Hessian is not finite.
+
+    E is ten, or the number of parameters that adapt where that is less.
+    """
+
+    at_theta_0: Numbers
+    at_theta_n: Numbers
+
+
+class LayerChanges(NamedTuple):
+    """What adaptation to T tasks does to each of P layers, [T, P]."""
+
+    layers: tuple[str, ...]
+    similarity: Numbers
+    """Linear CKA of the layer's outputs at theta_0 and at theta_N, 0..1; 1 is the same up to rotation and scale. NaN where the outputs do not
+    vary from point to point."""
+    moved: Numbers
+    """||theta_N - theta_0|| / ||theta_0|| of the layer's parameters; 0 where they do not adapt."""
+
+
+class LabelOrders(NamedTuple):
+    """Query accuracy of T tasks under O numberings of their classes, 0..1."""
+
+    orders: Ints
+    """Which of a task's labels each class takes, [O, ways]; the first leaves them as they were drawn."""
+    accuracy: Numbers
+    """After 0..N inner steps, [N + 1, T, O]."""
+    zeroed_accuracy: Numbers
+    """With the head set to zero before adaptation, after 0..N inner steps, [N + 1, T]: no numbering is then unlike another."""
+
+
+class Shift(NamedTuple):
+    """Adaptation on tasks unlike those of training, beside tasks like them."""
+
+    name: str
+    """What is shifted; ``inside`` for nothing."""
+    tasks: str
+    """What the tasks are, in words and numbers."""
+    summary: Summary
+    """Query loss after 0..N inner steps."""

@@ -1,0 +1,81 @@
+"""An outer step traced, and compiled ahead of time to a library: up to a minute of a processor, and a C++ compiler."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.fx import GraphModule
+
+from maml_core.compiled.products import graph_of
+from maml_core.compiled.step import Graph, Graphed, graph_at, graph_numbers, key_of, row_of
+from maml_core.config import RunConfig
+from maml_core.outer_step import META
+from maml_core.problem import build_problem, training_tasks
+from maml_core.run_state import Learner, baseline_learners, first_learner
+from maml_core.schedules import schedule
+from maml_core.types import Tasks
+
+
+def made(config: RunConfig, step: int, work: Path) -> tuple[str, bytes]:
+    """The key of an outer step of a run, and the library that computes it.
+
+    Args:
+        config: Of the run.
+        step: Which one: its schedule says what is computed.
+        work: A folder for what is written on the way.
+
+    Raises:
+        RuntimeError: There is no compiler, or it could not compile this.
+    """
+    torch.set_num_threads(1)  # the library is for workers that have one thread each
+    problem = build_problem(config)
+    graph = graph_at(config, problem, schedule(config, step))
+    learners = {META: first_learner(config, problem), **baseline_learners(config, problem, {})}
+    tasks = training_tasks(config, problem, 0)
+    return key_of(graph, learners, tasks), library_of(traced(graph, learners, tasks), work)
+
+
+class Traced(torch.nn.Module):
+    """An outer step as a graph of PyTorch's own functions.
+
+    Args:
+        graph: What `torch.fx` has traced.
+        row: What it was traced with.
+    """
+
+    def __init__(self, graph: GraphModule, row: list[Tensor]) -> None:
+        super().__init__()
+        self._graph = [graph]  # in a list: no part of this module
+        self.row = row
+
+    def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
+        """From a row of tensors to another; see `step.Graphed`."""
+        return tuple(self._graph[0](*given))
+
+
+def traced(graph: Graph, learners: dict[str, Learner], tasks: Tasks) -> Traced:
+    """An outer step, traced with these learners and tasks; it serves for others as well."""
+    # Moments that begin as one and the same tensor would be one and the same in the graph.
+    row = [one.clone() for one in row_of(graph, learners, tasks, graph_numbers(graph))]
+    return Traced(graph_of(Graphed(graph, learners).forward, row), row)
+
+
+def library_of(step: Traced, work: Path) -> bytes:
+    """Machine code of a traced step.
+
+    Args:
+        step: What was traced.
+        work: A folder for what is written on the way.
+
+    Raises:
+        RuntimeError: There is no compiler, or it could not compile this.
+    """
+    with torch.no_grad():
+        program = torch.export.export(step, tuple(step.row))
+        package = torch._inductor.aoti_compile_and_package(program, package_path=str(work / "step.pt2"))
+    with zipfile.ZipFile(package) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".so"))
+        return archive.read(name)

@@ -1,0 +1,228 @@
+"""What theta_0..theta_K say about one task: of a curve on a grid of x, of images their classes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from maml_core.config import RunConfig
+from maml_core.errors import ConfigError
+from maml_core.first_layer import first_layer, most_moved
+from maml_core.inner import adapt
+from maml_core.losses import Loss
+from maml_core.models import Model
+from maml_core.normalization import as_taken, at_step
+from maml_core.problem import Problem, torch_dtype
+from maml_core.records import Bytes, Demonstration, Floats, ImageFit, OwnTask, TaskFit
+from maml_core.rng import Stream
+from maml_core.run_state import Learner, rule
+from maml_core.tasks import FewShotImages, Regression
+from maml_core.types import Examples, Params, Tasks
+
+GRID_POINTS = 121
+
+
+def task_fit(config: RunConfig, learner: Learner, shown: Demonstration, problem: Problem) -> TaskFit | ImageFit | None:
+    """theta_0..theta_K on a demonstration task, K the larger of N and N_eval; None for inputs that nobody can draw.
+
+    Raises:
+        ConfigError: A task of somebody's own that does not fit the network.
+    """
+    family = problem.at_test
+    if isinstance(family, FewShotImages):
+        return _image_fit(config, learner, shown, problem, family)
+    if isinstance(family, Regression) and family.num_inputs == 1:
+        return _curve_fit(config, learner, shown, problem, family)
+    return None
+
+
+def _curve_fit(
+    config: RunConfig, learner: Learner, shown: Demonstration, problem: Problem, family: Regression
+) -> TaskFit:
+    task = _drawn(config, shown, problem)
+    if shown.parameters is not None:  # the same points (and noise), another curve through them
+        chosen = torch.tensor([shown.parameters], dtype=torch_dtype(config))
+        task = task._replace(
+            support=_moved(family, task.support, task.parameters, chosen),
+            query=_moved(family, task.query, task.parameters, chosen),
+            parameters=chosen,
+        )
+    grid = family.probe_inputs(GRID_POINTS, torch_dtype(config))
+    path = _followed(config, learner, problem, task.support, loss=problem.loss, watched=grid)
+    return TaskFit(
+        parameters=task.parameters[0].double().numpy(),
+        grid=_floats(grid[0, :, 0]),
+        truth=_floats(family.target(task.parameters, grid)[0, :, 0]),
+        curves=_floats(path.predictions(grid)[:, :, 0]),
+        support_x=_floats(task.support.x[0, :, 0]),
+        support_y=_floats(task.support.y[0, :, 0]),
+        query_x=_floats(task.query.x[0, :, 0]),
+        query_y=_floats(task.query.y[0, :, 0]),
+        support_loss=_floats(path.losses(task.support, problem.loss)),
+        query_loss=_floats(path.losses(task.query, problem.loss)),
+        dead=path.dead,
+    )
+
+
+def _image_fit(
+    config: RunConfig, learner: Learner, shown: Demonstration, problem: Problem, family: FewShotImages
+) -> ImageFit:
+    if shown.own is None:
+        task = _drawn(config, shown, problem)
+        ways, names = family.num_outputs, family.source.class_names(task.parameters[0].numpy())
+    else:
+        task, ways = _own(config, shown.own, problem), int(shown.own.support_labels.max()) + 1
+        names = ()
+
+    def loss(logits: Tensor, target: Tensor) -> Tensor:
+        return problem.loss(
+            logits[..., :ways], target[..., :ways]
+        )  # fewer classes than the head has: the others do not compete
+
+    path = _followed(
+        config, learner, problem, task.support, loss=loss, watched=task.support.x, alone=shown.own is not None
+    )
+    of_support, of_query = (
+        functional.softmax(path.predictions(part.x)[..., :ways], dim=2) for part in (task.support, task.query)
+    )
+    query_loss = path.losses(task.query, loss)
+    known = task.query.y[0].sum(1) > 0
+    return ImageFit(
+        image_shape=family.image_shape,
+        class_names=names,
+        support_images=_bytes(task.support.x[0]),
+        support_labels=task.support.y[0].argmax(1).numpy(),
+        query_images=_bytes(task.query.x[0]),
+        query_labels=torch.where(known, task.query.y[0].argmax(1), -1).numpy(),
+        support_probabilities=_floats(of_support),
+        query_probabilities=_floats(of_query),
+        support_loss=_floats(path.losses(task.support, loss)),
+        query_loss=_floats(query_loss if bool(known.all()) else torch.full_like(query_loss, torch.nan)),
+        filters=most_moved(
+            [first_layer(theta, family.image_shape) for theta in path.thetas], num_inner_steps=config.num_inner_steps
+        ),
+        dead=path.dead,
+    )
+
+
+class _Path(NamedTuple):
+    model: Model
+    thetas: list[Params]
+    """theta_0..theta_K."""
+    together: Params
+    """All of them as the model takes them, one a row."""
+    dead: bool
+    """Whether theta_N is dead on the watched inputs."""
+
+    def predictions(self, x: Tensor) -> Tensor:
+        """What each theta says of inputs [1, points, inputs]: [K + 1, points, outputs]."""
+        with torch.no_grad():
+            return self.model.apply(self.together, self._each(x), first_order_only=True)
+
+    def losses(self, examples: Examples, loss: Loss) -> Tensor:
+        """Loss of each theta, [K + 1]."""
+        return loss(self.predictions(examples.x), self._each(examples.y))
+
+    def _each(self, values: Tensor) -> Tensor:
+        return values.expand(len(self.thetas), *values.shape[1:])
+
+
+def _followed(
+    config: RunConfig,
+    learner: Learner,
+    problem: Problem,
+    support: Examples,
+    *,
+    loss: Loss,
+    watched: Tensor,
+    alone: bool = False,
+) -> _Path:
+    """The way of theta_0 to theta_K on one task. What is said of it is computed of all its points at once: each alone costs as much.
+
+    Query points that are `alone` are no batch of all classes, whose own statistics batch norm could use: it takes the support's.
+    """
+    model, how = problem.model, rule(config, problem, learner)
+    judged = how.normalization
+    if alone and judged.treatment == "batch":
+        judged = judged._replace(treatment="support")
+
+    def record(step: int, theta: Params) -> tuple[Params, Params]:
+        return at_step(theta, step), as_taken(
+            model, theta, step=step, normalization=judged, support_x=support.x, first_order_only=True
+        )
+
+    with torch.no_grad():
+        records = adapt(
+            learner.theta,
+            support,
+            model=model,
+            loss=loss,
+            num_steps=max(config.num_inner_steps, config.evaluation_steps),
+            order="first",
+            record=record,
+            how=how,
+        ).records
+        thetas, taken = ([record[part] for record in records] for part in (0, 1))
+        together = {name: torch.cat([one[name] for one in taken]) for name in taken[0]}
+        dead = bool(model.is_dead(thetas[config.num_inner_steps], watched)[0])
+    return _Path(model, thetas, together, dead)
+
+
+def _drawn(config: RunConfig, shown: Demonstration, problem: Problem) -> Tasks:
+    return problem.draw_tasks(
+        seed=config.evaluation_seed,
+        stream=Stream.DEMO_TASK,
+        index=shown.draw,
+        num_tasks=1,
+        shots=config.shots,
+        num_query=config.num_query,
+        dtype=torch_dtype(config),
+    )
+
+
+def _own(config: RunConfig, own: OwnTask, problem: Problem) -> Tasks:
+    """A drawn task as the network takes it; of its query images no class is known.
+
+    Raises:
+        ConfigError: Images of another size than the network's, a class without a drawing, or more classes than the network has.
+    """
+    inputs, head = problem.at_test.num_inputs, problem.at_test.num_outputs
+    for images in (own.support_images, own.query_images):
+        if images.ndim != 2 or images.shape[1] != inputs:
+            raise ConfigError("own_task", images.shape, f"rows of {inputs} pixels")
+    labels = own.support_labels
+    if len(labels) != len(own.support_images) or len(own.query_images) == 0:
+        raise ConfigError("own_task", len(labels), "a label for each support image, and at least one query image")
+    found = set(labels.tolist())
+    if found != set(range(len(found))) or not 2 <= len(found) <= head:
+        accepted = f"2 to {head} classes, each with a drawing: theta_0 is a network of {head} ways"
+        raise ConfigError("own_task", sorted(found), accepted)
+
+    def pixels(images: Bytes) -> Tensor:
+        return torch.tensor(images[None], dtype=torch_dtype(config)) / 255.0
+
+    targets = torch.eye(head, dtype=torch_dtype(config))[torch.tensor(labels)][None]
+    unknown = torch.zeros(1, len(own.query_images), head, dtype=torch_dtype(config))
+    return Tasks(
+        Examples(pixels(own.support_images), targets),
+        Examples(pixels(own.query_images), unknown),
+        torch.zeros((1, 0), dtype=torch.int64),
+    )
+
+
+def _moved(family: Regression, examples: Examples, old: Tensor, new: Tensor) -> Examples:
+    return Examples(examples.x, examples.y - family.target(old, examples.x) + family.target(new, examples.x))
+
+
+def _bytes(images: Tensor) -> Bytes:
+    found: Bytes = (images * 255.0).round().clamp(0, 255).to(torch.uint8).numpy()
+    return np.array(found)
+
+
+def _floats(values: Tensor) -> Floats:
+    numbers: Floats = values.detach().to(torch.float32).numpy()
+    return np.array(numbers)

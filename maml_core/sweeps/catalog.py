@@ -1,0 +1,167 @@
+"""The sweeps that a storage keeps: list them, find, rename and delete one. Nothing here imports torch."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+from maml_core.config import FolderConfig
+from maml_core.errors import ConfigError, StoreError
+from maml_core.store import check_name
+from maml_core.sweeps.claims import LEASE_S
+from maml_core.sweeps.definition import SweepConfig, fingerprint
+from maml_core.sweeps.images import moved
+from maml_core.sweeps.places import CLAIMS, JOURNAL, is_url, kept_folder, names_in, open_place, storage_errors
+from maml_core.sweeps.study import SWEEP, claims_of, load_sweep, study_of
+
+
+class StudyInfo(NamedTuple):
+    """A line in a list of sweeps."""
+
+    name: str
+    size: int
+    num_done: int
+    num_diverged: int
+    num_pruned: int
+    num_refused: int
+    """Left out; they do not count as done."""
+    axes: tuple[str, ...]
+    problem: str | None = None
+    """Why it cannot be loaded; the other fields then say nothing."""
+
+
+def list_sweeps(storage: str | Path | None = None) -> list[StudyInfo]:
+    """The sweeps of a storage, by name.
+
+    Raises:
+        StoreError: The storage cannot be reached.
+    """
+    found = []
+    for name in names_in(storage):
+        try:
+            with load_sweep(name, storage=storage) as study:
+                results = study.results()
+                statuses = [result.status for result in results]
+                found.append(
+                    StudyInfo(
+                        name=name,
+                        size=study.sweep.size,
+                        num_done=sum(result.is_finished for result in results),
+                        num_diverged=statuses.count("diverged"),
+                        num_pruned=statuses.count("pruned"),
+                        num_refused=statuses.count("refused"),
+                        axes=tuple(axis.name for axis in study.sweep.axes),
+                    )
+                )
+        except StoreError as error:
+            found.append(StudyInfo(name, 0, 0, 0, 0, 0, (), problem=str(error)))
+    return found
+
+
+def find_sweep(name: str, *, storage: str | Path | None = None) -> str:
+    """Where a sweep is, as people may read it, whether it can be read or not.
+
+    Raises:
+        StoreError: There is none, or its storage cannot be reached.
+    """
+    if not is_url(storage):
+        return str(kept_folder(name, storage))
+    name = check_name(name)
+    place = open_place(name, storage, make=False)
+    with place.used():
+        study_of(name, place, None)
+    return place.where
+
+
+def is_kept(name: str, *, storage: str | Path | None = None) -> bool:
+    """Whether there is a sweep of this name.
+
+    Raises:
+        StoreError: Its storage cannot be reached.
+    """
+    try:
+        find_sweep(name, storage=storage)
+    except StoreError as error:
+        if error.kind != "missing":
+            raise
+        return False
+    return True
+
+
+def has_moved_to(name: str, asked: SweepConfig, *, storage: str | Path | None = None) -> bool:
+    """Whether the sweep of this name is the one that is asked for, but for the folder that its images lie in."""
+    if not isinstance(asked.base.tasks, FolderConfig):
+        return False
+    with contextlib.suppress(ConfigError, StoreError), load_sweep(name, storage=storage) as there:
+        return fingerprint(moved(there.sweep, asked.base.tasks.folder)) == fingerprint(asked)
+    return False
+
+
+def delete_sweep(name: str, *, storage: str | Path | None = None) -> None:
+    """Remove a sweep for good, damaged or not; files in its folder that are not its own stay.
+
+    Raises:
+        StoreError: There is none, or it cannot be reached or removed.
+    """
+    import optuna
+
+    if is_url(storage):
+        place = open_place(name, storage, make=False)
+        folder = place.folder
+        with place.used():
+            study = study_of(name, place, None)
+            if (known := study.user_attrs.get(SWEEP)) is not None:
+                claims = claims_of(place, known["key"], LEASE_S)
+                claims.forget()
+                claims.close()
+            elif study.get_trials(deepcopy=False):
+                raise StoreError("foreign", f"the study {name} in {place.where} is of no sweep; Optuna deletes it")
+            optuna.delete_study(study_name=name, storage=place.storage)
+    else:
+        folder = kept_folder(name, storage)
+    with storage_errors(str(folder)):
+        for path in (folder / JOURNAL, folder / CLAIMS):
+            path.unlink(missing_ok=True)
+    shutil.rmtree(folder / "curves", ignore_errors=True)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def rename_sweep(name: str, new: str, *, storage: str | Path | None = None) -> str:
+    """Give a sweep another name, and the curves of it that lie on this machine; gives the name as it is kept.
+
+    No storage of Optuna's renames a study: a whole copy of the other name is made, and then this one is deleted.
+
+    Raises:
+        ConfigError: A name that no file system would take.
+        StoreError: There is no such sweep, somebody computes it, the new name is taken, or it cannot be copied; then all is as it was.
+    """
+    import optuna
+
+    name, new = check_name(name), check_name(new)
+    with load_sweep(name, storage=storage) as old:
+        taken = StoreError("taken", f"there is a sweep {new} in {old.where} already; choose another name")
+        if not is_url(storage):
+            taken = StoreError("taken", f"{old.folder.with_name(new)} is there already; choose another name")
+            if os.path.lexists(old.folder.with_name(new)):
+                raise taken
+        if old.is_computed:
+            raise StoreError("busy", f"somebody computes the sweep {name}; wait for the end of that, or stop it")
+        place = open_place(new, storage, make=True)
+        with place.used():
+            source, target = old.place.storage, place.storage
+            try:
+                optuna.copy_study(from_study_name=name, from_storage=source, to_storage=target, to_study_name=new)
+            except optuna.exceptions.DuplicatedStudyError:
+                raise taken from None
+            except BaseException:
+                with contextlib.suppress(StoreError):
+                    delete_sweep(new, storage=storage)
+                raise
+            if (old.folder / "curves").is_dir():
+                shutil.copytree(old.folder / "curves", place.folder / "curves", dirs_exist_ok=True)
+    delete_sweep(name, storage=storage)
+    return new

@@ -1,0 +1,273 @@
+"""What a sweep's results say: sentences that read the map, from the results alone and never more than they support.
+
+Two settings differ where their values are further apart than their 95% intervals together (the root of the sum of the squares); one that
+diverged is worse than any that did not. A sentence about a trend needs both of its ends: each best value must beat the other's at its own end.
+Divergence is told along an axis where Fisher's exact test, corrected for all cuts that were tried, puts chance below 1 in 100.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from maml_core.sweeps.axes import Axis, Value, in_sentence, is_number, label, setting_words, with_values
+from maml_core.sweeps.definition import SweepConfig
+from maml_core.sweeps.results import SettingResult
+from maml_core.sweeps.tables import best_of, rank_of, values_along
+from maml_core.values import shown
+from maml_core.wording import ratio
+
+MIN_SETTINGS = 4
+"""Fewer finished settings say nothing about a map."""
+
+MAX_VALUES = 40
+"""An axis with more values than this was drawn at random: its values do not repeat, and there is no best one for each."""
+
+CHANCE = 0.01
+"""How likely chance may be where a sentence says that divergence depends on an axis."""
+
+
+def read(sweep: SweepConfig, results: Sequence[SettingResult]) -> tuple[str, ...]:
+    """What the map says, in sentences, the most telling first; of a sweep under way, how much of it is known before that."""
+    left_out = [one for one in results if one.status == "refused"]
+    why = (_of_left_out(sweep, left_out),) if left_out else ()
+    size = sweep.size - len(left_out)
+    if not size:
+        return why
+    finished = [one for one in results if one.is_finished]
+    if len(finished) < MIN_SETTINGS:
+        return (f"{len(finished)} of {size:,} settings are finished: too few to read the map.", *why)
+    found = [one for one in finished if one.status == "ok"]
+    so_far = () if len(finished) >= size else (f"So far {len(finished):,} of {size:,} settings are finished.",)
+    if not found:
+        return (*so_far, _none_ok(finished), *why)
+    trends = [trend for axis in sweep.axes for trend in _trends(sweep, found, finished, axis)]
+    trends.sort(key=lambda trend: -trend.size)
+    sentences = [_of_the_best(sweep, found), *(trend.sentence for trend in trends[:3])]
+    sentences += _of_each_axis(sweep, found, finished)
+    sentences += [_of_divergence(sweep, finished)]
+    return (*so_far, *(sentence for sentence in sentences if sentence), *why)
+
+
+def finished_words(sweep: SweepConfig, results: Sequence[SettingResult]) -> str:
+    """How many settings are finished, and how many are left out."""
+    refused = sum(one.status == "refused" for one in results)
+    others = f", {refused:,} left out" if refused else ""
+    return f"{sum(one.is_finished for one in results):,} of {sweep.size:,} settings are finished{others}"
+
+
+def _of_left_out(sweep: SweepConfig, left_out: Sequence[SettingResult]) -> str:
+    """Which settings were not computed, and why."""
+    first = left_out[0]
+    alike = [one for one in left_out if one.refusal == first.refusal]
+    where = setting_words(first.values)
+    more = f" and {len(alike) - 1:,} more" if len(alike) > 1 else ""
+    others = f" {len(left_out) - len(alike):,} are left out for other reasons." if len(left_out) > len(alike) else ""
+    count = f"{len(alike):,} of the {sweep.size:,} settings {'are' if len(alike) > 1 else 'is'} left out"
+    return f"{count} ({where}{more}): {first.refusal}.{others}"
+
+
+def differs(better: SettingResult, worse: SettingResult, sweep: SweepConfig) -> bool:
+    """Whether the first setting is better than the second by more than their intervals together."""
+    if better.status == "diverged":
+        return False
+    if worse.status == "diverged":
+        return True
+    gain = better.value - worse.value if sweep.maximises else worse.value - better.value
+    return gain > math.hypot(better.ci95, worse.ci95)  # false where an interval is not known
+
+
+def _groups(results: Sequence[SettingResult], name: str) -> dict[Value, list[SettingResult]]:
+    found: dict[Value, list[SettingResult]] = {}
+    for one in results:
+        found.setdefault(one.values[name], []).append(one)
+    return found
+
+
+class _Trend(NamedTuple):
+    sentence: str
+    size: float
+    """How far the best value moves, in factors of e."""
+
+
+def _trends(
+    sweep: SweepConfig, found: Sequence[SettingResult], finished: Sequence[SettingResult], axis: Axis
+) -> Iterator[_Trend]:
+    """How the best value of an axis of numbers moves along each of the others."""
+    if not axis.is_numeric or len(values_along(sweep, finished, axis.name)) > MAX_VALUES:
+        return
+    for other in sweep.axes:
+        groups = _groups(found, other.name)
+        values = [value for value in values_along(sweep, finished, other.name) if len(groups.get(value, ())) >= 2]
+        if other == axis or not 2 <= len(values) <= MAX_VALUES:
+            continue
+        bests = [best_of(sweep, groups[value]) for value in values]
+        places = [float(best.values[axis.name]) for best in bests if best is not None]  # type: ignore[arg-type]
+        first, last = (0, len(values) - 1) if other.is_numeric else (int(np.argmin(places)), int(np.argmax(places)))
+        ends = (values[first], places[first]), (values[last], places[last])
+        if places[first] == places[last] or not _is_supported(sweep, finished, axis, other, *ends):
+            continue
+        low, high = sorted((places[first], places[last]))
+        size = math.log(high / low) if low > 0 else high - low
+        yield _Trend(_trend_sentence(axis, other, values, places, first, last), size)
+
+
+def _is_supported(
+    sweep: SweepConfig,
+    finished: Sequence[SettingResult],
+    axis: Axis,
+    other: Axis,
+    first: tuple[Value, float],
+    last: tuple[Value, float],
+) -> bool:
+    """Whether each end's best value beats the other end's at its own end."""
+    for (at, mine), (_, theirs) in ((first, last), (last, first)):
+        there = [one for one in finished if one.values[other.name] == at]
+        better = _best_at(sweep, there, axis.name, mine)
+        worse = _best_at(sweep, there, axis.name, theirs)
+        if better is None or worse is None or not differs(better, worse, sweep):
+            return False
+    return True
+
+
+def _best_at(sweep: SweepConfig, results: Sequence[SettingResult], name: str, value: float) -> SettingResult | None:
+    there = [one for one in results if one.values[name] == value]
+    return min(there, key=lambda one: rank_of(one, sweep)) if there else None
+
+
+def _trend_sentence(
+    axis: Axis, other: Axis, values: Sequence[Value], places: Sequence[float], first: int, last: int
+) -> str:
+    what, along = label(axis.name), label(other.name)
+    low, high = shown(places[first]), shown(places[last])
+    if not other.is_numeric:
+        ends = [setting_words({other.name: values[at]}) for at in (first, last)]
+        return f"The best {what} is {low} with {ends[0]} and {high} with {ends[1]}."
+    steps = np.diff(places)
+    verb = "falls" if (steps <= 0).all() else "rises" if (steps >= 0).all() else "moves"
+    return f"The best {what} {verb} from {low} to {high} as {along} grows from {shown(values[first])} to {shown(values[last])}."
+
+
+def _of_the_best(sweep: SweepConfig, found: Sequence[SettingResult]) -> str:
+    best = best_of(sweep, found)
+    assert best is not None
+    where = setting_words(best.values) or "the base"
+    sentence = f"The best of {len(found):,} settings is {where}: {value_words(sweep, best)}"
+    equal = sum(not differs(best, one, sweep) for one in found) - 1
+    if equal:
+        sentence += f"; {equal:,} {'others are' if equal > 1 else 'other is'} too close to tell apart"
+    alpha = with_values(sweep.base, best.values).alpha_at_test
+    limit = best.stability_limit
+    if alpha >= 0.0 and math.isfinite(limit):
+        sentence += f". There alpha is {ratio(alpha / limit)} times the stability limit 2 / lambda_max = {limit:.2g}"
+    return f"{sentence}."
+
+
+def _of_each_axis(
+    sweep: SweepConfig, found: Sequence[SettingResult], finished: Sequence[SettingResult]
+) -> Iterator[str]:
+    """What the best result owes to an axis: words and switches compared, and numbers along which it keeps getting better or worse."""
+    for axis in sweep.axes:
+        groups = _groups(found, axis.name)
+        values = [value for value in values_along(sweep, finished, axis.name) if value in groups]
+        if not 2 <= len(values) <= MAX_VALUES:
+            continue
+        bests = [best for value in values if (best := best_of(sweep, groups[value])) is not None]
+        name = label(axis.name)
+        if not axis.is_numeric:
+            ordered = sorted(bests, key=lambda one: rank_of(one, sweep))
+            if differs(ordered[0], ordered[-1], sweep):
+                ends = [
+                    f"{setting_words({axis.name: one.values[axis.name]})} ({value_words(sweep, one)})"
+                    for one in (ordered[0], ordered[-1])
+                ]
+                yield f"At their best, {ends[0]} is better than {ends[1]}."
+        elif axis.name not in ("alpha", "beta") and len(values) >= 3:
+            steps = np.diff([best.value for best in bests])
+            for verb, holds in (("falls", (steps < 0).all()), ("rises", (steps > 0).all())):
+                ends_differ = differs(bests[0], bests[-1], sweep) or differs(bests[-1], bests[0], sweep)
+                if holds and ends_differ:
+                    yield (
+                        f"The best {_objective(sweep)} {verb} from {_number(sweep, bests[0].value)} to {_number(sweep, bests[-1].value)} "
+                        f"as {name} grows from {shown(values[0])} to {shown(values[-1])}."
+                    )
+
+
+class _Cut(NamedTuple):
+    chance: float
+    share: float
+    size: int
+    """Settings on the side that diverges more."""
+    side: str
+    rest: float
+
+
+def _of_divergence(sweep: SweepConfig, finished: Sequence[SettingResult]) -> str:
+    gone = np.array([one.status == "diverged" for one in finished])
+    if not gone.any():
+        return f"None of the {len(finished):,} settings diverges."
+    cuts = [cut for axis in sweep.axes for cut in _cuts(axis, finished, gone)]
+    told = min(cuts, default=None, key=lambda cut: cut.chance)
+    if told is None or told.chance * len(cuts) > CHANCE:
+        return f"{gone.mean():.0%} of the settings diverge ({gone.sum():,} of {len(finished):,})."
+    return f"{told.share:.0%} of the {told.size:,} settings {told.side} diverge, {told.rest:.0%} of the others."
+
+
+def _cuts(axis: Axis, finished: Sequence[SettingResult], gone: npt.NDArray[np.bool_]) -> Iterator[_Cut]:
+    """An axis cut in two at every place, with how likely chance would divide what diverged so."""
+    from scipy.stats import fisher_exact
+
+    column = [one.values[axis.name] for one in finished]
+    name = label(axis.name)
+    sides: list[tuple[npt.NDArray[np.bool_], str, str]] = []
+    if axis.is_numeric and all(is_number(value) for value in column):
+        numbers = np.array(column, dtype=np.float64)
+        distinct = np.unique(numbers)
+        if len(distinct) > MAX_VALUES:
+            distinct = np.unique([float(f"{at:.3g}") for at in np.quantile(numbers, np.linspace(0.1, 0.9, 17))])
+        for cut in distinct:
+            side = shown(float(cut))
+            sides.append((numbers > cut, f"with {name} above {side}", f"with {name} up to {side}"))
+    else:
+        for value in dict.fromkeys(column):
+            is_it = np.array([other == value for other in column])
+            at = in_sentence(axis.name, value)
+            sides.append((is_it, f"with {name} = {at}", f"with another {name} than {at}"))
+    for inside, words, otherwise in sides:
+        if inside.all() or not inside.any():
+            continue
+        mine, rest = float(gone[inside].mean()), float(gone[~inside].mean())
+        chance = float(
+            fisher_exact(
+                [[gone[inside].sum(), (~gone[inside]).sum()], [gone[~inside].sum(), (~gone[~inside]).sum()]]
+            ).pvalue
+        )
+        if mine >= rest:
+            yield _Cut(chance, mine, int(inside.sum()), words, rest)
+        elif axis.is_numeric or len(sides) > 2:
+            yield _Cut(chance, rest, int((~inside).sum()), otherwise, mine)
+
+
+def _none_ok(finished: Sequence[SettingResult]) -> str:
+    gone = sum(one.status == "diverged" for one in finished)
+    if gone == len(finished):
+        return f"All {gone:,} finished settings diverged."
+    return f"No setting has trained to the end: {gone:,} diverged, {len(finished) - gone:,} were pruned."
+
+
+def value_words(sweep: SweepConfig, one: SettingResult) -> str:
+    """A setting's value and its interval, as people read it."""
+    known = f" ± {_number(sweep, one.ci95)}" if math.isfinite(one.ci95) else ""
+    return f"{_objective(sweep)} {_number(sweep, one.value)}{known}"
+
+
+def _objective(sweep: SweepConfig) -> str:
+    return "held-out accuracy" if sweep.maximises else "held-out loss"
+
+
+def _number(sweep: SweepConfig, value: float) -> str:
+    return f"{100 * value:.1f}%" if sweep.maximises else f"{value:.3g}"

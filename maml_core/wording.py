@@ -1,0 +1,43 @@
+"""Numbers and guesses as sentences say them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def ratio(value: float, digits: int = 2) -> str:
+    """How many times one number is another, to some significant digits, never as a power of ten.
+
+    >>> [ratio(value) for value in (0.031, 1.04, 99.7, 221.3, 12_345_678.0, float("inf"))]
+    ['0.031', '1', '100', '220', '12,000,000', 'infinitely many']
+    """
+    if value == float("inf"):
+        return "infinitely many"
+    rounded = float(f"{value:.{digits}g}")
+    return f"{rounded:,.0f}" if rounded >= 10 ** (digits - 1) else f"{rounded:g}"
+
+
+def counted(number: int, word: str) -> str:
+    """How many there are of something whose plural ends with an s.
+
+    >>> counted(1, "training"), counted(0, "lane"), counted(12_000, "shot")
+    ('1 training', '0 lanes', '12,000 shots')
+    """
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def one_of(known: Iterable[str], word: object, *, most: int = 10) -> str:
+    """What can be said in the place of a word that is not known: the one that was probably meant, or some that there are.
+
+    >>> names = ("alpha", "beta", "num_inner_steps")
+    >>> one_of(names, "alhpa"), one_of(names, "gamma!"), one_of(names, 7, most=2)
+    ("did you mean 'alpha'?", 'one of alpha, beta, num_inner_steps', 'one of alpha, beta, ... (3 in all)')
+    """
+    names = list(known)
+    folded = {name.casefold(): name for name in reversed(names)}
+    close = get_close_matches(str(word).casefold().replace("-", "_"), folded, n=1, cutoff=0.7)
+    if close:
+        return f"did you mean {folded[close[0]]!r}?"
+    more = f", ... ({len(names):,} in all)" if len(names) > most else ""
+    return f"one of {', '.join(names[:most])}{more}"

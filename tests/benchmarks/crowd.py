@@ -1,0 +1,194 @@
+"""Many pages that train at once on one server: one in a browser, the others clients that draw nothing and acknowledge every frame."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from websockets.sync.client import connect
+
+from tests.browser.live_page import LivePage
+from tests.browser.protocol import MAX_FRAME, ProtocolClient, protocol_client
+from tests.browser.server import Server
+
+WARM_UP_S = 3.0
+TOKEN = re.compile(rb'"token":\s*"([A-Za-z0-9_-]{22})"')
+
+
+class Pace(NamedTuple):
+    """Of one page."""
+
+    steps_per_s: float
+    frames_per_s: float
+
+
+class Measured(NamedTuple):
+    """What a crowd reached."""
+
+    paces: list[Pace]
+    """Of every page, the browser's last."""
+    elapsed_s: float
+    server_s: float
+    """Processor seconds of the server's own process meanwhile."""
+    workers_s: float
+    """Processor seconds of the worker processes."""
+
+    @property
+    def steps_per_s(self) -> float:
+        """Outer steps of the slowest page."""
+        return min(pace.steps_per_s for pace in self.paces)
+
+    @property
+    def frames_per_s(self) -> float:
+        """Frames of the slowest page."""
+        return min(pace.frames_per_s for pace in self.paces)
+
+    @property
+    def most_over_least(self) -> float:
+        """Outer steps of the quickest page over those of the slowest."""
+        most = max(pace.steps_per_s for pace in self.paces)
+        return most / self.steps_per_s if self.steps_per_s > 0 else float("inf")
+
+
+class Client:
+    """One page without a browser: the time and the outer step of each of its frames, and how soon a change was seen."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[float, int]] = []
+        self.stop = threading.Event()
+        self._asked = (0, 0.0)
+        self.answered = threading.Event()
+        self.answered_s = 0.0
+
+    def watch(self, client: ProtocolClient) -> None:
+        """Play, and read what comes until it is told to stop."""
+        self._client = client
+        client.receive_until("state")
+        client.send(type="play")
+        while not self.stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                message = client.receive(0.2)
+                if "frame" in message:
+                    now = time.monotonic()
+                    self.seen.append((now, message["step"]))
+                    number, since = self._asked
+                    if number and (message["change"] or 0) >= number and not self.answered.is_set():
+                        self.answered_s = now - since
+                        self.answered.set()
+
+    def change(self, number: int, alpha: float) -> float:
+        """Seconds from a change of alpha to the first frame that was computed with it."""
+        self.answered.clear()
+        self._asked = (number, time.monotonic())
+        self._client.send(type="set", changes={"alpha": alpha}, id=number)
+        if not self.answered.wait(20.0):
+            raise TimeoutError("a change was not seen within 20 s")
+        return self.answered_s
+
+    def pace(self, begin: float, end: float) -> Pace:
+        """What came between two times."""
+        inside = [(at, step) for at, step in self.seen if begin <= at <= end]
+        if len(inside) < 2:
+            return Pace(0.0, 0.0)
+        (first, low), (last, high) = inside[0], inside[-1]
+        return Pace((high - low) / (last - first), len(inside) / (end - begin))
+
+
+class Crowd(NamedTuple):
+    """The pages while they train."""
+
+    live: LivePage
+    clients: list[Client]
+    server: Server
+
+    def measured(self, window_s: float) -> Measured:
+        """What all of them reach within a time."""
+        workers, own = self.server.workers(), [self.server.pid]
+        page = self.live.page
+        page.evaluate("(() => { window.stepsAt = [[performance.now(), mamlStep(), mamlLive.frames]]; })()")
+        begin, server_s, workers_s = time.monotonic(), cpu_s(own), cpu_s(workers)
+        page.wait_for_timeout(1e3 * window_s)
+        end, server_s, workers_s = time.monotonic(), cpu_s(own) - server_s, cpu_s(workers) - workers_s
+        real = page.evaluate("[...stepsAt[0], performance.now(), mamlStep(), mamlLive.frames]")
+        seconds = (real[3] - real[0]) / 1e3
+        paces = [client.pace(begin, end) for client in self.clients]
+        paces.append(Pace((real[4] - real[1]) / seconds, (real[5] - real[2]) / seconds))
+        return Measured(paces, end - begin, server_s, workers_s)
+
+    def change_times_s(self, count: int) -> list[float]:
+        """How soon the first client sees its changes."""
+        times = []
+        for number in range(1, count + 1):
+            times.append(self.clients[0].change(number, 0.011 if number % 2 else 0.01))
+            time.sleep(0.15 + 0.037 * (number % 5))  # not in step with the frames
+        return times
+
+    def memory_mb(self) -> float:
+        """Memory of the server and of all its processes, what they share counted once."""
+        return sum(_proportional_kb(pid) for pid in (self.server.pid, *self.server.descendants())) / 1024
+
+
+@contextlib.contextmanager
+def crowd(live: LivePage, server: Server, num_clients: int) -> Iterator[Crowd]:
+    """One real page and so many clients, all training the set-up that a new page has."""
+    with contextlib.ExitStack() as stack:
+        tokens = page_tokens(server.host, num_clients)
+        clients = [stack.enter_context(_watching(server.host, token)) for token in tokens]
+        live.play()
+        live.page.wait_for_timeout(1e3 * WARM_UP_S)
+        yield Crowd(live, clients, server)
+
+
+def page_tokens(host: str, count: int) -> list[str]:
+    """Tokens of pages whose sessions have ended: their runs wait for a socket. No browser is needed to open one."""
+    begin = BackMsg()
+    begin.rerun_script.query_string = ""
+    tokens = []
+    for _ in range(count):
+        # Without a limit to what waits to be read, or the end of the connection would wait behind it.
+        with connect(
+            f"ws://{host}/_stcore/stream", subprotocols=["streamlit"], max_size=MAX_FRAME, max_queue=None, proxy=None
+        ) as session:
+            session.send(begin.SerializeToString())
+            while not (found := TOKEN.search(session.recv(20.0))):
+                pass
+        tokens.append(found[1].decode())
+    return tokens
+
+
+@contextlib.contextmanager
+def _watching(host: str, token: str) -> Iterator[Client]:
+    watcher = Client()
+    with protocol_client(host, token) as client:
+        thread = threading.Thread(target=watcher.watch, args=(client,), daemon=True)
+        thread.start()
+        try:
+            yield watcher
+        finally:
+            watcher.stop.set()
+            thread.join(5.0)
+
+
+def cpu_s(pids: Sequence[int]) -> float:
+    """Processor time that these processes have used, in seconds; 0 where nothing tells it."""
+    ticks = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _proportional_kb(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1])
+    return 0

@@ -1,0 +1,49 @@
+"""Every algorithm that is chosen by hand from a set-up that the page offers learns: three seeds, as lanes of one batch."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from dashboard.setups.algorithms import NAMES, Choice, chosen
+from dashboard.setups.choices import with_tasks
+from maml_core.config import GlyphsConfig, LinearConfig, RunConfig, SinusoidConfig, TaskConfig, replace
+from maml_core.presets import DEFAULT_PRESET
+from maml_core.sweeps.chunks import LanesRequest, LanesResult, run_lanes
+
+pytestmark = pytest.mark.slow
+
+NUM_SEEDS = 3
+
+NUM_STEPS: dict[type[TaskConfig], int] = {SinusoidConfig: 300, LinearConfig: 200, GlyphsConfig: 60}
+"""Outer steps of each family; of images, whose steps are long, as many as a quarter of a minute of a demonstration takes."""
+
+
+@cache
+def trained(family: type[TaskConfig], choice: Choice) -> tuple[RunConfig, LanesResult]:
+    config = chosen(with_tasks(DEFAULT_PRESET.config, family()).config, choice).config
+    config = replace(config, {"joint_baseline": False})
+    seeds = tuple(replace(config, {"weights_seed": seed, "tasks_seed": seed}) for seed in range(NUM_SEEDS))
+    return config, run_lanes(LanesRequest(configs=seeds, until=NUM_STEPS[family], budget_s=None, evaluate=True))
+
+
+@pytest.mark.parametrize("choice", NAMES)
+@pytest.mark.parametrize("family", NUM_STEPS, ids=lambda family: family.__name__)
+def test_no_seed_diverges_and_adapting_helps(family: type[TaskConfig], choice: Choice) -> None:
+    config, result = trained(family, choice)
+    assert result.stopped == ()
+    assert result.summaries is not None
+    before, after = (np.array([summary.median[n] for summary in result.summaries]) for n in (0, config.num_inner_steps))
+    assert (after < 0.85 * before).all()
+
+
+@pytest.mark.parametrize("choice", NAMES)
+def test_classes_are_told_apart_much_better_than_by_chance(choice: Choice) -> None:
+    config, result = trained(GlyphsConfig, choice)
+    assert result.summaries is not None
+    accuracies = [
+        summary.accuracy[config.num_inner_steps] for summary in result.summaries if summary.accuracy is not None
+    ]
+    assert min(accuracies) > 0.4  # of five

@@ -1,0 +1,224 @@
+"""Records of every chart, small and by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from dashboard.charts.adaptation import AdaptationInfo, Trajectory
+from dashboard.charts.all import CHARTS
+from dashboard.charts.chart import Chart
+from dashboard.charts.fit import FitInfo
+from dashboard.charts.gauge import GaugeInfo
+from dashboard.charts.layers import LayersInfo
+from dashboard.charts.loss import LossInfo
+from dashboard.charts.path import PathInfo
+from dashboard.charts.rates import RatesInfo
+from dashboard.charts.results import Curves, Level
+from dashboard.charts.scales import Previous, Range, Update
+from dashboard.charts.style import Looks
+from dashboard.theme import LIGHT, Palette
+
+REFERENCE = (
+    Level(name="always 0", value=4.2517, meaning="zero"),
+    Level(name="best fixed", value=3.0057, meaning="fixed"),
+)
+GUESSING = (Level(name="guessing", value=0.2, meaning="of 5 classes"),)
+LEVELS = Looks(levels=REFERENCE)
+SHARES = Looks(metric="accuracy", levels=GUESSING, loss_name="cross-entropy")
+
+NAMES = {
+    "loss": [
+        "previous run, training",
+        "previous run, before",
+        "previous run, after",
+        "training, raw",
+        "training, smoothed",
+        "held-out before",
+        "held-out after",
+        "shown",
+        "now",
+    ],
+    "fit": [
+        "query",
+        "truth",
+        "between",
+        "θ<sub>N</sub> now",
+        "θ<sub>0</sub>",
+        "θ<sub>N</sub>",
+        "θ<sub>k</sub>",
+        "support",
+    ],
+    "images": [],
+    "adaptation": [
+        "N",
+        *["random start, 95% CI", "joint pretraining, 95% CI", "from scratch, 95% CI", "oracle, 95% CI"],
+        "MAML's θ<sub>0</sub>, 95% CI",
+        "MAML's θ<sub>0</sub> now",
+        *["random start", "joint pretraining", "from scratch", "oracle", "MAML's θ<sub>0</sub>"],
+    ],
+    "path": ["trail of θ<sub>0</sub>", "inner steps", "θ<sub>0</sub> now", "θ<sub>N</sub>", "θ<sub>0</sub>"],
+    "layers": ["10–90% of tasks", "inner steps", "θ<sub>N</sub>", "θ<sub>0</sub>"],
+    "rates": [
+        *["within the limit", "10–90% of tasks", "beyond the limit", "2/λ<sub>max</sub>"],
+        *["α at the start", "10–90% of a tensor", "step to step", "learned rate"],
+    ],
+    "gauge": ["within the limit", "10–90% of tasks", "beyond the limit", "2/λ<sub>max</sub>", "α", "α"],
+}
+
+
+def array(*values: float | list[float]) -> np.ndarray:
+    return np.array(values, dtype=np.float64)
+
+
+def loss_info(*, last: int = 400, after: float = 0.5, **more: object) -> LossInfo:
+    curves = Curves(
+        steps=array(0, 1, last),
+        raw=array(4.0, 3.0, 0.6),
+        smoothed_steps=array(0, last),
+        smoothed=array(4.0, 0.7),
+        held_out_steps=array(0, last),
+        before=array(4.4, 3.6),
+        after=array(3.9, after),
+    )
+    return LossInfo(**{"curves": curves, "levels": REFERENCE, **more})
+
+
+def accuracy_info() -> LossInfo:
+    curves = Curves(
+        steps=array(0, 400),
+        raw=array(0.0, 0.9),
+        smoothed_steps=array(0, 400),
+        smoothed=array(0.2, 0.612),
+        held_out_steps=array(0, 400),
+        before=array(0.2, 0.225),
+        after=array(0.3, 0.75),
+    )
+    return LossInfo(metric="accuracy", curves=curves, levels=GUESSING)
+
+
+def fit_info(n: int = 3) -> FitInfo:
+    grid = np.linspace(-5, 5, 4)
+    curves = np.arange(6)[:, None] + np.zeros(4)  # theta_k predicts k everywhere
+    return FitInfo(
+        grid=grid,
+        truth=np.sin(grid),
+        curves=curves,
+        support_x=array(1, 2),
+        support_y=array(3, 4),
+        query_x=array(5),
+        query_y=array(6),
+        support_loss=1.0 / (1 + np.arange(6)),
+        query_loss=2.0 / (1 + np.arange(6)),
+        num_inner_steps=n,
+    )
+
+
+def trajectory(*mean: float, diverged: float = 0.0) -> Trajectory:
+    line = array(*mean)
+    return Trajectory(
+        mean=line,
+        low=line - 0.1,
+        high=line + 0.1,
+        median=line,
+        diverged_share=np.full(len(line), diverged),
+        worse_share=np.full(len(line), 1.2 * diverged),
+    )
+
+
+def adaptation_info(**more: object) -> AdaptationInfo:
+    lines = {"maml": trajectory(4, 1, 0.5), "joint": trajectory(4, 3, 2.5), "random": trajectory(5, 4, 3.5)}
+    return AdaptationInfo(**{"num_inner_steps": 1, "trajectories": lines, **more})
+
+
+def shares_info(diverged: float = 0.0) -> AdaptationInfo:
+    lines = {"maml": trajectory(0.2, 0.75, 0.8, diverged=diverged), "random": trajectory(0.2, 0.35, 0.4)}
+    of_shares = {name: dataclasses.replace(line, median=None) for name, line in lines.items()}
+    return AdaptationInfo(num_inner_steps=1, trajectories=of_shares, metric="accuracy")
+
+
+def layers_info(*far: float) -> LayersInfo:
+    """One inner step that moves the layers so far, by up to twice as much on some tasks."""
+    moved = array([0.0] * len(far), list(far))
+    names = (*(f"conv {layer + 1}" for layer in range(len(far) - 1)), "head")
+    return LayersInfo(names=names, low=moved, median=moved, high=2 * moved)
+
+
+def path_info(scale: float = 1.0) -> PathInfo:
+    paths = scale * np.array([[[1.0, 1.0], [2.0, 1.0]], [[1.0, 1.0], [1.0, 3.0]]])
+    return PathInfo(paths=paths, trail=scale * np.array([[0.0, 0.0], [1.0, 1.0]]), explained=0.83)
+
+
+def gauge_info(alpha: float = 0.01, limit: float = 0.2) -> GaugeInfo:
+    return GaugeInfo(alpha=alpha, limit=limit, limit_low=limit / 2, limit_high=limit * 2)
+
+
+def rates_info(**more: object) -> RatesInfo:
+    """Three steps of two tensors, one rate each."""
+    rates = array([0.02, -0.01], [0.03, 0.0], [0.04, 0.01])
+    found = {"low": rates, "median": rates, "high": rates, "overall": 0.015, "start": 0.02}
+    limits = {"limit": 0.2, "limit_low": 0.1, "limit_high": 0.4}
+    return RatesInfo(**{"names": ("w0", "b0"), **found, **limits, **more})
+
+
+INFOS: list[Any] = [
+    *[loss_info(), accuracy_info(), fit_info(), adaptation_info(), shares_info(), path_info(), layers_info(0.1, 0.5)],
+    *[gauge_info(), rates_info()],
+]
+EMPTY: list[Any] = [
+    LossInfo(),
+    fit_info(0),
+    AdaptationInfo(num_inner_steps=0, trajectories={}),
+    PathInfo(paths=np.zeros((0, 1, 2)), trail=np.zeros((0, 2)), explained=0.0),
+    layers_info(0.0, 0.0),
+    layers_info(np.inf, np.inf),
+    dataclasses.replace(layers_info(0.1, 0.5), low=np.zeros((1, 2)), median=np.zeros((1, 2)), high=np.zeros((1, 2))),
+    gauge_info(np.nan, np.inf),
+]
+
+
+def chart_of(info: Any) -> Chart[Any]:
+    (found,) = (chart for chart in CHARTS if chart.info is type(info))
+    return found
+
+
+def figure(chart: str, palette: Palette, looks: Looks) -> go.Figure:
+    (found,) = (each for each in CHARTS if each.id == chart)
+    return found.figure(palette, looks)
+
+
+def update(info: Any) -> list[Update]:
+    return chart_of(info).update(info)
+
+
+def ranges(info: Any, previous: Previous = None) -> Range:
+    return chart_of(info).ranges(info, previous)
+
+
+def summary(info: Any) -> str:
+    return chart_of(info).summary(info)
+
+
+def subtitle(info: Any) -> str:
+    return chart_of(info).subtitle(info)
+
+
+def legend_of(traces: Sequence[Any]) -> list[str]:
+    """The names of a legend's entries: of all traces that have not left it."""
+    return [trace.name for trace in traces if trace.showlegend is not False and trace.name]
+
+
+def lines(info: Any) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for trace, axis, values in update(info):
+        found.setdefault(trace, {})[axis] = values
+    return {trace: (axes["x"], axes["y"]) for trace, axes in found.items()}
+
+
+def named(info: Any) -> dict[str, list[list[float]]]:
+    names = {name: trace.name for name, trace in chart_of(info).traces(LIGHT, LEVELS).items()}
+    return {names[trace]: [x.tolist(), y.tolist()] for trace, (x, y) in lines(info).items()}

@@ -1,0 +1,92 @@
+"""The adaptation chart: its lines and bands, whom it names, what it says of tasks that diverge."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from dashboard.charts.style import Looks
+from dashboard.theme import LIGHT
+from tests.dashboard.charts.infos import (
+    accuracy_info,
+    adaptation_info,
+    figure,
+    named,
+    shares_info,
+    subtitle,
+    trajectory,
+    update,
+)
+
+
+def test_adaptation_arrays() -> None:
+    drawn = named(adaptation_info())
+    assert drawn["MAML's θ<sub>0</sub>"] == [[0, 1, 2], [4, 1, 0.5]]
+    assert drawn["MAML's θ<sub>0</sub>, 95% CI"][0] == [0, 1, 2, 2, 1, 0]
+    assert drawn["MAML's θ<sub>0</sub>, 95% CI"][1] == pytest.approx([3.9, 0.9, 0.4, 0.6, 1.1, 4.1])
+    assert drawn["N"][0] == [1, 1]
+
+
+def test_the_legend_names_whoever_is_there() -> None:
+    def named_in_legend(levels: Looks) -> list[str]:
+        return [t.name for t in figure("adaptation", LIGHT, levels).data if t.showlegend is not False]
+
+    assert named_in_legend(Looks()) == ["random start", "joint pretraining", "MAML's θ<sub>0</sub>"]
+    some = Looks(learners=frozenset({"maml", "scratch", "oracle"}))
+    assert named_in_legend(some) == ["from scratch", "oracle", "MAML's θ<sub>0</sub>"]
+
+
+def test_a_diverging_line_leaves_the_chart_and_its_band_ends() -> None:
+    drawn = named(adaptation_info(trajectories={"maml": trajectory(4, np.inf, np.nan)}))
+    mean = drawn["MAML's θ<sub>0</sub>"][1]
+    assert mean[1] == 1e9
+    assert np.isnan(mean[2])
+    assert drawn["MAML's θ<sub>0</sub>, 95% CI"][0] == [0, 0]
+    assert drawn["joint pretraining"] == [[], []]
+
+
+def test_the_run_is_called_by_its_algorithm_and_plain_baselines_say_so() -> None:
+    own = figure("adaptation", LIGHT, Looks(algorithm="ANIL", own_rule="only the head adapts"))
+    names = [trace.name for trace in own.data if trace.showlegend is not False]
+    assert names == ["random start, plain α", "joint pretraining, plain α", "ANIL's θ<sub>0</sub>"]
+    assert own.layout.xaxis.title.text == "inner step (only the head adapts)"
+
+
+def test_accuracy_arrays() -> None:
+    drawn = named(accuracy_info())
+    assert drawn["training, smoothed"] == [[0, 400], pytest.approx([0.2, 0.612])]
+    assert drawn["now"] == [[400, 400, 400], pytest.approx([0.612, 0.225, 0.75])]
+    assert named(shares_info())["MAML's θ<sub>0</sub>"] == [[0, 1, 2], pytest.approx([0.2, 0.75, 0.8])]
+    assert named(shares_info())["joint pretraining"] == [[], []]
+
+
+def test_a_band_ends_where_one_of_its_sides_is_no_number() -> None:
+    line = dataclasses.replace(trajectory(4, 1, 0.5), low=np.array([3.0, 0.5, 0.2]), high=np.array([5.0, 2.0, np.inf]))
+    band = next(
+        values
+        for _, axis, values in update(adaptation_info(trajectories={"maml": line}))
+        if axis == "x" and len(values) > 2
+    )
+    assert band.tolist() == [0.0, 1.0, 1.0, 0.0]
+
+
+def test_diverged_tasks_are_said() -> None:
+    info = adaptation_info(trajectories={"maml": trajectory(4, np.inf, np.inf, diverged=0.25)})
+    assert subtitle(info) == "After N = 1: 25% of tasks diverged, 30% got worse. Mean infinite, median infinite."
+
+
+def test_shares_are_of_the_step_that_is_named_and_not_of_the_last() -> None:
+    line = dataclasses.replace(
+        trajectory(4, 1, 0.5), diverged_share=np.array([0.0, 0.25, 0.9]), worse_share=np.array([0.0, 0.3, 0.95])
+    )
+    said = subtitle(adaptation_info(trajectories={"maml": line}))
+    assert said.startswith("After N = 1: 25% of tasks diverged, 30% got worse.")
+
+
+def test_steps_beyond_those_trained_for_that_blow_up_are_said() -> None:
+    lines = {"maml": trajectory(4, 1, 0.9, 60, 1e4), "random": trajectory(5, 4, 3.5, 3, 3)}
+    assert subtitle(adaptation_info(trajectories=lines)) == "After N = 1: MAML 1. From step 3 on it blows up. Random 4."
+    calm = {**lines, "maml": trajectory(4, 1, 0.9, 0.8, 39.9)}
+    assert subtitle(adaptation_info(trajectories=calm)) == "After N = 1: MAML 1. Random 4."

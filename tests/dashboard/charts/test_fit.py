@@ -1,0 +1,77 @@
+"""The chart of one task: its numbers, its axes, its words."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from dashboard.charts.fit import FitInfo
+from dashboard.theme import LIGHT
+from tests.dashboard.charts.infos import (
+    LEVELS,
+    figure,
+    fit_info,
+    named,
+    ranges,
+    subtitle,
+)
+
+
+def test_the_fit_chart_takes_its_axes_from_the_levels() -> None:
+    drawn = figure("fit", LIGHT, dataclasses.replace(LEVELS, x_range=(-1.0, 2.0), y_range=(-3.0, 4.0)))
+    assert (drawn.layout.xaxis.range, drawn.layout.yaxis.range) == ((-1.0, 2.0), (-3.0, 4.0))
+
+
+def test_fit_arrays() -> None:
+    drawn = named(fit_info(n=3))
+    assert drawn["θ<sub>0</sub>"][1] == [0, 0, 0, 0]
+    assert drawn["θ<sub>N</sub>"][1] == [3, 3, 3, 3]
+    assert "θ<sub>k</sub>" not in drawn
+    assert drawn["support"] == [[1, 2], [3, 4]]
+    np.testing.assert_array_equal(drawn["between"][1], [1, 1, 1, 1, np.nan, 2, 2, 2, 2])
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_no_steps_between(n: int) -> None:
+    assert named(fit_info(n=n))["between"] == [[], []]
+
+
+def test_only_some_of_many_steps_between_are_drawn() -> None:
+    info = dataclasses.replace(fit_info(), curves=np.arange(21)[:, None] + np.zeros(4), num_inner_steps=20)
+    values = np.array(named(info)["between"][1])
+    picked = np.unique(values[~np.isnan(values)])
+    assert len(picked) == 8
+    assert (picked[0], picked[-1]) == (1, 19)
+
+
+@pytest.mark.parametrize(
+    ("reach", "top"), [(0.9, 1.0), (1.0, 1.0), (1.3, 2.0), (4.9, 5.0), (8.0, 10.0), (0.03, 0.05), (0.0, 1.0 / 1.1)]
+)
+def test_a_task_of_a_family_without_a_largest_one_is_drawn_as_far_as_it_goes(reach: float, top: float) -> None:
+    info = fit_info()
+    own = dataclasses.replace(
+        info, own_axis=True, truth=info.truth * 0.0 + reach, support_y=info.support_y * 0, query_y=info.query_y * 0
+    )
+    assert ranges(own)["yaxis"] == pytest.approx([-1.1 * top, 1.1 * top])
+    assert ranges(info) == {}
+
+
+def test_a_dead_theta_n_is_named():
+    grid = np.linspace(-5.0, 5.0, 5)
+    flat = FitInfo(
+        grid=grid,
+        truth=np.sin(grid),
+        curves=np.zeros((3, 5)),
+        support_x=grid[:2],
+        support_y=grid[:2],
+        query_x=grid[:2],
+        query_y=grid[:2],
+        support_loss=np.ones(3),
+        query_loss=np.ones(3),
+        num_inner_steps=2,
+        dead=True,
+    )
+    assert "dead" in subtitle(flat)
+    assert "dead" not in subtitle(dataclasses.replace(flat, dead=False))

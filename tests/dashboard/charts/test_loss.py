@@ -1,0 +1,134 @@
+"""The loss chart: its levels and marks, its numbers, where its axes end."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from dashboard.charts.loss import LossInfo, marks_layout
+from dashboard.charts.results import Curves, Level, Mark
+from dashboard.charts.style import Looks
+from dashboard.theme import DARK, LIGHT, Palette
+from tests.dashboard.charts.infos import (
+    LEVELS,
+    REFERENCE,
+    SHARES,
+    array,
+    figure,
+    loss_info,
+    named,
+    ranges,
+)
+from tests.dashboard.test_theme import contrast
+
+
+def test_levels_are_drawn_where_they_are() -> None:
+    drawn = figure("loss", LIGHT, LEVELS)
+    assert [shape.y0 for shape in drawn.layout.shapes] == [4.2517, 3.0057]
+    assert [note.text for note in drawn.layout.annotations] == ["always 0: 4.25", "best fixed: 3.01"]
+    # A shape on a log axis takes the value, an annotation its logarithm.
+    assert [note.y for note in drawn.layout.annotations] == pytest.approx(np.log10([4.2517, 3.0057]))
+    assert not figure("loss", LIGHT, Looks()).layout.shapes
+
+
+def test_what_guessing_reaches_is_drawn_on_either_axis() -> None:
+    shares = figure("loss", LIGHT, SHARES).layout
+    assert [(shape.y0, shape.y1) for shape in shares.shapes] == [(0.2, 0.2)]
+    assert [(note.text, note.y) for note in shares.annotations] == [("guessing: 20%", 0.2)]
+    losses = figure("loss", LIGHT, Looks(levels=(Level(name="guessing", value=np.log(5), meaning=""),))).layout
+    assert [(note.text, note.y) for note in losses.annotations] == [("guessing: 1.61", math.log10(np.log(5)))]
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+def test_a_level_on_a_line_of_the_grid_is_seen_on_it(palette: Palette) -> None:
+    drawn = figure("loss", palette, LEVELS).layout
+    lines = [shape for shape in drawn.shapes if shape.name == "level"]
+    assert len(lines) == len(REFERENCE)
+    for shape in lines:
+        assert shape.line.width > (drawn.yaxis.gridwidth or 1)
+        assert shape.layer == "between"  # above the grid, below the curves
+        assert contrast(shape.line.color, palette.page) >= 4.5
+        assert contrast(shape.line.color, drawn.yaxis.gridcolor) >= 3
+
+
+def test_loss_arrays() -> None:
+    ghost = Curves(
+        smoothed_steps=array(0, 9), smoothed=array(3, 2), held_out_steps=array(5), before=array(4), after=array(1)
+    )
+    drawn = named(loss_info(ghost=ghost, after=0.5))
+    assert drawn["previous run, training"] == [[0, 9], [3, 2]]
+    assert drawn["previous run, before"] == [[5], [4]]
+    assert drawn["previous run, after"] == [[5], [1]]
+    assert drawn["held-out after"] == [[0, 400], pytest.approx([3.9, 0.5])]
+    assert drawn["now"] == [[400, 400, 400], pytest.approx([0.7, 3.6, 0.5])]
+
+
+def test_the_step_axis_grows_in_round_jumps() -> None:
+    assert [ranges(loss_info(last=last))["xaxis"][1] for last in (1, 99, 100, 101, 450, 70_000)] == [
+        50,
+        100,
+        100,
+        200,
+        500,
+        100_000,
+    ]
+
+
+def test_a_long_ghost_does_not_squeeze_a_young_run() -> None:
+    ghost = Curves(steps=array(0, 20_000), raw=array(1, 1))
+    assert ranges(loss_info(last=20, ghost=ghost))["xaxis"] == [0, 500]
+    assert ranges(loss_info(last=400, ghost=Curves(steps=array(0, 900), raw=array(1, 1))))["xaxis"] == [0, 1000]
+
+
+def test_the_loss_axis_is_calm() -> None:
+    first = ranges(loss_info(after=0.5))
+    assert first["yaxis"] == pytest.approx(np.log10([0.3, 5.0]))
+    assert ranges(loss_info(after=0.4), first) == first
+    lower = ranges(loss_info(after=0.01), first)
+    assert lower["yaxis"][0] == pytest.approx(np.log10(0.007))
+    assert ranges(loss_info(after=0.03), lower)["yaxis"] == lower["yaxis"]
+
+
+def test_a_diverged_run_does_not_flatten_the_rest() -> None:
+    diverged = Curves(
+        steps=array(0, 1, 2), raw=array(1, 1e30, np.nan), smoothed_steps=array(0, 1), smoothed=array(1, 1e30)
+    )
+    assert ranges(LossInfo(curves=diverged))["yaxis"] == pytest.approx(np.log10([0.7, 15.0]))
+
+
+def test_marks_come_with_the_levels() -> None:
+    patch = marks_layout(loss_info(marks=(Mark(step=412, text="alpha 0.01 -> 0.1"),)), LIGHT, [0, 500])
+    assert [shape["name"] for shape in patch["shapes"]] == ["level", "level", "mark"]
+    assert patch["shapes"][-1]["x0"] == patch["shapes"][-1]["x1"] == 412
+    assert patch["annotations"][-1]["text"] == "α 0.01 → 0.1"
+    assert patch["annotations"][-1]["hovertext"] == "outer step 412: α 0.01 → 0.1"
+    figure("loss", LIGHT, LEVELS).update_layout(patch)  # Plotly accepts every key
+
+
+def test_the_newest_marks_are_named_where_there_is_room() -> None:
+    marks = tuple(Mark(step=step, text="beta 0.001 -> 0.01") for step in (10, 15, 300, 310))
+    notes = marks_layout(loss_info(marks=marks), LIGHT, [0, 500])["annotations"]
+    assert [note["visible"] for note in notes if note["name"] == "mark"] == [False, True, False, True]
+
+
+def test_marks_at_one_step_are_one_name_that_can_be_read() -> None:
+    texts = ["alpha 0.01 -> 0.1", "beta 0.001 -> 0.01", "N 1 -> 2", "tasks per step 25 -> 4"]
+    marks = (*(Mark(step=300, text=text) for text in texts), *(Mark(step=30, text=text) for text in texts[:2]))
+    patch = marks_layout(loss_info(marks=marks), LIGHT, [0, 2000])
+    notes = [note for note in patch["annotations"] if note["name"] == "mark"]
+    assert [(note["x"], note["text"]) for note in notes] == [
+        (300, "4 changes"),
+        (30, "α 0.01 → 0.1, β 0.001 → 0.01"),
+    ]
+    assert notes[0]["hovertext"] == "outer step 300: α 0.01 → 0.1<br>β 0.001 → 0.01<br>N 1 → 2<br>tasks per step 25 → 4"
+    assert sum(shape["name"] == "mark" for shape in patch["shapes"]) == 2
+    figure("loss", LIGHT, LEVELS).update_layout(patch)
+
+
+def test_levels_of_one_value_are_one_line_under_one_number() -> None:
+    levels = tuple(Level(name=name, value=8.333, meaning=name) for name in ("always 0", "best fixed"))
+    patch = marks_layout(loss_info(levels=levels), LIGHT)
+    assert [note["text"] for note in patch["annotations"]] == ["always 0,<br>best fixed: 8.33"]
+    assert len(patch["shapes"]) == 1

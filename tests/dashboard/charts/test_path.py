@@ -1,0 +1,54 @@
+"""The chart of inner paths: its numbers, its plane, its words."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from dashboard.charts.path import PathInfo
+from tests.dashboard.charts.infos import (
+    named,
+    path_info,
+    ranges,
+    subtitle,
+)
+
+
+def test_path_arrays() -> None:
+    drawn = named(path_info())
+    np.testing.assert_array_equal(drawn["inner steps"], [[1, 2, np.nan, 1, 1], [1, 1, np.nan, 1, 3]])
+    assert drawn["θ<sub>N</sub>"] == [[2, 1], [1, 3]]
+    assert drawn["θ<sub>0</sub>"] == [[1], [1]]
+
+
+def test_the_plane_keeps_until_the_paths_leave_it_or_shrink() -> None:
+    first = ranges(path_info())
+    spans = [high - low for low, high in first.values()]
+    assert spans[0] == pytest.approx(spans[1])
+    assert ranges(path_info(1.1), first) == first
+    assert ranges(path_info(3.0), first) != first
+    assert ranges(path_info(0.1), first) != first
+
+
+def test_one_exploding_path_does_not_hide_the_others() -> None:
+    info = path_info()
+    exploded = np.concatenate([info.paths, [[[1.0, 1.0], [1e6, 1e6]]]])
+    (low, high), _ = ranges(dataclasses.replace(info, paths=exploded)).values()
+    assert high - low < 50
+
+
+def test_a_short_trail_does_not_hide_the_inner_steps() -> None:
+    paths = np.array([[[0.0, 0.0], [1.0, 0.0]], [[0.0, 0.0], [0.0, -1.0]]])
+    trail = np.linspace(0.01, 0.0, 50)[:, None] * np.ones(2)
+    (left, right), (bottom, top) = ranges(PathInfo(paths=paths, trail=trail, explained=1.0)).values()
+    assert left < 0
+    assert right > 1
+    assert bottom < -1
+    assert top > 0
+
+
+def test_a_plane_that_shows_little_says_so() -> None:
+    assert subtitle(dataclasses.replace(path_info(), explained=0.14)) == "Only 14% of the movement lies in this plane."
+    assert subtitle(dataclasses.replace(path_info(), explained=0.5)) == "One line a task; this plane holds 50% of it."

@@ -1,0 +1,275 @@
+"""Time travel: what a viewer sees of an earlier outer step, and the run that goes on from there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dashboard.live.chart_data import results
+from dashboard.live.history import History
+from dashboard.live.keeping import KEEP_S
+from dashboard.live.travel import Look
+from dashboard.live.viewer import Viewer
+from maml_core.chunks import ChunkRequest, run_chunk
+from maml_core.config import RunConfig
+from maml_core.moments import MAX_BYTES, MAX_IMAGE_BYTES
+from maml_core.records import Entry, View
+from maml_core.runs import replay
+from maml_core.snapshots import snapshot
+from maml_core.state_bytes import state_from_bytes, state_to_bytes
+from maml_core.store import load_run, save_run
+from tests.dashboard.live.driver import EXPLOSIVE, IMAGES, TINY, Driver
+from tests.maml_core.helpers import same
+
+
+def trained(config: RunConfig = TINY, chunks: int = 4, steps: int = 5) -> Driver:
+    driver = Driver(config).opened()
+    driver.run.play()
+    for _ in range(chunks):
+        driver.trained(KEEP_S)
+        driver.chunk(steps=steps)
+    driver.run.pause()
+    driver.chunk()
+    return driver
+
+
+def go(driver: Driver, step: int | None, viewer: Viewer | None = None) -> None:
+    (viewer or driver.viewer).travel.to(step, driver.run.kept.moments, driver.run.step)
+
+
+def request(driver: Driver, due: Look, viewer: Viewer) -> ChunkRequest:
+    return viewer.travel.request(due, plane=driver.run.audience.seen.plane, images=driver.run.images)
+
+
+def look(driver: Driver, viewer: Viewer | None = None) -> int:
+    """Take the looks that a viewer waits for; gives how many."""
+    viewer, count = viewer or driver.viewer, 0
+    while (due := viewer.look_back(driver.run.config)) is not None:
+        result = run_chunk(request(driver, due, viewer))
+        assert result.snapshot is not None
+        assert viewer.travel.take(result.snapshot)
+        count += 1
+    return count
+
+
+def test_a_run_keeps_its_start_and_what_its_chunks_brought() -> None:
+    driver = trained()
+    assert [moment.step for moment in driver.run.kept.moments] == [0, 5, 10, 15, 20]
+
+
+def test_nothing_is_kept_twice_within_a_moment() -> None:
+    driver = Driver().opened()
+    driver.run.play()
+    for _ in range(4):
+        driver.trained(0.4 * KEEP_S)
+        driver.chunk(steps=5)
+    assert [moment.step for moment in driver.run.kept.moments] == [0, 15]
+
+
+@pytest.mark.parametrize("config", [TINY, IMAGES], ids=["curves", "images"])
+def test_everything_but_the_curves_is_that_of_the_earlier_outer_step(config: RunConfig) -> None:
+    driver = trained(config)
+    before = results(driver.run, driver.viewer)
+    go(driver, 11)
+    assert driver.viewer.travel.target is not None
+    assert driver.viewer.travel.target.step == 10
+    assert look(driver) == (2 if config.classifies else 1)
+    then = results(driver.run, driver.viewer)
+    assert then.then == 10
+    state = replay(config, [], num_steps=10)[1]
+    view = View(tasks=(driver.viewer.task,), plane=before.plane, previous_plane=before.plane)
+    expected = snapshot(config, state, view)
+    assert same(dict(then.trajectories), dict(expected.trajectories))
+    assert same(then.paths, expected.paths)
+    assert same((then.curvature, then.descent), (expected.curvature, expected.descent))
+    assert same(then.fit, expected.fits[0])
+    assert then.now is not None
+    assert then.now.fit is before.fit
+    assert then.now.trajectories is before.trajectories
+    assert then.curves.steps.tolist() == before.curves.steps.tolist()
+    assert not np.array_equal(then.trajectories["maml"].mean, before.trajectories["maml"].mean)
+
+
+def test_now_comes_back() -> None:
+    driver = trained()
+    before = results(driver.run, driver.viewer)
+    go(driver, 5)
+    look(driver)
+    go(driver, None)
+    after = results(driver.run, driver.viewer)
+    assert after.then is None
+    assert after.now is None
+    assert after.trajectories["maml"] is before.trajectories["maml"]
+    assert after.fit is before.fit
+
+
+def test_one_by_one_and_past_the_newest_to_now() -> None:
+    driver = trained()
+    places = []
+    for by in (-1, -1, -1, -1, -1, -1, 1, 1, 1, 1, 1, 1):
+        driver.viewer.travel.by(by, driver.run.kept.moments, driver.run.step)
+        target = driver.viewer.travel.target
+        places.append(target.step if target is not None else None)
+    assert places == [15, 10, 5, 0, 0, 0, 5, 10, 15, 20, None, None]
+
+
+def test_viewers_travel_apart_and_the_run_trains_on() -> None:
+    driver, other = trained(), Viewer()
+    driver.run.audience.join(other)
+    go(driver, 5, other)
+    look(driver, other)
+    driver.run.play()
+    driver.chunk(steps=5)
+    assert results(driver.run, driver.viewer).then is None
+    assert results(driver.run, other).then == 5
+    assert driver.run.step == 25
+
+
+def test_another_task_is_looked_at_there_too() -> None:
+    driver = trained()
+    go(driver, 5)
+    look(driver)
+    assert look(driver) == 0
+    first = driver.viewer.travel.fit
+    driver.viewer.draw_task()
+    assert look(driver) == 1
+    assert driver.viewer.travel.fit is not first
+
+
+def test_a_look_that_comes_late_is_not_shown() -> None:
+    driver = trained()
+    go(driver, 5)
+    due = driver.viewer.look_back(driver.run.config)
+    assert due is not None
+    result = run_chunk(request(driver, due, driver.viewer))
+    go(driver, None)
+    assert result.snapshot is not None
+    assert not driver.viewer.travel.take(result.snapshot)
+    assert results(driver.run, driver.viewer).then is None
+
+
+def test_the_axes_stay_when_the_inner_steps_at_evaluation_have_changed() -> None:
+    driver = trained()
+    driver.run.change({"evaluation_steps": 4}, now=driver.now)
+    driver.chunk()
+    go(driver, 5)
+    look(driver)
+    assert len(results(driver.run, driver.viewer).trajectories["maml"].mean) == 5
+
+
+def test_another_run_shows_now() -> None:
+    driver = trained()
+    go(driver, 5)
+    look(driver)
+    driver.run.restart()
+    assert driver.viewer.travel.target is None
+    assert len(driver.run.kept.moments) == 0
+
+
+# --- Going on from there ---
+
+
+def test_a_branch_is_the_run_cut_there_and_trained_on() -> None:
+    driver = trained()
+    driver.run.change({"alpha": 0.05}, now=driver.now)
+    driver.run.play()
+    driver.chunk(steps=5)
+    go(driver, 10)
+    look(driver)
+    driver.run.branch(driver.viewer.travel.here)
+    run = driver.run
+    assert (run.step, run.config.alpha, run.playback.playing) == (10, TINY.alpha, False)
+    assert [moment.step for moment in run.kept.moments] == [0, 5, 10]
+    assert run.history.curves().steps.tolist() == list(range(10))
+    assert run.ghost.curves().steps.tolist()[-1] == 24
+    assert driver.viewer.travel.target is None
+    assert "another run" in run.notice
+    run.change({"alpha": 0.02}, now=driver.now)
+    run.play()
+    driver.chunk(steps=10)
+    saved = run.saved("branch")
+    assert saved is not None
+    timeline = [Entry(step=10, kind="branch"), Entry(step=10, kind="change", changes={"alpha": 0.02})]
+    assert list(saved.timeline) == timeline
+    assert same(state_from_bytes(saved.state), replay(TINY, timeline, num_steps=20)[1])
+    assert saved.records.steps.tolist() == list(range(20))
+
+
+def test_undo_brings_the_run_before_the_branch_back() -> None:
+    driver = trained(chunks=6)
+    whole = driver.run.state
+    go(driver, 5)
+    driver.run.branch(driver.viewer.travel.here)
+    driver.run.undo()
+    assert (driver.run.step, driver.run.state) == (30, whole)
+
+
+def test_a_saved_run_can_be_travelled_when_it_is_opened_again(tmp_path: Path) -> None:
+    driver = trained()
+    saved = driver.run.saved("travelled")
+    assert saved is not None
+    save_run(tmp_path / "travelled", saved)
+    loaded = load_run(tmp_path / "travelled")
+    other = Driver().opened()
+    other.run.open(loaded, History.from_records(loaded.records))
+    go(other, 10)
+    look(other)
+    go(driver, 10)
+    look(driver)
+    assert same(other.viewer.travel.fit, driver.viewer.travel.fit)
+
+
+def test_changes_before_the_branch_stay_and_later_ones_do_not() -> None:
+    driver = Driver().opened()
+    driver.run.play()
+    for alpha in (0.02, 0.03, 0.04):
+        driver.trained(KEEP_S)
+        driver.chunk(steps=5)
+        driver.run.change({"alpha": alpha}, now=driver.now)
+    driver.trained(KEEP_S)
+    driver.chunk(steps=5)
+    go(driver, 10)
+    driver.run.branch(driver.viewer.travel.here)
+    assert driver.run.config.alpha == 0.02
+    assert [(entry.step, entry.kind) for entry in driver.run.changes.done] == [(5, "change"), (10, "branch")]
+    assert [mark.text for mark in driver.run.changes.marks.all][-1] == "branch"
+
+
+def test_from_the_start_a_branch_is_the_run_anew() -> None:
+    driver = trained()
+    go(driver, 0)
+    driver.run.branch(driver.viewer.travel.here)
+    assert (driver.run.step, driver.run.changes.done) == (0, [])
+    driver.run.play()
+    driver.chunk(steps=20)
+    assert driver.run.state == state_to_bytes(replay(TINY, [], num_steps=20)[1])
+
+
+def test_there_is_no_branch_of_now() -> None:
+    driver = trained()
+    with pytest.raises(ValueError, match="choose an earlier outer step"):
+        driver.run.branch(driver.viewer.travel.here)
+
+
+def test_a_run_that_diverged_can_be_gone_on_with_from_before() -> None:
+    driver = trained(EXPLOSIVE, chunks=6)
+    assert driver.run.status.kind == "diverged"
+    go(driver, 5)
+    look(driver)
+    driver.run.branch(driver.viewer.travel.here)
+    assert driver.run.status.kind == "ok"
+    driver.run.change({"alpha": 0.01}, now=driver.now)
+    driver.run.play()
+    driver.chunk(steps=30)
+    assert (driver.run.status.kind, driver.run.step) == ("ok", 35)
+
+
+def test_memory_is_bounded() -> None:
+    driver = trained(chunks=3)
+    size = len(driver.run.kept.moments.newest.state)  # type: ignore[union-attr]
+    driver.run.kept.limit(2 * size)
+    assert [moment.step for moment in driver.run.kept.moments] == [0, 15]
+    assert MAX_BYTES == 4 * 2**20
+    assert MAX_IMAGE_BYTES == 32 * 2**20

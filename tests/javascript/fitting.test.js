@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { pictureLayout } from "../../dashboard/web/common/picture.js";
+import { axisName, nameMarks, stepTicks } from "../../dashboard/web/live/fitting.js";
+import { Traces } from "../../dashboard/web/live/traces.js";
+
+const along = (size) => ({ size, before: 50, behind: 10 });
+
+test("an axis is named as far as it has room: whole, without its brackets, or not at all", () => {
+  const name = "outer step <sub>t</sub> (held-out)";
+  assert.deepEqual([400, 150, 60].map((size) => axisName(name, 12, along(size))), [name, "outer step <sub>t</sub>", ""]);
+  assert.equal(axisName("", 12, along(400)), "");
+});
+
+test("outer steps have as many ticks as fit, at least two and no more than the figure asks for", () => {
+  assert.deepEqual([1000, 200, 10].map((length) => stepTicks(7, 10, length).nticks), [7, 6, 2]);
+  assert.deepEqual(stepTicks(undefined, 10, 1000), {});
+});
+
+test("the newest mark is named first; an older one only where it does not run into it, and none outside", () => {
+  const mark = (x, text = "alpha") => ({ name: "mark", x, text });
+  const marks = [mark(10), mark(49), mark(50), mark(120), { name: "other", x: 50, text: "" }];
+  nameMarks(marks, [0, 100], 1000, 10);
+  assert.deepEqual(marks.map(({ visible }) => visible), [true, false, true, false, undefined]);
+  assert.equal(marks[2].xanchor, "left");
+  const late = [mark(99, "a long name of a change that many will read")];
+  nameMarks(late, [0, 100], 1000, 10);
+  assert.deepEqual([late[0].xanchor, late[0].visible], ["right", true]); // on the line's left, where it has room
+});
+
+const FIGURE = {
+  data: [{ line: { color: "red", width: 2 } }, { marker: { color: "blue", size: 6 }, legendgroup: "b" }],
+  layout: { meta: { traces: ["a", "b"] } },
+};
+
+test("numbers that are the old ones change nothing", () => {
+  const traces = new Traces();
+  assert.deepEqual([traces.set("a", "x", [1, NaN]), traces.set("a", "x", [1, NaN]), traces.set("a", "x", [1])], [true, false, true]);
+  traces.drawn();
+  assert.equal(traces.isChanged, false);
+  traces.paint("a", "green");
+  traces.drawn();
+  traces.paint("a", "green");
+  assert.deepEqual([traces.isChanged, traces.isRecolored], [false, false]);
+});
+
+test("what is new has the places of its traces; colours come only where one is another", () => {
+  const traces = new Traces();
+  traces.set("b", "y", [3]);
+  assert.deepEqual(traces.changes(["a", "b"], FIGURE.data), { places: [1], data: { x: [[]], y: [[3]] } });
+  traces.paint("a", "green");
+  assert.deepEqual(traces.changes(["a", "b"], FIGURE.data).data["line.color"], ["green", undefined]);
+});
+
+test("a figure is filled at the size of the page; another run has neither its numbers nor its colours", () => {
+  const traces = new Traces();
+  traces.set("a", "x", [1]);
+  traces.paint("a", "green");
+  const [a, b] = traces.fill(FIGURE, 1.5, new Set(["b"]));
+  assert.deepEqual([a, b.marker, b.visible], [{ line: { color: "green", width: 3 }, x: [1], y: [], visible: true }, { color: "blue", size: 9 }, false]);
+  traces.forget();
+  assert.deepEqual([traces.points("a"), traces.fill(FIGURE, 1, new Set())[0].line.color], [{ x: [], y: [] }, "green"]);
+  traces.clear();
+  assert.equal(traces.fill(FIGURE, 1, new Set())[0].line.color, "red");
+});
+
+test("a picture has a title and a legend on the page's colour, and leaves the chart as it is", () => {
+  const layout = { margin: { l: 50, r: 10, t: 8, b: 40 }, meta: { palette: { page: "#fff" } }, showlegend: false };
+  const { margin, showlegend, paper_bgcolor, title } = pictureLayout(layout, "Loss", 90);
+  assert.deepEqual([margin, showlegend, paper_bgcolor, title.text], [{ l: 66, r: 10, t: 90, b: 50 }, true, "#fff", "Loss"]);
+  assert.deepEqual([layout.margin.l, layout.showlegend], [50, false]);
+});

@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import { beforeEach, mock, test } from "node:test";
+
+import { Socket } from "../../dashboard/web/common/socket.js";
+
+// What of a browser the socket needs.
+class Line {
+  static OPEN = 1;
+  static all = [];
+  readyState = 0;
+  sent = [];
+  constructor(url) {
+    this.url = url;
+    Line.all.push(this);
+  }
+  send(text) {
+    this.sent.push(JSON.parse(text));
+  }
+  close() {
+    this.readyState = 3;
+  }
+  open() {
+    this.readyState = 1;
+    this.onopen();
+  }
+  say(message) {
+    this.onmessage({ data: JSON.stringify(message) });
+  }
+  /** Greets a page of whose requests so many were taken. */
+  welcome(taken = 0) {
+    this.open();
+    this.say({ type: "welcome", run_key: "key", tab: "tab" });
+    this.say({ type: "taken", request: taken });
+  }
+  lose() {
+    this.readyState = 3;
+    this.onclose();
+  }
+  get asked() {
+    return this.sent.filter(({ type }) => type !== "hello").map(({ type, request }) => `${type} ${request ?? ""}`.trim());
+  }
+}
+
+const noop = () => {};
+const memory = new Map();
+const storage = { getItem: (key) => memory.get(key) ?? null, setItem: (key, value) => memory.set(key, value), removeItem: (key) => memory.delete(key) };
+Object.assign(globalThis, {
+  WebSocket: Line,
+  window: { sessionStorage: storage },
+  document: { hidden: false, addEventListener: noop, removeEventListener: noop },
+  location: { protocol: "http:", host: "here" },
+  addEventListener: noop,
+  removeEventListener: noop,
+});
+
+let links = [];
+let full = 0;
+const handlers = { message: noop, frame: noop, link: (link) => links.push(link), full: () => full++ };
+const newest = () => Line.all.at(-1);
+
+beforeEach(() => {
+  Line.all = [];
+  [links, full] = [[], 0];
+  mock.timers.reset();
+  mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+});
+
+test("what is pressed before there is a connection is sent once there is one", () => {
+  const socket = new Socket("token", handlers, "live");
+  socket.send({ type: "play" });
+  newest().open();
+  socket.send({ type: "outer_step" });
+  assert.deepEqual(newest().asked, []); // the server may yet say that it does not know the page
+  newest().say({ type: "welcome", run_key: "key", tab: "tab" });
+  newest().say({ type: "taken", request: 0 });
+  assert.deepEqual(newest().asked, ["play 1", "outer_step 2"]);
+});
+
+test("what is pressed while the connection is lost is sent once, in order, when it is back", () => {
+  const socket = new Socket("token", handlers, "live");
+  newest().welcome();
+  newest().lose();
+  socket.send({ type: "outer_step" });
+  socket.send({ type: "reset" });
+  mock.timers.tick(600);
+  newest().welcome();
+  assert.deepEqual(newest().asked, ["outer_step 1", "reset 2"]);
+  newest().say({ type: "taken", request: 1 });
+  newest().say({ type: "taken", request: 2 });
+  newest().lose();
+  mock.timers.tick(600);
+  newest().welcome(2);
+  assert.deepEqual(newest().asked, []);
+  assert.deepEqual(links, ["open", "lost", "open", "lost", "open"]);
+});
+
+test("what went out over a connection that was dead already is sent again, and nothing that arrived", () => {
+  const socket = new Socket("token", handlers, "live");
+  newest().welcome();
+  for (const type of ["play", "outer_step", "pause"]) socket.send({ type });
+  assert.equal(newest().asked.length, 3);
+  newest().lose();
+  mock.timers.tick(600);
+  newest().welcome(2); // the third did not arrive
+  assert.deepEqual(newest().asked, ["pause 3"]);
+});
+
+test("the socket to a server that was started again goes on with what waits", () => {
+  const socket = new Socket("old", handlers, "live");
+  newest().welcome();
+  socket.send({ type: "play" });
+  newest().say({ type: "taken", request: 1 });
+  newest().lose();
+  socket.send({ type: "outer_step" });
+  mock.timers.tick(600);
+  newest().open();
+  newest().say({ type: "gone" });
+  socket.send({ type: "pause" });
+  const [before] = Line.all[0].sent;
+  assert.equal(socket.of("old"), socket);
+  socket.of("new");
+  newest().welcome();
+  assert.equal(newest().sent[0].sender, before.sender);
+  assert.deepEqual(newest().asked, ["outer_step 2", "pause 3"]);
+});
+
+test("what a connection says of itself is neither kept nor numbered", () => {
+  const socket = new Socket("token", handlers, "live");
+  socket.send({ type: "ack", frame: 1 });
+  newest().welcome();
+  socket.send({ type: "ack", frame: 2 });
+  assert.deepEqual(newest().asked, ["ack"]);
+  newest().lose();
+  mock.timers.tick(600);
+  newest().welcome();
+  assert.deepEqual(newest().asked, []);
+});
+
+test("what is too much to keep is said", () => {
+  const socket = new Socket("token", handlers, "live");
+  for (let press = 0; press < 101; press++) socket.send({ type: "outer_step" });
+  assert.equal(full, 1);
+  newest().welcome();
+  assert.equal(newest().asked.length, 100);
+});

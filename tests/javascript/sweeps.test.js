@@ -1,0 +1,84 @@
+// What the sensitivity screen says and marks, made of numbers alone.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { choices } from "../../dashboard/web/sweeps/axes.js";
+import { counts, told } from "../../dashboard/web/sweeps/header.js";
+import { frozenTexts, laneTexts, mapTexts, marks, selectedCurves } from "../../dashboard/web/sweeps/marking.js";
+import { short } from "../../dashboard/web/common/format.js";
+import { compared } from "../../dashboard/web/sweeps/table.js";
+
+const AXES = [
+  { name: "alpha", title: "alpha", symbol: "α", values: [0.01, 0.1] },
+  { name: "beta", title: "beta", symbol: "β", values: [] },
+  { name: "order", title: "order", symbol: "order", values: ["first", "second", null] },
+];
+const VIEW = { x: "alpha", y: "beta", slices: { order: "second" }, metric: "loss", color: "alpha" };
+
+const choice = (view, label, axes = AXES) => choices(axes, view).find((each) => each.label === label);
+
+test("the axes of a map exchange their places where one is asked for that the other has", () => {
+  assert.deepEqual(choice(VIEW, "across").change("beta"), { x: "beta", y: "alpha" });
+  assert.deepEqual(choice(VIEW, "across").change("order"), { x: "order", y: "beta" });
+  assert.deepEqual(choice(VIEW, "up").change("alpha"), { y: "alpha", x: "beta" });
+  assert.deepEqual(choice(VIEW, "up").change(""), { y: null, x: "alpha" });
+  assert.deepEqual(choice({ ...VIEW, y: null }, "up").change("alpha"), { y: "alpha", x: "alpha" });
+});
+
+test("every other axis with a list of values has one of them, or the best", () => {
+  const { chosen, options, change } = choice(VIEW, "order");
+  assert.deepEqual([chosen, options], ["1", [["", "best"], ["0", "first"], ["1", "second"], ["2", "none"]]]);
+  assert.deepEqual(change("0"), { slices: { order: "first" } });
+  assert.deepEqual(change(""), { slices: { order: null } });
+  assert.equal(choice({ ...VIEW, slices: {} }, "order").chosen, "");
+  assert.deepEqual(choices(AXES, { ...VIEW, x: "order" }).map(({ label }) => label), ["across", "up", "colour of curves", "α"]);
+  assert.deepEqual(choices(AXES.slice(0, 1), { ...VIEW, y: null }), []); // a single axis leaves no choice
+});
+
+test("progress is said in counts, and time only where it is known", () => {
+  const count = { size: 30, diverged: 2, pruned: 0, refused: 1 };
+  assert.equal(counts(count, 12, 40.2), "12 of 30 · 2 diverged · 1 left out · 41 s left");
+  assert.equal(counts({ ...count, pruned: 3 }, 12, 100), "12 of 30 · 2 diverged · 3 pruned · 1 left out · 2 min left");
+  assert.equal(counts({ size: 1200, diverged: 0, pruned: 0, refused: 0 }, 1200, NaN), "1\u202f200 of 1\u202f200");
+});
+
+test("rows are sorted either way, and what is missing comes last in both", () => {
+  const sorted = (falling) => [0.3, null, 0.1, NaN, 0.2].sort((a, b) => compared(a, b, falling));
+  assert.deepEqual(sorted(false).slice(0, 3), [0.1, 0.2, 0.3]);
+  assert.deepEqual(sorted(true).slice(0, 3), [0.3, 0.2, 0.1]);
+  assert.deepEqual(["second", "first"].sort((a, b) => compared(a, b, false)), ["first", "second"]);
+});
+
+const PLACES = { x: Float32Array.of(1, 2, 3), y: Float32Array.of(10, 20, 30), customdata: Float32Array.of(7, 8, 9) };
+const lines = (number) => [`α < ${number}`, "λ_max"];
+
+test("marks stand where their settings are, and nowhere where those are not on the map", () => {
+  assert.deepEqual(marks(PLACES, [[9, "A"], [5, "B"], [7, "C"]]), { x: [3, 1], y: [30, 10], text: ["A", "C"] });
+  assert.deepEqual(marks({}, [[9, "A"]]), { x: [], y: [], text: [] });
+});
+
+test("the selected curves are those of the selected settings alone", () => {
+  assert.deepEqual(selectedCurves([PLACES, {}, PLACES], new Set([8])), { x: [2, 2], y: [20, 20] });
+});
+
+test("hover texts name the setting, and act as no markup", () => {
+  assert.deepEqual(mapTexts({ ...PLACES, customdata: Float32Array.of(7) }, lines), ["α &lt; 7<br>λ<sub>max</sub>"]);
+  assert.deepEqual(laneTexts({ ...PLACES, customdata: Float32Array.of(7) }, lines), ["α &lt; 7<br>outer step 1: 10"]);
+  assert.deepEqual([mapTexts({}, lines), laneTexts({}, lines)], [[], []]);
+});
+
+test("a cell of the frozen map says what adapting came to there", () => {
+  const cells = { x: [-2, -1], y: [1, 5], customdata: Float32Array.of(0.5, 0.25, 0, 0.5, NaN, NaN, 1, 1) };
+  assert.deepEqual(frozenTexts(cells, short), [
+    "α 0.01, 1 inner steps: 0.5 ± 0.25<br>0.0% of the tasks diverged, 50.0% got worse by adapting",
+    "α 0.1, 5 inner steps: diverged<br>100.0% of the tasks diverged, 100.0% got worse by adapting",
+  ]);
+});
+
+test("a sweep that waits for its compiled steps says so while it runs", () => {
+  assert.equal(told("running", true), "Compiling first");
+  assert.equal(told("running", false), "Running");
+  assert.equal(told("stopping", true), "Stopping");
+  assert.equal(told("", undefined), "");
+});

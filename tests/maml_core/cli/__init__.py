@@ -1,0 +1,1 @@
+"""Tests of the command line, a file a command or what all of them promise."""

@@ -1,0 +1,107 @@
+"""`maml reproduce` and `maml bench`: tables of papers and of benchmarks."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import torch
+
+from maml_core.store import load_run
+from tests.maml_core.cli.cases import MAML, maml, said, shown
+from tests.maml_core.datasets.layout import official
+from tests.maml_core.test_public_names import ROOT
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("root")]
+
+
+def test_a_reproduction_prints_its_table_and_saves_it(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    arguments = ("--only", "maml", "--steps", "5", "--tasks", "20", "--folder", str(folder))
+    found = maml("reproduce", "sinusoid", *arguments)
+    assert "| MAML | 10 / 5 |" in found.stdout
+    assert "20 test tasks, 5 outer steps, seed 0" in found.stdout
+    assert (folder / "table.md").read_text().strip() in found.stdout
+    assert load_run(folder / "MAML, 5 shots").step == 5
+    rows = json.loads(maml("reproduce", "sinusoid", *arguments, "--json").stdout)
+    assert [(row["name"], row["trained_shots"], row["test_shots"]) for row in rows] == [
+        ("MAML", 10, 5),
+        ("MAML", 10, 10),
+        ("MAML", 5, 5),
+    ]
+
+
+def test_omniglot_is_reproduced(tmp_path: Path) -> None:
+    """As a command of its own: the workers' environment is that of whoever started them."""
+    files = official(tmp_path / "files", ("images_background",), characters=6)
+    environment = {"PYTHONPATH": str(ROOT), "MAML_OMNIGLOT": str(files), "MAML_DATA": str(tmp_path / "data")}
+    arguments = ["--only", "5-way 1-shot", "--steps", "2", "--tasks", "5"]
+    done = subprocess.run(
+        [*MAML, "reproduce", "omniglot", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, **environment},
+    )
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "reproduction" / "omniglot-laptop"
+    assert load_run(folder / "5-way 1-shot").step == 2
+    for part in (
+        "| 5-way 1-shot | 2 | ",
+        "6 characters to train on, 6 for validation, 6 for the test, each in four rotations",
+        "Published: MAML (Finn et al. 2017); MAML++ (Antoniou et al. 2018, an ensemble of 3); ",
+        "The published figures are on characters held out at random",
+        "5 test tasks, 2 outer steps, seed 0",
+        (folder / "table.md").read_text().strip(),
+    ):
+        assert part in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--only", "MAML"], "one of 5-way 1-shot, 5-way 5-shot, 20-way 1-shot, 20-way 5-shot"),
+        (["--only", "MAML++, 20-way 1-shot"], "one of 5-way 1-shot"),
+        (["--split", "alphabets"], "put images_evaluation.zip beside"),
+        (["--scale", "desk"], "'desk' is not one of 'laptop',"),
+    ],
+    ids=shown,
+)
+@pytest.mark.usefixtures("omniglot")
+def test_an_omniglot_reproduction_that_cannot_be_is_refused(arguments: list[str], sentence: str) -> None:
+    assert sentence in said(maml("reproduce", "omniglot", *arguments, code=2))
+    assert not Path("reproduction").exists()
+
+
+def test_without_a_gpu_the_processor_is_recommended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    text = said(maml("reproduce", "sinusoid", "--device", "cuda", code=2))
+    assert "device = 'cuda' is not accepted: PyTorch finds no GPU here" in text
+
+
+def test_without_omniglot_a_sentence_says_how_to_get_it() -> None:
+    assert "maml data omniglot --download" in said(maml("reproduce", "omniglot", code=2))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--scale", "paper"), "scale = 'paper' is not accepted: sinusoid has none"),
+        (("--split", "random"), "split = 'random' is not accepted: sinusoid has none"),
+        (("--only", "mamll"), "one of Random start"),
+        (("--steps", "0"), "steps = 0"),
+        (("--tasks", "1"), "tasks = 1"),
+        (("--workers", "0"), "workers = 0"),
+        (("--seed", "-1"), "weights_seed = -1"),
+    ],
+    ids=str,
+)
+def test_a_reproduction_that_cannot_be_is_refused_before_it_starts(
+    arguments: tuple[str, str], sentence: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    assert sentence in said(maml("reproduce", "sinusoid", "--folder", str(folder), *arguments, code=2))
+    assert not folder.exists()
