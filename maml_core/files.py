@@ -8,6 +8,7 @@ import os
 import socket
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,10 +107,18 @@ def held(path: Path) -> Iterator[None]:
         BlockingIOError: Somebody else holds it.
         OSError: It cannot be made.
     """
+    refused = 0
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            _try_lock(handle)
+            try:
+                _try_lock(handle)
+            except BlockingIOError:
+                refused += 1
+                if refused == ATTEMPTS:
+                    raise
+                time.sleep(0.02)  # `holder` has it too, for less
+                continue
             if not _is_at(handle, path):  # its last holder has just removed it
                 continue
             os.truncate(handle, 0)

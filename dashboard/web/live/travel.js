@@ -24,6 +24,7 @@ export class Travel {
       type: "button",
       title: "Go on from this outer step with other settings: the run so far stays as a ghost, and can be brought back",
       "data-action": "branch",
+      "aria-label": "Go on from here",
       onclick: () => this.#send({ type: "branch" }),
     },
     "Go on",

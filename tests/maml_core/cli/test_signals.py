@@ -51,6 +51,15 @@ def wait_for_run(name: str, command: Command) -> None:
     time.sleep(0.3)
 
 
+def wait_for_lock(lock: Path, command: Command) -> None:
+    """Wait until a command says in the lock file that it is the one who trains."""
+    deadline = time.monotonic() + SOON_S
+    while not (lock.exists() and lock.read_text().startswith(f"process {command.process.pid} ")):
+        assert command.process.poll() is None, command.said
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 @pytest.mark.parametrize("times", [1, 2, 3])
 @pytest.mark.parametrize(
     "arguments",
@@ -257,10 +266,7 @@ def test_of_two_trainings_of_one_run_the_second_is_told() -> None:
     maml("train", *SMALL, "--steps", "5", "--name", "run")
     with Command("train", "--resume", "run", "--steps", "1000000") as first:
         lock = RunStore().folder("run") / "training.lock"
-        deadline = time.monotonic() + SOON_S
-        while not lock.exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_for_lock(lock, first)
         for arguments in (
             ["train", "--resume", "run", "--steps", "50"],
             ["train", *SMALL, "--steps", "50", "--name", "run", "--force"],
@@ -287,10 +293,7 @@ def test_of_two_trainings_of_one_run_the_second_is_told() -> None:
 def test_two_reproductions_do_not_share_a_folder() -> None:
     command_line = ["reproduce", "sinusoid", "--only", "MAML", "--folder", "here", "--workers", "1"]
     with Command(*command_line) as first:
-        deadline = time.monotonic() + SOON_S
-        while not Path("here/training.lock").exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_for_lock(Path("here/training.lock"), first)
         with Command(*command_line) as second:
             assert second.ended() == 2, second.said
             assert "somebody trains in here" in second.said
