@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from maml_core.records import Floats, Ints, Numbers, Plane, Summary
+from maml_core.records import Floats, InnerPaths, Ints, Numbers, Plane, Summary
 
 
 class Directions(NamedTuple):
@@ -136,3 +136,54 @@ class Shift(NamedTuple):
     """What the tasks are, in words and numbers."""
     summary: Summary
     """Query loss after 0..N inner steps."""
+
+
+class OneStep(NamedTuple):
+    """One outer step taken apart, stage by stage: T tasks, N inner steps, D parameters of theta_0. Numbers that are not finite stay so.
+
+    A task's gradient is a vector that begins at theta_N and is carried back to theta_0, a factor (I - alpha H_k) an inner step; where the
+    query losses after all inner steps count, each adds its own on the way.
+    """
+
+    step: int
+    """Outer steps taken before it, which says which tasks are drawn."""
+    way: Literal["second", "first", "moved"]
+    """How a task's gradient comes to theta_0: by the factors; as it is; or it is no gradient, but how far the inner steps went."""
+    step_weights: tuple[float, ...] | None
+    """Weights of the query losses after 1..N steps; None where only the last counts."""
+    support_loss: Numbers
+    """At theta_0..theta_N of each task, [T, N + 1]."""
+    query_loss: Numbers
+    """[T, N + 1]"""
+    query_gradient: Numbers
+    """Length of the query loss's gradient at theta_N, without its weight, [T]; NaN where the rule has none."""
+    lengths: Numbers
+    """Length of the carried vector at theta_0..theta_N, [T, N + 1]; column 0 is the task's meta-gradient."""
+    factor_ratio: Numbers
+    """Length of the vector behind the factor of theta_0..theta_{N-1} over its length before it, [T, N]; NaN where it has none."""
+    factor_cosine: Numbers
+    """Cosine of the vector behind the factor and before it, [T, N]."""
+    turn: Numbers
+    """Cosine of the task's meta-gradient and the vector that began at theta_N, [T]."""
+    agreement: Numbers
+    """Cosine of each task's meta-gradient and the mean of all, [T]."""
+    mean_length: float
+    """Length of the mean over tasks, theta_0's part."""
+    clip_factor: float
+    """What clipping multiplies it with, 1 where it does not act."""
+    update_length: float
+    """Distance that the outer optimiser moves theta_0."""
+    update_cosine: float
+    """Cosine of the move and of the way straight downhill, minus the mean; NaN where either is zero."""
+    theta_0_after: Numbers
+    """theta_0 behind the step, [D], exactly as training has it in the eager form."""
+    paths: InnerPaths
+    """theta_0..theta_N of all tasks in a plane."""
+    arrows: Floats
+    """Shadow in that plane of the unit vector downhill at theta_0..theta_N, of the first task's carried vector, [N + 1, 2]."""
+    task_arrows: Floats
+    """Those of all tasks' meta-gradients at theta_0, [T, 2]."""
+    mean_arrow: Floats
+    """That of the mean, [2]."""
+    update_arrow: Floats
+    """That of the move, [2]."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from maml_core.analysis_records import OneStep
 from maml_core.compiled.files import has
 from maml_core.config import RunConfig
 from maml_core.datasets.trained import TrainedImages
@@ -30,6 +31,8 @@ class ChunkRequest:
     """Processor seconds; see `runs.advance`. Both None: do not advance."""
     view: View | None = None
     """What to look at afterwards; None for nothing."""
+    apart: bool = False
+    """Take the next outer step apart too, in the view's plane; not of every algorithm (`analysis.one_step`)."""
     keep: bool = False
     """Also give the state as it is kept to go back to."""
     device: str = "cpu"
@@ -53,6 +56,8 @@ class ChunkResult:
     """Processor time that the whole chunk took."""
     advance_s: float
     """Processor time of the outer steps alone."""
+    apart: OneStep | None = None
+    """The outer step after `state`, where it was asked for."""
     light: bytes | None = None
     """The state without its checkpoints (see `moments`), where it was asked for."""
     images: TrainedImages | None = None
@@ -70,7 +75,9 @@ def run_chunk(request: ChunkRequest) -> ChunkResult:
         ConfigError: The timeline changes something to a value that is not accepted.
         StateError: The state is damaged, of another version or of another model.
         DataError: The images are not there, or not those of the run.
+        ValueError: The outer step of its algorithm is not taken apart.
     """
+    from maml_core.analysis.one_step import one_step
     from maml_core.problem import build_problem
     from maml_core.runs import advance_through, apply_entry, compiled_steps, init_run
     from maml_core.schedules import schedule
@@ -103,15 +110,16 @@ def run_chunk(request: ChunkRequest) -> ChunkResult:
         )
     advance_s = time.thread_time() - advance_start
     data = RecentStates.shared().data(state) if records is not None or request.state is None else request.state
-    seen = None
+    seen, apart = None, None
     if request.view is not None:
-        here = request.device == "cpu"
-        seen = snapshot(
-            config,
-            state if here else state_from_bytes(data),
-            request.view,
-            problem=problem if here else build_problem(config, trained=request.images),
+        here, view = request.device == "cpu", request.view
+        at, looked = (
+            (state, problem) if here else (state_from_bytes(data), build_problem(config, trained=request.images))
         )
+        seen = snapshot(config, at, view, problem=looked)
+        if request.apart:
+            planes = {"plane": view.plane, "previous": view.previous_plane}
+            apart = one_step(config, looked, at.meta, step=at.step, **planes)
     return ChunkResult(
         config=config,
         state=data,
@@ -119,6 +127,7 @@ def run_chunk(request: ChunkRequest) -> ChunkResult:
         status=state.status,
         records=records,
         snapshot=seen,
+        apart=apart,
         levels=Levels(problem.at_test.zero_level(), problem.at_test.non_adapting_level()),
         cpu_s=time.thread_time() - start,
         advance_s=advance_s,

@@ -12,14 +12,14 @@ from torch.nn import functional
 from maml_core.config import RunConfig
 from maml_core.errors import ConfigError
 from maml_core.first_layer import first_layer, most_moved
-from maml_core.inner import adapt
+from maml_core.inner import Adaptation, adapt
 from maml_core.losses import Loss
 from maml_core.models import Model
 from maml_core.normalization import as_taken, at_step
-from maml_core.problem import Problem, torch_dtype
+from maml_core.problem import Problem, torch_dtype, training_tasks
 from maml_core.records import Bytes, Demonstration, Floats, ImageFit, OwnTask, TaskFit
 from maml_core.rng import Stream
-from maml_core.run_state import Learner, rule
+from maml_core.run_state import Learner, rule, training_rule
 from maml_core.tasks import FewShotImages, Regression
 from maml_core.types import Examples, Params, Tasks
 
@@ -52,7 +52,15 @@ def _curve_fit(
             parameters=chosen,
         )
     grid = family.probe_inputs(GRID_POINTS, torch_dtype(config))
-    path = _followed(config, learner, problem, task.support, loss=problem.loss, watched=grid)
+    path = _followed(
+        config,
+        learner,
+        problem,
+        task.support,
+        how=_rule_for(shown, config, problem, learner),
+        loss=problem.loss,
+        watched=grid,
+    )
     return TaskFit(
         parameters=task.parameters[0].double().numpy(),
         grid=_floats(grid[0, :, 0]),
@@ -84,7 +92,14 @@ def _image_fit(
         )  # fewer classes than the head has: the others do not compete
 
     path = _followed(
-        config, learner, problem, task.support, loss=loss, watched=task.support.x, alone=shown.own is not None
+        config,
+        learner,
+        problem,
+        task.support,
+        how=_rule_for(shown, config, problem, learner),
+        loss=loss,
+        watched=task.support.x,
+        alone=shown.own is not None,
     )
     of_support, of_query = (
         functional.softmax(path.predictions(part.x)[..., :ways], dim=2) for part in (task.support, task.query)
@@ -137,6 +152,7 @@ def _followed(
     problem: Problem,
     support: Examples,
     *,
+    how: Adaptation,
     loss: Loss,
     watched: Tensor,
     alone: bool = False,
@@ -145,7 +161,7 @@ def _followed(
 
     Query points that are `alone` are no batch of all classes, whose own statistics batch norm could use: it takes the support's.
     """
-    model, how = problem.model, rule(config, problem, learner)
+    model = problem.model
     judged = how.normalization
     if alone and judged.treatment == "batch":
         judged = judged._replace(treatment="support")
@@ -172,7 +188,14 @@ def _followed(
     return _Path(model, thetas, together, dead)
 
 
+def _rule_for(shown: Demonstration, config: RunConfig, problem: Problem, learner: Learner) -> Adaptation:
+    return (rule if shown.of_step is None else training_rule)(config, problem, learner)
+
+
 def _drawn(config: RunConfig, shown: Demonstration, problem: Problem) -> Tasks:
+    if shown.of_step is not None:
+        support, query, parameters = training_tasks(config, problem, shown.of_step)
+        return Tasks(Examples(support.x[:1], support.y[:1]), Examples(query.x[:1], query.y[:1]), parameters[:1])
     return problem.draw_tasks(
         seed=config.evaluation_seed,
         stream=Stream.DEMO_TASK,

@@ -214,7 +214,7 @@ def most_workers() -> int:
 
 def load_engine() -> int:
     """Run one tiny chunk, so that the first real one finds everything loaded; gives the process id."""
-    run_chunk(ChunkRequest(config=RunConfig(evaluation_tasks=2), num_steps=1, view=View()))
+    run_chunk(ChunkRequest(config=RunConfig(evaluation_tasks=2), num_steps=1, view=View(), apart=True))
     return os.getpid()
 
 

@@ -11,7 +11,7 @@ from maml_core.normalization import PER_STEP, predict
 from maml_core.outer import tasks_for_lanes
 from maml_core.params import flattened, leaves, over_tasks, per_lane
 from maml_core.problem import Problem
-from maml_core.records import Curvature, Floats, Numbers, Plane
+from maml_core.records import Curvature, Floats, InnerPaths, Numbers, Plane
 from maml_core.rng import Stream, generator
 from maml_core.types import Examples, Params, Tasks
 
@@ -186,6 +186,37 @@ def explained(paths: Tensor, plane: Plane) -> float:
     rows = paths.double().numpy()
     total = float(np.square(rows).sum())
     return float(np.square(rows @ plane.basis.T).sum()) / total if total > 0.0 else 1.0
+
+
+def inner_paths(
+    thetas: Tensor, start: Tensor, *, plane: Plane | None = None, previous: Plane | None = None
+) -> InnerPaths:
+    """Inner paths as they are seen in a plane.
+
+    Args:
+        thetas: theta_0..theta_N of P tasks, [P, N + 1, D].
+        start: theta_0, [1, D].
+        plane: Which plane; None fits one to the paths.
+        previous: A new fit takes its signs and its origin from this plane.
+    """
+    moved = (thetas - start)[:, 1:].flatten(0, 1)
+    moved = moved[moved.isfinite().all(1)]
+    plane = plane or _fitted(moved, start, previous)
+    return InnerPaths(
+        paths=project(thetas, plane), theta_0=_floats(start[0]), plane=plane, explained=explained(moved, plane)
+    )
+
+
+def _fitted(moved: Tensor, start: Tensor, previous: Plane | None) -> Plane:
+    if len(moved) == 0:  # N = 0 or nothing finite: any plane is as good
+        moved = torch.eye(2, start.shape[1], dtype=start.dtype)
+    plane = fit_plane(moved, previous)
+    return plane if previous is not None else plane._replace(origin=_floats(start[0]))
+
+
+def _floats(values: Tensor) -> Floats:
+    numbers: Floats = values.detach().to(torch.float32).numpy()
+    return np.array(numbers)
 
 
 def flat(theta: Params) -> Tensor:

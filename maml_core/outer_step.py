@@ -114,7 +114,7 @@ def outer_step(
         name: baseline.gradient(learners[name], tasks) for name, baseline in baselines_of(config, problem).items()
     }
     return Outcome(
-        learners={name: _moved(config, learners[name], by, numbers) for name, by in gradients.items()},
+        learners={name: moved(config, learners[name], by, numbers) for name, by in gradients.items()},
         query_loss={name: by.query_loss for name, by in gradients.items()},
         residual=found.residual,
         accuracy=found.accuracy,
@@ -158,7 +158,8 @@ def _is_finite(learner: Learner) -> bool:
     )
 
 
-def _moved(config: RunConfig, learner: Learner, by: MetaGradient, numbers: Numbers) -> Learner:
+def moved(config: RunConfig, learner: Learner, by: MetaGradient, numbers: Numbers) -> Learner:
+    """What is learned, after the outer optimiser has moved it along a meta-gradient."""
     after, optimizer = updated(
         learner.meta_parameters,
         merge_meta(by.gradient, by.rates_gradient),

@@ -354,6 +354,8 @@ class Demonstration(NamedTuple):
     """Number of the draw of the task and its points."""
     own: OwnTask | None = None
     """Images that take the drawn task's place."""
+    of_step: int | None = None
+    """The first training task of this outer step, as theta_0 adapts to it in training, in place of all that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,10 +17,10 @@ from maml_core.config import RunConfig, learns_rates
 from maml_core.demonstration import task_fit
 from maml_core.evaluation import Evaluation, evaluate, summarize
 from maml_core.inner import adapt
-from maml_core.landscape import explained, fit_plane, flat, project
+from maml_core.landscape import flat, inner_paths
 from maml_core.params import over_tasks
 from maml_core.problem import Problem, build_problem, held_out_tasks
-from maml_core.records import Floats, InnerPaths, LayerMoves, LearnedRates, Plane, Snapshot, Summary, View
+from maml_core.records import InnerPaths, LayerMoves, LearnedRates, Snapshot, Summary, View
 from maml_core.run_state import Learner, RunState, rule
 from maml_core.runs import problem_of
 from maml_core.scratch import scratch_evaluation
@@ -160,22 +160,4 @@ def _moves(config: RunConfig, learner: Learner, problem: Problem) -> LayerMoves:
 
 def _paths(config: RunConfig, learner: Learner, view: View, problem: Problem) -> InnerPaths:
     thetas = torch.stack([flat(theta) for theta in _inner_thetas(config, learner, problem)], dim=1)  # [P, N + 1, D]
-    start = flat(learner.theta)
-    moved = (thetas - start)[:, 1:].flatten(0, 1)
-    moved = moved[moved.isfinite().all(1)]
-    plane = view.plane or _fitted(moved, start, view.previous_plane)
-    return InnerPaths(
-        paths=project(thetas, plane), theta_0=_floats(start[0]), plane=plane, explained=explained(moved, plane)
-    )
-
-
-def _fitted(moved: torch.Tensor, start: torch.Tensor, previous: Plane | None) -> Plane:
-    if len(moved) == 0:  # N = 0 or nothing finite: any plane is as good
-        moved = torch.eye(2, start.shape[1], dtype=start.dtype)
-    plane = fit_plane(moved, previous)
-    return plane if previous is not None else plane._replace(origin=_floats(start[0]))
-
-
-def _floats(values: torch.Tensor) -> Floats:
-    numbers: Floats = values.detach().to(torch.float32).numpy()
-    return np.array(numbers)
+    return inner_paths(thetas, flat(learner.theta), plane=view.plane, previous=view.previous_plane)

@@ -155,7 +155,7 @@ def _has(seen: Look | None, wanted: Look) -> bool:
 
 def is_same_task(one: Demonstration, other: Demonstration) -> bool:
     """Whether two demonstrations are of one task; a drawn one is only ever the same as itself."""
-    return one.own is other.own and one[:2] == other[:2]
+    return one.own is other.own and one._replace(own=None) == other._replace(own=None)
 
 
 def cut(run: SavedRun, moment: Moment) -> SavedRun:

@@ -14,6 +14,7 @@ from maml_core.analysis.directions import NUM_BATCHES, directions
 from maml_core.analysis.label_orders import label_orders
 from maml_core.analysis.layer_changes import layer_changes
 from maml_core.analysis.loss_plane import loss_plane
+from maml_core.analysis.one_step import one_step
 from maml_core.analysis.shifts import shifts
 from maml_core.analysis.spectrum import spectrum
 from maml_core.analysis.task_vectors import task_vectors
@@ -181,6 +182,7 @@ LOOKS: Mapping[str, Callable[..., Any]] = {
     "spectrum": look_at_spectrum,
     "layers": look_at_layers,
     "label_orders": look_at_label_orders,
+    "one_step": one_step,
     "shifts": look_at_shifts,
 }
 """Every look by name: (config, problem, learner) and what its docstring names -> a record."""

@@ -23,8 +23,8 @@ from maml_core.errors import StateError
 from maml_core.execution import NICENESS, ChunkPool, default_workers, load_engine, most_workers
 from maml_core.records import Entry, View
 from maml_core.runs import init_run, replay
-from maml_core.state_bytes import state_to_bytes
-from tests.maml_core.helpers import same, tiny
+from maml_core.state_bytes import state_from_bytes, state_to_bytes
+from tests.maml_core.helpers import flat, same, tiny
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMELINE = (Entry(step=3, kind="change", changes={"alpha": 0.05}),)
@@ -63,6 +63,22 @@ def test_a_chunk_that_does_not_advance_hands_the_state_back() -> None:
     assert (looked.state, looked.step, looked.records) == (start.state, 2, None)
     assert looked.snapshot is not None
     assert looked.snapshot.step == 2
+
+
+def test_a_chunk_takes_the_next_outer_step_apart_in_the_views_plane() -> None:
+    start = run_chunk(ChunkRequest(config=tiny(), timeline=TIMELINE, num_steps=4, view=View()))
+    assert start.apart is None
+    assert start.snapshot is not None
+    assert start.snapshot.paths is not None
+    view = View(trajectories=False, curvature=False, plane=start.snapshot.paths.plane)
+    looked = run_chunk(ChunkRequest(config=start.config, state=start.state, view=view, apart=True))
+    assert looked.apart is not None
+    assert looked.apart.step == 4
+    assert same(looked.apart.paths.plane, view.plane)
+    after = run_chunk(ChunkRequest(config=start.config, state=start.state, num_steps=1))
+    theta = state_from_bytes(after.state).meta.theta
+    np.testing.assert_array_equal(looked.apart.theta_0_after, flat(theta))
+    assert b"torch" not in pickle.dumps(looked)
 
 
 def test_a_chunk_tells_the_reference_levels() -> None:

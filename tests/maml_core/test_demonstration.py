@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from maml_core.analysis.one_step import one_step
 from maml_core.chunks import ChunkRequest, run_chunk
 from maml_core.config import ConvConfig, GlyphsConfig, MLPConfig, RunConfig
 from maml_core.errors import ConfigError
@@ -229,3 +230,15 @@ def test_a_family_without_images_has_nothing_to_draw() -> None:
     plain = snapshot(config, init_run(config), View(**ONLY_THE_FIT)).fit
     own = snapshot(config, init_run(config), View(tasks=(Demonstration(own=drawn(3)),), **ONLY_THE_FIT)).fit
     assert same(tuple(plain or ()), tuple(own or ()))
+
+
+@pytest.mark.parametrize("setup", [{}, {"tasks": GlyphsConfig(ways=2), "shots": 1, "num_query": 2}])
+def test_a_training_task_is_followed_as_training_does(setup: dict[str, Any]) -> None:
+    """Not by the alpha at test, and on the points of the first task of that outer step."""
+    config = tiny(alpha=0.05, test_alpha=0.4, num_inner_steps=2, evaluation_steps=1, **setup)
+    problem, state = build_problem(config), init_run(config)
+    fit = snapshot(config, state, View(tasks=(Demonstration(of_step=7),), **ONLY_THE_FIT)).fit
+    found = one_step(config, problem, state.meta, step=7)
+    assert fit is not None
+    np.testing.assert_allclose(fit.query_loss, found.query_loss[0], rtol=1e-5)
+    np.testing.assert_allclose(fit.support_loss, found.support_loss[0], rtol=1e-5)
