@@ -44,6 +44,7 @@ PAUSE_S = 0.05
 """Between two of them: a process that was killed takes a moment to be gone."""
 
 LOADED_ONCE = (
+    "maml_core.analysis.one_step",
     "maml_core.snapshots",
     "maml_core.state_bytes",
     "scipy.special",  # of the intervals
