@@ -381,6 +381,8 @@ class View:
     """The plane to draw paths in; None fits one to the paths."""
     previous_plane: Plane | None = None
     """A new fit takes its signs from this one."""
+    look: str = ""
+    """One of `analysis.looks.LOOKS` by name; empty for none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -400,6 +402,8 @@ class Snapshot:
     rates: LearnedRates | None = None
     """None where no rates are learned."""
     moves: LayerMoves | None = None
+    look: object = None
+    """What the look has found: a record of `analysis_records`, or a tuple of them."""
     seconds: Mapping[str, float] = field(default_factory=dict, compare=False)
     """Processor time that each part took, by its name, so that whoever looks can pace it."""
 

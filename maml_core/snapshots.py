@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from maml_core.analysis.layer_changes import layer_moves
+from maml_core.analysis.looks import LOOKS
 from maml_core.baselines import evaluate_baseline, initial, repeated
 from maml_core.causes import inner_curvature, inner_descent
 from maml_core.config import RunConfig, learns_rates
@@ -63,6 +64,7 @@ def snapshot(config: RunConfig, state: RunState, view: View, *, problem: Problem
         descent=shape[1] if shape is not None else None,
         rates=part("rates", view.rates and learns_rates(config), lambda: _rates(learner.rates)),
         moves=part("moves", view.moves, lambda: _moves(config, learner, problem)),
+        look=part("look", bool(view.look), lambda: LOOKS[view.look](config, problem, learner)),
         seconds=seconds,
     )
 

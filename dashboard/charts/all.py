@@ -7,6 +7,7 @@ from typing import Any
 
 from dashboard.charts.adaptation import ADAPTATION
 from dashboard.charts.chart import Chart
+from dashboard.charts.directions import DIRECTIONS
 from dashboard.charts.fit import FIT
 from dashboard.charts.gauge import GAUGE
 from dashboard.charts.images import IMAGES
@@ -16,11 +17,18 @@ from dashboard.charts.path import PATH
 from dashboard.charts.rates import RATES
 from dashboard.charts.results import Results
 from dashboard.charts.style import Looks
+from dashboard.charts.task_disk import TASK_DISK
 from dashboard.theme import PALETTES
 from maml_core.config import RunConfig
 
-CHARTS: tuple[Chart[Any], ...] = (LOSS, FIT, IMAGES, ADAPTATION, PATH, LAYERS, GAUGE, RATES)
+CLOSER: tuple[Chart[Any], ...] = (DIRECTIONS, TASK_DISK)
+"""Closer looks, of which one stands in the place of the paths; computed for whoever has it open."""
+
+CHARTS: tuple[Chart[Any], ...] = (LOSS, FIT, IMAGES, ADAPTATION, PATH, LAYERS, *CLOSER, GAUGE, RATES)
 """In the order in which the page shows them."""
+
+SHARING: dict[str, Chart[Any]] = {chart.id: chart for chart in CHARTS if chart.tab}
+"""Charts of which one is shown at a time, in one place."""
 
 
 def infos(results: Results) -> list[tuple[Chart[Any], Any]]:
@@ -30,7 +38,7 @@ def infos(results: Results) -> list[tuple[Chart[Any], Any]]:
 
 
 def charts_of(config: RunConfig, weights_chart: str = "path") -> tuple[str, ...]:
-    """The charts that a run has: learned rates take the gauge's place, images the curves', and paths and layers share one."""
+    """The charts that a run has: learned rates take the gauge's place, images the curves', and paths, layers and closer looks share one."""
     return tuple(chart.id for chart in CHARTS if chart.belongs(config, weights_chart))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -41,6 +41,10 @@ def _nothing(*_: object) -> dict[str, Any]:
     return {}
 
 
+def _no_updates(*_: object) -> Sequence[Update]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart(Generic[Info]):
     """From results to a record, from the record to numbers and words; and the figure, without numbers, that they go into.
@@ -76,6 +80,10 @@ class Chart(Generic[Info]):
     """Whether it shows the run at one outer step, and not the whole of it."""
     shows_now: bool = False
     """Whether it also shows now, in grey, beside an earlier outer step."""
+    tab: str = ""
+    """What it is called in the list of the charts that share one place; empty for a chart that has a place of its own."""
+    look: str = ""
+    """The look of `maml_core.analysis.looks.LOOKS` that it shows; empty where it needs none."""
     belongs: Callable[[RunConfig, str], bool] = _always
     """Whether a run of this set-up has it, by the chart that is chosen for the movement of the parameters."""
     why_empty: Callable[[RunConfig], str] = _never
@@ -86,6 +94,8 @@ class Chart(Generic[Info]):
     """What it adds to a frame's header besides its traces; takes the frame's floats and the pixels, None where the page has them."""
     pixels: Callable[[Info], bytes] = _no_bytes
     """What is sent only where the page does not have it."""
+    others: Callable[[Info], Sequence[Update]] = _no_updates
+    """Arrays of its traces besides those along x and y."""
     content: Callable[[Info], bytes] = _no_bytes
     """What makes a record another one, besides its words and the numbers of its traces."""
 
@@ -97,7 +107,7 @@ class Chart(Generic[Info]):
 
     def update(self, info: Info) -> list[Update]:
         """Every array of the record."""
-        return filled(self.lines(info))
+        return [*filled(self.lines(info)), *self.others(info)]
 
 
 def assembled(

@@ -169,6 +169,7 @@ LAYERS = Chart(
     ranges=_ranges,
     summary=_summary,
     subtitle=_subtitle,
+    tab="Layers",
     belongs=lambda _, weights_chart: weights_chart == "layers",
     patch=_patch,
 )

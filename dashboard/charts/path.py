@@ -163,5 +163,6 @@ PATH = Chart(
     ranges=_ranges,
     summary=_summary,
     subtitle=_subtitle,
+    tab="Paths",
     belongs=lambda _, weights_chart: weights_chart == "path",
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -87,6 +87,22 @@ class Now:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What a look of the engine's has found that one viewer alone has open."""
+
+    name: str
+    """One of `maml_core.analysis.looks.LOOKS`."""
+    found: Any
+    """Its record."""
+    step: int
+    """Outer step of the theta_0 that was looked at."""
+    config: RunConfig
+    """Set-up that held there."""
+    is_earlier: bool = False
+    """Whether somebody travelled there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
     """What was last seen of a run, in the metric shown; what was not looked at is None or empty."""
 
@@ -96,7 +112,7 @@ class Results:
     """Set-up that the newest results were computed with."""
     metric: Metric = "loss"
     weights_chart: str = "path"
-    """Which chart shows the movement of the parameters: ``path`` or ``layers``."""
+    """Which of the charts that share one place is shown there, by its id: ``path``, ``layers`` or a closer look."""
     levels: Levels | None = None
     curves: Curves = field(default_factory=Curves)
     ghost: Curves = field(default_factory=Curves)
@@ -118,3 +134,5 @@ class Results:
     curvature: Curvature | None = None
     descent: InnerDescent | None = None
     rates: LearnedRates | None = None
+    looked: Looked | None = None
+    """The newest closer look; None before there is one."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from dashboard.charts.all import infos
 from dashboard.charts.chart import Chart
+from dashboard.charts.results import Results
 from dashboard.charts.scales import Range
 from dashboard.live.chart_data import results
 from dashboard.live.drawings import answer
@@ -56,9 +57,12 @@ class FrameMaker:
             "subtitles": {},
         }
         shown = results(run, viewer)
-        for chart, info in infos(shown):
+        having = infos(shown)
+        for gone in self._sent.keys() - {chart.id for chart, _ in having}:
+            del self._sent[gone]  # the page empties it, and gets all of it when it comes back
+        for chart, info in having:
             updates = chart.update(info)
-            words = _at(shown.then, chart, (chart.summary(info), chart.subtitle(info)))
+            words = _at(_step_of(chart, shown), chart, (chart.summary(info), chart.subtitle(info)))
             sent: list[object] = [*words, chart.content(info), *(values.tobytes() for _, _, values in updates)]
             if sent == self._sent.get(chart.id):
                 continue
@@ -76,6 +80,13 @@ class FrameMaker:
         header["own"] = answer(shown.fit, shown.computed.num_inner_steps) if viewer.own.task is not None else None
         header["change"] = viewer.change_id
         return packed(header, body)
+
+
+def _step_of(chart: Chart[Any], shown: Results) -> int | None:
+    """The earlier outer step that a chart shows; None for now. A closer look may still be of another one than the charts around it."""
+    if not chart.look:
+        return shown.then
+    return shown.looked.step if shown.looked is not None and shown.looked.is_earlier else None
 
 
 def _at(then: int | None, chart: Chart[Any], words: tuple[str, str]) -> tuple[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from typing import Literal
 
 import numpy as np
 
@@ -22,9 +21,6 @@ from maml_core.records import (
     Summary,
     View,
 )
-
-WeightsChart = Literal["path", "layers"]
-"""What is shown of the parameters' movement in the inner loop: both in one place, and only the shown one is computed."""
 
 PATHS_REFIT_S = 2.5
 """Least time between two fits of the plane of the paths."""
@@ -61,7 +57,7 @@ class Seen:
         *,
         tasks: tuple[Demonstration, ...],
         config: RunConfig,
-        charts: Collection[WeightsChart],
+        charts: Collection[str],
         scratch: bool,
     ) -> View:
         """What to ask for, for these kinds of looks (see `pacing`).
@@ -71,7 +67,7 @@ class Seen:
             now: The clock.
             tasks: The demonstration tasks that are shown.
             config: The set-up that is asked for.
-            charts: What is shown of the parameters' movement.
+            charts: What is shown in the place of the parameters' movement: only that is computed.
             scratch: Training from scratch is asked for.
         """
         trajectories = "trajectories" in looks

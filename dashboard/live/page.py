@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from dashboard.charts.all import charts_of, figures_json, layouts, why_empty
+from dashboard.charts.all import SHARING, charts_of, figures_json, layouts, why_empty
 from dashboard.charts.images import is_ink
 from dashboard.charts.style import Looks
 from dashboard.charts.symbols import in_greek
 from dashboard.live.chart_data import looks, results
+from dashboard.live.closer import Wanted
 from dashboard.live.drawings import MAX_CLASSES, MAX_EXAMPLES
 from dashboard.live.frames import FrameMaker
 from dashboard.live.run import LiveRun
@@ -25,7 +26,7 @@ from dashboard.setups.algorithms import IDEAS, choice_of
 from dashboard.setups.reach import Reach
 from dashboard.setups.settings import slider_ranges
 from dashboard.wire.connection import Connection, Outbox
-from maml_core.config import RunConfig, SinusoidConfig, at_test, learns_rates, to_dict
+from maml_core.config import RunConfig, SinusoidConfig, at_test, learns_rates, replace, to_dict
 from maml_core.records import TaskFit
 
 MAX_UNACKNOWLEDGED = 2
@@ -83,7 +84,7 @@ class Page:
         self._looks: Looks | None = None
         self._told: dict[str, Any] = {}
         self._laid_out: tuple[Any, ...] = ()
-        self._shared: tuple[tuple[RunConfig, int, int], str] | None = None
+        self._shared: tuple[tuple[RunConfig, int, int, str], str] | None = None
 
     @property
     def connected(self) -> bool:
@@ -135,6 +136,23 @@ class Page:
     def wants_pause(self, now: float) -> bool:
         """Whether it has been hidden for a moment, and the run is to pause where that holds of all its pages."""
         return not self.visible and self.pauses_hidden and now - self.hidden_at >= HIDDEN_MOMENT_S
+
+    def wants_look(self) -> Wanted | None:
+        """The closer look that its viewer has open, at the run as it is there; None where none is, or where there is none to be had yet."""
+        run, viewer, chart = self.run, self.viewer, SHARING[self.viewer.weights_chart]
+        moment = viewer.travel.target
+        state = run.state if moment is None else moment.state
+        if not chart.look or state is None or run.playback.jumping or chart.why_empty(run.config):
+            return None
+        config = run.state_config if moment is None else moment.config
+        return Wanted(
+            look=chart.look,
+            run=run.name,
+            config=replace(config, {"evaluation_steps": run.config.evaluation_steps}),
+            state=state,
+            step=run.step if moment is None else moment.step,
+            is_earlier=moment is not None,
+        )
 
     def put(self, message: Mapping[str, Any]) -> None:
         """Send a message, if anybody listens."""
@@ -225,7 +243,7 @@ class Page:
             "before": run.before.step if run.before is not None else None,
             "metric": viewer.metric(run.config) if run.config.classifies else None,
             "charts": charts_of(run.config, viewer.weights_chart),
-            "empty": why_empty(run.config),
+            "empty": {**viewer.closer.why_nothing(viewer.weights_chart), **why_empty(run.config)},
             "tensors": seen.rates.names if seen.rates is not None else (),
             "layers": seen.moves.layers if seen.moves is not None else (),
             "then": viewer.travel.target.step if viewer.travel.target is not None else None,
@@ -233,13 +251,14 @@ class Page:
         }
 
     def _share(self) -> str:
-        """The address of the run; written again only when its start or its timeline changed."""
+        """The address of the run, and of what is looked at; written again only when these, or its timeline, changed."""
         run = self.run
         changes, awaited = run.changes, run.origin.awaited(run.changes)
         start = awaited.config if awaited is not None else changes.start  # a reload asks for the images again
-        key = (start, len(changes.done), len(changes.scheduled))
+        look = "" if self.viewer.weights_chart == "path" else self.viewer.weights_chart
+        key = (start, len(changes.done), len(changes.scheduled), look)
         if self._shared is None or self._shared[0] != key:
-            query = address.write(start, changes.all)
+            query = address.write(start, changes.all, look=look)
             if changes.done and "&t=" not in query and self._shared is not None and "&t=" in self._shared[1]:
                 self.notice = (
                     "There are more changes than fit into an address: from now on it holds the start of the run only."

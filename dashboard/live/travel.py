@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import NamedTuple
 
-from dashboard.live.latest import Seen, WeightsChart
+from dashboard.live.latest import Seen
 from maml_core.chunks import ChunkRequest
 from maml_core.config import RunConfig, replace
 from maml_core.datasets.trained import TrainedImages
@@ -19,7 +19,8 @@ class Look(NamedTuple):
 
     moment: Moment
     task: Demonstration
-    chart: WeightsChart
+    chart: str
+    """The one in the place of the paths."""
     evaluation_steps: int
     """Inner steps of the held-out tasks, as the run has them now: the charts' axes stay."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import get_args
 
+from dashboard.charts.all import CLOSER, SHARING
 from dashboard.charts.results import Metric
+from dashboard.live.closer import Closer
 from dashboard.live.drawings import Drawings
-from dashboard.live.latest import WeightsChart
 from dashboard.live.travel import Look, Travel
 from maml_core.config import RunConfig, SinusoidConfig, TaskConfig, at_test
 from maml_core.families.curves import CurveFamily
@@ -29,7 +30,10 @@ class Viewer:
     """See the module."""
 
     def __init__(self) -> None:
-        self.weights_chart: WeightsChart = "path"
+        self.weights_chart = "path"
+        """Which of the charts that share one place is shown there: the inner paths, how far each layer moves, or a closer look."""
+        self.closer = Closer()
+        """What was found for the closer look that is open."""
         self.task_parameters: tuple[float, ...] | None = None
         """What defines the task that somebody has chosen; None for one that was drawn."""
         self.task_draw = 0
@@ -58,15 +62,17 @@ class Viewer:
             raise ValueError(f"metric {str(metric)[:20]!r}: choose one of {', '.join(get_args(Metric))}")
         self._metric = metric
 
-    def choose_weights_chart(self, chart: WeightsChart) -> None:
-        """Show the inner paths or how far each layer moves.
+    def choose_weights_chart(self, chart: str) -> None:
+        """Show the inner paths, how far each layer moves, or a closer look.
 
         Raises:
             ValueError: No such chart.
         """
-        if chart not in get_args(WeightsChart):
-            raise ValueError(f"chart {str(chart)[:20]!r}: choose one of {', '.join(get_args(WeightsChart))}")
-        self.weights_chart, self.waits = chart, True
+        if not isinstance(chart, str) or chart not in SHARING:
+            raise ValueError(f"chart {str(chart)[:20]!r}: choose one of {', '.join(SHARING)}")
+        self.weights_chart = chart
+        self.waits = self.waits or SHARING[chart] not in CLOSER
+        self.closer.forget()
 
     def draw_task(self) -> None:
         """Show a new task with new points."""
@@ -147,3 +153,4 @@ class Viewer:
         """Another run has taken the place of the one that was looked at."""
         self.fit = self.change_id = self.asked_id = None
         self.travel.go(None)
+        self.closer.forget()

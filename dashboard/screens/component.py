@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.charts.all import CHARTS
+from dashboard.charts.all import CHARTS, CLOSER, SHARING
 from dashboard.charts.glossary import page_help
 
 # The module's address is absolute, because Streamlit runs this text from a blob: URL; the document says at which version of the files it
@@ -40,7 +40,8 @@ def mount(*, key: str, token: str) -> Any:
         Streamlit's component result. `sync` causes a rerun when the run has come to differ from what the sidebar shows (a dial that leaves
         a preset, a change of a shared run, a resumed run), and is None otherwise.
     """
-    data = {"token": token, "help": page_help(), "charts": [chart.id for chart in CHARTS]}
+    tabs = [[chart.id, chart.tab, chart in CLOSER] for chart in SHARING.values()]
+    data = {"token": token, "help": page_help(), "charts": [chart.id for chart in CHARTS], "tabs": tabs}
     return _live(key=key, data=data, on_sync_change=_nothing)
 
 

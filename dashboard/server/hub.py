@@ -22,8 +22,8 @@ from dashboard.live.messages import OF_THE_SOCKET, obey
 from dashboard.live.page import Page
 from dashboard.live.run import LiveRun
 from dashboard.server import turns
+from dashboard.server.closer_looks import kinds_of_looks
 from dashboard.server.keeper import Keeper
-from dashboard.server.looks_back import LooksBack
 from dashboard.server.loop import submitted
 from dashboard.server.pages import Pages
 from dashboard.server.recovery import Recovery, address_of, continues
@@ -83,7 +83,7 @@ class Hub(Scripts):
         self._num_workers = num_workers
         self.in_flight: set[LiveRun] = set()
         """The runs that a chunk is computed of."""
-        self._back = LooksBack(self.pages, executor, self.wake)
+        self._looks = kinds_of_looks(self.pages, executor, self.wake, num_workers, clock)
         self._turn = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._keeper: Keeper | None = None
@@ -120,7 +120,7 @@ class Hub(Scripts):
                         await self._wake.wait()
                 self._wake.clear()
         finally:
-            for task in (*self._tasks, *self._back.tasks):
+            for task in (*self._tasks, *(task for looks in self._looks for task in looks.tasks)):
                 task.cancel()
             if self._recovery is not None:
                 self._recovery.end()
@@ -133,10 +133,10 @@ class Hub(Scripts):
 
     def _submit(self, now: float) -> None:
         """Give the executor the next chunks: one more than it runs at a time, so that it never waits for us."""
-        while len(self.in_flight) + len(self._back.looking) < self._num_workers + 1:
+        while len(self.in_flight) + sum(len(looks.looking) for looks in self._looks) < self._num_workers + 1:
             watched = self.pages.watched()
             run = self._next(list(watched), now)
-            if (run is None or not run.audience.waits) and self._back.submit():
+            if (run is None or not run.audience.waits) and any(looks.submit() for looks in self._looks):
                 continue
             if run is None:
                 while len(self.in_flight) <= self._num_workers and self.sweeps.submit_next():

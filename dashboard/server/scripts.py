@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any, TypeVar
 
+from dashboard.charts.all import SHARING
 from dashboard.live.page import Page
 from dashboard.live.run import LiveRun
 from dashboard.server.loop import Loop
@@ -60,6 +61,7 @@ class Scripts:
         *,
         at: int = 0,
         stands_in_for: FileConfig | None = None,
+        look: str = "",
     ) -> str:
         """A new page with a run of its own; gives the token that its socket must show.
 
@@ -68,8 +70,9 @@ class Scripts:
             timeline: Changes to make when their step is reached.
             at: The outer step that the run had taken where the page's address was written.
             stands_in_for: See `LiveRun`.
+            look: The chart to show in the place of the paths; empty for these.
         """
-        return self._opened(LiveRun(config, timeline, at=at, stands_in_for=stands_in_for))
+        return self._opened(LiveRun(config, timeline, at=at, stands_in_for=stands_in_for), look)
 
     def open_beside(self, token: str) -> str:
         """A new page that watches the run of another, with a task, a metric and a chart of the weights of its own; gives its token.
@@ -82,8 +85,12 @@ class Scripts:
             raise KeyError(token)
         return self._opened(other.run)
 
-    def _opened(self, run: LiveRun) -> str:
+    def _opened(self, run: LiveRun, look: str = "") -> str:
         page = Page(run, self._clock())
+        if look in SHARING:
+            page.viewer.choose_weights_chart(look)
+        elif look:
+            page.notice = f"The address asks for a chart {look!r}, which this page does not have: it shows the paths."
         page.reach = self.reach
         self.pages.add(page)
         return page.token

@@ -31,6 +31,8 @@ _PLAIN: tuple[Literal["resume", "branch"], ...] = ("resume", "branch")
 MAX_TIMELINE = 12_000
 """Characters of a timeline: what servers and browsers take in an address with room to spare."""
 _MAX_STEP = 10_000_000
+_MAX_LOOK = 40
+"""Letters of the name of a chart."""
 _BESIDE = ("v", "t", "at")
 """What an address says besides the set-up."""
 _OF_SWEEPS = frozenset({"sweep", "form"})
@@ -46,12 +48,16 @@ class Address(NamedTuple):
     """A sentence for each part that was not understood and fell back."""
     at: int = 0
     """The outer step that the run had taken."""
+    look: str = ""
+    """The chart that was shown in the place of the paths; empty for these."""
 
 
-def write(config: RunConfig, timeline: Sequence[Entry] = ()) -> str:
-    """The query string of a run. A timeline that is too long for an address is left out: the start alone is then what is shared."""
+def write(config: RunConfig, timeline: Sequence[Entry] = (), *, look: str = "") -> str:
+    """The query string of a run, and of the chart that is looked at in the place of the paths, if another one is. A timeline that is too long
+    for an address is left out: the start alone is then what is shared.
+    """
     config, later, *_ = folded(config, timeline)
-    pairs = [("v", VERSION), *_differences(config, RunConfig())]
+    pairs = [("v", VERSION), *_differences(config, RunConfig()), *([("look", look)] if look else [])]
     timeline_text = "~".join(_entry_text(entry) for entry in later)
     if later and len(timeline_text) <= MAX_TIMELINE:
         pairs.append(("t", timeline_text))
@@ -71,8 +77,9 @@ def read(query: Mapping[str, str], default: RunConfig | None = None) -> Address:
     """The run that a query names; without one, `default`."""
     default = default or RunConfig()
     query = {key: text for key, text in query.items() if key not in _OF_SWEEPS}
+    look = query.pop("look", "")[:_MAX_LOOK]
     if not any(key in _BESIDE or key.split(".")[0] in RunConfig.__dataclass_fields__ for key in query):
-        return Address(default, (), ())
+        return Address(default, (), (), look=look)
     notes: list[str] = []
     if query.get("v", VERSION) != VERSION:
         notes.append(
@@ -98,7 +105,7 @@ def read(query: Mapping[str, str], default: RunConfig | None = None) -> Address:
     config = from_dict(settings)
     timeline = _read_timeline(query.get("t", ""), config, notes)
     at = _read_step(query.get("at", "0"), notes)
-    return folded(config, timeline)._replace(notes=tuple(notes), at=at)
+    return folded(config, timeline)._replace(notes=tuple(notes), at=at, look=look)
 
 
 def _with_field(settings: dict[str, Any], key: str, text: str, notes: list[str]) -> dict[str, Any]:

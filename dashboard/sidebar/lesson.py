@@ -23,8 +23,8 @@ LESSON_IMAGES = """
    N steps) rises. Press **Loss** to see the same as cross-entropy.
 3. **Pause, then New task** and **Inner step.** These characters were never trained on, and now one step names most of them. **Confusion**
    counts which are taken for which.
-4. **Paths | Layers.** Press **Layers** to see how far each layer moves in the inner steps, and **Filters** for what that does to the first
-   one. Then choose **Algorithm: ANIL**: only the head moves. How much is lost?
+4. **Paths.** Choose **Layers** in its list to see how far each layer moves in the inner steps, and **Filters** for what that does to the
+   first one. Then choose **Algorithm: ANIL**: only the head moves. How much is lost?
 5. **Preset: Glyphs, inductive.** Batch norm no longer sees the other query images. Compare with the pale ghost of the run before.
 6. **Draw your own** characters, two classes or more and a query; a trained θ_0 adapts to them while you draw.
 """

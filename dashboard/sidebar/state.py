@@ -43,7 +43,9 @@ def page_token() -> str:
             st.session_state[_ASKED] = tasks.kind
             opened = limits.without_images(opened, reason)
             stands_in_for = None if is_shared() else tasks
-        token = hub.open_page(opened.config, opened.timeline, at=opened.at, stands_in_for=stands_in_for)
+        token = hub.open_page(
+            opened.config, opened.timeline, at=opened.at, stands_in_for=stands_in_for, look=opened.look
+        )
         st.session_state[_TOKEN] = token
         st.session_state[_NOTES] = [plain(sentence) for sentence in opened.notes[:MAX_NOTES]]
         if len(opened.notes) > MAX_NOTES:

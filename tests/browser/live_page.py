@@ -251,6 +251,11 @@ class LivePage:
         )
         return self.marks
 
+    @property
+    def tabs(self) -> Locator:
+        """The list of the charts that share one place."""
+        return self.page.get_by_label("Chart in this place")
+
     def menu(self, chart: str, item: str) -> None:
         """Choose from a chart's menu."""
         card = self.page.locator(f"[data-chart={chart}]")

@@ -111,7 +111,7 @@ def test_regression_has_no_metric_to_choose(live: LivePage) -> None:
 
 def test_the_layers_take_the_place_of_the_paths(live: LivePage) -> None:
     place = live.page.locator("[data-chart=path]").bounding_box()
-    choose(live, "path", "layers")
+    live.tabs.select_option("layers")
     live.wait("() => mamlLive.drawn.layers > 0")
     live.wait_steady()
     expect(live.page.locator("[data-chart=path]")).to_be_hidden()
@@ -122,11 +122,10 @@ def test_the_layers_take_the_place_of_the_paths(live: LivePage) -> None:
     live.becomes(lambda: live.plot("layers").evaluate(names), ["hidden 1", "hidden 2", "head"])
     live.wait_trace("layers", "θN", lambda values: values.size > 0 and (values[1] > 0).all())
 
-    # With the keyboard the tabs keep the focus, though it is another card's that are pressed.
-    tab = live.page.locator("[data-chart=layers] [data-view=path]")
-    tab.focus()
-    tab.press("Enter")
+    # With the keyboard the list keeps the focus, though it stands on another card then.
+    live.tabs.focus()
+    live.tabs.press("ArrowUp")
     live.page.locator("[data-chart=path]").wait_for()
-    live.wait("() => document.activeElement.matches('[data-chart=path] [data-view=path]')")
+    live.wait("() => document.activeElement.matches('[data-chart=path] .maml-tabs')")
     live.wait_steady()
-    live.becomes(lambda: (live.trace("path", "θN").shape, chosen(live, "path")), ((2, 8), "Paths"))
+    live.becomes(lambda: (live.trace("path", "θN").shape, live.tabs.input_value()), ((2, 8), "path"))

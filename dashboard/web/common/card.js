@@ -172,12 +172,14 @@ export class Card {
    * A sentence in place of the picture and its controls; none gives them back.
    *
    * @param {string} sentence
+   * @returns {boolean} Whether it takes their place now.
    */
   empty(sentence) {
-    if (this.#empty.textContent === sentence) return;
+    if (this.#empty.textContent === sentence) return false;
     this.#empty.textContent = sentence;
     this.#empty.hidden = !sentence;
     for (const node of [this.plot, this.controls, this.#legend, this.#subtitle]) node.style.visibility = sentence ? "hidden" : "";
+    return Boolean(sentence);
   }
 
   /** @param {boolean} on */

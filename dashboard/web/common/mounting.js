@@ -15,7 +15,8 @@ nameOverlays();
  *
  * @typedef {object} Component
  * @property {HTMLElement} parentElement
- * @property {{ token: string, help: PageHelp, charts?: string[] }} data The live page's charts, in their order.
+ * @property {{ token: string, help: PageHelp, charts?: string[], tabs?: [string, string, boolean][] }} data Of the live page: its charts, in their
+ *   order, and those that share one place, each with what it is called in their list and whether it is a closer look.
  * @property {(name: string, value: unknown) => void} [setTriggerValue]
  * @property {(name: string, value: unknown) => void} [setStateValue]
  */

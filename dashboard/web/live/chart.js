@@ -191,7 +191,7 @@ export class Chart {
       look.nameMarks(layout.annotations, ranges?.xaxis ?? this.node.layout.xaxis.range ?? [0, 1]);
     }
     const moved = Object.keys(layout).length > 0;
-    if (!moved && !this.#traces.isRecolored) {
+    if (!moved && this.#traces.isMoved) {
       this.#settlingUntil = performance.now() + SETTLE_MS;
       // All traces, not only those that changed: Plotly puts what it animates on top of what it does not.
       const data = this.#names.map((name) => ({ ...this.#traces.points(name) }));

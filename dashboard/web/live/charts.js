@@ -119,7 +119,7 @@ export class Charts {
     for (const [id, chart] of this.#charts) {
       const shown = ids.includes(id);
       if (shown !== chart.shown) chart.show(shown);
-      chart.card.empty(empty[id] ?? "");
+      if (chart.card.empty(empty[id] ?? "")) chart.clear(); // what it showed before is no answer to what is awaited
       if (!shown) for (const { left } of this.#open) left.delete(id);
     }
     this.#settle();
@@ -159,7 +159,7 @@ export class Charts {
     this.#emptyUntil = -Infinity;
     for (const [id, trace, what, offset, size] of header.arrays) {
       const chart = this.#charts.get(id);
-      if (chart?.set(trace, /** @type {"x" | "y"} */ (what), floats.subarray(offset, offset + size)) && chart.shown) touched.add(id);
+      if (chart?.set(trace, what, floats.subarray(offset, offset + size)) && chart.shown) touched.add(id);
     }
     if (header.images) {
       const { images } = this;

@@ -67,7 +67,7 @@ class Page {
   /** @param {Component} component */
   constructor(component) {
     this.#component = component;
-    const { charts, help, token } = component.data;
+    const { charts, tabs, help, token } = component.data;
     const send = this.#send;
     this.#charts = new Charts(charts ?? [], { onDrawn: (header) => this.#drawn(header), stats: window.mamlLive });
     this.#task = new Task({ charts: this.#charts, send, terms: help.terms });
@@ -84,7 +84,7 @@ class Page {
       presenter: () => this.#looks.togglePresenter(),
       pauseHidden: (on) => this.#looks.choosePause(on),
     });
-    this.#switches = new Switches(this.#charts, send);
+    this.#switches = new Switches(this.#charts, tabs ?? [], send);
     this.#travel = new Travel(this.#charts, send);
     this.#root.append(
       this.#transport.root,
@@ -239,6 +239,7 @@ class Page {
     this.#root.dataset.charts = state.charts.join(" ");
     this.#root.toggleAttribute("data-then", state.then !== null);
     for (const part of [this.#transport, this.#dials, this.#task, this.#draw, this.#switches, this.#travel, this.#words]) part.state(state);
+    this.#root.toggleAttribute("data-closer", this.#switches.isCloser);
     this.#charts.present(state.charts, state.empty);
     if (state.layout) this.#charts.layouts(state.layout);
     fitHeight(this.#root); // Streamlit moves the page down or up while it builds the sidebar, and nothing tells us

@@ -261,9 +261,10 @@ export {};
  */
 
 /**
+ * Which of the charts that share one place is shown there.
  * @typedef {object} ChooseWeights
  * @property {"weights_chart"} type
- * @property {"path" | "layers"} chart
+ * @property {string} chart By its id.
  */
 
 /**

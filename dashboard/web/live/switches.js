@@ -1,5 +1,6 @@
-// What is looked at of a run: the metric, and which chart of its weights. The same switch stands on several cards; what is chosen on one shows on all.
+// What is looked at of a run: the metric, and which of the charts that share one place. What is chosen on one card shows on all.
 
+import { el } from "../common/dom.js";
 import { Segments } from "../common/segments.js";
 
 /** @import { LiveRequest, State } from "./protocol.js" */
@@ -9,32 +10,53 @@ const METRICS = /** @type {const} */ ([
   ["accuracy", "Accuracy"],
   ["loss", "Loss"],
 ]);
-const WEIGHTS_CHARTS = /** @type {const} */ ([
-  ["path", "Paths"],
-  ["layers", "Layers"],
-]);
+
+/** @typedef {[string, string, boolean]} Tab A chart by its id, what it is called in the list, and whether it is a closer look. */
 
 export class Switches {
+  #charts;
   #metrics;
-  #weights;
+  #tabs;
+  #list;
+  #asked = ""; // what was chosen and the server has not shown yet
 
   /**
    * @param {Charts} charts
+   * @param {Tab[]} tabs The charts that share one place, in the order of the list.
    * @param {(message: LiveRequest) => void} send
    */
-  constructor(charts, send) {
+  constructor(charts, tabs, send) {
+    this.#charts = charts;
     this.#metrics = onCards(charts, ["loss", "adaptation"], "Metric", METRICS, (metric) => send({ type: "metric", metric }));
-    this.#weights = onCards(charts, ["path", "layers"], "Chart", WEIGHTS_CHARTS, (chart) => send({ type: "weights_chart", chart }));
+    this.#tabs = tabs;
+    for (const [id, , isCloser] of tabs) charts.get(id).card.root.toggleAttribute("data-closer", isCloser);
+    const option = (/** @type {Tab} */ [id, name]) => el("option", { value: id }, name);
+    const closer = el("optgroup", { label: "Closer look" }, ...tabs.filter(([, , isCloser]) => isCloser).map(option));
+    const onchange = () => {
+      this.#asked = this.#list.value;
+      send({ type: "weights_chart", chart: this.#list.value });
+    };
+    this.#list = el("select", { class: "maml-tabs", "aria-label": "Chart in this place", onchange }, ...tabs.filter(([, , isCloser]) => !isCloser).map(option), closer);
+  }
+
+  /** Whether a closer look is chosen. */
+  get isCloser() {
+    return this.#tabs.some(([id, , isCloser]) => isCloser && id === this.#list.value);
   }
 
   /** @param {State} state */
   state({ metric, charts }) {
     for (const segments of this.#metrics) segments.show(metric);
-    // Both cards of the place have the tabs; the one that is shown takes the focus over.
-    const focused = this.#weights.some((segments) => segments.focused);
-    const at = WEIGHTS_CHARTS.findIndex(([id]) => charts.includes(id));
-    for (const segments of this.#weights) segments.show(WEIGHTS_CHARTS[at]?.[0]);
-    if (focused) requestAnimationFrame(() => this.#weights[at]?.focus());
+    const shown = this.#tabs.find(([id]) => charts.includes(id))?.[0];
+    if (shown === undefined || (this.#asked && this.#asked !== shown)) return;
+    this.#asked = "";
+    this.#list.value = shown;
+    const { root } = this.#charts.get(shown).card;
+    if (root.contains(this.#list)) return;
+    // The list stands on the card that is shown, and keeps the focus on its way.
+    const focused = document.activeElement === this.#list;
+    this.#charts.get(shown).card.addSwitch({ root: this.#list });
+    if (focused) requestAnimationFrame(() => this.#list.focus());
   }
 }
 

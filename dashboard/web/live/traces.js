@@ -1,13 +1,15 @@
 // The numbers and colours of a live chart's traces, by their names, and which of them are not drawn yet.
 
-/** @import { Figure } from "../common/protocol.js" */
+/** @import { Figure, Filled } from "../common/protocol.js" */
 
 /** @typedef {ArrayLike<number>} Values */
 
 /** @typedef {{ x: Values, y: Values }} Points */
 
+/** @typedef {Points & Partial<Record<Filled, Values>>} Numbers By what of the trace they are; z row by row. */
+
 export class Traces {
-  /** @type {Record<string, Points>} */
+  /** @type {Record<string, Numbers>} */
   #points = {};
   /** @type {Record<string, string>} */
   #colors = {};
@@ -20,22 +22,22 @@ export class Traces {
     return this.#changed.size > 0;
   }
 
-  /** Whether a trace has another colour. */
-  get isRecolored() {
-    return this.#recolored;
+  /** Whether all that is new are places of points, and Plotly need not draw the traces anew. */
+  get isMoved() {
+    return !this.#recolored && [...this.#changed].every((trace) => beyond(this.points(trace)).length === 0);
   }
 
   /**
    * New numbers for a trace; false where they are the old ones, and nothing needs to be drawn.
    *
    * @param {string} trace
-   * @param {"x" | "y"} axis
+   * @param {Filled} what
    * @param {Values} values
    */
-  set(trace, axis, values) {
+  set(trace, what, values) {
     const held = (this.#points[trace] ??= { x: [], y: [] });
-    if (same(held[axis], values)) return false;
-    held[axis] = values;
+    if (same(held[what] ?? [], values)) return false;
+    held[what] = values;
     this.#changed.add(trace);
     return true;
   }
@@ -53,7 +55,7 @@ export class Traces {
 
   /**
    * @param {string} trace
-   * @returns {Points}
+   * @returns {Numbers}
    */
   points(trace) {
     return this.#points[trace] ?? { x: [], y: [] };
@@ -69,6 +71,9 @@ export class Traces {
     const found = names.flatMap((name, place) => (this.#changed.has(name) ? [{ name, place }] : []));
     /** @type {Record<string, unknown[]>} */
     const data = { x: found.map(({ name }) => this.points(name).x), y: found.map(({ name }) => this.points(name).y) };
+    for (const what of new Set(found.flatMap(({ name }) => beyond(this.points(name))))) {
+      data[what] = found.map(({ name }) => valuesOf(this.points(name), what)); // Plotly leaves alone what is undefined
+    }
     if (this.#recolored) data["line.color"] = found.map(({ name, place }) => this.#colors[name] ?? drawn[place].line?.color);
     return { places: found.map(({ place }) => place), data };
   }
@@ -101,13 +106,36 @@ export class Traces {
   fill({ data, layout }, scale, hidden) {
     return data.map((trace, place) => {
       const name = layout.meta.traces[place];
+      const numbers = this.points(name);
       /** @type {PlotlyTrace} */
-      const drawn = { ...trace, ...this.points(name), visible: !hidden.has(trace.legendgroup ?? "") };
+      const drawn = { ...trace, x: numbers.x, y: numbers.y, visible: !hidden.has(trace.legendgroup ?? "") };
       if (trace.line) drawn.line = { ...trace.line, width: trace.line.width * scale, color: this.#colors[name] ?? trace.line.color };
       if (trace.marker) drawn.marker = { ...trace.marker, size: trace.marker.size * scale };
+      if (numbers.z) Object.assign(drawn, { z: valuesOf(numbers, "z") });
+      if (numbers["marker.color"]) Object.assign(drawn.marker ?? {}, { color: numbers["marker.color"] });
       return drawn;
     });
   }
+}
+
+/**
+ * What a trace has numbers of besides its points.
+ *
+ * @param {Numbers} numbers
+ */
+const beyond = (numbers) => /** @type {Filled[]} */ (Object.keys(numbers)).filter((what) => what !== "x" && what !== "y");
+
+/**
+ * Numbers as Plotly has them: z in rows, of which what is no number is a gap.
+ *
+ * @param {Numbers} numbers
+ * @param {Filled} what
+ */
+function valuesOf(numbers, what) {
+  const values = numbers[what];
+  if (what !== "z" || !values) return values;
+  const width = numbers.x.length;
+  return Array.from(numbers.y, (_, row) => Array.from({ length: width }, (_, at) => (Number.isNaN(values[row * width + at]) ? null : values[row * width + at])));
 }
 
 /**

@@ -314,7 +314,7 @@ def look(walk: Walk) -> None:
     buttons = live.page.locator(f"{chips}, [data-action=new-task], .maml-step-through, [data-action=inner]")
     pressed = [buttons.nth(i) for i in range(buttons.count()) if buttons.nth(i).is_visible()]
     sliders = [live.dial(name) for name in ("k", "amplitude", "phase_rad", "frequency") if live.dial(name).is_visible()]
-    way = walk.random.choice((_press_one, _slide_one, _speed, _panel, _table, _presenter))
+    way = walk.random.choice((_press_one, _slide_one, _tab, _speed, _panel, _table, _presenter))
     walk.done.append(f"look: {way.__name__.strip('_')}")
     way(walk, pressed, sliders)
 
@@ -327,6 +327,12 @@ def _slide_one(walk: Walk, _: list[Locator], sliders: list[Locator]) -> None:
     enabled = [slider for slider in sliders if slider.is_enabled()]
     if enabled:
         walk.random.choice(enabled).press(walk.random.choice(("ArrowLeft", "ArrowRight")))
+
+
+def _tab(walk: Walk, *_: list[Locator]) -> None:
+    """Another chart in the place of the paths."""
+    tabs = walk.live.tabs
+    tabs.select_option(walk.random.choice(tabs.locator("option").evaluate_all("all => all.map(({ value }) => value)")))
 
 
 def _speed(walk: Walk, *_: list[Locator]) -> None:

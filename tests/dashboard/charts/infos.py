@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from dashboard.charts.adaptation import AdaptationInfo, Trajectory
 from dashboard.charts.all import CHARTS
 from dashboard.charts.chart import Chart
+from dashboard.charts.directions import DirectionsInfo
 from dashboard.charts.fit import FitInfo
 from dashboard.charts.gauge import GaugeInfo
 from dashboard.charts.layers import LayersInfo
@@ -21,6 +22,7 @@ from dashboard.charts.rates import RatesInfo
 from dashboard.charts.results import Curves, Level
 from dashboard.charts.scales import Previous, Range, Update
 from dashboard.charts.style import Looks
+from dashboard.charts.task_disk import TaskDiskInfo
 from dashboard.theme import LIGHT, Palette
 
 REFERENCE = (
@@ -63,6 +65,12 @@ NAMES = {
     ],
     "path": ["trail of θ<sub>0</sub>", "inner steps", "θ<sub>0</sub> now", "θ<sub>N</sub>", "θ<sub>0</sub>"],
     "layers": ["10–90% of tasks", "inner steps", "θ<sub>N</sub>", "θ<sub>0</sub>"],
+    "directions": [
+        "two batches",
+        *["first order, a batch", "first order", "joint, a batch", "joint"],
+        *["θ<sub>0</sub> − θ<sub>N</sub>, a batch", "θ<sub>0</sub> − θ<sub>N</sub>"],
+    ],
+    "task_disk": ["held-out task"],
     "rates": [
         *["within the limit", "10–90% of tasks", "beyond the limit", "2/λ<sub>max</sub>"],
         *["α at the start", "10–90% of a tensor", "step to step", "learned rate"],
@@ -165,9 +173,35 @@ def rates_info(**more: object) -> RatesInfo:
     return RatesInfo(**{"names": ("w0", "b0"), **found, **limits, **more})
 
 
+def directions_info(**more: object) -> DirectionsInfo:
+    """Two rules at N = 1 and 2, on two batches."""
+    found = {
+        "cosine": array([0.9, 0.8], [0.5, -0.1]),
+        "by_batch": np.full((2, 2, 2), 0.7),
+        "agreement": array(0.6, 0.3),
+    }
+    return DirectionsInfo(
+        **{
+            "rules": ("fomaml", "joint"),
+            "steps": array(1, 2),
+            "length_ratio": array([1.1, 1.2], [3.0, 4.0]),
+            "by_layer": {"hidden 1": 0.75, "head": 0.85},
+            "num_inner_steps": 2,
+            **found,
+            **more,
+        }
+    )
+
+
+def task_disk_info(**more: object) -> TaskDiskInfo:
+    found = {"coordinates": array([1.0, 0.0], [-1.0, 0.5], [np.nan, np.nan]), "color": array(0.1, 3.0, 2.0)}
+    told = {"explained": 0.83, "r2": 0.91, "tells": "amplitude and phase"}
+    return TaskDiskInfo(**{**found, **told, **more})
+
+
 INFOS: list[Any] = [
     *[loss_info(), accuracy_info(), fit_info(), adaptation_info(), shares_info(), path_info(), layers_info(0.1, 0.5)],
-    *[gauge_info(), rates_info()],
+    *[gauge_info(), rates_info(), directions_info(), task_disk_info()],
 ]
 EMPTY: list[Any] = [
     LossInfo(),
@@ -178,6 +212,8 @@ EMPTY: list[Any] = [
     layers_info(np.inf, np.inf),
     dataclasses.replace(layers_info(0.1, 0.5), low=np.zeros((1, 2)), median=np.zeros((1, 2)), high=np.zeros((1, 2))),
     gauge_info(np.nan, np.inf),
+    directions_info(rules=("fomaml",), cosine=np.full((1, 2), np.nan), agreement=array(np.nan, np.nan)),
+    task_disk_info(explained=np.nan, r2=np.nan, coordinates=np.full((3, 2), np.nan)),
 ]
 
 

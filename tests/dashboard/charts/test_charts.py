@@ -42,6 +42,8 @@ AXES = {
     "adaptation": ("inner step", "held-out query loss (MSE)"),
     "path": ("main direction", "second direction"),
     "layers": ("layer", "distance from θ<sub>0</sub> / its length"),
+    "directions": ("inner steps N", "cosine with the meta-gradient"),
+    "task_disk": ("main direction", "second direction"),
     "gauge": (None, ""),
     "rates": ("parameter tensor", "inner step size"),
 }

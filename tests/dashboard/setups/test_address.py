@@ -179,6 +179,14 @@ class TestForgiving:
         default = RunConfig(alpha=0.3)
         assert address.read({}, default) == address.Address(default, (), ())
 
+    def test_what_is_looked_at_is_no_set_up(self):
+        default = RunConfig(alpha=0.3)
+        assert address.read({"look": "task_disk"}, default) == address.Address(default, (), (), look="task_disk")
+        timeline = (Entry(step=5, kind="change", changes={"alpha": 0.5}),)
+        query = address.write(default, timeline, look="layers")
+        assert address.read(parsed(query)) == address.Address(default, timeline, (), look="layers")
+        assert "look" not in address.write(default, timeline)
+
     def test_what_belongs_to_others_is_not_ours(self):
         default = RunConfig(alpha=0.3)
         assert address.read({"utm_source": "mail", "embed": "true"}, default) == address.Address(default, (), ())

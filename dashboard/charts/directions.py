@@ -1,0 +1,184 @@
+"""Closer look: the meta-gradient beside what simpler rules would take for it, at the same theta_0 and on the same tasks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from dashboard.charts.basics import line, points
+from dashboard.charts.chart import Chart
+from dashboard.charts.closer import MEASURING, cosine, is_chosen, looked
+from dashboard.charts.glossary import Card, plain
+from dashboard.charts.phrases import number
+from dashboard.charts.results import Array, Results
+from dashboard.charts.scales import Line, Previous, Range
+from dashboard.charts.style import Looks
+from dashboard.theme import Palette
+from maml_core.analysis_records import Directions
+
+_RULES = {"fomaml": "first order", "joint": "joint", "reptile": "θ<sub>0</sub> − θ<sub>N</sub>"}
+"""What the legend calls each rule."""
+_LITTLE = 0.5
+"""Two batches whose own directions agree by less say little of anybody's angle."""
+
+# --- The record -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectionsInfo:
+    """Cosines of R rules' directions with the meta-gradient, after each of S numbers of inner steps."""
+
+    rules: tuple[str, ...]
+    steps: Array
+    """N of each, [S]."""
+    cosine: Array
+    """Of the mean over all batches, [R, S]; NaN where one of the directions is zero."""
+    by_batch: Array
+    """On every batch alone, [R, S, B]."""
+    length_ratio: Array
+    """Length over that of the meta-gradient, [R, S]."""
+    agreement: Array
+    """Cosine of the meta-gradients of two batches, mean over pairs, [S]."""
+    by_layer: dict[str, float]
+    """Cosine of the first rule by layer, at the N that the run has."""
+    num_inner_steps: int
+
+
+def directions_info(of: Results) -> DirectionsInfo | None:
+    """The record of a run; None while it is not open, or not measured."""
+    looked_at = looked(of, "directions", "directions")
+    if looked_at is None:
+        return None
+    found: Directions = looked_at.found
+    count = looked_at.config.num_inner_steps
+    at = _place(count, found.num_inner_steps)
+    return DirectionsInfo(
+        rules=found.rules,
+        steps=np.array(found.num_inner_steps, dtype=np.float64),
+        cosine=found.cosine[:, :, 0],
+        by_batch=found.batch_cosine[:, :, 0],
+        length_ratio=found.length_ratio[:, :, 0],
+        agreement=found.agreement,
+        by_layer=dict(zip(found.layers[1:], found.cosine[0, at, 1:].tolist(), strict=True)),
+        num_inner_steps=found.num_inner_steps[at],
+    )
+
+
+def _place(count: int, measured: tuple[int, ...]) -> int:
+    """Where the N that is nearest to the run's stands among those that were measured."""
+    return min(range(len(measured)), key=lambda at: abs(measured[at] - count))
+
+
+# --- The figure -------------------------------------------------------------------------------------------------------
+
+
+def _traces(palette: Palette, _looks: Looks) -> dict[str, go.Scatter]:
+    """A line a rule with its batches as dots, and how far two batches agree."""
+    looks = {
+        "fomaml": (palette.theta_N, "circle", "solid"),
+        "joint": (palette.joint, "square", "dash"),
+        "reptile": (palette.query, "diamond", "dashdot"),
+    }
+    found: dict[str, go.Scatter] = {"agreement": line("two batches", palette.muted, 2, "dot")}
+    for rule, (color, symbol, dash) in looks.items():
+        group = {"legendgroup": rule}
+        dots = points(f"{_RULES[rule]}, a batch", color, 4, palette.page, symbol, opacity=0.5, showlegend=False)
+        found[f"{rule}_batches"] = dots.update(hoverinfo="skip", **group)
+        marks = line(_RULES[rule], color, 2.5, dash, hovertemplate="%{y:.2f}", **group)
+        found[rule] = marks.update(mode="lines+markers", marker={"symbol": symbol, "size": 8, "color": color})
+    return found
+
+
+def _axes(palette: Palette, _looks: Looks) -> dict[str, Any]:
+    return {
+        "xaxis": {"title": {"text": "inner steps N"}, "range": [0.6, 5.4], "dtick": 1},
+        "yaxis": {
+            "title": {"text": "cosine with the meta-gradient"},
+            "range": [-0.2, 1.05],
+            "zeroline": True,
+            "zerolinecolor": palette.muted,
+        },
+    }
+
+
+# --- Numbers ----------------------------------------------------------------------------------------------------------
+
+
+def _lines(info: DirectionsInfo) -> dict[str, Line]:
+    found: dict[str, Line] = {"agreement": (info.steps, info.agreement)}
+    for rule in _RULES:
+        found[rule] = found[f"{rule}_batches"] = ([], [])  # step sizes that are learned leave one of the rules out
+    for at, rule in enumerate(info.rules):
+        found[rule] = (info.steps, info.cosine[at])
+        found[f"{rule}_batches"] = (np.repeat(info.steps, info.by_batch.shape[2]), info.by_batch[at].ravel())
+    return found
+
+
+def _ranges(info: DirectionsInfo, _previous: Previous) -> Range:
+    values = np.concatenate([info.cosine.ravel(), info.by_batch.ravel(), info.agreement])
+    lowest = float(values[np.isfinite(values)].min(initial=0.0))
+    return {
+        "xaxis": [float(info.steps[0]) - 0.4, float(info.steps[-1]) + 0.4],
+        "yaxis": [-0.2 if lowest >= -0.15 else -1.05, 1.05],
+    }
+
+
+# --- Words ------------------------------------------------------------------------------------------------------------
+
+_CARD = Card(
+    "The directions that simpler rules would move θ_0 in, beside the whole meta-gradient, all at the same θ_0 and on the same held-out tasks: "
+    "1 is the same direction, 0 a right angle. Look how first order loses its way as N grows. Small dots are single batches, and the dotted line says "
+    "how far the meta-gradients of two batches agree: where that is small, an angle says little.",
+    {
+        "agreement": "Cosine of the whole meta-gradients of two batches of tasks, mean over all pairs.",
+        "fomaml": "The query gradient at θ_N, without the way back through the inner steps (FOMAML).",
+        "joint": "The query gradient at θ_0, as if nothing adapted.",
+        "reptile": "How far the inner steps have moved, which is what Reptile takes.",
+    },
+    ("outer step", "inner step", "held-out"),
+)
+
+
+def _summary(info: DirectionsInfo) -> str:
+    at = info.steps.tolist().index(info.num_inner_steps)
+    rules = ", ".join(
+        f"{plain(_RULES[rule])} {cosine(float(info.cosine[place, at]))} (length {number(float(info.length_ratio[place, at]))} times)"
+        for place, rule in enumerate(info.rules)
+    )
+    layers = ", ".join(f"{layer} {cosine(value)}" for layer, value in info.by_layer.items())
+    return (
+        f"Cosine with the meta-gradient at N = {info.num_inner_steps}: {rules}; of first order by layer: {layers}. "
+        f"The meta-gradients of two batches agree by {cosine(float(info.agreement[at]))}."
+    )
+
+
+def _subtitle(info: DirectionsInfo) -> str:
+    at = info.steps.tolist().index(info.num_inner_steps)
+    agreement = float(info.agreement[at])
+    says = f"At N = {info.num_inner_steps} the cosine of first order is {cosine(float(info.cosine[0, at]))}."
+    if np.isnan(agreement):
+        return says
+    only = " only: angles say little" if agreement < _LITTLE else ""
+    return f"{says} Two batches agree by {cosine(agreement)}{only}."
+
+
+DIRECTIONS = Chart(
+    id="directions",
+    title="Which way is down?",
+    hint=MEASURING,
+    card=_CARD,
+    info=DirectionsInfo,
+    make=directions_info,
+    traces=_traces,
+    axes=_axes,
+    lines=_lines,
+    ranges=_ranges,
+    summary=_summary,
+    subtitle=_subtitle,
+    tab="Directions",
+    look="directions",
+    belongs=is_chosen("directions"),
+)

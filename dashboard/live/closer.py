@@ -1,0 +1,109 @@
+"""A closer look: what one viewer has open of the engine's dearer measurements, computed for that viewer alone and beside the chunks of the run."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from dashboard.charts.all import SHARING
+from dashboard.charts.closer import MEASURING
+from dashboard.charts.results import Looked
+from maml_core.chunks import ChunkRequest, ChunkResult
+from maml_core.config import RunConfig
+from maml_core.datasets.trained import TrainedImages
+from maml_core.records import View
+
+LEAST_S = 1.0
+"""Between two looks at a run that trains."""
+
+REST = 4.0
+"""A run that trains is looked at again after so many times as long as the last look took: a fifth of one processor at most."""
+
+
+class Wanted(NamedTuple):
+    """What is looked at, and of which theta_0."""
+
+    look: str
+    run: str
+    config: RunConfig
+    state: bytes
+    step: int
+    is_earlier: bool
+    """Somebody travelled there."""
+
+
+class Closer:
+    """What one viewer has open. At most one look is under way."""
+
+    def __init__(self) -> None:
+        self.cpu_s = 0.0
+        """What all its looks took: who had least is next."""
+        self._found: tuple[Wanted, Looked] | None = None
+        self._failed: tuple[Wanted, str] | None = None
+        self._sent: Wanted | None = None
+        self._rested_at = 0.0
+
+    def forget(self) -> None:
+        """Another one is opened, or another run is looked at: what was seen is no answer any more."""
+        self._found = self._failed = self._sent = None
+        self._rested_at = 0.0
+
+    def is_due(self, wanted: Wanted, now: float, *, playing: bool) -> bool:
+        """Whether that is not seen yet, and it is time for it: of a run that trains not at once after the last look.
+
+        Args:
+            wanted: What is open, of the run as it is there.
+            now: The clock.
+            playing: The run trains.
+        """
+        newest = self._failed or self._found
+        if newest is None:
+            return True
+        if newest[0] == wanted:
+            return False
+        follows = playing and not wanted.is_earlier and not newest[0].is_earlier
+        return not follows or now >= self._rested_at
+
+    def request(self, wanted: Wanted, images: TrainedImages | None) -> ChunkRequest:
+        """What to compute.
+
+        Args:
+            wanted: What is due.
+            images: What the run is trained on, where that is images in files.
+        """
+        self._sent = wanted
+        nothing = View(tasks=(), trajectories=False, curvature=False, rates=False, paths=False, look=wanted.look)
+        return ChunkRequest(config=wanted.config, state=wanted.state, view=nothing, images=images)
+
+    def take(self, result: ChunkResult, now: float) -> bool:
+        """Take in what was found; False where its viewer has opened something else since, or another run."""
+        wanted, self._sent = self._sent, None
+        self.cpu_s += result.cpu_s
+        if wanted is None or result.snapshot is None:
+            return False
+        looked = Looked(
+            name=wanted.look,
+            found=result.snapshot.look,
+            step=wanted.step,
+            config=wanted.config,
+            is_earlier=wanted.is_earlier,
+        )
+        self._found, self._failed = (wanted, looked), None
+        self._rested_at = now + max(LEAST_S, REST * result.cpu_s)
+        return True
+
+    def fail(self, why: str, now: float) -> None:
+        """It could not be computed, for a reason in a sentence; it is tried again when the run has moved on."""
+        wanted, self._sent = self._sent, None
+        if wanted is not None:
+            self._failed, self._rested_at = (wanted, why), now + LEAST_S
+
+    @property
+    def looked(self) -> Looked | None:
+        """What was found; None until it is there."""
+        return self._found[1] if self._found is not None else None
+
+    def why_nothing(self, chart: str) -> dict[str, str]:
+        """Why the chart that is open shows nothing yet, by its id, in a sentence; empty where it does, or takes no look."""
+        if not SHARING[chart].look or (self._failed is None and self._found is not None):
+            return {}
+        return {chart: self._failed[1] if self._failed is not None else MEASURING}

@@ -1,0 +1,62 @@
+"""Closer looks, for the pages that have one open. They take up to a second and a half of a processor, so that one is always left to the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any
+
+from dashboard.live.closer import Wanted
+from dashboard.live.page import Page
+from dashboard.server.looks import Looks
+from dashboard.server.looks_back import LooksBack
+from dashboard.server.pages import Pages
+from maml_core.chunks import ChunkRequest, ChunkResult
+
+
+class CloserLooks(Looks[Wanted]):
+    """See the module.
+
+    Args:
+        pages: The open pages.
+        executor: Where it is computed.
+        wake: Called when there is room for something else.
+        num_workers: Chunks that the executor runs at a time.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        pages: Pages,
+        executor: Executor,
+        wake: Callable[[], None],
+        num_workers: int,
+        clock: Callable[[], float],
+    ) -> None:
+        super().__init__(pages, executor, wake, most=max(1, num_workers - 1))
+        self._clock = clock
+
+    def _wish(self, page: Page) -> Wanted | None:
+        wanted, closer = page.wants_look(), page.viewer.closer
+        is_due = wanted is not None and closer.is_due(wanted, self._clock(), playing=page.run.playback.playing)
+        return wanted if is_due else None
+
+    def _used_s(self, page: Page) -> float:
+        return page.viewer.closer.cpu_s
+
+    def _request(self, page: Page, wish: Wanted) -> ChunkRequest:
+        return page.viewer.closer.request(wish, page.run.images)
+
+    def _take(self, page: Page, result: ChunkResult) -> bool:
+        return page.viewer.closer.take(result, self._clock())
+
+    def _fail(self, page: Page, error: Exception) -> None:
+        why = f"This could not be measured ({type(error).__name__}; the server's log says more)."
+        page.viewer.closer.fail(why, self._clock())
+
+
+def kinds_of_looks(
+    pages: Pages, executor: Executor, wake: Callable[[], None], num_workers: int, clock: Callable[[], float]
+) -> tuple[Looks[Any], ...]:
+    """All that one page alone may ask to look at, the most urgent first. The arguments are those of `CloserLooks`."""
+    return LooksBack(pages, executor, wake), CloserLooks(pages, executor, wake, num_workers, clock)

@@ -1,0 +1,93 @@
+"""Looks that one page alone asks for: computed beside the chunks of runs, and paid for by whoever looks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Generic, TypeVar
+
+from dashboard.live.page import Page
+from dashboard.server.loop import submitted
+from dashboard.server.pages import Pages
+from maml_core.chunks import ChunkRequest, ChunkResult
+
+_log = logging.getLogger(__name__)
+
+Wish = TypeVar("Wish")
+
+
+class Looks(ABC, Generic[Wish]):
+    """See the module. At most one look a page is under way.
+
+    Args:
+        pages: The open pages.
+        executor: Where it is computed.
+        wake: Called when there is room for something else.
+        most: How many may be under way at once; None for any number.
+    """
+
+    def __init__(self, pages: Pages, executor: Executor, wake: Callable[[], None], most: int | None = None) -> None:
+        self._pages, self._executor, self._wake, self._most = pages, executor, wake, most
+        self.looking: set[Page] = set()
+        """Those that wait for what is being computed."""
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    @abstractmethod
+    def _wish(self, page: Page) -> Wish | None:
+        """What a page waits to see; None where that is nothing."""
+
+    @abstractmethod
+    def _used_s(self, page: Page) -> float:
+        """Processor seconds that a page's looks have taken: who had least is next."""
+
+    @abstractmethod
+    def _request(self, page: Page, wish: Wish) -> ChunkRequest:
+        """What to compute."""
+
+    @abstractmethod
+    def _take(self, page: Page, result: ChunkResult) -> bool:
+        """Take in what was found; False where nobody waits for it any more."""
+
+    @abstractmethod
+    def _fail(self, page: Page, error: Exception) -> None:
+        """Tell a page that it could not be computed."""
+
+    def submit(self) -> bool:
+        """Give the executor a look, for the page that had least of them; False where none waits, or none may be given."""
+        if self._most is not None and len(self.looking) >= self._most:
+            return False
+        waiting = [
+            (page, wish)
+            for page in self._pages.all()
+            if page.connected and page.visible and page not in self.looking
+            if (wish := self._wish(page)) is not None
+        ]
+        if not waiting:
+            return False
+        page, wish = min(waiting, key=lambda pair: self._used_s(pair[0]))
+        future = submitted(self._executor, self._request(page, wish))
+        self.looking.add(page)
+        task = asyncio.get_running_loop().create_task(self._show(page, future))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return True
+
+    async def _show(self, page: Page, future: asyncio.Future[ChunkResult]) -> None:
+        """Show a page what was found. Its run's turn comes later for it."""
+        try:
+            result = await future
+            page.run.turn += result.cpu_s
+            if self._take(page, result):
+                page.tell()
+                page.send_frame()
+        except Exception as error:
+            _log.error("a look could not be taken", exc_info=error)
+            self._fail(page, error)
+            page.tell()
+            page.send_frame()
+        finally:
+            self.looking.discard(page)
+            self._wake()

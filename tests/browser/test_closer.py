@@ -1,0 +1,78 @@
+"""Closer looks on the page: each is measured and drawn where it is opened, says its number, and is there again after a reload."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import expect
+
+from dashboard.charts.all import CLOSER
+from dashboard.charts.closer import MEASURING
+from maml_core.presets import DEFAULT_PRESET
+from tests.browser.conftest import OpenPage
+from tests.browser.live_page import LivePage
+
+SAYS = {
+    "directions": r"At N = 3 the cosine of first order is -?\d\.\d\d\. Two batches agree by -?\d\.\d\d",
+    "task_disk": r"tells amplitude and phase: R² \d\.\d\d\.",
+}
+"""What is said of a run of curves, by chart."""
+
+POINTS = "node => (node.data ?? []).reduce((sum, { x }) => sum + (x?.length ?? 0), 0)"
+
+
+def subtitle(live: LivePage, chart: str) -> str:
+    return live.page.locator(f"[data-chart={chart}] .maml-subtitle").inner_text()
+
+
+def places(live: LivePage) -> list[list[int]]:
+    """Where the dials and the charts above lie, in whole pixels."""
+    return live.page.locator(".maml-dials, [data-chart=loss], [data-chart=fit]").evaluate_all(
+        "all => all.map((node) => node.getBoundingClientRect()).map(({ x, y, width, height }) => [x, y, width, height].map(Math.round))"
+    )
+
+
+def shows(live: LivePage, chart: str) -> None:
+    """Until a closer look is measured and drawn."""
+    live.until(lambda: bool(re.search(SAYS[chart], subtitle(live, chart))))
+    live.until(lambda: live.plot(chart).evaluate(POINTS) > 2)
+    expect(live.page.locator(f"[data-chart={chart}] .maml-empty")).to_be_hidden()
+
+
+def test_each_is_opened_in_turn_kept_over_a_reload_and_closed_again(open_page: OpenPage) -> None:
+    live = open_page()
+    live.run_until(60)
+    live.wait_step(60)
+    live.wait_steady()
+    assert set(SAYS) == {chart.id for chart in CLOSER if not chart.why_empty(DEFAULT_PRESET.config)}
+    before = places(live)
+    for chart in SAYS:
+        live.tabs.select_option(chart)
+        shows(live, chart)
+        expect(live.page.locator(f"[data-chart={chart}]")).to_contain_text(title(chart))
+        expect(live.page.locator("[data-chart=path]")).to_be_hidden()
+        live.wait_address(f"look={chart}")
+        # The rest of the page stands where it stood, and nothing scrolls.
+        assert places(live) == before
+        assert live.page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight <= innerHeight")
+
+    live.page.reload()
+    live.wait_drawn()
+    assert live.tabs.input_value() == chart
+    shows(live, chart)
+    measured = subtitle(live, chart)
+    live.train(40)
+    live.pause()
+    live.until(lambda: subtitle(live, chart) not in (measured, MEASURING))
+    shows(live, chart)
+
+    live.menu(chart, "Show table")
+    expect(live.page.locator(f"[data-chart={chart}] .maml-table tbody tr").first).to_be_visible()
+    live.menu(chart, "Show chart")
+    live.tabs.select_option("path")
+    live.until(lambda: live.plot("path").evaluate(POINTS) > 2)
+    live.until(lambda: "look=" not in live.page.url)
+
+
+def title(chart: str) -> str:
+    return next(each.title for each in CLOSER if each.id == chart)

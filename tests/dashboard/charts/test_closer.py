@@ -1,0 +1,139 @@
+"""The charts of closer looks beside what the engine has measured, and what they say of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dashboard.charts.all import CLOSER, SHARING, charts_of
+from dashboard.charts.closer import MEASURING
+from dashboard.charts.directions import directions_info
+from dashboard.charts.results import Looked, Results
+from dashboard.charts.task_disk import task_disk_info
+from maml_core.analysis.looks import LOOKS
+from maml_core.analysis_records import Directions, TaskVectors
+from maml_core.config import GlyphsConfig, LinearConfig, RunConfig
+from maml_core.records import Plane
+from tests.dashboard.charts.infos import chart_of, lines, ranges, subtitle, summary
+from tests.dashboard.charts.infos import directions_info as directions_by_hand
+from tests.dashboard.charts.infos import task_disk_info as disk_by_hand
+
+CURVES = RunConfig(num_inner_steps=2)
+PLANE = Plane(np.zeros(3, np.float32), np.eye(2, 3, dtype=np.float32))
+
+
+def results(chart: str, found: Any, config: RunConfig = CURVES) -> Results:
+    """A run with this chart open, of which a look has found this."""
+    looked = Looked(name=SHARING[chart].look, found=found, step=10, config=config)
+    return Results(config=config, computed=config, weights_chart=chart, looked=looked)
+
+
+@pytest.mark.parametrize("chart", CLOSER, ids=lambda chart: chart.id)
+def test_a_closer_look_stands_in_the_place_of_the_paths_and_says_that_it_measures(chart: Any) -> None:
+    shown = charts_of(CURVES, chart.id)
+    assert chart.id in shown
+    assert not {"path", "layers"} & set(shown)
+    assert chart.id not in charts_of(CURVES)
+    assert chart.hint == MEASURING
+    assert chart.tab
+    assert not chart.look or chart.look in LOOKS
+
+
+# --- Directions ---
+
+
+def directions() -> Directions:
+    """Three rules at N = 1..3, by layer (all, hidden 1, head), on two batches."""
+    numbers = np.linspace(-0.2, 0.9, 27).reshape(3, 3, 3)
+    return Directions(
+        rules=("fomaml", "joint", "reptile"),
+        num_inner_steps=(1, 2, 3),
+        layers=("all", "hidden 1", "head"),
+        cosine=numbers,
+        length_ratio=numbers + 1.0,
+        batch_cosine=np.stack([numbers - 0.1, numbers + 0.1], axis=-1),
+        batch_length_ratio=np.stack([numbers, numbers], axis=-1),
+        agreement=np.array([0.7, 0.4, 0.2]),
+        arrows=np.zeros((4, 3, 2), np.float32),
+    )
+
+
+def test_directions_are_those_of_the_whole_network_beside_their_batches() -> None:
+    found = directions()
+    info = directions_info(results("directions", found))
+    assert info is not None
+    drawn = lines(info)
+    for at, rule in enumerate(found.rules):
+        np.testing.assert_allclose(drawn[rule][1], found.cosine[at, :, 0], rtol=1e-6)
+        np.testing.assert_allclose(
+            drawn[f"{rule}_batches"][1].reshape(3, 2), found.batch_cosine[at, :, 0], rtol=1e-6, atol=1e-7
+        )
+        assert drawn[f"{rule}_batches"][0].tolist() == [1, 1, 2, 2, 3, 3]
+    np.testing.assert_allclose(drawn["agreement"][1], found.agreement, rtol=1e-6)
+    assert f"hidden 1 {found.cosine[0, 1, 1]:.2f}, head {found.cosine[0, 1, 2]:.2f}" in summary(info)
+
+
+def test_directions_are_said_at_the_runs_own_n_and_how_far_batches_agree() -> None:
+    assert (
+        subtitle(directions_by_hand(num_inner_steps=1))
+        == "At N = 1 the cosine of first order is 0.90. Two batches agree by 0.60."
+    )
+    assert subtitle(directions_by_hand()).endswith("Two batches agree by 0.30 only: angles say little.")
+    for count, nearest in ((0, 1), (2, 2), (20, 3)):
+        info = directions_info(results("directions", directions(), RunConfig(num_inner_steps=count)))
+        assert info is not None
+        assert info.num_inner_steps == nearest
+
+
+# --- Task disk ---
+
+
+def vectors(parameters: np.ndarray) -> TaskVectors:
+    angles = np.linspace(0.0, np.pi, len(parameters))
+    coordinates = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    return TaskVectors(coordinates, PLANE, np.array([0.5, 0.3]), parameters, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("config", "column", "tells"),
+    [
+        (CURVES, 1, "amplitude and phase"),
+        (RunConfig(tasks=LinearConfig()), 0, "the task"),
+        (RunConfig(tasks=GlyphsConfig(ways=3), num_inner_steps=1), 0, "the first class"),
+    ],
+)
+def test_the_disk_is_coloured_by_what_tells_tasks_apart(config: RunConfig, column: int, tells: str) -> None:
+    parameters = np.arange(12.0).reshape(6, 2)
+    found = vectors(parameters)
+    info = task_disk_info(results("task_disk", found, config))
+    assert info is not None
+    updates = {(trace, what): values for trace, what, values in chart_of(info).update(info)}
+    assert updates["tasks", "marker.color"].tolist() == parameters[:, column].tolist()
+    assert updates["tasks", "x"].tolist() == found.coordinates[:, 0].tolist()
+    assert (info.explained, info.r2, info.tells) == (pytest.approx(0.8), 0.9, tells)
+
+
+def test_the_disk_says_what_it_tells_and_how_much_of_the_differences_lies_in_it() -> None:
+    assert subtitle(disk_by_hand()) == "The place tells amplitude and phase: R² 0.91. The plane holds 83%."
+    assert subtitle(disk_by_hand(explained=0.31, r2=0.2)).startswith("Only 31% of the differences lies in this plane.")
+    assert subtitle(disk_by_hand(explained=np.nan)) == "The tasks do not move apart."
+
+
+def test_a_task_that_ran_away_does_not_squeeze_the_others() -> None:
+    places = np.concatenate([np.random.default_rng(0).standard_normal((200, 2)), [[1e5, 0.0]]])
+    assert ranges(disk_by_hand(coordinates=places))["xaxis"][1] < 10.0
+
+
+# --- All ---
+
+
+@pytest.mark.parametrize("chart", [chart for chart in CLOSER if chart.look], ids=lambda chart: chart.id)
+def test_what_another_look_has_found_is_not_shown(chart: Any) -> None:
+    other = Results(config=CURVES, computed=CURVES, weights_chart=chart.id)
+    assert chart.make(other) is None
+    looked = Looked(name="another", found=None, step=0, config=CURVES)
+    assert chart.make(Results(config=CURVES, computed=CURVES, weights_chart=chart.id, looked=looked)) is None
+    looked = Looked(name=chart.look, found=None, step=0, config=CURVES)
+    assert chart.make(Results(config=CURVES, computed=CURVES, weights_chart="path", looked=looked)) is None

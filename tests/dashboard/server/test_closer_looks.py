@@ -1,0 +1,200 @@
+"""Closer looks at the hub: who has one open pays for it, and nobody else waits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dashboard.charts.closer import MEASURING
+from dashboard.live.closer import LEAST_S
+from dashboard.server.hub import Hub
+from maml_core.analysis import looks
+from maml_core.analysis.looks import CURVES, LOOKS
+from maml_core.analysis_records import TaskVectors
+from maml_core.chunks import ChunkRequest, ChunkResult
+from maml_core.problem import build_problem
+from maml_core.state_bytes import state_from_bytes
+from tests.dashboard.server.clients import TINY, Client, Clock, Held, Inline, on_loop, states, turns, until, wake
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looks, "CURVES", CURVES._replace(vector_tasks=6, batch_tasks=1))
+
+
+class Failing(Inline):
+    """A worker that cannot look."""
+
+    def compute(self, request: ChunkRequest) -> ChunkResult:
+        if looked(request):
+            raise MemoryError
+        return super().compute(request)
+
+
+def looked(request: ChunkRequest) -> bool:
+    return request.view is not None and bool(request.view.look)
+
+
+def num_looks(executor: Any) -> int:
+    return sum(map(looked, executor.requests))
+
+
+def shown_of(client: Client) -> Any:
+    """What the chart that is open shows, by the engine's own record."""
+    found = client.page.viewer.closer.looked
+    return None if found is None else found.found
+
+
+async def drawn(client: Client) -> list[dict[str, Any]]:
+    """The frames since the last look, and those that come as soon as these are on the screen."""
+    frames: list[dict[str, Any]] = []
+    for _ in range(3):
+        await turns()
+        frames += [message for message in client.take() if message["type"] == "frame"]
+        client.page.acknowledge(frames[-1]["frame"])
+    return frames
+
+
+async def opened(hub: Hub, chart: str = "task_disk") -> Client:
+    client = Client(hub, hub.open_page(TINY))
+    await turns()
+    client.say("weights_chart", chart=chart)
+    await turns()
+    return client
+
+
+def test_it_is_computed_once_for_whoever_has_it_open_at_the_theta_0_that_is_shown():
+    async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+        client = await opened(hub)
+        other = Client(hub, hub.open_beside(client.page.token))
+        await turns()
+        run = client.page.run
+        assert num_looks(executor) == 1
+        told = client.take()
+        assert [state["empty"] for state in states(told)][-2:] == [{"task_disk": MEASURING}, {}]
+        filled = {tuple(place[:3]) for message in told if message["type"] == "frame" for place in message["arrays"]}
+        assert {("task_disk", "tasks", what) for what in ("x", "y", "marker.color")} <= filled
+        assert not any("task_disk" in state["charts"] for state in states(other.take()))
+        config, state = run.state_config, run.state
+        expected = LOOKS["task_vectors"](config, build_problem(config), state_from_bytes(state).meta)
+        np.testing.assert_array_equal(shown_of(client).coordinates, expected.coordinates)
+
+        client.say("weights_chart", chart="path")
+        await wake(hub)
+        assert num_looks(executor) == 1
+        assert shown_of(client) is None
+
+    on_loop(scene)
+
+
+def test_a_run_that_trains_is_looked_at_now_and_then_and_one_that_stands_exactly():
+    async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+        client = await opened(hub)
+        client.say("play")
+        await until(lambda: client.page.run.step >= 20)
+        assert num_looks(executor) == 1
+        clock.now += 100 * LEAST_S
+        step = client.page.run.step
+        await until(lambda: num_looks(executor) == 2)
+        await until(lambda: client.page.run.step >= step + 20)
+        assert num_looks(executor) == 2
+        client.say("pause")
+        await turns()
+        assert client.page.viewer.closer.looked.step == client.page.run.step
+        count = num_looks(executor)
+        clock.now += 100 * LEAST_S
+        await wake(hub)
+        assert num_looks(executor) == count  # nothing has changed
+        client.say("set", changes={"alpha": 0.03})
+        await turns()
+        assert num_looks(executor) == count + 1
+        assert client.page.viewer.closer.looked.config.alpha == 0.03
+
+    on_loop(scene)
+
+
+def test_it_follows_time_travel_and_says_of_which_step_it_is():
+    async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+        client = await opened(hub)
+        client.say("play")
+        await until(lambda: client.page.run.step >= 10)
+        client.say("pause")
+        await turns()
+        now = shown_of(client)
+        await drawn(client)
+        client.say("travel", step=0)
+        frames = await drawn(client)
+        assert [frame["subtitles"]["task_disk"] for frame in frames if "task_disk" in frame["subtitles"]][
+            -1
+        ].startswith("Step 0: ")
+        assert isinstance(then := shown_of(client), TaskVectors)
+        assert not np.array_equal(then.coordinates, now.coordinates)
+        client.say("travel", step=None)
+        await turns()
+        np.testing.assert_array_equal(shown_of(client).coordinates, now.coordinates)
+
+    on_loop(scene)
+
+
+def test_one_that_fails_says_so_and_is_tried_again_when_the_run_has_moved_on():
+    async def scene(hub: Hub, executor: Failing, clock: Clock) -> None:
+        client = await opened(hub)
+        sentence = "This could not be measured (MemoryError; the server's log says more)."
+        assert states(client.take())[-1]["empty"] == {"task_disk": sentence}
+        await wake(hub)
+        assert num_looks(executor) == 1
+        clock.now += 2 * LEAST_S
+        client.say("outer_step")
+        await turns()
+        assert num_looks(executor) == 2
+
+    on_loop(scene, Failing())
+
+
+def test_one_worker_is_left_to_the_runs():
+    async def scene(hub: Hub, executor: Held, clock: Clock) -> None:
+        clients = [Client(hub, hub.open_page(TINY)) for _ in range(3)]
+        await turns()
+        while executor.waiting:
+            executor.finish()
+            await turns()
+        for client in clients:
+            client.say("weights_chart", chart="task_disk")
+        await turns()
+        assert num_looks(executor) == 1
+        clients[0].say("outer_step")
+        await turns()
+        assert [looked(request) for _, request in executor.waiting] == [True, False]
+
+    on_loop(scene, Held(), num_workers=2)
+
+
+def test_another_run_takes_its_place():
+    async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+        client = await opened(hub)
+        client.say("play")
+        await until(lambda: client.page.run.step >= 10)
+        client.say("reset")
+        await turns()
+        assert client.page.viewer.closer.looked.step == client.page.run.step == 0
+
+    on_loop(scene)
+
+
+def test_the_address_holds_it_and_an_unknown_one_is_told():
+    async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+        client = await opened(hub, "directions")
+        assert "look=directions" in states(client.take())[-1]["share"]
+        again = Client(hub, hub.open_page(TINY, look="directions"))
+        await turns()
+        told = states(again.take())
+        assert "directions" in told[-1]["charts"]
+        odd = Client(hub, hub.open_page(TINY, look="<b>"))
+        await turns()
+        told = states(odd.take())
+        assert "path" in told[-1]["charts"]
+        assert any("'<b>'" in state["notice"] for state in told)
+
+    on_loop(scene)
