@@ -7,21 +7,26 @@ from typing import Any
 
 from dashboard.charts.adaptation import ADAPTATION
 from dashboard.charts.chart import Chart
+from dashboard.charts.coherence import COHERENCE
 from dashboard.charts.directions import DIRECTIONS
+from dashboard.charts.features import FEATURES
 from dashboard.charts.fit import FIT
 from dashboard.charts.gauge import GAUGE
 from dashboard.charts.images import IMAGES
+from dashboard.charts.label_orders import LABEL_ORDERS
 from dashboard.charts.layers import LAYERS
 from dashboard.charts.loss import LOSS
 from dashboard.charts.path import PATH
 from dashboard.charts.rates import RATES
 from dashboard.charts.results import Results
+from dashboard.charts.shifts import SHIFTS
+from dashboard.charts.spectrum import SPECTRUM
 from dashboard.charts.style import Looks
 from dashboard.charts.task_disk import TASK_DISK
 from dashboard.theme import PALETTES
 from maml_core.config import RunConfig
 
-CLOSER: tuple[Chart[Any], ...] = (DIRECTIONS, TASK_DISK)
+CLOSER: tuple[Chart[Any], ...] = (DIRECTIONS, TASK_DISK, COHERENCE, SPECTRUM, FEATURES, LABEL_ORDERS, SHIFTS)
 """Closer looks, of which one stands in the place of the paths; computed for whoever has it open."""
 
 CHARTS: tuple[Chart[Any], ...] = (LOSS, FIT, IMAGES, ADAPTATION, PATH, LAYERS, *CLOSER, GAUGE, RATES)
@@ -42,9 +47,10 @@ def charts_of(config: RunConfig, weights_chart: str = "path") -> tuple[str, ...]
     return tuple(chart.id for chart in CHARTS if chart.belongs(config, weights_chart))
 
 
-def why_empty(config: RunConfig) -> dict[str, str]:
-    """Charts that have nothing to show of such a run, each with the reason in a sentence."""
-    return {chart.id: reason for chart in CHARTS if (reason := chart.why_empty(config))}
+def why_empty(config: RunConfig, weights_chart: str = "path") -> dict[str, str]:
+    """Charts of such a run that have nothing to show of it, each with the reason in a sentence."""
+    own = (chart for chart in CHARTS if chart.belongs(config, weights_chart))
+    return {chart.id: reason for chart in own if (reason := chart.why_empty(config))}
 
 
 def layouts(results: Results) -> dict[str, dict[str, Any]]:

@@ -84,6 +84,8 @@ class Chart(Generic[Info]):
     """What it is called in the list of the charts that share one place; empty for a chart that has a place of its own."""
     look: str = ""
     """The look of `maml_core.analysis.looks.LOOKS` that it shows; empty where it needs none."""
+    remembers: bool = False
+    """Whether it also shows what earlier looks have found while it was open."""
     belongs: Callable[[RunConfig, str], bool] = _always
     """Whether a run of this set-up has it, by the chart that is chosen for the movement of the parameters."""
     why_empty: Callable[[RunConfig], str] = _never

@@ -100,6 +100,8 @@ class Looked:
     """Set-up that held there."""
     is_earlier: bool = False
     """Whether somebody travelled there."""
+    past: tuple[tuple[int, Any], ...] = ()
+    """What earlier looks have found, each with its outer step, for a chart that shows them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

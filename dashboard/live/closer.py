@@ -19,6 +19,10 @@ REST = 4.0
 """A run that trains is looked at again after so many times as long as the last look took: a fifth of one processor at most."""
 
 
+MAX_PAST = 200
+"""Looks that are remembered; then every second one is forgotten."""
+
+
 class Wanted(NamedTuple):
     """What is looked at, and of which theta_0."""
 
@@ -29,6 +33,8 @@ class Wanted(NamedTuple):
     step: int
     is_earlier: bool
     """Somebody travelled there."""
+    remembers: bool
+    """What was found before is shown too."""
 
 
 class Closer:
@@ -39,12 +45,15 @@ class Closer:
         """What all its looks took: who had least is next."""
         self._found: tuple[Wanted, Looked] | None = None
         self._failed: tuple[Wanted, str] | None = None
+        self._past: dict[int, object] = {}
+        """What looks have found, by outer step, where that is shown."""
         self._sent: Wanted | None = None
         self._rested_at = 0.0
 
     def forget(self) -> None:
         """Another one is opened, or another run is looked at: what was seen is no answer any more."""
         self._found = self._failed = self._sent = None
+        self._past = {}
         self._rested_at = 0.0
 
     def is_due(self, wanted: Wanted, now: float, *, playing: bool) -> bool:
@@ -80,12 +89,17 @@ class Closer:
         self.cpu_s += result.cpu_s
         if wanted is None or result.snapshot is None:
             return False
+        if wanted.remembers:
+            self._past[wanted.step] = result.snapshot.look
+            if len(self._past) > MAX_PAST:
+                self._past = dict(list(self._past.items())[::2])
         looked = Looked(
             name=wanted.look,
             found=result.snapshot.look,
             step=wanted.step,
             config=wanted.config,
             is_earlier=wanted.is_earlier,
+            past=tuple(self._past.items()),
         )
         self._found, self._failed = (wanted, looked), None
         self._rested_at = now + max(LEAST_S, REST * result.cpu_s)

@@ -26,6 +26,7 @@ from dashboard.setups.algorithms import IDEAS, choice_of
 from dashboard.setups.reach import Reach
 from dashboard.setups.settings import slider_ranges
 from dashboard.wire.connection import Connection, Outbox
+from maml_core.analysis_records import LayerChanges
 from maml_core.config import RunConfig, SinusoidConfig, at_test, learns_rates, replace, to_dict
 from maml_core.records import TaskFit
 
@@ -152,6 +153,7 @@ class Page:
             state=state,
             step=run.step if moment is None else moment.step,
             is_earlier=moment is not None,
+            remembers=chart.remembers,
         )
 
     def put(self, message: Mapping[str, Any]) -> None:
@@ -243,9 +245,9 @@ class Page:
             "before": run.before.step if run.before is not None else None,
             "metric": viewer.metric(run.config) if run.config.classifies else None,
             "charts": charts_of(run.config, viewer.weights_chart),
-            "empty": {**viewer.closer.why_nothing(viewer.weights_chart), **why_empty(run.config)},
+            "empty": {**viewer.closer.why_nothing(viewer.weights_chart), **why_empty(run.config, viewer.weights_chart)},
             "tensors": seen.rates.names if seen.rates is not None else (),
-            "layers": seen.moves.layers if seen.moves is not None else (),
+            "layers": _layers(run, viewer),
             "then": viewer.travel.target.step if viewer.travel.target is not None else None,
             "marks": [{"step": mark.step, "text": mark.text} for mark in run.changes.marks.all],
         }
@@ -270,6 +272,14 @@ class Page:
 @lru_cache(maxsize=16)
 def _figures_message(look: Looks) -> str:
     return json.dumps({"type": "figures", **figures_json(look)}, separators=(",", ":"))
+
+
+def _layers(run: LiveRun, viewer: Viewer) -> tuple[str, ...]:
+    """The layers that a chart has columns of, if any does."""
+    looked, moves = viewer.closer.looked, run.audience.seen.moves
+    if looked is not None and isinstance(looked.found, LayerChanges):
+        return looked.found.layers
+    return moves.layers if moves is not None else ()
 
 
 def _idea(run: LiveRun) -> str:

@@ -12,15 +12,20 @@ import plotly.graph_objects as go
 from dashboard.charts.adaptation import AdaptationInfo, Trajectory
 from dashboard.charts.all import CHARTS
 from dashboard.charts.chart import Chart
+from dashboard.charts.coherence import CoherenceInfo
 from dashboard.charts.directions import DirectionsInfo
+from dashboard.charts.features import FeaturesInfo
 from dashboard.charts.fit import FitInfo
 from dashboard.charts.gauge import GaugeInfo
+from dashboard.charts.label_orders import LabelOrdersInfo
 from dashboard.charts.layers import LayersInfo
 from dashboard.charts.loss import LossInfo
 from dashboard.charts.path import PathInfo
 from dashboard.charts.rates import RatesInfo
 from dashboard.charts.results import Curves, Level
 from dashboard.charts.scales import Previous, Range, Update
+from dashboard.charts.shifts import ShiftsInfo
+from dashboard.charts.spectrum import SpectrumInfo
 from dashboard.charts.style import Looks
 from dashboard.charts.task_disk import TaskDiskInfo
 from dashboard.theme import LIGHT, Palette
@@ -71,6 +76,23 @@ NAMES = {
         *["θ<sub>0</sub> − θ<sub>N</sub>, a batch", "θ<sub>0</sub> − θ<sub>N</sub>"],
     ],
     "task_disk": ["held-out task"],
+    "coherence": ["halves of one task, 10–90%", "two tasks, 10–90%", "halves of one task", "two tasks"],
+    "spectrum": [
+        *["θ<sub>0</sub>, 10–90% of tasks", "θ<sub>N</sub>, 10–90% of tasks", "2/α", "θ<sub>0</sub>", "θ<sub>N</sub>"],
+    ],
+    "features": [
+        *[
+            "features stay (CKA), 10–90% of tasks",
+            "features stay (CKA)",
+            "weights move, 10–90% of tasks",
+            "weights move",
+        ],
+    ],
+    "label_orders": ["head zeroed", "a numbering"],
+    "shifts": [
+        *["as in training", "larger amplitude", "later phase", "higher frequency", "larger x", "more difficult"],
+        "test classes",
+    ],
     "rates": [
         *["within the limit", "10–90% of tasks", "beyond the limit", "2/λ<sub>max</sub>"],
         *["α at the start", "10–90% of a tensor", "step to step", "learned rate"],
@@ -199,9 +221,41 @@ def task_disk_info(**more: object) -> TaskDiskInfo:
     return TaskDiskInfo(**{**found, **told, **more})
 
 
+def coherence_info(*means: float) -> CoherenceInfo:
+    """At outer steps 0, 10, ...: halves of one task agree so much, two tasks not at all."""
+    same = array(*([mean, mean - 0.1, mean + 0.1] for mean in means))
+    return CoherenceInfo(
+        steps=10.0 * np.arange(len(means)), same_task=same, two_tasks=0.0 * same, num_tasks=9, shown=len(means) - 1
+    )
+
+
+def spectrum_info(**more: object) -> SpectrumInfo:
+    falls = array([40.0, 2.0], [50.0, 3.0], [60.0, 4.0])
+    return SpectrumInfo(**{"at_theta_0": falls, "at_theta_n": 0.5 * falls, "bound": 100.0, "num_tasks": 9, **more})
+
+
+def features_info(**more: object) -> FeaturesInfo:
+    alike, moved = array([0.9, 0.4], [0.95, 0.5], [1.0, 0.6]), array([0.1, 0.2], [0.15, 0.3], [0.2, 2.0])
+    return FeaturesInfo(**{"names": ("hidden 1", "head"), "similarity": alike, "moved": moved, **more})
+
+
+def label_orders_info() -> LabelOrdersInfo:
+    return LabelOrdersInfo(accuracy=array(0.73, 0.9, 1.0), zeroed=0.875, num_inner_steps=1)
+
+
+def shifts_info(**more: object) -> ShiftsInfo:
+    found = {
+        "median": {"inside": array(4.0, 0.12), "amplitude": array(9.0, 2.7), "phase_rad": array(4.0, 0.86)},
+        "tasks": {"inside": "as in training", "amplitude": "amplitude 5 to 7.5", "phase_rad": "phase 3.14 to 4.71"},
+        "diverged": {"inside": 0.0, "amplitude": 0.25, "phase_rad": 0.0},
+    }
+    return ShiftsInfo(**{**found, **more})
+
+
 INFOS: list[Any] = [
     *[loss_info(), accuracy_info(), fit_info(), adaptation_info(), shares_info(), path_info(), layers_info(0.1, 0.5)],
-    *[gauge_info(), rates_info(), directions_info(), task_disk_info()],
+    *[gauge_info(), rates_info(), directions_info(), task_disk_info(), coherence_info(0.5), coherence_info(0.5, 0.7)],
+    *[spectrum_info(), features_info(), label_orders_info(), shifts_info()],
 ]
 EMPTY: list[Any] = [
     LossInfo(),
@@ -212,6 +266,10 @@ EMPTY: list[Any] = [
     layers_info(np.inf, np.inf),
     dataclasses.replace(layers_info(0.1, 0.5), low=np.zeros((1, 2)), median=np.zeros((1, 2)), high=np.zeros((1, 2))),
     gauge_info(np.nan, np.inf),
+    coherence_info(np.nan),
+    spectrum_info(bound=np.nan, at_theta_n=np.full((3, 2), np.inf), at_theta_0=-np.ones((3, 2))),
+    features_info(similarity=np.full((3, 2), np.nan), moved=np.full((3, 2), np.inf)),
+    shifts_info(median={"inside": array(np.inf)}, diverged={"inside": 1.0}),
     directions_info(rules=("fomaml",), cosine=np.full((1, 2), np.nan), agreement=array(np.nan, np.nan)),
     task_disk_info(explained=np.nan, r2=np.nan, coordinates=np.full((3, 2), np.nan)),
 ]

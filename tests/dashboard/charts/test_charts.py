@@ -44,6 +44,11 @@ AXES = {
     "layers": ("layer", "distance from θ<sub>0</sub> / its length"),
     "directions": ("inner steps N", "cosine with the meta-gradient"),
     "task_disk": ("main direction", "second direction"),
+    "coherence": ("outer step", "cosine of gradients"),
+    "spectrum": ("eigenvalue, the largest first", "curvature"),
+    "features": ("layer", "CKA, and share moved"),
+    "label_orders": ("numbering, the worst first", "query accuracy"),
+    "shifts": ("inner step", "median query loss (MSE)"),
     "gauge": (None, ""),
     "rates": ("parameter tensor", "inner step size"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,28 @@ import pytest
 
 from dashboard.charts.all import CLOSER, SHARING, charts_of
 from dashboard.charts.closer import MEASURING
+from dashboard.charts.coherence import coherence_info
 from dashboard.charts.directions import directions_info
+from dashboard.charts.features import features_info
+from dashboard.charts.label_orders import label_orders_info
 from dashboard.charts.results import Looked, Results
+from dashboard.charts.shifts import shifts_info
+from dashboard.charts.spectrum import spectrum_info
 from dashboard.charts.task_disk import task_disk_info
+from dashboard.theme import LIGHT
 from maml_core.analysis.looks import LOOKS
-from maml_core.analysis_records import Directions, TaskVectors
+from maml_core.analysis_records import (
+    Coherence,
+    Directions,
+    LabelOrders,
+    LayerChanges,
+    Shift,
+    Spectrum,
+    Spread,
+    TaskVectors,
+)
 from maml_core.config import GlyphsConfig, LinearConfig, RunConfig
-from maml_core.records import Plane
+from maml_core.records import Plane, Summary
 from tests.dashboard.charts.infos import chart_of, lines, ranges, subtitle, summary
 from tests.dashboard.charts.infos import directions_info as directions_by_hand
 from tests.dashboard.charts.infos import task_disk_info as disk_by_hand
@@ -124,6 +140,102 @@ def test_the_disk_says_what_it_tells_and_how_much_of_the_differences_lies_in_it(
 def test_a_task_that_ran_away_does_not_squeeze_the_others() -> None:
     places = np.concatenate([np.random.default_rng(0).standard_normal((200, 2)), [[1e5, 0.0]]])
     assert ranges(disk_by_hand(coordinates=places))["xaxis"][1] < 10.0
+
+
+# --- Coherence ---
+
+
+def spread(mean: float) -> Spread:
+    return Spread(mean, mean - 0.2, mean + 0.2)
+
+
+def test_coherence_grows_while_it_is_open_and_says_where_it_is_looked_at() -> None:
+    records = {step: Coherence(spread(0.01 * step), spread(0.0), 50) for step in (30, 10, 20)}
+    of = results("coherence", records[20])
+    looked = dataclasses.replace(of.looked, step=20, past=tuple(records.items()))
+    info = coherence_info(dataclasses.replace(of, looked=looked))
+    assert info is not None
+    assert lines(info)["same_task"][0].tolist() == [10, 20, 30]
+    np.testing.assert_allclose(lines(info)["same_task"][1], [0.1, 0.2, 0.3], rtol=1e-6)
+    assert subtitle(info) == "Halves of one task agree by 0.20, two tasks by 0.00. Halves differ by task: 0.00 to 0.40."
+    assert "outer step 20, over 50 held-out tasks" in summary(info)
+
+
+# --- Spectrum ---
+
+
+def test_the_spectrum_is_the_median_over_tasks_beside_what_alpha_allows() -> None:
+    tasks = np.array([[9.0, 1.0], [10.0, 2.0], [50.0, 3.0]])
+    found = Spectrum(at_theta_0=tasks, at_theta_n=tasks / 2)
+    info = spectrum_info(results("spectrum", found, RunConfig(alpha=0.1)))
+    assert info is not None
+    assert lines(info)["theta_0"][1].tolist() == [10.0, 2.0]
+    assert lines(info)["theta_N"][1].tolist() == [5.0, 1.0]
+    assert lines(info)["bound"][1].tolist() == [20.0, 20.0]
+    assert subtitle(info) == "Largest at θ_0 10, at θ_N 5; 2/α is 20. Tasks differ: 9 to 50."
+    learned = spectrum_info(results("spectrum", found, RunConfig(algorithm="meta_sgd")))
+    assert learned is not None
+    assert "2/α" not in subtitle(learned)
+
+
+# --- Features ---
+
+
+def test_features_name_the_layer_that_changes_and_the_one_that_moves() -> None:
+    found = LayerChanges(
+        layers=("hidden 1", "head"),
+        similarity=np.array([[0.9, 0.5], [0.8, 0.6], [1.0, np.nan]]),
+        moved=np.array([[0.3, 0.1], [0.2, 0.1], [0.1, 0.2]]),
+    )
+    info = features_info(results("features", found))
+    assert info is not None
+    np.testing.assert_allclose(lines(info)["similarity"][1], [0.9, 0.5], rtol=1e-6)
+    np.testing.assert_allclose(lines(info)["moved"][1], [0.2, 0.1], rtol=1e-6)
+    assert subtitle(info) == "Least alike: head, CKA 0.50. Furthest moved: hidden 1, 0.2 of its length."
+    patch = SHARING["features"].patch(results("features", found), LIGHT)
+    assert patch is not None
+    assert [each["text"] for each in patch["annotations"]] == ["hidden 1", "head"]
+
+
+# --- Label orders ---
+
+
+def test_numberings_stand_from_the_worst_to_the_best() -> None:
+    accuracy = np.array([[[0.2, 0.2, 0.2]], [[0.9, 0.5, 0.7]]])
+    found = LabelOrders(np.zeros((3, 2), np.int64), accuracy, np.array([[0.2], [0.8]]))
+    glyphs = RunConfig(tasks=GlyphsConfig(ways=3), num_inner_steps=1)
+    info = label_orders_info(results("label_orders", found, glyphs))
+    assert info is not None
+    np.testing.assert_allclose(lines(info)["orders"][1], [0.5, 0.7, 0.9], rtol=1e-6)
+    assert subtitle(info) == "By the numbering alone 50% to 90% are right. With the head zeroed 80%."
+    assert "no classes" in SHARING["label_orders"].why_empty(CURVES)
+    assert not SHARING["label_orders"].why_empty(glyphs)
+
+
+# --- Shifts ---
+
+
+def shift(name: str, tasks: str, *median: float, diverged: float = 0.0) -> Shift:
+    line = np.array(median)
+    return Shift(name, tasks, Summary(line, line, line, np.full(len(line), diverged), line))
+
+
+def test_shifts_name_the_tasks_on_which_adaptation_ends_worst() -> None:
+    found = (
+        shift("inside", "as in training", 4.0, 1.0, 0.12),
+        shift("amplitude", "amplitude 5 to 7.5", 9.0, 5.0, 2.7, diverged=0.25),
+        shift("phase_rad", "phase_rad 3.14 to 4.71", 4.0, 2.0, 0.86),
+    )
+    info = shifts_info(results("shifts", found))
+    assert info is not None
+    drawn = lines(info)
+    np.testing.assert_allclose(drawn["amplitude"][1], [9.0, 5.0, 2.7], rtol=1e-6)
+    assert len(drawn["x"][0]) == 0
+    assert subtitle(info) == "After 2 inner steps 0.12 inside, 2.7 at amplitude 5 to 7.5. There 25% diverged."
+    assert "phase 3.14 to 4.71 0.86, 0% diverged" in summary(info)
+    alone = shifts_info(results("shifts", found[:1]))
+    assert alone is not None
+    assert "nothing outside" in subtitle(alone)
 
 
 # --- All ---

@@ -1,0 +1,132 @@
+"""Closer look: how much one task's accuracy depends on how its classes are numbered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from dashboard.charts.basics import line
+from dashboard.charts.chart import Chart
+from dashboard.charts.closer import MEASURING, is_chosen, looked
+from dashboard.charts.glossary import Card
+from dashboard.charts.phrases import percent, steps
+from dashboard.charts.results import Array, Results
+from dashboard.charts.scales import Line, Previous, Range
+from dashboard.charts.style import SHARES, Looks
+from dashboard.theme import Palette
+from maml_core.analysis_records import LabelOrders
+from maml_core.config import RunConfig
+
+# --- The record -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelOrdersInfo:
+    """Accuracy of one held-out task after N inner steps under O numberings of its classes, 0..1."""
+
+    accuracy: Array
+    """In rising order, [O]."""
+    zeroed: float
+    """With the head set to zero before adaptation, when no numbering is unlike another."""
+    num_inner_steps: int
+
+
+def label_orders_info(of: Results) -> LabelOrdersInfo | None:
+    """The record of a run; None while it is not open, or not measured."""
+    found = looked(of, "label_orders", "label_orders")
+    if found is None:
+        return None
+    orders: LabelOrders = found.found
+    return LabelOrdersInfo(
+        accuracy=np.sort(orders.accuracy[-1, 0]),
+        zeroed=float(orders.zeroed_accuracy[-1, 0]),
+        num_inner_steps=len(orders.accuracy) - 1,
+    )
+
+
+def _why_empty(config: RunConfig) -> str:
+    return "" if config.classifies else "Curves have no classes to number: choose tasks of images."
+
+
+# --- The figure -------------------------------------------------------------------------------------------------------
+
+
+def _traces(palette: Palette, _looks: Looks) -> dict[str, go.Scatter]:
+    """A point a numbering, and what the zeroed head reaches."""
+    marks = line("a numbering", palette.theta_N, 1.5, hovertemplate="%{y:.1%}")
+    return {
+        "zeroed": line("head zeroed", palette.theta_0, 2.5, "dash", hovertemplate="%{y:.1%}"),
+        "orders": marks.update(mode="lines+markers", marker={"size": 7, "color": palette.theta_N}),
+    }
+
+
+def _axes(_palette: Palette, _looks: Looks) -> dict[str, Any]:
+    return {
+        "xaxis": {"title": {"text": "numbering, the worst first"}, "range": [0, 25], "nticks": 6},
+        "yaxis": {"title": {"text": "query accuracy"}, "range": SHARES, "tick0": 0, "dtick": 0.2, "tickformat": ".0%"},
+    }
+
+
+# --- Numbers ----------------------------------------------------------------------------------------------------------
+
+
+def _lines(info: LabelOrdersInfo) -> dict[str, Line]:
+    count = len(info.accuracy)
+    return {
+        "zeroed": ([0, count + 1], [info.zeroed, info.zeroed]),
+        "orders": (np.arange(1.0, count + 1.0), info.accuracy),
+    }
+
+
+def _ranges(info: LabelOrdersInfo, _previous: Previous) -> Range:
+    return {"xaxis": [0.0, len(info.accuracy) + 1.0], "yaxis": list(SHARES)}
+
+
+# --- Words ------------------------------------------------------------------------------------------------------------
+
+_CARD = Card(
+    "One held-out task with the same images, its classes numbered in different orders: how many query images are named rightly after the inner steps, "
+    "the worst numbering first. The head's outputs begin unlike each other, so that luck in the numbering counts. With the head set to "
+    "zero before adaptation all numberings are one.",
+    {
+        "zeroed": "The same task with the head set to zero at the start of adaptation.",
+        "orders": "The task under one numbering of its classes.",
+    },
+    ("query", "held-out"),
+)
+
+
+def _summary(info: LabelOrdersInfo) -> str:
+    return (
+        f"Query accuracy of one held-out task after {steps(info.num_inner_steps)} under {len(info.accuracy)} numberings of its classes: "
+        f"{percent(float(info.accuracy[0]))} to {percent(float(info.accuracy[-1]))}, median {percent(float(np.median(info.accuracy)))}; "
+        f"with the head zeroed {percent(info.zeroed)}."
+    )
+
+
+def _subtitle(info: LabelOrdersInfo) -> str:
+    low, high = percent(float(info.accuracy[0])), percent(float(info.accuracy[-1]))
+    return f"By the numbering alone {low} to {high} are right. With the head zeroed {percent(info.zeroed)}."
+
+
+LABEL_ORDERS = Chart(
+    id="label_orders",
+    title="Does the numbering count?",
+    hint=MEASURING,
+    card=_CARD,
+    info=LabelOrdersInfo,
+    make=label_orders_info,
+    traces=_traces,
+    axes=_axes,
+    lines=_lines,
+    ranges=_ranges,
+    summary=_summary,
+    subtitle=_subtitle,
+    tab="Label orders",
+    look="label_orders",
+    belongs=is_chosen("label_orders"),
+    why_empty=_why_empty,
+)

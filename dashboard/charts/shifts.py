@@ -1,0 +1,169 @@
+"""Closer look: adaptation on tasks outside the range of training, beside tasks inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from dashboard.charts.basics import line, log_axis
+from dashboard.charts.chart import Chart
+from dashboard.charts.closer import MEASURING, is_chosen, looked
+from dashboard.charts.glossary import Card
+from dashboard.charts.phrases import number, percent, steps
+from dashboard.charts.results import Array, Results
+from dashboard.charts.scales import OFF_THE_CHART, Line, Previous, Range, decades, kept, tamed
+from dashboard.charts.style import ONCE_THERE, Looks
+from dashboard.theme import Palette
+from maml_core.analysis_records import Shift
+
+INSIDE = "inside"
+_KINDS = {
+    INSIDE: "as in training",
+    "amplitude": "larger amplitude",
+    "phase_rad": "later phase",
+    "frequency": "higher frequency",
+    "x": "larger x",
+    "difficulty": "more difficult",
+    "classes": "test classes",
+}
+"""What the legend calls the tasks, by the engine's name of what is shifted."""
+_WIDTHS = {INSIDE: 3.0, "classes": 2.0}
+
+# --- The record -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShiftsInfo:
+    """Query loss on tasks of several kinds against the inner step."""
+
+    median: Mapping[str, Array]
+    """Over tasks, [E + 1], by what is shifted; those inside the range first."""
+    tasks: Mapping[str, str]
+    """What the tasks of each kind are, in words and numbers."""
+    diverged: Mapping[str, float]
+    """Share of tasks whose loss has diverged after the last step, 0..1."""
+
+
+def shifts_info(of: Results) -> ShiftsInfo | None:
+    """The record of a run; None while it is not open, or not measured."""
+    found = looked(of, "shifts", "shifts")
+    if found is None:
+        return None
+    kinds: dict[str, Shift] = {shift.name: shift for shift in found.found if shift.name in _KINDS}
+    return ShiftsInfo(
+        median={name: shift.summary.median for name, shift in kinds.items()},
+        tasks={name: shift.tasks.replace("phase_rad", "phase") for name, shift in kinds.items()},
+        diverged={name: float(shift.summary.diverged_share[-1]) for name, shift in kinds.items()},
+    )
+
+
+# --- The figure -------------------------------------------------------------------------------------------------------
+
+
+def _traces(palette: Palette, _looks: Looks) -> dict[str, go.Scatter]:
+    """A line a kind of tasks, named only where there are such tasks."""
+    dashes = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "longdash")
+    colors = (
+        palette.theta_N,
+        palette.theta_0,
+        palette.joint,
+        palette.query,
+        palette.oracle,
+        palette.theta_0,
+        palette.joint,
+    )
+    return {
+        name: line(label, color, _WIDTHS.get(name, 2.5), dash, hovertemplate="%{y:.3g}", meta=ONCE_THERE)
+        for (name, label), color, dash in zip(_KINDS.items(), colors, dashes, strict=True)
+    }
+
+
+def _axes(_palette: Palette, looks: Looks) -> dict[str, Any]:
+    return {
+        "xaxis": {"title": {"text": "inner step"}, "range": [-0.2, 10.2], "nticks": 6, "tickformat": "d"},
+        "yaxis": log_axis(f"median query loss ({looks.loss_name})", [-1.0, 1.0]),
+        "hovermode": "x unified",
+    }
+
+
+# --- Numbers ----------------------------------------------------------------------------------------------------------
+
+
+def _lines(info: ShiftsInfo) -> dict[str, Line]:
+    found: dict[str, Line] = {name: ([], []) for name in _KINDS}
+    for name, median in info.median.items():
+        found[name] = (np.arange(len(median)), np.where(np.isnan(median), OFF_THE_CHART, median))
+    return found
+
+
+def _ranges(info: ShiftsInfo, previous: Previous) -> Range:
+    lines = [median for median in info.median.values() if len(median)]
+    usual = [float(median[0]) for median in lines]
+    count = max((len(median) for median in lines), default=1)
+    return {
+        "xaxis": [-0.2, max(count - 1, 1) + 0.2],
+        "yaxis": decades(tamed(lines, usual), kept(previous, "yaxis")),
+    }
+
+
+# --- Words ------------------------------------------------------------------------------------------------------------
+
+_CARD = Card(
+    "Adaptation on held-out tasks that training has never been near, beside tasks like those of training: the median query loss after each inner "
+    "step. Of curves each range of the tasks moves up by itself, from its upper end on and half as wide; glyphs become more difficult, and images from files are of "
+    "the test classes. Look which line still falls.",
+    {
+        INSIDE: "Held-out tasks from the ranges of training.",
+        "amplitude": "Amplitudes above those of training.",
+        "phase_rad": "Phases beyond those of training.",
+        "frequency": "Frequencies above those of training.",
+        "x": "Inputs to the right of those of training.",
+        "difficulty": "Glyphs that are drawn less carefully.",
+        "classes": "Classes that are kept for the test.",
+    },
+    ("query", "held-out", "inner step", "diverged"),
+)
+
+
+def _summary(info: ShiftsInfo) -> str:
+    count = len(info.median[INSIDE]) - 1
+    kinds = "; ".join(
+        f"{info.tasks[name]} {number(float(median[-1]))}, {percent(info.diverged[name])} diverged"
+        for name, median in info.median.items()
+    )
+    return f"Median query loss after {steps(count)} by kind of held-out tasks: {kinds}."
+
+
+def _subtitle(info: ShiftsInfo) -> str:
+    ends = {name: float(median[-1]) for name, median in info.median.items()}
+    inside = ends.pop(INSIDE)
+    count = len(info.median[INSIDE]) - 1
+    if not ends:
+        return f"After {steps(count)} {number(inside)}; there is nothing outside the range."
+    worst = max(ends, key=lambda name: np.inf if np.isnan(ends[name]) else ends[name])
+    says = f"After {steps(count)} {number(inside)} inside, {number(ends[worst])} at {info.tasks[worst]}."
+    diverged = info.diverged[worst]
+    return f"{says} There {percent(diverged)} diverged." if diverged else says
+
+
+SHIFTS = Chart(
+    id="shifts",
+    title="Outside the range",
+    hint=MEASURING,
+    card=_CARD,
+    info=ShiftsInfo,
+    make=shifts_info,
+    traces=_traces,
+    axes=_axes,
+    lines=_lines,
+    ranges=_ranges,
+    summary=_summary,
+    subtitle=_subtitle,
+    tab="Shift",
+    look="shifts",
+    belongs=is_chosen("shifts"),
+)
