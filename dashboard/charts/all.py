@@ -9,11 +9,13 @@ from dashboard.charts.adaptation import ADAPTATION
 from dashboard.charts.chart import Chart
 from dashboard.charts.coherence import COHERENCE
 from dashboard.charts.directions import DIRECTIONS
+from dashboard.charts.edge import EDGE
 from dashboard.charts.features import FEATURES
 from dashboard.charts.fit import FIT
 from dashboard.charts.gauge import GAUGE
 from dashboard.charts.images import IMAGES
 from dashboard.charts.label_orders import LABEL_ORDERS
+from dashboard.charts.landscape import LANDSCAPE
 from dashboard.charts.layers import LAYERS
 from dashboard.charts.loss import LOSS
 from dashboard.charts.path import PATH
@@ -26,7 +28,17 @@ from dashboard.charts.task_disk import TASK_DISK
 from dashboard.theme import PALETTES
 from maml_core.config import RunConfig
 
-CLOSER: tuple[Chart[Any], ...] = (DIRECTIONS, TASK_DISK, COHERENCE, SPECTRUM, FEATURES, LABEL_ORDERS, SHIFTS)
+CLOSER: tuple[Chart[Any], ...] = (
+    DIRECTIONS,
+    TASK_DISK,
+    COHERENCE,
+    LANDSCAPE,
+    EDGE,
+    SPECTRUM,
+    FEATURES,
+    LABEL_ORDERS,
+    SHIFTS,
+)
 """Closer looks, of which one stands in the place of the paths; computed for whoever has it open."""
 
 CHARTS: tuple[Chart[Any], ...] = (LOSS, FIT, IMAGES, ADAPTATION, PATH, LAYERS, *CLOSER, GAUGE, RATES)

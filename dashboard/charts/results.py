@@ -87,6 +87,15 @@ class Now:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EdgePoint:
+    """What the gauge showed at one outer step."""
+
+    step: int
+    alpha: float
+    curvature: Curvature
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
     """What a look of the engine's has found that one viewer alone has open."""
 
@@ -136,5 +145,7 @@ class Results:
     curvature: Curvature | None = None
     descent: InnerDescent | None = None
     rates: LearnedRates | None = None
+    edge: Sequence[EdgePoint] = ()
+    """The gauge's history, oldest first."""
     looked: Looked | None = None
     """The newest closer look; None before there is one."""

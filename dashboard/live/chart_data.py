@@ -39,6 +39,7 @@ def results(run: LiveRun, viewer: Viewer) -> Results:
         curvature=seen.curvature,
         descent=seen.descent,
         rates=seen.rates,
+        edge=run.audience.seen.edge,
         looked=viewer.closer.looked,
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 import numpy as np
 
+from dashboard.charts.results import EdgePoint
 from maml_core.config import RunConfig
 from maml_core.records import (
     Curvature,
@@ -39,6 +40,8 @@ class Seen:
         self.curvature: Curvature | None = None
         self.descent: InnerDescent | None = None
         self.rates: LearnedRates | None = None
+        self.edge: list[EdgePoint] = []
+        """alpha beside its limit at each look, thinned evenly."""
         self.plane: Plane | None = None
         """In which the paths are drawn; fitted again only when it explains them badly."""
         self.thetas: list[Floats] = []
@@ -108,6 +111,7 @@ class Seen:
         self.moves = snapshot.moves or self.moves
         if snapshot.curvature is not None:
             self.curvature, self.descent = snapshot.curvature, snapshot.descent
+            self._remember(EdgePoint(step=snapshot.step, alpha=computed.alpha_at_test, curvature=snapshot.curvature))
         self.rates = snapshot.rates or self.rates
         if snapshot.paths is not None:
             self._take_paths(snapshot.paths, now)
@@ -116,6 +120,14 @@ class Seen:
         """Training from scratch is no longer shown."""
         self.trajectories.pop("scratch", None)
         self._scratch_of = None
+
+    def _remember(self, point: EdgePoint) -> None:
+        """Keep the gauge's history, thinned evenly."""
+        if self.edge and self.edge[-1].step == point.step:
+            self.edge.pop()
+        self.edge.append(point)
+        if len(self.edge) > MAX_TRAIL:
+            self.edge = self.edge[:-1:2] + self.edge[-1:]
 
     def _plane_is_stale(self, now: float) -> bool:
         if self.plane is None or self.paths is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from dashboard.charts.all import CLOSER, SHARING
+from dashboard.charts.all import SHARING
 from dashboard.charts.results import Metric
 from dashboard.live.closer import Closer
 from dashboard.live.drawings import Drawings
@@ -71,7 +71,7 @@ class Viewer:
         if not isinstance(chart, str) or chart not in SHARING:
             raise ValueError(f"chart {str(chart)[:20]!r}: choose one of {', '.join(SHARING)}")
         self.weights_chart = chart
-        self.waits = self.waits or SHARING[chart] not in CLOSER
+        self.waits = self.waits or not SHARING[chart].look
         self.closer.forget()
 
     def draw_task(self) -> None:

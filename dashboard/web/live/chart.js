@@ -245,7 +245,17 @@ export class Chart {
   // --- What the card's menu needs ---
 
   traces() {
-    return (this.node.data ?? []).filter(({ meta }) => meta !== "not data").map(({ name = "", x = [], y = [] }) => ({ name, x: /** @type {Values} */ (x), y: /** @type {Values} */ (y) }));
+    return (this.node.data ?? []).filter(({ meta, z }) => meta !== "not data" && !z).map(({ name = "", x = [], y = [] }) => ({ name, x: /** @type {Values} */ (x), y: /** @type {Values} */ (y) }));
+  }
+
+  /** A picture in shades has a row for each of its points; other charts have none of their own. */
+  get rows() {
+    const shades = (this.node.data ?? []).filter(({ z }) => z?.length);
+    if (!shades.length) return undefined;
+    return () => ({
+      head: ["series", "x", "y", "value"],
+      rows: shades.flatMap(({ name = "", x = [], y = [], z = [] }) => z.flatMap((row, at) => row.map((value, column) => [name, Number(x[column]), Number(y[at]), value ?? NaN]))),
+    });
   }
 
   axisTitles() {

@@ -14,10 +14,12 @@ from dashboard.charts.all import CHARTS
 from dashboard.charts.chart import Chart
 from dashboard.charts.coherence import CoherenceInfo
 from dashboard.charts.directions import DirectionsInfo
+from dashboard.charts.edge import EdgeInfo
 from dashboard.charts.features import FeaturesInfo
 from dashboard.charts.fit import FitInfo
 from dashboard.charts.gauge import GaugeInfo
 from dashboard.charts.label_orders import LabelOrdersInfo
+from dashboard.charts.landscape import LandscapeInfo
 from dashboard.charts.layers import LayersInfo
 from dashboard.charts.loss import LossInfo
 from dashboard.charts.path import PathInfo
@@ -88,6 +90,8 @@ NAMES = {
             "weights move",
         ],
     ],
+    "edge": ["10–90% of tasks", "2/λ<sub>max</sub>", "α"],
+    "landscape": ["one task, support", "all, before", "all, after", "inner steps", "θ<sub>0</sub>"],
     "label_orders": ["head zeroed", "a numbering"],
     "shifts": [
         *["as in training", "larger amplitude", "later phase", "higher frequency", "larger x", "more difficult"],
@@ -243,6 +247,28 @@ def label_orders_info() -> LabelOrdersInfo:
     return LabelOrdersInfo(accuracy=array(0.73, 0.9, 1.0), zeroed=0.875, num_inner_steps=1)
 
 
+def edge_info(*limits: float) -> EdgeInfo:
+    """At outer steps 0, 100, ...: these limits beside alpha 0.02."""
+    found = array(*limits)
+    return EdgeInfo(
+        steps=100.0 * np.arange(len(limits)),
+        alpha=np.full(len(limits), 0.02),
+        limit=found,
+        low=0.5 * found,
+        high=2.0 * found,
+    )
+
+
+def landscape_info(**more: object) -> LandscapeInfo:
+    """A bowl on a grid of three by three."""
+    axis = array(-1, 0, 1)
+    bowl = 1.0 + axis[:, None] ** 2 + 2.0 * axis**2
+    losses = {"support": bowl, "before": 2.0 * bowl, "after": 0.5 * bowl}
+    at = {name: float(loss[1, 1]) for name, loss in losses.items()}
+    path = array([0.0, 0.0], [0.3, 0.2], [5.0, 0.0])
+    return LandscapeInfo(**{"axis": axis, "losses": losses, "path": path, "explained": 0.93, "at_theta_0": at, **more})
+
+
 def shifts_info(**more: object) -> ShiftsInfo:
     found = {
         "median": {"inside": array(4.0, 0.12), "amplitude": array(9.0, 2.7), "phase_rad": array(4.0, 0.86)},
@@ -255,7 +281,7 @@ def shifts_info(**more: object) -> ShiftsInfo:
 INFOS: list[Any] = [
     *[loss_info(), accuracy_info(), fit_info(), adaptation_info(), shares_info(), path_info(), layers_info(0.1, 0.5)],
     *[gauge_info(), rates_info(), directions_info(), task_disk_info(), coherence_info(0.5), coherence_info(0.5, 0.7)],
-    *[spectrum_info(), features_info(), label_orders_info(), shifts_info()],
+    *[spectrum_info(), features_info(), label_orders_info(), shifts_info(), edge_info(0.2, 0.02), landscape_info()],
 ]
 EMPTY: list[Any] = [
     LossInfo(),
@@ -267,6 +293,10 @@ EMPTY: list[Any] = [
     dataclasses.replace(layers_info(0.1, 0.5), low=np.zeros((1, 2)), median=np.zeros((1, 2)), high=np.zeros((1, 2))),
     gauge_info(np.nan, np.inf),
     coherence_info(np.nan),
+    edge_info(np.inf),
+    landscape_info(
+        path=np.zeros((1, 2)), losses={name: np.full((3, 3), np.inf) for name in ("support", "before", "after")}
+    ),
     spectrum_info(bound=np.nan, at_theta_n=np.full((3, 2), np.inf), at_theta_0=-np.ones((3, 2))),
     features_info(similarity=np.full((3, 2), np.nan), moved=np.full((3, 2), np.inf)),
     shifts_info(median={"inside": array(np.inf)}, diverged={"inside": 1.0}),

@@ -47,6 +47,8 @@ AXES = {
     "coherence": ("outer step", "cosine of gradients"),
     "spectrum": ("eigenvalue, the largest first", "curvature"),
     "features": ("layer", "CKA, and share moved"),
+    "edge": ("outer step", "inner step size"),
+    "landscape": (None, None),
     "label_orders": ("numbering, the worst first", "query accuracy"),
     "shifts": ("inner step", "median query loss (MSE)"),
     "gauge": (None, ""),

@@ -12,9 +12,11 @@ from dashboard.charts.all import CLOSER, SHARING, charts_of
 from dashboard.charts.closer import MEASURING
 from dashboard.charts.coherence import coherence_info
 from dashboard.charts.directions import directions_info
+from dashboard.charts.edge import edge_info
 from dashboard.charts.features import features_info
 from dashboard.charts.label_orders import label_orders_info
-from dashboard.charts.results import Looked, Results
+from dashboard.charts.landscape import landscape_info
+from dashboard.charts.results import EdgePoint, Looked, Results
 from dashboard.charts.shifts import shifts_info
 from dashboard.charts.spectrum import spectrum_info
 from dashboard.charts.task_disk import task_disk_info
@@ -25,13 +27,14 @@ from maml_core.analysis_records import (
     Directions,
     LabelOrders,
     LayerChanges,
+    LossPlane,
     Shift,
     Spectrum,
     Spread,
     TaskVectors,
 )
 from maml_core.config import GlyphsConfig, LinearConfig, RunConfig
-from maml_core.records import Plane, Summary
+from maml_core.records import Curvature, Plane, Summary
 from tests.dashboard.charts.infos import chart_of, lines, ranges, subtitle, summary
 from tests.dashboard.charts.infos import directions_info as directions_by_hand
 from tests.dashboard.charts.infos import task_disk_info as disk_by_hand
@@ -236,6 +239,72 @@ def test_shifts_name_the_tasks_on_which_adaptation_ends_worst() -> None:
     alone = shifts_info(results("shifts", found[:1]))
     assert alone is not None
     assert "nothing outside" in subtitle(alone)
+
+
+# --- Landscape ---
+
+
+def plane(explained: float = 0.93) -> LossPlane:
+    """Of a task whose path goes along the first direction, on a grid of five by five that reaches to 2."""
+    axis = np.linspace(-2.0, 2.0, 5).astype(np.float32)
+    loss = (1.0 + axis[:, None] ** 2 + (axis - 1.0) ** 2).astype(np.float32)
+    path = np.array([[0.0, 0.0], [1.0, 0.5]], np.float32)
+    return LossPlane(PLANE, axis, loss, 9 * loss, 9 * loss, 3 * loss, 0.1 * loss, path, explained)
+
+
+def test_the_landscape_has_three_losses_on_one_scale_and_the_path_in_the_first() -> None:
+    found = plane()
+    info = landscape_info(results("landscape", found))
+    assert info is not None
+    updates = {(trace, what): values for trace, what, values in chart_of(info).update(info)}
+    for name, loss in (
+        ("support", found.support_loss),
+        ("before", found.mean_query_loss),
+        ("after", found.mean_query_loss_after),
+    ):
+        shown = 10.0 ** updates[name, "z"].reshape(5, 5)
+        np.testing.assert_allclose(shown, loss, rtol=1e-4)
+        middle = (updates[name, "x"][0] + updates[name, "x"][-1]) / 2
+        np.testing.assert_allclose(updates[name, "x"] - middle, found.axis / 2, atol=1e-6)
+    start = updates["support", "x"].mean()
+    np.testing.assert_allclose(updates["path", "x"] - start, [0.0, 0.5], atol=1e-6)
+    np.testing.assert_allclose(updates["path", "y"], [0.0, 0.25], atol=1e-6)
+    assert subtitle(info) == "The plane holds 93% of the path. At θ_0 all tasks: 6 before, 0.2 after."
+    little = landscape_info(results("landscape", plane(0.2)))
+    assert little is not None
+    assert subtitle(little).startswith("The plane holds only 20% of the path.")
+
+
+def test_what_explodes_in_the_plane_has_one_colour_and_what_is_no_number_none() -> None:
+    found = plane()
+    loss = found.mean_query_loss_after.copy()
+    loss[0, 0], loss[0, 1] = np.inf, np.nan
+    info = landscape_info(results("landscape", found._replace(mean_query_loss_after=loss)))
+    assert info is not None
+    (values,) = (values for trace, what, values in chart_of(info).update(info) if (trace, what) == ("after", "z"))
+    assert 10.0 ** values[0] == pytest.approx(30.0 * 6.0, rel=1e-4)
+    assert np.isnan(values[1])
+
+
+# --- Edge ---
+
+
+def test_the_edge_is_the_gauges_history() -> None:
+    points = [
+        EdgePoint(step=0, alpha=0.01, curvature=Curvature(20.0, 10.0, 40.0)),
+        EdgePoint(step=300, alpha=0.02, curvature=Curvature(80.0, 50.0, 100.0)),
+    ]
+    of = Results(config=CURVES, computed=CURVES, weights_chart="edge", edge=points)
+    info = edge_info(of)
+    assert info is not None
+    drawn = lines(info)
+    np.testing.assert_allclose(drawn["limit"], [[0, 300], [0.1, 0.025]], rtol=1e-6)
+    np.testing.assert_allclose(drawn["alpha"], [[0, 300], [0.01, 0.02]], rtol=1e-6)
+    np.testing.assert_allclose(drawn["spread"][1], [0.05, 0.02, 0.04, 0.2], rtol=1e-6)
+    assert subtitle(info) == "α is 0.8 × the limit; at step 0 it was 0.1 ×. Tasks differ: limits from 0.02 to 0.04."
+    assert edge_info(dataclasses.replace(of, weights_chart="path")) is None
+    assert edge_info(dataclasses.replace(of, edge=())) is None
+    assert SHARING["edge"].why_empty(RunConfig(algorithm="meta_sgd"))
 
 
 # --- All ---

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from dashboard.charts.all import charts_of
+from dashboard.live.chart_data import results
 from dashboard.live.latest import MAX_TRAIL
 from dashboard.live.pacing import PATIENCE, PROMPT_S, SHARES, SHARES_OF_IMAGES, Pace, Pacing
 from dashboard.live.page import Page
@@ -346,6 +347,18 @@ class TestWeightsChart:
         assert info.median.shape == (3, 2)
         assert (info.median[0] == 0).all()
         assert (info.median[2] > 0).all()
+
+    def test_the_gauges_history_has_a_point_for_each_look_at_the_curvature(self):
+        driver = Driver().opened()
+        driver.run.play()
+        for _ in range(2):
+            driver.trained(60.0)
+            driver.chunk(steps=5)
+        edge = results(driver.run, driver.viewer).edge
+        assert [(point.step, point.alpha) for point in edge] == [(0, TINY.alpha), (5, TINY.alpha), (10, TINY.alpha)]
+        assert edge[-1].curvature == driver.run.audience.seen.curvature
+        driver.run.restart()
+        assert not results(driver.run, driver.viewer).edge
 
     def test_anils_body_stands_still(self):
         driver = Driver(replace(IMAGES, {"algorithm": "anil"}))

@@ -1,0 +1,36 @@
+// What a live chart's traces hold: points, shades and colours by number.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Traces } from "../../dashboard/web/live/traces.js";
+
+const figure = { data: [{ type: "heatmap" }, { type: "scatter", marker: { size: 2 } }], layout: { meta: { traces: ["shades", "dots"] } } };
+
+/** @param {Record<string, Record<string, number[]>>} numbers */
+function filled(numbers) {
+  const traces = new Traces();
+  for (const [name, values] of Object.entries(numbers)) for (const [what, list] of Object.entries(values)) traces.set(name, what, Float32Array.from(list));
+  return traces;
+}
+
+test("shades come in rows, and what is no number is a gap", () => {
+  const traces = filled({ shades: { x: [0, 1, 2], y: [0, 1], z: [1, 2, 3, 4, NaN, 6] } });
+  const [shades] = traces.fill(figure, 1, new Set());
+  assert.deepEqual(shades.z, [[1, 2, 3], [4, null, 6]]);
+  assert.deepEqual(traces.changes(["shades", "dots"], figure.data).data.z, [shades.z]);
+  assert.equal(traces.isMoved, false);
+});
+
+test("colours by number go into the marker, which the figure keeps its own of", () => {
+  const traces = filled({ dots: { x: [0, 1], y: [2, 3], "marker.color": [5, 6] } });
+  const [, dots] = traces.fill(figure, 2, new Set());
+  assert.deepEqual([...dots.marker.color], [5, 6]);
+  assert.equal(dots.marker.size, 4);
+  assert.equal(figure.data[1].marker.color, undefined);
+});
+
+test("of points alone nothing but their places changes", () => {
+  const traces = filled({ dots: { x: [0, 1], y: [2, 3] } });
+  assert.equal(traces.isMoved, true);
+  assert.deepEqual(Object.keys(traces.changes(["shades", "dots"], figure.data).data), ["x", "y"]);
+});
