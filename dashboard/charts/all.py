@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 from dashboard.charts.adaptation import ADAPTATION
@@ -75,9 +76,9 @@ def layouts(results: Results) -> dict[str, dict[str, Any]]:
     return found
 
 
-def figures_json(looks: Looks) -> dict[str, dict[str, Any]]:
-    """Every figure as plain JSON values: ``{"light": {id: figure}, "dark": {...}}``."""
+def figures_json(looks: Looks, charts: Collection[Chart[Any]] = CHARTS) -> dict[str, dict[str, Any]]:
+    """Figures as plain JSON values: ``{"light": {id: figure}, "dark": {...}}``."""
     return {
-        name: {chart.id: json.loads(chart.figure(palette, looks).to_json()) for chart in CHARTS}
+        name: {chart.id: json.loads(chart.figure(palette, looks).to_json()) for chart in charts}
         for name, palette in PALETTES.items()
     }

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from dashboard.charts.all import SHARING, charts_of, figures_json, layouts, why_empty
+from dashboard.charts.all import CHARTS, CLOSER, SHARING, charts_of, figures_json, layouts, why_empty
 from dashboard.charts.images import is_ink
 from dashboard.charts.style import Looks
 from dashboard.charts.symbols import in_greek
@@ -83,6 +83,8 @@ class Page:
         self._frames = FrameMaker()
         self._owes_frame = False
         self._looks: Looks | None = None
+        self._figured: frozenset[str] = frozenset()
+        """The charts whose figures it has, with these looks."""
         self._told: dict[str, Any] = {}
         self._laid_out: tuple[Any, ...] = ()
         self._shared: tuple[tuple[RunConfig, int, int, str], str] | None = None
@@ -194,10 +196,12 @@ class Page:
                 since=run.changes.late_baselines,
             )
             if look != self._looks:
-                self._looks, self._told, self._laid_out = look, {}, ()
+                self._looks, self._told, self._laid_out, self._figured = look, {}, (), frozenset()
                 self._frames.forget()
                 self.connection.forget_frames()  # the page draws nothing until it has the new figures' numbers
-                self.connection.put_text(_figures_message(look))
+            if missing := self._figures_needed() - self._figured:
+                self.connection.put_text(_figures_message(look, missing))
+                self._figured |= missing
         share = self._share()
         state = self._state(share)
         shown = self.run.shown.values
@@ -214,6 +218,11 @@ class Page:
             state["now"] = now(run)
         self.put({**state, "controls_changed": self.follow})
         self.notice, self.follow = "", False
+
+    def _figures_needed(self) -> frozenset[str]:
+        """The charts whose figures the page must have: of closer looks only the one that is open."""
+        closed = {chart.id for chart in CLOSER} - {self.viewer.weights_chart}
+        return frozenset(chart.id for chart in CHARTS if chart.id not in closed)
 
     def tell_progress(self, now: float) -> None:
         """Send the step of a run that jumps, which draws nothing on its way."""
@@ -269,9 +278,10 @@ class Page:
         return self._shared[1]
 
 
-@lru_cache(maxsize=16)
-def _figures_message(look: Looks) -> str:
-    return json.dumps({"type": "figures", **figures_json(look)}, separators=(",", ":"))
+@lru_cache(maxsize=64)
+def _figures_message(look: Looks, ids: frozenset[str]) -> str:
+    charts = [chart for chart in CHARTS if chart.id in ids]
+    return json.dumps({"type": "figures", **figures_json(look, charts)}, separators=(",", ":"))
 
 
 def _layers(run: LiveRun, viewer: Viewer) -> tuple[str, ...]:

@@ -72,6 +72,11 @@ def test_axe_finds_nothing_on_the_live_page(open_page: OpenPage) -> None:
         live.page.locator("[data-testid=stPopoverBody]").wait_for(state="detached")
     live.train(5)
     assert_accessible(live.page)
+    live.pause()
+    live.tabs.select_option("landscape")
+    live.page.locator("[data-chart=landscape] .maml-subtitle", has_text="of the path").wait_for()
+    live.wait_steady()
+    assert_accessible(live.page)
 
 
 def test_axe_finds_nothing_on_image_tasks_and_their_drawing_panel(open_page: OpenPage) -> None:
@@ -160,8 +165,8 @@ FORCED = """() => {
     for (let i = 0; i < data.length; i += 4) if (data[i + 3] > 200) levels.add((data[i] + data[i + 1] + data[i + 2]) >> 6);
     return levels.size;
   };
-  const pressed = one("[data-chart=path] .maml-views [aria-pressed=true]");
-  const other = one("[data-chart=path] .maml-views [aria-pressed=false]");
+  const pressed = one("[data-chart=loss] .maml-views [aria-pressed=true]");
+  const other = one("[data-chart=loss] .maml-views [aria-pressed=false]");
   const segment = (chosen) => style(one(`[data-variant=segmented_control]${chosen ? "[data-selected]" : ":not([data-selected])"}`)).backgroundColor;
   return {
     theme: one(".maml-live").dataset.theme,

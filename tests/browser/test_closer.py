@@ -72,9 +72,13 @@ def test_each_is_opened_in_turn_kept_over_a_reload_and_closed_again(open_page: O
     live.until(lambda: subtitle(live, chart) not in (measured, MEASURING))
     shows(live, chart)
 
-    live.menu(chart, "Show table")
-    expect(live.page.locator(f"[data-chart={chart}] .maml-table tbody tr").first).to_be_visible()
-    live.menu(chart, "Show chart")
+    # Shades are read as a row for each of their points.
+    for read, first in (("spectrum", "θ"), ("landscape", "one task, support")):
+        live.tabs.select_option(read)
+        shows(live, read)
+        live.menu(read, "Show table")
+        expect(live.page.locator(f"[data-chart={read}] .maml-table tbody tr").first).to_contain_text(first)
+        live.menu(read, "Show chart")
     live.tabs.select_option("path")
     live.until(lambda: live.plot("path").evaluate(POINTS) > 2)
     live.until(lambda: "look=" not in live.page.url)

@@ -142,7 +142,7 @@ export class Card {
   describe(figure) {
     setRich(this.#title, fromPlotly(figure.layout.meta.title));
     this.#hint = figure.layout.meta.hint;
-    if (!this.#subtitle.textContent) this.subtitle(this.#hint);
+    if (!this.#subtitle.dataset.text) this.subtitle(this.#hint);
     this.#why.show(figure.layout.meta.title, figure.layout.meta.help);
     this.#drawLegend(figure);
   }
@@ -166,6 +166,7 @@ export class Card {
     this.subtitle(this.#hint);
     this.summary(WAITING);
     this.refresh(true);
+    this.#tableRefreshed = 0; // an open table does not wait for what comes next
   }
 
   /**

@@ -92,11 +92,11 @@ export class Charts {
     return [...this.#charts.values()].map(({ card }) => card);
   }
 
-  /** @param {Figures} figures */
+  /** @param {Figures} figures All that the page needs now, or that of a chart that is opened. */
   figures({ light, dark }) {
-    this.#figures = { light, dark };
-    this.#emptyUntil = performance.now() + FIRST_NUMBERS_MS;
-    this.#restyle();
+    this.#figures = { light: { ...this.#figures?.light, ...light }, dark: { ...this.#figures?.dark, ...dark } };
+    if (this.#ids[0] in light) this.#emptyUntil = performance.now() + FIRST_NUMBERS_MS;
+    this.#restyle(Object.keys(light));
   }
 
   /** @param {{ theme?: "light" | "dark", scale?: number }} looks */
@@ -133,9 +133,11 @@ export class Charts {
     this.schedule();
   }
 
-  #restyle() {
+  /** @param {string[]} [ids] The charts that look different now; all that have a figure where that is not said. */
+  #restyle(ids = Object.keys(this.#figures?.light ?? {})) {
     if (!this.#figures) return;
-    for (const [id, chart] of this.#charts) {
+    for (const id of ids) {
+      const chart = this.get(id);
       if (this.#layouts[id]) chart.marks(this.#layouts[id][this.#theme]);
       chart.look(this.#figures[this.#theme][id], this.#scale);
     }

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dashboard.charts.all import CLOSER
 from dashboard.charts.closer import MEASURING
 from dashboard.live.closer import LEAST_S
 from dashboard.server.hub import Hub
@@ -55,6 +56,11 @@ async def drawn(client: Client) -> list[dict[str, Any]]:
         frames += [message for message in client.take() if message["type"] == "frame"]
         client.page.acknowledge(frames[-1]["frame"])
     return frames
+
+
+def figures(client: Client) -> list[set[str]]:
+    """The charts of each message of figures since the last look."""
+    return [set(message["light"]) for message in client.take() if message["type"] == "figures"]
 
 
 async def opened(hub: Hub, chart: str = "task_disk") -> Client:
@@ -169,6 +175,21 @@ def test_one_worker_is_left_to_the_runs():
         assert [looked(request) for _, request in executor.waiting] == [True, False]
 
     on_loop(scene, Held(), num_workers=2)
+
+
+def test_a_page_gets_the_figure_of_a_closer_look_when_it_is_opened_and_once():
+    async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+        client = Client(hub, hub.open_page(TINY))
+        await turns()
+        first, *_ = figures(client)
+        assert "path" in first
+        assert not {chart.id for chart in CLOSER} & first
+        for chart in ("task_disk", "path", "task_disk"):
+            client.say("weights_chart", chart=chart)
+            await turns()
+        assert figures(client) == [{"task_disk"}]
+
+    on_loop(scene)
 
 
 def test_another_run_takes_its_place():
