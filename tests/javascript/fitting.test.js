@@ -42,7 +42,7 @@ test("numbers that are the old ones change nothing", () => {
   traces.paint("a", "green");
   traces.drawn();
   traces.paint("a", "green");
-  assert.deepEqual([traces.isChanged, traces.isRecolored], [false, false]);
+  assert.deepEqual([traces.isChanged, traces.isMoved], [false, true]);
 });
 
 test("what is new has the places of its traces; colours come only where one is another", () => {
