@@ -138,6 +138,10 @@ class Shift(NamedTuple):
     """Query loss after 0..N inner steps."""
 
 
+NOT_TAKEN_APART = "an implicit gradient is solved for where the inner steps end, not carried back along them: there are no stages to show"
+"""Why the outer step of some algorithms, those with a proximal term, is not taken apart."""
+
+
 class OneStep(NamedTuple):
     """One outer step taken apart, stage by stage: T tasks, N inner steps, D parameters of theta_0. Numbers that are not finite stay so.
 

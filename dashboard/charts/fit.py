@@ -229,6 +229,7 @@ FIT = Chart(
     ranges=_ranges,
     summary=_summary,
     subtitle=_subtitle,
+    is_of_the_task=True,
     shows_now=True,
     belongs=lambda config, _: not config.classifies,
     why_empty=_why_empty,

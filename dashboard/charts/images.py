@@ -191,6 +191,7 @@ IMAGES = Chart(
     ranges=lambda *_: {},
     summary=_summary,
     subtitle=_subtitle,
+    is_of_the_task=True,
     belongs=lambda config, _: config.classifies,
     more=_more,
     pixels=_pixels,

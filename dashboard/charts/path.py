@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from dashboard.charts.basics import line, points
 from dashboard.charts.chart import Chart
 from dashboard.charts.glossary import TERMS, Card
 from dashboard.charts.phrases import percent, steps
-from dashboard.charts.results import Array, Results
+from dashboard.charts.results import ApartKind, Array, Results, TakenApart
 from dashboard.charts.scales import Line, Previous, Range, joined
 from dashboard.charts.style import THETA_0, THETA_N, Looks
 from dashboard.theme import Palette, with_opacity
@@ -35,6 +36,10 @@ class PathInfo:
     """Which place the paths begin at, where that is an earlier theta_0 than the trail's last, shape [2]."""
     explained: float
     """Share of the paths' variance that lies in the plane, 0..1."""
+    walked: int | None = None
+    """Inner steps of the paths that are drawn; None for all. Of an outer step that is taken apart, whose first task comes first."""
+    arrows: Array | None = None
+    """Unit vectors of weight space as they are seen in the plane, from where to where, shape [a, 2, 2]; their length is of the paths'."""
 
 
 def path_info(of: Results) -> PathInfo | None:
@@ -43,7 +48,31 @@ def path_info(of: Results) -> PathInfo | None:
         return None
     trail = (np.stack(of.thetas) - of.plane.origin) @ of.plane.basis.T
     then = None if of.now is None else (of.paths.theta_0 - of.plane.origin) @ of.plane.basis.T
-    return PathInfo(paths=of.paths.paths, trail=trail, then=then, explained=of.paths.explained)
+    if of.apart is None:
+        return PathInfo(paths=of.paths.paths, trail=trail, then=then, explained=of.paths.explained)
+    return PathInfo(
+        paths=of.paths.paths,
+        trail=trail,
+        explained=of.paths.explained,
+        walked=of.apart.k if of.apart.kind in ("tasks", "inner") else None,
+        arrows=_arrows(of.apart),
+    )
+
+
+def _arrows(apart: TakenApart) -> Array:
+    """What points downhill at a stage: the first task's gradient where it has been carried to, all tasks' and their mean, or mean and move."""
+    found, paths = apart.step, apart.step.paths.paths
+    theta_0 = paths[0, 0]
+    unit = float(np.abs(paths - theta_0).max(initial=0.0, where=np.isfinite(paths)))
+    none = np.zeros((0, 2))
+    shown: Mapping[ApartKind, tuple[Array, Array]] = {
+        "query": (paths[0, apart.k], found.arrows[apart.k : apart.k + 1]),
+        "back": (paths[0, apart.k], found.arrows[apart.k : apart.k + 1]),
+        "mean": (theta_0, np.concatenate([found.task_arrows, found.mean_arrow[None]])),
+        "update": (theta_0, np.stack([found.mean_arrow, found.update_arrow])),
+    }
+    start, arrows = shown.get(apart.kind, (theta_0, none))
+    return np.stack([np.broadcast_to(start, arrows.shape), start + unit * arrows], axis=1)
 
 
 # --- The figure -------------------------------------------------------------------------------------------------------
@@ -56,6 +85,8 @@ def _traces(palette: Palette, _looks: Looks) -> dict[str, go.Scatter]:
         "trail": line(f"trail of {THETA_0}", with_opacity(palette.theta_0, 0.55), 2, "dot", hoverinfo="skip"),
         "inner_steps": line("inner steps", with_opacity(palette.theta_N, 0.6), 1.5, hoverinfo="skip"),
         "now": points(f"{THETA_0} now", palette.ghost, 9, palette.page, "square", hovertemplate=at, showlegend=False),
+        "first": line("first task", palette.text, 3, hoverinfo="skip", showlegend=False),
+        "arrows": line("downhill", palette.query, 2, hoverinfo="skip", showlegend=False),
         "theta_N": points(THETA_N, palette.theta_N, 7, palette.page, hovertemplate=at),
         "theta_0": points(THETA_0, palette.theta_0, 12, palette.page, "square", hovertemplate=at),
     }
@@ -77,15 +108,29 @@ def _axes(_palette: Palette, _looks: Looks) -> dict[str, Any]:
 
 def _lines(info: PathInfo) -> dict[str, Line]:
     paths = np.where(np.isfinite(info.paths), info.paths, np.nan)
-    ends = paths[:, -1]
+    ends = paths[:, -1] if info.walked is None else paths[:0, -1]
+    walked = paths[:, : None if info.walked is None else info.walked + 1]
+    first = np.zeros((0, 2)) if info.arrows is None else walked[0]
     newest: Line = (info.trail[-1:, 0], info.trail[-1:, 1])
     return {
         "trail": (info.trail[:, 0], info.trail[:, 1]),
-        "inner_steps": joined(list(paths[:, :, 0]), list(paths[:, :, 1])),
+        "inner_steps": joined(list(walked[:, :, 0]), list(walked[:, :, 1])),
+        "first": (first[:, 0], first[:, 1]),
+        "arrows": _drawn([] if info.arrows is None else list(info.arrows)),
         "theta_N": (ends[:, 0], ends[:, 1]),
         "now": newest if info.then is not None else ([], []),
         "theta_0": newest if info.then is None else (info.then[:1], info.then[1:]),
     }
+
+
+def _drawn(arrows: list[Array]) -> Line:
+    """Arrows as one line each: to the tip, and from it to both barbs."""
+    turn = np.array([[np.cos(0.4), -np.sin(0.4)], [np.sin(0.4), np.cos(0.4)]])
+    found = []
+    for start, tip in arrows:
+        back = 0.2 * (start - tip)
+        found.append(np.stack([start, tip, tip + turn @ back, tip, tip + turn.T @ back]))
+    return joined([one[:, 0] for one in found], [one[:, 1] for one in found]) if found else ([], [])
 
 
 def _ranges(info: PathInfo, previous: Previous) -> Range:
@@ -145,6 +190,8 @@ def _summary(info: PathInfo) -> str:
 
 
 def _subtitle(info: PathInfo) -> str:
+    if info.arrows is not None:
+        return f"The step's tasks, the first bold; {percent(info.explained)} of their way is in this plane."
     if info.explained < _SMALL_SHARE:
         return f"Only {percent(info.explained)} of the movement lies in this plane."
     return f"One line a task; this plane holds {percent(info.explained)} of it."

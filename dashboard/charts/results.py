@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from maml_core.analysis_records import OneStep
 from maml_core.config import RunConfig
 from maml_core.records import (
     Curvature,
@@ -86,6 +87,19 @@ class Now:
     trajectories: Mapping[str, Summary] = field(default_factory=dict)
 
 
+ApartKind = Literal["tasks", "inner", "query", "back", "mean", "update"]
+"""A stage of an outer step that is taken apart; also what the page's formulas light for it."""
+
+
+class TakenApart(NamedTuple):
+    """The next outer step of the run, taken apart, and where somebody stands in it."""
+
+    step: OneStep
+    kind: ApartKind
+    k: int
+    """Inner step that is shown."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgePoint:
     """What the gauge showed at one outer step."""
@@ -133,6 +147,8 @@ class Results:
     """The earlier outer step that everything below was seen at; None for now."""
     now: Now | None = None
     """What to compare it with; None where it is now."""
+    apart: TakenApart | None = None
+    """Where somebody goes through the next outer step: then the fit and the paths are of its tasks."""
     fit: TaskFit | ImageFit | None = None
     trajectories: Mapping[str, Summary] = field(default_factory=dict)
     """Held-out tasks against the inner step, by learner."""

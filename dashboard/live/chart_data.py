@@ -19,6 +19,10 @@ def results(run: LiveRun, viewer: Viewer) -> Results:
     """What one of its viewers last saw of a run."""
     metric, then = viewer.metric(run.config), viewer.travel.shown
     seen, fit = (run.audience.seen, viewer.fit) if then is None else (viewer.travel.seen, viewer.travel.fit)
+    apart = viewer.apart.shown
+    paths, plane = seen.paths, seen.plane
+    if apart is not None:
+        fit, paths, plane = viewer.apart.fit, apart.step.paths, apart.step.paths.plane
     return Results(
         config=run.config,
         computed=run.state_config if then is None else then.config,
@@ -30,10 +34,11 @@ def results(run: LiveRun, viewer: Viewer) -> Results:
         marks=run.changes.marks.all,
         then=then.step if then is not None else None,
         now=None if then is None else _now(run, viewer),
+        apart=apart,
         fit=fit,
         trajectories=seen.trajectories,
-        paths=seen.paths,
-        plane=seen.plane,
+        paths=paths,
+        plane=plane,
         thetas=run.audience.seen.thetas,
         moves=seen.moves,
         curvature=seen.curvature,

@@ -62,7 +62,7 @@ class FrameMaker:
             del self._sent[gone]  # the page empties it, and gets all of it when it comes back
         for chart, info in having:
             updates = chart.update(info)
-            words = _at(_step_of(chart, shown), chart, (chart.summary(info), chart.subtitle(info)))
+            words = _of_what(shown, chart, (chart.summary(info), chart.subtitle(info)))
             sent: list[object] = [*words, chart.content(info), *(values.tobytes() for _, _, values in updates)]
             if sent == self._sent.get(chart.id):
                 continue
@@ -77,7 +77,8 @@ class FrameMaker:
         header["numbers"] = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
         header["metric"] = viewer.metric(run.config)
         header["now"] = now(run)
-        header["own"] = answer(shown.fit, shown.computed.num_inner_steps) if viewer.own.task is not None else None
+        drawn = viewer.own.task is not None and shown.apart is None
+        header["own"] = answer(shown.fit, shown.computed.num_inner_steps) if drawn else None
         header["change"] = viewer.change_id
         return packed(header, body)
 
@@ -89,8 +90,14 @@ def _step_of(chart: Chart[Any], shown: Results) -> int | None:
     return shown.looked.step if shown.looked is not None and shown.looked.is_earlier else None
 
 
-def _at(then: int | None, chart: Chart[Any], words: tuple[str, str]) -> tuple[str, str]:
-    """The summary and the subtitle, which say so where the chart shows an earlier outer step in the place of now, or beside it."""
+def _of_what(shown: Results, chart: Chart[Any], words: tuple[str, str]) -> tuple[str, str]:
+    """The summary and the subtitle, which say so where the chart shows an earlier outer step in the place of now, or beside it, or a training
+    task in the place of a held-out one.
+    """
+    if shown.apart is not None and chart.is_of_the_task:
+        which = f"First training task of outer step {shown.apart.step.step + 1:,}"
+        return f"{which}: {words[0]}", f"{which}. {words[1]}"
+    then = _step_of(chart, shown)
     if then is None or not chart.is_of_a_moment:
         return words
     step = f"Step {then:,}{', now in grey' if chart.shows_now else ''}"

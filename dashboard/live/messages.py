@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dashboard.live.apart import LEAVING
 from dashboard.live.drawings import own_task
 from dashboard.live.page import Page
 from dashboard.live.viewer import SHAPE, shape_of
@@ -24,6 +25,8 @@ def obey(page: Page, message: Mapping[str, Any], now: float) -> None:
     run, viewer, kind = page.run, page.viewer, message.get("type")
     if kind not in OF_THE_SOCKET:
         run.playback.held = None
+    if kind in LEAVING and viewer.apart.close():
+        page.show_now()
     match kind:
         case "ack":
             page.acknowledge(message["frame"])
@@ -59,6 +62,19 @@ def obey(page: Page, message: Mapping[str, Any], now: float) -> None:
             page.show_now()
         case "branch":
             run.branch(viewer.travel.here)
+        case "apart":
+            viewer.apart.open(run)
+            viewer.travel.go(None)
+        case "apart_by":
+            viewer.apart.by(message["by"])
+            page.send_frame()
+        case "apart_close":
+            viewer.apart.close()
+            page.send_frame()
+        case "apart_do":
+            if viewer.apart.is_last:
+                viewer.apart.close()
+                run.take_one_step()
         case "speed":
             run.playback.set_speed(message["steps_per_s"])
         case "metric":

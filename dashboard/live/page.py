@@ -110,6 +110,7 @@ class Page:
         """Go on with the run that another page had, and with what it looked at."""
         self.run.audience.leave(self.viewer)
         self.run, self.viewer, self.follow = before.run, before.viewer, True
+        self.viewer.apart.close()  # nobody knows in which of its stages the step is that a page begins with
         self.run.playback.held = None
 
     def acknowledge(self, frame: int) -> None:
@@ -187,6 +188,7 @@ class Page:
         if not self.connected:
             return
         run = self.run
+        self.viewer.apart.follow(run)
         if run.levels is not None:  # no figure before they are known: they are part of it
             look = looks(
                 run.config,
@@ -258,6 +260,7 @@ class Page:
             "tensors": seen.rates.names if seen.rates is not None else (),
             "layers": _layers(run, viewer),
             "then": viewer.travel.target.step if viewer.travel.target is not None else None,
+            "apart": viewer.apart.told,
             "marks": [{"step": mark.step, "text": mark.text} for mark in run.changes.marks.all],
         }
 

@@ -266,7 +266,12 @@ class Training:
     @property
     def has_begun(self) -> bool:
         """Whether an outer step was taken, or is being taken; until then every setting is that of the start."""
-        return self.step > 0 or self._sent_steps != 0 or self.status.kind != "ok"
+        return self.step > 0 or self.is_stepping or self.status.kind != "ok"
+
+    @property
+    def is_stepping(self) -> bool:
+        """Whether the chunk in flight takes outer steps."""
+        return self._sent_steps != 0
 
     @property
     def sentence(self) -> str:

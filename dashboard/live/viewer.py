@@ -6,6 +6,7 @@ from typing import get_args
 
 from dashboard.charts.all import SHARING
 from dashboard.charts.results import Metric
+from dashboard.live.apart import Apart
 from dashboard.live.closer import Closer
 from dashboard.live.drawings import Drawings
 from dashboard.live.travel import Look, Travel
@@ -49,6 +50,8 @@ class Viewer:
         self._metric: Metric = "accuracy"
         self.travel = Travel()
         """The outer step that its charts show."""
+        self.apart = Apart()
+        """Where it stands in the next outer step, if it goes through one."""
 
     # What its page asks for
 
@@ -154,3 +157,4 @@ class Viewer:
         self.fit = self.change_id = self.asked_id = None
         self.travel.go(None)
         self.closer.forget()
+        self.apart.close()

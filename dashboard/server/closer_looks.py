@@ -9,6 +9,7 @@ from typing import Any
 from dashboard.live.closer import Wanted
 from dashboard.live.page import Page
 from dashboard.server.looks import Looks
+from dashboard.server.looks_apart import LooksApart
 from dashboard.server.looks_back import LooksBack
 from dashboard.server.pages import Pages
 from maml_core.chunks import ChunkRequest, ChunkResult
@@ -59,4 +60,5 @@ def kinds_of_looks(
     pages: Pages, executor: Executor, wake: Callable[[], None], num_workers: int, clock: Callable[[], float]
 ) -> tuple[Looks[Any], ...]:
     """All that one page alone may ask to look at, the most urgent first. The arguments are those of `CloserLooks`."""
-    return LooksBack(pages, executor, wake), CloserLooks(pages, executor, wake, num_workers, clock)
+    light = LooksBack(pages, executor, wake), LooksApart(pages, executor, wake)
+    return *light, CloserLooks(pages, executor, wake, num_workers, clock)

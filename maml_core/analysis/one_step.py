@@ -20,7 +20,7 @@ from torch import Tensor
 
 from maml_core.algorithms import outer_gradient, with_head
 from maml_core.analysis.angles import cosine, length, length_ratio, unit
-from maml_core.analysis_records import OneStep
+from maml_core.analysis_records import NOT_TAKEN_APART, OneStep
 from maml_core.config import RunConfig
 from maml_core.inner import Adaptation, adapt
 from maml_core.landscape import flat, inner_paths
@@ -35,9 +35,6 @@ from maml_core.schedules import schedule
 from maml_core.threads import single_threaded
 from maml_core.traits import TRAITS
 from maml_core.types import Examples, Params, Tasks
-
-NOT_TAKEN_APART = "an implicit gradient is solved for where the inner steps end, not carried back along them: there are no stages to show"
-"""Why the outer step of some algorithms is not taken apart."""
 
 
 @single_threaded

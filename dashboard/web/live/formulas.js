@@ -41,6 +41,14 @@ const symbol = (letter, index) => el("span", { class: "maml-theta" }, letter, su
 /** @param {string} index */
 const theta = (index) => symbol("θ", index);
 
+/**
+ * What may be lit alone.
+ *
+ * @param {string} name
+ * @param {...Part} parts
+ */
+const part = (name, ...parts) => el("span", { "data-part": name }, ...parts);
+
 /** @param {"support" | "query"} kind */
 const loss = (kind) => el("span", {}, el("i", {}, "L"), sub(el("span", { class: `maml-ink-${kind}` }, kind)));
 
@@ -48,6 +56,8 @@ export class Formulas {
   root = el("div", { class: "maml-formulas", role: "group", "aria-label": "The two update rules" });
   /** @type {Partial<Now>} What holds now, from the newest frame. */
   now = {};
+  /** @type {HTMLElement | null} */
+  button = null; // that goes through them
   /** @type {[Value, HTMLElement][]} */
   #numbers = []; // the places of all numbers
   #drawn = "";
@@ -102,6 +112,11 @@ export class Formulas {
     };
   }
 
+  /** @param {string} part What a stage of an outer step that is taken apart is about; empty for nothing. */
+  light(part) {
+    this.root.dataset.lit = part;
+  }
+
   /** @param {Value} value */
   #number(value) {
     const node = el("b", { class: `maml-value maml-value-${value}` }, "…");
@@ -112,12 +127,12 @@ export class Formulas {
   /** @param {Rule} rule */
   #build(rule) {
     this.#numbers = [];
-    const line = (/** @type {string} */ name, /** @type {Part} */ part) => el("p", {}, el("span", { class: "maml-loop" }, name), part);
+    const line = (/** @type {string} */ name, /** @type {(Part | null)[]} */ ...said) => el("p", {}, el("span", { class: "maml-loop" }, name), ...said);
     const math = (/** @type {Part[]} */ ...parts) => el("span", { class: "maml-math" }, ...parts);
     this.root.replaceChildren(
-      line("Inner loop", math(...this.#inner(rule), el("span", { class: "maml-aside" }, ...this.#aside(rule)))),
+      line("Inner loop", math(part("inner", ...this.#inner(rule)), el("span", { class: "maml-aside" }, ...this.#aside(rule)))),
       line("Outer loop", math(...this.#outer(rule))),
-      line("", el("span", { class: "maml-order" }, words(rule), ...(rule.rates ? ["; median α ", this.#number("rate")] : []))),
+      line("", el("span", { class: "maml-order" }, part("back", words(rule)), ...(rule.rates ? ["; median α ", this.#number("rate")] : [])), this.button),
     );
     this.#length = 0;
   }
@@ -158,10 +173,10 @@ export class Formulas {
   #outer(rule) {
     const { algorithm, adam } = rule;
     const learned = () => [theta("0"), ...(rule.learned ? [`, ${rule.learned}`] : [])];
-    const mean = [" mean", sub(this.#number("meta_batch_size"), rule.learned ? "" : " tasks"), " "];
+    const mean = [" ", part("mean", "mean", part("tasks", sub(this.#number("meta_batch_size"), rule.learned ? "" : " tasks"))), " "];
     const [open, close] = adam ? [" Adam(", " )"] : ["", ""];
     const direction = { unrolled: () => this.#unrolled(rule, learned), moved: () => this.#moved(), implicit: () => this.#implicit() }[DIRECTIONS[algorithm]]();
-    return [...learned(), " ← ", ...learned(), " − ", this.#number("beta"), open, ...mean, ...direction, close];
+    return [part("update", ...learned(), " ← ", ...learned(), " − ", this.#number("beta"), open), ...mean, part("query", ...direction), close];
   }
 
   /**

@@ -8,7 +8,7 @@ export class Keys {
 
   /**
    * @param {HTMLElement} root Of the page.
-   * @param {Record<string, () => void>} actions By the key, in lower case.
+   * @param {Record<string, () => unknown>} actions By the key, in lower case; one that gives false leaves the key to the browser.
    */
   constructor(root, actions) {
     this.#root = root;
@@ -25,8 +25,7 @@ export class Keys {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || !this.#isFree(document.activeElement)) return;
     const action = this.#actions[event.key.toLowerCase()]; // with caps lock too
     if (!action) return;
-    event.preventDefault();
-    action();
+    if (action() !== false) event.preventDefault();
   };
 
   /**

@@ -7,6 +7,7 @@ import { FULL, Socket } from "../common/socket.js";
 import { Still } from "../common/still.js";
 import { Acting } from "./acting.js";
 import { Address } from "./address.js";
+import { Apart } from "./apart.js";
 import { Charts } from "./charts.js";
 import { Dials } from "./dials.js";
 import { Draw } from "./draw.js";
@@ -47,6 +48,7 @@ class Page {
   #transport;
   #dials;
   #acting = new Acting();
+  #apart = new Apart((message) => this.#send(message));
   #task;
   #draw;
   #still = new Still(this.#root);
@@ -73,6 +75,7 @@ class Page {
     this.#task = new Task({ charts: this.#charts, send, terms: help.terms });
     const refused = (/** @type {string} */ sentence) => this.#words.refused(sentence);
     this.#dials = new Dials((changes, drag) => (this.#words.forgive(), this.#ask({ type: "set", changes, drag })), { refused, named: help.dials });
+    this.#dials.formulas.button = this.#apart.button;
     this.#draw = new Draw({ send: (message) => this.#ask(message) });
     this.#charts.get("images").card.addButton(this.#draw.button);
     this.#transport = new Transport({
@@ -89,7 +92,7 @@ class Page {
     this.#root.append(
       this.#transport.root,
       this.#dials.root,
-      el("div", { class: "maml-line" }, this.#acting.root, ...this.#words.roots),
+      el("div", { class: "maml-line" }, this.#apart.root, this.#acting.root, ...this.#words.roots),
       el("div", { class: "maml-grid" }, ...this.#charts.cards.map(({ root }) => root)),
       this.#words.live,
       this.#draw.root,
@@ -108,7 +111,7 @@ class Page {
       () => this.#charts.schedule(),
       () => refused("The charts' library could not be loaded; reload the page."),
     );
-    this.#keys = new Keys(this.#root, shortcuts(this.#transport, this.#task, this.#travel, send));
+    this.#keys = new Keys(this.#root, shortcuts({ transport: this.#transport, task: this.#task, travel: this.#travel, apart: this.#apart }, send));
     addEventListener("click", enterPanel);
     addEventListener("resize", this.#resized);
     onWidth(this.#root, this.#resized);
@@ -238,8 +241,9 @@ class Page {
     this.#begin(state);
     this.#root.dataset.charts = state.charts.join(" ");
     this.#root.toggleAttribute("data-then", state.then !== null);
-    for (const part of [this.#transport, this.#dials, this.#task, this.#draw, this.#switches, this.#travel, this.#words]) part.state(state);
+    for (const part of [this.#transport, this.#dials, this.#task, this.#draw, this.#switches, this.#travel, this.#apart, this.#words]) part.state(state);
     this.#root.toggleAttribute("data-closer", this.#switches.isCloser);
+    this.#dials.formulas.light(state.apart?.kind ?? "");
     this.#charts.present(state.charts, state.empty);
     if (state.layout) this.#charts.layouts(state.layout);
     fitHeight(this.#root); // Streamlit moves the page down or up while it builds the sidebar, and nothing tells us
@@ -295,15 +299,17 @@ function fitHeight(root) {
 /**
  * What a letter does (`KEYS` says it to people).
  *
- * @param {Transport} transport
- * @param {Task} task
- * @param {Travel} travel
+ * @param {{ transport: Transport, task: Task, travel: Travel, apart: Apart }} parts
  * @param {(message: LiveRequest) => void} send
  */
-const shortcuts = (transport, task, travel, send) => ({
+const shortcuts = ({ transport, task, travel, apart }, send) => ({
   p: () => transport.toggle(),
   o: () => transport.outerStep(),
   i: () => transport.innerStep(),
+  a: () => apart.toggle(),
+  arrowleft: () => apart.by(-1),
+  arrowright: () => apart.by(1),
+  escape: () => apart.close(),
   x: () => send({ type: "reset" }),
   u: () => transport.undo(),
   s: () => transport.share(),

@@ -90,6 +90,20 @@ export {};
  */
 
 /**
+ * Where the page stands in the next outer step, which is taken apart.
+ * @typedef {object} Apart
+ * @property {"tasks" | "inner" | "query" | "back" | "mean" | "update" | null} kind Null while it is being taken apart.
+ * @property {number | null} k Inner step that the charts show.
+ * @property {string} title
+ * @property {string} words
+ * @property {number} stage
+ * @property {number} stages
+ * @property {string} within Where it stands within the stage; empty where there is nothing to say.
+ * @property {boolean} is_first
+ * @property {boolean} is_last
+ */
+
+/**
  * All of a run that is no number of a chart.
  * @typedef {object} State
  * @property {"state"} type
@@ -117,6 +131,7 @@ export {};
  * @property {string[]} tensors
  * @property {string[]} layers
  * @property {number | null} then The earlier outer step that the charts show, or soon will; null for now.
+ * @property {Apart | null} apart Null unless the page goes through an outer step.
  * @property {Mark[]} marks
  * @property {Record<string, LayoutPatch>} [layout]
  * @property {Now} [now] With another run than before.
@@ -226,7 +241,7 @@ export {};
  * @property {number} [id]
  */
 
-/** @typedef {{ type: "play" | "pause" | "outer_step" | "reset" | "undo" | "jump" | "shared" | "branch" }} Press */
+/** @typedef {{ type: "play" | "pause" | "outer_step" | "reset" | "undo" | "jump" | "shared" | "branch" | "apart" | "apart_close" | "apart_do" }} Press */
 
 /**
  * @typedef {object} RunUntil
@@ -245,6 +260,13 @@ export {};
  * Shows the kept outer step before the one that is shown, or the one after it.
  * @typedef {object} GoBy
  * @property {"travel_by"} type
+ * @property {number} by 1 or -1.
+ */
+
+/**
+ * Shows the next stage of the outer step that is taken apart, or the one before.
+ * @typedef {object} ApartBy
+ * @property {"apart_by"} type
  * @property {number} by 1 or -1.
  */
 
@@ -307,4 +329,4 @@ export {};
  * @property {number} [id]
  */
 
-/** @typedef {Ack | Visible | PauseHidden | SetChanges | Press | RunUntil | GoTo | GoBy | Speed | ChooseMetric | ChooseWeights | NewTask | ShapeTask | OwnTask | ClearOwnTask | AskExample} LiveRequest */
+/** @typedef {Ack | Visible | PauseHidden | SetChanges | Press | RunUntil | GoTo | GoBy | ApartBy | Speed | ChooseMetric | ChooseWeights | NewTask | ShapeTask | OwnTask | ClearOwnTask | AskExample} LiveRequest */

@@ -35,6 +35,8 @@ export class Task {
   #playing = 0;
   #begin = 0;
   #running = false;
+  /** @type {number | null} */
+  #apart = null; // the inner step that the outer step is at which is taken apart
   #slider = el("input", { type: "range", min: 0, max: 1, step: 1, "aria-label": "Inner step k", "data-dial": "k" });
   #label = el("span", { class: "maml-k" });
   #playButton = el("button", { type: "button", class: "maml-step-through", title: "Watch θ₀ adapt, step by step" }, "▸ inner steps");
@@ -105,8 +107,12 @@ export class Task {
   }
 
   /** @param {State} state */
-  state({ task, playing, charts }) {
+  state({ task, playing, charts, apart }) {
     this.#stand(charts.includes("images") ? "images" : "fit");
+    const k = apart?.k ?? null;
+    if (k !== null && k !== this.#apart) this.#choose(k);
+    else if (k === null && this.#apart !== null) this.#follow();
+    this.#apart = k;
     // Who plays on after stepping through wants to see theta_N again.
     if (playing && !this.#running) this.#follow();
     this.#running = playing;

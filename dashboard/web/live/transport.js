@@ -43,6 +43,7 @@ export const KEYS = [
   ["p", "Play or pause, as the space bar does"],
   ["o", "One outer step"],
   ["i", "One inner step (slow motion)"],
+  ["a", "One outer step, slowly: then ← and →, and Esc to leave"],
   ["x", "Reset"],
   ["u", "Undo a restart, for ten seconds after it"],
   ["t", "New task"],

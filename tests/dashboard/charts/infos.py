@@ -70,7 +70,15 @@ NAMES = {
         "MAML's θ<sub>0</sub> now",
         *["random start", "joint pretraining", "from scratch", "oracle", "MAML's θ<sub>0</sub>"],
     ],
-    "path": ["trail of θ<sub>0</sub>", "inner steps", "θ<sub>0</sub> now", "θ<sub>N</sub>", "θ<sub>0</sub>"],
+    "path": [
+        "trail of θ<sub>0</sub>",
+        "inner steps",
+        "θ<sub>0</sub> now",
+        "first task",
+        "downhill",
+        "θ<sub>N</sub>",
+        "θ<sub>0</sub>",
+    ],
     "layers": ["10–90% of tasks", "inner steps", "θ<sub>N</sub>", "θ<sub>0</sub>"],
     "directions": [
         "two batches",

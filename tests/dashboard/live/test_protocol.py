@@ -229,6 +229,8 @@ def test_the_live_page_is_told_what_the_file_says_and_all_of_it():
     messages = [
         *live_messages(
             TINY,
+            {"type": "apart"},
+            {"type": "apart_by", "by": 1},
             {"type": "outer_step"},
             {"type": "play"},
             {"type": "set", "changes": {"alpha": 0.02}, "drag": 1, "id": 1},
@@ -333,6 +335,7 @@ SAID: dict[str, dict[str, Any]] = {
     "RunUntil": {"type": "run_until", "step": 40},
     "GoTo": {"type": "travel", "step": 0},
     "GoBy": {"type": "travel_by", "by": -1},
+    "ApartBy": {"type": "apart_by", "by": 1},
     "Speed": {"type": "speed", "steps_per_s": None},
     "ChooseMetric": {"type": "metric", "metric": "loss"},
     "ChooseWeights": {"type": "weights_chart", "chart": "layers"},
