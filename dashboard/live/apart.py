@@ -93,15 +93,13 @@ class Apart:
         """The look at the step: all of it, and its first task."""
         assert run.state is not None  # it is due
         self._of = run.state, run.state_config
-        plane = run.audience.seen.plane
         view = View(
             tasks=(Demonstration(of_step=run.step),),
             trajectories=False,
             curvature=False,
             rates=False,
             paths=False,
-            plane=plane,
-            previous_plane=plane,
+            previous_plane=run.audience.seen.plane,  # one of its own: that of the held-out tasks may hold little of these
         )
         return ChunkRequest(config=run.state_config, state=run.state, view=view, images=run.images, apart=True)
 

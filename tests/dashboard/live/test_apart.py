@@ -93,7 +93,7 @@ def test_the_charts_show_its_first_task_and_its_paths() -> None:
     driver = opened()
     run, viewer = driver.run, driver.viewer
     state = replay(CURVES, [], num_steps=3)[1]
-    found = one_step(CURVES, build_problem(CURVES), state.meta, step=3, plane=run.audience.seen.plane)
+    found = one_step(CURVES, build_problem(CURVES), state.meta, step=3, previous=run.audience.seen.plane)
     shown = results(run, viewer)
     assert shown.apart is not None
     assert same(shown.apart.step, found)
