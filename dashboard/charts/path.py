@@ -191,7 +191,7 @@ def _summary(info: PathInfo) -> str:
 
 def _subtitle(info: PathInfo) -> str:
     if info.arrows is not None:
-        return f"The step's tasks, the first bold; {percent(info.explained)} of their way is in this plane."
+        return f"The first task bold; this plane holds {percent(info.explained)}."
     if info.explained < _SMALL_SHARE:
         return f"Only {percent(info.explained)} of the movement lies in this plane."
     return f"One line a task; this plane holds {percent(info.explained)} of it."
