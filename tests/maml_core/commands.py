@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -16,6 +15,8 @@ from types import TracebackType
 from typing import Self
 
 import pytest
+
+from tests.maml_core.forks import Forked
 
 ENDED_S = 5.0
 """From a signal to the end, as it is promised."""
@@ -34,14 +35,8 @@ class Command:
     def __init__(self, *arguments: str) -> None:
         self._tag = uuid.uuid4().hex
         self.err: list[str] = []
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", "from maml_core.cli import main; main()", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            env={**os.environ, TAG: self._tag},
+        self.process = Forked(
+            arguments, stderr=subprocess.PIPE, start_new_session=True, env={**os.environ, TAG: self._tag}
         )
         self._reading = threading.Thread(target=self._read, daemon=True)
         self._reading.start()
@@ -84,7 +79,7 @@ class Command:
 
     def processes(self) -> dict[int, str]:
         """What lives of it: ids and command lines."""
-        found = {}
+        found = {} if self.process.poll() is not None else {self.process.pid: "maml"}
         for folder in Path("/proc").glob("[0-9]*"):
             try:
                 state = (folder / "stat").read_text().rpartition(")")[2].split()[0]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,11 +12,11 @@ from maml_core.store import load_run
 from maml_core.sweeps.axes import Axis
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.study import open_study
-from tests.maml_core.cli.cases import maml
+from tests.maml_core.cli.cases import MAML, maml
 from tests.maml_core.commands import SOON_S, needs_processes
+from tests.maml_core.forks import CLOSED, Forked
 from tests.maml_core.members import pictures
 
-MAML = [sys.executable, "-c", "from maml_core.cli import main; main()"]
 TRAIN = ["train", "--hidden-widths", "4", "--meta-batch-size", "2", "--evaluation-tasks", "2", "--no-joint-baseline"]
 COMMANDS = (
     *(["--version"], ["--help"], [], ["train", "--help"], ["runs"], ["sweeps", "show", "--help"]),
@@ -47,48 +47,76 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def printing(to: str, arguments: list[str]) -> tuple[int, str]:
-    """The exit code of a command whose stdout a shell leads somewhere, and what it says on stderr."""
+def printing(arguments: list[str], **streams: int) -> tuple[int, str]:
+    """The exit code of a command whose streams lead somewhere, and what it says on stderr."""
+    command = Forked(arguments, **{"stderr": subprocess.PIPE, **streams})
+    said = command.communicate(SOON_S)[1]
+    return command.wait(), said
+
+
+def a_full_disk() -> int:
+    return os.open("/dev/full", os.O_WRONLY)
+
+
+def a_reader_who_has_gone() -> int:
+    reader, writer = os.pipe()
+    os.close(reader)
+    return writer
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+def test_a_full_disk_a_closed_stream_and_a_reader_who_has_gone(here: Path) -> None:
+    """All commands in one test: what they work on is made once."""
+    full, gone = a_full_disk(), a_reader_who_has_gone()
+    for number, arguments in enumerate(COMMANDS):
+        stdout, sentence, code = (
+            (full, "maml: stdout: No space left on device\n", 4),
+            (CLOSED, "maml: stdout: it is closed\n", 4),
+            (gone, "", 1),
+        )[number % 3]
+        found = printing(arguments, stdout=stdout)
+        assert (found[0], found[1][-len(sentence) :] if sentence else found[1]) == (code, sentence), (arguments, found)
+        assert "Traceback" not in found[1], (arguments, found)
+    os.close(full)
+    os.close(gone)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+@pytest.mark.parametrize(
+    ("to", "sentence", "code"),
+    [
+        (">/dev/full", "maml: stdout: No space left on device\n", 4),
+        (">&-", "maml: stdout: it is closed\n", 4),
+        ("| sleep 0", "", 1),
+    ],
+)
+def test_a_command_that_a_shell_starts_says_the_same(here: Path, to: str, sentence: str, code: int) -> None:
     done = subprocess.run(
-        ["bash", "-c", f'set -o pipefail; "$@" {to}', "bash", *MAML, *arguments],
+        ["bash", "-c", f'set -o pipefail; "$@" {to}', "bash", *MAML, "runs", "list"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
         timeout=SOON_S,
     )
-    return done.returncode, done.stderr
-
-
-def test_a_full_disk_a_closed_stream_and_a_reader_who_has_gone(here: Path) -> None:
-    """All commands in one test: what they work on is made once."""
-    for number, arguments in enumerate(COMMANDS):
-        to, sentence, code = (
-            (">/dev/full", "maml: stdout: No space left on device\n", 4),
-            (">&-", "maml: stdout: it is closed\n", 4),
-            ("| :", "", 1),
-        )[number % 3]
-        found = printing(to, arguments)
-        assert (found[0], found[1][-len(sentence) :] if sentence else found[1]) == (code, sentence), (
-            arguments,
-            to,
-            found,
-        )
-        assert "Traceback" not in found[1], (arguments, found)
+    assert (done.returncode, done.stderr) == (code, sentence)
 
 
 def test_a_run_is_saved_before_it_is_printed_and_streams_that_are_all_closed_break_nothing(here: Path) -> None:
-    assert printing(">&- 2>&- <&-", [*TRAIN, "--steps", "3", "--name", "all"]) == (4, "")
+    closed = {"stdin": CLOSED, "stdout": CLOSED, "stderr": CLOSED}
+    assert printing([*TRAIN, "--steps", "3", "--name", "all"], **closed) == (4, "")
     assert load_run(here / "runs" / "all").step == 3
-    assert printing("2>&-", ["runs", "list"]) == (0, "")
-    code, said = printing("<&-", ["runs", "delete", "all"])
+    assert printing(["runs", "list"], stderr=CLOSED) == (0, "")
+    code, said = printing(["runs", "delete", "all"], stdin=CLOSED)
     assert (code, "Traceback" in said) == (1, False)
     assert (here / "runs" / "all" / "run.json").is_file()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
 def test_a_diverged_run_whose_report_cannot_be_printed_says_so(here: Path) -> None:
-    code, said = printing(">/dev/full", [*TRAIN, "--alpha", "100", "--steps", "50", "--name", "wild"])
+    full = a_full_disk()
+    code, said = printing([*TRAIN, "--alpha", "100", "--steps", "50", "--name", "wild"], stdout=full)
+    os.close(full)
     assert code == 4
     assert said.endswith("maml: stdout: No space left on device\n")
     assert load_run(here / "runs" / "wild").status.kind != "ok"

@@ -25,6 +25,7 @@ from maml_core.sweeps.budget import Budget
 from maml_core.sweeps.definition import sweep_from_dict
 from maml_core.sweeps.driver import Progress
 from maml_core.sweeps.study import load_sweep, open_study
+from tests.maml_core.forks import Forked
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +34,6 @@ TINY = [
     *("--evaluation-tasks", "4", "--evaluation-steps", "3", "--dtype", "float64", "--workers", "1"),
 ]
 AXES = ["--axis", "alpha=0.01..0.1:log:3", "--axis", "algorithm=maml,fomaml"]
-MAML = [sys.executable, "-c", "from maml_core.cli import main; main()"]
 SOON_S = 240.0
 """Much longer than anything here takes, for busy machines."""
 
@@ -183,11 +183,10 @@ def test_sweeps_are_shown_exported_and_deleted(root: Path) -> None:
     assert not (root / "one").exists()
 
 
-def _started(name: str) -> subprocess.Popen[str]:
+def _started(name: str) -> Forked:
     """A sweep of five groups, one after the other, in a process of its own."""
     axes = ("--axis", "alpha=0.01,0.02", "--axis", "N=1,2,3,4,5")
-    command = [*MAML, "sweep", *axes, *TINY, "--steps", "400", "--name", name]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    return Forked(["sweep", *axes, *TINY, "--steps", "400", "--name", name], stderr=subprocess.PIPE)
 
 
 def _num_finished(name: str, root: Path) -> int:
@@ -200,7 +199,7 @@ def _num_finished(name: str, root: Path) -> int:
         return 0
 
 
-def _wait_for_some(name: str, root: Path, process: subprocess.Popen[str]) -> int:
+def _wait_for_some(name: str, root: Path, process: Forked) -> int:
     deadline = time.monotonic() + SOON_S
     while (count := _num_finished(name, root)) < 2:
         assert process.poll() is None, process.communicate()[1]

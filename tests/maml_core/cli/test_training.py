@@ -20,6 +20,7 @@ from maml_core.store import DOCUMENT, RunStore, load_run
 from tests.maml_core.cli.cases import MAML, SMALL_IMAGES, TINY, WILD, is_run_of, maml, said, trained
 from tests.maml_core.commands import with_options
 from tests.maml_core.datasets.layout import drawing, png
+from tests.maml_core.forks import Forked
 from tests.maml_core.helpers import tiny
 from tests.maml_core.test_public_names import ROOT
 
@@ -120,14 +121,8 @@ def test_without_steps_a_run_goes_on_for_as_many_as_the_help_says(monkeypatch: p
     assert json.loads(maml("train", "--resume", "run", "--json").stdout)["step"] == 17
 
 
-def start_in_background(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*MAML, "train", *TINY, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+def start_in_background(*arguments: str) -> Forked:
+    return Forked(["train", *TINY, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"])
