@@ -63,6 +63,12 @@ def traced(graph: Graph, learners: dict[str, Learner], tasks: Tasks) -> Traced:
     return Traced(graph_of(Graphed(graph, learners).forward, row), row)
 
 
+SETTINGS = {"cpp.vec_isa_ok": True, "aot_inductor.precompile_headers": False}
+"""Of the compiler. Whether AVX works is not tried out, which starts a process with a torch of its own each time: the processor says so, and every
+compiler that knows torch's C++ knows it. No headers are compiled for the sake of later steps: a step is two files.
+"""
+
+
 def library_of(step: Traced, work: Path) -> bytes:
     """Machine code of a traced step.
 
@@ -73,7 +79,9 @@ def library_of(step: Traced, work: Path) -> bytes:
     Raises:
         RuntimeError: There is no compiler, or it could not compile this.
     """
-    with torch.no_grad():
+    import torch._inductor.config  # the compiler itself, which takes seconds
+
+    with torch.no_grad(), torch._inductor.config.patch(SETTINGS):
         program = torch.export.export(step, tuple(step.row))
         package = torch._inductor.aoti_compile_and_package(program, package_path=str(work / "step.pt2"))
     with zipfile.ZipFile(package) as archive:
