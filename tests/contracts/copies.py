@@ -14,9 +14,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def copied(place: Path) -> Path:
-    """A copy of all that can be imported, and of what its tests read beside it."""
+    """A copy of all that can be imported, with what Python has compiled of it, and of what its tests read beside it."""
     for folder in ("maml_core", "dashboard", "tests"):
-        shutil.copytree(ROOT / folder, place / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / folder, place / folder)
     for file in ("README.md", "pyproject.toml"):
         shutil.copy(ROOT / file, place / file)
     return place

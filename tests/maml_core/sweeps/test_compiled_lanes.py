@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -132,17 +132,20 @@ def test_a_sweep_that_takes_a_form_over_between_two_chunks_finds_the_same(
     axes = (Axis(name="alpha", values=(0.01, 0.02, 0.03)),)
     one_group = SweepConfig(base=tiny(joint_baseline=False, dtype=dtype), axes=axes, num_steps=20, num_rungs=2)
 
-    def found(step: Any, key: str) -> Any:
-        return None if step is None else lambda row: step(*row)
+    @cache
+    def step_of(configs: tuple[RunConfig, ...]) -> Any:
+        batch = Batch.from_configs(configs)
+        return traced(batch, init_lanes(batch)[0])[1]
+
+    def found(configs: tuple[RunConfig, ...] | None, key: str) -> Any:
+        return None if configs is None else lambda row: step_of(configs)(*row)
 
     def computed(name: str, *, taken_over_at: int) -> tuple[SettingResult, ...]:
         sweeping = Sweeping(one_group, open_study(one_group, name, storage=tmp_path), takes_over=True)
         while (ticket := sweeping.next_request(budget_s=0.0)) is not None:  # a step a chunk
             done = 0 if ticket.request.state is None else lanes_from_bytes(ticket.request.state).step
             is_there = done >= taken_over_at
-            batch = Batch.from_configs(ticket.request.configs)
-            _, step = traced(batch, init_lanes(batch)[0])
-            monkeypatch.setattr(compiled_lanes, "loaded", partial(found, step if is_there else None))
+            monkeypatch.setattr(compiled_lanes, "loaded", partial(found, ticket.request.configs if is_there else None))
             result = run_lanes(ticket.request)
             assert result.num_compiled == is_there
             sweeping.finished(ticket, result)
