@@ -108,7 +108,8 @@ def _spanned(groups: list[Tensor]) -> Floats:
     """Two orthonormal directions: the main ones of the first group of rows [rows, D], and what is still missing from the next, and so on."""
     found: Numbers = np.zeros((0, groups[0].shape[1]))
     for rows in groups:
-        left = rows - rows @ torch.tensor(found.T @ found)
+        known = torch.tensor(found)
+        left = rows - (rows @ known.T) @ known  # in this order: a square of all parameters does not fit into memory
         if len(found) == 2 or len(rows) == 0 or float(left.norm()) <= 1e-6 * float(rows.norm()):
             continue
         main = fit_plane(left).basis[: min(2 - len(found), len(rows))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from maml_core.analysis.loss_plane import MARGIN, UNMOVED, loss_plane
+from maml_core.config import MLPConfig
 from maml_core.inner import Adaptation
 from tests.maml_core.analysis.dense import SETUPS, dense_task, row_of
 from tests.maml_core.helpers import flat, prepared, task_slice, tiny
@@ -116,3 +118,13 @@ def test_what_is_no_plane_is_refused(wrong: dict[str, Any], words: str) -> None:
     problem, theta, tasks = prepared(tiny())
     with pytest.raises(ValueError, match=words):
         loss_plane(theta, tasks, problem=problem, how=Adaptation(ALPHA), num_steps=1, **wrong)
+
+
+def test_the_memory_that_it_takes_grows_with_the_parameters_and_not_with_their_square() -> None:
+    config = tiny(model=MLPConfig(hidden_widths=(64, 64)))
+    problem, theta, tasks = prepared(config)
+    tracemalloc.start()
+    loss_plane(theta, tasks, problem=problem, how=Adaptation(ALPHA), num_steps=1, resolution=2)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 8 * flat(theta).size ** 2 / 10
