@@ -11,7 +11,10 @@ from dashboard.charts.scales import Previous
 from maml_core.config import RunConfig
 
 MEASURING = "Measuring…"
-"""Said while a first look is awaited."""
+"""Said while a first look is taken."""
+
+WAITING = "Waiting for a worker to measure it…"
+"""Said before it is begun, where the workers have other looks to end first."""
 
 
 def looked(of: Results, chart: str, look: str) -> Looked | None:

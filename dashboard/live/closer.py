@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from dashboard.charts.all import SHARING
-from dashboard.charts.closer import MEASURING
+from dashboard.charts.closer import MEASURING, WAITING
 from dashboard.charts.results import Looked
 from maml_core.chunks import ChunkRequest, ChunkResult
 from maml_core.config import RunConfig
@@ -38,7 +38,7 @@ class Wanted(NamedTuple):
 
 
 class Closer:
-    """What one viewer has open. At most one look is under way."""
+    """What one viewer has open. At most one look that it waits for is under way."""
 
     def __init__(self) -> None:
         self.cpu_s = 0.0
@@ -83,11 +83,18 @@ class Closer:
         nothing = View(tasks=(), trajectories=False, curvature=False, rates=False, paths=False, look=wanted.look)
         return ChunkRequest(config=wanted.config, state=wanted.state, view=nothing, images=images)
 
-    def take(self, result: ChunkResult, now: float) -> bool:
-        """Take in what was found; False where its viewer has opened something else since, or another run."""
-        wanted, self._sent = self._sent, None
+    @property
+    def is_measuring(self) -> bool:
+        """Whether what it waits for is under way."""
+        return self._sent is not None
+
+    def take(self, wanted: Wanted, result: ChunkResult, now: float) -> bool:
+        """Take in what was found of what was wanted; False where its viewer has opened something else since, or another run."""
         self.cpu_s += result.cpu_s
-        if wanted is None or result.snapshot is None:
+        if self._sent is not wanted:
+            return False
+        self._sent = None
+        if result.snapshot is None:
             return False
         if wanted.remembers:
             self._past[wanted.step] = result.snapshot.look
@@ -105,10 +112,10 @@ class Closer:
         self._rested_at = now + max(LEAST_S, REST * result.cpu_s)
         return True
 
-    def fail(self, why: str, now: float) -> None:
+    def fail(self, wanted: Wanted, why: str, now: float) -> None:
         """It could not be computed, for a reason in a sentence; it is tried again when the run has moved on."""
-        wanted, self._sent = self._sent, None
-        if wanted is not None:
+        if self._sent is wanted:
+            self._sent = None
             self._failed, self._rested_at = (wanted, why), now + LEAST_S
 
     @property
@@ -120,4 +127,6 @@ class Closer:
         """Why the chart that is open shows nothing yet, by its id, in a sentence; empty where it does, or takes no look."""
         if not SHARING[chart].look or (self._failed is None and self._found is not None):
             return {}
-        return {chart: self._failed[1] if self._failed is not None else MEASURING}
+        if self._failed is not None:
+            return {chart: self._failed[1]}
+        return {chart: MEASURING if self.is_measuring else WAITING}

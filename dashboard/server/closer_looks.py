@@ -1,4 +1,8 @@
-"""Closer looks, for the pages that have one open. They take up to a second and a half of a processor, so that one is always left to the runs."""
+"""Closer looks, for the pages that have one open. They take up to a second and a half of a processor, so that one is always left to the runs.
+
+Whoever opens another one does not wait for the one before, which goes on where it has begun and is thrown away: where nobody else has a run here, it
+may take the worker that is left.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +39,16 @@ class CloserLooks(Looks[Wanted]):
         clock: Callable[[], float],
     ) -> None:
         super().__init__(pages, executor, wake, most=max(1, num_workers - 1))
-        self._clock = clock
+        self._clock, self._num_workers = clock, num_workers
+
+    def _waits(self, page: Page) -> bool:
+        return page.viewer.closer.is_measuring
+
+    def _has_room(self) -> bool:
+        if super()._has_room():
+            return True
+        is_left = sum(self._waits(page) for page in set(self.looking)) < len(self.looking)
+        return is_left and len(self.looking) < self._num_workers and len(self._pages.watched()) == 1
 
     def _wish(self, page: Page) -> Wanted | None:
         wanted, closer = page.wants_look(), page.viewer.closer
@@ -46,14 +59,16 @@ class CloserLooks(Looks[Wanted]):
         return page.viewer.closer.cpu_s
 
     def _request(self, page: Page, wish: Wanted) -> ChunkRequest:
-        return page.viewer.closer.request(wish, page.run.images)
+        request = page.viewer.closer.request(wish, page.run.images)
+        page.tell()  # that it is measured now, and waits no longer
+        return request
 
-    def _take(self, page: Page, result: ChunkResult) -> bool:
-        return page.viewer.closer.take(result, self._clock())
+    def _take(self, page: Page, wish: Wanted, result: ChunkResult) -> bool:
+        return page.viewer.closer.take(wish, result, self._clock())
 
-    def _fail(self, page: Page, error: Exception) -> None:
+    def _fail(self, page: Page, wish: Wanted, error: Exception) -> None:
         why = f"This could not be measured ({type(error).__name__}; the server's log says more)."
-        page.viewer.closer.fail(why, self._clock())
+        page.viewer.closer.fail(wish, why, self._clock())
 
 
 def kinds_of_looks(

@@ -20,7 +20,7 @@ Wish = TypeVar("Wish")
 
 
 class Looks(ABC, Generic[Wish]):
-    """See the module. At most one look a page is under way.
+    """See the module. At most one look that a page waits for is under way.
 
     Args:
         pages: The open pages.
@@ -31,8 +31,8 @@ class Looks(ABC, Generic[Wish]):
 
     def __init__(self, pages: Pages, executor: Executor, wake: Callable[[], None], most: int | None = None) -> None:
         self._pages, self._executor, self._wake, self._most = pages, executor, wake, most
-        self.looking: set[Page] = set()
-        """Those that wait for what is being computed."""
+        self.looking: list[Page] = []
+        """Whose looks are being computed, also where nobody waits for them any more."""
         self.tasks: set[asyncio.Task[None]] = set()
 
     @abstractmethod
@@ -48,46 +48,54 @@ class Looks(ABC, Generic[Wish]):
         """What to compute."""
 
     @abstractmethod
-    def _take(self, page: Page, result: ChunkResult) -> bool:
+    def _take(self, page: Page, wish: Wish, result: ChunkResult) -> bool:
         """Take in what was found; False where nobody waits for it any more."""
 
     @abstractmethod
-    def _fail(self, page: Page, error: Exception) -> None:
+    def _fail(self, page: Page, wish: Wish, error: Exception) -> None:
         """Tell a page that it could not be computed."""
+
+    def _waits(self, page: Page) -> bool:
+        """Whether a page waits for a look that is under way."""
+        return page in self.looking
+
+    def _has_room(self) -> bool:
+        """Whether one more may be under way."""
+        return self._most is None or len(self.looking) < self._most
 
     def submit(self) -> bool:
         """Give the executor a look, for the page that had least of them; False where none waits, or none may be given."""
-        if self._most is not None and len(self.looking) >= self._most:
+        if not self._has_room():
             return False
         waiting = [
             (page, wish)
             for page in self._pages.all()
-            if page.connected and page.visible and page not in self.looking
+            if page.connected and page.visible and not self._waits(page)
             if (wish := self._wish(page)) is not None
         ]
         if not waiting:
             return False
         page, wish = min(waiting, key=lambda pair: self._used_s(pair[0]))
         future = submitted(self._executor, self._request(page, wish))
-        self.looking.add(page)
-        task = asyncio.get_running_loop().create_task(self._show(page, future))
+        self.looking.append(page)
+        task = asyncio.get_running_loop().create_task(self._show(page, wish, future))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         return True
 
-    async def _show(self, page: Page, future: asyncio.Future[ChunkResult]) -> None:
+    async def _show(self, page: Page, wish: Wish, future: asyncio.Future[ChunkResult]) -> None:
         """Show a page what was found. Its run's turn comes later for it."""
         try:
             result = await future
             page.run.turn += result.cpu_s
-            if self._take(page, result):
+            if self._take(page, wish, result):
                 page.tell()
                 page.send_frame()
         except Exception as error:
             _log.error("a look could not be taken", exc_info=error)
-            self._fail(page, error)
+            self._fail(page, wish, error)
             page.tell()
             page.send_frame()
         finally:
-            self.looking.discard(page)
+            self.looking.remove(page)
             self._wake()

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from dashboard.charts.all import CLOSER
-from dashboard.charts.closer import MEASURING
+from dashboard.charts.closer import MEASURING, WAITING
 from dashboard.live.closer import LEAST_S
 from dashboard.server.hub import Hub
 from maml_core.analysis import looks
 from maml_core.analysis.looks import CURVES, LOOKS
-from maml_core.analysis_records import TaskVectors
-from maml_core.chunks import ChunkRequest, ChunkResult
+from maml_core.analysis_records import Coherence, TaskVectors
+from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.problem import build_problem
 from maml_core.state_bytes import state_from_bytes
 from tests.dashboard.server.clients import TINY, Client, Clock, Held, Inline, on_loop, states, turns, until, wake
@@ -34,8 +34,25 @@ class Failing(Inline):
         return super().compute(request)
 
 
+class Slow(Held):
+    """Workers that look when the test says so."""
+
+    async def end(self, look: str) -> None:
+        """End all that is under way of this look; of none, what the run has under way."""
+        while ends := [pair for pair in self.waiting if (pair[1].view.look if looked(pair[1]) else "") == look]:
+            for future, request in ends:
+                self.waiting.remove((future, request))
+                future.set_result(run_chunk(request))
+            await turns()
+
+
 def looked(request: ChunkRequest) -> bool:
     return request.view is not None and bool(request.view.look)
+
+
+def under_way(executor: Held) -> list[str]:
+    """The looks that workers have begun."""
+    return [request.view.look for _, request in executor.waiting if request.view is not None and request.view.look]
 
 
 def num_looks(executor: Any) -> int:
@@ -219,3 +236,43 @@ def test_the_address_holds_it_and_an_unknown_one_is_told():
         assert any("'<b>'" in state["notice"] for state in told)
 
     on_loop(scene)
+
+
+def test_the_next_one_does_not_wait_for_one_that_was_closed_and_what_that_finds_is_thrown_away():
+    async def scene(hub: Hub, executor: Slow, clock: Clock) -> None:
+        client = Client(hub, hub.open_page(TINY))
+        await turns()
+        await executor.end("")
+        for chart in ("directions", "task_disk", "coherence"):
+            client.say("weights_chart", chart=chart)
+            await turns()
+        # Two workers have begun the first two; the third one says that it waits.
+        assert under_way(executor) == ["directions", "task_vectors"]
+        assert states(client.take())[-1]["empty"] == {"coherence": WAITING}
+        await executor.end("directions")
+        assert under_way(executor) == ["task_vectors", "coherence"]
+        assert states(client.take())[-1]["empty"] == {"coherence": MEASURING}
+        # The one that was closed ends last, and changes nothing.
+        await executor.end("coherence")
+        assert isinstance(shown_of(client), Coherence)
+        await executor.end("task_vectors")
+        assert isinstance(shown_of(client), Coherence)
+        assert states(client.take())[-1]["empty"] == {}
+
+    on_loop(scene, Slow(), num_workers=2)
+
+
+def test_nobody_elses_run_gives_its_worker_for_it():
+    async def scene(hub: Hub, executor: Held, clock: Clock) -> None:
+        client, _ = Client(hub, hub.open_page(TINY)), Client(hub, hub.open_page(TINY))
+        await turns()
+        while executor.waiting:
+            executor.finish()
+            await turns()
+        for chart in ("directions", "task_disk"):
+            client.say("weights_chart", chart=chart)
+            await turns()
+        assert num_looks(executor) == 1
+        assert states(client.take())[-1]["empty"] == {"task_disk": WAITING}
+
+    on_loop(scene, Held(), num_workers=2)
