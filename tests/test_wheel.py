@@ -94,7 +94,7 @@ def test_the_page_starts(installed: Path, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("MAML_RUNS", str(tmp_path / "runs"))
     monkeypatch.chdir(tmp_path)
     port = free_port()
-    with Command("dashboard", "--port", str(port), "--no-browser") as command:
+    with Command("dashboard", "--port", str(port), "--no-browser", from_nothing=True) as command:
         wait_for_page(port, command)
         assert any(str(installed / "dashboard" / "app.py") in line for line in command.processes().values())
         script = installed / "dashboard" / "web" / "live" / "charts.js"

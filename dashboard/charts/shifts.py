@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -21,17 +21,28 @@ from dashboard.theme import Palette
 from maml_core.analysis_records import Shift
 
 INSIDE = "inside"
-_KINDS = {
-    INSIDE: "as in training",
-    "amplitude": "larger amplitude",
-    "phase_rad": "later phase",
-    "frequency": "higher frequency",
-    "x": "larger x",
-    "difficulty": "more difficult",
-    "classes": "test classes",
-}
-"""What the legend calls the tasks, by the engine's name of what is shifted."""
-_WIDTHS = {INSIDE: 3.0, "classes": 2.0}
+
+
+class _Kind(NamedTuple):
+    """Tasks that are shifted in one way."""
+
+    name: str
+    """The engine's, of what is shifted."""
+    label: str
+    """In the legend."""
+    meaning: str
+    width: float = 2.5
+
+
+_KINDS = (
+    _Kind(INSIDE, "as in training", "Held-out tasks from the ranges of training.", 3.0),
+    _Kind("amplitude", "larger amplitude", "Amplitudes above those of training."),
+    _Kind("phase_rad", "later phase", "Phases beyond those of training."),
+    _Kind("frequency", "higher frequency", "Frequencies above those of training."),
+    _Kind("x", "larger x", "Inputs to the right of those of training."),
+    _Kind("difficulty", "more difficult", "Glyphs that are drawn less carefully."),
+    _Kind("classes", "test classes", "Classes that are kept for the test.", 2.0),
+)
 
 # --- The record -------------------------------------------------------------------------------------------------------
 
@@ -53,7 +64,8 @@ def shifts_info(of: Results) -> ShiftsInfo | None:
     found = looked(of, "shifts", "shifts")
     if found is None:
         return None
-    kinds: dict[str, Shift] = {shift.name: shift for shift in found.found if shift.name in _KINDS}
+    known = {kind.name for kind in _KINDS}
+    kinds: dict[str, Shift] = {shift.name: shift for shift in found.found if shift.name in known}
     return ShiftsInfo(
         median={name: shift.summary.median for name, shift in kinds.items()},
         tasks={name: shift.tasks.replace("phase_rad", "phase") for name, shift in kinds.items()},
@@ -77,8 +89,8 @@ def _traces(palette: Palette, _looks: Looks) -> dict[str, go.Scatter]:
         palette.joint,
     )
     return {
-        name: line(label, color, _WIDTHS.get(name, 2.5), dash, hovertemplate="%{y:.3g}", meta=ONCE_THERE)
-        for (name, label), color, dash in zip(_KINDS.items(), colors, dashes, strict=True)
+        kind.name: line(kind.label, color, kind.width, dash, hovertemplate="%{y:.3g}", meta=ONCE_THERE)
+        for kind, color, dash in zip(_KINDS, colors, dashes, strict=True)
     }
 
 
@@ -94,7 +106,7 @@ def _axes(_palette: Palette, looks: Looks) -> dict[str, Any]:
 
 
 def _lines(info: ShiftsInfo) -> dict[str, Line]:
-    found: dict[str, Line] = {name: ([], []) for name in _KINDS}
+    found: dict[str, Line] = {kind.name: ([], []) for kind in _KINDS}
     for name, median in info.median.items():
         found[name] = (np.arange(len(median)), np.where(np.isnan(median), OFF_THE_CHART, median))
     return found
@@ -116,15 +128,7 @@ _CARD = Card(
     "Adaptation on held-out tasks that training has never been near, beside tasks like those of training: the median query loss after each inner "
     "step. Of curves each range of the tasks moves up by itself, from its upper end on and half as wide; glyphs become more difficult, and images from files are of "
     "the test classes. Look which line still falls.",
-    {
-        INSIDE: "Held-out tasks from the ranges of training.",
-        "amplitude": "Amplitudes above those of training.",
-        "phase_rad": "Phases beyond those of training.",
-        "frequency": "Frequencies above those of training.",
-        "x": "Inputs to the right of those of training.",
-        "difficulty": "Glyphs that are drawn less carefully.",
-        "classes": "Classes that are kept for the test.",
-    },
+    {kind.name: kind.meaning for kind in _KINDS},
     ("query", "held-out", "inner step", "diverged"),
 )
 

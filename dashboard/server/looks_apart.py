@@ -20,12 +20,12 @@ class LooksApart(Looks[LiveRun]):
     def _request(self, page: Page, wish: LiveRun) -> ChunkRequest:
         return page.viewer.apart.request(wish)
 
-    def _take(self, page: Page, wish: LiveRun, result: ChunkResult) -> bool:
+    def _take(self, page: Page, _wish: LiveRun, result: ChunkResult) -> bool:
         apart = page.viewer.apart
         apart.cpu_s += result.cpu_s
         return apart.take(result, page.run)
 
-    def _fail(self, page: Page, wish: LiveRun, error: Exception) -> None:
+    def _fail(self, page: Page, _wish: LiveRun, error: Exception) -> None:
         page.viewer.apart.close()
         why = f"The next outer step could not be taken apart ({type(error).__name__}): the page shows the run as it is."
         page.put({"type": "error", "message": why})

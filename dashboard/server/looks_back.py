@@ -21,12 +21,12 @@ class LooksBack(Looks[Look]):
         run = page.run
         return page.viewer.travel.request(wish, plane=run.audience.seen.plane, images=run.images)
 
-    def _take(self, page: Page, wish: Look, result: ChunkResult) -> bool:
+    def _take(self, page: Page, _wish: Look, result: ChunkResult) -> bool:
         travel = page.viewer.travel
         travel.cpu_s += result.cpu_s
         return result.snapshot is not None and travel.take(result.snapshot)
 
-    def _fail(self, page: Page, wish: Look, error: Exception) -> None:
+    def _fail(self, page: Page, _wish: Look, error: Exception) -> None:
         page.viewer.travel.go(None)
         why = f"The earlier outer step could not be looked at ({type(error).__name__}): the page shows now again."
         page.put({"type": "error", "message": why})

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -30,13 +31,29 @@ needs_processes = pytest.mark.skipif(not Path("/proc/self/environ").exists(), re
 
 
 class Command:
-    """A command that runs; as a context it and whatever it started are gone at the end."""
+    """A command that runs; as a context it and whatever it started are gone at the end.
 
-    def __init__(self, *arguments: str) -> None:
+    Args:
+        arguments: After `maml`.
+        from_nothing: Start Python anew, to import what the environment says.
+    """
+
+    def __init__(self, *arguments: str, from_nothing: bool = False) -> None:
         self._tag = uuid.uuid4().hex
         self.err: list[str] = []
-        self.process = Forked(
-            arguments, stderr=subprocess.PIPE, start_new_session=True, env={**os.environ, TAG: self._tag}
+        environment = {**os.environ, TAG: self._tag}
+        self.process: Forked | subprocess.Popen[str] = (
+            subprocess.Popen(
+                [sys.executable, "-c", "from maml_core.cli import main; main()", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+                env=environment,
+            )
+            if from_nothing
+            else Forked(arguments, stderr=subprocess.PIPE, start_new_session=True, env=environment)
         )
         self._reading = threading.Thread(target=self._read, daemon=True)
         self._reading.start()
