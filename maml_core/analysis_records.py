@@ -69,6 +69,8 @@ class TaskVectors(NamedTuple):
     """How well the two coordinates tell the task, 1 at best. Curves: R2 of what defines the task, of a sinusoid (A cos phase, A sin phase), by
     linear regression on the coordinates, mean over what varies. Images: share of the coordinates' variance that lies between tasks of
     different first class, adjusted for the number of classes. NaN where there are too few tasks to say."""
+    mean: Floats
+    """Mean task vector, [D]: less this, any other task vector has its place along the plane's directions."""
 
 
 class LossPlane(NamedTuple):

@@ -13,6 +13,7 @@ from maml_core.config import RunConfig
 from maml_core.errors import ConfigError
 from maml_core.first_layer import first_layer, most_moved
 from maml_core.inner import Adaptation, adapt
+from maml_core.landscape import flat
 from maml_core.losses import Loss
 from maml_core.models import Model
 from maml_core.normalization import as_taken, at_step
@@ -73,6 +74,7 @@ def _curve_fit(
         support_loss=_floats(path.losses(task.support, problem.loss)),
         query_loss=_floats(path.losses(task.query, problem.loss)),
         dead=path.dead,
+        vector=_floats(path.rows[config.num_inner_steps] - path.rows[0]),
     )
 
 
@@ -130,6 +132,8 @@ class _Path(NamedTuple):
     """theta_0..theta_K."""
     together: Params
     """All of them as the model takes them, one a row."""
+    rows: list[Tensor]
+    """All parameters of each in a row, [D]."""
     dead: bool
     """Whether theta_N is dead on the watched inputs."""
 
@@ -166,10 +170,9 @@ def _followed(
     if alone and judged.treatment == "batch":
         judged = judged._replace(treatment="support")
 
-    def record(step: int, theta: Params) -> tuple[Params, Params]:
-        return at_step(theta, step), as_taken(
-            model, theta, step=step, normalization=judged, support_x=support.x, first_order_only=True
-        )
+    def record(step: int, theta: Params) -> tuple[Params, Params, Tensor]:
+        taken = as_taken(model, theta, step=step, normalization=judged, support_x=support.x, first_order_only=True)
+        return at_step(theta, step), taken, flat(theta)[0]
 
     with torch.no_grad():
         records = adapt(
@@ -182,10 +185,10 @@ def _followed(
             record=record,
             how=how,
         ).records
-        thetas, taken = ([record[part] for record in records] for part in (0, 1))
+        thetas, taken, rows = (list(part) for part in zip(*records, strict=True))
         together = {name: torch.cat([one[name] for one in taken]) for name in taken[0]}
         dead = bool(model.is_dead(thetas[config.num_inner_steps], watched)[0])
-    return _Path(model, thetas, together, dead)
+    return _Path(model, thetas, together, rows, dead)
 
 
 def _rule_for(shown: Demonstration, config: RunConfig, problem: Problem, learner: Learner) -> Adaptation:

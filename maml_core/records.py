@@ -269,6 +269,8 @@ class TaskFit(NamedTuple):
     """[K + 1]"""
     dead: bool
     """Whether theta_N has a whole hidden layer off on the grid."""
+    vector: Floats
+    """theta_N - theta_0, [D]: where the task stands among the task vectors of others."""
 
 
 class OwnTask(NamedTuple):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from dashboard.charts.basics import points
 from dashboard.charts.chart import Chart
 from dashboard.charts.closer import MEASURING, around, cosine, is_chosen, looked
 from dashboard.charts.glossary import Card
@@ -19,6 +20,7 @@ from dashboard.charts.style import Looks
 from dashboard.theme import Palette
 from maml_core.analysis_records import TaskVectors
 from maml_core.config import RunConfig, SinusoidConfig
+from maml_core.records import TaskFit
 
 _SMALL_SHARE = 0.5
 """Share of the tasks' differences: a plane that holds less shows little of them."""
@@ -40,6 +42,8 @@ class TaskDiskInfo:
     """How well the place in the plane tells the task, 1 at best."""
     tells: str
     """What it tells: ``amplitude and phase``."""
+    shown: Array
+    """Place of the task that the fit shows, [2]; NaN where it has none."""
 
 
 def task_disk_info(of: Results) -> TaskDiskInfo | None:
@@ -55,7 +59,16 @@ def task_disk_info(of: Results) -> TaskDiskInfo | None:
         explained=float(vectors.explained.sum()),
         r2=vectors.r2,
         tells=tells,
+        shown=_place(of, vectors),
     )
+
+
+def _place(of: Results, vectors: TaskVectors) -> Array:
+    """Where the demonstration task lies by its own task vector, which follows the run and the dials at once."""
+    if not isinstance(of.fit, TaskFit) or of.apart is not None or not np.isfinite(of.fit.vector).all():
+        return np.full(2, np.nan)
+    place: Array = (of.fit.vector - vectors.mean) @ vectors.plane.basis.T
+    return place
 
 
 def _told(config: RunConfig) -> tuple[str, int]:
@@ -71,7 +84,7 @@ def _told(config: RunConfig) -> tuple[str, int]:
 
 
 def _traces(palette: Palette, _looks: Looks) -> dict[str, go.Scatter]:
-    """A point a task."""
+    """A point a task, and a large one for the task of the fit."""
     last = len(palette.along) - 1
     marker = {
         "color": [],
@@ -88,7 +101,8 @@ def _traces(palette: Palette, _looks: Looks) -> dict[str, go.Scatter]:
             mode="markers",
             marker=marker,
             hovertemplate="%{marker.color:.3g}<extra></extra>",
-        )
+        ),
+        "shown": points("the task shown", palette.theta_N, 13, palette.page, "diamond", hoverinfo="name"),
     }
 
 
@@ -107,7 +121,7 @@ def _axes(_palette: Palette, _looks: Looks) -> dict[str, Any]:
 
 def _lines(info: TaskDiskInfo) -> dict[str, Line]:
     places = np.where(np.isfinite(info.coordinates), info.coordinates, np.nan)
-    return {"tasks": (places[:, 0], places[:, 1])}
+    return {"tasks": (places[:, 0], places[:, 1]), "shown": (info.shown[:1], info.shown[1:])}
 
 
 def _colors(info: TaskDiskInfo) -> Sequence[Update]:
@@ -124,7 +138,10 @@ _CARD = Card(
     "Where adaptation takes each held-out task: its θ_N, seen in the two directions of weight space in which the tasks differ most. "
     "The colour is the phase of a sinusoid, else the first number that defines the task (of images the first class); look whether it goes round "
     "in order. R² says how well the place tells the task (1 at best), and the share how much of the tasks' differences the plane holds.",
-    {"tasks": "The θ_N of one task, in the colour of what defines it."},
+    {
+        "tasks": "The θ_N of one task, in the colour of what defines it.",
+        "shown": "The task whose fit is shown: it moves as its amplitude and phase are dragged.",
+    },
     ("θ_N", "held-out"),
 )
 

@@ -66,6 +66,7 @@ def task_vectors(
         explained=along / variance if is_apart else np.full(2, np.nan),
         parameters=parameters,
         r2=_r2(problem.family, coordinates[finite.numpy()], parameters[finite.numpy()]) if is_apart else np.nan,
+        mean=(mean - flat(theta_0)[0].cpu().double()).numpy().astype(np.float32),
     )
 
 

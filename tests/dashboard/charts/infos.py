@@ -85,7 +85,7 @@ NAMES = {
         *["first order, a batch", "first order", "joint, a batch", "joint"],
         *["θ<sub>0</sub> − θ<sub>N</sub>, a batch", "θ<sub>0</sub> − θ<sub>N</sub>"],
     ],
-    "task_disk": ["held-out task"],
+    "task_disk": ["held-out task", "the task shown"],
     "coherence": ["halves of one task, 10–90%", "two tasks, 10–90%", "halves of one task", "two tasks"],
     "spectrum": [
         *["θ<sub>0</sub>, 10–90% of tasks", "θ<sub>N</sub>, 10–90% of tasks", "2/α", "θ<sub>0</sub>", "θ<sub>N</sub>"],
@@ -229,7 +229,7 @@ def directions_info(**more: object) -> DirectionsInfo:
 
 def task_disk_info(**more: object) -> TaskDiskInfo:
     found = {"coordinates": array([1.0, 0.0], [-1.0, 0.5], [np.nan, np.nan]), "color": array(0.1, 3.0, 2.0)}
-    told = {"explained": 0.83, "r2": 0.91, "tells": "amplitude and phase"}
+    told = {"explained": 0.83, "r2": 0.91, "tells": "amplitude and phase", "shown": array(0.2, 0.1)}
     return TaskDiskInfo(**{**found, **told, **more})
 
 

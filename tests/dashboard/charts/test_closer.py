@@ -34,7 +34,7 @@ from maml_core.analysis_records import (
     TaskVectors,
 )
 from maml_core.config import GlyphsConfig, LinearConfig, RunConfig
-from maml_core.records import Curvature, Plane, Summary
+from maml_core.records import Curvature, Plane, Summary, TaskFit
 from tests.dashboard.charts.infos import chart_of, lines, ranges, subtitle, summary
 from tests.dashboard.charts.infos import directions_info as directions_by_hand
 from tests.dashboard.charts.infos import task_disk_info as disk_by_hand
@@ -112,7 +112,7 @@ def test_directions_are_said_at_the_runs_own_n_and_how_far_batches_agree() -> No
 def vectors(parameters: np.ndarray) -> TaskVectors:
     angles = np.linspace(0.0, np.pi, len(parameters))
     coordinates = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
-    return TaskVectors(coordinates, PLANE, np.array([0.5, 0.3]), parameters, 0.9)
+    return TaskVectors(coordinates, PLANE, np.array([0.5, 0.3]), parameters, 0.9, np.array([0.5, 0.0, 1.0]))
 
 
 @pytest.mark.parametrize(
@@ -132,6 +132,21 @@ def test_the_disk_is_coloured_by_what_tells_tasks_apart(config: RunConfig, colum
     assert updates["tasks", "marker.color"].tolist() == parameters[:, column].tolist()
     assert updates["tasks", "x"].tolist() == found.coordinates[:, 0].tolist()
     assert (info.explained, info.r2, info.tells) == (pytest.approx(0.8), 0.9, tells)
+
+
+def test_the_task_of_the_fit_lies_where_its_own_task_vector_takes_it() -> None:
+    open_disk = results("task_disk", vectors(np.arange(12.0).reshape(6, 2)))
+    for vector, place in (([2.5, 3.0, 9.0], [2.0, 3.0]), ([np.inf, 0.0, 0.0], [np.nan, np.nan])):
+        info = task_disk_info(dataclasses.replace(open_disk, fit=fit_of(np.array(vector))))
+        assert info is not None
+        np.testing.assert_array_equal(np.concatenate(lines(info)["shown"]), place)
+    info = task_disk_info(open_disk)
+    assert info is not None
+    assert np.isnan(info.shown).all()
+
+
+def fit_of(vector: np.ndarray) -> TaskFit:
+    return TaskFit(**{**dict.fromkeys(TaskFit._fields, np.zeros(2)), "dead": False, "vector": vector})
 
 
 def test_the_disk_says_what_it_tells_and_how_much_of_the_differences_lies_in_it() -> None:

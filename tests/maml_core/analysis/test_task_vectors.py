@@ -10,10 +10,13 @@ import torch
 
 from maml_core.analysis.task_vectors import task_vectors
 from maml_core.config import LinearConfig, MLPConfig, RunConfig
+from maml_core.demonstration import task_fit
 from maml_core.inner import Adaptation
 from maml_core.landscape import project
-from maml_core.problem import Problem, held_out_tasks
-from maml_core.types import Params, Tasks
+from maml_core.problem import Problem, build_problem, held_out_tasks
+from maml_core.records import Demonstration, TaskFit
+from maml_core.run_state import first_learner, rule
+from maml_core.types import Examples, Params, Tasks
 from tests.maml_core.analysis.dense import SETUPS, dense_task, row_of
 from tests.maml_core.helpers import Array, prepared, task_slice, tiny
 
@@ -120,3 +123,22 @@ def test_where_nothing_moves_apart_there_are_no_shares(count: int, steps: int) -
     assert math.isnan(found.r2)
     assert np.isnan(found.explained).all()
     np.testing.assert_allclose(found.coordinates, 0.0, atol=1e-6)
+
+
+def test_a_held_out_tasks_own_vector_has_its_place_in_the_plane() -> None:
+    config = tiny(num_inner_steps=2, alpha=ALPHA)
+    problem = build_problem(config)
+    learner = first_learner(config, problem)
+    tasks = held_out_tasks(config, problem, num_tasks=6)
+    how = rule(config, problem, learner)
+    found = task_vectors(learner.theta, tasks, problem=problem, how=how, num_steps=2)
+    # The task of the fit is another draw, so its place is that of one more theta_N.
+    fit = task_fit(config, learner, Demonstration(parameters=(2.0, 0.5)), problem)
+    assert isinstance(fit, TaskFit)
+    row = row_of(learner.theta)
+    task = Examples(
+        *(torch.tensor(part, dtype=torch.float64)[None, :, None] for part in (fit.support_x, fit.support_y))
+    )
+    end = dense_task(problem, learner.theta, Tasks(task, task, torch.zeros(1, 2)), 0).path(row, ALPHA, 2)[-1]
+    place = (fit.vector - found.mean) @ found.plane.basis.T
+    np.testing.assert_allclose(place, project(end, found.plane), atol=1e-5)
