@@ -269,7 +269,7 @@ class Page:
         run = self.run
         changes, awaited = run.changes, run.origin.awaited(run.changes)
         start = awaited.config if awaited is not None else changes.start  # a reload asks for the images again
-        look = "" if self.viewer.weights_chart == "path" else self.viewer.weights_chart
+        look = self.viewer.look
         key = (start, len(changes.done), len(changes.scheduled), look)
         if self._shared is None or self._shared[0] != key:
             query = address.write(start, changes.all, look=look)

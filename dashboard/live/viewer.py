@@ -135,6 +135,11 @@ class Viewer:
         """Whether the task was looked at yet: until then the page has nothing of this run to show."""
         return self.fit is not None
 
+    @property
+    def look(self) -> str:
+        """The chart in the place of the paths as an address names it; empty for these."""
+        return "" if self.weights_chart == "path" else self.weights_chart
+
     def metric(self, config: RunConfig) -> Metric:
         """What the curves of such a run show."""
         return self._metric if config.classifies else "loss"

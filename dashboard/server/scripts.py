@@ -112,7 +112,8 @@ class Scripts:
     def awaited(self, token: str) -> address.Address | None:
         """The run that a page's address asks for, whose images are not there yet; None where all is there."""
         page = self.pages.get(token)
-        return page.run.origin.awaited(page.run.changes) if page is not None else None
+        found = page.run.origin.awaited(page.run.changes) if page is not None else None
+        return found._replace(look=page.viewer.look) if page is not None and found is not None else None
 
     def stop_waiting(self, token: str) -> None:
         """A page's run stays as it is, whatever its address asked for."""

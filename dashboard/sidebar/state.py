@@ -127,7 +127,7 @@ def open_awaited(opened: address.Address) -> None:
     """Put the run that the page's address asked for, whose images are there now, into the place of the one that stood in for it."""
     hub = get_hub()
     st.session_state[_ASKED] = ""
-    token = hub.open_page(opened.config, opened.timeline, at=opened.at)
+    token = hub.open_page(opened.config, opened.timeline, at=opened.at, look=opened.look)
     hub.inherit_sweep(st.session_state[_TOKEN], token)
     st.session_state[_TOKEN] = token
 

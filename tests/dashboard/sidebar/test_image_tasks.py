@@ -94,6 +94,12 @@ def begun(**query: str) -> Seen:
     return visit
 
 
+def shown_chart(visit: Visit) -> str:
+    page = hub().pages.get(visit.token)
+    assert page is not None
+    return page.viewer.weights_chart
+
+
 def is_consistent(visit: Visit) -> bool:
     return visit.shown == on_the_page(visit.config)
 
@@ -370,7 +376,8 @@ class TestAddress:
 
     def test_a_folder_that_is_given_starts_the_run_with_all_settings_of_the_address(self, birds: Path, tmp_path: Path):
         there = birds.rename(tmp_path / "elsewhere")
-        visit = self.waiting(birds, t="20:a:0.2", at="30")
+        visit = self.waiting(birds, t="20:a:0.2", at="30", look="spectrum")
+        assert shown_chart(visit) == "spectrum"
         assert (visit.config.tasks, visit.config.alpha, visit.config.shots) == (GlyphsConfig(ways=2), 0.07, 2)
         assert is_consistent(visit)
         assert any(f"names the folder {birds}, which is not on this machine" in text for text in visit.texts)
@@ -382,6 +389,7 @@ class TestAddress:
         assert (visit.config.alpha, visit.config.shots, visit.config.num_query) == (0.07, 2, 1)
         assert visit.run.origin.shared is not None
         assert (visit.run.origin.shared.at, len(visit.run.changes.scheduled)) == (30, 1)
+        assert shown_chart(visit) == "spectrum"
         assert is_consistent(visit)
         assert not visit.has_path
 
