@@ -33,6 +33,8 @@ class Directions(NamedTuple):
     arrows: Floats
     """Unit vectors of steepest descent in a plane, MAML's first and then the rules', [1 + R, S, 2]: their length is the share of the direction that
     lies in the plane. NaN where there is no plane, or no direction."""
+    batch_tasks: int
+    """Tasks of each batch."""
 
 
 class Spread(NamedTuple):
@@ -95,6 +97,8 @@ class LossPlane(NamedTuple):
     """Shadow of the first task's theta_0..theta_N, [N + 1, 2]."""
     explained: float
     """Share of the path's squared length that lies in the plane, 0..1."""
+    num_tasks: int
+    """Tasks of the means."""
 
 
 class Spectrum(NamedTuple):

@@ -12,7 +12,7 @@ from dashboard.charts.basics import line, points
 from dashboard.charts.chart import Chart
 from dashboard.charts.closer import MEASURING, cosine, is_chosen, looked
 from dashboard.charts.glossary import Card, plain
-from dashboard.charts.phrases import number
+from dashboard.charts.phrases import number, tasks
 from dashboard.charts.results import Array, Results
 from dashboard.charts.scales import Line, Previous, Range
 from dashboard.charts.style import Looks
@@ -45,6 +45,8 @@ class DirectionsInfo:
     by_layer: dict[str, float]
     """Cosine of the first rule by layer, at the N that the run has."""
     num_inner_steps: int
+    batch_tasks: int
+    """Tasks of each batch."""
 
 
 def directions_info(of: Results) -> DirectionsInfo | None:
@@ -64,6 +66,7 @@ def directions_info(of: Results) -> DirectionsInfo | None:
         agreement=found.agreement,
         by_layer=dict(zip(found.layers[1:], found.cosine[0, at, 1:].tolist(), strict=True)),
         num_inner_steps=found.num_inner_steps[at],
+        batch_tasks=found.batch_tasks,
     )
 
 
@@ -151,7 +154,8 @@ def _summary(info: DirectionsInfo) -> str:
     layers = ", ".join(f"{layer} {cosine(value)}" for layer, value in info.by_layer.items())
     return (
         f"Cosine with the meta-gradient at N = {info.num_inner_steps}: {rules}; of first order by layer: {layers}. "
-        f"The meta-gradients of two batches agree by {cosine(float(info.agreement[at]))}."
+        f"The meta-gradients of two batches agree by {cosine(float(info.agreement[at]))}. "
+        f"Measured on {info.by_batch.shape[2]} batches of {tasks(info.batch_tasks)} each."
     )
 
 

@@ -13,7 +13,7 @@ from dashboard.charts.basics import line, points
 from dashboard.charts.chart import Chart
 from dashboard.charts.closer import MEASURING, is_chosen, looked
 from dashboard.charts.glossary import TERMS, Card
-from dashboard.charts.phrases import number, percent
+from dashboard.charts.phrases import number, percent, tasks
 from dashboard.charts.results import Array, Results
 from dashboard.charts.scales import Line, Previous, Range, Update, float32
 from dashboard.charts.style import THETA_0, Looks
@@ -46,6 +46,8 @@ class LandscapeInfo:
     """Share of the path's squared length that lies in the plane, 0..1."""
     at_theta_0: Mapping[str, float]
     """The losses at theta_0."""
+    num_tasks: int
+    """Tasks of the means."""
 
 
 def landscape_info(of: Results) -> LandscapeInfo | None:
@@ -63,6 +65,7 @@ def landscape_info(of: Results) -> LandscapeInfo | None:
         path=plane.path / reach,
         explained=plane.explained,
         at_theta_0={name: float(loss[middle, middle]) for name, loss in losses.items()},
+        num_tasks=plane.num_tasks,
     )
 
 
@@ -159,7 +162,7 @@ def _summary(info: LandscapeInfo) -> str:
     at = info.at_theta_0
     return (
         f"Losses in a plane that holds {percent(info.explained)} of one task's inner path. At θ_0: its support loss {number(at['support'])}, the mean query loss "
-        f"of all tasks {number(at['before'])} before and {number(at['after'])} after adaptation."
+        f"of {tasks(info.num_tasks)} {number(at['before'])} before and {number(at['after'])} after adaptation."
     )
 
 
@@ -170,7 +173,7 @@ def _subtitle(info: LandscapeInfo) -> str:
     else:
         only = "only " if info.explained < _SMALL_SHARE else ""
         holds = f"The plane holds {only}{percent(info.explained)} of the path."
-    return f"{holds} At θ_0 all tasks: {number(at['before'])} before, {number(at['after'])} after."
+    return f"{holds} At θ_0 {tasks(info.num_tasks)}: {number(at['before'])} before, {number(at['after'])} after."
 
 
 LANDSCAPE = Chart(

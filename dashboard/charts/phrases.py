@@ -50,6 +50,15 @@ def steps(count: int) -> str:
     return "1 inner step" if count == 1 else f"{count} inner steps"
 
 
+def tasks(count: int) -> str:
+    """A number of tasks.
+
+    >>> tasks(1), tasks(25)
+    ('1 task', '25 tasks')
+    """
+    return "1 task" if count == 1 else f"{count} tasks"
+
+
 def dead(count: int) -> str:
     """What happened to a task whose theta_N says the same of every input."""
     return f"{steps(count).capitalize()} switched a whole hidden layer off: θ_N is dead and says the same everywhere."

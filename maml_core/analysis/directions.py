@@ -101,6 +101,7 @@ def directions(
         batch_length_ratio=by_layer(length_ratio, others, maml[None]),
         agreement=_agreement(maml),
         arrows=_arrows(means, plane),
+        batch_tasks=len(tasks.parameters) // num_batches,
     )
 
 

@@ -84,6 +84,7 @@ def loss_plane(
         mean_query_loss_after=after.mean(-1),
         path=project(paths[0], plane),
         explained=explained(moved[0], plane),
+        num_tasks=len(tasks.parameters),
     )
 
 

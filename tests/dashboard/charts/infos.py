@@ -221,6 +221,7 @@ def directions_info(**more: object) -> DirectionsInfo:
             "length_ratio": array([1.1, 1.2], [3.0, 4.0]),
             "by_layer": {"hidden 1": 0.75, "head": 0.85},
             "num_inner_steps": 2,
+            "batch_tasks": 25,
             **found,
             **more,
         }
@@ -274,7 +275,8 @@ def landscape_info(**more: object) -> LandscapeInfo:
     losses = {"support": bowl, "before": 2.0 * bowl, "after": 0.5 * bowl}
     at = {name: float(loss[1, 1]) for name, loss in losses.items()}
     path = array([0.0, 0.0], [0.3, 0.2], [5.0, 0.0])
-    return LandscapeInfo(**{"axis": axis, "losses": losses, "path": path, "explained": 0.93, "at_theta_0": at, **more})
+    told = {"explained": 0.93, "at_theta_0": at, "num_tasks": 10}
+    return LandscapeInfo(**{"axis": axis, "losses": losses, "path": path, **told, **more})
 
 
 def shifts_info(**more: object) -> ShiftsInfo:

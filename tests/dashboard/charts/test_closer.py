@@ -76,6 +76,7 @@ def directions() -> Directions:
         batch_length_ratio=np.stack([numbers, numbers], axis=-1),
         agreement=np.array([0.7, 0.4, 0.2]),
         arrows=np.zeros((4, 3, 2), np.float32),
+        batch_tasks=1,
     )
 
 
@@ -92,6 +93,7 @@ def test_directions_are_those_of_the_whole_network_beside_their_batches() -> Non
         assert drawn[f"{rule}_batches"][0].tolist() == [1, 1, 2, 2, 3, 3]
     np.testing.assert_allclose(drawn["agreement"][1], found.agreement, rtol=1e-6)
     assert f"hidden 1 {found.cosine[0, 1, 1]:.2f}, head {found.cosine[0, 1, 2]:.2f}" in summary(info)
+    assert summary(info).endswith("Measured on 2 batches of 1 task each.")
 
 
 def test_directions_are_said_at_the_runs_own_n_and_how_far_batches_agree() -> None:
@@ -264,7 +266,7 @@ def plane(explained: float = 0.93) -> LossPlane:
     axis = np.linspace(-2.0, 2.0, 5).astype(np.float32)
     loss = (1.0 + axis[:, None] ** 2 + (axis - 1.0) ** 2).astype(np.float32)
     path = np.array([[0.0, 0.0], [1.0, 0.5]], np.float32)
-    return LossPlane(PLANE, axis, loss, 9 * loss, 9 * loss, 3 * loss, 0.1 * loss, path, explained)
+    return LossPlane(PLANE, axis, loss, 9 * loss, 9 * loss, 3 * loss, 0.1 * loss, path, explained, 3)
 
 
 def test_the_landscape_has_three_losses_on_one_scale_and_the_path_in_the_first() -> None:
@@ -284,7 +286,7 @@ def test_the_landscape_has_three_losses_on_one_scale_and_the_path_in_the_first()
     start = updates["support", "x"].mean()
     np.testing.assert_allclose(updates["path", "x"] - start, [0.0, 0.5], atol=1e-6)
     np.testing.assert_allclose(updates["path", "y"], [0.0, 0.25], atol=1e-6)
-    assert subtitle(info) == "The plane holds 93% of the path. At θ_0 all tasks: 6 before, 0.2 after."
+    assert subtitle(info) == "The plane holds 93% of the path. At θ_0 3 tasks: 6 before, 0.2 after."
     little = landscape_info(results("landscape", plane(0.2)))
     assert little is not None
     assert subtitle(little).startswith("The plane holds only 20% of the path.")
