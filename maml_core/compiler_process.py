@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import sys
 import tempfile
 import threading
@@ -50,6 +51,8 @@ def main() -> int:
 
 
 def _make(asked: dict[str, Any], work: Path) -> None:
+    if shutil.which(files.compiler()) is None:  # before the ten seconds in which the step is traced
+        raise RuntimeError(f"there is no C++ compiler ({files.compiler()})")
     configs = tuple(from_dict(one) for one in asked["configs"])
     if asked["lanes"]:
         from maml_core.sweeps.compiled_lanes import key_of_batch

@@ -7,7 +7,6 @@ import importlib.util
 import os
 import platform
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -21,9 +20,6 @@ from maml_core.execution import default_workers
 from maml_core.store.runs import default_root as default_runs
 from maml_core.sweeps.places import default_root as default_sweeps
 from maml_core.wording import counted
-
-COMPILERS = {"darwin": "clang++", "win32": "cl"}
-"""Which C++ compiler PyTorch takes, by system; others have g++. The environment variable CXX names another."""
 
 
 class Finding(NamedTuple):
@@ -86,7 +82,7 @@ def _compiled() -> Iterator[Finding]:
     if place.exists() and not files.is_own(place):
         yield Finding(what, False, f"others can write into {place}, so nothing of it is loaded: say chmod 700 {place}")
         return
-    name = os.environ.get("CXX") or COMPILERS.get(sys.platform, "g++")
+    name = files.compiler()
     if shutil.which(name) is None:
         sentence = (
             f"no C++ compiler ({name}): training is eager, a third to a fifth as fast; install one to have the rest"

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import stat
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +25,15 @@ _FAILURE = "failed.txt"
 EAGER_MODELS = frozenset({"conv"})
 """Networks whose steps stay eager: the convolution of `models.conv_forms` is made for PyTorch's own kernels, and compiled as it stands the step
 of eight glyph tasks takes 93 ms where eager takes 37, after 106 s of compiling."""
+
+
+_COMPILERS = {"darwin": "clang++", "win32": "cl"}
+"""By system; others have g++."""
+
+
+def compiler() -> str:
+    """The C++ compiler that PyTorch takes: the one that the environment variable CXX names, otherwise that of the system."""
+    return os.environ.get("CXX") or _COMPILERS.get(sys.platform, "g++")
 
 
 class Kept(NamedTuple):
