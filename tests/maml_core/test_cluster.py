@@ -27,6 +27,7 @@ from maml_core.records import Entry
 from maml_core.store import load_run
 from maml_core.sweeps.study import load_sweep
 from tests.maml_core.clusters import Cluster
+from tests.maml_core.forks import Forked
 from tests.maml_core.helpers import same, tiny
 
 pytestmark = pytest.mark.slow
@@ -327,9 +328,8 @@ def test_training_on_a_cluster_gives_the_same_bits(two_workers: Cluster, tmp_pat
 def test_a_training_that_loses_its_scheduler_is_saved(tmp_path: Path) -> None:
     with Cluster(1) as machines:
         machines.wait_for_workers(1)
-        arguments = ["train", "--steps", "1000000", "--out", str(tmp_path / "run"), "--save-every", "0", "--scheduler"]
-        command = [sys.executable, "-c", "from maml_core.cli import main; main()", *arguments, machines.address]
-        training = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        arguments = ["train", "--steps", "1000000", "--out", str(tmp_path / "run"), "--save-every", "0"]
+        training = Forked([*arguments, "--scheduler", machines.address], stderr=subprocess.PIPE)
         deadline = time.monotonic() + SOON_S
         while time.monotonic() < deadline and (not (tmp_path / "run").exists() or load_run(tmp_path / "run").step == 0):
             time.sleep(0.1)
