@@ -100,6 +100,8 @@ class Chart(Generic[Info]):
     """What is sent only where the page does not have it."""
     others: Callable[[Info], Sequence[Update]] = _no_updates
     """Arrays of its traces besides those along x and y."""
+    lasting: frozenset[str] = frozenset()
+    """Traces whose numbers stay as they are: a frame has them only where the page has not."""
     content: Callable[[Info], bytes] = _no_bytes
     """What makes a record another one, besides its words and the numbers of its traces."""
 

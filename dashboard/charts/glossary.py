@@ -42,7 +42,8 @@ TERMS: Mapping[str, str] = {
     "λ_max": "The sharpest curvature of the support loss at θ_0, measured on held-out tasks.",
     "2/λ_max": "The step size above which gradient steps on a quadratic of this curvature jump across the valley and climb. A network's loss is no "
     "quadratic: a few steps beyond it can still help.",
-    "previous run": "The run before the last restart, pale and with the dashes of its three lines, to compare with.",
+    "ghost": "A run before this one, pale and with its number where its line ends: held-out tasks after adaptation. The newest of up to four "
+    "also has its training line and the one before adaptation. Press its name to hide it.",
     "rung": "A look at every setting on the held-out tasks, at equal distances on the way. Each is a point of its curve.",
     "pruning": "The worst settings stop at a rung, so that the time goes to the others.",
     "setting": "One choice of a value for every axis, trained by itself.",
@@ -117,7 +118,7 @@ def card_help(card: Card, traces: Mapping[str, Any], levels: Iterable[Level] = (
     others = [term for term in card.terms if term not in ("always 0", "best fixed", "guessing") or term in reference]
     named = {name: trace.name for name, trace in traces.items() if trace.showlegend is not False and trace.name}
     legend = {entry: card.of(name) for name, entry in named.items()}
-    groups = {name: text for name, text in legend.items() if not name.startswith("previous run,")}
+    groups = {name: text for name, text in legend.items() if text != TERMS["ghost"]}
     said = {plain(name) for name in legend}
     return {
         "text": card.text,

@@ -1,4 +1,4 @@
-"""Losses or accuracies while meta-training: this run, the ghost of the previous one, reference levels, and marks of changes."""
+"""Losses or accuracies while meta-training: this run, the ghosts of those before, reference levels, and marks of changes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ import plotly.graph_objects as go
 
 from dashboard.charts.basics import line, verbatim
 from dashboard.charts.chart import Chart
+from dashboard.charts.ghosts import LASTING, ghost_lines, ghost_numbers, ghost_traces, number_trace
 from dashboard.charts.glossary import TERMS, Card
 from dashboard.charts.phrases import measured
-from dashboard.charts.results import Array, Curves, Level, Mark, Metric, Results
-from dashboard.charts.scales import OFF_THE_CHART, Line, Previous, Range, decades, kept, tamed
-from dashboard.charts.style import NOT_DATA, ONCE_THERE, SHARES, Looks
+from dashboard.charts.results import Array, Curves, Ghost, Level, Mark, Metric, Results
+from dashboard.charts.scales import OFF_THE_CHART, Line, Previous, Range, Update, decades, kept, tamed
+from dashboard.charts.style import NOT_DATA, SHARES, Looks
 from dashboard.charts.symbols import in_greek
 from dashboard.theme import Palette, with_opacity
 from maml_core.config import ImageConfig, RunConfig
@@ -27,14 +28,14 @@ from maml_core.records import Levels
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossInfo:
-    """The loss chart, or the accuracy's: this run, the ghost of the previous one, change marks and reference levels."""
+    """The loss chart, or the accuracy's: this run, the ghosts of those before, change marks and reference levels."""
 
     metric: Metric = "loss"
     """What all curves and levels are measured in."""
 
     curves: Curves = field(default_factory=Curves)
-    ghost: Curves = field(default_factory=Curves)
-    """The run before the last reset; empty where there was none."""
+    ghosts: tuple[Ghost, ...] = ()
+    """The runs before this one that are shown, the newest last."""
     marks: tuple[Mark, ...] = ()
     levels: tuple[Level, ...] = ()
     then: int | None = None
@@ -46,7 +47,7 @@ def loss_info(of: Results) -> LossInfo:
     return LossInfo(
         metric=of.metric,
         curves=of.curves,
-        ghost=of.ghost,
+        ghosts=of.ghosts,
         marks=of.marks,
         then=of.then,
         levels=reference_levels(of.config, of.levels, of.metric) if of.levels else (),
@@ -75,32 +76,20 @@ def reference_levels(config: RunConfig, levels: Levels, metric: Metric) -> tuple
 
 # --- The figure -------------------------------------------------------------------------------------------------------
 
-_PREVIOUS_RUN = "previous run"
 _TRAINING, _BEFORE = "dot", "dash"
 """Dashes of the lines, which are told apart without their colours."""
 
 
 def _traces(palette: Palette, looks: Looks) -> dict[str, go.Scatter]:
-    """The run before, training, and held-out tasks before and after adaptation."""
+    """The runs before, training, and held-out tasks before and after adaptation."""
     number = looks.hover
     return {
-        # Each with the dash of the line that it is to be compared with; the legend names all three in one entry.
-        **{
-            f"previous_{what}": line(
-                f"{_PREVIOUS_RUN}, {what}",
-                palette.ghost,
-                2,
-                dash,
-                hoverinfo="skip",
-                meta=ONCE_THERE,
-                legendgroup=_PREVIOUS_RUN,
-            )
-            for what, dash in (("training", _TRAINING), ("before", _BEFORE), ("after", "solid"))
-        },
+        **ghost_traces(palette, training=_TRAINING, before=_BEFORE),
         "raw": line("training, raw", palette.query_pale, 1, hoverinfo="skip"),
         "smoothed": line("training, smoothed", palette.query, 2.5, _TRAINING, hovertemplate=number),
         "before": line("held-out before", palette.theta_0, 2.5, _BEFORE, hovertemplate=number),
         "after": line("held-out after", palette.theta_N, 2.5, hovertemplate=number),
+        **number_trace(palette),
         "then": line("shown", palette.text, 1.5, hoverinfo="skip", showlegend=False, meta=NOT_DATA),
         # The newest point of the three curves above: where they are now, and all there is before the first outer step.
         "now": go.Scatter(
@@ -283,7 +272,7 @@ def _patch(of: Results, palette: Palette) -> dict[str, Any]:
 
 
 def _lines(info: LossInfo) -> dict[str, Line]:
-    run, ghost = info.curves, info.ghost
+    run = info.curves
     heads = [
         _head(run.smoothed_steps, run.smoothed),
         _head(run.held_out_steps, run.before),
@@ -291,9 +280,7 @@ def _lines(info: LossInfo) -> dict[str, Line]:
     ]
     then = [] if info.then is None else [float(info.then)] * 2
     return {
-        "previous_training": (ghost.smoothed_steps, ghost.smoothed),
-        "previous_before": (ghost.held_out_steps, ghost.before),
-        "previous_after": (ghost.held_out_steps, ghost.after),
+        **ghost_lines(info.ghosts, info.metric, _outer_steps(info)[1]),
         "raw": (run.steps, run.raw),
         "smoothed": (run.smoothed_steps, run.smoothed),
         "before": (run.held_out_steps, run.before),
@@ -305,6 +292,10 @@ def _lines(info: LossInfo) -> dict[str, Line]:
 
 def _head(steps: Array, values: Array) -> tuple[float, float]:
     return (float(steps[-1]), float(values[-1])) if len(steps) else (math.nan, math.nan)
+
+
+def _others(info: LossInfo) -> Sequence[Update]:
+    return ghost_numbers(info.ghosts, info.metric)
 
 
 def _ranges(info: LossInfo, previous: Previous) -> Range:
@@ -326,8 +317,11 @@ def nice_steps(count: float) -> float:
 
 
 def _outer_steps(info: LossInfo) -> list[float]:
-    """From 0 to a round number. A ghost is shown whole unless that would squeeze this run into a tenth of the chart."""
-    now, before = (_last(curves.steps, curves.held_out_steps) for curves in (info.curves, info.ghost))
+    """From 0 to a round number. Ghosts are shown whole unless that would squeeze this run into a tenth of the chart."""
+    now = _last(info.curves.steps, info.curves.held_out_steps)
+    before = max(
+        (_last(ghost.curves.smoothed_steps, ghost.curves.held_out_steps) for ghost in info.ghosts), default=0.0
+    )
     return [0.0, nice_steps(max(now, min(before, 10 * max(now, 50.0))))]
 
 
@@ -337,8 +331,9 @@ def _last(*steps: Array) -> float:
 
 def _values(info: LossInfo) -> list[Array]:
     levels = np.array([level.value for level in info.levels], dtype=np.float64)
-    run, ghost = info.curves, info.ghost
-    lines = (run.smoothed, run.before, run.after, ghost.smoothed, ghost.before, ghost.after)
+    run = info.curves
+    newest = [line for ghost in info.ghosts[-1:] for line in (ghost.curves.smoothed, ghost.curves.before)]
+    lines = (run.smoothed, run.before, run.after, *newest, *(ghost.curves.after for ghost in info.ghosts))
     bulks = [*(_bulk(line, 0.01, 0.99) for line in lines), _bulk(run.raw, 0.02, 0.98)]
     return [levels, *tamed(bulks, [*levels, *_median(run.before), *run.before[:1], *run.smoothed[:1]])]
 
@@ -367,13 +362,13 @@ _CARD = Card(
     "Each outer step is judged by the query loss, or accuracy, of its tasks. The blue dashed line is held-out tasks before adaptation, the "
     "orange one the same tasks after the inner steps. Watch the gap between them open: θ_0 learns to adapt, not to answer.",
     {
-        **dict.fromkeys(("previous_training", "previous_before", "previous_after"), TERMS["previous run"]),
+        **dict.fromkeys(LASTING, TERMS["ghost"]),
         "raw": "The query loss, or accuracy, of each outer step's own few tasks, after adaptation: noisy, since every step has other tasks.",
         "smoothed": "The raw training line, averaged over the steps before.",
         "before": "Tasks that are never trained on, judged with θ_0 as it is.",
         "after": "The same tasks, judged after N inner steps each. The lower this loss, the better θ_0 adapts.",
     },
-    ("held-out", "adaptation", "outer step", "always 0", "best fixed", "guessing", "previous run"),
+    ("held-out", "adaptation", "outer step", "always 0", "best fixed", "guessing", "ghost"),
 )
 
 
@@ -422,5 +417,7 @@ LOSS = Chart(
     summary=_summary,
     subtitle=_subtitle,
     patch=_patch,
+    others=_others,
+    lasting=LASTING,
     is_of_a_moment=False,
 )

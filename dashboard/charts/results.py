@@ -78,6 +78,22 @@ class Curves:
     """Held-out query points after N inner steps, mean over tasks, shape [h]."""
 
 
+GHOST_PLACES = 4
+"""Runs before the one that is there which are drawn beside it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ghost:
+    """A run before the one that is there."""
+
+    number: int
+    """What the page calls it by, from 1."""
+    place: int
+    """Its line among those that a chart has for ghosts, 0 to `GHOST_PLACES` - 1."""
+    curves: Curves
+    """Without the raw line."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Now:
     """What the newest outer step shows, beside an earlier one."""
@@ -140,8 +156,8 @@ class Results:
     """Which of the charts that share one place is shown there, by its id: ``path``, ``layers`` or a closer look."""
     levels: Levels | None = None
     curves: Curves = field(default_factory=Curves)
-    ghost: Curves = field(default_factory=Curves)
-    """Curves of the run before the last reset."""
+    ghosts: tuple[Ghost, ...] = ()
+    """The runs before this one that its viewer sees, the newest last."""
     marks: tuple[Mark, ...] = ()
     then: int | None = None
     """The earlier outer step that everything below was seen at; None for now."""

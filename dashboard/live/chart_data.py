@@ -30,7 +30,7 @@ def results(run: LiveRun, viewer: Viewer) -> Results:
         weights_chart=viewer.weights_chart,
         levels=run.levels,
         curves=run.history.curves(metric),
-        ghost=run.ghost.curves(metric),
+        ghosts=tuple(left.drawn(metric) for left in run.ghosts.all if left not in viewer.hidden),
         marks=run.changes.marks.all,
         then=then.step if then is not None else None,
         now=None if then is None else _now(run, viewer),

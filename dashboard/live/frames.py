@@ -28,6 +28,8 @@ class FrameMaker:
         self.number = 0
         """Number of the newest frame."""
         self._sent: dict[str, list[object]] = {}
+        self._lasting: dict[str, dict[tuple[str, str], bytes]] = {}
+        """Of those, what the page has of traces that last, by chart."""
         self._pixels: dict[str, bytes] = {}
         """The images that the page has, by chart."""
         self._ranges: dict[str, Range] = {}
@@ -36,6 +38,7 @@ class FrameMaker:
     def forget(self) -> None:
         """Send everything again with the next frame: the page starts afresh."""
         self._sent.clear()
+        self._lasting.clear()
         self._pixels.clear()
         self._ranges.clear()
 
@@ -60,6 +63,7 @@ class FrameMaker:
         having = infos(shown)
         for gone in self._sent.keys() - {chart.id for chart, _ in having}:
             del self._sent[gone]  # the page empties it, and gets all of it when it comes back
+            self._lasting.pop(gone, None)
         for chart, info in having:
             updates = chart.update(info)
             words = _of_what(shown, chart, (chart.summary(info), chart.subtitle(info)))
@@ -67,7 +71,11 @@ class FrameMaker:
             if sent == self._sent.get(chart.id):
                 continue
             self._sent[chart.id] = sent
-            arrays += [[chart.id, trace, axis, body.add(values), len(values)] for trace, axis, values in updates]
+            arrays += [
+                [chart.id, trace, axis, body.add(values), len(values)]
+                for trace, axis, values in updates
+                if not (trace in chart.lasting and self._has(chart.id, trace, axis, values.tobytes()))
+            ]
             self._ranges[chart.id] = header["ranges"][chart.id] = chart.ranges(info, self._ranges.get(chart.id))
             header["summaries"][chart.id], header["subtitles"][chart.id] = words
             pixels = chart.pixels(info)
@@ -81,6 +89,12 @@ class FrameMaker:
         header["own"] = answer(shown.fit, shown.computed.num_inner_steps) if drawn else None
         header["change"] = viewer.change_id
         return packed(header, body)
+
+    def _has(self, chart: str, trace: str, axis: str, values: bytes) -> bool:
+        """Whether the page has these numbers of a trace that lasts; from now on it does."""
+        had = self._lasting.setdefault(chart, {})
+        before, had[trace, axis] = had.get((trace, axis)), values
+        return before == values
 
 
 def _step_of(chart: Chart[Any], shown: Results) -> int | None:

@@ -48,6 +48,12 @@ def obey(page: Page, message: Mapping[str, Any], now: float) -> None:
             run.restart()
         case "undo":
             run.undo()
+        case "ghost":
+            viewer.show_ghost(run.ghosts.numbered(message["number"]), message["shown"] is True)
+        case "remove_ghosts":
+            run.notice = run.ghosts.remove(message["number"])
+        case "restore_ghosts":
+            run.ghosts.bring_back()
         case "jump":
             run.jump()
         case "shared":

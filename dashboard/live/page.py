@@ -17,6 +17,7 @@ from dashboard.live.chart_data import looks, results
 from dashboard.live.closer import Wanted
 from dashboard.live.drawings import MAX_CLASSES, MAX_EXAMPLES
 from dashboard.live.frames import FrameMaker
+from dashboard.live.ghosts import told as ghosts_told
 from dashboard.live.run import LiveRun
 from dashboard.live.switches import now
 from dashboard.live.training import status_kind
@@ -220,6 +221,8 @@ class Page:
             state["now"] = now(run)
         self.put({**state, "controls_changed": self.follow})
         self.notice, self.follow = "", False
+        if told.get("run") == run.name and _drawn(told) != _drawn(state):
+            self.send_frame()
 
     def _figures_needed(self) -> frozenset[str]:
         """The charts whose figures the page must have: of closer looks only the one that is open."""
@@ -261,6 +264,9 @@ class Page:
             "layers": _layers(run, viewer),
             "then": viewer.travel.target.step if viewer.travel.target is not None else None,
             "apart": viewer.apart.told,
+            "ghosts": ghosts_told(run.ghosts, viewer.hidden, start=run.changes.start, config=run.config),
+            "removals": run.ghosts.num_removals,
+            "removed": run.ghosts.removed,
             "marks": [{"step": mark.step, "text": mark.text} for mark in run.changes.marks.all],
         }
 
@@ -279,6 +285,11 @@ class Page:
                 )
             self._shared = (key, query)
         return self._shared[1]
+
+
+def _drawn(state: Mapping[str, Any]) -> list[int]:
+    """Numbers of the ghosts that a page shows when it was told this."""
+    return [ghost["number"] for ghost in state["ghosts"] if ghost["shown"]]
 
 
 @lru_cache(maxsize=64)

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dashboard.live.changes import Changes, split_timeline
+from dashboard.live.ghosts import Ghosts, Left
 from dashboard.live.history import History
 from dashboard.live.origin import Origin
 from dashboard.live.training import Training
@@ -45,7 +46,7 @@ class _Before(NamedTuple):
 
     saved: SavedRun
     history: History
-    ghost: History
+    ghosts: tuple[Left, ...]
     called: str
 
 
@@ -71,8 +72,7 @@ class LiveRun(Training):
         """Whoever knows it may take the run over after a reload."""
         self.turn = 0.0
         """Processor seconds of training that count when it is decided who is next."""
-        self.ghost = History()
-        """Curves of the run before the last reset."""
+        self.ghosts = Ghosts()
         self.origin = Origin(config, timeline, at, stands_in_for)
         self.notice = ""
         """A sentence to show once."""
@@ -197,12 +197,13 @@ class LiveRun(Training):
         """Keep what stays of this run when one with another set-up takes its place."""
         saved = self.saved("before the restart") if self.step >= LEAST_KEPT else None
         if saved is not None:
-            self._before = _Before(saved, self.history, self.ghost, self.called)
+            self._before = _Before(saved, self.history, self.ghosts.all, self.called)
             self.num_left += 1
         if self.step > 0:
-            self.ghost = self.history
+            self.ghosts.add(self.history, start=self.changes.start, config=self.state_config, step=self.step)
         if config.tasks != self.config.tasks:
-            self.ghost, self.levels = History(), None
+            self.ghosts.forget()
+            self.levels = None
         self.audience.leave_run(self.config, config)
         self._came_from = self.state_config if self.state is not None else None
         self.generation += 1
@@ -212,6 +213,7 @@ class LiveRun(Training):
         whole = self.saved("the run so far")
         assert whole is not None  # it has kept a moment
         self.open(cut(whole, moment), History.from_records(whole.records.until(moment.step)), called=self.called)
+        self.ghosts.branched(moment.step)
         self.notice = BRANCHED.format(at=moment.step, end=whole.step)
 
     @property
@@ -230,8 +232,7 @@ class LiveRun(Training):
             raise ValueError("there is no run before a restart to bring back")
         self._before = None
         self.open(before.saved, before.history, called=before.called)
-        if not had_begun:  # or the run's own curves would be its ghost
-            self.ghost = before.ghost
+        self.ghosts.go_back(before.ghosts, with_newest=had_begun)  # or the run's own curves would be its ghost
 
     def jump(self) -> None:
         """Replay the shared run at full speed to the outer step where it was, without a look on the way, then pause.

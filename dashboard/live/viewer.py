@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import get_args
+from weakref import WeakSet
 
 from dashboard.charts.all import SHARING
 from dashboard.charts.results import Metric
 from dashboard.live.apart import Apart
 from dashboard.live.closer import Closer
 from dashboard.live.drawings import Drawings
+from dashboard.live.ghosts import Left
 from dashboard.live.travel import Look, Travel
 from maml_core.config import RunConfig, SinusoidConfig, TaskConfig, at_test
 from maml_core.families.curves import CurveFamily
@@ -48,6 +50,8 @@ class Viewer:
         self.asked_id: int | None = None
         """The newest one that it asked for."""
         self._metric: Metric = "accuracy"
+        self.hidden: WeakSet[Left] = WeakSet()
+        """The ghosts that it does not want to see, as long as they are there."""
         self.travel = Travel()
         """The outer step that its charts show."""
         self.apart = Apart()
@@ -76,6 +80,13 @@ class Viewer:
         self.weights_chart = chart
         self.waits = self.waits or not SHARING[chart].look
         self.closer.forget()
+
+    def show_ghost(self, ghost: Left, shown: bool) -> None:
+        """Show one of the run's ghosts, or hide it."""
+        if shown:
+            self.hidden.discard(ghost)
+        else:
+            self.hidden.add(ghost)
 
     def draw_task(self) -> None:
         """Show a new task with new points."""

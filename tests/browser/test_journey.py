@@ -167,7 +167,7 @@ def test_reset_returns_to_the_same_weights_and_leaves_a_ghost(live: LivePage) ->
     live.action("reset").click()
     live.wait("() => mamlStep() === 0")
     live.wait_trace("fit", "θ0", lambda curve: np.array_equal(curve, start))
-    ghost = live.wait_trace("loss", "previous run, training", lambda values: values.shape[1] > 0)
+    ghost = live.wait_trace("loss", "newest ghost, training", lambda values: values.shape[1] > 0)
     assert np.array_equal(ghost, trained)
     live.wait_trace("loss", "training, smoothed", lambda curve: curve.shape[1] == 0)
 
@@ -204,7 +204,7 @@ def test_a_preset_restarts_with_its_settings(open_page: OpenPage) -> None:
     live.wait("(alpha) => Number(document.querySelector('[data-field=alpha]').value) === alpha", preset.config.alpha)
     expect(live.field("num_inner_steps")).to_have_value(str(preset.config.num_inner_steps))
     assert live.wait_steady() == 0
-    live.wait_trace("loss", "previous run, training", lambda values: values.shape[1] > 0)
+    live.wait_trace("loss", "newest ghost, training", lambda values: values.shape[1] > 0)
 
 
 def test_shots_change_while_it_trains_and_widths_restart_it(open_page: OpenPage) -> None:

@@ -34,3 +34,21 @@ test("of points alone nothing but their places changes", () => {
   assert.equal(traces.isMoved, true);
   assert.deepEqual(Object.keys(traces.changes(["shades", "dots"], figure.data).data), ["x", "y"]);
 });
+
+test("a text is its number in words", () => {
+  const traces = filled({ dots: { x: [0, 1], y: [2, 3], text: [4, 12] } });
+  assert.deepEqual(traces.fill(figure, 1, new Set())[1].text, ["4", "12"]);
+  assert.deepEqual(traces.changes(["shades", "dots"], figure.data).data.text, [["4", "12"]]);
+});
+
+test("a trace that has another name keeps it, and says so once", () => {
+  const traces = filled({ dots: { x: [0], y: [1] } });
+  traces.rename("dots", "ghost 1: α 0.02");
+  assert.equal(traces.isMoved, false);
+  assert.deepEqual(traces.changes(["shades", "dots"], figure.data).data.name, ["ghost 1: α 0.02"]);
+  traces.drawn();
+  traces.rename("dots", "ghost 1: α 0.02");
+  assert.equal(traces.isChanged, false);
+  traces.clear();
+  assert.equal(traces.fill(figure, 1, new Set())[1].name, "ghost 1: α 0.02");
+});

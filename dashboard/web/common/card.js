@@ -79,6 +79,11 @@ export class Card {
     this.#zoom.after(button);
   }
 
+  /** @param {HTMLElement} row Of more than the legend says, below it. */
+  addRow(row) {
+    this.#legend.after(row);
+  }
+
   /**
    * Buttons beside the title that choose what the picture shows; then there is no legend.
    *
@@ -192,7 +197,7 @@ export class Card {
   #drawLegend(figure) {
     if (this.#legend.hidden) return;
     const { traces } = figure.layout.meta;
-    const shown = figure.data.map((trace, at) => ({ key: traces[at], trace })).filter(({ trace: { showlegend, name } }) => showlegend !== false && name);
+    const shown = figure.data.map((trace, at) => ({ key: traces[at], trace })).filter(({ trace: { showlegend, name, meta } }) => showlegend !== false && name && meta !== "in a row of its own");
     const text = JSON.stringify(shown.map(({ trace: { name, line, marker, fillcolor } }) => [name, line, marker, fillcolor]));
     if (text === this.#legendText) return;
     this.#legendText = text;

@@ -128,7 +128,7 @@ export {};
  * @property {Record<string, Figure>} dark
  */
 
-/** @typedef {"x" | "y" | "z" | "marker.color" | "error_y.array" | "customdata"} Filled What of a trace has numbers. */
+/** @typedef {"x" | "y" | "z" | "marker.color" | "error_y.array" | "customdata" | "text"} Filled What of a trace has numbers. */
 
 /**
  * Numbers of a frame: chart, name of the trace, what of it, offset and length in floats.

@@ -89,6 +89,9 @@ export class Chart {
   /** @type {Traces["paint"]} */
   color = (trace, color) => this.#traces.paint(trace, color);
 
+  /** @type {Traces["rename"]} */
+  rename = (trace, name) => this.#traces.rename(trace, name);
+
   /** Another run: nothing of the one before is left in the picture, nor in the words about it. */
   clear() {
     this.#traces.clear();

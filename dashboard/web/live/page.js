@@ -11,6 +11,7 @@ import { Apart } from "./apart.js";
 import { Charts } from "./charts.js";
 import { Dials } from "./dials.js";
 import { Draw } from "./draw.js";
+import { Ghosts } from "./ghosts.js";
 import { Keys } from "./keys.js";
 import { Looks } from "./looks.js";
 import { Switches } from "./switches.js";
@@ -60,6 +61,7 @@ class Page {
   #address = new Address(() => this.#transport.shownStep, () => this.#root.isConnected);
   #switches;
   #travel;
+  #ghosts;
   #keys;
   #looks;
   /** @type {string | null} */
@@ -89,6 +91,7 @@ class Page {
     });
     this.#switches = new Switches(this.#charts, tabs ?? [], send);
     this.#travel = new Travel(this.#charts, send);
+    this.#ghosts = new Ghosts(this.#charts, send);
     this.#root.append(
       this.#transport.root,
       this.#dials.root,
@@ -241,7 +244,7 @@ class Page {
     this.#begin(state);
     this.#root.dataset.charts = state.charts.join(" ");
     this.#root.toggleAttribute("data-then", state.then !== null);
-    for (const part of [this.#transport, this.#dials, this.#task, this.#draw, this.#switches, this.#travel, this.#apart, this.#words]) part.state(state);
+    for (const part of [this.#transport, this.#dials, this.#task, this.#draw, this.#switches, this.#travel, this.#ghosts, this.#apart, this.#words]) part.state(state);
     this.#root.toggleAttribute("data-closer", this.#switches.isCloser);
     this.#dials.formulas.light(state.apart?.kind ?? "");
     this.#charts.present(state.charts, state.empty);

@@ -83,6 +83,17 @@ export {};
  */
 
 /**
+ * A run before this one, of which the loss chart has a line.
+ * @typedef {object} Ghost
+ * @property {number} number By which it is called, from 1.
+ * @property {string} trace
+ * @property {string} dash
+ * @property {string} name What it has otherwise than the run.
+ * @property {string} sentence
+ * @property {boolean} shown
+ */
+
+/**
  * Patches of a chart's layout, for both palettes.
  * @typedef {object} LayoutPatch
  * @property {Record<string, unknown>} light
@@ -132,6 +143,9 @@ export {};
  * @property {string[]} layers
  * @property {number | null} then The earlier outer step that the charts show, or soon will; null for now.
  * @property {Apart | null} apart Null unless the page goes through an outer step.
+ * @property {Ghost[]} ghosts The newest last.
+ * @property {number} removals How many times ghosts were removed.
+ * @property {string | null} removed The ghosts of the last time, in words; null where they cannot be brought back.
  * @property {Mark[]} marks
  * @property {Record<string, LayoutPatch>} [layout]
  * @property {Now} [now] With another run than before.
@@ -241,7 +255,22 @@ export {};
  * @property {number} [id]
  */
 
-/** @typedef {{ type: "play" | "pause" | "outer_step" | "reset" | "undo" | "jump" | "shared" | "branch" | "apart" | "apart_close" | "apart_do" }} Press */
+/** @typedef {{ type: "play" | "pause" | "outer_step" | "reset" | "undo" | "jump" | "shared" | "branch" | "apart" | "apart_close" | "apart_do" | "restore_ghosts" }} Press */
+
+/**
+ * Shows a ghost, or hides it.
+ * @typedef {object} ShowGhost
+ * @property {"ghost"} type
+ * @property {number} number
+ * @property {boolean} shown
+ */
+
+/**
+ * Removes a ghost, or all.
+ * @typedef {object} RemoveGhosts
+ * @property {"remove_ghosts"} type
+ * @property {number | null} number Null for all.
+ */
 
 /**
  * @typedef {object} RunUntil
@@ -329,4 +358,4 @@ export {};
  * @property {number} [id]
  */
 
-/** @typedef {Ack | Visible | PauseHidden | SetChanges | Press | RunUntil | GoTo | GoBy | ApartBy | Speed | ChooseMetric | ChooseWeights | NewTask | ShapeTask | OwnTask | ClearOwnTask | AskExample} LiveRequest */
+/** @typedef {Ack | Visible | PauseHidden | SetChanges | Press | ShowGhost | RemoveGhosts | RunUntil | GoTo | GoBy | ApartBy | Speed | ChooseMetric | ChooseWeights | NewTask | ShapeTask | OwnTask | ClearOwnTask | AskExample} LiveRequest */

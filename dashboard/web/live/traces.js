@@ -13,9 +13,12 @@ export class Traces {
   #points = {};
   /** @type {Record<string, string>} */
   #colors = {};
+  /** @type {Record<string, string>} */
+  #names = {};
   /** @type {Set<string>} */
   #changed = new Set();
   #recolored = false;
+  #renamed = false;
 
   /** Whether a trace has something new. */
   get isChanged() {
@@ -24,7 +27,7 @@ export class Traces {
 
   /** Whether all that is new are places of points, and Plotly need not draw the traces anew. */
   get isMoved() {
-    return !this.#recolored && [...this.#changed].every((trace) => beyond(this.points(trace)).length === 0);
+    return !this.#recolored && !this.#renamed && [...this.#changed].every((trace) => beyond(this.points(trace)).length === 0);
   }
 
   /**
@@ -54,6 +57,19 @@ export class Traces {
   }
 
   /**
+   * Another name than that of the figure, for tables and pictures.
+   *
+   * @param {string} trace
+   * @param {string} name
+   */
+  rename(trace, name) {
+    if (this.#names[trace] === name) return;
+    this.#names[trace] = name;
+    this.#changed.add(trace);
+    this.#renamed = true;
+  }
+
+  /**
    * @param {string} trace
    * @returns {Numbers}
    */
@@ -75,13 +91,14 @@ export class Traces {
       data[what] = found.map(({ name }) => valuesOf(this.points(name), what)); // Plotly leaves alone what is undefined
     }
     if (this.#recolored) data["line.color"] = found.map(({ name, place }) => this.#colors[name] ?? drawn[place].line?.color);
+    if (this.#renamed) data.name = found.map(({ name, place }) => this.#names[name] ?? drawn[place].name);
     return { places: found.map(({ place }) => place), data };
   }
 
   /** All is on the screen. */
   drawn() {
     this.#changed.clear();
-    this.#recolored = false;
+    this.#recolored = this.#renamed = false;
   }
 
   /** The numbers are of something else now. */
@@ -109,9 +126,10 @@ export class Traces {
       const numbers = this.points(name);
       /** @type {PlotlyTrace} */
       const drawn = { ...trace, x: numbers.x, y: numbers.y, visible: !hidden.has(trace.legendgroup ?? "") };
+      if (this.#names[name]) drawn.name = this.#names[name];
       if (trace.line) drawn.line = { ...trace.line, width: trace.line.width * scale, color: this.#colors[name] ?? trace.line.color };
       if (trace.marker) drawn.marker = { ...trace.marker, size: trace.marker.size * scale };
-      if (numbers.z) Object.assign(drawn, { z: valuesOf(numbers, "z") });
+      for (const what of /** @type {const} */ (["z", "text"])) if (numbers[what]) Object.assign(drawn, { [what]: valuesOf(numbers, what) });
       if (numbers["marker.color"]) Object.assign(drawn.marker ?? {}, { color: numbers["marker.color"] });
       return drawn;
     });
@@ -126,13 +144,14 @@ export class Traces {
 const beyond = (numbers) => /** @type {Filled[]} */ (Object.keys(numbers)).filter((what) => what !== "x" && what !== "y");
 
 /**
- * Numbers as Plotly has them: z in rows, of which what is no number is a gap.
+ * Numbers as Plotly has them: z in rows, of which what is no number is a gap; a text is the number in words.
  *
  * @param {Numbers} numbers
  * @param {Filled} what
  */
 function valuesOf(numbers, what) {
   const values = numbers[what];
+  if (what === "text") return Array.from(values ?? [], String);
   if (what !== "z" || !values) return values;
   const width = numbers.x.length;
   return Array.from(numbers.y, (_, row) => Array.from({ length: width }, (_, at) => (Number.isNaN(values[row * width + at]) ? null : values[row * width + at])));

@@ -2,6 +2,7 @@
 
 import { el, popoverButton, setText } from "../common/dom.js";
 import { short, whole } from "../common/format.js";
+import { undoable } from "./undo.js";
 
 const SPEEDS = [
   ["", "Real time"],
@@ -14,6 +15,7 @@ const SPEEDS = [
 const UNDO_MS = 10_000;
 
 /** @import { Offer, State, LiveRequest } from "./protocol.js" */
+/** @import { Offered, Undoable } from "./undo.js" */
 /** @import { Link } from "../common/socket.js" */
 
 /**
@@ -45,7 +47,7 @@ export const KEYS = [
   ["i", "One inner step (slow motion)"],
   ["a", "One outer step, slowly: then ← and →, and Esc to leave"],
   ["x", "Reset"],
-  ["u", "Undo a restart, for ten seconds after it"],
+  ["u", "Undo a restart, or the removal of ghosts, for ten seconds after it"],
   ["t", "New task"],
   [", .", "An earlier outer step, a later one"],
   ["n", "Now again"],
@@ -116,8 +118,10 @@ export class Transport {
   #pauses = el("input", { type: "checkbox", "data-option": "pause-hidden" });
   #undo;
   #undoTimer = 0;
-  /** @type {number | null} */
-  #left = null; // how many runs were left for another one; null before a first state
+  /** @type {Offered | null} */
+  #undone = null;
+  /** @type {Undoable | null} */
+  #seen = null;
   #help;
   /** @type {Link} */
   #link = "open";
@@ -234,28 +238,27 @@ export class Transport {
     this.#copy();
   }
 
-  /** The run before the last restart comes back; nothing where that is no longer offered. */
+  /** The run before the last restart comes back, or ghosts that were removed; nothing where that is no longer offered. */
   undo() {
-    if (this.#undo.hidden) return;
+    if (this.#undo.hidden || !this.#undone) return;
     this.#undo.hidden = true;
-    this.#actions.send({ type: "undo" });
+    this.#actions.send({ type: this.#undone.type });
   }
 
   /**
-   * Offered for a while after another run took the place of one; not for what happened before this page was opened.
+   * Offered for a while; not for what happened before this page was opened.
    *
-   * @param {number} left
-   * @param {number | null} before
+   * @param {Undoable} state
    */
-  #offerUndo(left, before) {
-    const isNew = this.#left !== null && left > this.#left;
-    this.#left = left;
-    if (before === null) this.#undo.hidden = true;
-    if (!isNew || before === null) return;
-    this.#undo.title = `Bring the run before the restart back, at outer step ${whole(before)} (u)`;
-    this.#undo.hidden = false;
+  #offerUndo(state) {
+    const offered = undoable(this.#undone, this.#seen, state);
+    this.#seen = state;
+    if (offered === this.#undone) return;
+    this.#undone = offered;
     clearTimeout(this.#undoTimer);
-    this.#undoTimer = setTimeout(() => (this.#undo.hidden = true), UNDO_MS);
+    this.#undo.hidden = offered === null;
+    this.#undo.title = offered?.title ?? "";
+    if (offered) this.#undoTimer = setTimeout(() => (this.#undo.hidden = true), UNDO_MS);
   }
 
   /**
@@ -274,9 +277,9 @@ export class Transport {
   }
 
   /** @param {State} state */
-  state({ playing, step, status, speed, computing, left, before, offer }) {
+  state({ playing, step, status, speed, computing, left, before, removals, removed, offer }) {
     this.playing = playing;
-    this.#offerUndo(left, before);
+    this.#offerUndo({ left, before, removals, removed });
     this.#offerShared(offer);
     this.#kind = status.kind;
     this.#computing = computing;

@@ -122,6 +122,7 @@ REACHED: dict[str, Action | str] = {
     r"action share": live.share,
     r"action (inner|new-task|presenter)|view (accuracy|loss|images|confusion|filters)|slider (k|amplitude|phase_rad|frequency)": live.look,
     r"action offer": live.share,
+    r"ghosts|action remove-ghosts": "tests/browser/test_ghosts.py",
     r"action apart[\w-]*": "tests/browser/test_apart.py",
     r"slider (alpha|beta|num_inner_steps)": live.drag_dial,
     r"field (alpha|beta|num_inner_steps)": live.type_dial,

@@ -14,7 +14,7 @@ WATCH = """(() => {
   const OURS = {"data-action": "action", "data-dial": "slider", "data-field": "field", "data-option": "option", "data-column": "column",
     "data-view": "view", "data-cell": "cell"};
   const WITHIN = {".maml-menu, [aria-label^='Save or read']": "a chart's menu", ".maml-why, .maml-explain": "explanation",
-    ".maml-legend": "legend", ".maml-settings th[data-column]": "column", ".maml-settings": "settings' row", ".maml-table": "table",
+    ".maml-legend": "legend", ".maml-ghosts": "ghosts", ".maml-settings th[data-column]": "column", ".maml-settings": "settings' row", ".maml-table": "table",
     ".maml-switch": "a switch, which says what it does now", ".maml-axes": "axes of the map", ".maml-draw": "drawing",
     ".maml-plot": "map", ".maml-help": "a dial, help"};
 

@@ -42,13 +42,14 @@ SHARES = Looks(metric="accuracy", levels=GUESSING, loss_name="cross-entropy")
 
 NAMES = {
     "loss": [
-        "previous run, training",
-        "previous run, before",
-        "previous run, after",
+        "newest ghost, training",
+        "newest ghost, before",
+        *["ghost 1", "ghost 2", "ghost 3", "ghost 4"],
         "training, raw",
         "training, smoothed",
         "held-out before",
         "held-out after",
+        "number of a ghost",
         "shown",
         "now",
     ],

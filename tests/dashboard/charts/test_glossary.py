@@ -143,8 +143,8 @@ def test_no_two_entries_of_a_legend_are_told_apart_by_colour_only(palette: Palet
 
 
 def _without_colour(trace: Any) -> tuple[Any, ...]:
-    """What is left of a legend's picture in achromatopsia; the ghost's lines are paler than those that they go with."""
-    ghost = trace.name.startswith("previous run")
+    """What is left of a legend's picture in achromatopsia; a ghost's lines are paler than a run's, and have its number."""
+    ghost = trace.name.rpartition(",")[0] or trace.name if "ghost" in trace.name else ""
     if trace.fill == "toself":
         return ("area", trace.fillcolor)
     marker = (trace.marker.symbol, trace.marker.size) if "markers" in trace.mode else None

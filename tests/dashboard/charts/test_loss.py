@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dashboard.charts.loss import LossInfo, marks_layout
-from dashboard.charts.results import Curves, Level, Mark
+from dashboard.charts.results import GHOST_PLACES, Curves, Ghost, Level, Mark
 from dashboard.charts.style import Looks
 from dashboard.theme import DARK, LIGHT, Palette
 from tests.dashboard.charts.infos import (
@@ -20,6 +20,7 @@ from tests.dashboard.charts.infos import (
     loss_info,
     named,
     ranges,
+    update,
 )
 from tests.dashboard.test_theme import contrast
 
@@ -53,14 +54,25 @@ def test_a_level_on_a_line_of_the_grid_is_seen_on_it(palette: Palette) -> None:
         assert contrast(shape.line.color, drawn.yaxis.gridcolor) >= 3
 
 
-def test_loss_arrays() -> None:
-    ghost = Curves(
-        smoothed_steps=array(0, 9), smoothed=array(3, 2), held_out_steps=array(5), before=array(4), after=array(1)
+def ghost(number: int, last: float, *, after: float = 1.0) -> Ghost:
+    """Of a straight line after adaptation."""
+    curves = Curves(
+        smoothed_steps=array(0, last),
+        smoothed=array(3, 2),
+        held_out_steps=array(0, last),
+        before=array(4, 4),
+        after=array(after, after),
     )
-    drawn = named(loss_info(ghost=ghost, after=0.5))
-    assert drawn["previous run, training"] == [[0, 9], [3, 2]]
-    assert drawn["previous run, before"] == [[5], [4]]
-    assert drawn["previous run, after"] == [[5], [1]]
+    return Ghost(number=number, place=number - 1, curves=curves)
+
+
+def test_loss_arrays() -> None:
+    drawn = named(loss_info(ghosts=(ghost(1, 5), ghost(2, 9)), after=0.5))
+    assert drawn["newest ghost, training"] == [[0, 9], [3, 2]]
+    assert drawn["newest ghost, before"] == [[0, 9], [4, 4]]
+    assert drawn["ghost 1"] == [[0, 5], [1, 1]]
+    assert drawn["ghost 2"] == [[0, 9], [1, 1]]
+    assert drawn["ghost 3"] == [[], []]
     assert drawn["held-out after"] == [[0, 400], pytest.approx([3.9, 0.5])]
     assert drawn["now"] == [[400, 400, 400], pytest.approx([0.7, 3.6, 0.5])]
 
@@ -77,9 +89,44 @@ def test_the_step_axis_grows_in_round_jumps() -> None:
 
 
 def test_a_long_ghost_does_not_squeeze_a_young_run() -> None:
-    ghost = Curves(steps=array(0, 20_000), raw=array(1, 1))
-    assert ranges(loss_info(last=20, ghost=ghost))["xaxis"] == [0, 500]
-    assert ranges(loss_info(last=400, ghost=Curves(steps=array(0, 900), raw=array(1, 1))))["xaxis"] == [0, 1000]
+    assert ranges(loss_info(last=20, ghosts=(ghost(1, 20_000), ghost(2, 90))))["xaxis"] == [0, 500]
+    assert ranges(loss_info(last=400, ghosts=(ghost(1, 900), ghost(2, 90))))["xaxis"] == [0, 1000]
+
+
+def numbers(info: LossInfo) -> list[tuple[float, float, str]]:
+    """Where the numbers of ghosts stand."""
+    found = {axis: values for trace, axis, values in update(info) if trace == "ghost_numbers"}
+    return [(float(x), float(y), f"{n:g}") for x, y, n in zip(found["x"], found["y"], found["text"], strict=True)]
+
+
+def test_each_ghost_has_its_number_where_its_line_ends() -> None:
+    info = loss_info(ghosts=(ghost(7, 100, after=2.0), ghost(8, 300, after=0.5)))
+    assert numbers(info) == [(100, 2.0, "7"), (300, 0.5, "8")]
+    beyond = loss_info(last=20, ghosts=(ghost(1, 20_000),))
+    assert numbers(beyond) == [(500, pytest.approx(1.0), "1")]  # where the chart ends
+    assert numbers(loss_info()) == []
+
+
+def test_the_numbers_of_lines_that_end_together_stand_apart_each_on_its_own() -> None:
+    ghosts = tuple(ghost(number, 400, after=float(number)) for number in (1, 2, 3, 4))
+    found = numbers(loss_info(ghosts=ghosts))
+    xs = sorted(x for x, _, _ in found)
+    assert min(np.diff(xs)) > 0.04 * ranges(loss_info(ghosts=ghosts))["xaxis"][1]
+    assert [(y, text) for _, y, text in found] == [(pytest.approx(number), str(number)) for number in (1, 2, 3, 4)]
+
+
+def test_a_number_lies_on_a_line_that_is_straight_on_the_logarithmic_axis() -> None:
+    falls = Curves(held_out_steps=array(0, 2000), before=array(4, 4), after=array(4.0, 0.04))
+    info = loss_info(last=90, ghosts=(Ghost(number=1, place=0, curves=falls),))
+    assert numbers(info) == [(1000, pytest.approx(0.4), "1")]
+    gone = Curves(held_out_steps=array(0, 5, 9), before=array(4, 4, 4), after=array(4.0, 2.0, np.nan))
+    assert numbers(loss_info(ghosts=(Ghost(number=1, place=0, curves=gone),))) == [(5, 2.0, "1")]
+
+
+def test_ghosts_have_different_dashes_and_no_place_twice() -> None:
+    drawn = figure("loss", LIGHT, LEVELS)
+    dashes = [trace.line.dash for trace in drawn.data if trace.name.startswith("ghost ")]
+    assert len(set(dashes)) == len(dashes) == GHOST_PLACES
 
 
 def test_the_loss_axis_is_calm() -> None:

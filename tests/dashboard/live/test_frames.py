@@ -129,7 +129,7 @@ class TestArrays:
     def test_a_run_that_was_never_looked_at_sends_its_empty_curves(self):
         frame = first_frame(Driver())
         assert frame.charts == {"loss", "adaptation", "gauge"}
-        assert frame.array("loss", "previous_after", "y").size == 0
+        assert frame.array("loss", "ghost_0", "y").size == 0
         assert np.isnan(frame.array("gauge", "limit", "y")).all()  # a limit that nobody has measured
 
     def test_the_gauge_of_another_run_has_no_limit_until_its_own_is_measured(self):

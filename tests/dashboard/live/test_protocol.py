@@ -237,6 +237,7 @@ def test_the_live_page_is_told_what_the_file_says_and_all_of_it():
             {"type": "pause"},
             {"type": "set", "changes": {"alpha": -101.0}, "id": 2},
             {"type": "reset"},
+            {"type": "remove_ghosts", "number": None},
             {"type": "run_until", "step": 40},
         ),
         *live_messages(replace(TINY, {"per_step_rates": True}), {"type": "outer_step"}, at=40),
@@ -332,6 +333,8 @@ SAID: dict[str, dict[str, Any]] = {
     "Visible": {"type": "visible", "visible": True},
     "PauseHidden": {"type": "pause_hidden", "on": True},
     "SetChanges": {"type": "set", "changes": {"alpha": 0.02}},
+    "ShowGhost": {"type": "ghost", "number": 1, "shown": False},
+    "RemoveGhosts": {"type": "remove_ghosts", "number": 1},
     "RunUntil": {"type": "run_until", "step": 40},
     "GoTo": {"type": "travel", "step": 0},
     "GoBy": {"type": "travel_by", "by": -1},
@@ -360,6 +363,10 @@ def test_a_message_is_obeyed_and_one_that_lacks_a_field_of_the_file_is_refused_b
     async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
         client = Client(hub, hub.open_page(config))
         await until(lambda: client.page.viewer.is_seen)
+        if name in ("ShowGhost", "RemoveGhosts"):
+            client.say("outer_step")
+            await until(lambda: client.page.run.step > 0)
+            client.say("reset")
         client.take()
         client.say(**message)
         assert [told for told in client.take() if told["type"] == "error"] == []

@@ -548,19 +548,19 @@ class TestRestart:
         driver = Driver().opened().played(8)
         curves = driver.run.history.curves()
         driver.run.restart()
-        np.testing.assert_array_equal(loss_info(driver.run, driver.viewer).ghost.raw, curves.raw)
+        np.testing.assert_array_equal(loss_info(driver.run, driver.viewer).ghosts[0].curves.after, curves.after)
         assert len(loss_info(driver.run, driver.viewer).curves.raw) == 0
 
     def test_a_second_reset_at_once_keeps_the_ghost(self):
         driver = Driver().opened().played(8)
         driver.run.restart()
         driver.run.restart()
-        assert len(driver.run.ghost.curves().raw) == 8
+        assert [ghost.step for ghost in driver.run.ghosts.all] == [8]
 
     def test_another_task_family_has_no_ghost(self):
         driver = Driver().opened().played(8)
         driver.run.restart(replace(TINY, {"tasks": LinearConfig()}))
-        assert len(driver.run.ghost.curves().raw) == 0
+        assert driver.run.ghosts.all == ()
 
     def test_another_task_family_does_not_show_the_levels_of_the_one_before(self):
         driver = Driver().opened()

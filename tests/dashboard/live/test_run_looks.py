@@ -100,9 +100,9 @@ class TestMetric:
         viewer.choose_metric("loss")
         run.restart()
         assert viewer.metric(run.config) == "loss"
-        np.testing.assert_array_equal(loss_info(run, viewer).ghost.raw, losses.raw)
+        np.testing.assert_array_equal(loss_info(run, viewer).ghosts[0].curves.smoothed, losses.smoothed)
         viewer.choose_metric("accuracy")
-        np.testing.assert_array_equal(loss_info(run, viewer).ghost.raw, shares.raw)
+        np.testing.assert_array_equal(loss_info(run, viewer).ghosts[0].curves.smoothed, shares.smoothed)
 
     def test_another_metric_is_refused(self):
         viewer = Viewer()

@@ -125,13 +125,6 @@ class TestUndo:
         assert (run.step, run.state, run.config, run.history) == (step, state, TINY, history)
         assert status_kind(run) == "paused"
 
-    def test_the_ghost_is_the_one_before(self):
-        run = Driver(TINY).opened().played(25).run
-        ghost = run.ghost
-        run.restart()
-        run.undo()
-        assert run.ghost is ghost
-
     def test_what_it_replaces_can_be_brought_back_in_its_turn(self):
         driver = Driver(TINY).opened().played(25)
         first = driver.run.step

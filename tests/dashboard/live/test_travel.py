@@ -183,7 +183,7 @@ def test_a_branch_is_the_run_cut_there_and_trained_on() -> None:
     assert (run.step, run.config.alpha, run.playback.playing) == (10, TINY.alpha, False)
     assert [moment.step for moment in run.kept.moments] == [0, 5, 10]
     assert run.history.curves().steps.tolist() == list(range(10))
-    assert run.ghost.curves().steps.tolist()[-1] == 24
+    assert [(ghost.step, ghost.branched_at) for ghost in run.ghosts.all] == [(25, 10)]
     assert driver.viewer.travel.target is None
     assert "another run" in run.notice
     run.change({"alpha": 0.02}, now=driver.now)

@@ -163,13 +163,14 @@ class TestOpening:
         curves = driver.run.history.curves()
         run = saved(trained().run)
         driver.run.open(run, History.from_records(run.records))
-        np.testing.assert_array_equal(driver.run.ghost.curves().raw, curves.raw)
+        (ghost,) = driver.run.ghosts.all
+        np.testing.assert_array_equal(ghost.curves["loss"].smoothed, curves.smoothed)
 
     def test_of_another_family_there_is_no_ghost(self):
         driver = Driver(replace(TINY, {"tasks": LinearConfig()})).opened().played(8)
         run = saved(trained().run)
         driver.run.open(run, History.from_records(run.records))
-        assert len(driver.run.ghost.curves().raw) == 0
+        assert driver.run.ghosts.all == ()
 
     def test_a_shared_run_goes_on_with_its_changes(self):
         coming = Entry(step=15, kind="change", changes={"alpha": 0.02})

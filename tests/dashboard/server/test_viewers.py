@@ -172,6 +172,81 @@ class TestCommon:
         on_loop(scene)
 
 
+async def with_ghosts(hub: Hub) -> tuple[Watcher, Watcher]:
+    """Two pages of a run that has two ghosts, at rest."""
+    first, second = pair(hub)
+    for alpha in (0.02, 0.03):
+        await trained(hub, first, 6)
+        first.say("reset")
+        first.say("set", changes={"alpha": alpha})
+        await at_rest(hub, first, second)
+    return first, second
+
+
+def ghosts_of(watcher: Watcher) -> list[tuple[int, str, bool]]:
+    return [(ghost["number"], ghost["name"], ghost["shown"]) for ghost in watcher.state["ghosts"]]
+
+
+def lines_of(watcher: Watcher) -> list[bool]:
+    """Of each place for a ghost, whether it has a line."""
+    return [watcher.charts["loss"][f"ghost_{place}", "x"].size > 0 for place in range(4)]
+
+
+class TestGhosts:
+    """The runs before this one: the same for all that watch, but each hides what it does not want to see."""
+
+    def test_both_pages_have_them_and_hiding_is_for_one(self):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            first, second = await with_ghosts(hub)
+            both = [(1, "α 0.01", True), (2, "α 0.02", True)]
+            assert ghosts_of(first) == ghosts_of(second) == both
+            assert lines_of(first) == lines_of(second) == [True, True, False, False]
+            computed = len(executor.requests)
+            first.say("ghost", number=2, shown=False)
+            assert (lines_of(first.draw()), lines_of(second.draw())) == (
+                [True, False] + 2 * [False],
+                [True, True] + 2 * [False],
+            )
+            assert (ghosts_of(first)[1], ghosts_of(second)) == ((2, "α 0.02", False), both)
+            first.say("ghost", number=2, shown=True)
+            assert lines_of(first.draw()) == lines_of(second)
+            assert len(executor.requests) == computed  # nothing is computed for it
+
+        on_loop(scene)
+
+    def test_a_removal_is_for_all_and_whoever_watches_may_undo_it(self):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            first, second = await with_ghosts(hub)
+            first.say("remove_ghosts", number=1)
+            for watcher in (first.draw(), second.draw()):
+                assert lines_of(watcher) == [False, True, False, False]
+                assert (watcher.state["notice"], watcher.state["removed"]) == (
+                    "Ghost 1 removed; Undo brings it back.",
+                    "Ghost 1",
+                )
+            second.say("restore_ghosts")
+            assert lines_of(first.draw()) == lines_of(second.draw()) == [True, True, False, False]
+            second.say("restore_ghosts")
+            assert [m["message"] for m in second.take() if m["type"] == "error"] == [
+                "there is no removed ghost to bring back."
+            ]
+
+        on_loop(scene)
+
+    def test_a_page_that_is_loaded_again_has_them_as_it_left_them(self):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            first, _ = await with_ghosts(hub)
+            first.say("ghost", number=1, shown=False)
+            key, tab = first.page.run.key, first.page.tab or ""
+            first.close()
+            again = Watcher(hub, hub.open_page(replace(TINY, {"alpha": 0.03})), resume=key, tab=tab)
+            await at_rest(hub, again)
+            assert ghosts_of(again) == [(1, "α 0.01", False), (2, "α 0.02", True)]
+            assert lines_of(again) == [False, True, False, False]
+
+        on_loop(scene)
+
+
 class TestOwn:
     """What each looks at."""
 

@@ -1,0 +1,93 @@
+"""Runs before this one as ghosts: what people do with several of them, in their order."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Locator, expect
+
+from tests.browser.conftest import OPENED_WITH, OpenPage
+from tests.browser.live_page import LivePage
+
+SHOWN = """() => {
+  const { data, layout } = document.querySelector("[data-chart=loss] .maml-plot");
+  return Object.fromEntries(layout.meta.traces.flatMap((name, at) => (/^ghost_\\d/.test(name) && data[at].x.length ? [[data[at].name, data[at].line.dash]] : [])));
+}"""
+NUMBERS = """() => {
+  const plot = document.querySelector("[data-chart=loss] .maml-plot");
+  return [...plot.querySelectorAll(".textpoint")].map((node) => node.textContent).sort();
+}"""
+
+
+def ghosts(live: LivePage) -> Locator:
+    return live.page.get_by_role("group", name="Ghosts: runs before this one")
+
+
+def trained(live: LivePage, steps: int) -> None:
+    live.run_until(steps)
+    live.wait_step(steps)
+    live.wait_steady()
+
+
+def reset(live: LivePage, **settings: float) -> None:
+    live.action("reset").click()
+    live.wait("() => mamlStep() === 0")
+    live.set(**settings)
+
+
+def test_several_runs_are_compared_hidden_removed_and_found_again(open_page: OpenPage) -> None:
+    live = open_page()
+    expect(ghosts(live)).to_be_hidden()
+    trained(live, 60)
+    reset(live, alpha=0.05)
+    trained(live, 60)
+    reset(live, num_inner_steps=2)
+    trained(live, 80)
+    live.drag(live.dial("travel"), 0.5)
+    live.page.get_by_role("button", name="Go on from here").click()
+    live.until(lambda: 0 < live.step < 80)
+    step = live.step
+    trained(live, 80)
+    alpha, n = f"α {OPENED_WITH['alpha']:g}", f"N {OPENED_WITH['num_inner_steps']}"
+    names = [f"ghost 1: {alpha}, {n}", f"ghost 2: {n}", f"ghost 3: before step {step}"]
+    live.becomes(lambda: list(live.page.evaluate(SHOWN)), names)
+    assert len(set(live.page.evaluate(SHOWN).values())) == 3  # dashes
+    live.shows(NUMBERS, ["1", "2", "3"])
+
+    # One is hidden, by the keyboard.
+    toggle = live.page.locator("[data-ghost='2'] .maml-series")
+    toggle.focus()
+    live.page.keyboard.press("Enter")
+    expect(toggle).to_have_attribute("aria-pressed", "false")
+    live.shows(NUMBERS, ["1", "3"])
+
+    # One is removed, and the focus stays in the row; Undo brings it back.
+    live.page.get_by_role("button", name="Remove ghost 1").focus()
+    live.page.keyboard.press("Enter")
+    live.shows(NUMBERS, ["3"])
+    expect(live.page.get_by_role("button", name="Remove ghost 2")).to_be_focused()
+    expect(live.words).to_contain_text("Ghost 1 removed")
+    live.action("undo").click()
+    live.shows(NUMBERS, ["1", "3"])
+    expect(live.action("undo")).to_be_hidden()
+
+    # All of it is there after a reload, also what was hidden.
+    live.page.reload()
+    live.wait_drawn()
+    live.becomes(lambda: list(live.page.evaluate(SHOWN)), [names[0], names[2]])
+    expect(toggle).to_have_attribute("aria-pressed", "false")
+
+    # On a phone the names are read whole, and the curve keeps its room.
+    live.page.set_viewport_size({"width": 390, "height": 844})
+    live.page.locator("[data-chart=loss]").scroll_into_view_if_needed()
+    live.wait_steady()
+    assert live.page.evaluate(
+        "() => [...document.querySelectorAll('.maml-ghost-name')].every((node) => node.scrollWidth <= node.clientWidth)"
+    )
+    box = live.plot("loss").bounding_box()
+    assert box is not None
+    assert box["height"] >= 150
+
+    live.action("remove-ghosts").click()
+    expect(ghosts(live)).to_be_hidden()
+    live.shows(NUMBERS, [])
+    live.page.keyboard.press("u")
+    live.shows(NUMBERS, ["1", "3"])
