@@ -1,4 +1,4 @@
-"""Having outer steps compiled: beside the training, in one process of the lowest priority, or before a long sweep, which waits for it.
+"""Having outer steps compiled beside the training: of runs, and of the lanes of sweeps; in one process at a time, mostly of the lowest priority.
 
 The process is `maml_core.compiler_process`. Nothing here imports torch.
 """
@@ -11,8 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +27,6 @@ MAX_TRACKED = 64
 
 BUSY = 75
 """Exit status where another process compiles already."""
-
-_POLL_S = 0.2
 
 
 class Compiler:
@@ -96,34 +93,40 @@ class Compiler:
         )
 
 
-def compile_lanes(
-    configs: Sequence[RunConfig], *, is_stopped: Callable[[], bool] = lambda: False, steps_back: bool = False
-) -> bool:
-    """Have the outer step of a batch of lanes compiled, and wait for it.
+class LaneCompiler:
+    """Has the outer step of a batch of lanes compiled, in a process that starts at once.
 
     Args:
-        configs: Of the lanes, as many as the batches will have.
-        is_stopped: Asked a few times a second; where it says so, the compiler is ended.
+        configs: Of the lanes.
         steps_back: Take only the processor time that nobody else wants.
-
-    Returns:
-        Whether it is there.
     """
-    if files.folder() is None:
-        return False
-    lanes = [to_dict(config) for config in configs]
-    asked = {"configs": lanes, "lanes": True, "step": 0, "waits": True, "steps_back": steps_back}
-    process = _started(asked)
-    if process is None:
-        return False
-    try:
-        while process.poll() is None and not is_stopped():
-            time.sleep(_POLL_S)
-    finally:
-        if process.poll() is None:
-            end_group(process.pid)
-            process.wait()
-    return process.returncode == 0
+
+    def __init__(self, configs: Sequence[RunConfig], *, steps_back: bool = False) -> None:
+        lanes = [to_dict(config) for config in configs]
+        asked = {"configs": lanes, "lanes": True, "step": 0, "waits": True, "steps_back": steps_back}
+        self._process = None if files.folder() is None else _started(asked)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it is at it."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the compiled step is there."""
+        return self._process is not None and self._process.poll() == 0
+
+    def wait(self) -> bool:
+        """Until it is there, or could not be; gives whether it is."""
+        if self._process is not None:
+            self._process.wait()
+        return self.succeeded
+
+    def close(self) -> None:
+        """End what is under way, with the compiler that it runs."""
+        if self._process is not None and self.is_busy:
+            end_group(self._process.pid)
+            self._process.wait()
 
 
 def _started(asked: dict[str, Any]) -> subprocess.Popen[bytes] | None:

@@ -14,8 +14,8 @@ def budget_words(need: Budget) -> str:
 
     >>> budget_words(Budget(64, 128, 1, 8, 0.01, 150.0, 75.0))
     '64 settings · 128 lanes · about 75 s'
-    >>> budget_words(Budget(64, 64, 1, 8, 0.01, 300.0, 180.0, compiling_s=30.0))
-    '64 settings · about 3 min, of which 30 s go into compiling first'
+    >>> budget_words(Budget(64, 64, 1, 8, 0.01, 300.0, 180.0, compiling_s=24.0))
+    '64 settings · about 3 min, compiling in the first 24 s'
     """
     lanes = f" · {need.num_lanes:,} lanes" if need.num_lanes != need.num_settings else ""
     groups = f" in {need.num_groups} groups" if need.num_groups > 1 else ""

@@ -10,10 +10,9 @@ from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
-from dashboard.sweeps.compiling import Compiling
 from dashboard.sweeps.newest_losses import NewestLosses
-from maml_core.config import RunConfig
 from maml_core.sweeps.chunks import LanesResult
+from maml_core.sweeps.compiling_beside import CompilingBeside
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.driver import Progress, Sweeping, Ticket
 from maml_core.sweeps.findings import read
@@ -24,6 +23,7 @@ from maml_core.sweeps.study import SweepStudy
 T = TypeVar("T")
 
 NewDriver = Callable[[], Sweeping]
+NewCompiling = Callable[[Sweeping], CompilingBeside]
 
 
 class Seen(NamedTuple):
@@ -45,9 +45,7 @@ class DriverThread:
         study: Open; closed with the thread.
         new_driver: Makes the state machine that goes on from the study.
         budget_s: Processor seconds of a chunk.
-        on_made: Called with the lanes of a long group once its outer step has a compiled form, which it gets before any setting begins; None
-            for steps that are not compiled for this sweep.
-        is_wanted: Whether the sweep is to be computed: asked while that is waited for.
+        new_compiling: Makes what has outer steps compiled beside the driver; None where none are compiled for this sweep.
     """
 
     def __init__(
@@ -58,8 +56,7 @@ class DriverThread:
         *,
         new_driver: NewDriver,
         budget_s: float,
-        on_made: Callable[[tuple[RunConfig, ...]], None] | None,
-        is_wanted: Callable[[], bool],
+        new_compiling: NewCompiling | None,
     ) -> None:
         self.sweep = sweep
         """With its images in the folder where they were last found."""
@@ -69,12 +66,9 @@ class DriverThread:
         """The driver waits for tickets that nobody computes any more."""
         self._new_driver = new_driver
         self._budget_s = budget_s
-        self._on_made = on_made
-        self._is_wanted = is_wanted
+        self._new_compiling = new_compiling
         self._driver: Sweeping | None = None
-        self._compiling: Compiling | None = None
-        self.is_compiling = False
-        """It waits for outer steps that are being compiled."""
+        self._compiling: CompilingBeside | None = None
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=f"sweep {name}")
         self._read_at: tuple[int, tuple[str, ...]] = (-1, ())
         """Settings that were finished, and the sentences then."""
@@ -121,6 +115,8 @@ class DriverThread:
             driver.refresh()  # others are at it
         if driver.is_done:
             self._close_compiling()
+        elif self._compiling is not None:
+            self._compiling.look()
         results = driver.results()
         self.newest.number_lanes(self.sweep, results)
         return Seen(results, driver.progress, driver.is_done, tuple(tickets), self.sentences(results))
@@ -150,20 +146,9 @@ class DriverThread:
         if self._driver is None:
             self._driver = self._new_driver()
             self._follow()
-            self._compile_first(self._driver)
+            if self._new_compiling is not None:
+                self._compiling = self._new_compiling(self._driver)
         return self._driver
-
-    def _compile_first(self, driver: Sweeping) -> None:
-        if self._on_made is None or not (groups := driver.long_groups()):
-            return
-        self._compiling = Compiling(groups, self._on_made)
-        self.is_compiling = True
-        try:
-            self._compiling.wait(self._is_wanted)
-        finally:
-            self.is_compiling = False
-        if not self._is_wanted():
-            self._close_compiling()
 
     def _close_compiling(self) -> None:
         compiling, self._compiling = self._compiling, None

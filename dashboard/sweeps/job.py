@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Literal
 
 from dashboard.charts.symbols import of_error
-from dashboard.sweeps.driver_thread import DriverThread, NewDriver, Seen
+from dashboard.sweeps.driver_thread import DriverThread, NewCompiling, NewDriver, Seen
 from dashboard.sweeps.pieces import Piece, Work
-from maml_core.config import RunConfig
 from maml_core.sweeps.chunks import LanesResult
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.driver import Progress, Ticket
@@ -43,7 +41,7 @@ class SweepJob:
         at_once: Tickets to have ready or in flight.
         judged_at_once: Lanes that are judged in one piece.
         executor: Where it is computed, if not where live runs are; the job ends it.
-        on_made: As of `DriverThread`.
+        new_compiling: As of `DriverThread`.
     """
 
     def __init__(
@@ -58,7 +56,7 @@ class SweepJob:
         at_once: int = 2,
         judged_at_once: int = 4,
         executor: Executor | None = None,
-        on_made: Callable[[tuple[RunConfig, ...]], None] | None = None,
+        new_compiling: NewCompiling | None = None,
     ) -> None:
         self.name = name
         self.status: JobStatus = "stopped"
@@ -77,8 +75,7 @@ class SweepJob:
             study,
             new_driver=new_driver,
             budget_s=budget_s,
-            on_made=on_made,
-            is_wanted=lambda: self.status == "running",
+            new_compiling=new_compiling,
         )
         self._at_once = at_once
         self._ready: list[Ticket] = []

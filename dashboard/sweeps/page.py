@@ -208,7 +208,6 @@ class SweepPage:
         return state | {
             "name": job.name,
             "status": job.status,
-            "compiling": job.driver.is_compiling,
             "problem": job.sentence,
             "size": job.size,
             "num_done": job.num_done,
@@ -244,8 +243,8 @@ class SweepPage:
     @property
     def _at(self) -> tuple[int, ...]:
         compared = self.comparison.revision if self.comparison is not None else -1
-        of_job = (self.job.revision, self.job.driver.is_compiling) if self.job is not None else (-1, False)
-        return (*of_job, self._revision, compared)
+        of_job = self.job.revision if self.job is not None else -1
+        return of_job, self._revision, compared
 
     def send_frame(self, now: float) -> None:
         """Send the newest numbers, and new figures before them where they are needed."""

@@ -17,6 +17,7 @@ from maml_core.config import RunConfig
 from maml_core.errors import DataError
 from maml_core.sweeps.budget import Cost, Group, check_drawable, measuring, unmeasured
 from maml_core.sweeps.chunks import LanesRequest, LanesResult, run_lanes
+from maml_core.sweeps.compiling_beside import CompilingBeside
 from maml_core.sweeps.definition import SweepConfig, group_key
 from maml_core.sweeps.driver import Sweeping
 from maml_core.sweeps.recognition import find_images
@@ -56,7 +57,7 @@ class Preparation:
         self._executor = executor
         self.num_workers = num_workers
         self.compiles = False
-        """Sweeps take outer steps in their compiled form where it is there, and long ones have it made first: their workers are on this machine."""
+        """Sweeps take outer steps in their compiled form where it is there, and long ones have it made: their workers are on this machine."""
         self._costs: dict[RunConfig, Cost] = {}
         self._measuring = threading.Lock()
         self._measurements: dict[RunConfig, _Measurement] = {}
@@ -173,8 +174,12 @@ class Preparation:
             at_once=at_once,
             judged_at_once=judged_at_once(known, LOOK_S if cluster is None else CLUSTER_S),
             executor=cluster,
-            on_made=self._forget_cost if compiles else None,
+            new_compiling=self._new_compiling if compiles else None,
         )
+
+    def _new_compiling(self, driver: Sweeping) -> CompilingBeside:
+        """What has the outer steps of a sweep compiled, with the time that nobody else wants."""
+        return CompilingBeside(driver.left, at_once=self.num_workers, steps_back=True, on_made=self._forget_cost)
 
     def _forget_cost(self, configs: tuple[RunConfig, ...]) -> None:
         """The outer step of a group has a compiled form now, and takes less."""

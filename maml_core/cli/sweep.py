@@ -30,14 +30,14 @@ from maml_core.cli.workers import workers as computing
 from maml_core.cluster import chunk_s
 from maml_core.config import FolderConfig, RunConfig, from_dict, to_dict
 from maml_core.errors import ClusterError, ConfigError, DataError, StoreError
-from maml_core.execution import ChunkPool, warmed_up
+from maml_core.execution import warmed_up
 from maml_core.shells import quoted, quoted_path
 from maml_core.sweeps.axes import WIDTHS, axis_from_text, full_name, label
 from maml_core.sweeps.budget import Budget, budget, check_drawable, compiling_words
 from maml_core.sweeps.catalog import delete_sweep, has_moved_to, is_kept
 from maml_core.sweeps.databases import WANTED
 from maml_core.sweeps.definition import SweepConfig, axis_to_dict, sweep_from_dict, sweep_to_dict
-from maml_core.sweeps.driver import CHUNK_S, Sweeping, run_sweep
+from maml_core.sweeps.driver import CHUNK_S, Sweeping, compiles, run_sweep
 from maml_core.sweeps.findings import finished_words, read, value_words
 from maml_core.sweeps.images import moved
 from maml_core.sweeps.places import names_in, to_type
@@ -319,11 +319,6 @@ def _compute(
     finished = [one.number for one in results if one.is_done]
     words = f"Every finished setting is kept. Go on with: {again}"
 
-    compiles = isinstance(executor, ChunkPool) and not study.is_shared
-
-    def compiling(num_lanes: int) -> None:
-        say(f"Compiling the outer step of {counted(num_lanes, 'lane')} first, which takes up to a minute.")
-
     def look(sweeping: Sweeping) -> None:
         bar.show(sweeping.progress)
         if caught:
@@ -340,7 +335,7 @@ def _compute(
                     at_once=at_once,
                     finished=finished,
                     images=study.images,
-                    compiles=compiles,
+                    compiles=compiles(study, executor),
                 )
                 say(f"{_budget_words(need, at_once)}. Kept in {study.where}.")
         with caught_signals(words) as caught, SweepBar() as bar:
@@ -351,8 +346,6 @@ def _compute(
                 at_once=at_once,
                 chunk_s=chunk_s,
                 on_change=look,
-                on_compiling=compiling if compiles else None,
-                is_stopped=lambda: bool(caught),
             )
     except _Stopped:
         executor.abandon()

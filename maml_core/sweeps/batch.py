@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Collection, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 
+from maml_core.config import RunConfig
 from maml_core.datasets.trained import TrainedImages
 from maml_core.records import Numbers, Summary
 from maml_core.sweeps.chunks import LanesRequest, LanesResult
-from maml_core.sweeps.definition import Setting, SweepConfig, lane_configs
+from maml_core.sweeps.definition import Setting, SweepConfig, group_key, lane_configs
 from maml_core.sweeps.results import LaneResult, SettingResult, capped, refused, result_of, value_of
 
 MAX_STRETCHES = 200
@@ -37,7 +39,7 @@ class RunningBatch:
         sweep: That it is of.
         settings: All of one `group_key`.
         images: That they are computed on, where they are of images in files.
-        compiled: Whether outer steps have a compiled form.
+        compiled: Take outer steps in their compiled form, where it is there.
     """
 
     def __init__(
@@ -55,9 +57,11 @@ class RunningBatch:
         self._sweep = sweep
         self._images = images
         self._compiled = compiled
-        self._configs = tuple(config for one in settings for config in lane_configs(sweep, one.values))
+        self.configs = tuple(config for one in settings for config in lane_configs(sweep, one.values))
+        """Of all lanes that it began with."""
+        self.group: RunConfig = group_key(self.configs[0])
         self._state: bytes | None = None
-        self._alive = set(range(len(self._configs)))
+        self._alive = set(range(len(self.configs)))
         self._dropped: set[int] = set()
         """Pruned, and not told to the lanes yet."""
         self._lanes: dict[int, LaneResult] = {}
@@ -67,8 +71,10 @@ class RunningBatch:
         self._first = {one.number: index * sweep.num_seeds for index, one in enumerate(settings)}
         self._width = math.ceil(sweep.num_steps / MAX_STRETCHES)
         stretches = math.ceil(sweep.num_steps / self._width)
-        self._sums = np.zeros((len(self._configs), stretches))
+        self._sums = np.zeros((len(self.configs), stretches))
         self._counts = np.zeros(stretches, dtype=np.int64)
+        self._form_changes: list[int] = []
+        """As `SettingResult.form_changes`, of all lanes."""
 
     @property
     def is_done(self) -> bool:
@@ -88,7 +94,7 @@ class RunningBatch:
     def request(self, budget_s: float | None) -> LanesRequest:
         """The next chunk: on to the next rung at most."""
         return LanesRequest(
-            configs=self._configs,
+            configs=self.configs,
             state=self._state,
             until=next(step for step in self._sweep.rungs if step > self.step),
             budget_s=budget_s,
@@ -102,6 +108,7 @@ class RunningBatch:
         self._state, self.step = result.state, result.step
         self._dropped -= set(request.drop)
         self._note_training(result)
+        self._note_forms(result)
         for stop in result.stopped:
             self._alive.discard(stop.lane)
             self._lanes[stop.lane] = self._gone(
@@ -157,6 +164,7 @@ class RunningBatch:
         places = self._places(setting.number)
         known = [self._lanes[place] for place in places if place in self._lanes]
         lanes = known if len(known) == len(places) else []
+        reached = max((lane.step for lane in lanes), default=self.step)
         return result_of(
             self._sweep,
             setting,
@@ -164,6 +172,7 @@ class RunningBatch:
             done=done,
             rungs=self._rungs[setting.number],
             training=self._training(places),
+            form_changes=[step for step in self._form_changes if step < reached],
         )
 
     def _places(self, number: int) -> range:
@@ -171,7 +180,7 @@ class RunningBatch:
         return range(first, first + self._sweep.num_seeds)
 
     def _measured(self, place: int, summary: Summary, lambda_max: float) -> LaneResult:
-        n = self._configs[place].num_inner_steps
+        n = self.configs[place].num_inner_steps
         accuracy = math.nan if summary.accuracy is None else float(summary.accuracy[n])
         accuracy_ci95 = math.nan if summary.accuracy_ci95 is None else float(summary.accuracy_ci95[n])
         return LaneResult(
@@ -211,8 +220,13 @@ class RunningBatch:
         for column, place in enumerate(result.query_lanes):
             np.add.at(self._sums[place], stretches, result.query_loss[:, column])
         np.add.at(self._counts, stretches, 1)
-        for place in set(range(len(self._configs))) - set(result.query_lanes):  # left before
+        for place in set(range(len(self.configs))) - set(result.query_lanes):  # left before
             self._sums[place, stretches] = math.nan
+
+    def _note_forms(self, result: LanesResult) -> None:
+        for step, is_compiled in zip(result.steps.tolist(), result.compiled or itertools.repeat(False)):
+            if is_compiled != (len(self._form_changes) % 2 == 1):
+                self._form_changes.append(step)
 
     def _training(self, places: range) -> tuple[Numbers, Numbers]:
         taken = np.flatnonzero(self._counts)

@@ -15,7 +15,8 @@ from maml_core.datasets.trained import TrainedImages
 from maml_core.errors import ConfigError
 from maml_core.execution import resubmitted
 from maml_core.sweeps.chunks import LanesRequest, LanesResult, max_lanes, refusal_of_all, run_lanes
-from maml_core.sweeps.compiling_first import COMPILING_S, TIMES_AS_FAST, is_long
+from maml_core.sweeps.compiling_pays import COMPILING_S, TIMES_AS_FAST, can_be_compiled, pays
+from maml_core.sweeps.compiling_pays import seconds as compiling_seconds
 from maml_core.sweeps.definition import Setting, SweepConfig, group_key, lane_configs
 from maml_core.sweeps.images import SweepImages, views_of
 from maml_core.sweeps.sampling import cost, groups_of, settings_of
@@ -83,7 +84,7 @@ class Budget(NamedTuple):
     seconds: float
     """Seconds of waiting, with all places at work and nothing else to do. NaN, as the two above, while nothing was measured."""
     compiling_s: float = 0.0
-    """Seconds of them that go into compiling outer steps first."""
+    """Seconds for which outer steps are compiled beside the training."""
 
 
 def groups(sweep: SweepConfig, finished: Collection[int] = ()) -> dict[RunConfig, Group]:
@@ -193,7 +194,7 @@ def reckoned(
         at_once: Batches in flight.
         slowdown: Seconds of waiting for a processor second.
         lanes_at_once: Lanes of a batch.
-        compiles: Groups that are long have their outer steps compiled first, unless these are there.
+        compiles: Groups that train for long have their outer steps compiled beside that, unless these are there.
     """
     keys = list(found)
     num_settings = round(sum(group.num_settings for group in found.values()))
@@ -201,7 +202,8 @@ def reckoned(
     if not known and len(costs.keys() & found.keys()) == len(found):  # all is done, or nothing of it can be drawn
         return Budget(0, 0, 0, 0, 0.0, 0.0, 0.0)
     cpu_s = step_s = math.nan
-    compiling_s = 0.0
+    places = max(1, min(at_once, num_settings))
+    num_compiled = 0
     if known:
         cpu_s, step_s = 0.0, lanes_at_once * known[min(known)].step_s
         for index, key in enumerate(keys):
@@ -211,12 +213,21 @@ def reckoned(
             if of == REFUSED:
                 continue
             num_lanes = found[key].num_settings * sweep.num_seeds
-            if compiles and sweep.sampler != "tpe" and is_long(key, num_lanes * sweep.num_steps):
-                step_each = of.eager_step_s / TIMES_AS_FAST
-                compiling_s += 0.0 if costs.get(key, REFUSED).is_compiled else COMPILING_S
-            else:
-                step_each = of.step_s if key in costs else of.eager_step_s
-            cpu_s += num_lanes * times * (sweep.num_steps * step_each + len(sweep.rungs) * of.evaluation_s)
+            is_there = key in costs and of.is_compiled
+            training_s = num_lanes * times * sweep.num_steps * (of.step_s if is_there else of.eager_step_s)
+            if (
+                compiles
+                and sweep.sampler != "tpe"
+                and not is_there
+                and can_be_compiled(key)
+                and pays(training_s, places)
+            ):
+                training_s /= TIMES_AS_FAST
+                num_compiled += 1
+            cpu_s += training_s + num_lanes * times * len(sweep.rungs) * of.evaluation_s
+    seconds = cpu_s / places
+    if num_compiled:
+        seconds = compiling_seconds(cpu_s, places, num_compiled=num_compiled)
     return Budget(
         num_settings=num_settings,
         num_lanes=num_settings * sweep.num_seeds,
@@ -224,22 +235,22 @@ def reckoned(
         lanes_at_once=lanes_at_once,
         step_s=step_s,
         cpu_s=cpu_s,
-        seconds=cpu_s * slowdown / max(1, min(at_once, num_settings)) + compiling_s,
-        compiling_s=compiling_s,
+        seconds=seconds * slowdown,
+        compiling_s=num_compiled * COMPILING_S,
     )
 
 
 def compiling_words(need: Budget) -> str:
-    """What of the time goes into compiling, to stand behind it; empty where nothing does.
+    """For how long outer steps are compiled beside the training, to stand behind the time; empty where nothing is.
 
-    >>> compiling_words(Budget(64, 64, 1, 8, 0.01, 300.0, 180.0, compiling_s=30.0))
-    ', of which 30 s go into compiling first'
+    >>> compiling_words(Budget(64, 64, 1, 8, 0.01, 300.0, 180.0, compiling_s=24.0))
+    ', compiling in the first 24 s'
     """
     if math.isnan(need.seconds) or need.compiling_s == 0.0:
         return ""
     seconds = need.compiling_s
     spoken = f"{round(seconds)} s" if seconds < 120.0 else f"{round(seconds / 60.0)} minutes"
-    return f", of which {spoken} go into compiling first"
+    return f", compiling in the first {spoken}"
 
 
 def budget(
@@ -284,7 +295,7 @@ def budget(
             until=10**9,
             warms_up=True,
             images=trained,
-            compiled=compiles and is_long(config, count * sweep.num_seeds * sweep.num_steps),
+            compiled=compiles,
         )
         costs[key], slowdown = _measured(pieces, executor)
         if first is None and costs[key] != REFUSED:

@@ -67,10 +67,15 @@ class LanesResult:
     """lambda_max at theta_0 of `lanes` (median over held-out tasks), with the summaries."""
     cpu_s: float
     advance_s: float
-    num_compiled: int = 0
-    """Outer steps that were taken in their compiled form."""
+    compiled: tuple[bool, ...] = ()
+    """Which of the outer steps were taken in their compiled form, [S]; empty where none was."""
     refusal: str = ""
     """Why tasks of these settings cannot be drawn; then nothing was computed."""
+
+    @property
+    def num_compiled(self) -> int:
+        """Outer steps that were taken in their compiled form."""
+        return sum(self.compiled)
 
 
 def refusal_of_all(configs: tuple[RunConfig, ...]) -> str:
@@ -133,12 +138,12 @@ def run_lanes(request: LanesRequest) -> LanesResult:
         return found
 
     forms = Forms(batch) if request.compiled else None
-    num_compiled = 0
+    compiled: list[bool] = []
     advance_start = time.thread_time()
     deadline = advance_start + request.budget_s if request.budget_s is not None else float("inf")
     while lanes.step < request.until and lanes.places:
         form = None if forms is None else forms.at(lanes)
-        num_compiled += form is not None
+        compiled.append(form is not None)
         taken = outer_step(batch, lanes, form)
         steps.append(lanes.step)
         losses.append(row(lanes.places, taken.query_loss))
@@ -163,7 +168,7 @@ def run_lanes(request: LanesRequest) -> LanesResult:
         curvatures=lane_curvatures(batch, lanes) if judged else None,
         cpu_s=time.thread_time() - start,
         advance_s=advance_s,
-        num_compiled=num_compiled,
+        compiled=tuple(compiled) if any(compiled) else (),
     )
 
 

@@ -21,14 +21,13 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, wait
 from typing import NamedTuple
 
-from maml_core.compiling import compile_lanes
 from maml_core.config import RunConfig
 from maml_core.datasets.trained import TrainedImages
-from maml_core.execution import MAX_LOST
+from maml_core.execution import MAX_LOST, ChunkPool
 from maml_core.sweeps.axes import Value, with_values
 from maml_core.sweeps.batch import RunningBatch
 from maml_core.sweeps.chunks import LanesRequest, LanesResult, max_lanes, run_lanes
-from maml_core.sweeps.compiling_first import is_long
+from maml_core.sweeps.compiling_beside import CompilingBeside, Left, StepTimes
 from maml_core.sweeps.definition import Setting, SweepConfig, group_key, lane_configs, refusal_of
 from maml_core.sweeps.recognition import find_images
 from maml_core.sweeps.results import SettingResult, refused, waiting
@@ -89,8 +88,7 @@ class Sweeping:
         study: Where settings come from and results go; finished settings of an earlier driver are there already.
         at_once: Batches in flight that the caller would like to have; settings are dealt to so many.
         max_lanes: Lanes of a batch at most; None for what fits into the memory (`chunks.max_lanes`).
-        takes_over: Take outer steps in their compiled form from the chunk on that finds it there, whoever made it. Otherwise those of groups
-            alone that `compile_first` has had made.
+        takes_over: Take outer steps in their compiled form from the chunk on that finds it there, whoever made it.
     """
 
     def __init__(
@@ -103,8 +101,7 @@ class Sweeping:
         takes_over: bool = False,
     ) -> None:
         self._takes_over = takes_over
-        self._compiled: set[RunConfig] = set()
-        """The groups, by key, whose outer step has a compiled form."""
+        self._times = StepTimes()
         if at_once < 1 or (max_lanes is not None and max_lanes < 1):
             raise ValueError(f"at_once = {at_once} and max_lanes = {max_lanes} must be 1 or more")
         self._sweep, self._study, self._at_once, self._max_lanes = sweep, study, at_once, max_lanes
@@ -125,40 +122,28 @@ class Sweeping:
             taken = study.take(len(left_out), list(left_out))
             self._leave_out([refused(one, left_out[one.number]) for one in taken])
 
-    def compile_first(
-        self, on_compiling: Callable[[int], None] = lambda _: None, is_stopped: Callable[[], bool] = lambda: False
-    ) -> None:
-        """Have the outer steps compiled of the groups that train for long, before any of their settings begins: then it does not depend on
-        when a step was ready what comes of a setting.
-
-        Args:
-            on_compiling: Called before each, with the lanes of its batches.
-            is_stopped: Asked a few times a second; where it says so, nothing more is compiled.
-        """
-        for configs in self.long_groups():
-            if is_stopped():
-                return
-            on_compiling(len(configs))
-            if compile_lanes(configs, is_stopped=is_stopped):
-                self._compiled.add(group_key(configs[0]))
-
-    def long_groups(self) -> list[tuple[RunConfig, ...]]:
-        """The lanes of a batch of each group that trains for long enough to have its outer step compiled first."""
-        # Nobody knows how many of its settings come here, or which there are.
+    def left(self) -> list[Left]:
+        """What is left of the groups that train eagerly; empty where nobody knows how many of its settings come here, or which there are."""
         if self._study.is_shared or self._sweep.sampler == "tpe":
             return []
-        lanes: dict[RunConfig, tuple[RunConfig, ...]] = {}
-        num_left: dict[RunConfig, int] = {}
-        for group in self._groups:
-            left = [number for number in group if not self._is_finished(number)]
-            if left:
-                settings = left[: self._count(group, left)]
-                batch = [lane for one in settings for lane in lane_configs(self._sweep, self._known[one].values)]
-                key = group_key(batch[0])
-                lanes.setdefault(key, tuple(batch))
-                num_left[key] = num_left.get(key, 0) + len(left)
+        found: dict[RunConfig, Left] = {}
+
+        def add(configs: tuple[RunConfig, ...], lane_steps: int) -> None:
+            if (key := group_key(configs[0])) not in self._times.compiled:
+                same = found.setdefault(key, Left(configs, 0.0))
+                found[key] = same._replace(eager_s=same.eager_s + lane_steps * self._times.eager_step_s(key))
+
+        for batch in self._batches.values():
+            add(batch.configs, batch.lane_steps_left)
+        begun = {number for batch in self._batches.values() for number in batch.open}
         steps_each = self._sweep.num_seeds * self._sweep.num_steps
-        return [batch for key, batch in lanes.items() if is_long(batch[0], num_left[key] * steps_each)]
+        for group in self._groups:
+            waiting = [number for number in group if number not in begun and not self._is_finished(number)]
+            if waiting:
+                values = (self._known[number].values for number in waiting[: self._count(group, waiting)])
+                lanes = tuple(lane for one in values for lane in lane_configs(self._sweep, one))
+                add(lanes, len(waiting) * steps_each)
+        return list(found.values())
 
     @property
     def revision(self) -> int:
@@ -212,6 +197,7 @@ class Sweeping:
             return
         outcome = batch.take_in(ticket.request, result)
         self._lane_steps += outcome.lane_steps
+        self._times.note(batch.group, result, outcome.lane_steps)
         if outcome.rung is not None and outcome.values:
             self._study.report(outcome.rung, outcome.values)
             if self._sweep.prune > 0.0 and outcome.rung < self._sweep.num_steps:
@@ -271,9 +257,7 @@ class Sweeping:
         settings = self._dealt.pop(0)
         images = _images_of(self._study, self._sweep, settings[0].values)
         assert not isinstance(images, str)
-        key = group_key(lane_configs(self._sweep, settings[0].values)[0])
-        compiled = self._takes_over or key in self._compiled
-        batch = RunningBatch(self._num_batches, self._sweep, settings, images, compiled)
+        batch = RunningBatch(self._num_batches, self._sweep, settings, images, self._takes_over)
         self._batches[batch.number] = batch
         self._known |= {one.number: one for one in batch.running()}
         self._revision += 1
@@ -350,6 +334,11 @@ def worst(values: Mapping[int, float], sweep: SweepConfig) -> set[int]:
     return set(ordered[: int(sweep.prune * len(ordered) + 1e-9)])
 
 
+def compiles(study: SweepStudy, executor: Executor) -> bool:
+    """Whether a sweep takes outer steps in their compiled form, and has it made where it pays: workers of this machine alone compute it."""
+    return isinstance(executor, ChunkPool) and not study.is_shared
+
+
 def run_sweep(
     sweep: SweepConfig,
     study: SweepStudy,
@@ -359,12 +348,11 @@ def run_sweep(
     max_lanes: int | None = None,
     chunk_s: float = CHUNK_S,
     on_change: Callable[[Sweeping], None] = lambda _: None,
-    on_compiling: Callable[[int], None] | None = None,
-    is_stopped: Callable[[], bool] = lambda: False,
 ) -> tuple[SettingResult, ...]:
     """Compute a whole sweep on an executor. Interrupted, it keeps every finished setting and raises again.
 
-    Its images are looked for first, unless the caller did so with `find_images`.
+    Its images are looked for first, unless the caller did so with `find_images`. Outer steps of groups that train for long are compiled beside
+    that, where `compiles` says so.
 
     Args:
         sweep: What to compute.
@@ -374,9 +362,6 @@ def run_sweep(
         max_lanes: See `Sweeping`.
         chunk_s: Processor seconds of a chunk.
         on_change: Called after every chunk, and once a second while others compute.
-        on_compiling: Have the outer steps of groups that train for long compiled first, on this machine, and call this; see
-            `Sweeping.compile_first`. None: do not.
-        is_stopped: Asked while that is waited for.
 
     Raises:
         BrokenExecutor: Several chunks in a row were lost with their workers.
@@ -386,15 +371,16 @@ def run_sweep(
         if note := find_images(study, executor):
             _log.warning("%s: %s", study.name, note)
         sweep = study.sweep
-    sweeping = Sweeping(sweep, study, at_once=at_once, max_lanes=max_lanes)
+    takes_over = compiles(study, executor)
+    sweeping = Sweeping(sweep, study, at_once=at_once, max_lanes=max_lanes, takes_over=takes_over)
+    beside = CompilingBeside(sweeping.left, at_once=at_once, steps_back=False) if takes_over else None
     pending: dict[Future[LanesResult], Ticket] = {}
     look_at, num_lost = time.monotonic() + POLL_S, 0
     try:
-        if on_compiling is not None:
-            sweeping.compile_first(on_compiling, is_stopped)
         on_change(sweeping)
         while not sweeping.is_done:
-            while len(pending) < at_once and (ticket := sweeping.next_request(budget_s=chunk_s)) is not None:
+            places = at_once if beside is None else beside.places
+            while len(pending) < places and (ticket := sweeping.next_request(budget_s=chunk_s)) is not None:
                 pending[executor.submit(run_lanes, ticket.request)] = ticket
             if pending:
                 done, _ = wait(pending, timeout=POLL_S, return_when="FIRST_COMPLETED")
@@ -413,12 +399,16 @@ def run_sweep(
                 else:
                     num_lost = 0
                     sweeping.finished(ticket, result)
+            if beside is not None:
+                beside.look()
             if (study.is_shared or not pending) and (now := time.monotonic()) >= look_at:
                 sweeping.refresh()
                 look_at = time.monotonic() + max(POLL_S, (time.monotonic() - now) / POLL_SHARE)
             on_change(sweeping)
         return sweeping.results()
     finally:
+        if beside is not None:
+            beside.close()
         for future in pending:
             future.cancel()
         sweeping.close()

@@ -76,6 +76,9 @@ class SettingResult:
     """The last outer steps of the stretches that the training loss is averaged over, [P]."""
     training: Numbers | None = None
     """Training query loss after adaptation, mean over each stretch, [seeds, P]; NaN after a lane left. None where others have it."""
+    form_changes: tuple[int, ...] = ()
+    """The outer steps from which on its steps were taken in another form than before: compiled from the first on, eager from the second, and so
+    on. Empty where all were eager."""
     refusal: str = ""
     """Why it was refused."""
 
@@ -121,6 +124,7 @@ def result_of(
     done: bool,
     rungs: Sequence[tuple[int, float]] = (),
     training: tuple[Numbers, Numbers] | None = None,
+    form_changes: Sequence[int] = (),
 ) -> SettingResult:
     """What the lanes of a setting say about it.
 
@@ -131,6 +135,7 @@ def result_of(
         done: Whether no lane goes on.
         rungs: Outer steps and values so far.
         training: Steps and losses of the training curves.
+        form_changes: As in `SettingResult`.
     """
     value, ci95 = value_of(sweep, lanes)
     gone = [lane.status in ("diverged", "dead") for lane in lanes]
@@ -153,6 +158,7 @@ def result_of(
         curve=np.array([value for _, value in rungs], dtype=np.float64),
         training_steps=None if training is None else training[0],
         training=None if training is None else training[1],
+        form_changes=tuple(form_changes),
     )
 
 

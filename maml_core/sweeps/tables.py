@@ -117,9 +117,21 @@ def table(sweep: SweepConfig, results: Sequence[SettingResult]) -> pd.DataFrame:
         "limit": [one.stability_limit for one in results],
         "seeds_diverged": [sum(lane.status in ("diverged", "dead") for lane in one.lanes) for one in results],
         "step": [min((lane.step for lane in one.lanes), default=0) for one in results],
+        "compiled": [compiled_words(one.form_changes) for one in results],
         "refusal": [one.refusal for one in results],
     }
     return pd.DataFrame(columns).sort_values("setting", ignore_index=True)
+
+
+def compiled_words(form_changes: Sequence[int]) -> str:
+    """Which outer steps were taken in their compiled form; empty where none was.
+
+    >>> compiled_words([]), compiled_words([812]), compiled_words([812, 1000])
+    ('', 'from 812', '812 to 1000')
+    """
+    begins, ends = form_changes[::2], form_changes[1::2]
+    whole = [f"{begin} to {end}" for begin, end in zip(begins, ends)]  # the last one may have no end
+    return ", ".join([*whole, *(f"from {begin}" for begin in begins[len(ends) :])])
 
 
 def best_of(sweep: SweepConfig, results: Sequence[SettingResult]) -> SettingResult | None:

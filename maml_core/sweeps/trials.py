@@ -140,6 +140,8 @@ class Trials:
             storage.set_trial_user_attr(number, "diverged", result.status == "diverged")
             if result.status == "refused":
                 storage.set_trial_user_attr(number, "refused", result.refusal)
+            if result.form_changes:
+                storage.set_trial_user_attr(number, "form_changes", list(result.form_changes))
             storage.set_trial_user_attr(number, "lanes", lanes_to_list(result.lanes))
             # Pruned at once: no sampler learns from its value, and no plot of Optuna's shows it.
             state = TrialState.PRUNED if result.status in ("pruned", "refused") else TrialState.COMPLETE
@@ -156,7 +158,8 @@ class Trials:
             return refused(setting, refusal)
         if trial.state.is_finished():
             lanes = lanes_from_list(trial.user_attrs.get("lanes", ()))
-            return result_of(self._sweep, setting, lanes, done=True, rungs=rungs)
+            form_changes = trial.user_attrs.get("form_changes", ())
+            return result_of(self._sweep, setting, lanes, done=True, rungs=rungs, form_changes=form_changes)
         if not running and trial.state in (TrialState.WAITING, TrialState.RUNNING):
             return waiting(setting)  # its client is gone, and it begins anew
         known = result_of(self._sweep, setting, (), done=False, rungs=rungs)

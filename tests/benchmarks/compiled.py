@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from maml_core.compiled import files
-from maml_core.compiling import compile_lanes
+from maml_core.compiling import LaneCompiler
 from maml_core.config import RunConfig, from_dict, to_dict
 
 
@@ -59,14 +59,14 @@ def compiled(config: RunConfig) -> Made:
     return Made(key, _children_s() - before)
 
 
-def compile_first(configs: Sequence[RunConfig]) -> float:
+def compile_lanes(configs: Sequence[RunConfig]) -> float:
     """Compile the outer step of lanes into the folder of compiled steps, as a long sweep has it done; gives the processor time that it took.
 
     Raises:
         SystemExit: There is no C++ compiler, or it could not compile this.
     """
     before = _children_s()
-    if not compile_lanes(configs):
+    if not LaneCompiler(configs).wait():
         raise SystemExit(f"These figures need a compiled outer step, and there is none: {files.last_failure()}")
     return _children_s() - before
 

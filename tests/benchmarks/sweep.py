@@ -27,7 +27,7 @@ from maml_core.records import Numbers
 from maml_core.runs import advance, init_run
 from maml_core.sweeps.chunks import LanesRequest, LanesResult, max_lanes, run_lanes
 from maml_core.sweeps.lanes import Batch, Lanes, init_lanes, outer_step
-from tests.benchmarks.compiled import compile_first, own_folder
+from tests.benchmarks.compiled import compile_lanes, own_folder
 from tests.benchmarks.reference import SequentialRun
 from tests.benchmarks.rows import Figure, Row, at_least, at_most, figures, many, printed
 
@@ -119,7 +119,7 @@ def compare(*, rounds: int) -> dict[str, float]:
     ours_steps(20), loop_steps(3)
     rows = []
     with own_folder() as place, ChunkPool(NUM_WORKERS) as pool:
-        compiling_s = compile_first(dealt(configs)[0])
+        compiling_s = compile_lanes(dealt(configs)[0])
         for future in [*pool.warm_up(), *(pool.submit(_compiled_in, str(place)) for _ in range(8 * NUM_WORKERS))]:
             future.result()
         sweeps = {form: SweepOnPool(pool, configs, compiled=form == "compiled") for form in FORMS}

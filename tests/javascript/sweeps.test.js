@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { choices } from "../../dashboard/web/sweeps/axes.js";
-import { counts, told } from "../../dashboard/web/sweeps/header.js";
+import { counts } from "../../dashboard/web/sweeps/header.js";
 import { frozenTexts, laneTexts, mapTexts, marks, selectedCurves } from "../../dashboard/web/sweeps/marking.js";
 import { short } from "../../dashboard/web/common/format.js";
 import { compared } from "../../dashboard/web/sweeps/table.js";
@@ -74,11 +74,4 @@ test("a cell of the frozen map says what adapting came to there", () => {
     "α 0.01, 1 inner steps: 0.5 ± 0.25<br>0.0% of the tasks diverged, 50.0% got worse by adapting",
     "α 0.1, 5 inner steps: diverged<br>100.0% of the tasks diverged, 100.0% got worse by adapting",
   ]);
-});
-
-test("a sweep that waits for its compiled steps says so while it runs", () => {
-  assert.equal(told("running", true), "Compiling first");
-  assert.equal(told("running", false), "Running");
-  assert.equal(told("stopping", true), "Stopping");
-  assert.equal(told("", undefined), "");
 });

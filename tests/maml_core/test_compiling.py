@@ -20,7 +20,7 @@ import pytest
 from maml_core import SavedRun, state_at
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.compiled import files, step
-from maml_core.compiling import Compiler, compile_lanes
+from maml_core.compiling import Compiler, LaneCompiler
 from maml_core.config import MLPConfig, RunConfig
 from maml_core.moments import Moment, light
 from maml_core.records import Entry
@@ -208,7 +208,7 @@ def test_switched_off_nothing_is_wanted() -> None:
     assert chunk(TINY, None, 3).uncompiled == ""
 
 
-def test_lanes_of_a_sweep_are_compiled_before_they_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lanes_of_a_sweep_are_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAML_COMPILED", str(tmp_path / "lanes"))
     configs = tuple(dataclasses.replace(TINY, alpha=0.01 * place) for place in range(1, 6))
 
@@ -218,8 +218,8 @@ def test_lanes_of_a_sweep_are_compiled_before_they_begin(tmp_path: Path, monkeyp
 
     eager = trained(compiled=True)  # there is none yet
     np.testing.assert_array_equal(eager, trained(compiled=False))
-    assert compile_lanes(configs)
-    assert compile_lanes(configs)  # it is there already
+    assert LaneCompiler(configs).wait()
+    assert LaneCompiler(configs).wait()  # it is there already
     found = trained(compiled=True)
     np.testing.assert_allclose(found, eager, rtol=1e-4)
     np.testing.assert_array_equal(found, trained(compiled=True))

@@ -53,12 +53,12 @@ export class Header {
   }
 
   /** @param {SweepState} state */
-  show({ name, status = "", compiling, classifies, metric }) {
+  show({ name, status = "", classifies, metric }) {
     const has = name !== null;
     setText(this.#name, name ?? "");
     this.#pill.hidden = !has;
     this.#pill.dataset.kind = PILLS[status] ?? "paused";
-    setText(this.#pill, told(status, compiling));
+    setText(this.#pill, STATUS[status] ?? "");
     this.#resume.hidden = !(status === "stopped" || status === "failed");
     this.#cancel.hidden = !(status === "running" || status === "stopping");
     this.#cancel.disabled = status === "stopping";
@@ -83,16 +83,6 @@ export class Header {
     const left = this.#remaining.seconds(lane_steps_left, performance.now() / 1000);
     setText(this.#count, counts(count, done, status === "running" ? left : NaN));
   }
-}
-
-/**
- * What a sweep is doing, in words.
- *
- * @param {string} status
- * @param {boolean} [compiling] It waits for its outer steps, which are compiled first.
- */
-export function told(status, compiling) {
-  return compiling && status === "running" ? "Compiling first" : (STATUS[status] ?? "");
 }
 
 /**

@@ -42,7 +42,6 @@ export {};
  * @property {number[]} pins
  * @property {Frozen} [frozen]
  * @property {string} [status]
- * @property {boolean} [compiling] It waits for its outer steps, which are compiled first.
  * @property {string} [problem]
  * @property {number} [size]
  * @property {number} [num_done]

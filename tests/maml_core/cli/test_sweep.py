@@ -284,8 +284,8 @@ def test_a_dry_run_of_a_kept_sweep_says_what_it_is_and_computes_nothing() -> Non
 
 
 def test_the_budget_says_what_goes_into_compiling() -> None:
-    need = Budget(64, 64, 1, 32, 0.025, 300.0, 180.0, compiling_s=30.0)
+    need = Budget(64, 64, 1, 32, 0.025, 300.0, 180.0, compiling_s=24.0)
     assert _budget_words(need, 2) == (
-        "64 trainings: about 3 minutes with 2 at work, of which 30 s go into compiling first (25 ms an outer step of 32 lanes)"
+        "64 trainings: about 3 minutes with 2 at work, compiling in the first 24 s (25 ms an outer step of 32 lanes)"
     )
     assert "compiling" not in _budget_words(need._replace(compiling_s=0.0), 2)

@@ -1,4 +1,5 @@
-"""Lanes in their compiled form: the graph computes what the eager step computes, whatever number of lanes is left, and a long sweep has it made first."""
+"""Lanes in their compiled form: the graph computes what the eager step computes, whatever number of lanes is left, and a sweep that changes to it
+finds the same, and says since when."""
 
 from __future__ import annotations
 
@@ -11,21 +12,20 @@ import numpy as np
 import pytest
 import torch
 
-from maml_core.compiled import files
-from maml_core.config import ConvConfig, GlyphsConfig, MLPConfig, RunConfig
-from maml_core.sweeps import compiled_lanes, compiling_first, driver
+from maml_core.config import MLPConfig, RunConfig
+from maml_core.records import Status
+from maml_core.sweeps import compiled_lanes
 from maml_core.sweeps.axes import Axis
-from maml_core.sweeps.budget import Cost, groups, reckoned
+from maml_core.sweeps.batch import RunningBatch
 from maml_core.sweeps.chunks import run_lanes
 from maml_core.sweeps.compiled_lanes import CompiledLanes
-from maml_core.sweeps.definition import SweepConfig
+from maml_core.sweeps.definition import Setting, SweepConfig
 from maml_core.sweeps.driver import Sweeping
-from maml_core.sweeps.footprint import eager_s
-from maml_core.sweeps.lane_bytes import lanes_from_bytes
 from maml_core.sweeps.lane_making import traced
 from maml_core.sweeps.lanes import Batch, Step, init_lanes, outer_step
-from maml_core.sweeps.results import SettingResult
-from maml_core.sweeps.study import open_study
+from maml_core.sweeps.results import LaneStop, SettingResult
+from maml_core.sweeps.study import load_sweep, open_study
+from maml_core.sweeps.tables import compiled_words, table
 from tests.maml_core.helpers import tiny
 
 NORMED = MLPConfig(hidden_widths=(6, 5), activation="tanh", batch_norm=True)
@@ -92,39 +92,6 @@ def test_a_lane_that_is_not_finite_stops_alone() -> None:
     assert [stop.lane for stop in found.stopped] == [2]
 
 
-def sweep(num_steps: int) -> SweepConfig:
-    base = tiny(joint_baseline=False)
-    axes = (Axis(name="alpha", values=(0.01, 0.02)), Axis(name="num_inner_steps", values=(1, 2)))
-    return SweepConfig(base=base, axes=axes, num_steps=num_steps)
-
-
-def test_a_sweep_that_is_long_has_its_groups_compiled_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[list[float]] = []
-
-    def compile_lanes(configs: tuple[RunConfig, ...], **_: Any) -> bool:
-        asked.append([config.alpha for config in configs])
-        return len(asked) == 1  # the second could not be compiled
-
-    monkeypatch.setattr(driver, "compile_lanes", compile_lanes)
-    monkeypatch.setattr(compiling_first, "LONG_S", 0.0)
-    long = sweep(20)
-    sweeping = Sweeping(long, open_study(long, "long", storage=tmp_path), at_once=1)
-    seen: list[int] = []
-    sweeping.compile_first(seen.append)
-    assert asked == [[0.01, 0.02], [0.01, 0.02]]
-    assert seen == [2, 2]
-    tickets = [sweeping.next_request()]
-    sweeping._at_once = 2  # for the batch of the other group
-    tickets.append(sweeping.next_request())
-    compiled = {one.request.configs[0].num_inner_steps: one.request.compiled for one in tickets if one is not None}
-    assert compiled == {2: True, 1: False}  # the costlier group comes first
-
-
-def test_a_short_one_begins_at_once(tmp_path: Path) -> None:
-    short = sweep(20)
-    assert Sweeping(short, open_study(short, "short", storage=tmp_path)).long_groups() == []
-
-
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_a_sweep_that_takes_a_form_over_between_two_chunks_finds_the_same(
     dtype: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -140,50 +107,46 @@ def test_a_sweep_that_takes_a_form_over_between_two_chunks_finds_the_same(
     def found(configs: tuple[RunConfig, ...] | None, key: str) -> Any:
         return None if configs is None else lambda row: step_of(configs)(*row)
 
-    def computed(name: str, *, taken_over_at: int) -> tuple[SettingResult, ...]:
-        sweeping = Sweeping(one_group, open_study(one_group, name, storage=tmp_path), takes_over=True)
-        while (ticket := sweeping.next_request(budget_s=0.0)) is not None:  # a step a chunk
-            done = 0 if ticket.request.state is None else lanes_from_bytes(ticket.request.state).step
-            is_there = done >= taken_over_at
-            monkeypatch.setattr(compiled_lanes, "loaded", partial(found, ticket.request.configs if is_there else None))
-            result = run_lanes(ticket.request)
-            assert result.num_compiled == is_there
-            sweeping.finished(ticket, result)
-        return sweeping.results()
+    def computed(name: str, *, there: range, stops_at: int = 99) -> tuple[SettingResult, ...]:
+        with open_study(one_group, name, storage=tmp_path) as study:
+            sweeping, done = Sweeping(one_group, study, takes_over=True), 0
+            while done < stops_at and (ticket := sweeping.next_request(budget_s=0.0)) is not None:  # a step a chunk
+                is_there = done in there
+                lanes = ticket.request.configs if is_there else None
+                monkeypatch.setattr(compiled_lanes, "loaded", partial(found, lanes))
+                result = run_lanes(ticket.request)
+                assert result.num_compiled == is_there
+                sweeping.finished(ticket, result)
+                done = result.step
+            sweeping.close()
+            kept = study.results()
+        assert table(one_group, kept)["compiled"].tolist() == [compiled_words(one.form_changes) for one in kept]
+        with load_sweep(name, storage=tmp_path) as study:
+            assert [one.form_changes for one in study.results()] == [one.form_changes for one in kept]
+        return kept
 
     rounding = 1e-6 if dtype == "float32" else 1e-12
-    for eager, changed in zip(computed("eager", taken_over_at=99), computed("changed", taken_over_at=7), strict=True):
-        assert changed.status == eager.status == "ok"
-        assert changed.value == pytest.approx(eager.value, rel=rounding)
+    eager, changed = computed("eager", there=range(0)), computed("changed", there=range(7, 99))
+    for one, other in zip(eager, changed, strict=True):
+        assert one.status == other.status == "ok"
+        assert other.value == pytest.approx(one.value, rel=rounding)
+    assert [one.form_changes for one in eager] == [()] * 3
+    assert [one.form_changes for one in changed] == [(7,)] * 3
+    back = computed("back", there=range(7, 12))  # a file that was thrown away
+    assert [one.form_changes for one in back] == [(7, 12)] * 3
+    assert computed("resumed", there=range(3, 99), stops_at=9)[0].status == "waiting"
+    again = computed("resumed", there=range(0))  # which begins anew, and says what it has done itself
+    assert [one.form_changes for one in again] == [()] * 3
+    assert [one.value for one in again] == [one.value for one in eager]
 
 
-TWO_GROUPS = sweep(20)
-IMAGES = tiny(joint_baseline=False, tasks=GlyphsConfig(), model=ConvConfig(num_filters=4))
-DRAWN = (Axis(name="alpha", low=0.01, high=0.1), Axis(name="beta", low=0.001, high=0.01))
-ALIASES = (Axis(name="alpha", values=(0.01, 0.02)), Axis(name="algorithm", values=("maml", "fomaml")))
-LENGTHS: dict[str, tuple[SweepConfig, float, int]] = {
-    "both are long": (TWO_GROUPS, 0.1, 2),
-    "the costlier one is long": (TWO_GROUPS, 1.0, 1),
-    "with two seeds it is": (dataclasses.replace(TWO_GROUPS, num_seeds=2), 2.0, 1),
-    "none is long": (TWO_GROUPS, 1.5, 0),
-    "an alias": (dataclasses.replace(TWO_GROUPS, axes=ALIASES), 0.1, 2),
-    "convolutions": (dataclasses.replace(TWO_GROUPS, base=IMAGES), 0.0, 0),
-    "nobody knows which": (dataclasses.replace(TWO_GROUPS, axes=DRAWN, sampler="tpe"), 0.0, 0),
-}
-
-
-@pytest.mark.parametrize("name", LENGTHS)
-def test_the_budget_counts_the_groups_that_are_compiled_first(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    of, least, num_long = LENGTHS[name]  # least: of what the costlier group of `TWO_GROUPS` takes
-    two_steps = dataclasses.replace(TWO_GROUPS.base, num_inner_steps=2)
-    monkeypatch.setattr(compiling_first, "LONG_S", least * 2 * 20 * eager_s(two_steps))
-    assert len(Sweeping(of, open_study(of, "budget", storage=tmp_path)).long_groups()) == num_long
-    need = reckoned(of, groups(of), {key: Cost(0.001, 0.0) for key in groups(of)}, at_once=1, compiles=True)
-    assert need.compiling_s == num_long * compiling_first.COMPILING_S
-
-
-def test_switched_off_nothing_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MAML_COMPILED", files.OFF)
-    assert not driver.compile_lanes(lanes_of(False))
+def test_a_lane_that_left_before_the_change_was_eager() -> None:
+    of = SweepConfig(base=tiny(joint_baseline=False), axes=(Axis(name="alpha", values=(0.01, 0.02)),), num_steps=20)
+    settings = [Setting(number, {"alpha": 0.01 * (number + 1)}) for number in range(2)]
+    batch = RunningBatch(1, of, settings)
+    request = dataclasses.replace(batch.request(None), until=5, evaluate=False)
+    result = run_lanes(request)
+    gone = LaneStop(1, 3, Status(kind="diverged", sentence="it has left"))
+    batch.take_in(request, dataclasses.replace(result, compiled=(False,) * 4 + (True,), stopped=(gone,)))
+    assert [one.form_changes for one in batch.completed()] == [()]
+    assert [one.form_changes for one in batch.running()] == [(4,)]
