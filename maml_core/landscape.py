@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from maml_core.inner import Adaptation, as_adaptation
+from maml_core.inner import Adaptation, adapt, as_adaptation
 from maml_core.normalization import PER_STEP, predict
 from maml_core.outer import tasks_for_lanes
 from maml_core.params import flattened, leaves, over_tasks, per_lane
@@ -186,6 +186,26 @@ def explained(paths: Tensor, plane: Plane) -> float:
     rows = paths.double().numpy()
     total = float(np.square(rows).sum())
     return float(np.square(rows @ plane.basis.T).sum()) / total if total > 0.0 else 1.0
+
+
+def inner_thetas(
+    theta_0: Params, tasks: Tasks, *, problem: Problem, how: Adaptation, num_steps: int
+) -> tuple[Params, ...]:
+    """theta_0..theta_N of T tasks, [T, ...] each, outside any graph. The arguments are those of `adapt`, of one lane [1, ...] and N steps."""
+    num_tasks = tasks.support.x.shape[0]
+    with torch.no_grad():
+        return tuple(
+            adapt(
+                over_tasks(theta_0, num_tasks),
+                tasks.support,
+                model=problem.model,
+                loss=problem.loss,
+                how=as_adaptation(how).for_tasks(num_tasks),
+                num_steps=num_steps,
+                order="first",
+                record=lambda _, theta: theta,
+            ).records
+        )
 
 
 def inner_paths(

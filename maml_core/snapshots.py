@@ -17,9 +17,7 @@ from maml_core.causes import inner_curvature, inner_descent
 from maml_core.config import RunConfig, learns_rates
 from maml_core.demonstration import task_fit
 from maml_core.evaluation import Evaluation, evaluate, summarize
-from maml_core.inner import adapt
-from maml_core.landscape import flat, inner_paths
-from maml_core.params import over_tasks
+from maml_core.landscape import flat, inner_paths, inner_thetas
 from maml_core.problem import Problem, build_problem, held_out_tasks
 from maml_core.records import InnerPaths, LayerMoves, LearnedRates, Snapshot, Summary, View
 from maml_core.run_state import Learner, RunState, rule
@@ -135,21 +133,15 @@ _kept_random = lru_cache(maxsize=64)(_random_trajectory)
 _kept_scratch = lru_cache(maxsize=64)(_scratch_end)
 
 
-def _inner_thetas(config: RunConfig, learner: Learner, problem: Problem) -> list[Params]:
+def _inner_thetas(config: RunConfig, learner: Learner, problem: Problem) -> tuple[Params, ...]:
     """theta_0..theta_N of some held-out tasks, [P, ...] each."""
-    tasks = held_out_tasks(config, problem, PATH_TASKS)
-    how = rule(config, problem, learner).for_tasks(PATH_TASKS)
-    with torch.no_grad():
-        return adapt(
-            over_tasks(learner.theta, PATH_TASKS),
-            tasks.support,
-            model=problem.model,
-            loss=problem.loss,
-            num_steps=config.num_inner_steps,
-            order="first",
-            record=lambda _, theta: theta,
-            how=how,
-        ).records
+    return inner_thetas(
+        learner.theta,
+        held_out_tasks(config, problem, PATH_TASKS),
+        problem=problem,
+        how=rule(config, problem, learner),
+        num_steps=config.num_inner_steps,
+    )
 
 
 def _moves(config: RunConfig, learner: Learner, problem: Problem) -> LayerMoves:

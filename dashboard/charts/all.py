@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from dashboard.charts.adaptation import ADAPTATION
+from dashboard.charts.arrows import ARROWS
 from dashboard.charts.chart import Chart
 from dashboard.charts.coherence import COHERENCE
 from dashboard.charts.directions import DIRECTIONS
@@ -20,20 +21,25 @@ from dashboard.charts.landscape import LANDSCAPE
 from dashboard.charts.layers import LAYERS
 from dashboard.charts.loss import LOSS
 from dashboard.charts.path import PATH
+from dashboard.charts.random_plane import RANDOM_PLANE
 from dashboard.charts.rates import RATES
 from dashboard.charts.results import Results
 from dashboard.charts.shifts import SHIFTS
 from dashboard.charts.spectrum import SPECTRUM
 from dashboard.charts.style import Looks
+from dashboard.charts.surface import SURFACE
 from dashboard.charts.task_disk import TASK_DISK
 from dashboard.theme import PALETTES
 from maml_core.config import RunConfig
 
 CLOSER: tuple[Chart[Any], ...] = (
     DIRECTIONS,
+    ARROWS,
     TASK_DISK,
     COHERENCE,
     LANDSCAPE,
+    SURFACE,
+    RANDOM_PLANE,
     EDGE,
     SPECTRUM,
     FEATURES,

@@ -19,7 +19,7 @@ from dashboard.charts.style import Looks
 from dashboard.theme import Palette
 from maml_core.analysis_records import Directions
 
-_RULES = {"fomaml": "first order", "joint": "joint", "reptile": "θ<sub>0</sub> − θ<sub>N</sub>"}
+RULES = {"fomaml": "first order", "joint": "joint", "reptile": "θ<sub>0</sub> − θ<sub>N</sub>"}
 """What the legend calls each rule."""
 _LITTLE = 0.5
 """Two batches whose own directions agree by less say little of anybody's angle."""
@@ -88,9 +88,9 @@ def _traces(palette: Palette, _looks: Looks) -> dict[str, go.Scatter]:
     found: dict[str, go.Scatter] = {"agreement": line("two batches", palette.muted, 2, "dot")}
     for rule, (color, symbol, dash) in looks.items():
         group = {"legendgroup": rule}
-        dots = points(f"{_RULES[rule]}, a batch", color, 4, palette.page, symbol, opacity=0.5, showlegend=False)
+        dots = points(f"{RULES[rule]}, a batch", color, 4, palette.page, symbol, opacity=0.5, showlegend=False)
         found[f"{rule}_batches"] = dots.update(hoverinfo="skip", **group)
-        marks = line(_RULES[rule], color, 2.5, dash, hovertemplate="%{y:.2f}", **group)
+        marks = line(RULES[rule], color, 2.5, dash, hovertemplate="%{y:.2f}", **group)
         found[rule] = marks.update(mode="lines+markers", marker={"symbol": symbol, "size": 8, "color": color})
     return found
 
@@ -112,7 +112,7 @@ def _axes(palette: Palette, _looks: Looks) -> dict[str, Any]:
 
 def _lines(info: DirectionsInfo) -> dict[str, Line]:
     found: dict[str, Line] = {"agreement": (info.steps, info.agreement)}
-    for rule in _RULES:
+    for rule in RULES:
         found[rule] = found[f"{rule}_batches"] = ([], [])  # step sizes that are learned leave one of the rules out
     for at, rule in enumerate(info.rules):
         found[rule] = (info.steps, info.cosine[at])
@@ -148,7 +148,7 @@ _CARD = Card(
 def _summary(info: DirectionsInfo) -> str:
     at = info.steps.tolist().index(info.num_inner_steps)
     rules = ", ".join(
-        f"{plain(_RULES[rule])} {cosine(float(info.cosine[place, at]))} (length {number(float(info.length_ratio[place, at]))} times)"
+        f"{plain(RULES[rule])} {cosine(float(info.cosine[place, at]))} (length {number(float(info.length_ratio[place, at]))} times)"
         for place, rule in enumerate(info.rules)
     )
     layers = ", ".join(f"{layer} {cosine(value)}" for layer, value in info.by_layer.items())

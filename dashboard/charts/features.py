@@ -13,7 +13,7 @@ from dashboard.charts.chart import Chart
 from dashboard.charts.closer import MEASURING, cosine, is_chosen, looked, middle
 from dashboard.charts.glossary import Card
 from dashboard.charts.layers import layers_layout
-from dashboard.charts.phrases import number
+from dashboard.charts.phrases import number, tasks
 from dashboard.charts.results import Array, Results
 from dashboard.charts.scales import Line, Previous, Range, bands, kept, linear_span, within_columns
 from dashboard.charts.style import Looks
@@ -32,6 +32,7 @@ class FeaturesInfo:
     """Linear CKA, 0..1; 10%, 50% and 90% quantiles over tasks, [3, P]. NaN where outputs do not vary."""
     moved: Array
     """||theta_N - theta_0|| / ||theta_0|| likewise."""
+    num_tasks: int
 
 
 def features_info(of: Results) -> FeaturesInfo | None:
@@ -40,7 +41,12 @@ def features_info(of: Results) -> FeaturesInfo | None:
     if found is None:
         return None
     changes: LayerChanges = found.found
-    return FeaturesInfo(names=changes.layers, similarity=middle(changes.similarity), moved=middle(changes.moved))
+    return FeaturesInfo(
+        names=changes.layers,
+        similarity=middle(changes.similarity),
+        moved=middle(changes.moved),
+        num_tasks=len(changes.moved),
+    )
 
 
 # --- The figure -------------------------------------------------------------------------------------------------------
@@ -111,7 +117,7 @@ def _summary(info: FeaturesInfo) -> str:
         f"{name} {cosine(float(alike))} and {number(float(far))}"
         for name, alike, far in zip(info.names, info.similarity[1], info.moved[1], strict=True)
     )
-    return f"CKA of each layer's outputs before and after adaptation, and how far its weights move, median over tasks: {layers}."
+    return f"CKA of each layer's outputs before and after adaptation, and how far its weights move, median over {tasks(info.num_tasks)}: {layers}."
 
 
 def _subtitle(info: FeaturesInfo) -> str:

@@ -109,7 +109,7 @@ def _summary(info: LabelOrdersInfo) -> str:
 
 def _subtitle(info: LabelOrdersInfo) -> str:
     low, high = percent(float(info.accuracy[0])), percent(float(info.accuracy[-1]))
-    return f"By the numbering alone {low} to {high} are right. With the head zeroed {percent(info.zeroed)}."
+    return f"By the numbering alone {low} to {high} of one task are right. With the head zeroed {percent(info.zeroed)}."
 
 
 LABEL_ORDERS = Chart(

@@ -24,7 +24,7 @@ PANELS = {"support": "one task, support", "before": "all, before", "after": "all
 """The pictures side by side, and what is said over each."""
 _APART = 2.2
 """Between the middles of two of them; each is 2 wide and high."""
-_STEEP = 30.0
+STEEP = 30.0
 """What costs more than so many times the loss at theta_0 has one colour."""
 _SMALL_SHARE = 0.5
 """Share of the path: a plane that holds less shows little of it."""
@@ -53,9 +53,11 @@ class LandscapeInfo:
 def landscape_info(of: Results) -> LandscapeInfo | None:
     """The record of a run; None while it is not open, or not measured."""
     found = looked(of, "landscape", "loss_plane")
-    if found is None:
-        return None
-    plane: LossPlane = found.found
+    return None if found is None else landscape_of(found.found)
+
+
+def landscape_of(plane: LossPlane) -> LandscapeInfo:
+    """The record of what a look has found."""
     reach = float(plane.axis[-1]) or 1.0
     middle = len(plane.axis) // 2
     losses = {"support": plane.support_loss, "before": plane.mean_query_loss, "after": plane.mean_query_loss_after}
@@ -73,7 +75,11 @@ def landscape_info(of: Results) -> LandscapeInfo | None:
 
 
 def _traces(palette: Palette, looks: Looks) -> dict[str, Any]:
-    """A picture a panel, theta_0 in each, and the path in the first."""
+    return pictures(palette, f"log<sub>10</sub> {looks.loss_name}")
+
+
+def pictures(palette: Palette, shade: str) -> dict[str, Any]:
+    """A picture a panel, theta_0 in each, and the path in the first. Shades are explained by a word."""
     surfaces = {
         name: go.Heatmap(
             x=[],
@@ -83,7 +89,7 @@ def _traces(palette: Palette, looks: Looks) -> dict[str, Any]:
             zsmooth="best",
             name=label,
             showlegend=False,
-            hovertemplate=f"log<sub>10</sub> {looks.loss_name} %{{z:.2f}}<extra>{label}</extra>",
+            hovertemplate=f"{shade} %{{z:.2f}}<extra>{label}</extra>",
         )
         for name, label in PANELS.items()
     }
@@ -94,7 +100,7 @@ def _traces(palette: Palette, looks: Looks) -> dict[str, Any]:
     }
 
 
-def _axes(palette: Palette, _looks: Looks) -> dict[str, Any]:
+def panel_axes(palette: Palette, _looks: Looks) -> dict[str, Any]:
     """Three squares in a row. The better, the darker, in steps: their edges are lines of equal loss."""
     bare = {"visible": False, "fixedrange": True}
     count = len(palette.best_to_worst)
@@ -126,7 +132,8 @@ def _middles() -> tuple[float, ...]:
 # --- Numbers ----------------------------------------------------------------------------------------------------------
 
 
-def _lines(info: LandscapeInfo) -> dict[str, Line]:
+def panel_lines(info: LandscapeInfo) -> dict[str, Line]:
+    """Where the panels, the path and theta_0 lie."""
     middles = _middles()
     found: dict[str, Line] = {
         name: (info.axis + middle, info.axis) for name, middle in zip(PANELS, middles, strict=True)
@@ -137,13 +144,19 @@ def _lines(info: LandscapeInfo) -> dict[str, Line]:
     return found
 
 
-def _surfaces(info: LandscapeInfo) -> Sequence[Update]:
+def log_losses(info: LandscapeInfo) -> dict[str, Array]:
+    """log10 of the losses by panel, [G, G]; what is much worse than theta_0 is all alike."""
     known = [value for value in info.at_theta_0.values() if np.isfinite(value) and value > 0.0]
-    most = _STEEP * max(known, default=1.0)
-    return [(name, "z", float32(np.log10(np.clip(loss, 1e-9, most)).ravel())) for name, loss in info.losses.items()]
+    most = STEEP * max(known, default=1.0)
+    return {name: np.log10(np.clip(loss, 1e-9, most)) for name, loss in info.losses.items()}
 
 
-def _ranges(_info: LandscapeInfo, _previous: Previous) -> Range:
+def _shades(info: LandscapeInfo) -> Sequence[Update]:
+    return [(name, "z", float32(found.ravel())) for name, found in log_losses(info).items()]
+
+
+def panel_ranges(_info: LandscapeInfo, _previous: Previous) -> Range:
+    """What the figure has."""
     return {"xaxis": [-3.25, 3.25], "yaxis": [-1.05, 1.4]}
 
 
@@ -166,7 +179,8 @@ def _summary(info: LandscapeInfo) -> str:
     )
 
 
-def _subtitle(info: LandscapeInfo) -> str:
+def landscape_subtitle(info: LandscapeInfo) -> str:
+    """What share of the path the plane holds, and the mean losses at theta_0."""
     at = info.at_theta_0
     if len(info.path) == 1:
         holds = "With N = 0 there is no path."
@@ -184,12 +198,12 @@ LANDSCAPE = Chart(
     info=LandscapeInfo,
     make=landscape_info,
     traces=_traces,
-    axes=_axes,
-    lines=_lines,
-    others=_surfaces,
-    ranges=_ranges,
+    axes=panel_axes,
+    lines=panel_lines,
+    others=_shades,
+    ranges=panel_ranges,
     summary=_summary,
-    subtitle=_subtitle,
+    subtitle=landscape_subtitle,
     tab="Landscape",
     look="loss_plane",
     belongs=is_chosen("landscape"),

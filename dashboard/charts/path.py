@@ -14,7 +14,7 @@ from dashboard.charts.chart import Chart
 from dashboard.charts.glossary import TERMS, Card
 from dashboard.charts.phrases import percent, steps
 from dashboard.charts.results import ApartKind, Array, Results, TakenApart
-from dashboard.charts.scales import Line, Previous, Range, joined
+from dashboard.charts.scales import Line, Previous, Range, arrows_joined, joined
 from dashboard.charts.style import THETA_0, THETA_N, Looks
 from dashboard.theme import Palette, with_opacity
 
@@ -116,21 +116,11 @@ def _lines(info: PathInfo) -> dict[str, Line]:
         "trail": (info.trail[:, 0], info.trail[:, 1]),
         "inner_steps": joined(list(walked[:, :, 0]), list(walked[:, :, 1])),
         "first": (first[:, 0], first[:, 1]),
-        "arrows": _drawn([] if info.arrows is None else list(info.arrows)),
+        "arrows": arrows_joined([] if info.arrows is None else list(info.arrows)),
         "theta_N": (ends[:, 0], ends[:, 1]),
         "now": newest if info.then is not None else ([], []),
         "theta_0": newest if info.then is None else (info.then[:1], info.then[1:]),
     }
-
-
-def _drawn(arrows: list[Array]) -> Line:
-    """Arrows as one line each: to the tip, and from it to both barbs."""
-    turn = np.array([[np.cos(0.4), -np.sin(0.4)], [np.sin(0.4), np.cos(0.4)]])
-    found = []
-    for start, tip in arrows:
-        back = 0.2 * (start - tip)
-        found.append(np.stack([start, tip, tip + turn @ back, tip, tip + turn.T @ back]))
-    return joined([one[:, 0] for one in found], [one[:, 1] for one in found]) if found else ([], [])
 
 
 def _ranges(info: PathInfo, previous: Previous) -> Range:

@@ -74,6 +74,16 @@ def joined(xs: Sequence[Array], ys: Sequence[Array]) -> Line:
     )
 
 
+def arrows_joined(arrows: Sequence[Array]) -> Line:
+    """Arrows [2, 2], from where to where each, as one line: to the tip, and from it to both barbs."""
+    turn = np.array([[np.cos(0.4), -np.sin(0.4)], [np.sin(0.4), np.cos(0.4)]])
+    found = []
+    for start, tip in arrows:
+        back = 0.2 * (start - tip)
+        found.append(np.stack([start, tip, tip + turn @ back, tip, tip + turn.T @ back]))
+    return joined([one[:, 0] for one in found], [one[:, 1] for one in found])
+
+
 def within_columns(count: int, columns: int) -> Array:
     """Places of `count` points in each column, [count, columns]: column p of a chart reaches from p to p + 1."""
     return np.arange(columns) + np.arange(1, count + 1)[:, None] / (count + 1)

@@ -8,8 +8,10 @@ where the directions take 0.3 s, the loss plane 0.25 s, the spectrum 0.5 s and a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
+from maml_core.analysis.arrows import arrows
 from maml_core.analysis.coherence import coherence
 from maml_core.analysis.directions import NUM_BATCHES, directions
 from maml_core.analysis.label_orders import label_orders
@@ -20,6 +22,7 @@ from maml_core.analysis.shifts import shifts
 from maml_core.analysis.spectrum import spectrum
 from maml_core.analysis.task_vectors import task_vectors
 from maml_core.analysis_records import (
+    Arrows,
     Coherence,
     Directions,
     LabelOrders,
@@ -87,6 +90,13 @@ def look_at_directions(
     tasks = held_out_tasks(config, problem, num_tasks=NUM_BATCHES * sizes(config).batch_tasks)
     how = training_rule(config, problem, learner)._replace(proximal=0.0)
     return directions(learner.theta, tasks, problem=problem, how=how, plane=plane)
+
+
+def look_at_arrows(config: RunConfig, problem: Problem, learner: Learner) -> Arrows:
+    """The directions of `look_at_directions` at the N of the run, in the plane of its inner paths; after one step where N is 0."""
+    tasks = held_out_tasks(config, problem, num_tasks=NUM_BATCHES * sizes(config).batch_tasks)
+    how = training_rule(config, problem, learner)._replace(proximal=0.0)
+    return arrows(learner.theta, tasks, problem=problem, how=how, num_inner_steps=max(1, config.num_inner_steps))
 
 
 def look_at_coherence(config: RunConfig, problem: Problem, learner: Learner) -> Coherence:
@@ -177,9 +187,11 @@ def look_at_shifts(config: RunConfig, problem: Problem, learner: Learner) -> tup
 
 LOOKS: Mapping[str, Callable[..., Any]] = {
     "directions": look_at_directions,
+    "arrows": look_at_arrows,
     "coherence": look_at_coherence,
     "task_vectors": look_at_task_vectors,
     "loss_plane": look_at_loss_plane,
+    "random_plane": partial(look_at_loss_plane, directions="random"),
     "spectrum": look_at_spectrum,
     "layers": look_at_layers,
     "label_orders": look_at_label_orders,

@@ -10,9 +10,8 @@ from torch import Tensor
 
 from maml_core.analysis_records import LossPlane
 from maml_core.evaluation import evaluate
-from maml_core.inner import Adaptation, adapt, as_adaptation
-from maml_core.landscape import explained, fit_plane, flat, project
-from maml_core.params import over_tasks
+from maml_core.inner import Adaptation, as_adaptation
+from maml_core.landscape import explained, fit_plane, flat, inner_thetas, project
 from maml_core.problem import Problem
 from maml_core.records import Floats, Numbers, Plane
 from maml_core.rng import Stream, generator
@@ -60,7 +59,8 @@ def loss_plane(
     if directions not in ("path", "random"):
         raise ValueError(f"directions = {directions!r}: choose 'path' or 'random'")
     how = as_adaptation(how)
-    paths = _paths(theta_0, tasks, problem=problem, how=how, num_steps=num_steps)
+    thetas = inner_thetas(theta_0, tasks, problem=problem, how=how, num_steps=num_steps)
+    paths = torch.stack([flat(theta).cpu().double() for theta in thetas], dim=1)  # [T, N + 1, D]
     start = flat(theta_0).cpu().double()
     moved = (paths - start)[:, 1:]
     moved = torch.where(moved.isfinite().all(2, keepdim=True), moved, 0.0)
@@ -86,23 +86,6 @@ def loss_plane(
         explained=explained(moved[0], plane),
         num_tasks=len(tasks.parameters),
     )
-
-
-def _paths(theta_0: Params, tasks: Tasks, *, problem: Problem, how: Adaptation, num_steps: int) -> Tensor:
-    """theta_0..theta_N of every task in double precision, [T, N + 1, D]."""
-    num_tasks = tasks.support.x.shape[0]
-    with torch.no_grad():
-        found = adapt(
-            over_tasks(theta_0, num_tasks),
-            tasks.support,
-            model=problem.model,
-            loss=problem.loss,
-            how=how.for_tasks(num_tasks),
-            num_steps=num_steps,
-            order="first",
-            record=lambda _, theta: flat(theta).cpu().double(),
-        ).records
-    return torch.stack(found, dim=1)
 
 
 def _spanned(groups: list[Tensor]) -> Floats:

@@ -62,11 +62,22 @@ def hold_none(found: list[Any], what: str) -> None:
         raise Unexcused(f"{what}: {found}")
 
 
+LONGEST = ("walk", "restart", "travel", "closer", "robustness", "axe", "recipe", "saved", "sensitivity")
+"""Files that come first: what takes a minute is not begun when all else has ended. xdist's own order is by the number of tests, not by their time."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Files are dealt in the order below."""
+    config.option.loadscopereorder = False
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A test of this folder may fail once, on a machine that is so busy that it waits in vain; the report says which did.
 
     Not the walks: they wait until all agrees, and what they find is found by luck.
     """
+    first = [Path(__file__).parent / f"test_{name}.py" for name in LONGEST]
+    items.sort(key=lambda item: first.index(item.path) if item.path in first else len(first))
     if not config.pluginmanager.hasplugin("rerunfailures"):
         return
     for item in items:

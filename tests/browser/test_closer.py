@@ -14,9 +14,12 @@ from tests.browser.live_page import LivePage
 
 SAYS = {
     "directions": r"At N = 3 the cosine of first order is -?\d\.\d\d\. Two batches agree by -?\d\.\d\d",
+    "arrows": r"The plane shows \d+% of the paths, and (only )?\d+% of the meta-gradient's length at N = 3\.",
     "task_disk": r"tells amplitude and phase: R² \d\.\d\d\.",
     "coherence": r"Halves of one task agree by -?\d\.\d\d, two tasks by -?\d\.\d\d\.",
     "landscape": r"The plane holds (only )?\d+% of the path\. At θ.?0 10 tasks: \d[\d.]* before, \d[\d.]* after\.",
+    "surface": r"The plane holds (only )?\d+% of the path\. At θ.?0 10 tasks: \d[\d.]* before, \d[\d.]* after\.",
+    "random_plane": r"It holds (less than )?\d+% of the path\. One task's support loss: \d[\d.]* to \d[\d.]* over the whole square\.",
     "edge": r"α is [\d.]+ × the limit; at step 0 it was [\d.]+ ×\.",
     "spectrum": r"Largest at θ.?0 \d[\d.]*, at θ.?N \d[\d.]*; 2/α is 100\.",
     "features": r"Least alike: (hidden [12]|head), CKA [01]\.\d\d\.",

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from dashboard.charts.adaptation import AdaptationInfo, Trajectory
 from dashboard.charts.all import CHARTS
+from dashboard.charts.arrows import ArrowsInfo
 from dashboard.charts.chart import Chart
 from dashboard.charts.coherence import CoherenceInfo
 from dashboard.charts.directions import DirectionsInfo
@@ -19,16 +20,18 @@ from dashboard.charts.features import FeaturesInfo
 from dashboard.charts.fit import FitInfo
 from dashboard.charts.gauge import GaugeInfo
 from dashboard.charts.label_orders import LabelOrdersInfo
-from dashboard.charts.landscape import LandscapeInfo
+from dashboard.charts.landscape import PANELS, LandscapeInfo
 from dashboard.charts.layers import LayersInfo
 from dashboard.charts.loss import LossInfo
 from dashboard.charts.path import PathInfo
+from dashboard.charts.random_plane import RandomPlaneInfo
 from dashboard.charts.rates import RatesInfo
 from dashboard.charts.results import Curves, Level
 from dashboard.charts.scales import Previous, Range, Update
 from dashboard.charts.shifts import ShiftsInfo
 from dashboard.charts.spectrum import SpectrumInfo
 from dashboard.charts.style import Looks
+from dashboard.charts.surface import SurfaceInfo
 from dashboard.charts.task_disk import TaskDiskInfo
 from dashboard.theme import LIGHT, Palette
 
@@ -86,6 +89,10 @@ NAMES = {
         *["first order, a batch", "first order", "joint, a batch", "joint"],
         *["θ<sub>0</sub> − θ<sub>N</sub>, a batch", "θ<sub>0</sub> − θ<sub>N</sub>"],
     ],
+    "arrows": [
+        *["inner steps", "θ<sub>N</sub>", "meta-gradient", "first order", "joint", "θ<sub>0</sub> − θ<sub>N</sub>"],
+        "θ<sub>0</sub>",
+    ],
     "task_disk": ["held-out task", "the task shown"],
     "coherence": ["halves of one task, 10–90%", "two tasks, 10–90%", "halves of one task", "two tasks"],
     "spectrum": [
@@ -100,7 +107,10 @@ NAMES = {
         ],
     ],
     "edge": ["10–90% of tasks", "2/λ<sub>max</sub>", "α"],
-    "landscape": ["one task, support", "all, before", "all, after", "inner steps", "θ<sub>0</sub>"],
+    **{
+        landscape: ["one task, support", "all, before", "all, after", "inner steps", "θ<sub>0</sub>"]
+        for landscape in ("landscape", "surface", "random_plane")
+    },
     "label_orders": ["head zeroed", "a numbering"],
     "shifts": [
         *["as in training", "larger amplitude", "later phase", "higher frequency", "larger x", "more difficult"],
@@ -229,6 +239,17 @@ def directions_info(**more: object) -> DirectionsInfo:
     )
 
 
+def arrows_info(**more: object) -> ArrowsInfo:
+    """Two paths of two steps, and the directions of three rules."""
+    found = {
+        "paths": array([[0, 0], [1, 0], [2, 0]], [[0, 0], [0, 1], [0, 2]]),
+        "arrows": array([0.3, 0.4], [0.4, 0.3], [0.1, 0.0]),
+        "cosine": array(1.0, 0.9, 0.2),
+    }
+    told = {"explained": 0.9, "rules": ("maml", "fomaml", "joint"), "num_inner_steps": 2}
+    return ArrowsInfo(**{**found, **told, **more})
+
+
 def task_disk_info(**more: object) -> TaskDiskInfo:
     found = {"coordinates": array([1.0, 0.0], [-1.0, 0.5], [np.nan, np.nan]), "color": array(0.1, 3.0, 2.0)}
     told = {"explained": 0.83, "r2": 0.91, "tells": "amplitude and phase", "shown": array(0.2, 0.1)}
@@ -250,7 +271,7 @@ def spectrum_info(**more: object) -> SpectrumInfo:
 
 def features_info(**more: object) -> FeaturesInfo:
     alike, moved = array([0.9, 0.4], [0.95, 0.5], [1.0, 0.6]), array([0.1, 0.2], [0.15, 0.3], [0.2, 2.0])
-    return FeaturesInfo(**{"names": ("hidden 1", "head"), "similarity": alike, "moved": moved, **more})
+    return FeaturesInfo(**{"names": ("hidden 1", "head"), "similarity": alike, "moved": moved, "num_tasks": 50, **more})
 
 
 def label_orders_info() -> LabelOrdersInfo:
@@ -272,8 +293,8 @@ def edge_info(*limits: float) -> EdgeInfo:
 def landscape_info(**more: object) -> LandscapeInfo:
     """A bowl on a grid of three by three."""
     axis = array(-1, 0, 1)
-    bowl = 1.0 + axis[:, None] ** 2 + 2.0 * axis**2
-    losses = {"support": bowl, "before": 2.0 * bowl, "after": 0.5 * bowl}
+    loss = 1.0 + axis[:, None] ** 2 + 2.0 * axis**2
+    losses = {"support": loss, "before": 2.0 * loss, "after": 0.5 * loss}
     at = {name: float(loss[1, 1]) for name, loss in losses.items()}
     path = array([0.0, 0.0], [0.3, 0.2], [5.0, 0.0])
     told = {"explained": 0.93, "at_theta_0": at, "num_tasks": 10}
@@ -293,6 +314,7 @@ INFOS: list[Any] = [
     *[loss_info(), accuracy_info(), fit_info(), adaptation_info(), shares_info(), path_info(), layers_info(0.1, 0.5)],
     *[gauge_info(), rates_info(), directions_info(), task_disk_info(), coherence_info(0.5), coherence_info(0.5, 0.7)],
     *[spectrum_info(), features_info(), label_orders_info(), shifts_info(), edge_info(0.2, 0.02), landscape_info()],
+    *[RandomPlaneInfo(landscape=landscape_info()), SurfaceInfo(landscape=landscape_info()), arrows_info()],
 ]
 EMPTY: list[Any] = [
     LossInfo(),
@@ -308,6 +330,11 @@ EMPTY: list[Any] = [
     landscape_info(
         path=np.zeros((1, 2)), losses={name: np.full((3, 3), np.inf) for name in ("support", "before", "after")}
     ),
+    *[
+        kind(landscape=landscape_info(path=np.zeros((1, 2)), losses=dict.fromkeys(PANELS, np.full((3, 3), np.nan))))
+        for kind in (SurfaceInfo, RandomPlaneInfo)
+    ],
+    arrows_info(paths=np.zeros((2, 1, 2)), arrows=np.full((3, 2), np.nan)),
     spectrum_info(bound=np.nan, at_theta_n=np.full((3, 2), np.inf), at_theta_0=-np.ones((3, 2))),
     features_info(similarity=np.full((3, 2), np.nan), moved=np.full((3, 2), np.inf)),
     shifts_info(median={"inside": array(np.inf)}, diverged={"inside": 1.0}),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from dashboard.charts.all import CLOSER, SHARING, charts_of
+from dashboard.charts.arrows import arrows_info
 from dashboard.charts.closer import MEASURING
 from dashboard.charts.coherence import coherence_info
 from dashboard.charts.directions import directions_info
@@ -16,13 +17,17 @@ from dashboard.charts.edge import edge_info
 from dashboard.charts.features import features_info
 from dashboard.charts.label_orders import label_orders_info
 from dashboard.charts.landscape import landscape_info
+from dashboard.charts.random_plane import RANDOM_PLANE, random_plane_info
 from dashboard.charts.results import EdgePoint, Looked, Results
 from dashboard.charts.shifts import shifts_info
 from dashboard.charts.spectrum import spectrum_info
+from dashboard.charts.style import Looks
+from dashboard.charts.surface import surface_info
 from dashboard.charts.task_disk import task_disk_info
 from dashboard.theme import LIGHT
 from maml_core.analysis.looks import LOOKS
 from maml_core.analysis_records import (
+    Arrows,
     Coherence,
     Directions,
     LabelOrders,
@@ -34,7 +39,7 @@ from maml_core.analysis_records import (
     TaskVectors,
 )
 from maml_core.config import GlyphsConfig, LinearConfig, RunConfig
-from maml_core.records import Curvature, Plane, Summary, TaskFit
+from maml_core.records import Curvature, InnerPaths, Plane, Summary, TaskFit
 from tests.dashboard.charts.infos import chart_of, lines, ranges, subtitle, summary
 from tests.dashboard.charts.infos import directions_info as directions_by_hand
 from tests.dashboard.charts.infos import task_disk_info as disk_by_hand
@@ -227,7 +232,7 @@ def test_numberings_stand_from_the_worst_to_the_best() -> None:
     info = label_orders_info(results("label_orders", found, glyphs))
     assert info is not None
     np.testing.assert_allclose(lines(info)["orders"][1], [0.5, 0.7, 0.9], rtol=1e-6)
-    assert subtitle(info) == "By the numbering alone 50% to 90% are right. With the head zeroed 80%."
+    assert subtitle(info) == "By the numbering alone 50% to 90% of one task are right. With the head zeroed 80%."
     assert "no classes" in SHARING["label_orders"].why_empty(CURVES)
     assert not SHARING["label_orders"].why_empty(glyphs)
 
@@ -292,6 +297,44 @@ def test_the_landscape_has_three_losses_on_one_scale_and_the_path_in_the_first()
     assert subtitle(little).startswith("The plane holds only 20% of the path.")
 
 
+def test_surfaces_stand_on_one_plane_and_the_path_goes_down_the_first() -> None:
+    found = plane()
+    info = surface_info(results("surface", found))
+    assert info is not None
+    drawn = lines(info)
+    logs = np.log10([found.support_loss, found.mean_query_loss, found.mean_query_loss_after])
+    heights = (logs - logs.min()) / (logs.max() - logs.min())
+    for name, height, start in zip(("support", "before", "after"), heights, drawn["theta_0"][0], strict=True):
+        x, y = np.array(drawn[name]).reshape(2, -1)
+        first = slice(0, 5)  # the row at -1, from -1 to 1
+        np.testing.assert_allclose(x[first] - start, np.linspace(0.0, 1.0, 5), atol=1e-5)
+        np.testing.assert_allclose(y[first], 0.24 * np.linspace(-2.0, 0.0, 5) + height[0], atol=1e-5)
+    np.testing.assert_allclose(drawn["theta_0"][1], heights[:, 2, 2], atol=1e-5)
+    # The end of the path lies at (0.5, 0.25): the middle between two points of the grid along the rows.
+    np.testing.assert_allclose(drawn["path"][0][1] - drawn["theta_0"][0][0], 0.5 * (0.5 - 0.25), atol=1e-5)
+    on = (heights[0][2, 3] + heights[0][3, 3]) / 2
+    np.testing.assert_allclose(drawn["path"][1][1], 0.24 * 0.75 + on, atol=1e-5)
+    assert subtitle(info) == "The plane holds 93% of the path. At θ_0 3 tasks: 6 before, 0.2 after."
+
+
+def test_a_loss_that_hardly_changes_in_random_directions_has_one_shade() -> None:
+    info = random_plane_info(results("random_plane", plane(0.004)))
+    assert info is not None
+    updates = {(trace, what): values for trace, what, values in chart_of(info).update(info)}
+    shades = updates["support", "z"].reshape(5, 5)
+    assert shades[2, 2] == 0.0
+    np.testing.assert_allclose(
+        shades, np.log10(plane().support_loss / plane().support_loss[2, 2]), rtol=1e-4, atol=1e-6
+    )
+    limits = RANDOM_PLANE.figure(LIGHT, Looks()).layout.coloraxis
+    assert (limits.cmin, limits.cmax) == pytest.approx((-np.log10(30.0), np.log10(30.0)))
+    low, high = (f"{value:.3g}" for value in (plane().support_loss.min(), plane().support_loss.max()))
+    assert (
+        subtitle(info)
+        == f"It holds less than 1% of the path. One task's support loss: {low} to {high} over the whole square."
+    )
+
+
 def test_what_explodes_in_the_plane_has_one_colour_and_what_is_no_number_none() -> None:
     found = plane()
     loss = found.mean_query_loss_after.copy()
@@ -301,6 +344,33 @@ def test_what_explodes_in_the_plane_has_one_colour_and_what_is_no_number_none() 
     (values,) = (values for trace, what, values in chart_of(info).update(info) if (trace, what) == ("after", "z"))
     assert 10.0 ** values[0] == pytest.approx(30.0 * 6.0, rel=1e-4)
     assert np.isnan(values[1])
+
+
+# --- Arrows ---
+
+
+def test_arrows_begin_at_theta_0_and_compare_among_themselves() -> None:
+    basis = np.eye(2, 3, dtype=np.float32)
+    paths = np.array([[[0, 0], [1, 0], [2, 0]], [[0, 0], [0, 1], [0, np.inf]]], np.float32)
+    seen = np.array([[0.3, 0.4], [0.0, 0.25], [np.nan, np.nan], [-0.1, 0.0]], np.float32)
+    told = directions()._replace(
+        num_inner_steps=(2,), arrows=seen[:, None], cosine=np.array([0.9, np.nan, 0.2])[:, None, None]
+    )
+    found = Arrows(InnerPaths(paths, np.zeros(3, np.float32), Plane(np.zeros(3, np.float32), basis), 0.91), told)
+    info = arrows_info(results("arrows", found))
+    assert info is not None
+    drawn = lines(info)
+    tips = {rule: [axis[1] for axis in drawn[rule]] for rule in ("maml", "fomaml", "reptile")}
+    assert tips["maml"] == pytest.approx([1.2, 1.6])  # the longest is as long as the longest path
+    assert tips["fomaml"] == pytest.approx([0.0, 1.0])
+    assert tips["reptile"] == pytest.approx([-0.4, 0.0])
+    assert [drawn[rule][0][0] for rule in tips] == [0.0, 0.0, 0.0]
+    assert len(drawn["joint"][0]) == 0  # the direction is zero
+    assert subtitle(info) == "The plane shows 91% of the paths, and 50% of the meta-gradient's length at N = 2."
+    assert "first order 25% in the plane, cosine 0.90" in summary(info)
+    little = arrows_info(results("arrows", found._replace(directions=told._replace(arrows=0.1 * seen[:, None]))))
+    assert little is not None
+    assert "only 5% of the meta-gradient's length" in subtitle(little)
 
 
 # --- Edge ---
