@@ -54,6 +54,8 @@ interface PlotlyMarker {
   color: string;
   size: number;
   symbol?: string;
+  /** Where numbers are coloured: from 0 to 1. */
+  colorscale?: [number, string][];
   line?: { color: string; width: number };
 }
 

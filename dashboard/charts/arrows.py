@@ -20,6 +20,8 @@ from dashboard.charts.style import THETA_0, THETA_N, Looks
 from dashboard.theme import Palette, with_opacity
 from maml_core.analysis_records import Arrows
 
+_LONG = 1.5
+"""The longest arrow over the longest path, along an axis."""
 _SMALL_SHARE = 0.3
 """Share of its length: an arrow that keeps less of it in the plane points mostly out of it."""
 
@@ -109,12 +111,12 @@ def _lines(info: ArrowsInfo) -> dict[str, Line]:
 
 
 def _tips(info: ArrowsInfo) -> Array:
-    """Where the arrows end, [1 + R, 2]: the longest is as long as the paths reach, so that their lengths compare among themselves."""
+    """Where the arrows end, [1 + R, 2]: they all have one scale, so that their lengths compare among themselves."""
     start, finite = info.paths[0, 0], np.isfinite(info.paths)
     reach = float(np.abs(np.where(finite, info.paths - start, 0.0)).max(initial=0.0)) or 1.0
     lengths = np.linalg.norm(info.arrows, axis=1)
     longest = float(lengths[np.isfinite(lengths)].max(initial=0.0)) or 1.0
-    tips: Array = start + reach / longest * info.arrows
+    tips: Array = start + _LONG * reach / longest * info.arrows
     return tips
 
 
@@ -159,12 +161,13 @@ def _subtitle(info: ArrowsInfo) -> str:
     if np.isnan(share):
         return "The meta-gradient is zero, or there is no plane."
     only = "only " if share < _SMALL_SHARE else ""
-    return f"The plane shows {percent(info.explained)} of the paths, and {only}{percent(share)} of the meta-gradient's length at N = {info.num_inner_steps}."
+    shown = f"The plane holds {percent(info.explained)} of the paths' length."
+    return f"{shown} At N = {info.num_inner_steps} it shows {only}{percent(share)} of the meta-gradient."
 
 
 ARROWS = Chart(
     id="arrows",
-    title="Which way is down, in the plane",
+    title="Downhill, in the plane",
     hint=MEASURING,
     card=_CARD,
     info=ArrowsInfo,

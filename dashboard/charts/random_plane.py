@@ -104,7 +104,7 @@ def _subtitle(info: RandomPlaneInfo) -> str:
 
 RANDOM_PLANE = Chart(
     id="random_plane",
-    title="The loss in random directions",
+    title="Random directions",
     hint=MEASURING,
     card=_CARD,
     info=RandomPlaneInfo,

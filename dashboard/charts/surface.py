@@ -151,7 +151,7 @@ def _summary(info: SurfaceInfo) -> str:
 
 SURFACE = Chart(
     id="surface",
-    title="The shape of the loss, in 3-D",
+    title="The loss as a surface",
     hint=MEASURING,
     card=_CARD,
     info=SurfaceInfo,

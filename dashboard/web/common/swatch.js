@@ -64,9 +64,13 @@ export function swatch({ mode, line, marker, fillcolor = "none", fill }) {
  * @param {PlotlyMarker} marker
  * @param {string} behind Colour of the cell that a mark of strokes lies on.
  */
-function addMarker(add, { symbol = "", color, size, line }, behind) {
+function addMarker(add, { symbol = "", color, colorscale, size, line }, behind) {
   const outline = { stroke: line?.color ?? "none", "stroke-width": (line?.width ?? 0) * 0.8 };
-  if (STROKES[symbol]) {
+  if (colorscale) {
+    // Points that a scale colours: its ends and its middle.
+    const at = [0, Math.floor((colorscale.length - 1) / 2), colorscale.length - 1];
+    at.forEach((place, n) => add("circle", { cx: 4 + 5 * n, cy: 5, r: 2.4, fill: colorscale[place][1] }));
+  } else if (STROKES[symbol]) {
     if (behind !== "none") add("rect", { x: 3, y: 0, width: 12, height: 10, rx: 1, fill: behind });
     add("path", { d: STROKES[symbol], stroke: known(line).color, "stroke-width": 1.6 });
   } else if (symbol === "x") add("path", { d: "M5.5 1.5 12.5 8.5M12.5 1.5 5.5 8.5", stroke: color, "stroke-width": 2.6 });

@@ -361,16 +361,16 @@ def test_arrows_begin_at_theta_0_and_compare_among_themselves() -> None:
     assert info is not None
     drawn = lines(info)
     tips = {rule: [axis[1] for axis in drawn[rule]] for rule in ("maml", "fomaml", "reptile")}
-    assert tips["maml"] == pytest.approx([1.2, 1.6])  # the longest is as long as the longest path
-    assert tips["fomaml"] == pytest.approx([0.0, 1.0])
-    assert tips["reptile"] == pytest.approx([-0.4, 0.0])
+    assert tips["maml"] == pytest.approx([1.8, 2.4])  # half as long again as the longest path
+    assert tips["fomaml"] == pytest.approx([0.0, 1.5])
+    assert tips["reptile"] == pytest.approx([-0.6, 0.0])
     assert [drawn[rule][0][0] for rule in tips] == [0.0, 0.0, 0.0]
     assert len(drawn["joint"][0]) == 0  # the direction is zero
-    assert subtitle(info) == "The plane shows 91% of the paths, and 50% of the meta-gradient's length at N = 2."
+    assert subtitle(info) == "The plane holds 91% of the paths' length. At N = 2 it shows 50% of the meta-gradient."
     assert "first order 25% in the plane, cosine 0.90" in summary(info)
     little = arrows_info(results("arrows", found._replace(directions=told._replace(arrows=0.1 * seen[:, None]))))
     assert little is not None
-    assert "only 5% of the meta-gradient's length" in subtitle(little)
+    assert "it shows only 5% of the meta-gradient" in subtitle(little)
 
 
 # --- Edge ---
