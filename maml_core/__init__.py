@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from maml_core.losses import accuracy, cross_entropy, mse, per_task
     from maml_core.models import MLP, ConvNet, Model, ModuleModel
     from maml_core.outer import MetaGradient, meta_gradient
+    from maml_core.points import read_points
     from maml_core.prediction import predict
     from maml_core.presets import PRESETS
     from maml_core.problem import Problem, build_problem, held_out_tasks, training_tasks
@@ -98,6 +99,7 @@ _HOMES = {
     "losses": ("accuracy", "cross_entropy", "mse", "per_task"),
     "models": ("MLP", "ConvNet", "Model", "ModuleModel"),
     "outer": ("MetaGradient", "meta_gradient"),
+    "points": ("read_points",),
     "prediction": ("predict",),
     "presets": ("PRESETS",),
     "problem": ("Problem", "build_problem", "held_out_tasks", "training_tasks"),
@@ -226,6 +228,7 @@ __all__ = [
     "plain_module",
     "predict",
     "read",
+    "read_points",
     "replace",
     "replay",
     "rule",

@@ -18,7 +18,7 @@ from maml_core.losses import Loss
 from maml_core.models import Model
 from maml_core.normalization import as_taken, at_step
 from maml_core.problem import Problem, torch_dtype, training_tasks
-from maml_core.records import Bytes, Demonstration, Floats, ImageFit, OwnTask, TaskFit
+from maml_core.records import Bytes, Demonstration, Floats, ImageFit, OwnPoints, OwnTask, TaskFit
 from maml_core.rng import Stream
 from maml_core.run_state import Learner, rule, training_rule
 from maml_core.tasks import FewShotImages, Regression
@@ -34,6 +34,8 @@ def task_fit(config: RunConfig, learner: Learner, shown: Demonstration, problem:
         ConfigError: A task of somebody's own that does not fit the network.
     """
     family = problem.at_test
+    if isinstance(shown.own, OwnPoints) and (isinstance(family, FewShotImages) or family.num_inputs != 1):
+        raise ConfigError("own", "points", "points (x, y) are a task of a family of curves over one x alone")
     if isinstance(family, FewShotImages):
         return _image_fit(config, learner, shown, problem, family)
     if isinstance(family, Regression) and family.num_inputs == 1:
@@ -44,15 +46,12 @@ def task_fit(config: RunConfig, learner: Learner, shown: Demonstration, problem:
 def _curve_fit(
     config: RunConfig, learner: Learner, shown: Demonstration, problem: Problem, family: Regression
 ) -> TaskFit:
-    task = _drawn(config, shown, problem)
-    if shown.parameters is not None:  # the same points (and noise), another curve through them
-        chosen = torch.tensor([shown.parameters], dtype=torch_dtype(config))
-        task = task._replace(
-            support=_moved(family, task.support, task.parameters, chosen),
-            query=_moved(family, task.query, task.parameters, chosen),
-            parameters=chosen,
-        )
+    own = shown.own if isinstance(shown.own, OwnPoints) else None
+    task = _points(own, config) if own is not None else _curve(config, shown, problem, family)
     grid = family.probe_inputs(GRID_POINTS, torch_dtype(config))
+    if own is not None:
+        reached = torch.cat([grid, task.support.x, task.query.x], dim=1)
+        grid = torch.linspace(float(reached.min()), float(reached.max()), GRID_POINTS, dtype=grid.dtype).view(1, -1, 1)
     path = _followed(
         config,
         learner,
@@ -62,26 +61,53 @@ def _curve_fit(
         loss=problem.loss,
         watched=grid,
     )
+    truth = family.target(task.parameters, grid)[0, :, 0] if own is None else grid[0, :0, 0]
+    support_loss = path.losses(task.support, problem.loss)
+    has_query = task.query.x.shape[1] > 0
     return TaskFit(
         parameters=task.parameters[0].double().numpy(),
         grid=_floats(grid[0, :, 0]),
-        truth=_floats(family.target(task.parameters, grid)[0, :, 0]),
+        truth=_floats(truth),
         curves=_floats(path.predictions(grid)[:, :, 0]),
         support_x=_floats(task.support.x[0, :, 0]),
         support_y=_floats(task.support.y[0, :, 0]),
         query_x=_floats(task.query.x[0, :, 0]),
         query_y=_floats(task.query.y[0, :, 0]),
-        support_loss=_floats(path.losses(task.support, problem.loss)),
-        query_loss=_floats(path.losses(task.query, problem.loss)),
+        support_loss=_floats(support_loss),
+        query_loss=_floats(
+            path.losses(task.query, problem.loss) if has_query else torch.full_like(support_loss, torch.nan)
+        ),
         dead=path.dead,
         vector=_floats(path.rows[config.num_inner_steps] - path.rows[0]),
+        path=_floats(torch.stack(path.rows)[: 0 if own is None else config.num_inner_steps + 1]),
     )
+
+
+def _curve(config: RunConfig, shown: Demonstration, problem: Problem, family: Regression) -> Tasks:
+    """A generated task, perhaps with parameters of somebody's choice: the same points (and noise), another curve through them."""
+    task = _drawn(config, shown, problem)
+    if shown.parameters is None:
+        return task
+    chosen = torch.tensor([shown.parameters], dtype=torch_dtype(config))
+    return Tasks(
+        _moved(family, task.support, task.parameters, chosen),
+        _moved(family, task.query, task.parameters, chosen),
+        chosen,
+    )
+
+
+def _points(own: OwnPoints, config: RunConfig) -> Tasks:
+    """Points of somebody's own as the network takes them."""
+    support_x, support_y, query_x, query_y = (
+        torch.tensor(values, dtype=torch_dtype(config)).view(1, -1, 1) for values in own[:4]
+    )
+    return Tasks(Examples(support_x, support_y), Examples(query_x, query_y), torch.zeros((1, 0)))
 
 
 def _image_fit(
     config: RunConfig, learner: Learner, shown: Demonstration, problem: Problem, family: FewShotImages
 ) -> ImageFit:
-    if shown.own is None:
+    if not isinstance(shown.own, OwnTask):
         task = _drawn(config, shown, problem)
         ways, names = family.num_outputs, family.source.class_names(task.parameters[0].numpy())
     else:

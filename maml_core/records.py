@@ -252,11 +252,11 @@ class TaskFit(NamedTuple):
     """One task of a one-input family, and what theta_0..theta_K say about it."""
 
     parameters: Numbers
-    """What defines the task: amplitude and phase, or w."""
+    """What defines the task: amplitude and phase, or w; nothing of points of somebody's own."""
     grid: Floats
-    """[G]"""
+    """[G], over the family's range of x, and as far beyond it as points of somebody's own lie."""
     truth: Floats
-    """[G], without noise."""
+    """[G], without noise; empty of points of somebody's own."""
     curves: Floats
     """[K + 1, G]"""
     support_x: Floats
@@ -266,11 +266,18 @@ class TaskFit(NamedTuple):
     support_loss: Floats
     """[K + 1]"""
     query_loss: Floats
-    """[K + 1]"""
+    """[K + 1]; NaN where there is no query point."""
     dead: bool
     """Whether theta_N has a whole hidden layer off on the grid."""
     vector: Floats
     """theta_N - theta_0, [D]: where the task stands among the task vectors of others."""
+    path: Floats
+    """theta_0..theta_N, [N + 1, D], of points of somebody's own; of a generated task none, [0, D]."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the points are somebody's own: then nobody knows the truth."""
+        return len(self.truth) == 0
 
 
 class OwnTask(NamedTuple):
@@ -282,6 +289,31 @@ class OwnTask(NamedTuple):
     """[S], each of 0..C - 1 at least once."""
     query_images: Bytes
     """[Q, channels * height * width]"""
+
+
+class OwnPoints(NamedTuple):
+    """A regression task of somebody's own: S support points and Q query points of which nobody knows the function (`points.read_points`)."""
+
+    support_x: Numbers
+    """[S], at least one."""
+    support_y: Numbers
+    """[S]"""
+    query_x: Numbers
+    """[Q]; empty where none was held back: then there is no query loss."""
+    query_y: Numbers
+    """[Q]"""
+    header: str = ""
+    """The first line, where that named the columns."""
+
+    @property
+    def x(self) -> Numbers:
+        """Of all points, support first, [S + Q]."""
+        return np.concatenate([self.support_x, self.query_x])
+
+    @property
+    def y(self) -> Numbers:
+        """Of all points, [S + Q]."""
+        return np.concatenate([self.support_y, self.query_y])
 
 
 class Filters(NamedTuple):
@@ -354,8 +386,8 @@ class Demonstration(NamedTuple):
     """None keeps those that were drawn."""
     draw: int = 0
     """Number of the draw of the task and its points."""
-    own: OwnTask | None = None
-    """Images that take the drawn task's place."""
+    own: OwnTask | OwnPoints | None = None
+    """Images, or points, that take the drawn task's place."""
     of_step: int | None = None
     """The first training task of this outer step, as theta_0 adapts to it in training, in place of all that."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -16,10 +16,10 @@ from dashboard.charts.glossary import TERMS, Card
 from dashboard.charts.phrases import measured, number, percent, steps
 from dashboard.charts.results import Array, Learner, Metric, Results
 from dashboard.charts.scales import OFF_THE_CHART, Line, Previous, Range, decades, kept, tamed
-from dashboard.charts.style import LEARNERS, NOT_DATA, SHARES, THETA_0, Looks
+from dashboard.charts.style import LEARNERS, NOT_DATA, ONCE_THERE, SHARES, THETA_0, Looks
 from dashboard.setups.algorithms import name_of
 from dashboard.theme import Palette, with_opacity
-from maml_core.records import Summary
+from maml_core.records import ImageFit, Summary, TaskFit
 
 # --- The record -------------------------------------------------------------------------------------------------------
 
@@ -40,6 +40,15 @@ class Trajectory:
     """Median over tasks of a loss, whose mean a few tasks can spoil."""
 
 
+class OwnTrajectory(NamedTuple):
+    """The loss on points of somebody's own against the inner step."""
+
+    loss: Array
+    """[K + 1]"""
+    of: Literal["support", "query"]
+    """On which of them it is measured: on those that the inner steps learn from, where none was held back."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdaptationInfo:
     """The adaptation chart."""
@@ -53,6 +62,8 @@ class AdaptationInfo:
     """What the run's own trajectory is called."""
     metric: Metric = "loss"
     """What all trajectories are measured in."""
+    own: OwnTrajectory | None = None
+    """Of points of somebody's own, where the run adapts to such."""
 
 
 _IN_WORDS: tuple[Learner, ...] = ("maml", "joint", "random", "oracle", "scratch")
@@ -68,7 +79,16 @@ def adaptation_info(of: Results) -> AdaptationInfo:
         now=_trajectory(of.now.trajectories["maml"], of.metric) if of.now is not None and of.now.trajectories else None,
         algorithm=name_of(of.computed),
         metric=of.metric,
+        own=_own(of.fit),
     )
+
+
+def _own(fit: TaskFit | ImageFit | None) -> OwnTrajectory | None:
+    if not isinstance(fit, TaskFit) or not fit.is_own:
+        return None
+    if len(fit.query_x):
+        return OwnTrajectory(fit.query_loss, "query")
+    return OwnTrajectory(fit.support_loss, "support")
 
 
 def _trajectory(summary: Summary, metric: Metric) -> Trajectory:
@@ -153,7 +173,8 @@ def _traces(palette: Palette, looks: Looks) -> dict[str, go.Scatter]:
         for learner in LEARNERS
     }
     now = line(f"{names['maml']} now", palette.ghost, 2.5, "longdashdot", hovertemplate=looks.hover, showlegend=False)
-    return {"at_N": at_n, **bands, "now": now, **means}
+    own = line("your points", palette.text, 4, "dot", hovertemplate=looks.hover, meta=ONCE_THERE)
+    return {"at_N": at_n, **bands, "now": now, "own": own, **means}
 
 
 def _band(learner: Learner) -> str:
@@ -186,6 +207,9 @@ def _lines(info: AdaptationInfo) -> dict[str, Line]:
     found["now"] = ([], [])
     if info.now is not None:
         found["now"] = (np.arange(len(info.now.mean)), info.now.mean)
+    found["own"] = ([], [])
+    if info.own is not None:
+        found["own"] = (np.arange(len(info.own.loss)), info.own.loss)
     for learner in LEARNERS:
         if learner not in info.trajectories:
             found |= {_band(learner): ([], []), learner: ([], [])}
@@ -213,7 +237,12 @@ def _values(info: AdaptationInfo) -> list[Array]:
     """Means and bands, without what is far above the losses before adaptation: diverged tasks are said in words."""
     trajectories = [*info.trajectories.values(), *([] if info.now is None else [info.now])]
     lines = [line for trajectory in trajectories for line in (trajectory.mean, trajectory.low, trajectory.high)]
-    return tamed(lines, [float(trajectory.mean[0]) for trajectory in trajectories])
+    usual = [float(trajectory.mean[0]) for trajectory in trajectories]
+    if info.own is None:
+        return tamed(lines, usual)
+    # Few points are soon met exactly: that must not flatten the others.
+    least = min((float(np.nanmin(trajectory.mean)) for trajectory in trajectories), default=0.0)
+    return tamed([*lines, np.maximum(info.own.loss, 0.1 * least)], [*usual, float(info.own.loss[0])])
 
 
 # --- Words ------------------------------------------------------------------------------------------------------------
@@ -231,6 +260,8 @@ _CARD = Card(
         "joint": TERMS["joint pretraining"] + _BAND,
         "oracle": TERMS["oracle"],
         "scratch": TERMS["from scratch"],
+        "own": "The loss on the points of your own that the chart of the task shows: on those that were held back as query, or, where none was, on "
+        "the support that the steps learn from, which always looks better.",
     },
     ("held-out", "adaptation", "inner step", "95% CI", "diverged", "got worse"),
 )
@@ -256,7 +287,8 @@ def _summary(info: AdaptationInfo) -> str:
     for key, name in levels.items():  # the same at every inner step
         if key in info.trajectories:
             parts.append(f"{name} {measured(info.trajectories[key].mean[0], info.metric)}")
-    return f"Held-out {info.metric}: {'; '.join(parts) or 'not measured yet'}."
+    own = f" {_of_own(info.own, info.num_inner_steps)}" if info.own is not None else ""
+    return f"Held-out {info.metric}: {'; '.join(parts) or 'not measured yet'}.{own}"
 
 
 def _subtitle(info: AdaptationInfo) -> str:
@@ -283,7 +315,14 @@ def _subtitle(info: AdaptationInfo) -> str:
         sentences.append(f"{', '.join(rivals).capitalize()}.")
     if worse > 0 and k is None:
         sentences.append(f"Of the tasks, {percent(worse)} got worse.")
+    if info.own is not None:
+        sentences.append(_of_own(info.own, n))
     return " ".join(sentences)
+
+
+def _of_own(own: OwnTrajectory, n: int) -> str:
+    last = min(n, len(own.loss) - 1)
+    return f"Your points: {own.of} loss {number(own.loss[0])} before, {number(own.loss[last])} after."
 
 
 def _runs_away(line: Trajectory, n: int) -> int | None:

@@ -18,8 +18,11 @@ from dashboard.charts.scales import Line, Previous, Range, joined, plain
 from dashboard.charts.style import THETA_0, THETA_K, THETA_N, Looks
 from dashboard.theme import Palette, with_opacity
 from dashboard.wire.packing import Floats
-from maml_core.config import LinearConfig, RunConfig
+from maml_core.config import LinearConfig, RunConfig, at_test
+from maml_core.families.curves import CurveFamily
+from maml_core.points import outside
 from maml_core.records import TaskFit
+from maml_core.settings import Interval
 
 _MAX_BETWEEN = 8
 """Faint curves between theta_0 and theta_N."""
@@ -34,7 +37,7 @@ class FitInfo:
     grid: Array
     """Inputs of the curves, shape [G]."""
     truth: Array
-    """The task's function without noise, shape [G]."""
+    """The task's function without noise, shape [G]; empty where nobody knows it."""
     curves: Array
     """Predictions of theta_0..theta_K, shape [K + 1, G]."""
     support_x: Array
@@ -42,7 +45,7 @@ class FitInfo:
     """Support points, shape [shots]."""
     query_x: Array
     query_y: Array
-    """Query points, shape [num_query]."""
+    """Query points, shape [num_query]; of points of somebody's own perhaps none."""
     support_loss: Array
     query_loss: Array
     """Losses of theta_0..theta_K on the task, shape [K + 1]."""
@@ -54,13 +57,20 @@ class FitInfo:
     """The prediction of the theta_N of now, shape [G], beside an earlier one."""
     own_axis: bool = False
     """Whether y is drawn as far as this task goes: of a family without a largest task most would be flat on a common axis."""
+    family_axes: tuple[Interval, Interval] = ((-5.0, 5.0), (-5.5, 5.5))
+    """Where x and y end for the tasks of the family."""
+    is_own: bool = False
+    """Whether the points are somebody's own."""
+    outside: str = ""
+    """What of them lies outside that which the run trains on, in a sentence."""
 
 
 def fit_info(of: Results) -> FitInfo | None:
     """The record of a run; None where x is an image, or has more than one number."""
-    fit = of.fit
-    if not isinstance(fit, TaskFit):
+    fit, tasks = of.fit, of.computed.tasks
+    if not isinstance(fit, TaskFit) or not isinstance(tasks, CurveFamily):
         return None
+    x, y = (np.concatenate(pair) for pair in ((fit.support_x, fit.query_x), (fit.support_y, fit.query_y)))
     return FitInfo(
         grid=fit.grid,
         truth=fit.truth,
@@ -74,8 +84,17 @@ def fit_info(of: Results) -> FitInfo | None:
         num_inner_steps=min(of.computed.num_inner_steps, len(fit.curves) - 1),
         dead=fit.dead,
         now=_theta_n_of_now(of, fit),
-        own_axis=isinstance(of.computed.tasks, LinearConfig),
+        own_axis=isinstance(tasks, LinearConfig),
+        family_axes=family_axes(at_test(tasks)),
+        is_own=fit.is_own,
+        outside=outside(x, y, tasks) if fit.is_own else "",
     )
+
+
+def family_axes(tasks: CurveFamily) -> tuple[Interval, Interval]:
+    """Where x and y end in a chart of a family's tasks."""
+    height = 1.15 * max(tasks.reach(), 0.1)
+    return tasks.x, (-height, height)
 
 
 def _theta_n_of_now(of: Results, fit: TaskFit) -> Array | None:
@@ -137,7 +156,7 @@ def _lines(info: FitInfo) -> dict[str, Line]:
         now = (info.grid, info.now)
     return {
         "query": (info.query_x, info.query_y),
-        "truth": (info.grid, info.truth),
+        "truth": (info.grid[: len(info.truth)], info.truth),
         "between": joined([info.grid] * len(between), list(between)),
         "now": now,
         "theta_0": (info.grid, info.curves[0]),
@@ -147,8 +166,20 @@ def _lines(info: FitInfo) -> dict[str, Line]:
 
 
 def _ranges(info: FitInfo, _previous: Previous) -> Range:
-    """The axes belong to the task family and stay as the figure has them, but where y follows the task."""
-    return {"yaxis": _as_far_as_the_task(info)} if info.own_axis else {}
+    """The axes belong to the task family, but where y follows the task, and where points of somebody's own lie beyond them."""
+    x, y = (list(ends) for ends in info.family_axes)
+    y = _as_far_as_the_task(info) if info.own_axis else y
+    if info.is_own:
+        x, y = _holding(x, info.support_x, info.query_x), _holding(y, info.support_y, info.query_y)
+    return {"xaxis": x, "yaxis": y}
+
+
+def _holding(ends: list[float], *values: Array) -> list[float]:
+    """The ends of an axis, moved away where points lie beyond them, with room for a marker."""
+    points = np.concatenate(values).astype(np.float64)
+    low, high = float(points.min()), float(points.max())
+    margin = 0.04 * (max(high, ends[1]) - min(low, ends[0]))
+    return [ends[0] if low >= ends[0] else low - margin, ends[1] if high <= ends[1] else high + margin]
 
 
 def _as_far_as_the_task(info: FitInfo) -> list[float]:
@@ -188,7 +219,7 @@ _CARD = Card(
     "steps on the few support points. Look how far few points bend the curve towards the truth, also where no point lies.",
     {
         "query": TERMS["query"],
-        "truth": "The curve that this task's points come from, without noise.",
+        "truth": "The curve that this task's points come from, without noise. Of points of your own nobody knows it.",
         "between": "The curves after 1, 2, ... inner steps, between θ_0 and θ_N.",
         "theta_0": "What the network says with the shared start, before it has seen this task.",
         "theta_N": "What it says after N inner steps on the support points.",
@@ -201,9 +232,11 @@ _CARD = Card(
 
 def _summary(info: FitInfo) -> str:
     n = info.num_inner_steps
+    task = "points of your own" if info.is_own else "one held-out task"
+    name, loss = ("query", info.query_loss) if len(info.query_x) else ("support", info.support_loss)
     return (
-        f"θ_0 against θ_N on one held-out task: query loss {number(info.query_loss[0])} before "
-        f"adaptation, {number(info.query_loss[n])} after {steps(n)} on {len(info.support_x)} support points."
+        f"θ_0 against θ_N on {task}: {name} loss {number(loss[0])} before "
+        f"adaptation, {number(loss[n])} after {steps(n)} on {len(info.support_x)} support points."
     )
 
 
@@ -213,6 +246,8 @@ def _subtitle(info: FitInfo) -> str:
     count, n = len(info.support_x), info.num_inner_steps
     if info.dead:
         return dead(n)
+    if info.is_own:
+        return f"{steps(n).capitalize()} on {count} points of your own bend θ_0 into θ_N. {info.outside}".rstrip()
     return f"{steps(n).capitalize()} on {count} support points bend θ_0 into θ_N."
 
 

@@ -15,8 +15,9 @@ from dashboard.charts.glossary import TERMS, Card
 from dashboard.charts.phrases import percent, steps
 from dashboard.charts.results import ApartKind, Array, Results, TakenApart
 from dashboard.charts.scales import Line, Previous, Range, arrows_joined, joined
-from dashboard.charts.style import THETA_0, THETA_N, Looks
+from dashboard.charts.style import ONCE_THERE, THETA_0, THETA_N, Looks
 from dashboard.theme import Palette, with_opacity
+from maml_core.records import TaskFit
 
 _SMALL_SHARE = 0.5
 """Share of the inner steps' movement: a plane that holds less shows little of it."""
@@ -38,6 +39,8 @@ class PathInfo:
     """Share of the paths' variance that lies in the plane, 0..1."""
     walked: int | None = None
     """Inner steps of the paths that are drawn; None for all. Of an outer step that is taken apart, whose first task comes first."""
+    own: Array | None = None
+    """theta_0..theta_N on points of somebody's own, shape [N + 1, 2]."""
     arrows: Array | None = None
     """Unit vectors of weight space as they are seen in the plane, from where to where, shape [a, 2, 2]; their length is of the paths'."""
 
@@ -49,7 +52,10 @@ def path_info(of: Results) -> PathInfo | None:
     trail = (np.stack(of.thetas) - of.plane.origin) @ of.plane.basis.T
     then = None if of.now is None else (of.paths.theta_0 - of.plane.origin) @ of.plane.basis.T
     if of.apart is None:
-        return PathInfo(paths=of.paths.paths, trail=trail, then=then, explained=of.paths.explained)
+        own = None
+        if isinstance(of.fit, TaskFit) and of.fit.is_own:
+            own = (of.fit.path - of.plane.origin) @ of.plane.basis.T
+        return PathInfo(paths=of.paths.paths, trail=trail, then=then, explained=of.paths.explained, own=own)
     return PathInfo(
         paths=of.paths.paths,
         trail=trail,
@@ -87,6 +93,7 @@ def _traces(palette: Palette, _looks: Looks) -> dict[str, go.Scatter]:
         "now": points(f"{THETA_0} now", palette.ghost, 9, palette.page, "square", hovertemplate=at, showlegend=False),
         "first": line("first task", palette.text, 3, hoverinfo="skip", showlegend=False),
         "arrows": line("downhill", palette.query, 2, hoverinfo="skip", showlegend=False),
+        "own": line("your points", palette.text, 3, hoverinfo="skip", meta=ONCE_THERE),
         "theta_N": points(THETA_N, palette.theta_N, 7, palette.page, hovertemplate=at),
         "theta_0": points(THETA_0, palette.theta_0, 12, palette.page, "square", hovertemplate=at),
     }
@@ -111,12 +118,14 @@ def _lines(info: PathInfo) -> dict[str, Line]:
     ends = paths[:, -1] if info.walked is None else paths[:0, -1]
     walked = paths[:, : None if info.walked is None else info.walked + 1]
     first = np.zeros((0, 2)) if info.arrows is None else walked[0]
+    own = np.zeros((0, 2)) if info.own is None else np.where(np.isfinite(info.own), info.own, np.nan)
     newest: Line = (info.trail[-1:, 0], info.trail[-1:, 1])
     return {
         "trail": (info.trail[:, 0], info.trail[:, 1]),
         "inner_steps": joined(list(walked[:, :, 0]), list(walked[:, :, 1])),
         "first": (first[:, 0], first[:, 1]),
         "arrows": arrows_joined([] if info.arrows is None else list(info.arrows)),
+        "own": (own[:, 0], own[:, 1]),
         "theta_N": (ends[:, 0], ends[:, 1]),
         "now": newest if info.then is not None else ([], []),
         "theta_0": newest if info.then is None else (info.then[:1], info.then[1:]),
@@ -129,7 +138,8 @@ def _ranges(info: PathInfo, previous: Previous) -> Range:
     A diverging path may leave it: points further from theta_0 than ten times the usual distance of an inner step do not count.
     """
     start = info.trail[-1:] if info.then is None else info.then[None]
-    points = np.concatenate([info.paths.reshape(-1, 2), info.trail, start]).astype(np.float64)
+    own = np.zeros((0, 2)) if info.own is None else info.own
+    points = np.concatenate([info.paths.reshape(-1, 2), own, info.trail, start]).astype(np.float64)
     points = points[np.isfinite(points).all(axis=1)]
     if not len(points):
         return {"xaxis": [-1.0, 1.0], "yaxis": [-1.0, 1.0]}
@@ -163,6 +173,8 @@ _CARD = Card(
     {
         "trail": "Where θ_0 has been during meta-training, seen in the same plane.",
         "inner_steps": "The way of each task from θ_0 to its θ_N, one line a task.",
+        "own": "The way from θ_0 to θ_N on the points of your own that the chart of the task shows, in the same plane, which was fitted to the "
+        "other tasks.",
         "theta_N": TERMS["θ_N"],
         "theta_0": TERMS["θ_0"]
         + " Beside an earlier outer step a grey square is where it is now, if that lies in the picture.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dashboard.charts.fit import family_axes
 from dashboard.charts.loss import reference_levels
 from dashboard.charts.results import Learner, Metric, Now, Results
 from dashboard.charts.style import Looks
@@ -74,10 +75,9 @@ def looks(
         scratch: Whether training from scratch is shown.
         since: The outer steps at which baselines began, if not with the run.
     """
-    x, height = (0.0, 1.0), 1.0  # images have no curves
+    x, y = (0.0, 1.0), (-1.0, 1.0)  # images have no curves
     if isinstance(config.tasks, CurveFamily):
-        shown = at_test(config.tasks)
-        x, height = shown.x, 1.15 * max(shown.reach(), 0.1)
+        x, y = family_axes(at_test(config.tasks))
     learners: dict[Learner, bool] = {
         "maml": True,
         "random": True,
@@ -90,7 +90,7 @@ def looks(
         levels=reference_levels(config, levels, metric),
         loss_name="cross-entropy" if config.classifies else "MSE",
         x_range=x,
-        y_range=(-height, height),
+        y_range=y,
         learners=frozenset(name for name, shown in learners.items() if shown),
         algorithm=name_of(config),
         evaluation_steps=config.evaluation_steps,

@@ -7,6 +7,7 @@ from typing import Any
 
 from dashboard.live.apart import LEAVING
 from dashboard.live.drawings import own_task
+from dashboard.live.own_points import own_points
 from dashboard.live.page import Page
 from dashboard.live.viewer import SHAPE, shape_of
 from maml_core.config import SinusoidConfig
@@ -100,6 +101,12 @@ def obey(page: Page, message: Mapping[str, Any], now: float) -> None:
             viewer.expect(_number(message, "id"))
         case "own_task":
             viewer.choose_own_task(own_task(message, run.config))
+            viewer.expect(_number(message, "id"))
+        case "own_points" if message.get("clear") is True:
+            viewer.choose_points(None)
+            viewer.expect(_number(message, "id"))
+        case "own_points":
+            viewer.choose_points(own_points(message, run.config))
             viewer.expect(_number(message, "id"))
         case "example_task":
             page.put({"type": "example_task", **viewer.own.example()})

@@ -18,6 +18,7 @@ from dashboard.live.closer import Wanted
 from dashboard.live.drawings import MAX_CLASSES, MAX_EXAMPLES
 from dashboard.live.frames import FrameMaker
 from dashboard.live.ghosts import told as ghosts_told
+from dashboard.live.own_points import told as told_of_points
 from dashboard.live.run import LiveRun
 from dashboard.live.switches import now
 from dashboard.live.training import status_kind
@@ -249,6 +250,7 @@ class Page:
             "ranges": slider_ranges(run.config),
             "task": _task(run.config, viewer),
             "own": _own(run.config, viewer),
+            "points": told_of_points(viewer.points, run.config),
             "speed": run.playback.steps_per_s,
             "share": share,
             "idea": _idea(run),

@@ -11,10 +11,11 @@ from dashboard.live.apart import Apart
 from dashboard.live.closer import Closer
 from dashboard.live.drawings import Drawings
 from dashboard.live.ghosts import Left
+from dashboard.live.own_points import takes_points
 from dashboard.live.travel import Look, Travel
 from maml_core.config import RunConfig, SinusoidConfig, TaskConfig, at_test
 from maml_core.families.curves import CurveFamily
-from maml_core.records import Demonstration, ImageFit, OwnTask, TaskFit
+from maml_core.records import Demonstration, ImageFit, OwnPoints, OwnTask, TaskFit
 
 SHAPE = ("amplitude", "phase_rad", "frequency")
 """What shapes a sinusoid on the page, in the order of a task's parameters; few have the last one."""
@@ -41,6 +42,8 @@ class Viewer:
         """What defines the task that somebody has chosen; None for one that was drawn."""
         self.task_draw = 0
         self.own = Drawings()
+        self.points: OwnPoints | None = None
+        """Points of its own that it shows in the demonstration task's place, if any."""
         self.fit: TaskFit | ImageFit | None = None
         """The newest look at the task."""
         self.waits = False
@@ -91,7 +94,7 @@ class Viewer:
     def draw_task(self) -> None:
         """Show a new task with new points."""
         self.task_draw += 1
-        self.own.task = self.task_parameters = None
+        self.own.task = self.points = self.task_parameters = None
         self.waits = True
 
     def choose_task(self, parameters: tuple[float, ...], tasks: TaskConfig) -> None:
@@ -118,6 +121,10 @@ class Viewer:
         """Show a task that somebody drew (`drawings.own_task`); None goes back to the generated one."""
         self.own.task, self.waits = task, True
 
+    def choose_points(self, points: OwnPoints | None) -> None:
+        """Show points of one's own (`own_points.own_points`); None goes back to the generated task."""
+        self.points, self.waits = points, True
+
     def expect(self, change_id: int | None) -> None:
         """The page wants to know which look has seen what it has just asked for, by its number for it."""
         if change_id is not None:
@@ -139,7 +146,7 @@ class Viewer:
     @property
     def task(self) -> Demonstration:
         """The task that is shown."""
-        return Demonstration(self.task_parameters, self.task_draw, self.own.task)
+        return Demonstration(self.task_parameters, self.task_draw, self.own.task or self.points)
 
     @property
     def is_seen(self) -> bool:
@@ -167,6 +174,8 @@ class Viewer:
         if old.tasks != new.tasks:
             self.task_parameters = None
         self.own.leave(old, new)
+        if not takes_points(new):
+            self.points = None
 
     def start_over(self) -> None:
         """Another run has taken the place of the one that was looked at."""

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from typer import rich_utils
 
+from maml_core.cli.adapt import adapt
 from maml_core.cli.bench import bench
 from maml_core.cli.cache import app as cache
 from maml_core.cli.console import PlainErrors, failed
@@ -34,6 +35,7 @@ Examples:
   maml train --resume demo --steps 5000 --beta 0.0005
   maml train --algorithm fomaml --config run.toml --json
   maml evaluate demo --tasks 10000 --shots 5 --shots 10
+  maml adapt demo points.csv
   maml runs list
   maml sweep --axis alpha=0.001..1:log:8 --axis beta=1e-4..1e-2:log:8
   maml sweeps list
@@ -83,6 +85,7 @@ def options_of_all(
 app.command()(dashboard)
 app.command()(train)
 app.command()(evaluate)
+app.command()(adapt)
 app.add_typer(runs, name="runs")
 app.add_typer(data, name="data")
 app.command()(sweep)

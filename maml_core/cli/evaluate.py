@@ -124,7 +124,7 @@ def evaluate(
         saved, folder=images_in, others=any_images, trains=False, again=f"maml evaluate {name_for_cli(folder)}"
     )
     if at_step is not None:
-        saved = _as_it_was(saved, at_step)
+        saved = as_it_was(saved, at_step)
     config = _on_other_tasks(saved.config, given)
     if split is not None and not config.classifies:
         raise ConfigError("split", split.value, "the tasks of this run have no classes to hold out; leave it out")
@@ -190,7 +190,7 @@ def evaluate(
     )
 
 
-def _as_it_was(run: SavedRun, step: int) -> SavedRun:
+def as_it_was(run: SavedRun, step: int) -> SavedRun:
     """The run as it was after some of its outer steps."""
     from maml_core.state_bytes import state_to_bytes
     from maml_core.store.travel import state_at
@@ -289,19 +289,19 @@ def _print_table(config: RunConfig, trained: RunConfig, summary: Summary) -> Non
             for share, ci95 in zip(summary.accuracy, summary.accuracy_ci95, strict=True)
         ]
     columns["mean ± 95% CI"] = [
-        f"{_loss(mean)} ± {_loss(ci95)}" for mean, ci95 in zip(summary.mean, summary.ci95, strict=True)
+        f"{shown_loss(mean)} ± {shown_loss(ci95)}" for mean, ci95 in zip(summary.mean, summary.ci95, strict=True)
     ]
-    columns["median"] = [_loss(median) for median in summary.median]
+    columns["median"] = [shown_loss(median) for median in summary.median]
     columns["worse"] = [percent(share) for share in summary.worse_share]
     columns["diverged"] = [percent(share) for share in summary.diverged_share]
     title = f"{counted(config.shots, 'shot')}{trained_at}: {what}"
     print_table(title, [Column(name, cells) for name, cells in columns.items()])
 
 
-def _loss(value: float) -> str:
+def shown_loss(value: float) -> str:
     """A loss with four digits behind the point, or as many as are worth reading.
 
-    >>> _loss(0.51936), _loss(123_456.7), _loss(float("inf"))
+    >>> shown_loss(0.51936), shown_loss(123_456.7), shown_loss(float("inf"))
     ('0.5194', '1.2346e+05', 'inf')
     """
     return f"{value:.4f}" if value < 1e5 or not math.isfinite(value) else f"{value:.4e}"

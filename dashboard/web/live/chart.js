@@ -12,6 +12,7 @@ const CONFIG = { displayModeBar: false, doubleClick: false, responsive: false, s
 // redraw 40% cheaper than `restyle`.
 const AT_ONCE = { mode: "immediate", transition: { duration: 0 }, frame: { duration: 0, redraw: false } };
 const SETTLE_MS = 500;
+const RESIZE_MS = 100;
 
 /** @import { Format } from "../common/card.js" */
 /** @import { Figure, Ranges } from "../common/protocol.js" */
@@ -45,6 +46,7 @@ export class Chart {
   #marks = null;
   #marksChanged = false;
   #settlingUntil = -Infinity;
+  #resizing = 0;
   #wake;
 
   /**
@@ -162,15 +164,17 @@ export class Chart {
     return made;
   }
 
+  /** Into the room that it has, as soon as that stands still. */
   #resize() {
-    const { layout } = this.node;
-    const look = known(this.#look);
-    const { nticks } = look.steps(layout);
-    const names = AXES.map((axis) => ({ axis, name: look.axisName(axis, layout) }));
-    const other = names.filter(({ axis, name }) => name !== (layout[axis].title?.text ?? ""));
-    if (!other.length && nticks === (layout.xaxis.nticks ?? undefined)) return plotly().Plots.resize(this.node);
-    const steps = nticks ? { "xaxis.nticks": nticks } : {};
-    plotly().relayout(this.node, { ...Object.fromEntries(other.map(({ axis, name }) => [`${axis}.title.text`, name])), ...steps, autosize: true });
+    clearTimeout(this.#resizing);
+    this.#resizing = setTimeout(() => {
+      const { layout } = this.node;
+      const look = known(this.#look);
+      const { nticks } = look.steps(layout);
+      const titles = AXES.map((axis) => [`${axis}.title.text`, look.axisName(axis, layout)]);
+      // Numbers that went in meanwhile have told Plotly of the new size, and drawn no axis: a margin, though it be the same, draws them all.
+      plotly().relayout(this.node, { ...Object.fromEntries(titles), ...(nticks ? { "xaxis.nticks": nticks } : {}), "margin.b": layout.margin.b, autosize: true });
+    }, RESIZE_MS);
   }
 
   /** Names of the traces, as they lie: Plotly knows them by their places alone. */

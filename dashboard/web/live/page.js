@@ -14,6 +14,7 @@ import { Draw } from "./draw.js";
 import { Ghosts } from "./ghosts.js";
 import { Keys } from "./keys.js";
 import { Looks } from "./looks.js";
+import { Points } from "./points.js";
 import { Switches } from "./switches.js";
 import { Task } from "./task.js";
 import { Transport } from "./transport.js";
@@ -52,6 +53,7 @@ class Page {
   #apart = new Apart((message) => this.#send(message));
   #task;
   #draw;
+  #points = new Points({ send: (message) => this.#ask(message) });
   #still = new Still(this.#root);
   /** @type {Socket<LiveMessage, LiveRequest, LiveFrame>} */
   #socket;
@@ -80,6 +82,7 @@ class Page {
     this.#dials.formulas.button = this.#apart.button;
     this.#draw = new Draw({ send: (message) => this.#ask(message) });
     this.#charts.get("images").card.addButton(this.#draw.button);
+    this.#charts.get("fit").card.addButton(this.#points.button);
     this.#transport = new Transport({
       send,
       innerStep: () => this.#task.advance(),
@@ -99,6 +102,7 @@ class Page {
       el("div", { class: "maml-grid" }, ...this.#charts.cards.map(({ root }) => root)),
       this.#words.live,
       this.#draw.root,
+      this.#points.root,
     );
     component.parentElement.append(this.#root);
     new Tips(this.#root);
@@ -146,7 +150,7 @@ class Page {
     removeEventListener("click", enterPanel);
     removeEventListener("resize", this.#resized);
     clearTimeout(this.#clearTimer);
-    for (const part of [this.#keys, this.#words, this.#address, this.#draw]) part.destroy();
+    for (const part of [this.#keys, this.#words, this.#address, this.#draw, this.#points]) part.destroy();
     this.#root.remove();
   }
 
@@ -206,6 +210,7 @@ class Page {
         this.#draw.example(message);
         break;
       case "error":
+        if (this.#points.refused(message.message)) break;
         this.#draw.refused(message.message);
         this.#refused(message.message);
         break;
@@ -244,7 +249,7 @@ class Page {
     this.#begin(state);
     this.#root.dataset.charts = state.charts.join(" ");
     this.#root.toggleAttribute("data-then", state.then !== null);
-    for (const part of [this.#transport, this.#dials, this.#task, this.#draw, this.#switches, this.#travel, this.#ghosts, this.#apart, this.#words]) part.state(state);
+    for (const part of [this.#transport, this.#dials, this.#task, this.#draw, this.#points, this.#switches, this.#travel, this.#ghosts, this.#apart, this.#words]) part.state(state);
     this.#root.toggleAttribute("data-closer", this.#switches.isCloser);
     this.#dials.formulas.light(state.apart?.kind ?? "");
     this.#charts.present(state.charts, state.empty);
@@ -270,6 +275,7 @@ class Page {
     this.#charts.frame(frame);
     this.#task.steps(frame);
     this.#draw.frame(header);
+    this.#points.frame(header);
     this.#words.announce();
   }
 

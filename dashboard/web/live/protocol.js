@@ -39,6 +39,14 @@ export {};
  */
 
 /**
+ * What the page needs for points of one's own.
+ * @typedef {object} PointsState
+ * @property {boolean} active Whether they are shown in the demonstration task's place.
+ * @property {string} words What was read of them; empty where none are shown.
+ * @property {string} back What the way back to a generated task is called.
+ */
+
+/**
  * What the page offers of a shared run.
  * @typedef {object} Offer
  * @property {"jump" | "shared"} kind
@@ -128,6 +136,7 @@ export {};
  * @property {Record<string, [number, number]>} ranges Of the dials.
  * @property {TaskShape | null} task
  * @property {OwnHand | null} own
+ * @property {PointsState | null} points Null where tasks are no curves over one x.
  * @property {number | null} speed Outer steps a second; null as fast as it goes.
  * @property {string} share The query of the run's address.
  * @property {string} idea
@@ -352,10 +361,27 @@ export {};
  */
 
 /**
+ * Points of one's own as a task.
+ * @typedef {object} OwnPoints
+ * @property {"own_points"} type
+ * @property {string} text A pair x, y a line.
+ * @property {boolean} hold_back Every third point is a query.
+ * @property {number} [id]
+ */
+
+/**
+ * Back to a generated task.
+ * @typedef {object} ClearOwnPoints
+ * @property {"own_points"} type
+ * @property {true} clear
+ * @property {number} [id]
+ */
+
+/**
  * Asks for images to start from.
  * @typedef {object} AskExample
  * @property {"example_task"} type
  * @property {number} [id]
  */
 
-/** @typedef {Ack | Visible | PauseHidden | SetChanges | Press | ShowGhost | RemoveGhosts | RunUntil | GoTo | GoBy | ApartBy | Speed | ChooseMetric | ChooseWeights | NewTask | ShapeTask | OwnTask | ClearOwnTask | AskExample} LiveRequest */
+/** @typedef {Ack | Visible | PauseHidden | SetChanges | Press | ShowGhost | RemoveGhosts | RunUntil | GoTo | GoBy | ApartBy | Speed | ChooseMetric | ChooseWeights | NewTask | ShapeTask | OwnTask | ClearOwnTask | OwnPoints | ClearOwnPoints | AskExample} LiveRequest */

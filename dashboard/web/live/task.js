@@ -107,7 +107,7 @@ export class Task {
   }
 
   /** @param {State} state */
-  state({ task, playing, charts, apart }) {
+  state({ task, points, playing, charts, apart }) {
     this.#stand(charts.includes("images") ? "images" : "fit");
     const k = apart?.k ?? null;
     if (k !== null && k !== this.#apart) this.#choose(k);
@@ -116,7 +116,7 @@ export class Task {
     // Who plays on after stepping through wants to see theta_N again.
     if (playing && !this.#running) this.#follow();
     this.#running = playing;
-    this.#shape.hidden = !task;
+    this.#shape.hidden = !task || Boolean(points?.active); // nothing defines points of one's own but themselves
     if (!task) return;
     echo(this.#amplitude, task.amplitude, task.amplitude_range);
     echo(this.#phase, task.phase_rad, task.phase_range);

@@ -129,6 +129,7 @@ REACHED: dict[str, Action | str] = {
     r"Run until outer step|Go": live.undo,
     r"Speed|Chart in this place|Keyboard help|option pause-hidden|explanation|legend|menu|a chart's menu|▸ inner steps|■ stop|table": live.look,
     r"action draw|cell .*|drawing": "tests/browser/test_drawing.py",
+    r"action points|field points|option hold-back|File of pairs": "tests/browser/test_own_points.py",
     r"a switch, which says what it does now": "a hint: tests/browser/test_layout.py",
     # The sensitivity screen
     r"action (cancel|resume)": sweeps.sweep,

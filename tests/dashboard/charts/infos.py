@@ -72,6 +72,7 @@ NAMES = {
         *["random start, 95% CI", "joint pretraining, 95% CI", "from scratch, 95% CI", "oracle, 95% CI"],
         "MAML's θ<sub>0</sub>, 95% CI",
         "MAML's θ<sub>0</sub> now",
+        "your points",
         *["random start", "joint pretraining", "from scratch", "oracle", "MAML's θ<sub>0</sub>"],
     ],
     "path": [
@@ -80,6 +81,7 @@ NAMES = {
         "θ<sub>0</sub> now",
         "first task",
         "downhill",
+        "your points",
         "θ<sub>N</sub>",
         "θ<sub>0</sub>",
     ],

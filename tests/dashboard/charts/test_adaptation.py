@@ -7,15 +7,18 @@ import dataclasses
 import numpy as np
 import pytest
 
-from dashboard.charts.style import Looks
+from dashboard.charts.adaptation import OwnTrajectory
+from dashboard.charts.style import ONCE_THERE, Looks
 from dashboard.theme import LIGHT
 from tests.dashboard.charts.infos import (
     accuracy_info,
     adaptation_info,
     figure,
     named,
+    ranges,
     shares_info,
     subtitle,
+    summary,
     trajectory,
     update,
 )
@@ -33,9 +36,23 @@ def test_the_legend_names_whoever_is_there() -> None:
     def named_in_legend(levels: Looks) -> list[str]:
         return [t.name for t in figure("adaptation", LIGHT, levels).data if t.showlegend is not False]
 
-    assert named_in_legend(Looks()) == ["random start", "joint pretraining", "MAML's θ<sub>0</sub>"]
+    assert named_in_legend(Looks()) == ["your points", "random start", "joint pretraining", "MAML's θ<sub>0</sub>"]
     some = Looks(learners=frozenset({"maml", "scratch", "oracle"}))
-    assert named_in_legend(some) == ["from scratch", "oracle", "MAML's θ<sub>0</sub>"]
+    assert named_in_legend(some) == ["your points", "from scratch", "oracle", "MAML's θ<sub>0</sub>"]
+    own = next(trace for trace in figure("adaptation", LIGHT, Looks()).data if trace.name == "your points")
+    assert own.meta == ONCE_THERE
+
+
+def test_points_of_ones_own_have_a_line_and_say_what_it_is_measured_on() -> None:
+    assert named(adaptation_info())["your points"] == [[], []]
+    info = adaptation_info(own=OwnTrajectory(np.array([3.0, 2.0, 1e-8]), "support"))
+    assert named(info)["your points"] == [[0, 1, 2], pytest.approx([3.0, 2.0, 1e-8])]
+    assert "Your points: support loss 3 before, 2 after." in subtitle(info)
+    assert "Your points: support loss 3 before, 2 after." in summary(info)
+    low, _ = ranges(info)["yaxis"]
+    assert low > -2.0  # what is met exactly does not flatten the others
+    _, high = ranges(adaptation_info(own=OwnTrajectory(np.array([30.0, 20.0, 9.0]), "query")))["yaxis"]
+    assert high > np.log10(30.0)
 
 
 def test_a_diverging_line_leaves_the_chart_and_its_band_ends() -> None:
@@ -50,7 +67,7 @@ def test_a_diverging_line_leaves_the_chart_and_its_band_ends() -> None:
 def test_the_run_is_called_by_its_algorithm_and_plain_baselines_say_so() -> None:
     own = figure("adaptation", LIGHT, Looks(algorithm="ANIL", own_rule="only the head adapts"))
     names = [trace.name for trace in own.data if trace.showlegend is not False]
-    assert names == ["random start, plain α", "joint pretraining, plain α", "ANIL's θ<sub>0</sub>"]
+    assert names == ["your points", "random start, plain α", "joint pretraining, plain α", "ANIL's θ<sub>0</sub>"]
     assert own.layout.xaxis.title.text == "inner step (only the head adapts)"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from tests.dashboard.charts.infos import (
     named,
     ranges,
     subtitle,
+    summary,
 )
 
 
@@ -55,7 +57,38 @@ def test_a_task_of_a_family_without_a_largest_one_is_drawn_as_far_as_it_goes(rea
         info, own_axis=True, truth=info.truth * 0.0 + reach, support_y=info.support_y * 0, query_y=info.query_y * 0
     )
     assert ranges(own)["yaxis"] == pytest.approx([-1.1 * top, 1.1 * top])
-    assert ranges(info) == {}
+    assert ranges(info) == {"xaxis": [-5.0, 5.0], "yaxis": [-5.5, 5.5]}
+
+
+def own(**changes: Any) -> FitInfo:
+    """Points of somebody's own: nobody knows the truth, and none is held back."""
+    none = np.zeros(0)
+    return dataclasses.replace(
+        fit_info(n=3), **{"is_own": True, "truth": none, "query_x": none, "query_y": none, **changes}
+    )
+
+
+def test_points_of_ones_own_are_drawn_without_a_truth_within_axes_that_hold_them() -> None:
+    drawn = named(own())
+    assert drawn["truth"] == drawn["query"] == [[], []]
+    assert drawn["support"] == [[1, 2], [3, 4]]
+    assert ranges(own()) == {"xaxis": [-5.0, 5.0], "yaxis": [-5.5, 5.5]}
+    far = ranges(own(support_x=np.array([-12.0, 2.0]), query_x=np.array([3.0]), query_y=np.array([20.0])))
+    assert far["xaxis"] == [pytest.approx(-12.0 - 0.04 * 17.0), 5.0]
+    assert far["yaxis"] == [-5.5, pytest.approx(20.0 + 0.04 * 25.5)]
+    wide = own(family_axes=((-1.0, 1.0), (-0.5, 0.5)), own_axis=True)
+    assert ranges(wide)["yaxis"] == [-5.5, 5.5]  # 5 holds the largest y, 4
+
+
+def test_of_points_of_ones_own_only_what_is_measured_is_said() -> None:
+    assert subtitle(own()) == "3 inner steps on 2 points of your own bend θ_0 into θ_N."
+    assert subtitle(own(outside="Outside of training: x reaches 12.")).endswith(
+        "θ_N. Outside of training: x reaches 12."
+    )
+    assert "support loss 1 before adaptation, 0.25 after 3 inner steps" in summary(own())
+    assert "query" not in summary(own())
+    held_back = own(query_x=np.array([5.0]), query_y=np.array([6.0]))
+    assert "points of your own: query loss 2 before adaptation, 0.5 after" in summary(held_back)
 
 
 def test_a_dead_theta_n_is_named():

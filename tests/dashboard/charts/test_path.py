@@ -23,6 +23,15 @@ def test_path_arrays() -> None:
     assert drawn["θ<sub>0</sub>"] == [[1], [1]]
 
 
+def test_the_way_on_points_of_ones_own_is_drawn_within_the_axes() -> None:
+    assert named(path_info())["your points"] == [[], []]
+    info = dataclasses.replace(path_info(), own=np.array([[1.0, 1.0], [2.0, -4.0]]))
+    assert named(info)["your points"] == [[1, 2], [1, -4]]
+    (low, _), (bottom, _) = ranges(info).values()
+    assert bottom < -4.0
+    assert low < 0.0
+
+
 def test_the_plane_keeps_until_the_paths_leave_it_or_shrink() -> None:
     first = ranges(path_info())
     spans = [high - low for low, high in first.values()]

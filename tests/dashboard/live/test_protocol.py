@@ -232,7 +232,9 @@ def test_the_live_page_is_told_what_the_file_says_and_all_of_it():
             {"type": "apart"},
             {"type": "apart_by", "by": 1},
             {"type": "outer_step"},
+            {"type": "own_points", "text": "x y\n9 2\n3 4\n5 6", "hold_back": True, "id": 8},
             {"type": "play"},
+            {"type": "own_points", "clear": True},
             {"type": "set", "changes": {"alpha": 0.02}, "drag": 1, "id": 1},
             {"type": "pause"},
             {"type": "set", "changes": {"alpha": -101.0}, "id": 2},
@@ -344,8 +346,9 @@ SAID: dict[str, dict[str, Any]] = {
     "ChooseWeights": {"type": "weights_chart", "chart": "layers"},
     "ShapeTask": {"type": "task", "amplitude": 1.0, "phase_rad": 0.5},
     "OwnTask": {key: value for key, value in DRAWN.items() if key != "id"},
+    "OwnPoints": {"type": "own_points", "text": "1 2", "hold_back": False},
 }
-SWITCHES = {"NewTask", "ClearOwnTask", "AskExample"}
+SWITCHES = {"NewTask", "ClearOwnTask", "ClearOwnPoints", "AskExample"}
 """Those that a single word makes another message, or that have no field at all."""
 
 

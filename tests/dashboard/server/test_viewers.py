@@ -283,6 +283,52 @@ class TestOwn:
 
         on_loop(scene)
 
+    def test_points_of_ones_own_are_of_the_one_who_pasted_them_and_are_seen_at_any_step(self):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            first, second = pair(hub)
+            await trained(hub, first, 10)
+            generated = second.page.viewer.fit
+            first.say("own_points", text="x y\n-1 2\n0 1\n9 -3\n2 2", hold_back=True, id=4)
+            await at_rest(hub, first, second)
+            fit, other = first.page.viewer.fit, second.page.viewer.fit
+            assert isinstance(fit, TaskFit)
+            assert isinstance(other, TaskFit)
+            assert (fit.support_x.tolist(), fit.query_y.tolist()) == ([-1.0, 0.0, 2.0], [-3.0])
+            assert isinstance(generated, TaskFit)
+            np.testing.assert_array_equal(other.support_x, generated.support_x)
+            assert [watcher.state["points"]["active"] for watcher in (first, second)] == [True, False]
+            assert first.header["change"] == 4
+            assert "9" not in first.state["share"]
+            # In all three charts: the losses with theta_0..theta_K, and the way of the weights in the plane of the others.
+            np.testing.assert_allclose(first.charts["adaptation"]["own", "y"], fit.query_loss, rtol=1e-6)
+            plane = first.page.run.audience.seen.plane
+            assert plane is not None
+            way = (fit.path.astype(float) - plane.origin) @ plane.basis.T.astype(float)
+            np.testing.assert_allclose(first.charts["path"]["own", "x"], way[:, 0], atol=1e-4)
+            assert len(second.charts["adaptation"]["own", "y"]) == len(second.charts["path"]["own", "y"]) == 0
+            # theta_0 of outer step 0 adapts to them as well, and the run goes on.
+            first.say("travel", step=0)
+            await until(lambda: first.page.viewer.travel.fit is not None)
+            then = first.page.viewer.travel.fit
+            assert isinstance(then, TaskFit)
+            np.testing.assert_array_equal(then.support_x, fit.support_x)
+            assert not np.allclose(then.curves[0], fit.curves[0])
+            first.say("travel", step=None)
+            await trained(hub, first, 20)
+            now = first.page.viewer.fit
+            assert isinstance(now, TaskFit)
+            assert now.is_own
+            assert not np.allclose(now.curves[0], fit.curves[0])
+            # A line that is refused leaves them as they are; a new draw takes them away.
+            first.say("own_points", text="1 2\n3 abc", hold_back=False)
+            assert first.page.viewer.points is not None
+            first.say("task", redraw=True)
+            await at_rest(hub, first, second)
+            assert first.state["points"] == {"active": False, "words": "", "back": "Back to sinusoids"}
+            assert len(first.charts["adaptation"]["own", "y"]) == 0
+
+        on_loop(scene)
+
     def test_a_new_draw_is_of_the_one_who_asked(self):
         async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
             first, second = pair(hub)
