@@ -127,6 +127,18 @@ CLAIMS: tuple[Claim, ...] = (
         ),
     ),
     Claim(
+        "number-of-tasks",
+        "Of three training tasks theta_0 learns these alone: after N inner steps the loss on new tasks is above that on new points of the "
+        "training tasks, and of 300 tasks it hardly is.",
+        "Yao et al. 2021",
+        ("few tasks",),
+        (
+            Expectation("loss on new tasks minus on those of training, 3 tasks", low=0.1),
+            Expectation("loss on new tasks minus on those of training, 300 tasks", -0.2, 0.2),
+            Expectation("of that lost from 3 to 300 tasks", low=0.0),
+        ),
+    ),
+    Claim(
         "label-orders",
         "What a classifier gets right depends on which class has which output, by a tenth or more between the best and the worst numbering; "
         "its head cannot be left out at test.",
@@ -136,6 +148,19 @@ CLAIMS: tuple[Claim, ...] = (
             Expectation("accuracy", low=0.7),
             Expectation("accuracy, best numbering minus worst", low=0.1),
             Expectation("accuracy, head zeroed at test", high=0.6),
+        ),
+    ),
+    Claim(
+        "memorisation",
+        "Where labels never change, a network learns the classes of its training tasks by heart: it names them right though their support be "
+        "numbered otherwise, and on new tasks its inner step reaches far less.",
+        "Yin et al. 2020",
+        ("fixed labels", "shuffled labels"),
+        (
+            Expectation("accuracy on training tasks, fixed labels", low=0.9),
+            Expectation("the same with the support numbered otherwise", low=0.6),
+            Expectation("the same, trained with shuffled labels", high=0.2),
+            Expectation("accuracy on new tasks, shuffled minus fixed labels", low=0.2),
         ),
     ),
     Claim(

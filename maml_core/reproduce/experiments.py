@@ -18,17 +18,20 @@ from maml_core.analysis.loss_plane import loss_plane
 from maml_core.analysis.shifts import INSIDE, shifts
 from maml_core.analysis.spectrum import spectrum
 from maml_core.analysis.task_vectors import task_vectors
-from maml_core.config import RunConfig, replace
+from maml_core.config import GlyphsConfig, MLPConfig, RunConfig, replace
 from maml_core.evaluation import evaluate, summarize
 from maml_core.inner import Adaptation
 from maml_core.landscape import curvatures
 from maml_core.presets import PRESETS
-from maml_core.problem import Problem, build_problem, held_out_tasks, torch_dtype
+from maml_core.problem import Problem, build_problem, held_out_tasks, torch_dtype, training_tasks
 from maml_core.records import Numbers
 from maml_core.reproduce.claims import SEEDS
 from maml_core.sweeps.lanes import Batch, init_lanes, outer_step
 from maml_core.threads import single_threaded
 from maml_core.types import Examples, Params, Tasks
+
+_BEYOND_TRAINING = 1_000_000
+"""An outer step that no training comes to: its tasks have points that none has seen."""
 
 Measured = Mapping[str, Sequence[float]]
 """By figure its value at every seed; NaN where the training diverged."""
@@ -46,12 +49,14 @@ class TrainedSetup(NamedTuple):
 
 
 class ExperimentSetup(NamedTuple):
-    """A preset with other settings, trained for so many outer steps, each of `alphas` at three seeds."""
+    """A preset with other settings, trained for so many outer steps, each value of one more setting at three seeds."""
 
     preset: str
     changes: Mapping[str, Any]
     num_steps: int
-    alphas: tuple[float, ...] = ()
+    varied: str = "alpha"
+    """The setting whose values share a batch."""
+    values: tuple[float, ...] = ()
     """Empty for the preset's own, or that of `changes`."""
 
     @property
@@ -60,21 +65,37 @@ class ExperimentSetup(NamedTuple):
         preset = next(preset for preset in PRESETS if preset.name == self.preset)
         base = replace(preset.config, {**self.changes, "joint_baseline": False})
         return tuple(
-            replace(base, {"alpha": alpha, "weights_seed": seed, "tasks_seed": seed})
-            for alpha in self.alphas or (base.alpha,)
+            replace(base, {self.varied: value, "weights_seed": seed, "tasks_seed": seed})
+            for value in self.values or (getattr(base, self.varied),)
             for seed in SEEDS
         )
 
 
+_BY_HEART: Mapping[str, Any] = {
+    "model": MLPConfig(hidden_widths=(64,)),
+    "alpha": 0.1,
+    "num_inner_steps": 1,
+    "shots": 1,
+    "num_query": 2,
+    "meta_batch_size": 8,
+    "num_training_tasks": 10,
+}
+"""Ten tasks of characters, which a small network can learn by heart where their labels never change."""
+
 SETUPS: Mapping[str, ExperimentSetup] = {
     "glyphs": ExperimentSetup("Glyphs, fast demo", {}, 600),
-    "alphas": ExperimentSetup("Fast demo", {}, 2000, (0.00003, 0.0003, 0.003, 0.03)),
+    "alphas": ExperimentSetup("Fast demo", {}, 2000, values=(0.00003, 0.0003, 0.003, 0.03)),
     "sinusoid": ExperimentSetup(
         "Fast demo", {"meta_batch_size": 25, "anneal_beta": True, "epoch_steps": 30, "num_epochs": 100}, 3000
     ),
     "fast demo": ExperimentSetup("Fast demo", {}, 2000),
     "reptile, N = 10": ExperimentSetup("Reptile", {}, 2000),
     "reptile, N = 1": ExperimentSetup("Reptile", {"num_inner_steps": 1}, 2000),
+    "few tasks": ExperimentSetup("Fast demo", {}, 2000, "num_training_tasks", (3, 30, 300)),
+    "fixed labels": ExperimentSetup(
+        "Fast demo", {**_BY_HEART, "tasks": GlyphsConfig(labels="fixed", difficulty=0.0)}, 400
+    ),
+    "shuffled labels": ExperimentSetup("Fast demo", {**_BY_HEART, "tasks": GlyphsConfig(difficulty=0.0)}, 400),
     "joint": ExperimentSetup("Fast demo", {"num_inner_steps": 0, "alpha": 0.01}, 2000),
 }
 """What is trained, the longest first."""
@@ -116,8 +137,17 @@ class _Point(NamedTuple):
 
     def adapted(self, count: int, steps: int) -> Numbers:
         """Median query loss of held-out tasks after 0..`steps` inner steps."""
-        found = evaluate(self.theta, self.tasks(count), problem=self.problem, how=self.how, num_steps=steps)
-        return summarize(found).median
+        return self.median(self.tasks(count), steps)
+
+    def median(self, tasks: Tasks, steps: int) -> Numbers:
+        """Median query loss of tasks after 0..`steps` inner steps."""
+        return summarize(evaluate(self.theta, tasks, problem=self.problem, how=self.how, num_steps=steps)).median
+
+    def accuracy(self, tasks: Tasks) -> float:
+        """Share of right query predictions of tasks of classes after one inner step."""
+        found = summarize(evaluate(self.theta, tasks, problem=self.problem, how=self.how, num_steps=1)).accuracy
+        assert found is not None
+        return float(found[-1])
 
 
 def _points(trained: TrainedSetup, *, at_start: bool = False) -> list[_Point]:
@@ -230,6 +260,44 @@ def _task_vectors(trained: Mapping[str, TrainedSetup]) -> Measured:
     }
 
 
+def _number_of_tasks(trained: Mapping[str, TrainedSetup]) -> Measured:
+    def gap(point: _Point) -> float:
+        """Median query loss after N inner steps, of new tasks less that of new points of the training tasks."""
+        others = replace(point.config, {"meta_batch_size": 500})
+        known = training_tasks(others, point.problem, _BEYOND_TRAINING)
+        own, new = (point.median(tasks, point.config.num_inner_steps)[-1] for tasks in (known, point.tasks(500)))
+        return float(new - own)
+
+    points = _points(trained["few tasks"])
+    gaps: dict[int | None, list[float]] = {}
+    for point, value in zip(points, _each(points, gap), strict=True):
+        gaps.setdefault(point.config.num_training_tasks, []).append(value)
+    return {
+        **{f"loss on new tasks minus on those of training, {count} tasks": values for count, values in gaps.items()},
+        "of that lost from 3 to 300 tasks": _difference(gaps[3], gaps[300]),
+    }
+
+
+def _memorisation(trained: Mapping[str, TrainedSetup]) -> Measured:
+    def accuracies(point: _Point) -> tuple[float, float, float]:
+        known = training_tasks(replace(point.config, {"meta_batch_size": 100}), point.problem, _BEYOND_TRAINING)
+        support = known.support._replace(y=known.support.y.roll(1, dims=2))
+        of_all = (known, known._replace(support=support), point.tasks(200))
+        first, otherwise, new = (point.accuracy(tasks) for tasks in of_all)
+        return first, otherwise, new
+
+    names = ("known", "otherwise", "new")
+    fixed, shuffled = (
+        _figures(_points(trained[f"{labels} labels"]), accuracies, names) for labels in ("fixed", "shuffled")
+    )
+    return {
+        "accuracy on training tasks, fixed labels": fixed["known"],
+        "the same with the support numbered otherwise": fixed["otherwise"],
+        "the same, trained with shuffled labels": shuffled["otherwise"],
+        "accuracy on new tasks, shuffled minus fixed labels": _difference(shuffled["new"], fixed["new"]),
+    }
+
+
 def _label_orders(trained: Mapping[str, TrainedSetup]) -> Measured:
     def accuracies(point: _Point) -> tuple[float, float, float]:
         found = label_orders(point.theta, point.tasks(20), problem=point.problem, how=point.how, num_steps=1)
@@ -274,10 +342,7 @@ def _body_reuse(trained: Mapping[str, TrainedSetup]) -> Measured:
 def _batch_norm(trained: Mapping[str, TrainedSetup]) -> Measured:
     def accuracy(point: _Point, *, one_by_one: bool) -> float:
         tasks = point.tasks(40)
-        asked = _one_by_one(tasks) if one_by_one else tasks
-        found = summarize(evaluate(point.theta, asked, problem=point.problem, how=point.how, num_steps=1)).accuracy
-        assert found is not None  # tasks of classes
-        return float(found[-1])
+        return point.accuracy(_one_by_one(tasks) if one_by_one else tasks)
 
     points = _points(trained["glyphs"])
     together = _each(points, lambda point: accuracy(point, one_by_one=False))
@@ -339,7 +404,9 @@ _MEASURES: Mapping[str, Callable[[Mapping[str, TrainedSetup]], Measured]] = {
     "reptile-one-step": _reptile_one_step,
     "coherence": _coherence,
     "task-vectors": _task_vectors,
+    "number-of-tasks": _number_of_tasks,
     "label-orders": _label_orders,
+    "memorisation": _memorisation,
     "outside-the-range": _outside_the_range,
     "body-reuse": _body_reuse,
     "batch-norm": _batch_norm,

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
+from torch.nn import functional
 
 from maml_core.config import replace
 from maml_core.errors import ConfigError
+from maml_core.problem import build_problem, held_out_tasks, training_tasks
 from maml_core.reproduce.claims import (
     CLAIMS,
     SEEDS,
@@ -24,6 +28,7 @@ from maml_core.reproduce.claims import (
 )
 from maml_core.reproduce.experiments import SETUPS, measure_claim, train_setup
 from maml_core.runs import replay
+from maml_core.types import Examples, Tasks
 from tests.maml_core.cli.cases import maml, said
 
 CLAIM = Claim(
@@ -74,8 +79,8 @@ def test_a_finding_as_json_has_every_seed() -> None:
     assert found["figures"][0]["values"] == [1.4, 1.5, 1.6]
 
 
-def test_there_are_twelve_claims_of_trained_set_ups() -> None:
-    assert len({claim.name for claim in CLAIMS}) == len(CLAIMS) == 12
+def test_there_are_fourteen_claims_of_trained_set_ups() -> None:
+    assert len({claim.name for claim in CLAIMS}) == len(CLAIMS) == 14
     assert {name for claim in CLAIMS for name in claim.setups} == set(SETUPS)
     assert all(claim.expected for claim in CLAIMS)
 
@@ -104,6 +109,13 @@ def test_every_lane_of_an_axis_has_its_alpha() -> None:
     assert [config.weights_seed for config in configs[:3]] == list(SEEDS)
 
 
+def test_every_lane_of_few_tasks_has_its_number() -> None:
+    configs = SETUPS["few tasks"].configs
+    assert [config.num_training_tasks for config in configs[::3]] == [3, 30, 300]
+    fixed, shuffled = (SETUPS[f"{labels} labels"].configs[0] for labels in ("fixed", "shuffled"))
+    assert replace(fixed, {"tasks": shuffled.tasks}) == shuffled != fixed
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("claim", CLAIMS, ids=[claim.name for claim in CLAIMS])
 def test_every_figure_is_measured_at_every_seed(claim: Claim, trained: dict[str, object]) -> None:
@@ -116,6 +128,62 @@ def test_every_figure_is_measured_at_every_seed(claim: Claim, trained: dict[str,
 @pytest.fixture(scope="module")
 def trained() -> dict[str, object]:
     return {name: train_setup(name, num_steps=2) for name in SETUPS}
+
+
+def network(theta: list[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+    for w, b in zip(theta[:-2:2], theta[1:-2:2], strict=True):
+        x = torch.relu(x @ w + b)
+    return x @ theta[-2] + theta[-1]
+
+
+def after_a_step(theta: list[torch.Tensor], alpha: float, support: Examples, loss: Any) -> list[torch.Tensor]:
+    theta = [value.clone().requires_grad_() for value in theta]
+    slopes = torch.autograd.grad(loss(network(theta, support.x), support.y), theta)
+    return [(value - alpha * slope).detach() for value, slope in zip(theta, slopes, strict=True)]
+
+
+def one_by_one(tasks: Tasks) -> list[tuple[Examples, Examples]]:
+    """Support and query of each task."""
+    (xs, ys), (query_xs, query_ys) = tasks.support, tasks.query
+    return [(Examples(*one[:2]), Examples(*one[2:])) for one in zip(xs, ys, query_xs, query_ys, strict=True)]
+
+
+@pytest.mark.slow
+def test_what_few_tasks_and_fixed_labels_come_to_is_a_plain_loop_over_tasks(trained: dict[str, Any]) -> None:
+    few, fixed = trained["few tasks"], trained["fixed labels"]
+    config, problem = few.configs[0], build_problem(few.configs[0])
+    theta_0 = [torch.tensor(value[0], dtype=torch.float32) for value in few.end.values()]
+    medians = []
+    for tasks in (
+        held_out_tasks(config, problem, num_tasks=500),
+        training_tasks(replace(config, {"meta_batch_size": 500}), problem, 1_000_000),
+    ):
+        losses = []
+        for support, query in one_by_one(tasks):
+            theta = theta_0
+            for _ in range(config.num_inner_steps):
+                theta = after_a_step(theta, config.alpha, support, functional.mse_loss)
+            losses.append(float(functional.mse_loss(network(theta, query.x), query.y)))
+        medians.append(np.median(losses))
+    gaps = measure_claim("number-of-tasks", {"few tasks": few})
+    name = "loss on new tasks minus on those of training, 3 tasks"
+    np.testing.assert_allclose(gaps[name][0], medians[0] - medians[1], atol=1e-4)
+
+    config, problem = fixed.configs[0], build_problem(fixed.configs[0])
+    theta_0 = [torch.tensor(value[0], dtype=torch.float32) for value in fixed.end.values()]
+    known = training_tasks(replace(config, {"meta_batch_size": 100}), problem, 1_000_000)
+    right: dict[int, list[float]] = {0: [], 1: []}
+    for support, query in one_by_one(known):
+        for turn in right:  # every class has the next one's number in the support
+            labels = functional.one_hot((support.y.argmax(1) + turn) % 5, 5).float()
+            theta = after_a_step(theta_0, config.alpha, Examples(support.x, labels), functional.cross_entropy)
+            said = network(theta, query.x).argmax(1)
+            right[turn].append(float((said == query.y.argmax(1)).float().mean()))
+    found = measure_claim("memorisation", {name: trained[name] for name in ("fixed labels", "shuffled labels")})
+    for turn, name in enumerate(
+        ("accuracy on training tasks, fixed labels", "the same with the support numbered otherwise")
+    ):
+        np.testing.assert_allclose(found[name][0], np.mean(right[turn]), atol=0.003)
 
 
 def test_a_training_that_diverged_has_no_figures() -> None:
