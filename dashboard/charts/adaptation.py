@@ -12,10 +12,11 @@ import plotly.graph_objects as go
 
 from dashboard.charts.basics import area, line
 from dashboard.charts.chart import Chart
+from dashboard.charts.ghosts import AFTER, adapted_lines, adapted_number, after_traces, number_trace
 from dashboard.charts.glossary import TERMS, Card
 from dashboard.charts.phrases import measured, number, percent, steps
-from dashboard.charts.results import Array, Learner, Metric, Results
-from dashboard.charts.scales import OFF_THE_CHART, Line, Previous, Range, decades, kept, tamed
+from dashboard.charts.results import Array, Ghost, Learner, Metric, Results
+from dashboard.charts.scales import OFF_THE_CHART, Line, Previous, Range, Update, decades, kept, tamed
 from dashboard.charts.style import LEARNERS, NOT_DATA, ONCE_THERE, SHARES, THETA_0, Looks
 from dashboard.setups.algorithms import name_of
 from dashboard.theme import Palette, with_opacity
@@ -58,6 +59,8 @@ class AdaptationInfo:
     trajectories: Mapping[Learner, Trajectory]
     now: Trajectory | None = None
     """The run's own of now, beside an earlier one."""
+    ghost: Ghost | None = None
+    """The newest run before this one that is shown; None beside an earlier outer step."""
     algorithm: str = "MAML"
     """What the run's own trajectory is called."""
     metric: Metric = "loss"
@@ -77,6 +80,7 @@ def adaptation_info(of: Results) -> AdaptationInfo:
         num_inner_steps=of.computed.num_inner_steps,
         trajectories={name: found[name] for name in _IN_WORDS if name in found},
         now=_trajectory(of.now.trajectories["maml"], of.metric) if of.now is not None and of.now.trajectories else None,
+        ghost=of.ghosts[-1] if of.ghosts and of.then is None else None,
         algorithm=name_of(of.computed),
         metric=of.metric,
         own=_own(of.fit),
@@ -174,7 +178,7 @@ def _traces(palette: Palette, looks: Looks) -> dict[str, go.Scatter]:
     }
     now = line(f"{names['maml']} now", palette.ghost, 2.5, "longdashdot", hovertemplate=looks.hover, showlegend=False)
     own = line("your points", palette.text, 4, "dot", hovertemplate=looks.hover, meta=ONCE_THERE)
-    return {"at_N": at_n, **bands, "now": now, "own": own, **means}
+    return {"at_N": at_n, **bands, **after_traces(palette), "now": now, "own": own, **means, **number_trace(palette)}
 
 
 def _band(learner: Learner) -> str:
@@ -204,6 +208,7 @@ def _axes(_palette: Palette, looks: Looks) -> dict[str, Any]:
 
 def _lines(info: AdaptationInfo) -> dict[str, Line]:
     found: dict[str, Line] = {"at_N": ([info.num_inner_steps] * 2, [1 / OFF_THE_CHART, OFF_THE_CHART])}
+    found |= adapted_lines(info.ghost)
     found["now"] = ([], [])
     if info.now is not None:
         found["now"] = (np.arange(len(info.now.mean)), info.now.mean)
@@ -224,6 +229,10 @@ def _lines(info: AdaptationInfo) -> dict[str, Line]:
     return found
 
 
+def _others(info: AdaptationInfo) -> list[Update]:
+    return adapted_number(info.ghost)
+
+
 def _ranges(info: AdaptationInfo, previous: Previous) -> Range:
     last = max((len(line.mean) - 1 for line in info.trajectories.values()), default=info.num_inner_steps)
     margin = 0.02 * max(last, 1)
@@ -237,6 +246,7 @@ def _values(info: AdaptationInfo) -> list[Array]:
     """Means and bands, without what is far above the losses before adaptation: diverged tasks are said in words."""
     trajectories = [*info.trajectories.values(), *([] if info.now is None else [info.now])]
     lines = [line for trajectory in trajectories for line in (trajectory.mean, trajectory.low, trajectory.high)]
+    lines += [info.ghost.adapted] if info.ghost is not None else []
     usual = [float(trajectory.mean[0]) for trajectory in trajectories]
     if info.own is None:
         return tamed(lines, usual)
@@ -262,8 +272,9 @@ _CARD = Card(
         "scratch": TERMS["from scratch"],
         "own": "The loss on the points of your own that the chart of the task shows: on those that were held back as query, or, where none was, on "
         "the support that the steps learn from, which always looks better.",
+        **dict.fromkeys(AFTER, TERMS["ghost"]),
     },
-    ("held-out", "adaptation", "inner step", "95% CI", "diverged", "got worse"),
+    ("held-out", "adaptation", "inner step", "95% CI", "diverged", "got worse", "ghost"),
 )
 
 _RIVALS: tuple[tuple[Learner, str], ...] = (
@@ -343,5 +354,7 @@ ADAPTATION = Chart(
     ranges=_ranges,
     summary=_summary,
     subtitle=_subtitle,
+    others=_others,
+    lasting=frozenset(AFTER),
     shows_now=True,
 )

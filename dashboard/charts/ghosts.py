@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.charts.basics import line
+from dashboard.charts.phrases import measured
 from dashboard.charts.results import GHOST_PLACES, Array, Curves, Ghost, Metric
 from dashboard.charts.scales import Line, Update, float32
 from dashboard.charts.style import NOT_DATA
@@ -17,12 +18,13 @@ from dashboard.theme import Palette
 DASHES = ("solid", "longdash", "dashdot", "longdashdot")
 """Of the lines after adaptation, by their places. Those of training and before adaptation have the run's own: dots and dashes."""
 
-APART = 0.045
+APART = 0.07
 """Least distance of two numbers, as a share of the outer steps that are shown."""
 
 IN_A_ROW = "in a row of its own"
 """The `meta` of a trace that the card's legend leaves to the row of ghosts."""
 
+_LOOK = {"hoverinfo": "skip", "meta": IN_A_ROW}
 _WIDTH = 2.0
 _NUMBERS = "ghost_numbers"
 
@@ -32,7 +34,10 @@ def trace_of(place: int) -> str:
     return f"ghost_{place}"
 
 
-LASTING = frozenset({*(trace_of(place) for place in range(GHOST_PLACES)), "ghost_training", "ghost_before"})
+AFTER = tuple(trace_of(place) for place in range(GHOST_PLACES))
+"""Traces of the lines after adaptation, by their places."""
+
+LASTING = frozenset({*AFTER, "ghost_training", "ghost_before"})
 """Traces whose numbers stay, since a ghost does."""
 
 
@@ -44,15 +49,18 @@ def ghost_traces(palette: Palette, *, training: str, before: str) -> dict[str, g
         training: Dashes of a run's training line.
         before: Dashes of its line before adaptation.
     """
-    look = {"hoverinfo": "skip", "meta": IN_A_ROW}
     return {
-        "ghost_training": line("newest ghost, training", palette.ghost, 1.5, training, **look),
-        "ghost_before": line("newest ghost, before", palette.ghost, 1.5, before, **look),
-        **{
-            # The page gives each the name and the number of the ghost that is in its place.
-            trace_of(place): line(f"ghost {place + 1}", palette.ghost, _WIDTH, dash, **look)
-            for place, dash in enumerate(DASHES)
-        },
+        "ghost_training": line("newest ghost, training", palette.ghost, 1.5, training, **_LOOK),
+        "ghost_before": line("newest ghost, before", palette.ghost, 1.5, before, **_LOOK),
+        **after_traces(palette),
+    }
+
+
+def after_traces(palette: Palette) -> dict[str, go.Scatter]:
+    """One line of each ghost. The page gives each the name and the number of the ghost that is in its place."""
+    return {
+        trace: line(f"ghost {place + 1}", palette.ghost, _WIDTH, DASHES[place], **_LOOK)
+        for place, trace in enumerate(AFTER)
     }
 
 
@@ -100,6 +108,33 @@ def ghost_numbers(ghosts: Sequence[Ghost], metric: Metric) -> list[Update]:
     """What stands where `ghost_lines` puts the numbers."""
     drawn = [ghost.number for ghost in ghosts if _drawable(ghost.curves, metric) is not None]
     return [(_NUMBERS, "text", float32(np.array(drawn, dtype=np.float64)))]
+
+
+def in_words(ghosts: Sequence[Ghost], metric: Metric) -> str:
+    """Where their lines after adaptation end, in a sentence with a blank before it; empty where none does."""
+    ends = []
+    for ghost in ghosts:
+        after = ghost.curves.after[np.isfinite(ghost.curves.after)]
+        ends += [f"ghost {ghost.number} at {measured(float(after[-1]), metric)}"] if len(after) else []
+    return f" Runs before it ended after adaptation: {', '.join(ends)}." if ends else ""
+
+
+def adapted_lines(ghost: Ghost | None) -> dict[str, Line]:
+    """The inner steps of one ghost, and where its number stands; nothing in all other places.
+
+    Args:
+        ghost: None for none.
+    """
+    found: dict[str, Line] = {trace: ([], []) for trace in (*AFTER, _NUMBERS)}
+    if ghost is not None and len(ghost.adapted):
+        steps = np.arange(len(ghost.adapted))
+        found |= {trace_of(ghost.place): (steps, ghost.adapted), _NUMBERS: (steps[-1:], ghost.adapted[-1:])}
+    return found
+
+
+def adapted_number(ghost: Ghost | None) -> list[Update]:
+    """What stands where `adapted_lines` puts the number."""
+    return [(_NUMBERS, "text", float32([ghost.number] if ghost is not None and len(ghost.adapted) else []))]
 
 
 def _drawable(curves: Curves, metric: Metric) -> tuple[Array, Array] | None:

@@ -42,8 +42,8 @@ TERMS: Mapping[str, str] = {
     "λ_max": "The sharpest curvature of the support loss at θ_0, measured on held-out tasks.",
     "2/λ_max": "The step size above which gradient steps on a quadratic of this curvature jump across the valley and climb. A network's loss is no "
     "quadratic: a few steps beyond it can still help.",
-    "ghost": "A run before this one, pale and with its number where its line ends: held-out tasks after adaptation. The newest of up to four "
-    "also has its training line and the one before adaptation. Press its name to hide it.",
+    "ghost": "A run before this one, pale and with its number where its line ends. The curves have up to four after adaptation, and every line "
+    "of the newest, whose inner steps are drawn too. Press its name below the curves' legend to hide it.",
     "rung": "A look at every setting on the held-out tasks, at equal distances on the way. Each is a point of its curve.",
     "pruning": "The worst settings stop at a rung, so that the time goes to the others.",
     "setting": "One choice of a value for every axis, trained by itself.",

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from dashboard.charts.basics import line, verbatim
 from dashboard.charts.chart import Chart
-from dashboard.charts.ghosts import LASTING, ghost_lines, ghost_numbers, ghost_traces, number_trace
+from dashboard.charts.ghosts import LASTING, ghost_lines, ghost_numbers, ghost_traces, in_words, number_trace
 from dashboard.charts.glossary import TERMS, Card
 from dashboard.charts.phrases import measured
 from dashboard.charts.results import Array, Curves, Ghost, Level, Mark, Metric, Results
@@ -387,7 +387,7 @@ def _summary(info: LossInfo) -> str:
     if not parts:
         return f"{curves}: no outer step yet."
     marks = f" {len(info.marks)} changes of the set-up are marked." if len(info.marks) > 1 else ""
-    return f"{curves}: {', '.join(parts)}.{marks}"
+    return f"{curves}: {', '.join(parts)}.{marks}{in_words(info.ghosts, info.metric)}"
 
 
 def _subtitle(info: LossInfo) -> str:

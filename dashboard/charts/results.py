@@ -92,6 +92,8 @@ class Ghost:
     """Its line among those that a chart has for ghosts, 0 to `GHOST_PLACES` - 1."""
     curves: Curves
     """Without the raw line."""
+    adapted: Array = field(default_factory=_empty)
+    """Held-out query loss, or accuracy, after each inner step, mean over tasks, shape [E + 1]; empty where it was never looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,15 +5,20 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Container, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
 
 from dashboard.charts.ghosts import DASHES, trace_of
-from dashboard.charts.results import GHOST_PLACES, Curves, Ghost, Metric
+from dashboard.charts.results import GHOST_PLACES, Array, Curves, Ghost, Metric
 from dashboard.charts.symbols import in_greek
-from dashboard.live.history import History
 from dashboard.setups.setting_names import name_of, symbol
 from maml_core.config import RunConfig, to_dict
+from maml_core.records import Summary
 from maml_core.values import written
+
+if TYPE_CHECKING:
+    from dashboard.live.training import Training  # whose viewers hide ghosts
 
 MAX_NAMED = 3
 """Settings that a name lists; of more it says how many."""
@@ -49,10 +54,13 @@ class Left:
     branched_at: int | None
     """Outer step from which the next run went on otherwise; None where that one began from its own start."""
     curves: Mapping[Metric, Curves]
+    adapted: Mapping[Metric, Array]
+    """Held-out tasks after each inner step; empty for what was never looked at."""
 
     def drawn(self, metric: Metric) -> Ghost:
         """What the charts have of it."""
-        return Ghost(number=self.number, place=self.place, curves=self.curves[metric])
+        curves, adapted = self.curves[metric], self.adapted[metric]
+        return Ghost(number=self.number, place=self.place, curves=curves, adapted=adapted)
 
 
 class Ghosts:
@@ -65,10 +73,21 @@ class Ghosts:
         self._before: tuple[Left, ...] = ()
         """Those that there were before the newest removal; empty where nothing can be brought back."""
 
-    def add(self, history: History, *, start: RunConfig, config: RunConfig, step: int) -> None:
-        """One more run was left. The oldest goes where there are too many."""
-        curves = {metric: _lines(history.curves(metric)) for metric in get_args(Metric)}
-        self._put(Left(number=0, place=0, start=start, config=config, step=step, branched_at=None, curves=curves))
+    def add(self, run: Training) -> None:
+        """Another one takes the place of this run. The oldest ghost goes where there are too many."""
+        curves = {metric: _lines(run.history.curves(metric)) for metric in get_args(Metric)}
+        self._put(
+            Left(
+                number=0,
+                place=0,
+                start=run.changes.start,
+                config=run.state_config,
+                step=run.step,
+                branched_at=None,
+                curves=curves,
+                adapted=_adapted(run.audience.seen.trajectories.get("maml")),
+            )
+        )
 
     def branched(self, at: int) -> None:
         """The newest was left for one that goes on from one of its outer steps."""
@@ -217,6 +236,13 @@ def _listed(differences: Mapping[str, str]) -> list[str]:
 def _counted(gone: Collection[Left]) -> str:
     """Some ghosts in words, at the beginning of a sentence."""
     return f"Ghost {next(iter(gone)).number}" if len(gone) == 1 else f"{len(gone)} ghosts"
+
+
+def _adapted(found: Summary | None) -> dict[Metric, Array]:
+    """The means over tasks, by metric."""
+    nothing = np.empty(0, dtype=np.float32)
+    loss, accuracy = (found.mean, found.accuracy) if found is not None else (nothing, nothing)
+    return {"loss": loss, "accuracy": accuracy if accuracy is not None else nothing}
 
 
 def _lines(curves: Curves) -> Curves:

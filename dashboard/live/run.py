@@ -200,7 +200,7 @@ class LiveRun(Training):
             self._before = _Before(saved, self.history, self.ghosts.all, self.called)
             self.num_left += 1
         if self.step > 0:
-            self.ghosts.add(self.history, start=self.changes.start, config=self.state_config, step=self.step)
+            self.ghosts.add(self)
         if config.tasks != self.config.tasks:
             self.ghosts.forget()
             self.levels = None

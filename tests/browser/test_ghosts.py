@@ -51,6 +51,7 @@ def test_several_runs_are_compared_hidden_removed_and_found_again(open_page: Ope
     live.becomes(lambda: list(live.page.evaluate(SHOWN)), names)
     assert len(set(live.page.evaluate(SHOWN).values())) == 3  # dashes
     live.shows(NUMBERS, ["1", "2", "3"])
+    expect(live.plot("adaptation").locator(".textpoint")).to_have_text(["3"])
 
     # One is hidden, by the keyboard.
     toggle = live.page.locator("[data-ghost='2'] .maml-series")

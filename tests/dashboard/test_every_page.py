@@ -243,7 +243,7 @@ def test_a_reset_page_shows_what_it_showed_at_first_and_the_old_run_as_a_ghost()
         assert now["charts"].pop("loss/ghost_training/x") != first["charts"].pop("loss/ghost_training/x")
         assert [ghost["number"] for ghost in now["state"].pop("ghosts")] == [1]
         assert first["state"].pop("ghosts") == []
-        ghost = ("loss/ghost_", "ranges", "summaries")
+        ghost = ("loss/ghost_", "adaptation/ghost_", "ranges", "summaries")
         for picture in (now, first):
             picture["charts"] = {k: v for k, v in picture["charts"].items() if not k.startswith(ghost)}
         assert now["charts"] == first["charts"]

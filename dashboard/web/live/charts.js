@@ -83,6 +83,11 @@ export class Charts {
     return /** @type {Chart} */ (this.get("loss"));
   }
 
+  /** The chart of held-out tasks over inner steps. */
+  get adaptation() {
+    return /** @type {Chart} */ (this.get("adaptation"));
+  }
+
   /** @param {string} id */
   get(id) {
     return known(this.#charts.get(id));

@@ -85,6 +85,7 @@ class Entry {
 export class Ghosts {
   #send;
   #chart;
+  #charts;
   /** @type {Map<number, Entry>} */
   #entries = new Map();
   #all;
@@ -97,6 +98,7 @@ export class Ghosts {
   constructor(charts, send) {
     this.#send = send;
     this.#chart = charts.curve;
+    this.#charts = [charts.curve, charts.adaptation];
     this.#all = el("button", { type: "button", "data-action": "remove-ghosts", onclick: () => send({ type: "remove_ghosts", number: null }) }, "Remove all");
     this.#root = el("div", { class: "maml-ghosts", role: "group", "aria-label": "Ghosts: runs before this one", hidden: true }, this.#all);
     this.#chart.card.addRow(this.#root);
@@ -115,8 +117,7 @@ export class Ghosts {
     if (leaving !== undefined) this.#entries.get(heir(before, after, leaving) ?? NaN)?.focus();
     this.#root.hidden = !ghosts.length;
     this.#all.hidden = ghosts.length < 2;
-    this.#chart.card.root.toggleAttribute("data-many-ghosts", ghosts.length > 2);
-    for (const [trace, name] of Object.entries(traceNames(ghosts))) this.#chart.rename(trace, name);
+    for (const [trace, name] of Object.entries(traceNames(ghosts))) for (const chart of this.#charts) chart.rename(trace, name);
   }
 
   /** @param {Ghost} ghost */

@@ -71,9 +71,11 @@ NAMES = {
         "N",
         *["random start, 95% CI", "joint pretraining, 95% CI", "from scratch, 95% CI", "oracle, 95% CI"],
         "MAML's θ<sub>0</sub>, 95% CI",
+        *["ghost 1", "ghost 2", "ghost 3", "ghost 4"],
         "MAML's θ<sub>0</sub> now",
         "your points",
         *["random start", "joint pretraining", "from scratch", "oracle", "MAML's θ<sub>0</sub>"],
+        "number of a ghost",
     ],
     "path": [
         "trail of θ<sub>0</sub>",

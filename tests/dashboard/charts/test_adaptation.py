@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from dashboard.charts.adaptation import OwnTrajectory
+from dashboard.charts.ghosts import IN_A_ROW
+from dashboard.charts.results import Curves, Ghost
 from dashboard.charts.style import ONCE_THERE, Looks
 from dashboard.theme import LIGHT
 from tests.dashboard.charts.infos import (
@@ -32,10 +34,25 @@ def test_adaptation_arrays() -> None:
     assert drawn["N"][0] == [1, 1]
 
 
-def test_the_legend_names_whoever_is_there() -> None:
-    def named_in_legend(levels: Looks) -> list[str]:
-        return [t.name for t in figure("adaptation", LIGHT, levels).data if t.showlegend is not False]
+def test_the_newest_ghost_has_its_line_and_its_number() -> None:
+    ghost = Ghost(number=7, place=2, curves=Curves(), adapted=np.array([4.0, 2.0, 0.02]))
+    info = adaptation_info(ghost=ghost)
+    assert named(info)["ghost 3"] == [[0, 1, 2], pytest.approx([4, 2, 0.02])]
+    assert named(info)["ghost 1"] == [[], []]
+    found = {axis: values.tolist() for trace, axis, values in update(info) if trace == "ghost_numbers"}
+    assert found == {"x": [2], "y": pytest.approx([0.02]), "text": [7]}
+    assert ranges(info)["yaxis"][0] <= np.log10(0.02) < ranges(adaptation_info())["yaxis"][0]
+    unseen = adaptation_info(ghost=dataclasses.replace(ghost, adapted=np.empty(0)))
+    assert named(unseen)["number of a ghost"] == [[], []]
 
+
+def named_in_legend(looks: Looks) -> list[str]:
+    """The entries of the card's legend."""
+    drawn = figure("adaptation", LIGHT, looks).data
+    return [trace.name for trace in drawn if trace.showlegend is not False and trace.meta != IN_A_ROW]
+
+
+def test_the_legend_names_whoever_is_there() -> None:
     assert named_in_legend(Looks()) == ["your points", "random start", "joint pretraining", "MAML's θ<sub>0</sub>"]
     some = Looks(learners=frozenset({"maml", "scratch", "oracle"}))
     assert named_in_legend(some) == ["your points", "from scratch", "oracle", "MAML's θ<sub>0</sub>"]
@@ -65,9 +82,10 @@ def test_a_diverging_line_leaves_the_chart_and_its_band_ends() -> None:
 
 
 def test_the_run_is_called_by_its_algorithm_and_plain_baselines_say_so() -> None:
-    own = figure("adaptation", LIGHT, Looks(algorithm="ANIL", own_rule="only the head adapts"))
-    names = [trace.name for trace in own.data if trace.showlegend is not False]
+    looks = Looks(algorithm="ANIL", own_rule="only the head adapts")
+    names = named_in_legend(looks)
     assert names == ["your points", "random start, plain α", "joint pretraining, plain α", "ANIL's θ<sub>0</sub>"]
+    own = figure("adaptation", LIGHT, looks)
     assert own.layout.xaxis.title.text == "inner step (only the head adapts)"
 
 

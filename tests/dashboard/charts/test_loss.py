@@ -20,6 +20,7 @@ from tests.dashboard.charts.infos import (
     loss_info,
     named,
     ranges,
+    summary,
     update,
 )
 from tests.dashboard.test_theme import contrast
@@ -111,7 +112,7 @@ def test_the_numbers_of_lines_that_end_together_stand_apart_each_on_its_own() ->
     ghosts = tuple(ghost(number, 400, after=float(number)) for number in (1, 2, 3, 4))
     found = numbers(loss_info(ghosts=ghosts))
     xs = sorted(x for x, _, _ in found)
-    assert min(np.diff(xs)) > 0.04 * ranges(loss_info(ghosts=ghosts))["xaxis"][1]
+    assert min(np.diff(xs)) > 0.06 * ranges(loss_info(ghosts=ghosts))["xaxis"][1]
     assert [(y, text) for _, y, text in found] == [(pytest.approx(number), str(number)) for number in (1, 2, 3, 4)]
 
 
@@ -121,6 +122,12 @@ def test_a_number_lies_on_a_line_that_is_straight_on_the_logarithmic_axis() -> N
     assert numbers(info) == [(1000, pytest.approx(0.4), "1")]
     gone = Curves(held_out_steps=array(0, 5, 9), before=array(4, 4, 4), after=array(4.0, 2.0, np.nan))
     assert numbers(loss_info(ghosts=(Ghost(number=1, place=0, curves=gone),))) == [(5, 2.0, "1")]
+
+
+def test_the_summary_says_where_ghosts_ended() -> None:
+    said = summary(loss_info(ghosts=(ghost(2, 100, after=0.25), ghost(3, 300, after=1.5))))
+    assert said.endswith(" Runs before it ended after adaptation: ghost 2 at 0.25, ghost 3 at 1.5.")
+    assert "Runs before" not in summary(loss_info(ghosts=(Ghost(number=1, place=0, curves=Curves()),)))
 
 
 def test_ghosts_have_different_dashes_and_no_place_twice() -> None:

@@ -9,8 +9,8 @@ from dashboard.charts.results import GHOST_PLACES
 from dashboard.live.frames import FrameMaker
 from dashboard.live.ghosts import SAME, name_beside, told
 from dashboard.live.run import LiveRun
-from maml_core.config import LinearConfig, MLPConfig, replace
-from tests.dashboard.live.driver import TINY, Driver, loss_info
+from maml_core.config import LinearConfig, MLPConfig, RunConfig, replace
+from tests.dashboard.live.driver import IMAGES, TINY, Driver, adaptation_info, loss_info
 from tests.dashboard.live.test_frames import NUMBERS, Frame, decoded
 
 
@@ -68,6 +68,17 @@ class TestKeeping:
         (drawn,) = loss_info(driver.run, driver.viewer).ghosts
         for name in ("smoothed_steps", "smoothed", "held_out_steps", "before", "after"):
             np.testing.assert_array_equal(getattr(drawn.curves, name), getattr(before, name))
+
+    @pytest.mark.parametrize("config", [TINY, IMAGES], ids=["curves", "images"])
+    def test_its_inner_steps_are_those_last_looked_at_of_the_newest_that_is_shown(self, config: RunConfig):
+        driver = Driver(config).opened().opened().played(6)  # a first look at images puts off what takes long
+        found = driver.run.audience.seen.trajectories["maml"]
+        driver.run.restart()
+        drawn = adaptation_info(driver.run, driver.viewer).ghost
+        assert drawn is not None
+        np.testing.assert_array_equal(drawn.adapted, found.accuracy if config.classifies else found.mean)
+        driver.viewer.show_ghost(driver.run.ghosts.numbered(1), False)
+        assert adaptation_info(driver.run, driver.viewer).ghost is None
 
     def test_other_tasks_have_none(self):
         driver = several(2)
