@@ -48,7 +48,7 @@ def pays(eager_s: float, at_once: int) -> bool:
         eager_s: Processor seconds of what is left of it, eagerly.
         at_once: Batches in flight.
 
-    >>> pays(40.0, 1), pays(400.0, 1)
+    >>> pays(25.0, 1), pays(100.0, 1)
     (False, True)
     """
     return seconds(eager_s / TIMES_AS_FAST, at_once) < (1.0 - LEAST_GAIN) * eager_s / at_once
