@@ -22,6 +22,9 @@ SHARES_OF_IMAGES: Mapping[str, float] = {"fit": 0.15, "trajectories": 0.22, "slo
 PATIENCE = 5.0
 """A run that hardly trains, because it is slowed down or the machine is busy, is looked at after so many times as long all the same."""
 
+HEAVY_PATIENCE = 3.0
+"""Heavy looks wait at least so many times their least time then: of many runs that hardly train all would else be looking most of the time."""
+
 PROMPT_S = 0.08
 """What takes longer to compute is not waited for when somebody waits for an answer."""
 
@@ -69,9 +72,10 @@ class Pacing:
         share = self._shares[kind]
         cost, since = self.cost[kind], now - self._seen[kind]
         trained = self.trained_s - self._trained_at[kind]
+        patience_s = max(PATIENCE * cost / share, HEAVY_PATIENCE * least_s if kind in HEAVY else 0.0)
         # On a busy machine an hour by the clock may hold little training: then what was trained counts, for some time.
         return since >= max(least_s, cost / share) and (
-            not playing or trained >= cost * (1.0 / share - 1.0) or since >= PATIENCE * cost / share
+            not playing or trained >= cost * (1.0 / share - 1.0) or since >= patience_s
         )
 
     def take(self, now: float, pace: Pace, *, playing: bool, urgent: bool, joint: bool) -> frozenset[str]:

@@ -22,7 +22,9 @@ MIN_CHUNK_S, MAX_CHUNK_S, ROUND_S = 0.010, 0.030, 0.120
 
 CROWDED_PACE = Pace(frame_s=0.016, trajectories_s=0.14, slow_s=0.6)
 """For each run that trains and each worker: looking must leave time for training, however many pages are open. A frame comes with a chunk, so
-two of them may be twice as far apart: this asks for two a second of thirty pages on two workers, where the processors have the time.
+two of them may be twice as far apart: this asks for two a second of thirty pages on two workers, where the processors have the time. For heavy
+looks every run beyond the first counts twice: those of thirty pages take a fifth of a processor, and who changes a setting sees them at once
+all the same.
 """
 
 LEAST_BEHIND_S = 1.0
@@ -83,5 +85,6 @@ def pace(crowd: float, *, is_visible: bool, is_behind: bool) -> Pace:
     """
     if not is_visible:
         return Pace(frame_s=math.inf)
-    found = Pace(*(max(least, share * crowd) for least, share in zip(Pace(), CROWDED_PACE, strict=True)))
+    counts = Pace(crowd, *(max(crowd, 2.0 * crowd - 1.0),) * 2)
+    found = Pace(*(max(least, share * of) for least, share, of in zip(Pace(), CROWDED_PACE, counts, strict=True)))
     return found._replace(frame_s=max(LEAST_BEHIND_S, found.frame_s)) if is_behind else found

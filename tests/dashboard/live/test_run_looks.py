@@ -12,7 +12,7 @@ import pytest
 from dashboard.charts.all import charts_of
 from dashboard.live.chart_data import results
 from dashboard.live.latest import MAX_TRAIL
-from dashboard.live.pacing import PATIENCE, PROMPT_S, SHARES, SHARES_OF_IMAGES, Pace, Pacing
+from dashboard.live.pacing import HEAVY_PATIENCE, PATIENCE, PROMPT_S, SHARES, SHARES_OF_IMAGES, Pace, Pacing
 from dashboard.live.page import Page
 from dashboard.live.run import LEAST_KEPT, LiveRun
 from dashboard.live.training import LONG_STEP_S, status_kind
@@ -250,6 +250,19 @@ class TestPace:
         assert driver.request(steps=1).view is None
         driver.now += 0.2
         assert driver.request(steps=1).view is not None
+
+    def test_in_a_crowd_that_hardly_trains_heavy_looks_wait_longer_and_frames_do_not(self):
+        pacing, pace = Pacing(of_images=False), Pace(frame_s=0.25, trajectories_s=4.0, slow_s=16.0)
+        pacing.cost |= {"fit": 0.007, "trajectories": 0.015, "slow": 0.045}
+        assert pacing.take(0.0, pace, playing=True, urgent=False, joint=False) >= {"trajectories", "slow"}
+        assert pacing.is_due("fit", 0.26, pace.frame_s, playing=True)
+        for kind, least_s in (("trajectories", pace.trajectories_s), ("slow", pace.slow_s)):
+            assert not pacing.is_due(kind, HEAVY_PATIENCE * least_s - 0.1, least_s, playing=True)
+            assert pacing.is_due(kind, HEAVY_PATIENCE * least_s + 0.1, least_s, playing=True)
+            pacing.trained_s = pacing.cost[kind] * (1.0 / SHARES[kind] - 1.0) + 0.001  # it has trained enough
+            assert pacing.is_due(kind, least_s + 0.1, least_s, playing=True)
+            pacing.trained_s = 0.0
+        assert "trajectories" in pacing.take(1.0, pace, playing=True, urgent=True, joint=False)  # somebody waits
 
     def test_what_a_look_costs_is_measured(self):
         driver = Driver(IMAGES).opened()

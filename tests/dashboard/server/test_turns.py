@@ -89,6 +89,12 @@ def test_thirty_pages_on_two_workers_get_two_frames_a_second_though_a_frame_wait
     assert 1.0 / (2.0 * pace.frame_s) >= 2.0
 
 
+def test_looks_leave_most_of_two_processors_to_the_training_of_thirty_pages() -> None:
+    pace = turns.pace(turns.crowd(30, 2), is_visible=True, is_behind=False)
+    trajectories_s, slow_s = 0.015, 0.045  # of a processor, as measured in the default set-up
+    assert 30 * (trajectories_s / pace.trajectories_s + slow_s / pace.slow_s) <= 0.2
+
+
 def test_a_browser_that_is_behind_gets_a_frame_a_second_and_a_hidden_page_none() -> None:
     assert turns.pace(1.0, is_visible=True, is_behind=True).frame_s == turns.LEAST_BEHIND_S
     assert turns.pace(200.0, is_visible=True, is_behind=True).frame_s > turns.LEAST_BEHIND_S
