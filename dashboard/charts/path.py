@@ -49,8 +49,11 @@ def path_info(of: Results) -> PathInfo | None:
     """The record of a run; None where the chart of the layers stands in its place."""
     if of.paths is None or of.plane is None or of.weights_chart != "path":
         return None
-    trail = (np.stack(of.thetas) - of.plane.origin) @ of.plane.basis.T
-    then = None if of.now is None else (of.paths.theta_0 - of.plane.origin) @ of.plane.basis.T
+    here = (of.paths.theta_0 - of.plane.origin) @ of.plane.basis.T
+    then = None if of.now is None else here
+    trail = np.zeros((0, 2)) if then is not None else here[None]
+    if of.thetas:  # none while no look at the run of now has been at its paths, but one at an earlier step has, or one that takes a step apart
+        trail = (np.stack(of.thetas) - of.plane.origin) @ of.plane.basis.T
     if of.apart is None:
         own = None
         if isinstance(of.fit, TaskFit) and of.fit.is_own:

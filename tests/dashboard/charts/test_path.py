@@ -8,6 +8,10 @@ import numpy as np
 import pytest
 
 from dashboard.charts.path import PathInfo
+from dashboard.charts.path import path_info as info_of
+from dashboard.charts.results import Now, Results
+from maml_core.config import RunConfig
+from maml_core.records import InnerPaths, Plane
 from tests.dashboard.charts.infos import (
     named,
     path_info,
@@ -30,6 +34,23 @@ def test_the_way_on_points_of_ones_own_is_drawn_within_the_axes() -> None:
     (low, _), (bottom, _) = ranges(info).values()
     assert bottom < -4.0
     assert low < 0.0
+
+
+@pytest.mark.parametrize("travels", [False, True])
+def test_where_no_look_at_now_has_been_at_the_paths_theta_0_stands_where_they_begin(travels: bool) -> None:
+    """Another chart stood in their place from the beginning on, and then somebody travelled, or took a step apart."""
+    plane = Plane(np.zeros(3, np.float32), np.eye(2, 3, dtype=np.float32))
+    theta_0 = np.array([1.0, 2.0, 5.0], np.float32)
+    paths = InnerPaths(np.array([[[1, 2], [2, 2]], [[1, 2], [1, 3]]], np.float32), theta_0, plane, 0.9)
+    config = RunConfig()
+    now = Now(num_inner_steps=1) if travels else None
+    of = Results(config=config, computed=config, weights_chart="path", paths=paths, plane=plane, now=now)
+    info = info_of(of)
+    assert info is not None
+    drawn = named(info)
+    assert drawn["θ<sub>0</sub>"] == [[1], [2]]
+    assert drawn["θ<sub>0</sub> now"] == [[], []]
+    assert drawn["trail of θ<sub>0</sub>"] == ([[], []] if travels else [[1], [2]])
 
 
 def test_the_plane_keeps_until_the_paths_leave_it_or_shrink() -> None:
