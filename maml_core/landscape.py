@@ -196,7 +196,8 @@ def _lanczos(
     vector = (start / start.norm()).expand(num_rows, size)
     num_iterations = min(num_iterations, size)
     basis = like.new_empty((num_rows, num_iterations, size))
-    diagonal, off_diagonal = [], []
+    diagonal: list[Tensor] = []
+    off_diagonal: list[Tensor] = []
     for iteration in range(num_iterations):
         basis[:, iteration] = vector
         span = basis[:, : iteration + 1]

@@ -51,7 +51,7 @@ def path_info(of: Results) -> PathInfo | None:
         return None
     here = (of.paths.theta_0 - of.plane.origin) @ of.plane.basis.T
     then = None if of.now is None else here
-    trail = np.zeros((0, 2)) if then is not None else here[None]
+    trail: Array = np.zeros((0, 2)) if then is not None else here[None]
     if of.thetas:  # none while no look at the run of now has been at its paths, but one at an earlier step has, or one that takes a step apart
         trail = (np.stack(of.thetas) - of.plane.origin) @ of.plane.basis.T
     if of.apart is None:
