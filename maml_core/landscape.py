@@ -76,15 +76,16 @@ def largest_eigenvalues(
     rows, num_tasks = tasks_for_lanes(tasks, next(iter(theta_0.values())).shape[0])
     by_task = (Adaptation(0.0) if how is None else as_adaptation(how)).for_tasks(num_tasks)
     theta = over_tasks(theta_0, num_tasks)
-    found, known = torch.zeros(1), torch.zeros(1, dtype=torch.bool)
+    like = next(iter(theta.values()))
+    found, known = like.new_zeros(len(like), dtype=torch.double), like.new_zeros(len(like), dtype=torch.bool)
     for reached in _lanczos(theta, rows.support, problem=problem, how=by_task, num_iterations=num_iterations):
         if reached.is_last or reached.num_iterations in LOOK_AT:
             largest, is_known = reached.largest()
             # A row keeps what it had when that was known: it does not depend on the rows beside it.
             found, known = torch.where(known, found, largest), known | is_known
-            if known.all():
+            if reached.is_last or known.all():
                 break
-    return found.to(next(iter(theta.values())).dtype)
+    return found.to(like.dtype)
 
 
 def lanczos_eigenvalues(
