@@ -249,7 +249,9 @@ def shared_page(browser: Browser, server: Server) -> Iterator[LivePage]:
 
 @pytest.fixture
 def live(shared_page: LivePage) -> Iterator[LivePage]:
-    """A page at outer step 0 with the settings it opened with. Opening one takes seconds: tests share it, and it is put right here."""
+    """A page at outer step 0 with the settings it opened with, and no ghost. Opening one takes seconds: tests share it, and it is put right here."""
+    from playwright.sync_api import expect
+
     live = shared_page
     live.page.set_viewport_size(VIEWPORT)
     live.page.emulate_media(reduced_motion="no-preference")
@@ -261,6 +263,13 @@ def live(shared_page: LivePage) -> Iterator[LivePage]:
     live.wait(
         "() => mamlStep() === 0 && document.querySelector('.maml-pill').textContent === 'Ready' && mamlLive.lastStep === 0"
     )
+    ghosts = live.page.locator(".maml-ghost")
+    if ghosts.count():
+        # The last button is the one that removes all, where there are several.
+        live.page.locator(
+            ".maml-ghosts button[title^='Remove ghost']:visible, [data-action=remove-ghosts]:visible"
+        ).last.click()
+        expect(ghosts).to_have_count(0)
     live.wait_steady()
     yield live
     if live.status == "Training":  # what nobody looks at would take time from the tests that follow
