@@ -48,7 +48,8 @@ def tab_until(live: LivePage, name: str, *, at_most: int = 80) -> list[str]:
     raise AssertionError(f"{name!r} was not reached; {passed}")
 
 
-def test_everything_is_reached_and_used_with_the_keyboard_alone(live: LivePage) -> None:
+def test_everything_is_reached_and_used_with_the_keyboard_alone(open_page: OpenPage) -> None:
+    live = open_page()  # nothing can be undone on it yet: Undo would stand in the place of some
     tab_until(live, "play")
     live.page.keyboard.press("Enter")
     live.wait_step(5)
