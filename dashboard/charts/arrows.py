@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.charts.basics import line, points
+from dashboard.charts.basics import line, points, weight_plane
 from dashboard.charts.chart import Chart
 from dashboard.charts.closer import MEASURING, around, cosine, is_chosen, looked
 from dashboard.charts.directions import RULES
@@ -83,13 +83,7 @@ def _traces(palette: Palette, _looks: Looks) -> dict[str, go.Scatter]:
 
 
 def _axes(_palette: Palette, _looks: Looks) -> dict[str, Any]:
-    """The two main directions, on one scale, without numbers: a direction of weight space has no unit worth reading."""
-    bare = {"showticklabels": False, "ticks": "", "nticks": 6, "range": [-1, 1]}
-    return {
-        "xaxis": {**bare, "title": {"text": "main direction", "standoff": 4}},
-        "yaxis": {**bare, "title": {"text": "second direction", "standoff": 4}, "scaleanchor": "x"},
-        "margin": {"l": 26, "r": 8, "t": 8, "b": 26},
-    }
+    return weight_plane()
 
 
 # --- Numbers ----------------------------------------------------------------------------------------------------------

@@ -48,6 +48,18 @@ def layout(palette: Palette) -> dict[str, Any]:
     }
 
 
+def weight_plane() -> dict[str, Any]:
+    """The axes of a plane in weight space: its two main directions, on one scale so that lengths compare, and without numbers, since a direction
+    of weight space has no unit worth reading.
+    """
+    bare = {"showticklabels": False, "ticks": "", "nticks": 6, "range": [-1, 1]}
+    return {
+        "xaxis": {**bare, "title": {"text": "main direction", "standoff": 4}},
+        "yaxis": {**bare, "title": {"text": "second direction", "standoff": 4}, "scaleanchor": "x"},
+        "margin": {"l": 26, "r": 8, "t": 8, "b": 26},
+    }
+
+
 def line(name: str, color: str, width: float, dash: str = "solid", **more: Any) -> go.Scatter:
     """A trace of lines, empty."""
     more = {"legendgroup": name, **more}

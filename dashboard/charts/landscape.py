@@ -114,7 +114,7 @@ def panel_axes(palette: Palette, _looks: Looks) -> dict[str, Any]:
             "showarrow": False,
             "font": {"color": palette.muted},
         }
-        for label, place in zip(PANELS.values(), _middles(), strict=True)
+        for label, place in zip(PANELS.values(), middles(_APART), strict=True)
     ]
     return {
         "xaxis": {**bare, "range": [-3.25, 3.25]},
@@ -125,8 +125,9 @@ def panel_axes(palette: Palette, _looks: Looks) -> dict[str, Any]:
     }
 
 
-def _middles() -> tuple[float, ...]:
-    return tuple(_APART * (at - (len(PANELS) - 1) / 2) for at in range(len(PANELS)))
+def middles(apart: float) -> tuple[float, ...]:
+    """Where the panels' middles lie along x, so far apart."""
+    return tuple(apart * (at - (len(PANELS) - 1) / 2) for at in range(len(PANELS)))
 
 
 # --- Numbers ----------------------------------------------------------------------------------------------------------
@@ -134,13 +135,13 @@ def _middles() -> tuple[float, ...]:
 
 def panel_lines(info: LandscapeInfo) -> dict[str, Line]:
     """Where the panels, the path and theta_0 lie."""
-    middles = _middles()
+    places = middles(_APART)
     found: dict[str, Line] = {
-        name: (info.axis + middle, info.axis) for name, middle in zip(PANELS, middles, strict=True)
+        name: (info.axis + middle, info.axis) for name, middle in zip(PANELS, places, strict=True)
     }
     inside = np.where(np.abs(info.path).max(axis=1, keepdims=True) <= 1.0, info.path, np.nan)
-    found["path"] = (inside[:, 0] + middles[0], inside[:, 1])
-    found["theta_0"] = (middles, [0.0] * len(middles))
+    found["path"] = (inside[:, 0] + places[0], inside[:, 1])
+    found["theta_0"] = (places, [0.0] * len(places))
     return found
 
 

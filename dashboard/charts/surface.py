@@ -13,7 +13,7 @@ from dashboard.charts.basics import line, points
 from dashboard.charts.chart import Chart
 from dashboard.charts.closer import MEASURING, is_chosen, looked
 from dashboard.charts.glossary import TERMS, Card
-from dashboard.charts.landscape import PANELS, LandscapeInfo, landscape_of, landscape_subtitle, log_losses
+from dashboard.charts.landscape import PANELS, LandscapeInfo, landscape_of, landscape_subtitle, log_losses, middles
 from dashboard.charts.results import Array, Results
 from dashboard.charts.scales import Line, Previous, Range, joined
 from dashboard.charts.style import THETA_0, Looks
@@ -65,7 +65,7 @@ def _axes(palette: Palette, _looks: Looks) -> dict[str, Any]:
     bare = {"visible": False, "fixedrange": True}
     names = [
         {"text": label, "x": place, "y": 1.5, "yanchor": "bottom", "showarrow": False, "font": {"color": palette.muted}}
-        for label, place in zip(PANELS.values(), _middles(), strict=True)
+        for label, place in zip(PANELS.values(), middles(_APART), strict=True)
     ]
     return {
         "xaxis": {**bare, "range": [-3.3, 3.3]},
@@ -75,22 +75,18 @@ def _axes(palette: Palette, _looks: Looks) -> dict[str, Any]:
     }
 
 
-def _middles() -> tuple[float, ...]:
-    return tuple(_APART * (at - (len(PANELS) - 1) / 2) for at in range(len(PANELS)))
-
-
 # --- Numbers ----------------------------------------------------------------------------------------------------------
 
 
 def _lines(info: SurfaceInfo) -> dict[str, Line]:
     axis, path = info.landscape.axis, info.landscape.path
     heights = _heights(info.landscape)
-    middles = dict(zip(PANELS, _middles(), strict=True))
-    found: dict[str, Line] = {name: _net(axis, height, middles[name]) for name, height in heights.items()}
+    places = dict(zip(PANELS, middles(_APART), strict=True))
+    found: dict[str, Line] = {name: _net(axis, height, places[name]) for name, height in heights.items()}
     inside = path[np.abs(path).max(axis=1) <= 1.0]
     on = np.array([_height_at(axis, heights["support"], column, row) for column, row in inside])
-    found["path"] = _seen(inside[:, 0], inside[:, 1], on, middles["support"]) if len(inside) else ([], [])
-    tops = [_seen(0.0, 0.0, _height_at(axis, heights[name], 0.0, 0.0), middle) for name, middle in middles.items()]
+    found["path"] = _seen(inside[:, 0], inside[:, 1], on, places["support"]) if len(inside) else ([], [])
+    tops = [_seen(0.0, 0.0, _height_at(axis, heights[name], 0.0, 0.0), middle) for name, middle in places.items()]
     found["theta_0"] = ([x for x, _ in tops], [y for _, y in tops])
     return found
 

@@ -223,4 +223,4 @@ def test_the_parts_of_a_step_add_up_to_it_and_each_is_found() -> None:
     assert 0.0 < step_parts.NUM_STEPS * whole < passed_ms
     assert found.pop("rows of tensors") == 0.0  # of the compiled form alone
     assert {part for part, value in found.items() if value <= 0.0} == set()
-    assert step_parts.GRADIENT in found
+    assert found[step_parts.GRADIENT] > max(value for part, value in found.items() if part != step_parts.GRADIENT)
