@@ -143,7 +143,7 @@ def _shares(info: ArrowsInfo) -> Array:
 
 def _summary(info: ArrowsInfo) -> str:
     told = ", ".join(
-        f"{plain(_NAMES[rule])} {percent(float(share))} in the plane, cosine {cosine(float(angle))}"
+        f"{plain(_NAMES[rule])} {percent(float(share))} of its length in the plane, cosine {cosine(float(angle))}"
         for rule, share, angle in zip(info.rules, _shares(info), info.cosine, strict=True)
         if np.isfinite(share)
     )
@@ -155,8 +155,8 @@ def _subtitle(info: ArrowsInfo) -> str:
     if np.isnan(share):
         return "The meta-gradient is zero, or there is no plane."
     only = "only " if share < _SMALL_SHARE else ""
-    shown = f"The plane holds {percent(info.explained)} of the paths' length."
-    return f"{shown} At N = {info.num_inner_steps} it shows {only}{percent(share)} of the meta-gradient."
+    shown = f"The plane holds {percent(info.explained)} of the paths."
+    return f"{shown} At N = {info.num_inner_steps} it shows {only}{percent(share)} of the meta-gradient's length."
 
 
 ARROWS = Chart(

@@ -366,11 +366,11 @@ def test_arrows_begin_at_theta_0_and_compare_among_themselves() -> None:
     assert tips["reptile"] == pytest.approx([-0.6, 0.0])
     assert [drawn[rule][0][0] for rule in tips] == [0.0, 0.0, 0.0]
     assert len(drawn["joint"][0]) == 0  # the direction is zero
-    assert subtitle(info) == "The plane holds 91% of the paths' length. At N = 2 it shows 50% of the meta-gradient."
-    assert "first order 25% in the plane, cosine 0.90" in summary(info)
+    assert subtitle(info) == "The plane holds 91% of the paths. At N = 2 it shows 50% of the meta-gradient's length."
+    assert "first order 25% of its length in the plane, cosine 0.90" in summary(info)
     little = arrows_info(results("arrows", found._replace(directions=told._replace(arrows=0.1 * seen[:, None]))))
     assert little is not None
-    assert "it shows only 5% of the meta-gradient" in subtitle(little)
+    assert "it shows only 5% of the meta-gradient's length" in subtitle(little)
 
 
 # --- Edge ---
