@@ -11,7 +11,7 @@ const registered = TRACES.map((name) => `require("plotly.js/lib/${name}")`).join
 
 // Options as in plotly.js' own esbuild-config.js; the style sheet that is left out is that of maps.
 const { metafile } = await build({
-  stdin: { contents: `module.exports = require("plotly.js/lib/core"); module.exports.register([${registered}]);`, resolveDir: "." },
+  stdin: { contents: `require("./arrays.cjs"); module.exports = require("plotly.js/lib/core"); module.exports.register([${registered}]);`, resolveDir: "." },
   bundle: true,
   minify: true,
   metafile: true,

@@ -30,6 +30,19 @@ SAYS = {
 POINTS = "node => (node.data ?? []).reduce((sum, { x }) => sum + (x?.length ?? 0), 0)"
 
 
+ARRAYS = """() => {
+  const { traces } = Plotly.PlotSchema.get();
+  const held = (value, schema, path = "") => Object.keys(value).filter((key) => !key.startsWith("_") && schema[key]).flatMap((key) => {
+    const { valType, arrayOk } = schema[key], name = path + key;
+    if (Array.isArray(value[key]) || ArrayBuffer.isView(value[key])) return valType === "data_array" || arrayOk ? [name] : [];
+    return value[key] && typeof value[key] === "object" && !valType ? held(value[key], schema[key], name + ".") : [];
+  });
+  const drawn = [...document.querySelectorAll(".maml-plot")].flatMap(({ _fullData }) => _fullData ?? []);
+  return drawn.map((trace) => [trace.type, held(trace, traces[trace.type].attributes).sort(), Plotly.PlotSchema.findArrayAttributes(trace).sort()]);
+}"""
+"""Of every trace on the page: its kind, which of its attributes hold arrays, and which Plotly is told do."""
+
+
 def subtitle(live: LivePage, chart: str) -> str:
     return live.page.locator(f"[data-chart={chart}] .maml-subtitle").inner_text()
 
@@ -84,6 +97,10 @@ def test_each_is_opened_in_turn_kept_over_a_reload_and_closed_again(open_page: O
         live.menu(read, "Show chart")
     live.tabs.select_option("path")
     live.until(lambda: live.plot("path").evaluate(POINTS) > 2)
+    arrays = live.page.evaluate(ARRAYS)
+    assert {kind for kind, *_ in arrays} == {"scatter", "heatmap"}
+    assert {"x", "y", "z", "marker.color"} <= {name for _, held, _ in arrays for name in held}
+    assert all(told == held for _, held, told in arrays)  # as the page's own bundle finds them
     live.until(lambda: "look=" not in live.page.url)
 
 
