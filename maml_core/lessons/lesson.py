@@ -89,7 +89,8 @@ class Step:
     """One step of a lesson."""
 
     name: str
-    """A short word; what is measured when its action is done is known under it: ``trained.loss_after``."""
+    """A short word; what is measured when its action is done, or when the step is entered where it has none, is known under it:
+    ``trained.loss_after``."""
     text: str
     """Two or three sentences."""
     lit: tuple[str, ...] = ()
@@ -97,9 +98,10 @@ class Step:
     free: tuple[str, ...] = ()
     """Settings that may be moved; the other dials are locked."""
     look: str = ""
-    """The chart to show in the place of the paths; empty for the one that is there."""
+    """The chart to show in the place of the paths; empty for the one that is there (`reading.look_of`)."""
     restart: Mapping[str, Any] = field(default_factory=dict)
-    """Settings with which the run starts again at outer step 0 when the step is entered; the curves so far stay as a ghost."""
+    """Settings of the lesson's own run that are other in the one which starts at outer step 0 when the step is entered (`reading.restarted`);
+    the curves so far stay as a ghost. Empty where the run goes on."""
     prediction: Prediction | None = None
     action: Action | None = None
     """None: nothing is to be done but to read."""

@@ -74,6 +74,8 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         "chunks",
         "exports.curves",
         "exports.script",
+        "lessons.judging",
+        "lessons.reading",
         "store",
         "timeline",
         "datasets.folder",
