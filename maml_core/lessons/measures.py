@@ -228,8 +228,8 @@ def _directions(config: RunConfig, found: Directions) -> dict[str, float]:
     if config.num_inner_steps not in found.num_inner_steps:
         return {}
     at = found.num_inner_steps.index(config.num_inner_steps)
-    names = {"fomaml": "first_order", "reptile": "reptile", "joint": "joint"}
-    cosines = {f"directions.{names[rule]}": found.cosine[row, at, 0] for row, rule in enumerate(found.rules)}
+    words = {"fomaml": "first_order"}
+    cosines = {f"directions.{words.get(rule, rule)}": found.cosine[row, at, 0] for row, rule in enumerate(found.rules)}
     return {**cosines, "directions.agreement": found.agreement[at]}
 
 
