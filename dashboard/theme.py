@@ -6,7 +6,7 @@ would otherwise have too little contrast with the page. Lines that share a chart
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 Theme = Literal["light", "dark"]
@@ -129,6 +129,19 @@ DARK = Palette(
 )
 
 PALETTES: dict[Theme, Palette] = {"light": LIGHT, "dark": DARK}
+
+
+def css(palette: Palette) -> str:
+    """The single colours of a palette as CSS variables, by the names that the scripts give them.
+
+    >>> css(LIGHT)[:47]
+    '--maml-page: #ffffff; --maml-text: #1f2430; --m'
+    """
+    return " ".join(
+        f"--maml-{name.replace('_', '-').lower()}: {color};"
+        for name, color in asdict(palette).items()
+        if isinstance(color, str)
+    )
 
 
 def with_opacity(color: str, opacity: float) -> str:

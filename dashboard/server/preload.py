@@ -12,6 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.server.routes import OWN_FILES, WEB, web_address
+from dashboard.theme import DARK, LIGHT, css
 
 # Opened below the page's root, Streamlit looks for its server there first, and its console fills with errors.
 _SERVER = (
@@ -19,14 +20,30 @@ _SERVER = (
 )
 _PLOTLY = "plotly/plotly.min.js"
 _TYPES_ALONE = "protocol.js"
+_OPENING = "opening"
+"""The folder of the first minute, which few who come are shown."""
 MODULES = sorted(
-    name for name in OWN_FILES if name.endswith(".js") and name != _PLOTLY and not name.endswith(f"/{_TYPES_ALONE}")
+    name
+    for name in OWN_FILES
+    if name.endswith(".js")
+    and name != _PLOTLY
+    and not name.endswith(f"/{_TYPES_ALONE}")
+    and not name.startswith(f"{_OPENING}/")
 )
+_OPENING_MODULES = [name for name in OWN_FILES if name.endswith(".js") and name.startswith(f"{_OPENING}/")]
 STYLES = {"/": ("common/style.css", "live/style.css"), "/sensitivity": ("common/style.css", "sweeps/style.css")}
 """Style sheets that a screen waits for before it is seen (the last lines of `web/live/page.js` and `web/sweeps/page.js`), by its address."""
 WIDGETS = ("BidiComponent", "ButtonGroup", "Html", "NumberInput", "PageLink", "Selectbox", "TextInput")
 """What Streamlit draws on the live page with modules of their own, which it asks for only when a script has told it of them."""
 _HEAD = b"<head>"
+_SEEN = "maml_seen"
+"""The cookie of whoever has seen the first minute."""
+_COVER = (
+    '<script>document.documentElement.dataset.mamlOpening = "";</script>'
+    f"<style>:root {{ {css(LIGHT)} }} @media (prefers-color-scheme: dark) {{ :root {{ {css(DARK)} }} }}"
+    # Nothing of what loads behind the first minute shows before it.
+    " :root[data-maml-opening]::before { content: ''; position: fixed; inset: 0; z-index: 1000005; background: var(--maml-page); }</style>"
+)
 
 
 @lru_cache(maxsize=1)
@@ -54,17 +71,35 @@ def _with_imports(manifest: dict[str, dict[str, Any]], keys: list[str]) -> list[
     return list(found)
 
 
-def hints(path: str) -> bytes:
-    """What stands at the start of the page's own document at an address."""
+def hints(path: str, *, first_time: bool = False) -> bytes:
+    """What stands at the start of the page's own document at an address. Whoever comes for the first time is shown the first minute: its files come
+    before all others, and the charts' library, which is behind it, when it is asked for.
+    """
     base = web_address()
+    scripts = "".join(f'<link rel="modulepreload" href="{base}/{name}">' for name in MODULES)
+    styles = "".join(f'<link rel="preload" as="style" href="{base}/{name}">' for name in STYLES[path])
     return (
         f"<script>{_SERVER} window.mamlWeb = {base!r};</script>"  # which the components' loaders read
         + f"<style>{(WEB / 'common' / 'frame.css').read_text(encoding='utf-8')}</style>"
-        + f'<script async src="{base}/{_PLOTLY}"></script>'
-        + "".join(f'<link rel="preload" as="style" href="{base}/{name}">' for name in STYLES[path])
-        + "".join(f'<link rel="modulepreload" href="{base}/{name}">' for name in MODULES)
+        + (_first_minute(base) if first_time else f'<script async src="{base}/{_PLOTLY}"></script>{styles}{scripts}')
         + "".join(f'<link rel="modulepreload" crossorigin href="./{name}">' for name in widget_modules())
     ).encode()
+
+
+def _first_minute(base: str) -> str:
+    return (
+        _COVER
+        + f'<link rel="stylesheet" href="{base}/{_OPENING}/style.css">'
+        + f'<script type="module" async src="{base}/{_OPENING}/begin.js"></script>'
+        + "".join(f'<link rel="modulepreload" href="{base}/{name}">' for name in _OPENING_MODULES)
+        + f'<link rel="preload" as="fetch" crossorigin href="{base}/{_OPENING}/curves.json">'
+    )
+
+
+def _is_first_time(scope: Scope) -> bool:
+    """Whether a document is asked for by somebody who has not been here, at an address without a set-up."""
+    seen = any(name.strip().startswith(f"{_SEEN}=") for name in Headers(scope=scope).get("cookie", "").split(";"))
+    return bool(scope["path"] == "/" and not scope["query_string"] and not seen)
 
 
 class Preload:
@@ -93,15 +128,16 @@ class Preload:
                 return
             body += message.get("body", b"")
             if not message.get("more_body", False):
-                await _send_with_hints(start, body, hints(scope["path"]), send)
+                added = hints(scope["path"], first_time=_is_first_time(scope))
+                await _send_with_hints(start, body, added, send)
 
         # Without this extension the document comes as bytes.
         extensions = {
             key: value for key, value in scope.get("extensions", {}).items() if key != "http.response.pathsend"
         }
-        headers = [
-            (name, value) for name, value in scope["headers"] if name != b"accept-encoding"
-        ]  # or it comes compressed
+        # With these it would come compressed, or not at all to a browser that has kept what another time was added to.
+        left_out = (b"accept-encoding", b"if-none-match", b"if-modified-since")
+        headers = [(name, value) for name, value in scope["headers"] if name not in left_out]
         await self._app({**scope, "extensions": extensions, "headers": headers}, receive, gather)
 
 
@@ -115,5 +151,8 @@ async def _send_with_hints(start: Message, body: bytes, added: bytes, send: Send
     headers = MutableHeaders(raw=list(start["headers"]))
     if "content-length" in headers:
         headers["content-length"] = str(len(with_hints))
+    for name in ("etag", "last-modified"):
+        del headers[name]
+    headers["cache-control"] = "no-store"
     await send({**start, "headers": headers.raw})
     await send({"type": "http.response.body", "body": with_hints})

@@ -29,9 +29,9 @@ from dashboard.wire.connection import Outbox
 P = TypeVar("P")
 
 WEB = Path(__file__).parents[1] / "web"
-_TYPES = {".js": "text/javascript", ".css": "text/css"}
+_TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
 OWN_FILES = {path.relative_to(WEB).as_posix(): path for path in sorted(WEB.glob("*/*")) if path.suffix in _TYPES}
-"""The component's scripts and style sheets, by their names in the address."""
+"""The component's scripts, style sheets and data, by their names in the address."""
 _MAX_MESSAGE = 800_000
 """A drawn task of 26 images of 84 x 84 pixels in three channels, as base64; everything else is far shorter."""
 _GONE, _FORBIDDEN = 4404, 4403

@@ -20,6 +20,12 @@ class Pretrained(NamedTuple):
 
 _ALL = (
     Pretrained(
+        "Sinusoids, pretrained θ₀",
+        "Five examples, α 0.02, after 10,000 steps, paused: the start of the first minute. Press Inner step: three steps are enough for a new curve. "
+        "Press Reset to compare with a fresh start.",
+        FOLDER / "sinusoid",
+    ),
+    Pretrained(
         "Glyphs, pretrained θ₀",
         "The fast demo, at α 0.4, after 8,000 steps, paused. Press Inner step: one step names nearly every drawing right. Draw your own characters, "
         "or press Reset to compare with a fresh start.",

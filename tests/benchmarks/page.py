@@ -22,7 +22,7 @@ from maml_core.presets import DEFAULT_PRESET, PRESETS, few_shot
 from tests.benchmarks.compiled import compiled, own_folder
 from tests.benchmarks.crowd import WARM_UP_S, cpu_s, crowd
 from tests.benchmarks.rows import Figure, Row, at_least, at_most, figures, printed
-from tests.browser.conftest import VIEWPORT, browser_path, launch_options, new_page
+from tests.browser.conftest import HAS_BEEN_HERE, VIEWPORT, browser_path, launch_options, new_page, visitor
 from tests.browser.live_page import CHARTS, LivePage
 from tests.browser.server import Server
 
@@ -197,6 +197,7 @@ def opening(browser: Browser, server: Server) -> dict[str, float]:
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
             options = launch_options(str(browser_path()))
             context = browser.browser_type.launch_persistent_context(profile, viewport=VIEWPORT, **options)
+            context.add_cookies(HAS_BEEN_HERE)
             taken = [_opening(context, server) for _ in range(NUM_WARMINGS + 2)]
             context.close()
         empty.append(taken[0])
@@ -330,7 +331,7 @@ def glyphs(browser: Browser, server: Server) -> dict[str, float]:
 
 def sensitivity(browser: Browser, server: Server) -> dict[str, float]:
     """The screen of sweeps: how soon it shows the map of a frozen theta_0, and a sweep's map beside a live run on a page of its own."""
-    with contextlib.closing(browser.new_context(viewport=VIEWPORT)) as context:
+    with contextlib.closing(visitor(browser)) as context:
         screen = context.new_page()
         screen.goto(server.url)
         screen.wait_for_function("window.mamlLive?.lastFrame")

@@ -15,10 +15,15 @@ from tests.browser.live_page import WAIT_MS, LivePage
 from tests.browser.server import Server
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, BrowserContext, Page, SetCookieParam
 
 VIEWPORT = {"width": 1440, "height": 900}
 OPENED_WITH = {name: getattr(DEFAULT_PRESET.config, name) for name in ("alpha", "beta", "num_inner_steps")}
+
+HAS_BEEN_HERE: list[SetCookieParam] = [
+    {"name": "maml_seen", "value": "1", "domain": host, "path": "/"} for host in ("127.0.0.1", "localhost")
+]
+"""The cookies of somebody who has seen the first minute."""
 
 BROWSER_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
@@ -200,6 +205,7 @@ class Pages:
         page.evaluate("localStorage.clear(); sessionStorage.clear()")
         page.goto("about:blank")
         context.clear_cookies()
+        context.add_cookies(HAS_BEEN_HERE)
         context.clear_permissions()
         context.set_default_timeout(WAIT_MS)
         self._cleared.append(live)
@@ -231,11 +237,18 @@ def open_page(pages: Pages, server: Server) -> Iterator[OpenPage]:
     hold_none(errors, "errors of pages")
 
 
-def new_page(browser: Browser, **options: Any) -> LivePage:
-    """A page that is not anywhere yet, in a profile of its own."""
+def visitor(browser: Browser, *, first_time: bool = False, **options: Any) -> BrowserContext:
+    """A browser profile of its own: of somebody who has been here before, unless it is the first time."""
     context = browser.new_context(**{"viewport": VIEWPORT, **options})
     context.set_default_timeout(WAIT_MS)
-    return LivePage(context.new_page())
+    if not first_time:
+        context.add_cookies(HAS_BEEN_HERE)
+    return context
+
+
+def new_page(browser: Browser, **options: Any) -> LivePage:
+    """A page that is not anywhere yet, in a profile of its own, with the options of `visitor`."""
+    return LivePage(visitor(browser, **options).new_page())
 
 
 @pytest.fixture(scope="package")

@@ -121,6 +121,7 @@ class Page {
     this.#keys = new Keys(this.#root, shortcuts({ transport: this.#transport, task: this.#task, travel: this.#travel, apart: this.#apart }, send));
     addEventListener("click", enterPanel);
     addEventListener("resize", this.#resized);
+    document.addEventListener("maml-begin", this.#begun);
     onWidth(this.#root, this.#resized);
     this.#root.addEventListener("click", blurAfterPointer);
     fitHeight(this.#root);
@@ -149,6 +150,7 @@ class Page {
     this.#socket.close();
     removeEventListener("click", enterPanel);
     removeEventListener("resize", this.#resized);
+    document.removeEventListener("maml-begin", this.#begun);
     clearTimeout(this.#clearTimer);
     for (const part of [this.#keys, this.#words, this.#address, this.#draw, this.#points]) part.destroy();
     this.#root.remove();
@@ -257,9 +259,18 @@ class Page {
     if (state.layout) this.#charts.layouts(state.layout);
     fitHeight(this.#root); // Streamlit moves the page down or up while it builds the sidebar, and nothing tells us
     this.#address.state(state);
+    this.#begun();
     if (state.controls_changed) whenConnected(() => this.#component.setTriggerValue?.("sync", Date.now()));
     this.#words.announce();
   }
+
+  /** What somebody chose in the first minute, as soon as there is a run. */
+  #begun = () => {
+    const { dataset } = document.documentElement;
+    if (this.#run === null || dataset.mamlBegin !== "play") return;
+    delete dataset.mamlBegin;
+    if (!this.#transport.playing) this.#transport.toggle();
+  };
 
   /** @param {Frame<LiveFrame>} frame */
   #frame(frame) {

@@ -153,7 +153,8 @@ export class Transport {
       ...KEYS.flatMap(([key, text]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, text)]),
     );
     this.#pauses.addEventListener("change", () => actions.pauseHidden(this.#pauses.checked));
-    const panel = el("div", {}, keys, el("label", { class: "maml-option" }, this.#pauses, " Pause while this page is hidden"));
+    const again = el("button", { type: "button", "data-action": "first-minute", onclick: async () => (await import("../opening/first_minute.js")).open() }, "The first minute again");
+    const panel = el("div", {}, keys, el("label", { class: "maml-option" }, this.#pauses, " Pause while this page is hidden"), again);
     this.#help = popoverButton({ class: "maml-icon", "aria-label": "Keyboard help", title: "Keys and an option (?)" }, "?", panel);
     this.root = el(
       "div",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,14 @@ async def data(_: Request) -> Response:
     return JSONResponse({"head": "<head>"})
 
 
-def get(handler: Any, path: str = "/") -> tuple[dict[str, str], bytes]:
+def get(
+    handler: Any,
+    path: str = "/",
+    *,
+    query: bytes = b"",
+    cookie: bytes = b"maml_seen=1",
+    also: Sequence[tuple[bytes, bytes]] = (),
+) -> tuple[dict[str, str], bytes]:
     sent: list[Any] = []
 
     async def receive() -> Any:
@@ -43,7 +51,8 @@ def get(handler: Any, path: str = "/") -> tuple[dict[str, str], bytes]:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": [], "root_path": ""}
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": query, "root_path": ""}
+    scope["headers"] = [(b"cookie", cookie), *also]
     asyncio.run(Preload(Starlette(routes=[Route(path, handler)]))(scope, receive, send))
     start, *bodies = sent
     headers = {name.decode(): value.decode() for name, value in start["headers"]}
@@ -55,6 +64,48 @@ def test_the_hints_stand_at_the_start_of_the_head_once(path: str) -> None:
     headers, body = get(page, path)
     assert body == DOCUMENT.encode().replace(b"<head>", b"<head>" + hints(path), 1)
     assert headers["content-length"] == str(len(body))
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "cookie", "shown"),
+    [
+        ("/", b"", b"", True),
+        ("/", b"", b"other=1; maml_seen_not=1", True),
+        ("/", b"", b"other=1; maml_seen=1", False),
+        ("/", b"alpha=0.1", b"", False),
+        ("/sensitivity", b"", b"", False),
+    ],
+)
+def test_the_first_minute_is_for_who_comes_for_the_first_time_and_without_a_setup(
+    path: str, query: bytes, cookie: bytes, shown: bool
+) -> None:
+    _, body = get(page, path, query=query, cookie=cookie)
+    assert (b"/opening/begin.js" in body) == shown
+    assert (b"mamlOpening" in body) == shown
+
+
+def test_the_document_is_asked_for_anew_each_time() -> None:
+    async def kept(request: Request) -> Response:
+        return HTMLResponse(
+            DOCUMENT,
+            status_code=304 if "if-none-match" in request.headers else 200,
+            headers={"etag": "1", "last-modified": "now"},
+        )
+
+    headers, body = get(kept, also=[(b"if-none-match", b"1"), (b"if-modified-since", b"now")])
+    assert b"mamlWeb" in body
+    assert headers["cache-control"] == "no-store"
+    assert not headers.keys() & {"etag", "last-modified"}
+
+
+def test_the_first_minute_comes_before_all_that_is_behind_it() -> None:
+    found = hints("/", first_time=True).decode()
+    assert found.index("/opening/curves.json") < found.index('crossorigin href="./')
+    assert "plotly" not in found
+    assert "live/page.js" not in found
+    names = re.findall(r"/opening/(\w+\.js)\"", found)
+    assert sorted(names[1:]) == sorted(path.name for path in (WEB / "opening").glob("*.js"))
+    assert names[0] == "begin.js"
 
 
 @pytest.mark.parametrize(("handler", "path"), [(page, "/other"), (data, "/"), (compressed, "/")])

@@ -1,0 +1,106 @@
+"""The first minute, as somebody meets it who has never been here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.conftest import hold_none, new_page
+from tests.browser.live_page import LivePage
+from tests.browser.server import Server
+from tests.browser.test_axe import assert_accessible
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator
+
+MOVED = "() => document.querySelector('.first-moves [aria-pressed=true]')?.textContent === '3'"
+
+
+@pytest.fixture
+def first(browser: Browser) -> Iterator[LivePage]:
+    live = new_page(browser, first_time=True, viewport={"width": 1280, "height": 720})
+    yield live
+    hold_none(live.errors, "errors of the page")
+    live.context.close()
+
+
+def opening(live: LivePage) -> Locator:
+    return live.page.get_by_role("dialog", name=re.compile("Five points|One example"))
+
+
+def test_it_moves_by_itself_and_leads_to_a_run_that_trains_and_does_not_come_again(
+    first: LivePage, server: Server
+) -> None:
+    from playwright.sync_api import expect
+
+    page = first.page
+    page.goto(server.url)
+    expect(opening(first)).to_be_visible()
+    assert page.evaluate("document.getElementById('root').inert")
+    page.wait_for_function(MOVED)  # nobody has touched anything
+    words = opening(first).locator("figure p").all_inner_texts()
+    ordinary, maml = (float(text.rpartition(" ")[2]) for text in words)
+    assert all(text.startswith("after 3 steps: off by") for text in words)
+    assert maml < ordinary
+    size = page.evaluate(
+        "(() => { const { scrollHeight, clientHeight } = document.querySelector('.maml-opening'); return [scrollHeight, clientHeight]; })()"
+    )
+    assert size[0] <= size[1]
+    page.keyboard.press("p")  # a key of the page behind it
+    opening(first).get_by_role("button", name="Play: train it yourself").click()
+    expect(opening(first)).to_have_count(0)
+    first.wait("() => window.mamlLive?.lastStep > 5")
+    assert not page.evaluate("document.getElementById('root').inert")
+
+    page.goto(server.url)  # the address without a set-up once more
+    first.wait("() => window.mamlLive?.lastFrame")
+    expect(opening(first)).to_have_count(0)
+    page.keyboard.press("?")
+    page.get_by_role("button", name="The first minute again").click()
+    expect(opening(first)).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(opening(first)).to_have_count(0)
+    assert first.status == "Training"  # as it was
+
+
+def test_it_can_be_stopped_and_stepped_by_keyboard_and_characters_can_be_named(first: LivePage, server: Server) -> None:
+    from playwright.sync_api import expect
+
+    page = first.page
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(server.url)
+    pause = opening(first).get_by_role("button", name=re.compile("Pause|Go on"))
+    expect(pause).to_have_text("Go on")  # nothing moves by itself where motion is not wanted
+    steps = opening(first).get_by_role("group", name="Gradient steps").get_by_role("button")
+    steps.nth(2).focus()
+    page.keyboard.press("Enter")
+    expect(opening(first).locator("figure p").last).to_contain_text("after 2 steps")
+    page.locator(".maml-live[data-theme]").wait_for(state="attached")  # of the page behind it
+    assert_accessible(page)
+    page.get_by_role("button", name="Your turn: characters").press("Enter")
+    examples = opening(first).get_by_role("group", name="One example of each character").get_by_role("button")
+    expect(examples).to_have_count(5)
+    examples.nth(0).press("Enter")
+    expect(opening(first).get_by_role("status")).to_contain_text(
+        re.compile(r"You said A.*After one step.*which is (right|wrong)\.")
+    )
+    assert_accessible(page)
+    another = opening(first).get_by_role("button", name="Another one")
+    expect(another).to_be_focused()
+    examples.nth(1).press("Enter")  # an answer is given once
+    expect(opening(first).get_by_role("status")).to_contain_text("You said A")
+    another.press("Enter")
+    expect(opening(first).get_by_role("status")).to_have_text("")
+    opening(first).get_by_role("button", name="The whole page").press("Enter")
+    expect(opening(first)).to_have_count(0)
+    first.wait("() => window.mamlLive?.lastFrame")
+    assert first.status == "Ready"
+
+
+def test_a_setup_in_the_address_has_the_whole_page_at_once(first: LivePage, server: Server) -> None:
+    first.page.goto(f"{server.url}?alpha=0.05")
+    first.wait("() => window.mamlLive?.lastFrame")
+    assert opening(first).count() == 0
