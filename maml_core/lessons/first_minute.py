@@ -111,10 +111,12 @@ def characters(folder: Path = PRETRAINED / "glyphs", num_tasks: int = NUM_CHARAC
     config, learner = saved.config, state_from_bytes(saved.state).meta
     problem, num_steps = build_problem(config), config.num_inner_steps
     chance = np.random.default_rng(0)
+    shape: tuple[int, ...] = ()
     found = []
     for draw in range(num_tasks):
         fit = task_fit(config, learner, Demonstration(draw=draw), problem)
         assert isinstance(fit, ImageFit)
+        shape = fit.image_shape[1:]
         asked = chance.integers(len(fit.query_labels))
         found.append(
             {
@@ -125,7 +127,7 @@ def characters(folder: Path = PRETRAINED / "glyphs", num_tasks: int = NUM_CHARAC
                 "after": _rounded(fit.query_probabilities[num_steps, asked]),
             }
         )
-    return {"shape": list(fit.image_shape[1:]), "num_steps": num_steps, "tasks": found}
+    return {"shape": list(shape), "num_steps": num_steps, "tasks": found}
 
 
 def _image(image: Bytes) -> str:
