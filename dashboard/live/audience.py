@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from dashboard.live.latest import Seen
-from dashboard.live.pacing import Pace, Pacing
+from dashboard.live.pacing import HEAVY, Pace, Pacing
 from dashboard.live.travel import is_same_task
 from dashboard.live.viewer import Viewer
 from dashboard.setups import limits
@@ -42,6 +42,8 @@ class Audience:
         """Training from scratch on each held-out task is asked for; see `shows_scratch`."""
         self.seen = Seen()
         self.pacing = Pacing(of_images=False)
+        self.unseen: frozenset[str] = frozenset()
+        """Heavy kinds of looks that `measure` asked for and that were not taken since."""
         self._hurries = False
         self._sent = _Sent()
 
@@ -49,6 +51,7 @@ class Audience:
         """A run with this set-up is watched from its start on."""
         self.seen = Seen()
         self.pacing = Pacing(of_images=config.classifies)
+        self.unseen = frozenset()
         self._sent = _Sent()
         for viewer in self.viewers:
             viewer.start_over()
@@ -80,6 +83,10 @@ class Audience:
     def hurry(self) -> None:
         """Something changed that all of them wait to see."""
         self._hurries = True
+
+    def measure(self) -> None:
+        """Look at everything of the run as it stands now: somebody wants numbers that belong together."""
+        self.pacing.owed = self.unseen = frozenset(HEAVY)
 
     def rest(self) -> None:
         """Nobody waits any longer."""
@@ -154,6 +161,7 @@ class Audience:
             computed: The set-up that it was computed with.
         """
         self.pacing.measured(snapshot.seconds)
+        self.unseen -= self._sent.kinds
         for viewer, place, change_id in self._sent.asked:
             viewer.take(snapshot.fits[place], change_id)
         self.seen.take(snapshot, now, config=config, computed=computed, scratch=self.shows_scratch(config))

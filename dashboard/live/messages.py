@@ -26,6 +26,8 @@ def obey(page: Page, message: Mapping[str, Any], now: float) -> None:
     run, viewer, kind = page.run, page.viewer, message.get("type")
     if kind not in OF_THE_SOCKET:
         run.playback.held = None
+    if viewer.guide is not None and kind not in OF_THE_SOCKET:
+        kind = viewer.guide.allowed(message, run)
     if kind in LEAVING and viewer.apart.close():
         page.show_now()
     match kind:
@@ -110,6 +112,12 @@ def obey(page: Page, message: Mapping[str, Any], now: float) -> None:
             viewer.expect(_number(message, "id"))
         case "example_task":
             page.put({"type": "example_task", **viewer.own.example()})
+        case "lesson_go" if viewer.guide is not None:
+            viewer.guide.go(message["to"], run, viewer)
+        case "lesson_answer" if viewer.guide is not None:
+            viewer.guide.answer(message["answer"], viewer)
+        case "lesson_act" if viewer.guide is not None:
+            viewer.guide.act(run, viewer)
         case _:
             raise ValueError(f"the page sent {str(kind)[:40]!r}, which this server does not know; reload the page")
 

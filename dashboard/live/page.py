@@ -60,6 +60,10 @@ class Page:
         self.workspace = ""
         """Name of the workspace whose runs are shown; empty for the tab's own."""
         self.connection = Connection(MAX_UNACKNOWLEDGED)
+        self.elsewhere = Connection(MAX_UNACKNOWLEDGED)
+        """Its visitor reads the list of lessons."""
+        self.home = ""
+        """Of a lesson: token of its visitor's live page."""
         self.recovering = False
         """The run that the tab had is being read from its copy."""
         self.waiting: list[Mapping[str, Any]] = []
@@ -256,7 +260,7 @@ class Page:
             "idea": _idea(run),
             "offer": run.origin.offer(run.step, jumping=run.playback.jumping),
             "reach": self.reach._asdict() if self.reach is not None else None,
-            "locked": run.locked,
+            "locked": {**run.locked, **(viewer.guide.locked if viewer.guide is not None else {})},
             "left": run.num_left,
             "before": run.before.step if run.before is not None else None,
             "metric": viewer.metric(run.config) if run.config.classifies else None,
@@ -266,6 +270,7 @@ class Page:
             "layers": _layers(run, viewer),
             "then": viewer.travel.target.step if viewer.travel.target is not None else None,
             "apart": viewer.apart.told,
+            "lesson": viewer.guide.told(run, viewer) if viewer.guide is not None else None,
             "ghosts": ghosts_told(run.ghosts, viewer.hidden, start=run.changes.start, config=run.config),
             "removals": run.ghosts.num_removals,
             "removed": run.ghosts.removed,

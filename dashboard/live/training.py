@@ -21,7 +21,7 @@ from dashboard.live.viewer import Viewer
 from maml_core.chunks import ChunkRequest, ChunkResult
 from maml_core.config import RunConfig
 from maml_core.datasets.trained import TrainedImages
-from maml_core.records import Levels, Status
+from maml_core.records import Levels, Records, Status
 from maml_core.store import SavedRun
 
 StatusKind = Literal["ready", "running", "paused", "diverged", "dead", "replaying"]
@@ -247,7 +247,7 @@ class Training:
 
     def saved(self, name: str) -> SavedRun | None:
         """The run at the newest finished step, as it is kept on disk; None while its first chunk is under way."""
-        records = self._recording.records()
+        records = self.records
         if self.state is None or records is None:
             return None
         return SavedRun(
@@ -262,6 +262,11 @@ class Training:
             images=self.images,
             moments=tuple(self.kept.moments),
         )
+
+    @property
+    def records(self) -> Records | None:
+        """All that was measured of it so far; None before its first chunk."""
+        return self._recording.records()
 
     @property
     def has_begun(self) -> bool:

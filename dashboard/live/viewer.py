@@ -11,6 +11,7 @@ from dashboard.live.apart import Apart
 from dashboard.live.closer import Closer
 from dashboard.live.drawings import Drawings
 from dashboard.live.ghosts import Left
+from dashboard.live.lesson_guide import Guide
 from dashboard.live.own_points import takes_points
 from dashboard.live.travel import Look, Travel
 from maml_core.config import RunConfig, SinusoidConfig, TaskConfig, at_test
@@ -59,6 +60,8 @@ class Viewer:
         """The outer step that its charts show."""
         self.apart = Apart()
         """Where it stands in the next outer step, if it goes through one."""
+        self.guide: Guide | None = None
+        """What leads it through a lesson, if it is in one."""
 
     # What its page asks for
 

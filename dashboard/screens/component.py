@@ -1,4 +1,4 @@
-"""The screens' components: small loaders of `web/live/page.js` and `web/sweeps/page.js`, registered once and mounted once a page.
+"""The screens' components: small loaders of the `page.js` in each folder of `web/`, registered once and mounted once a page.
 
 Everything that moves comes over the components' own WebSockets, so the mount data never change and Streamlit's reruns
 leave the charts alone.
@@ -27,22 +27,28 @@ _live = st.components.v2.component("maml_live", js=_LOADER.replace("MODULE", "li
 _sweeps = st.components.v2.component(
     "maml_sweeps", js=_LOADER.replace("MODULE", "sweeps/page.js"), isolate_styles=False
 )
+_lessons = st.components.v2.component(
+    "maml_lessons", js=_LOADER.replace("MODULE", "lessons/page.js"), isolate_styles=False
+)
 
 
-def mount(*, key: str, token: str) -> Any:
+def mount(*, key: str, token: str, lesson: str = "") -> Any:
     """Mount the live page, or keep it where it is mounted already.
 
     Args:
         key: Streamlit's key; the same on every rerun, or the page would be built anew.
         token: The page token that its WebSocket shows.
+        lesson: By what the tab keeps the run of a lesson, whose page it is; empty for the tab's own run.
 
     Returns:
         Streamlit's component result. `sync` causes a rerun when the run has come to differ from what the sidebar shows (a dial that leaves
-        a preset, a change of a shared run, a resumed run), and is None otherwise.
+        a preset, a change of a shared run, a resumed run), and is None otherwise; `leave` one in which the lesson is left: for the screen that
+        it names.
     """
     tabs = [[chart.id, chart.tab, chart in CLOSER] for chart in SHARING.values()]
     data = {"token": token, "help": page_help(), "charts": [chart.id for chart in CHARTS], "tabs": tabs}
-    return _live(key=key, data=data, on_sync_change=_nothing)
+    data |= {"lesson": lesson} if lesson else {}
+    return _live(key=key, data=data, on_sync_change=_nothing, on_leave_change=_nothing)
 
 
 def mount_sweeps(*, key: str, token: str) -> Any:
@@ -60,6 +66,21 @@ def mount_sweeps(*, key: str, token: str) -> Any:
         on_open_change=_nothing,
         on_settled_change=_nothing,
     )
+
+
+def mount_lessons(*, key: str, token: str, lessons: list[dict[str, Any]]) -> Any:
+    """Mount the list of lessons, or keep it where it is mounted already.
+
+    Args:
+        key: Streamlit's key.
+        token: Of the visitor's live page.
+        lessons: What is said of each.
+
+    Returns:
+        Streamlit's component result. `open`, only in the rerun that it causes: the name of a lesson to open.
+    """
+    data = {"token": token, "lessons": lessons}
+    return _lessons(key=key, data=data, on_open_change=_nothing, on_sync_change=_nothing)
 
 
 def _nothing() -> None:

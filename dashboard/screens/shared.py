@@ -16,7 +16,8 @@ def style() -> None:
 
 
 def links() -> None:
-    """The way to the other screen."""
+    """The way to the other screens."""
     with st.container(horizontal=True, gap="small", key="screens"):
         st.page_link(state.screen("live"))
         st.page_link(state.screen("sensitivity"))
+        st.page_link(state.screen("lessons"))

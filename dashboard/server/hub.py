@@ -1,6 +1,7 @@
 """The hub: every open page with the run that it watches, and which chunk is computed next.
 
-All of it lives on the server's event loop and needs no locks; what scripts ask for in their own threads is in `scripts`.
+All of it lives on the server's event loop and needs no locks; what scripts ask for in their own threads is in `scripts`, what comes through
+sockets in `sockets`.
 
 At most one chunk a run is in flight and only a few are given to the executor; whose is the next one is decided in `turns`. What a chunk has
 found is told to every page that watches its run.
@@ -12,25 +13,20 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any
 
 from dashboard.charts.symbols import of_error
-from dashboard.live.messages import OF_THE_SOCKET, obey
-from dashboard.live.page import Page
 from dashboard.live.run import LiveRun
 from dashboard.server import turns
 from dashboard.server.closer_looks import kinds_of_looks
 from dashboard.server.keeper import Keeper
 from dashboard.server.loop import submitted
 from dashboard.server.pages import Pages
-from dashboard.server.recovery import Recovery, address_of, continues
-from dashboard.server.scripts import Scripts
+from dashboard.server.recovery import Recovery
+from dashboard.server.sockets import Sockets
 from dashboard.sweeps.hub import SweepHub
-from dashboard.sweeps.page import SweepPage
-from dashboard.wire.connection import Outbox
 from maml_core.chunks import ChunkResult
 from maml_core.errors import ClusterError, ConfigError, DataError
 
@@ -48,11 +44,8 @@ MAX_LOST = 3
 MAX_KEPT_BYTES = 256 * 2**20
 """Of the states that all runs together keep to go back to."""
 
-MAX_WAITING = 1000
-"""Requests that wait for a run that is being read; a slider that is dragged makes many."""
 
-
-class Hub(Scripts):
+class Hub(Sockets):
     """See the module. One per server.
 
     Args:
@@ -87,7 +80,6 @@ class Hub(Scripts):
         self._turn = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._keeper: Keeper | None = None
-        self._recovery: Recovery | None = None
 
     def keep(self, keeper: Keeper) -> None:
         """Keep the pages' runs on disk, and take them up again from there."""
@@ -224,10 +216,13 @@ class Hub(Scripts):
     def _tidy(self, now: float) -> None:
         """Pause what nobody sees, forget what nobody came back to."""
         for page in self.pages.all():
-            if (page.connected and page.visible) or (not page.connected and self.is_present(page.token)):
+            is_kept = self.is_present(page.token) or self.is_present(page.home)  # a lesson, as long as its tab is there
+            if (page.connected and page.visible) or (not page.connected and is_kept):
                 page.last_seen = now
             elif not page.connected and now - page.last_seen > KEEP_S:
                 self.pages.forget(page)
+            if page.viewer.guide is not None and page.viewer.guide.follow(page.run, page.viewer, now):
+                self.pages.tell(page.run)
         for run, pages in (watched := self.pages.watched()).items():
             run.kept.limit(MAX_KEPT_BYTES // len(watched))
             if not run.playback.playing:
@@ -239,69 +234,6 @@ class Hub(Scripts):
                 run.pause()
                 run.notice = "Paused, because this page was out of sight for ten minutes."
                 self.pages.tell(run)
-
-    # The socket
-
-    def connect(self, token: str, *, resume: str, released: bool, tab: str = "") -> tuple[Page, Outbox]:
-        """Feed a page through a new socket, which sends what comes out of the outbox.
-
-        Args:
-            token: Of `open_page`; it must be known.
-            resume: Key of the run that the browser tab had before; taken over if its page has gone.
-            released: The tab says that it left that page itself (a reload, not a duplicate of a tab).
-            tab: What the tab was told to prove itself with; empty for a new one.
-        """
-        page = self.pages.meet(token, tab)
-        before = self.pages.before(page, resume)
-        if before is None and self._recovery is not None:
-            self._recovery.recover(page, resume, same_address=True)
-        elif before is not None:
-            has_gone = not before.connected or (released and (before.tab == page.tab or not tab))
-            is_asked_for = page.run.step == 0 and continues(address_of(page.run), address_of(before.run))
-            if has_gone and is_asked_for:
-                self.pages.replace(before, page)
-        outbox = page.connect(self._clock())
-        self.pages.tell(page.run)
-        return page, outbox
-
-    def connect_sweeps(self, token: str, *, resume: str, tab: str = "") -> tuple[SweepPage, Outbox]:
-        """Feed the sensitivity screen of a page through a new socket.
-
-        Its live run stays what it was before a reload: this screen's address names none.
-        """
-        page = self.pages.meet(token, tab)
-        before = self.pages.before(page, resume)
-        if before is None and self._recovery is not None:
-            self._recovery.recover(page, resume, same_address=False)
-        elif before is not None and not self.is_present(before.token) and page.run.step == 0:
-            self.pages.replace(before, page)
-        sweeps, outbox = self.sweeps.connect(token)
-        sweeps.put({"type": "welcome", "run_key": page.run.key, "tab": page.tab})
-        return sweeps, outbox
-
-    def disconnect(self, page: Page, outbox: Outbox) -> None:
-        """The socket has gone: nothing is computed for the page until it comes back."""
-        if page.connection.close(outbox):
-            page.last_seen = self._clock()
-
-    def receive(self, page: Page, message: Mapping[str, Any]) -> None:
-        """Do what the page asks for; what is refused is answered with a sentence. What is asked of a run that is being read from its copy
-        waits for it."""
-        if not page.recovering or message.get("type") in OF_THE_SOCKET:
-            self.pages.attempt(page, lambda: obey(page, message, self._clock()))
-        elif len(page.waiting) < MAX_WAITING:
-            page.waiting.append(message)
-        else:
-            page.put({"type": "error", "message": "The run is still being read, and much was asked for: ask again."})
-
-    def receive_sweeps(self, token: str, page: SweepPage, message: Mapping[str, Any]) -> None:
-        """Do what the sensitivity screen of a page asks for."""
-        visitor = self.pages.get(token)
-        if message.get("type") == "freeze" and visitor is not None:
-            run = visitor.run
-            self.sweeps.freeze(token, run.state_config, run.state, f"The live run's θ_0 at outer step {run.step:,}")
-        else:
-            self.sweeps.receive(page, message)
 
 
 def _failure(problem: Exception | None) -> str:

@@ -107,7 +107,7 @@ class Keeper:
             for key in found.keys() - known:
                 del found[key]
         for page in pages:
-            if page.tab is not None and not page.recovering:
+            if _is_kept(page):
                 self._keep_left(page)
                 if self._is_due(page, now):
                     self._copy(page, now)
@@ -115,7 +115,7 @@ class Keeper:
     def close(self, pages: Sequence[Page]) -> None:
         """Copy every run as it is now, and wait until all is written. The server's end."""
         for page in pages:
-            if page.tab is not None and not page.recovering:
+            if _is_kept(page):
                 self._keep_left(page)
                 self._copy(page, self._clock(), last=True)
         self._writer.shutdown(wait=True)
@@ -187,6 +187,11 @@ class Keeper:
 
         self._busy[run.key] = self._writer.submit(_guarded, write)
         self._busy = {key: future for key, future in self._busy.items() if not future.done()}
+
+
+def _is_kept(page: Page) -> bool:
+    """Whether a page's run is worth a copy: a lesson begins anew, and leaves nothing behind."""
+    return page.tab is not None and not page.recovering and not page.home
 
 
 def _guarded(act: Callable[[], None]) -> None:

@@ -66,6 +66,10 @@ class Pages:
                 found.setdefault(page.run, []).append(page)
         return found
 
+    def lessons_of(self, home: str) -> list[Page]:
+        """The pages on which the visitor of a live page, by its token, goes through lessons."""
+        return [page for page in self.all() if page.home == home]
+
     def owners(self) -> list[Page]:
         """The page that each run belongs to: of those that are there, the one that has watched it for longest."""
 

@@ -15,9 +15,7 @@ from dashboard.server.routes import OWN_FILES, WEB, web_address
 from dashboard.theme import DARK, LIGHT, css
 
 # Opened below the page's root, Streamlit looks for its server there first, and its console fills with errors.
-_SERVER = (
-    "window.__streamlit = { BACKEND_BASE_URL: location.origin + location.pathname.replace(/sensitivity\\/?$/, '') };"
-)
+_SERVER = "window.__streamlit = { BACKEND_BASE_URL: location.origin + location.pathname.replace(/(sensitivity|lessons)\\/?$/, '') };"
 _PLOTLY = "plotly/plotly.min.js"
 _TYPES_ALONE = "protocol.js"
 _OPENING = "opening"
@@ -31,8 +29,12 @@ MODULES = sorted(
     and not name.startswith(f"{_OPENING}/")
 )
 _OPENING_MODULES = [name for name in OWN_FILES if name.endswith(".js") and name.startswith(f"{_OPENING}/")]
-STYLES = {"/": ("common/style.css", "live/style.css"), "/sensitivity": ("common/style.css", "sweeps/style.css")}
-"""Style sheets that a screen waits for before it is seen (the last lines of `web/live/page.js` and `web/sweeps/page.js`), by its address."""
+STYLES = {
+    "/": ("common/style.css", "live/style.css"),
+    "/sensitivity": ("common/style.css", "sweeps/style.css"),
+    "/lessons": ("common/style.css", "live/style.css", "lessons/style.css"),
+}
+"""Style sheets that a screen waits for before it is seen (the last lines of each `page.js` in `web/`), by its address."""
 WIDGETS = ("BidiComponent", "ButtonGroup", "Html", "NumberInput", "PageLink", "Selectbox", "TextInput")
 """What Streamlit draws on the live page with modules of their own, which it asks for only when a script has told it of them."""
 _HEAD = b"<head>"

@@ -59,8 +59,8 @@ class LiveScreen:
 
     def connect(self, token: str, hello: Mapping[str, Any]) -> tuple[Page, Outbox]:
         """As `Screen`."""
-        resume, tab = str(hello.get("resume", "")), str(hello.get("tab", ""))
-        return self._hub.connect(token, resume=resume, released=hello.get("released") is True, tab=tab)
+        resume, tab, home = (str(hello.get(name, "")) for name in ("resume", "tab", "home"))
+        return self._hub.connect(token, resume=resume, released=hello.get("released") is True, tab=tab, home=home)
 
     def receive(self, page: Page, message: Mapping[str, Any]) -> None:
         """As `Screen`."""
@@ -93,10 +93,18 @@ class SweepsScreen:
         self._hub.sweeps.disconnect(page[1], outbox)
 
 
+class LessonsScreen(LiveScreen):
+    """The list of lessons: it asks for nothing, and while it is there its visitor is."""
+
+    def connect(self, token: str, hello: Mapping[str, Any]) -> tuple[Page, Outbox]:
+        """As `Screen`."""
+        return self._hub.connect_lessons(token, resume=str(hello.get("resume", "")), tab=str(hello.get("tab", "")))
+
+
 def routes(hub: Hub) -> list[BaseRoute]:
     """The routes that `st.App` mounts."""
 
-    live_requests, sweeps_requests = Requests(hub.knows), Requests(hub.knows)
+    live_requests, sweeps_requests, lessons_requests = (Requests(hub.knows) for _ in range(3))
 
     async def live(socket: WebSocket) -> None:
         await _serve(hub, LiveScreen(hub), live_requests, socket)
@@ -104,9 +112,13 @@ def routes(hub: Hub) -> list[BaseRoute]:
     async def sweeps(socket: WebSocket) -> None:
         await _serve(hub, SweepsScreen(hub), sweeps_requests, socket)
 
+    async def lessons(socket: WebSocket) -> None:
+        await _serve(hub, LessonsScreen(hub), lessons_requests, socket)
+
     return [
         WebSocketRoute("/maml/live", live),
         WebSocketRoute("/maml/sweeps", sweeps),
+        WebSocketRoute("/maml/lessons", lessons),
         Route("/maml/web/at/{version}/{name:path}", _web_file),
         Route("/maml/web/{name:path}", _web_file),
     ]

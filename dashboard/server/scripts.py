@@ -49,11 +49,6 @@ class Scripts:
         self.compiler: Compiler | None = None
         """Has the outer steps compiled of runs that train for long; None where they are computed on other machines."""
 
-    def is_present(self, token: str) -> bool:
-        """Whether a page's visitor is still there, on this screen or on the sweeps'."""
-        page, sweeps = self.pages.get(token), self.sweeps.page(token)
-        return page is not None and (page.connected or (sweeps is not None and sweeps.connected))
-
     def open_page(
         self,
         config: RunConfig,

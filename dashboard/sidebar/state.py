@@ -17,15 +17,17 @@ from dashboard.setups import address, limits, workspaces
 from dashboard.setups.sweep_draft import Draft, form_text, read_form
 from maml_core.config import RunConfig
 from maml_core.datasets.again import FileConfig
+from maml_core.lessons.lesson import Lesson
 from maml_core.presets import DEFAULT_PRESET
 
 _TOKEN, _NOTES = "page.token", "page.notes"
 _ASKED = "images.asked"
 _PAGES = "page.pages"
 _DRAFT, _FORM = "page.draft", "form"
+_LESSON = "page.lesson"
 _TOLD, _COUNT, _OVERRULED = "page.told", "page.tellings", "page.overruled"
 
-Screen = Literal["live", "sensitivity"]
+Screen = Literal["live", "sensitivity", "lessons"]
 
 MAX_NOTES = 6
 """Sentences about an address that are shown at once."""
@@ -70,6 +72,30 @@ def open_live(config: RunConfig) -> None:
     token = hub.open_page(config)
     hub.inherit_sweep(st.session_state[_TOKEN], token)
     st.session_state[_TOKEN] = token
+
+
+class _Attended(NamedTuple):
+    """The lesson that this session has a page of."""
+
+    name: str
+    seed: int
+    token: str
+
+
+def lesson_token(lesson: Lesson, *, at: int, seed: int) -> str:
+    """This session's page for a lesson at the hub; opened the first time, or when the hub has forgotten it.
+
+    Args:
+        lesson: Which.
+        at: The step at which it begins if it is opened.
+        seed: See `Sockets.open_lesson`; another one is another page.
+    """
+    hub = get_hub()
+    known: _Attended | None = st.session_state.get(_LESSON)
+    if known is None or known[:2] != (lesson.name, seed) or not hub.knows(known.token):
+        token = hub.open_lesson(lesson, home=page_token(), at=at, seed=seed)
+        st.session_state[_LESSON] = known = _Attended(lesson.name, seed, token)
+    return known.token
 
 
 def draft() -> Draft:

@@ -77,6 +77,18 @@ export function setRich(node, text) {
 }
 
 /**
+ * As `setRich`, with what stands between asterisks, the name of a control, in heavier letters.
+ *
+ * @param {HTMLElement} node
+ * @param {string} text
+ */
+export function setNamed(node, text) {
+  if (node.dataset.rich === text) return;
+  node.dataset.rich = text;
+  node.replaceChildren(...text.split(/\*([^*]+)\*/).flatMap((part, at) => (at % 2 ? [el("b", {}, ...rich(part))] : rich(part))));
+}
+
+/**
  * A "?" button with its explanation: on hover, on focus and on touch.
  *
  * @param {string} id Of the explanation, for what it explains.

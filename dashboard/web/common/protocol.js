@@ -1,5 +1,5 @@
-// What both sockets say, `/maml/live` of the live page and `/maml/sweeps` of the sensitivity screen, and what their messages are made of; the rest
-// stands in `live/protocol.js` and `sweeps/protocol.js`.
+// What all sockets say, `/maml/live` of the live page, `/maml/sweeps` of the sensitivity screen and `/maml/lessons` of the list of lessons, which
+// says nothing else, and what their messages are made of; the rest stands in `live/protocol.js` and `sweeps/protocol.js`.
 //
 // Text messages are JSON, told apart by `type`. The server's pictures are binary frames (`packing.py`): a header, then the float32 numbers that
 // it points into. A test holds the server to these types, names and kinds both ways, so write them as types that it can read: literals, names of
@@ -177,6 +177,7 @@ export {};
  * @property {boolean} [released] The tab left its page, as a reload does.
  * @property {string} [tab]
  * @property {string} [sender] Whose requests have the numbers.
+ * @property {string} [home] Of a lesson: the key of the run that the tab has on Live.
  */
 
 /**

@@ -5,7 +5,7 @@ import { recall, remember } from "./dom.js";
 import { unpacked } from "./unpacked.js";
 import { Waiting, isRequest } from "./waiting.js";
 
-const RUN = "maml-run";
+const RUN = "maml-run"; // of a lesson with its name behind it
 const TAB = "maml-tab";
 const RELEASED = "maml-released";
 const ASK_MS = 1000;
@@ -48,6 +48,8 @@ export class Socket {
   #handlers;
   #token;
   #path;
+  #lesson;
+  #run; // where the key of its run is kept
   /** @type {WebSocket | null} */
   #socket = null;
   #wait_ms = 500;
@@ -62,11 +64,15 @@ export class Socket {
   /**
    * @param {string} token
    * @param {Handlers<Message, Header>} handlers
-   * @param {"live" | "sweeps"} path Which screen it feeds.
-   * @param {Waiting} [waiting] Of the socket before.
+   * @param {"live" | "sweeps" | "lessons"} path Which screen it feeds.
+   * @param {object} [options]
+   * @param {string} [options.lesson] The lesson whose run it feeds; the tab's own run waits meanwhile.
+   * @param {Waiting} [options.waiting] Of the socket before.
    */
-  constructor(token, handlers, path, waiting = new Waiting()) {
+  constructor(token, handlers, path, { lesson = "", waiting = new Waiting() } = {}) {
     this.#token = token;
+    this.#lesson = lesson;
+    this.#run = lesson ? `${RUN}.${lesson}` : RUN;
     this.#waiting = waiting;
     this.#handlers = handlers;
     this.#path = path;
@@ -86,7 +92,7 @@ export class Socket {
   of(token) {
     if (token === this.#token) return this;
     this.close();
-    return new Socket(token, this.#handlers, this.#path, this.#waiting);
+    return new Socket(token, this.#handlers, this.#path, { lesson: this.#lesson, waiting: this.#waiting });
   }
   /** @param {Request | import("./protocol.js").Visible} message */
   send(message) {
@@ -131,8 +137,9 @@ export class Socket {
     socket.onopen = () => {
       const released = recall("sessionStorage", RELEASED) === "1";
       remember("sessionStorage", RELEASED, null);
-      const [resume, tab] = [RUN, TAB].map((key) => recall("sessionStorage", key) ?? "");
-      this.#post(/** @type {import("./protocol.js").Hello} */ ({ type: "hello", resume, released, tab, sender: this.#waiting.sender }));
+      const [resume, tab, own] = [this.#run, TAB, RUN].map((key) => recall("sessionStorage", key) ?? "");
+      const home = this.#lesson ? { home: own } : {};
+      this.#post(/** @type {import("./protocol.js").Hello} */ ({ type: "hello", resume, released, tab, sender: this.#waiting.sender, ...home }));
       if (document.hidden) this.#visibility();
     };
     socket.onmessage = ({ data }) => (typeof data === "string" ? this.#receive(JSON.parse(data)) : this.#handlers.frame(unpacked(data)));
@@ -143,7 +150,7 @@ export class Socket {
   #receive(received) {
     const message = /** @type {import("./protocol.js").OfSocket | { type: "other" }} */ (received);
     if (message.type === "welcome") {
-      remember("sessionStorage", RUN, message.run_key);
+      remember("sessionStorage", this.#run, message.run_key);
       remember("sessionStorage", TAB, message.tab); // what the tab's saved runs are found by
       this.#wait_ms = 500;
       this.#handlers.link("open");

@@ -13,6 +13,7 @@ import { Dials } from "./dials.js";
 import { Draw } from "./draw.js";
 import { Ghosts } from "./ghosts.js";
 import { Keys } from "./keys.js";
+import { LessonStrip } from "./lesson.js";
 import { Looks } from "./looks.js";
 import { Points } from "./points.js";
 import { Switches } from "./switches.js";
@@ -51,6 +52,7 @@ class Page {
   #dials;
   #acting = new Acting();
   #apart = new Apart((message) => this.#send(message));
+  #lesson;
   #task;
   #draw;
   #points = new Points({ send: (message) => this.#ask(message) });
@@ -73,10 +75,10 @@ class Page {
   /** @param {Component} component */
   constructor(component) {
     this.#component = component;
-    const { charts, tabs, help, token } = component.data;
+    const { charts, tabs, help, token, lesson } = component.data;
     const send = this.#send;
     this.#charts = new Charts(charts ?? [], { onDrawn: (header) => this.#drawn(header), stats: window.mamlLive });
-    this.#task = new Task({ charts: this.#charts, send, terms: help.terms });
+    this.#task = new Task({ charts: this.#charts, send, terms: help.terms, walked: () => this.#lesson.walked() });
     const refused = (/** @type {string} */ sentence) => this.#words.refused(sentence);
     this.#dials = new Dials((changes, drag) => (this.#words.forgive(), this.#ask({ type: "set", changes, drag })), { refused, named: help.dials });
     this.#dials.formulas.button = this.#apart.button;
@@ -94,8 +96,17 @@ class Page {
     });
     this.#switches = new Switches(this.#charts, tabs ?? [], send);
     this.#travel = new Travel(this.#charts, send);
+    this.#lesson = new LessonStrip(this.#root, {
+      send,
+      walk: () => this.#task.walk(),
+      tell: (text) => this.#words.tell(text),
+      refused,
+      leave: (to) => whenConnected(() => this.#component.setTriggerValue?.("leave", to)),
+    });
     this.#ghosts = new Ghosts(this.#charts, send);
+    this.#root.toggleAttribute("data-lesson", Boolean(lesson));
     this.#root.append(
+      this.#lesson.root,
       this.#transport.root,
       this.#dials.root,
       el("div", { class: "maml-line" }, this.#apart.root, this.#acting.root, ...this.#words.roots),
@@ -113,7 +124,7 @@ class Page {
       resized: this.#resized,
       pause: (on) => this.#socket?.send({ type: "pause_hidden", on }),
     });
-    this.#socket = this.#connect(token);
+    this.#socket = this.#connect(token, lesson);
     loadPlotly().then(
       () => this.#charts.schedule(),
       () => refused("The charts' library could not be loaded; reload the page."),
@@ -158,8 +169,11 @@ class Page {
 
   // --- The server's side ---
 
-  /** @param {string} token */
-  #connect(token) {
+  /**
+   * @param {string} token
+   * @param {string} [lesson]
+   */
+  #connect(token, lesson) {
     /** @type {Handlers<LiveMessage, LiveFrame>} */
     const handlers = {
       message: (message) => this.#still.then(() => this.#message(message)),
@@ -167,7 +181,7 @@ class Page {
       link: (link) => this.#still.then(() => this.#linked(link)),
       full: () => this.#refused(FULL),
     };
-    return new Socket(token, handlers, "live");
+    return new Socket(token, handlers, "live", { lesson });
   }
 
   /**
@@ -184,6 +198,7 @@ class Page {
   #refused(sentence) {
     this.#words.refused(sentence);
     this.#dials.restore();
+    this.#transport.restore();
   }
 
   /** @param {Link} link */
@@ -252,13 +267,13 @@ class Page {
     this.#root.dataset.charts = state.charts.join(" ");
     this.#root.toggleAttribute("data-then", state.then !== null);
     this.#root.toggleAttribute("data-many-ghosts", state.ghosts.length > 2);
-    for (const part of [this.#transport, this.#dials, this.#task, this.#draw, this.#points, this.#switches, this.#travel, this.#ghosts, this.#apart, this.#words]) part.state(state);
+    for (const part of [this.#transport, this.#dials, this.#task, this.#draw, this.#points, this.#switches, this.#travel, this.#ghosts, this.#apart, this.#lesson, this.#words]) part.state(state);
     this.#root.toggleAttribute("data-closer", this.#switches.isCloser);
     this.#dials.formulas.light(state.apart?.kind ?? "");
     this.#charts.present(state.charts, state.empty);
     if (state.layout) this.#charts.layouts(state.layout);
     fitHeight(this.#root); // Streamlit moves the page down or up while it builds the sidebar, and nothing tells us
-    this.#address.state(state);
+    if (!state.lesson) this.#address.state(state); // the strip writes that of a lesson
     this.#begun();
     if (state.controls_changed) whenConnected(() => this.#component.setTriggerValue?.("sync", Date.now()));
     this.#words.announce();
@@ -278,6 +293,7 @@ class Page {
     window.mamlLive.frames++;
     record("received", header);
     this.#transport.step(header.step);
+    this.#lesson.step(header.step);
     this.#transport.rate(header.numbers.steps_per_s);
     this.#words.frame(header);
     this.#travel.frame(header);

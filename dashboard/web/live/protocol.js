@@ -123,6 +123,48 @@ export {};
  */
 
 /**
+ * What is asked before a result may be seen. Answers are the place of an option, a number, or the values of a curve.
+ * @typedef {object} Prediction
+ * @property {"choice" | "number" | "curve"} kind
+ * @property {string} question
+ * @property {string[]} options
+ * @property {string} unit
+ * @property {number} low
+ * @property {number} high
+ * @property {boolean} logarithmic
+ * @property {string} x_label
+ * @property {number} num_points
+ * @property {(number | null)[]} given Empty before it is answered.
+ * @property {(number | null)[] | null} truth Null before the step is done; empty where it was not measured.
+ */
+
+/**
+ * Where the page stands in a lesson.
+ * @typedef {object} Lesson
+ * @property {string} name
+ * @property {number} seed
+ * @property {string} title
+ * @property {number} step From 0.
+ * @property {number} steps
+ * @property {string} text
+ * @property {string[]} lit Charts, settings, `play`, `task` and `formulas` that are pointed at.
+ * @property {string} button What to do; empty where there is nothing to do.
+ * @property {"train" | "set" | "task" | "inner" | null} action
+ * @property {number} times How often, of `task` and `inner`.
+ * @property {number} count How often it was done.
+ * @property {number | null} until The outer step to train to.
+ * @property {boolean} asks Whether an answer is waited for.
+ * @property {boolean} done
+ * @property {"training" | "measuring" | null} busy
+ * @property {string} idle Why nothing can be trained now; empty where it can.
+ * @property {Prediction | null} prediction
+ * @property {string} verdict
+ * @property {boolean | null} right
+ * @property {string} transfer A question to carry on with, at the end.
+ * @property {string} answer
+ */
+
+/**
  * All of a run that is no number of a chart.
  * @typedef {object} State
  * @property {"state"} type
@@ -152,6 +194,7 @@ export {};
  * @property {string[]} layers
  * @property {number | null} then The earlier outer step that the charts show, or soon will; null for now.
  * @property {Apart | null} apart Null unless the page goes through an outer step.
+ * @property {Lesson | null} lesson Null where the page is in none.
  * @property {Ghost[]} ghosts The newest last.
  * @property {number} removals How many times ghosts were removed.
  * @property {string | null} removed The ghosts of the last time, in words; null where they cannot be brought back.
@@ -264,7 +307,7 @@ export {};
  * @property {number} [id]
  */
 
-/** @typedef {{ type: "play" | "pause" | "outer_step" | "reset" | "undo" | "jump" | "shared" | "branch" | "apart" | "apart_close" | "apart_do" | "restore_ghosts" }} Press */
+/** @typedef {{ type: "play" | "pause" | "outer_step" | "reset" | "undo" | "jump" | "shared" | "branch" | "apart" | "apart_close" | "apart_do" | "restore_ghosts" | "lesson_act" }} Press */
 
 /**
  * Shows a ghost, or hides it.
@@ -306,6 +349,20 @@ export {};
  * @typedef {object} ApartBy
  * @property {"apart_by"} type
  * @property {number} by 1 or -1.
+ */
+
+/**
+ * Shows another step of the lesson.
+ * @typedef {object} LessonGo
+ * @property {"lesson_go"} type
+ * @property {number} to From 0.
+ */
+
+/**
+ * Predicts what the step will show.
+ * @typedef {object} LessonAnswer
+ * @property {"lesson_answer"} type
+ * @property {number | number[]} answer
  */
 
 /**
@@ -384,4 +441,4 @@ export {};
  * @property {number} [id]
  */
 
-/** @typedef {Ack | Visible | PauseHidden | SetChanges | Press | ShowGhost | RemoveGhosts | RunUntil | GoTo | GoBy | ApartBy | Speed | ChooseMetric | ChooseWeights | NewTask | ShapeTask | OwnTask | ClearOwnTask | OwnPoints | ClearOwnPoints | AskExample} LiveRequest */
+/** @typedef {Ack | Visible | PauseHidden | SetChanges | Press | ShowGhost | RemoveGhosts | RunUntil | GoTo | GoBy | ApartBy | LessonGo | LessonAnswer | Speed | ChooseMetric | ChooseWeights | NewTask | ShapeTask | OwnTask | ClearOwnTask | OwnPoints | ClearOwnPoints | AskExample} LiveRequest */

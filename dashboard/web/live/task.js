@@ -42,6 +42,7 @@ export class Task {
   #playButton = el("button", { type: "button", class: "maml-step-through", title: "Watch θ₀ adapt, step by step" }, "▸ inner steps");
   newTask = el("button", { type: "button", title: "Another held-out task (t)", "data-action": "new-task", onclick: () => this.redraw() }, "New task");
   #losses;
+  #walked;
   #amplitude;
   #phase;
   #frequency;
@@ -52,13 +53,15 @@ export class Task {
    * @param {Charts} options.charts
    * @param {(message: LiveRequest) => void} options.send
    * @param {Record<string, string>} options.terms What the words of its table are.
+   * @param {() => void} options.walked Called when the inner steps were gone through up to theta_N.
    */
-  constructor({ charts, send, terms }) {
+  constructor({ charts, send, terms, walked }) {
+    this.#walked = walked;
     this.#losses = new Losses(terms);
     this.#charts = charts;
     this.#send = send;
     this.#slider.addEventListener("input", () => this.#choose(Number(this.#slider.value)));
-    this.#playButton.addEventListener("click", () => (this.#playing ? this.#stop() : this.#start()));
+    this.#playButton.addEventListener("click", () => (this.#playing ? this.#stop() : this.walk()));
     const task = perFrame((/** @type {Omit<ShapeTask, "type">} */ shape) => send({ type: "task", ...shape }));
     this.#amplitude = this.#shapeSlider("amplitude", "amplitude", task);
     this.#phase = this.#shapeSlider("phase_rad", "phase", task);
@@ -107,8 +110,9 @@ export class Task {
   }
 
   /** @param {State} state */
-  state({ task, points, playing, charts, apart }) {
+  state({ task, points, playing, charts, apart, lesson }) {
     this.#stand(charts.includes("images") ? "images" : "fit");
+    this.root.inert = this.newTask.inert = Boolean(lesson?.asks); // the prediction comes first
     const k = apart?.k ?? null;
     if (k !== null && k !== this.#apart) this.#choose(k);
     else if (k === null && this.#apart !== null) this.#follow();
@@ -176,8 +180,9 @@ export class Task {
     if (n > 0) this.#begin = setTimeout(() => this.#choose(1), BEGIN_MS);
   }
 
-  #start() {
-    if (!this.#steps) return;
+  /** From theta_0 to theta_N by itself. */
+  walk() {
+    if (!this.#steps || this.#playing) return;
     setText(this.#playButton, "▪ stop");
     if (this.k >= this.#steps.num_inner_steps) this.#choose(0);
     this.#playing = setInterval(() => {
@@ -197,7 +202,9 @@ export class Task {
   #choose(k) {
     clearTimeout(this.#begin);
     const from = this.#shown;
-    this.#chosen = k === this.#steps?.num_inner_steps ? null : k;
+    const n = this.#steps?.num_inner_steps ?? 0;
+    if (k === n && this.k < n) this.#walked();
+    this.#chosen = k === n ? null : k;
     // The curve glides to a next step, so that one sees it bend; it jumps back to theta_0, and where motion is unwelcome.
     cancelAnimationFrame(this.#glide);
     this.#glide = 0;

@@ -104,6 +104,7 @@ export class Transport {
   shownStep = 0;
   #actions;
   #play = el("button", { type: "button", class: "maml-primary", onclick: () => this.toggle() });
+  #outer = actionButton("outer", "Outer step", "One outer step (o)", () => this.outerStep());
   #step = el("output", { class: "maml-step" }, "0");
   #rate = el("span", { class: "maml-rate" });
   #pill = el("span", { class: "maml-pill" });
@@ -128,6 +129,7 @@ export class Transport {
   /** @type {State["status"]["kind"]} */
   #kind = "ready";
   #computing = false;
+  #plays = false; // as the server has it
 
   /** @param {Actions} actions */
   constructor(actions) {
@@ -160,7 +162,7 @@ export class Transport {
       "div",
       { class: "maml-transport", role: "toolbar", "aria-label": "Training" },
       this.#play,
-      actionButton("outer", "Outer step", "One outer step (o)", () => this.outerStep()),
+      this.#outer,
       actionButton("inner", "Inner step", "Pause and show the next inner step on one task (i)", () => this.innerStep()),
       actionButton("reset", "Reset", "Back to the same initial weights; this run stays as a pale ghost (x)", () => send({ type: "reset" })),
       this.#undo,
@@ -205,6 +207,20 @@ export class Transport {
     this.#actions.send({ type: this.playing ? "pause" : "play" });
     this.playing = !this.playing; // shown at once; the next state corrects it
     this.#drawPlay();
+  }
+
+  /** Back to what the server has: it refused to play. */
+  restore() {
+    this.playing = this.#plays;
+    this.#drawPlay();
+  }
+
+  /** @param {string} why Why nothing can be trained now; empty where it can. */
+  #idle(why) {
+    for (const button of [this.#play, this.#outer]) {
+      if (why) button.setAttribute("aria-disabled", "true");
+      else button.removeAttribute("aria-disabled");
+    }
   }
 
   outerStep() {
@@ -278,8 +294,9 @@ export class Transport {
   }
 
   /** @param {State} state */
-  state({ playing, step, status, speed, computing, left, before, removals, removed, offer }) {
-    this.playing = playing;
+  state({ playing, step, status, speed, computing, left, before, removals, removed, offer, lesson }) {
+    this.playing = this.#plays = playing;
+    this.#idle(lesson?.idle ?? "");
     this.#offerUndo({ left, before, removals, removed });
     this.#offerShared(offer);
     this.#kind = status.kind;

@@ -58,6 +58,11 @@ export class Words {
     this.#sentence.forgive();
   }
 
+  /** @param {string} text What those who hear the page are told at once. */
+  tell(text) {
+    this.#announcer.speak(text);
+  }
+
   /** @param {Link} link */
   link(link) {
     const before = this.#link;

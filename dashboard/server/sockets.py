@@ -1,0 +1,137 @@
+"""Who is where: the pages' sockets, and the screens on which a page's visitor may be. On the sensitivity screen, in the list of lessons and in a
+lesson, which has a page of its own, the live run of a tab waits for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dashboard.live.lesson_guide import Guide
+from dashboard.live.messages import OF_THE_SOCKET, obey
+from dashboard.live.page import Page
+from dashboard.live.run import LiveRun
+from dashboard.server.recovery import Recovery, address_of, continues
+from dashboard.server.scripts import Scripts
+from dashboard.sweeps.page import SweepPage
+from dashboard.wire.connection import Outbox
+from maml_core.lessons.lesson import Lesson
+
+MAX_WAITING = 1000
+"""Requests that wait for a run that is being read; a slider that is dragged makes many."""
+
+
+class Sockets(Scripts):
+    """See the module. The arguments are those of `Scripts`."""
+
+    _recovery: Recovery | None = None
+
+    def is_present(self, token: str) -> bool:
+        """Whether a page's visitor is still there, on this screen or on another one."""
+        page, sweeps = self.pages.get(token), self.sweeps.page(token)
+        if page is None:
+            return False
+        is_elsewhere = page.elsewhere.is_open or (sweeps is not None and sweeps.connected)
+        return page.connected or is_elsewhere or any(other.connected for other in self.pages.lessons_of(token))
+
+    def open_lesson(self, lesson: Lesson, *, home: str, at: int = 0, seed: int = 0) -> str:
+        """A new page for a lesson, with a run of its own; gives the token that its socket must show.
+
+        Args:
+            lesson: Which.
+            home: Token of the visitor's live page.
+            at: The step at which it begins.
+            seed: Added to the seeds of the weights and of the training tasks, for whoever wants to see another run.
+        """
+        guide = Guide(lesson, at=at, seed=seed)
+        run = LiveRun(guide.config)
+        page = Page(run, self._clock())
+        page.home, page.viewer.guide = home, guide
+        guide.enter(run, page.viewer)
+        self.pages.add(page)
+        return page.token
+
+    def connect(self, token: str, *, resume: str, released: bool, tab: str = "", home: str = "") -> tuple[Page, Outbox]:
+        """Feed a page through a new socket, which sends what comes out of the outbox.
+
+        Args:
+            token: Of `open_page` or `open_lesson`; it must be known.
+            resume: Key of the run that the browser tab had before; taken over if its page has gone.
+            released: The tab says that it left that page itself (a reload, not a duplicate of a tab).
+            tab: What the tab was told to prove itself with; empty for a new one.
+            home: Of a lesson: key of the run that the tab has on its live page.
+        """
+        page = self.pages.meet(token, tab)
+        if page.home and self.knows(page.home):
+            self._find_again(self.pages.meet(page.home, page.tab or ""), home)
+        before = self.pages.before(page, resume)
+        if before is None and self._recovery is not None and not page.home:
+            self._recovery.recover(page, resume, same_address=True)
+        elif before is not None:
+            has_gone = not before.connected or (released and (before.tab == page.tab or not tab))
+            if has_gone and page.run.step == 0 and _asks_for(page, before):
+                self.pages.replace(before, page)
+        outbox = page.connect(self._clock())
+        self.pages.tell(page.run)
+        return page, outbox
+
+    def _find_again(self, page: Page, resume: str) -> None:
+        """The live run of a page whose visitor is on another screen stays what it was before a reload: that screen's address names none.
+
+        Args:
+            page: The visitor's live page.
+            resume: Key of the run that it had.
+        """
+        before = self.pages.before(page, resume)
+        if before is None and self._recovery is not None:
+            self._recovery.recover(page, resume, same_address=False)
+        elif before is not None and not self.is_present(before.token) and page.run.step == 0:
+            self.pages.replace(before, page)
+
+    def connect_sweeps(self, token: str, *, resume: str, tab: str = "") -> tuple[SweepPage, Outbox]:
+        """Feed the sensitivity screen of a page through a new socket."""
+        page = self.pages.meet(token, tab)
+        self._find_again(page, resume)
+        sweeps, outbox = self.sweeps.connect(token)
+        sweeps.put({"type": "welcome", "run_key": page.run.key, "tab": page.tab})
+        return sweeps, outbox
+
+    def connect_lessons(self, token: str, *, resume: str, tab: str = "") -> tuple[Page, Outbox]:
+        """A page's visitor reads the list of lessons, which is fed nothing."""
+        page = self.pages.meet(token, tab)
+        self._find_again(page, resume)
+        outbox = page.elsewhere.open()
+        page.elsewhere.put({"type": "welcome", "run_key": page.run.key, "tab": page.tab})
+        return page, outbox
+
+    def disconnect(self, page: Page, outbox: Outbox) -> None:
+        """The socket has gone: nothing is computed for the page until it comes back."""
+        if page.connection.close(outbox) or page.elsewhere.close(outbox):
+            page.last_seen = self._clock()
+
+    def receive(self, page: Page, message: Mapping[str, Any]) -> None:
+        """Do what the page asks for; what is refused is answered with a sentence. What is asked of a run that is being read from its copy
+        waits for it."""
+        if not page.recovering or message.get("type") in OF_THE_SOCKET:
+            self.pages.attempt(page, lambda: obey(page, message, self._clock()))
+        elif len(page.waiting) < MAX_WAITING:
+            page.waiting.append(message)
+        else:
+            page.put({"type": "error", "message": "The run is still being read, and much was asked for: ask again."})
+
+    def receive_sweeps(self, token: str, page: SweepPage, message: Mapping[str, Any]) -> None:
+        """Do what the sensitivity screen of a page asks for."""
+        visitor = self.pages.get(token)
+        if message.get("type") == "freeze" and visitor is not None:
+            run = visitor.run
+            self.sweeps.freeze(token, run.state_config, run.state, f"The live run's θ_0 at outer step {run.step:,}")
+        else:
+            self.sweeps.receive(page, message)
+
+
+def _asks_for(page: Page, before: Page) -> bool:
+    """Whether a page just opened asks for the run of a page before: for the same lesson, or by an address that this run continues."""
+    guide, old = page.viewer.guide, before.viewer.guide
+    if guide is not None or old is not None:
+        return guide is not None and old is not None and guide.continues(old)
+    return continues(address_of(page.run), address_of(before.run))

@@ -1,0 +1,205 @@
+// A lesson's strip, above all else: where one stands, what the step says, asks and wants done, and what came out of it.
+
+import { el, popoverButton, recall, remember, setNamed, setRich, setText } from "../common/dom.js";
+import { whole } from "../common/format.js";
+import { BoxOfPrediction } from "./prediction.js";
+
+/** @import { Lesson, LiveRequest, State } from "./protocol.js" */
+
+const DONE = "maml-lessons";
+
+/**
+ * What the strip asks of its page.
+ *
+ * @typedef {object} LessonActions
+ * @property {(message: LiveRequest) => void} send
+ * @property {() => void} walk Shows the inner steps of the task, one after the other.
+ * @property {(text: string) => void} tell Those who hear the page.
+ * @property {(sentence: string) => void} refused
+ * @property {(to: "live" | "lessons") => void} leave
+ */
+
+/** @typedef {Record<string, { step: number, steps: number, done: boolean }>} Progress How far this browser has come in each lesson. */
+
+/** @returns {Progress} */
+export function progress() {
+  try {
+    return JSON.parse(recall("localStorage", DONE) ?? "{}");
+  } catch {
+    return {}; // somebody else's
+  }
+}
+
+/**
+ * The progress with what a lesson's state says; nobody goes back in it.
+ *
+ * @param {Progress} known
+ * @param {Pick<Lesson, "name" | "step" | "steps" | "done">} lesson
+ * @returns {Progress}
+ */
+export function progressed(known, { name, step, steps, done }) {
+  const { [name]: before = { step: 0, done: false }, ...others } = known;
+  return { ...others, [name]: { step: Math.max(before.step, step), steps, done: before.done || (done && step === steps - 1) } };
+}
+
+/**
+ * The address of a lesson's step.
+ *
+ * @param {Pick<Lesson, "name" | "step" | "seed">} lesson
+ */
+export const lessonQuery = ({ name, step, seed }) => `?lesson=${encodeURIComponent(name)}&step=${step + 1}${seed ? `&seed=${seed}` : ""}`;
+
+/**
+ * Where elements are that a step points at.
+ *
+ * @param {string} name
+ */
+const placeOf = (name) =>
+  ({ play: "[data-action=play]", task: ".maml-task", formulas: ".maml-formulas" })[name] ?? `.maml-card[data-chart="${name}"], .maml-dial[data-key="${name}"]`;
+
+export class LessonStrip {
+  #page;
+  #actions;
+  /** @type {Lesson | null} */
+  #lesson = null;
+  #title = el("h2", {});
+  #place = el("span", { class: "maml-lesson-place" });
+  #text = el("p", { class: "maml-lesson-text" });
+  #back = el("button", { type: "button", "data-action": "lesson-back", onclick: () => this.#go(-1) }, "Back");
+  #next = el("button", { type: "button", "data-action": "lesson-next", onclick: () => this.#go(1) }, "Next");
+  #leave = el("button", { type: "button", "data-action": "lesson-leave", title: "To your own run on Live, which is as you left it", onclick: () => this.#actions.leave("live") }, "Leave");
+  #act = el("button", { type: "button", class: "maml-primary", "data-action": "lesson-act", onclick: () => this.#press() });
+  #todo = el("p", { class: "maml-lesson-todo" });
+  #verdict = el("p", { class: "maml-lesson-verdict" });
+  #transfer = el("p", {});
+  #answer = el("p", {});
+  #more = popoverButton(
+    { "data-action": "lesson-more" },
+    "One more question",
+    el("div", { class: "maml-lesson-more" }, this.#transfer, el("details", { "data-action": "lesson-more-answer" }, el("summary", {}, "The answer"), this.#answer)),
+  );
+  #prediction = new BoxOfPrediction((answer) => this.#actions.send({ type: "lesson_answer", answer }));
+  #link = el("a", { target: "_blank", rel: "noopener", "data-action": "lesson-link" }, "This set-up on Live, in a new tab");
+  #again = el("a", { "data-action": "lesson-again" }, "The lesson once more, with other random numbers");
+  #take = popoverButton({ "data-action": "lesson-take" }, "Take it with you", el("div", { class: "maml-menu maml-lesson-menu" }, this.#link, this.#again));
+  #work = el("div", { class: "maml-lesson-work" }, this.#prediction.root, this.#prediction.lock, this.#act, this.#todo, this.#verdict);
+  root = el(
+    "section",
+    { class: "maml-lesson", "aria-label": "Lesson", hidden: true },
+    el("header", {}, this.#title, this.#place, this.#back, this.#next, this.#more.button, this.#more.panel, this.#take.button, this.#take.panel, this.#leave),
+    el("div", { class: "maml-lesson-body" }, this.#text, this.#work),
+  );
+
+  /**
+   * @param {HTMLElement} page
+   * @param {LessonActions} actions
+   */
+  constructor(page, actions) {
+    this.#page = page;
+    this.#actions = actions;
+  }
+
+  /** The page has shown all inner steps of the task. */
+  walked() {
+    const { action = null, done = true, asks = true } = this.#lesson ?? {};
+    if (action === "inner" && !done && !asks) this.#actions.send({ type: "lesson_act" });
+  }
+
+  /** @param {number} step The outer step that the run has come to. */
+  step(step) {
+    const { busy = null, until = 0 } = this.#lesson ?? {};
+    if (busy === "training") setText(this.#act, `Training: ${whole(step)} of ${whole(until ?? 0)}`);
+  }
+
+  /** @param {1 | -1} by */
+  #go(by) {
+    if (!this.#lesson) return;
+    const { step, steps, done } = this.#lesson;
+    if (by > 0 && !done) return this.#actions.refused("First what this step asks for; then Next leads on.");
+    if (by > 0 && step === steps - 1) return this.#actions.leave("lessons");
+    if (step + by >= 0) this.#actions.send({ type: "lesson_go", to: step + by });
+  }
+
+  #press() {
+    if (!this.#lesson || this.#lesson.busy) return;
+    const { asks, action, idle } = this.#lesson;
+    if (asks) return this.#actions.refused(idle);
+    if (action === "inner") this.#actions.walk();
+    else this.#actions.send({ type: "lesson_act" });
+  }
+
+  /** @param {State} state */
+  state({ lesson, locked, share, step }) {
+    const before = this.#lesson;
+    this.#lesson = lesson;
+    this.root.hidden = lesson === null;
+    if (!lesson) return;
+    const isNew = before?.name !== lesson.name || before.step !== lesson.step;
+    const place = `Step ${lesson.step + 1} of ${lesson.steps}`;
+    this.root.setAttribute("aria-label", `Lesson: ${lesson.title}`);
+    setRich(this.#title, lesson.title);
+    setText(this.#place, place);
+    setNamed(this.#text, lesson.text);
+    this.#prediction.show(lesson.prediction, { isNew, asks: lesson.asks });
+    this.#showWork(lesson, step);
+    this.#page.toggleAttribute("data-dials", ["alpha", "beta", "num_inner_steps"].some((dial) => lesson.lit.includes(dial) || !locked[dial]) || lesson.lit.includes("formulas"));
+    this.#showWays(lesson, share);
+    this.#light(lesson);
+    if (isNew) this.#actions.tell([lesson.title, place, lesson.text.replaceAll("*", ""), lesson.prediction?.question ?? ""].filter(Boolean).join(". "));
+    else if (lesson.verdict && lesson.verdict !== before?.verdict) this.#actions.tell(lesson.verdict.replaceAll("*", ""));
+    if (isNew || lesson.done !== before?.done) remember("localStorage", DONE, JSON.stringify(progressed(progress(), lesson)));
+    const query = lessonQuery(lesson);
+    if (this.#page.isConnected && location.search !== query) history.replaceState(history.state, "", location.pathname + query);
+  }
+
+  /**
+   * @param {Lesson} lesson
+   * @param {number} step
+   */
+  #showWork({ button, action, asks, done, busy, verdict, right, transfer, answer, idle, times, count }, step) {
+    const isPressed = action !== null && action !== "set";
+    this.#act.hidden = !isPressed || done;
+    this.#todo.hidden = done || (isPressed ? !asks : !button);
+    setRich(this.#act, busy === "measuring" ? "Measuring …" : times > 1 && count > 0 ? `${button} (${count} of ${times})` : button);
+    if (busy === "training") this.step(step);
+    this.#act.setAttribute("aria-disabled", String(asks || busy !== null));
+    this.#act.title = asks ? idle : "";
+    setRich(this.#todo, isPressed ? idle : busy === "measuring" ? "Measuring …" : button);
+    this.#verdict.hidden = !verdict;
+    this.#verdict.dataset.right = String(right);
+    setNamed(this.#verdict, verdict);
+    this.#more.button.hidden = !transfer;
+    setRich(this.#transfer, transfer);
+    setRich(this.#answer, answer);
+    this.#work.hidden = [...this.#work.children].every((part) => /** @type {HTMLElement} */ (part).hidden);
+  }
+
+  /**
+   * The ways on, and out.
+   *
+   * @param {Lesson} lesson
+   * @param {string} share
+   */
+  #showWays({ name, step, steps, done, seed }, share) {
+    this.#back.setAttribute("aria-disabled", String(step === 0));
+    this.#next.setAttribute("aria-disabled", String(!done));
+    this.#next.classList.toggle("maml-primary", done);
+    setText(this.#next, step === steps - 1 ? "All lessons" : "Next");
+    const live = location.pathname.replace(/lessons\/?$/, "");
+    this.#link.href = `${live}?${share}`;
+    this.#again.href = `${location.pathname}?lesson=${encodeURIComponent(name)}&seed=${seed + 1}`;
+  }
+
+  /**
+   * Points at what the step names. Where nothing is to be done first, it would show what is asked: it is covered until there is an answer.
+   *
+   * @param {Lesson} lesson
+   */
+  #light({ lit, asks, action }) {
+    const nodes = lit.flatMap((name) => [...this.#page.querySelectorAll(placeOf(name))]);
+    for (const [mark, marked] of /** @type {[string, Element[]][]} */ ([["maml-lit", nodes], ["maml-covered", asks && action === null ? nodes : []]])) {
+      for (const node of this.#page.querySelectorAll(`.${mark}`)) if (!marked.includes(node)) node.classList.remove(mark);
+      for (const node of marked) node.classList.add(mark);
+    }
+  }
+}
