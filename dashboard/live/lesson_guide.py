@@ -24,7 +24,7 @@ SETTLED_S = 0.7
 
 LOCKED = "Locked in this step."
 LOOKS_BACK = "You look back at an earlier step: Next leads on."
-ASKS_FIRST = "First say what you expect: the prediction comes before the result."
+ASKS_FIRST = "First your guess, then the result."
 NOT_HERE = "Not in a lesson: its steps decide where the run begins. Live lets you."
 NOTHING_TO_TRAIN = "This step needs no training."
 
@@ -132,7 +132,8 @@ class Guide:
         if pupil.asks and kind in _TRAINS | _SHOWS | {"set", "weights_chart", "lesson_act"}:
             raise ValueError(ASKS_FIRST)
         changes = dict(message["changes"]) if kind == "set" else {}
-        if refused := next((self.locked.get(name, "" if name in DIALS else LOCKED) for name in changes), ""):
+        reasons = (self.locked.get(name, "" if name in DIALS else LOCKED) for name in changes)
+        if refused := next(filter(None, reasons), ""):
             raise ValueError(refused)
         if kind == "weights_chart" and message["chart"] != self._look and self._look != "path":
             raise ValueError(LOCKED)
@@ -257,7 +258,7 @@ def _observed(run: LiveRun, found: object) -> Observed:
         run: The run.
         found: What the closer look that is open has found.
     """
-    seen, records = run.audience.seen, run.records
+    seen, records = run.audience.seen, run.recording.records()
     loss, accuracy = (
         (float(np.mean(values[-RECENT_STEPS:])) if len(values) else math.nan)
         for values in ((records.query_loss, records.accuracy) if records is not None else ((), ()))

@@ -21,7 +21,7 @@ from dashboard.live.viewer import Viewer
 from maml_core.chunks import ChunkRequest, ChunkResult
 from maml_core.config import RunConfig
 from maml_core.datasets.trained import TrainedImages
-from maml_core.records import Levels, Records, Status
+from maml_core.records import Levels, Status
 from maml_core.store import SavedRun
 
 StatusKind = Literal["ready", "running", "paused", "diverged", "dead", "replaying"]
@@ -62,7 +62,7 @@ class Training:
         self.status = self._held_status = Status()
         self.playback.restart()
         self.history = History()
-        self._recording = Recording()
+        self.recording = Recording()
         self.kept = Keeping(changes.start)
         """What one can go back to."""
         self.num_lost = 0
@@ -80,7 +80,7 @@ class Training:
         self.state, self.step, self.images = saved.state, saved.step, saved.images
         self.status = self._held_status = saved.status
         self.history = history
-        self._recording.add(saved.records)
+        self.recording.add(saved.records)
         self.kept = Keeping(saved.start, saved.moments)
 
     # What people ask for
@@ -183,7 +183,7 @@ class Training:
             self.seconds_per_step = result.advance_s / taken
         if result.records is not None:
             self.history.add(result.records)
-            self._recording.add(result.records)
+            self.recording.add(result.records)
         if result.status.kind != "ok" and self.status.kind == "ok" and not self.changes.resumes:
             self._stopped(result.status)
         self.kept.take(result, self.changes.done, now)
@@ -247,7 +247,7 @@ class Training:
 
     def saved(self, name: str) -> SavedRun | None:
         """The run at the newest finished step, as it is kept on disk; None while its first chunk is under way."""
-        records = self.records
+        records = self.recording.records()
         if self.state is None or records is None:
             return None
         return SavedRun(
@@ -262,11 +262,6 @@ class Training:
             images=self.images,
             moments=tuple(self.kept.moments),
         )
-
-    @property
-    def records(self) -> Records | None:
-        """All that was measured of it so far; None before its first chunk."""
-        return self._recording.records()
 
     @property
     def has_begun(self) -> bool:

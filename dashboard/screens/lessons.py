@@ -22,25 +22,25 @@ MAX_SEED = 999
 def lessons_screen() -> None:
     """Draw the list, or the lesson that the address names."""
     style()
+    token = state.page_token()
     name = st.query_params.get(LESSON, "")
     lesson = shipped().get(name)
     if name and lesson is None:
         state.note(f"There is no lesson {literal(name[:40])}; here are those that there are.")
         st.query_params.clear()
     if lesson is None:
-        _list()
+        _list(token)
     else:
         _lesson(lesson)
 
 
-def _list() -> None:
-    token = state.page_token()
+def _list(token: str) -> None:
     state.show_notes()
     result = mount_lessons(key="lessons", token=token, lessons=[_told(lesson) for lesson in shipped().values()])
     with st.sidebar:
         links()
         st.caption(
-            "Each asks you something before it shows it, and judges by your own run. Your run on Live stays as it is meanwhile."
+            "Each asks you something before it shows it, and judges by your own run. Your run on *Live* stays as it is meanwhile."
         )
     if result.open in shipped():
         st.query_params[LESSON] = result.open

@@ -28,7 +28,6 @@ from dashboard.setups.limits import why_no_images
 from dashboard.setups.pretrained import Pretrained, pretrained
 from dashboard.sidebar import images, state
 from dashboard.sidebar.fields import Fields
-from dashboard.sidebar.lesson import LESSON, LESSON_IMAGES
 from dashboard.sidebar.saved_runs import runs
 from maml_core.config import (
     ConvConfig,
@@ -58,7 +57,6 @@ def sidebar(token: str) -> None:
     shown = get_hub().sidebar(token)
     if shown is None:  # forgotten this moment; the next rerun opens the page again
         return
-    config = shown.config
     fields = Fields(token, shown)
     _presets(token, shown.preset)
     _tasks(fields)
@@ -75,8 +73,6 @@ def sidebar(token: str) -> None:
     if more.open:
         with more:
             _more(fields)
-    with st.popover("A first lesson", icon=":material/school:", width="stretch"):
-        st.markdown(in_markdown(LESSON_IMAGES if config.classifies else LESSON))
     get_hub().drawn(token, shown)
 
 

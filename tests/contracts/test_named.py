@@ -11,7 +11,7 @@ from dashboard.setups.algorithms import NAMES, NORMS
 from dashboard.setups.choices import FAMILY_NAMES
 from dashboard.setups.pretrained import pretrained
 from dashboard.setups.setting_names import SETTING_NAMES, SWEEP_LABELS
-from dashboard.sidebar.lesson import LESSON, LESSON_IMAGES
+from maml_core.lessons.reading import shipped
 from maml_core.presets import PRESETS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,8 +19,6 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGE = (ROOT / "dashboard" / "README.md").read_text(encoding="utf-8")
 
 TEXTS = {
-    "a first lesson": LESSON,
-    "a lesson with images": LESSON_IMAGES,
     "README's lesson": README[README.index("## A first lesson") : README.index("## The same with images")],
     "README's lesson with images": README[README.index("## The same with images") : README.index("## Images")],
     "README's live screen": PAGE[PAGE.index("## The live screen") : PAGE.index("## The sensitivity screen")],
@@ -47,16 +45,12 @@ def _written_on_the_page() -> set[str]:
     texts = set()
     sources = [*(ROOT / "dashboard" / "web").rglob("*.js"), *(ROOT / "dashboard").rglob("*.py")]
     for source in sources:
-        for line in _without_lessons(source).splitlines():
+        for line in source.read_text(encoding="utf-8").splitlines():
             texts |= {
                 text for pattern in (r'"([^"]+)"', r"`([^`]+)`", r">([^<>]+)<") for text in re.findall(pattern, line)
             }
     texts |= {text.partition("${")[0] for text in texts}  # what a number follows
     return {text.strip().casefold() for text in labels | choices | runs | texts}
-
-
-def _without_lessons(source: Path) -> str:
-    return "" if source.name == "lesson.py" else source.read_text(encoding="utf-8")
 
 
 WRITTEN = _written_on_the_page()
@@ -82,6 +76,14 @@ def named_in(text: str) -> list[str]:
 def test_what_is_named_is_there(name: str) -> None:
     named = named_in(TEXTS[name])
     assert len(named) > 3
+    assert [one for one in named if one not in SPOKEN and one.casefold() not in WRITTEN] == []
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_what_a_lesson_names_is_there(name: str) -> None:
+    steps = shipped()[name].steps
+    texts = [text for step in steps for text in (step.text, *(case.says for case in step.verdict))]
+    named = [one for text in texts for one in named_in(text)]
     assert [one for one in named if one not in SPOKEN and one.casefold() not in WRITTEN] == []
 
 

@@ -99,7 +99,7 @@ REACHED: dict[str, Action | str] = {
     # The sidebar
     r"screens": sweeps.to_live,
     r"preset": live.preset,
-    r"popover-\w+|runs|school|sweep-(rungs|elsewhere|earlier)": toggle_popover,
+    r"popover-\w+|runs|sweep-(rungs|elsewhere|earlier)": toggle_popover,
     r"view-scratch": live.scratch,
     r"runs-name|FormSubmitter-runs-save-Save": runs.save,
     r"runs-chosen|runs-open": runs.open_saved,
@@ -128,6 +128,7 @@ REACHED: dict[str, Action | str] = {
     r"field (alpha|beta|num_inner_steps)": live.type_dial,
     r"Run until outer step|Go": live.undo,
     r"Speed|Chart in this place|Keyboard help|option pause-hidden|explanation|legend|menu|a chart's menu|▸ inner steps|■ stop|table": live.look,
+    r"(action|slider|option) lesson[\w-]*": "tests/browser/test_lessons.py",
     r"action draw|cell .*|drawing": "tests/browser/test_drawing.py",
     r"action points|field points|option hold-back|File of pairs": "tests/browser/test_own_points.py",
     r"a switch, which says what it does now": "a hint: tests/browser/test_layout.py",

@@ -100,7 +100,7 @@ DIALS: dict[str, tuple[float, ...]] = {
 }
 
 POPOVERS = {
-    "live": ("More settings", "MAML++ switches", "Runs", "A first lesson"),
+    "live": ("More settings", "MAML++ switches", "Runs"),
     "sensitivity": ("Rungs and pruning", "Past one machine", "Earlier sweeps"),
 }
 

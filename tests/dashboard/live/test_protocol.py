@@ -23,6 +23,8 @@ from dashboard.server.routes import WEB
 from dashboard.setups.reach import Reach
 from dashboard.sweeps.page import SweepPage
 from maml_core.config import RunConfig, SinusoidConfig, replace
+from maml_core.lessons.lesson import Lesson
+from tests.dashboard.live.lessons import SMALL
 from tests.dashboard.server.clients import IMAGES, TINY, Client, Clock, Inline, on_loop, until, wake
 from tests.dashboard.sweeps.test_hub import Mixed, Viewer, new_job, play
 from tests.dashboard.sweeps.test_hub import until as in_real_time
@@ -198,13 +200,16 @@ NOT_OF_A_PAGE = ["Gone.type", "Taken.request", "Taken.type"]
 # --- What the server sends ---------------------------------------------------------------------------------------------
 
 
-def live_messages(config: RunConfig, *said: dict[str, Any], at: int = 0) -> list[dict[str, Any]]:
-    """What a page is told of a run while it says these things."""
+def live_messages(
+    config: RunConfig, *said: dict[str, Any], at: int = 0, lesson: Lesson | None = None
+) -> list[dict[str, Any]]:
+    """What a page is told of a run, or of a lesson, while it says these things."""
     found: list[dict[str, Any]] = []
 
     async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
         hub.reach = Reach(local_only=False, lan="192.168.1.5")
-        client = Client(hub, hub.open_page(config, at=at))
+        token = hub.open_page(config, at=at)
+        client = Client(hub, token if lesson is None else hub.open_lesson(lesson, home=token))
         await until(lambda: client.page.viewer.is_seen)
         for message in said:
             client.say(**message)
@@ -245,6 +250,13 @@ def test_the_live_page_is_told_what_the_file_says_and_all_of_it():
         *live_messages(replace(TINY, {"per_step_rates": True}), {"type": "outer_step"}, at=40),
         *live_messages(IMAGES, {"type": "outer_step"}, {"type": "example_task"}, DRAWN),
         *live_messages(TINY, {"type": "jump"}, at=400),
+        *live_messages(
+            TINY,
+            {"type": "lesson_answer", "answer": 1},
+            {"type": "lesson_act"},
+            {"type": "ack", "frame": 0},
+            lesson=SMALL,
+        ),
     ]
     seen = held(messages, "LiveMessage", "LiveFrame")
     assert never_sent(seen, "LiveMessage", "LiveFrame") == NOT_OF_A_PAGE
@@ -341,6 +353,8 @@ SAID: dict[str, dict[str, Any]] = {
     "GoTo": {"type": "travel", "step": 0},
     "GoBy": {"type": "travel_by", "by": -1},
     "ApartBy": {"type": "apart_by", "by": 1},
+    "LessonGo": {"type": "lesson_go", "to": 0},
+    "LessonAnswer": {"type": "lesson_answer", "answer": 1},
     "Speed": {"type": "speed", "steps_per_s": None},
     "ChooseMetric": {"type": "metric", "metric": "loss"},
     "ChooseWeights": {"type": "weights_chart", "chart": "layers"},
@@ -364,7 +378,8 @@ def test_a_message_is_obeyed_and_one_that_lacks_a_field_of_the_file_is_refused_b
     config = IMAGES if name == "OwnTask" else replace(TINY, {"tasks": SinusoidConfig()})
 
     async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
-        client = Client(hub, hub.open_page(config))
+        token = hub.open_page(config)
+        client = Client(hub, hub.open_lesson(SMALL, home=token) if name.startswith("Lesson") else token)
         await until(lambda: client.page.viewer.is_seen)
         if name in ("ShowGhost", "RemoveGhosts"):
             client.say("outer_step")
