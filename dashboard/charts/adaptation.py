@@ -73,8 +73,10 @@ _IN_WORDS: tuple[Learner, ...] = ("maml", "joint", "random", "oracle", "scratch"
 """The run first, then who it is compared with."""
 
 
-def adaptation_info(of: Results) -> AdaptationInfo:
-    """The record of a run."""
+def adaptation_info(of: Results) -> AdaptationInfo | None:
+    """The record of a run; None while that of an earlier outer step is being computed, and what was shown before stays."""
+    if of.then is not None and not of.trajectories:
+        return None
     found = {name: _trajectory(line, of.metric) for name, line in of.trajectories.items()}
     return AdaptationInfo(
         num_inner_steps=of.computed.num_inner_steps,

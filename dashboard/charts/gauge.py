@@ -59,8 +59,9 @@ class GaugeInfo:
 
 
 def gauge_info(of: Results) -> GaugeInfo | None:
-    """The record of a run, without a limit until one was measured; None where the rates are learned."""
-    if learns_rates(of.config):
+    """The record of a run, without a limit until one was measured; None where the rates are learned, and while the limit of an earlier outer
+    step is being measured: what was shown before stays."""
+    if learns_rates(of.config) or (of.then is not None and of.curvature is None):
         return None
     return GaugeInfo(
         alpha=of.config.alpha,

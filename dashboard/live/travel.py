@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, get_args
 
 from dashboard.live.latest import Seen
 from maml_core.chunks import ChunkRequest
@@ -12,6 +13,14 @@ from maml_core.datasets.trained import TrainedImages
 from maml_core.moments import Moment, Moments, asked
 from maml_core.records import Demonstration, Entry, ImageFit, Plane, Snapshot, Status, TaskFit, View
 from maml_core.store import SavedRun
+
+Part = Literal["task", "trajectories", "curvature"]
+"""A look is taken in these parts, in this order, several at a time where workers are free: the task and the paths, which the eye goes to first, take a
+fifth of all of it."""
+
+PARTS: tuple[Part, ...] = get_args(Part)
+
+NOTHING = View(tasks=(), trajectories=False, curvature=False, rates=False, paths=False)
 
 
 class Look(NamedTuple):
@@ -29,16 +38,31 @@ class Look(NamedTuple):
         """The set-up that it is computed with."""
         return replace(self.moment.config, {"evaluation_steps": self.evaluation_steps})
 
-    def is_of(self, other: Look) -> bool:
-        """Whether both show the same."""
-        return self.moment is other.moment and is_same_task(self.task, other.task) and self[2:] == other[2:]
+    @property
+    def parts(self) -> Mapping[Part, Mapping[str, Any]]:
+        """What each part of it asks for, by the fields of a `View`."""
+        return {
+            "task": {"tasks": (self.task,), "moves": self.chart == "layers", "paths": self.chart == "path"},
+            "trajectories": {"trajectories": True, "rates": True},
+            "curvature": {"curvature": True},
+        }
+
+    def has(self, part: Part, other: Look) -> bool:
+        """Whether this part of both shows the same."""
+        if self.moment is not other.moment or self.evaluation_steps != other.evaluation_steps:
+            return False
+        return part != "task" or (is_same_task(self.task, other.task) and self.chart == other.chart)
+
+
+class LookPart(NamedTuple):
+    """A part of a look, as it is computed."""
+
+    look: Look
+    part: Part
 
 
 class Travel:
-    """Where one viewer is: now, or at a kept moment.
-
-    Tasks of images take two looks, since what is waited for most, the task and the paths, is there long before the held-out tasks are.
-    """
+    """Where one viewer is: now, or at a kept moment. Each part of a look is shown as it comes."""
 
     def __init__(self) -> None:
         self.target: Moment | None = None
@@ -49,18 +73,17 @@ class Travel:
         self.fit: TaskFit | ImageFit | None = None
         self.cpu_s = 0.0
         """What all its looks took: who had least is next."""
-        self._sent: tuple[Look, bool] | None = None
-        self._light: Look | None = None
-        """The newest look at the task and the paths."""
-        self._heavy: Look | None = None
-        """The newest look at everything else."""
+        self._sent: dict[Part, list[Look]] = {part: [] for part in PARTS}
+        """The looks of which each part is under way, the oldest first."""
+        self._found: dict[Part, Look] = {}
+        """The newest look of which each part is shown."""
 
     def go(self, moment: Moment | None) -> None:
         """Show a kept moment, or now again."""
         self.target = moment
         if moment is None:
-            self.shown = self.fit = self._sent = self._light = self._heavy = None
-            self.seen = Seen()
+            self.shown = self.fit = None
+            self.seen, self._sent, self._found = Seen(), {part: [] for part in PARTS}, {}
 
     def to(self, step: int | None, moments: Moments, now: int) -> None:
         """Show the kept moment nearest to an outer step; None for now.
@@ -107,51 +130,59 @@ class Travel:
             raise ValueError("choose an earlier outer step first, on the slider below the loss curve")
         return self.target
 
-    def is_due(self, look: Look) -> bool:
-        """Whether something of this is not seen yet."""
-        return not (_has(self._light, look) and _has(self._heavy, look))
+    @property
+    def waits(self) -> bool:
+        """Whether it is on its way: nothing of where it goes is shown yet."""
+        return self.target is not self.shown
 
-    def request(self, look: Look, *, plane: Plane | None, images: TrainedImages | None) -> ChunkRequest:
+    def due(self, look: Look) -> LookPart | None:
+        """The next part of a look that is neither shown nor asked for; None where there is none."""
+        for part in PARTS:
+            found = [self._found[part]] if part in self._found else []
+            if not any(known.has(part, look) for known in (*found, *self._sent[part])):
+                return LookPart(look, part)
+        return None
+
+    def request(self, wanted: LookPart, *, plane: Plane | None, images: TrainedImages | None) -> ChunkRequest:
         """What to compute next.
 
         Args:
-            look: Of which something is due.
+            wanted: What is due.
             plane: That the paths of now are drawn in, so that both can be compared.
             images: What the run is trained on, where that is images in files.
         """
-        light = not _has(self._light, look)
-        heavy = not light or not look.config.classifies
-        self._sent = look, heavy
-        view = View(
-            tasks=(look.task,) if light else (),
-            trajectories=heavy,
-            curvature=heavy,
-            rates=heavy,
-            moves=light and look.chart == "layers",
-            paths=light and look.chart == "path",
-            plane=plane,
-            previous_plane=plane,
-        )
+        look, part = wanted
+        self._sent[part].append(look)
+        view = dataclasses.replace(NOTHING, **look.parts[part], plane=plane, previous_plane=plane)
         return ChunkRequest(config=look.config, state=look.moment.state, view=view, images=images)
 
-    def take(self, snapshot: Snapshot) -> bool:
-        """Take in what the look has found; False where its viewer has gone elsewhere since."""
-        sent, self._sent = self._sent, None
-        if sent is None or sent[0].moment is not self.target:
+    def take(self, wanted: LookPart, snapshot: Snapshot) -> bool:
+        """Take in what a part of a look has found; False where its viewer has gone elsewhere since: of where it came past, the task alone is
+        shown, so that it follows a slider that is dragged.
+        """
+        look, part = wanted
+        under_way = self._sent[part]
+        place = next((place for place, each in enumerate(under_way) if each is look), None)
+        if place is None:
             return False
-        look, heavy = sent
+        self._sent[part] = under_way[place + 1 :]  # what was asked for before comes too late
+        if look.moment not in (self.target, self.shown) and not (part == "task" and self.waits):
+            return False
         if self.shown is not look.moment:
-            self.shown, self.seen, self._heavy = look.moment, Seen(), None
+            self.shown, self.seen, self.fit, self._found = look.moment, Seen(), None, {}
         self.seen.take(snapshot, 0.0, config=look.config, computed=look.config, scratch=False)
         if snapshot.fits:
-            self._light, self.fit = look, snapshot.fits[0]
-        if heavy:
-            self._heavy = look
+            self.fit = snapshot.fits[0]
+        self._found[part] = look
         return True
 
-
-def _has(seen: Look | None, wanted: Look) -> bool:
-    return seen is not None and seen.is_of(wanted)
+    def fail(self, wanted: LookPart) -> bool:
+        """A part of a look could not be computed: back to now; False where its viewer has gone elsewhere since."""
+        self._sent[wanted.part] = [each for each in self._sent[wanted.part] if each is not wanted.look]
+        if wanted.look.moment is not self.target:
+            return False
+        self.go(None)
+        return True
 
 
 def is_same_task(one: Demonstration, other: Demonstration) -> bool:

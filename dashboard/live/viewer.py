@@ -13,7 +13,7 @@ from dashboard.live.drawings import Drawings
 from dashboard.live.ghosts import Left
 from dashboard.live.lesson_guide import Guide
 from dashboard.live.own_points import takes_points
-from dashboard.live.travel import Look, Travel
+from dashboard.live.travel import Look, LookPart, Travel
 from maml_core.config import RunConfig, SinusoidConfig, TaskConfig, at_test
 from maml_core.families.curves import CurveFamily
 from maml_core.records import Demonstration, ImageFit, OwnPoints, OwnTask, TaskFit
@@ -135,8 +135,8 @@ class Viewer:
 
     # What it shows
 
-    def look_back(self, config: RunConfig) -> Look | None:
-        """What it waits to see of an earlier outer step; None where there is nothing.
+    def look_back(self, config: RunConfig) -> LookPart | None:
+        """What it waits to see of an earlier outer step, and nobody looks at yet; None where there is nothing.
 
         Args:
             config: The set-up of now.
@@ -144,7 +144,7 @@ class Viewer:
         if self.travel.target is None:
             return None
         look = Look(self.travel.target, self.task, self.weights_chart, config.evaluation_steps)
-        return look if self.travel.is_due(look) else None
+        return self.travel.due(look)
 
     @property
     def task(self) -> Demonstration:

@@ -137,10 +137,11 @@ class Hub(Sockets):
             seeing = [page for page in watched[run] if page.visible]
             crowd = turns.crowd(sum(other.playback.playing for other in watched), self._num_workers)
             is_behind = all(page.connection.is_behind for page in seeing)  # the quickest counts: others skip frames
+            is_away = all(page.viewer.travel.target is not None for page in seeing)
             request = run.next_request(
                 now,
                 budget_s=turns.chunk_budget_s(crowd, is_urgent=run.audience.waits),
-                pace=turns.pace(crowd, is_visible=bool(seeing), is_behind=is_behind),
+                pace=turns.pace(crowd, is_visible=bool(seeing), is_behind=is_behind, is_away=is_away),
                 watching=[page.viewer for page in seeing or watched[run]],
             )
             future = submitted(self._executor, request)

@@ -129,5 +129,5 @@ class Pages:
         self.tell(run)
         for page in pages:
             page.tell_progress(now)
-            if with_frame:
+            if with_frame and not page.viewer.travel.waits:  # or what it waits for would be drawn after this
                 page.send_frame()

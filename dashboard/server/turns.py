@@ -30,6 +30,9 @@ all the same.
 LEAST_BEHIND_S = 1.0
 """Between two frames for a browser that has not drawn those that it has."""
 
+LEAST_AWAY_S = 0.25
+"""Between two frames of now for somebody who looks at an earlier outer step, whose steps are drawn in between."""
+
 
 class Waiting(NamedTuple):
     """A run that has something to compute, none of it under way."""
@@ -75,16 +78,18 @@ def chunk_budget_s(crowd: float, *, is_urgent: bool) -> float:
     return MIN_CHUNK_S if is_urgent else min(MAX_CHUNK_S, max(MIN_CHUNK_S, ROUND_S / crowd))
 
 
-def pace(crowd: float, *, is_visible: bool, is_behind: bool) -> Pace:
+def pace(crowd: float, *, is_visible: bool, is_behind: bool, is_away: bool = False) -> Pace:
     """How often to look at a run.
 
     Args:
         crowd: As `crowd` gives it.
         is_visible: Whether anybody sees its page.
         is_behind: Whether the browser has yet to draw what it was sent.
+        is_away: Whether all who see it look at earlier outer steps.
     """
     if not is_visible:
         return Pace(frame_s=math.inf)
     counts = Pace(crowd, *(max(crowd, 2.0 * crowd - 1.0),) * 2)
     found = Pace(*(max(least, share * of) for least, share, of in zip(Pace(), CROWDED_PACE, counts, strict=True)))
-    return found._replace(frame_s=max(LEAST_BEHIND_S, found.frame_s)) if is_behind else found
+    least_s = LEAST_BEHIND_S if is_behind else LEAST_AWAY_S if is_away else 0.0
+    return found._replace(frame_s=max(least_s, found.frame_s))

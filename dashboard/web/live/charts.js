@@ -1,4 +1,4 @@
-// The charts of the live page, at most one redraw an animation frame.
+// The charts of the live page, at most one redraw an animation frame, and two where somebody waits for them.
 
 import { known, reducedMotion } from "../common/dom.js";
 import { Chart } from "./chart.js";
@@ -10,6 +10,7 @@ import { Images } from "./images.js";
 // After a redraw the page rests at least this many times its cost, so that a slow machine stays responsive.
 const REST = 0.7;
 const MAX_IN_FLIGHT = 2;
+const AT_ONCE = 2; // charts that are begun in one animation frame where somebody waits for them
 const REDUCED_MOTION_MS = 500;
 
 // The first numbers follow the looks at once: a figure that is made with them need not be drawn twice.
@@ -203,13 +204,16 @@ export class Charts {
       this.schedule();
       return;
     }
-    const chart = this.#inFlight < MAX_IN_FLIGHT ? this.#next(now) : null;
-    if (!chart) {
-      if (this.#inFlight === 0) this.#urgent = false;
-      if (this.#waiting) this.schedule();
-      return;
+    const atOnce = this.#urgent ? AT_ONCE : 1;
+    for (let begun = 0; begun < atOnce; begun++) {
+      const chart = this.#inFlight < MAX_IN_FLIGHT * atOnce ? this.#next(now) : null;
+      if (!chart) {
+        if (this.#inFlight === 0) this.#urgent = false;
+        if (this.#waiting || begun) this.schedule();
+        return;
+      }
+      if (this.#urgent || now >= this.#restUntil) this.#draw(chart, now);
     }
-    if (this.#urgent || now >= this.#restUntil) this.#draw(chart, now);
     this.schedule();
   }
 

@@ -10,7 +10,7 @@ import pytest
 from dashboard.live.chart_data import results
 from dashboard.live.history import History
 from dashboard.live.keeping import KEEP_S
-from dashboard.live.travel import Look
+from dashboard.live.travel import PARTS, LookPart
 from dashboard.live.viewer import Viewer
 from maml_core.chunks import ChunkRequest, run_chunk
 from maml_core.config import RunConfig
@@ -39,17 +39,17 @@ def go(driver: Driver, step: int | None, viewer: Viewer | None = None) -> None:
     (viewer or driver.viewer).travel.to(step, driver.run.kept.moments, driver.run.step)
 
 
-def request(driver: Driver, due: Look, viewer: Viewer) -> ChunkRequest:
+def request(driver: Driver, due: LookPart, viewer: Viewer) -> ChunkRequest:
     return viewer.travel.request(due, plane=driver.run.audience.seen.plane, images=driver.run.images)
 
 
 def look(driver: Driver, viewer: Viewer | None = None) -> int:
-    """Take the looks that a viewer waits for; gives how many."""
+    """Take the parts of looks that a viewer waits for; gives how many."""
     viewer, count = viewer or driver.viewer, 0
     while (due := viewer.look_back(driver.run.config)) is not None:
         result = run_chunk(request(driver, due, viewer))
         assert result.snapshot is not None
-        assert viewer.travel.take(result.snapshot)
+        assert viewer.travel.take(due, result.snapshot)
         count += 1
     return count
 
@@ -75,7 +75,7 @@ def test_everything_but_the_curves_is_that_of_the_earlier_outer_step(config: Run
     go(driver, 11)
     assert driver.viewer.travel.target is not None
     assert driver.viewer.travel.target.step == 10
-    assert look(driver) == (2 if config.classifies else 1)
+    assert look(driver) == len(PARTS)
     then = results(driver.run, driver.viewer)
     assert then.then == 10
     state = replay(config, [], num_steps=10)[1]
@@ -146,8 +146,47 @@ def test_a_look_that_comes_late_is_not_shown() -> None:
     result = run_chunk(request(driver, due, driver.viewer))
     go(driver, None)
     assert result.snapshot is not None
-    assert not driver.viewer.travel.take(result.snapshot)
+    assert not driver.viewer.travel.take(due, result.snapshot)
     assert results(driver.run, driver.viewer).then is None
+
+
+def test_a_slider_that_is_dragged_shows_the_task_where_it_comes_past_and_all_where_it_stops() -> None:
+    driver = trained()
+    travel = driver.viewer.travel
+    under_way = []
+    for step in (0, 5, 10):
+        go(driver, step)
+        due = driver.viewer.look_back(driver.run.config)
+        assert due is not None
+        assert due.part == "task"
+        under_way.append((due, run_chunk(request(driver, due, driver.viewer)).snapshot))
+    shown = []
+    for place in (1, 0, 2):  # the first one comes too late
+        due, found = under_way[place]
+        assert found is not None
+        assert travel.take(due, found) == (place > 0)
+        shown.append(results(driver.run, driver.viewer).then)
+    assert shown == [5, 5, 10]
+    assert look(driver) == len(PARTS) - 1
+    assert results(driver.run, driver.viewer).curvature is not None
+
+
+def test_one_that_fails_goes_back_to_now_and_one_that_was_left_behind_changes_nothing() -> None:
+    driver = trained()
+    travel = driver.viewer.travel
+    go(driver, 5)
+    due = driver.viewer.look_back(driver.run.config)
+    assert due is not None
+    request(driver, due, driver.viewer)
+    go(driver, 10)
+    assert not travel.fail(due)
+    assert travel.target is not None
+    go(driver, 5)
+    again = driver.viewer.look_back(driver.run.config)
+    assert again is not None
+    assert again.part == due.part
+    assert travel.fail(again)
+    assert travel.target is None
 
 
 def test_the_axes_stay_when_the_inner_steps_at_evaluation_have_changed() -> None:

@@ -99,3 +99,9 @@ def test_a_browser_that_is_behind_gets_a_frame_a_second_and_a_hidden_page_none()
     assert turns.pace(1.0, is_visible=True, is_behind=True).frame_s == turns.LEAST_BEHIND_S
     assert turns.pace(200.0, is_visible=True, is_behind=True).frame_s > turns.LEAST_BEHIND_S
     assert turns.pace(1.0, is_visible=False, is_behind=False).frame_s == math.inf
+
+
+def test_somebody_who_looks_at_an_earlier_step_gets_four_frames_of_now_a_second() -> None:
+    away = turns.pace(1.0, is_visible=True, is_behind=False, is_away=True)
+    assert away == Pace(frame_s=0.25)
+    assert turns.pace(1.0, is_visible=True, is_behind=True, is_away=True).frame_s == turns.LEAST_BEHIND_S
