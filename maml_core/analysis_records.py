@@ -140,6 +140,9 @@ class LabelOrders(NamedTuple):
     """After 0..N inner steps, [N + 1, T, O]."""
     zeroed_accuracy: Numbers
     """With the head set to zero before adaptation, after 0..N inner steps, [N + 1, T]: no numbering is then unlike another."""
+    alone_accuracy: Numbers
+    """Under the numbering as drawn, each query point asked by itself, after 0..N inner steps, [N + 1, T]: less than together where batch norm
+    looks at the other query points."""
 
 
 class Shift(NamedTuple):

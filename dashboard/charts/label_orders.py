@@ -31,6 +31,10 @@ class LabelOrdersInfo:
     """In rising order, [O]."""
     zeroed: float
     """With the head set to zero before adaptation, when no numbering is unlike another."""
+    together: float
+    """Under the numbering as drawn."""
+    alone: float
+    """The same, each query image asked by itself."""
     num_inner_steps: int
 
 
@@ -43,6 +47,8 @@ def label_orders_info(of: Results) -> LabelOrdersInfo | None:
     return LabelOrdersInfo(
         accuracy=np.sort(orders.accuracy[-1, 0]),
         zeroed=float(orders.zeroed_accuracy[-1, 0]),
+        together=float(orders.accuracy[-1, 0, 0]),
+        alone=float(orders.alone_accuracy[-1, 0]),
         num_inner_steps=len(orders.accuracy) - 1,
     )
 
@@ -103,13 +109,21 @@ def _summary(info: LabelOrdersInfo) -> str:
     return (
         f"Query accuracy of one held-out task after {steps(info.num_inner_steps)} under {len(info.accuracy)} numberings of its classes: "
         f"{percent(float(info.accuracy[0]))} to {percent(float(info.accuracy[-1]))}, median {percent(float(np.median(info.accuracy)))}; "
-        f"with the head zeroed {percent(info.zeroed)}."
+        f"with the head zeroed {percent(info.zeroed)}.{_asked_alone(info)}"
     )
 
 
 def _subtitle(info: LabelOrdersInfo) -> str:
     low, high = percent(float(info.accuracy[0])), percent(float(info.accuracy[-1]))
-    return f"By the numbering alone {low} to {high} of one task are right. With the head zeroed {percent(info.zeroed)}."
+    zeroed = f"With the head zeroed {percent(info.zeroed)}."
+    return f"By the numbering alone {low} to {high} of one task are right. {zeroed}{_asked_alone(info)}"
+
+
+def _asked_alone(info: LabelOrdersInfo) -> str:
+    """What batch norm's look at the other query images is worth; empty where it takes none."""
+    if info.alone == info.together:
+        return ""
+    return f" Asked one by one {percent(info.alone)}, together {percent(info.together)}."
 
 
 LABEL_ORDERS = Chart(

@@ -53,6 +53,19 @@ def label_orders(
         .reshape(-1, len(orders), num_tasks)
         .swapaxes(1, 2),
         _accuracy(without_head, tasks, problem=problem, how=how, num_steps=num_steps),
+        _accuracy(theta_0, one_by_one(tasks), problem=problem, how=how, num_steps=num_steps)
+        .reshape(num_steps + 1, num_tasks, -1)
+        .mean(axis=2),
+    )
+
+
+def one_by_one(tasks: Tasks) -> Tasks:
+    """A task of each query point in place of the tasks, those of one task side by side: nothing of a batch can then be seen beside it."""
+    count = tasks.query.x.shape[1]
+    return Tasks(
+        Examples(*(values.repeat_interleave(count, dim=0) for values in tasks.support)),
+        Examples(*(values.flatten(0, 1).unsqueeze(1) for values in tasks.query)),
+        tasks.parameters.repeat_interleave(count, dim=0),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -60,14 +61,13 @@ def check(lesson: Lesson, seeds: Sequence[int] = SEEDS) -> LessonCheck:
     """Walk through a lesson as a model pupil does, and judge every step."""
     start = time.thread_time()
     wanted = _wanted(lesson)
-    baseline = {"joint_baseline": any(name.startswith("joint_") for names in wanted.values() for name in names)}
-    config = replace(lesson.config, baseline)
+    config = _beside(lesson, 0, lesson.config, wanted)
     run, seeds = begun(config), tuple(seeds)
     names: list[Names] = [{} for _ in seeds]
     found: list[StepCheck] = []
     for at, step in enumerate(lesson.steps):
         if (again := restarted(lesson, step)) is not None:
-            config = replace(again, baseline)
+            config = _beside(lesson, at, again, wanted)
             run = begun(config)
         config, run = _acted(step.action, config, run, seeds)
         drawn: list[Mapping[str, Sequence[float]]] = [{} for _ in seeds]
@@ -89,6 +89,13 @@ def _wanted(lesson: Lesson) -> dict[str, frozenset[str]]:
             of, _, measure = name.partition(".")
             found.setdefault(of, set()).add(measure)
     return {of: frozenset(measures) for of, measures in found.items()}
+
+
+def _beside(lesson: Lesson, at: int, config: RunConfig, wanted: Mapping[str, frozenset[str]]) -> RunConfig:
+    """The run that begins in a step, with joint training beside it only if it is spoken of before another begins."""
+    ahead = list(itertools.takewhile(lambda step: not step.restart, lesson.steps[at + 1 :]))
+    of_run = (measure for step in (lesson.steps[at], *ahead) for measure in wanted.get(step.name, ()))
+    return replace(config, {"joint_baseline": any(measure.startswith("joint_") for measure in of_run)})
 
 
 def _acted(

@@ -107,6 +107,8 @@ _OF_LOOKS = {
     "label_orders.worst": "Accuracy under the worst.",
     "label_orders.mean": "Accuracy, mean over numberings.",
     "label_orders.zeroed": "Accuracy with the head set to zero before adaptation.",
+    "label_orders.drawn": "Accuracy under the numbering as it was drawn.",
+    "label_orders.alone": "The same with each image asked by itself, so that batch norm sees no other.",
     "layers.body": "How far adaptation moves the hidden layer that it moves most, as a share of its length, median over tasks.",
     "layers.head": "How far it moves the head.",
     "shifts.inside": "Loss after all inner steps of the evaluation on tasks like those of training, median over tasks.",
@@ -212,6 +214,8 @@ def _of_look(config: RunConfig, found: Any) -> dict[str, float]:
                 "label_orders.worst": of_orders.min(),
                 "label_orders.mean": of_orders.mean(),
                 "label_orders.zeroed": found.zeroed_accuracy[-1].mean(),
+                "label_orders.drawn": of_orders[0],
+                "label_orders.alone": found.alone_accuracy[-1].mean(),
             }
         case Spectrum():
             ends = {"start": found.at_theta_0, "end": found.at_theta_n}

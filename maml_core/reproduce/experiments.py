@@ -12,7 +12,7 @@ import torch
 from maml_core.algorithms import adaptation
 from maml_core.analysis.coherence import coherence
 from maml_core.analysis.directions import directions
-from maml_core.analysis.label_orders import label_orders
+from maml_core.analysis.label_orders import label_orders, one_by_one
 from maml_core.analysis.layer_changes import layer_changes
 from maml_core.analysis.loss_plane import loss_plane
 from maml_core.analysis.shifts import INSIDE, shifts
@@ -28,7 +28,7 @@ from maml_core.records import Numbers
 from maml_core.reproduce.claims import SEEDS
 from maml_core.sweeps.lanes import Batch, init_lanes, outer_step
 from maml_core.threads import single_threaded
-from maml_core.types import Examples, Params, Tasks
+from maml_core.types import Params, Tasks
 
 _BEYOND_TRAINING = 1_000_000
 """An outer step that no training comes to: its tasks have points that none has seen."""
@@ -340,24 +340,14 @@ def _body_reuse(trained: Mapping[str, TrainedSetup]) -> Measured:
 
 
 def _batch_norm(trained: Mapping[str, TrainedSetup]) -> Measured:
-    def accuracy(point: _Point, *, one_by_one: bool) -> float:
+    def accuracy(point: _Point, *, alone: bool) -> float:
         tasks = point.tasks(40)
-        return point.accuracy(_one_by_one(tasks) if one_by_one else tasks)
+        return point.accuracy(one_by_one(tasks) if alone else tasks)
 
     points = _points(trained["glyphs"])
-    together = _each(points, lambda point: accuracy(point, one_by_one=False))
-    alone = _each(points, lambda point: accuracy(point, one_by_one=True))
-    return {"accuracy together minus one by one": _difference(together, alone)}
-
-
-def _one_by_one(tasks: Tasks) -> Tasks:
-    """A task of each query point in place of the tasks."""
-    count = tasks.query.x.shape[1]
-    return Tasks(
-        Examples(*(values.repeat_interleave(count, dim=0) for values in tasks.support)),
-        Examples(*(values.flatten(0, 1).unsqueeze(1) for values in tasks.query)),
-        tasks.parameters.repeat_interleave(count, dim=0),
-    )
+    together = _each(points, lambda point: accuracy(point, alone=False))
+    by_itself = _each(points, lambda point: accuracy(point, alone=True))
+    return {"accuracy together minus one by one": _difference(together, by_itself)}
 
 
 def _more_steps(trained: Mapping[str, TrainedSetup]) -> Measured:

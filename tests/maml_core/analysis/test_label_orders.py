@@ -54,6 +54,24 @@ def test_accuracies_are_those_of_tasks_renamed_by_hand(config: object) -> None:
                 assert found.accuracy[step, task, at] == pytest.approx(float(right))
 
 
+@pytest.mark.parametrize("config", [THREE_WAYS, CONVOLUTIONS], ids=["mlp", "conv"])
+def test_a_point_that_is_asked_alone_is_a_task_of_its_own(config: object) -> None:
+    problem, theta, tasks = prepared(config)  # type: ignore[arg-type]
+    found = label_orders(theta, tasks, problem=problem, how=Adaptation(ALPHA), num_steps=STEPS)
+    num_tasks, count = tasks.query.x.shape[:2]
+    for task in range(num_tasks):
+        right = np.zeros(STEPS + 1)
+        for at in range(count):
+            support = Examples(*(values[task : task + 1] for values in tasks.support))
+            query = Examples(*(values[task : task + 1, at : at + 1] for values in tasks.query))
+            one = Tasks(support, query, tasks.parameters[task : task + 1])
+            alone = label_orders(theta, one, problem=problem, how=Adaptation(ALPHA), num_steps=STEPS, num_orders=1)
+            right += alone.accuracy[:, 0, 0]
+        np.testing.assert_allclose(found.alone_accuracy[:, task], right / count)
+    if config is THREE_WAYS:  # without batch norm nobody sees a neighbour
+        np.testing.assert_allclose(found.alone_accuracy, found.accuracy[:, :, 0])
+
+
 def test_a_head_that_starts_from_zero_does_not_care() -> None:
     """From zero every output begins alike, so that renaming the classes renames the adapted head and nothing else."""
     problem, theta, tasks = prepared(THREE_WAYS)

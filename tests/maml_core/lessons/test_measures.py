@@ -86,7 +86,10 @@ def test_of_closer_looks() -> None:
         ("h1", "h2", "head"), np.array([[0.9, 0.8, 0.1], [0.9, 0.7, 0.2], [0.9, 0.1, 0.3]]), np.zeros((3, 3))
     )
     orders = LabelOrders(
-        np.zeros((3, 5), np.int64), np.array([[[0.2, 0.2, 0.2]], [[0.5, 0.9, 0.7]]]), np.array([[0.2], [0.3]])
+        np.zeros((3, 5), np.int64),
+        np.array([[[0.2, 0.2, 0.2]], [[0.5, 0.9, 0.7]]]),
+        np.array([[0.2], [0.3]]),
+        np.array([[0.2], [0.4]]),
     )
     spectrum = Spectrum(np.array([[9.0, 1], [7, 1], [8, 1]]), np.array([[2.0, 1], [3, 1], [1, 1]]))
     shifts = tuple(Shift(name, "", summary(first)) for name, first in (("inside", 6.0), ("amplitude", 36.0)))
@@ -94,7 +97,7 @@ def test_of_closer_looks() -> None:
         (directions, {"first_order": 2, "joint": 12, "reptile": 22, "agreement": 1}),
         (Coherence(*spread, 9), {"same_task": 0.5, "two_tasks": 0.1}),
         (changes, {"body": 0.7, "head": 0.2}),
-        (orders, {"best": 0.9, "worst": 0.5, "mean": pytest.approx(0.7), "zeroed": 0.3}),
+        (orders, {"best": 0.9, "worst": 0.5, "mean": pytest.approx(0.7), "zeroed": 0.3, "drawn": 0.5, "alone": 0.4}),
         (spectrum, {"start": 8, "end": 2}),
         (shifts, {"inside": 30, "amplitude": 2}),
     ):
