@@ -13,11 +13,12 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
 
 from dashboard.charts.symbols import of_error
+from dashboard.live.page import Page
 from dashboard.live.run import LiveRun
 from dashboard.server import turns
 from dashboard.server.closer_looks import kinds_of_looks
@@ -127,7 +128,7 @@ class Hub(Sockets):
         """Give the executor the next chunks: one more than it runs at a time, so that it never waits for us."""
         while len(self.in_flight) + sum(len(looks.looking) for looks in self._looks) < self._num_workers + 1:
             watched = self.pages.watched()
-            run = self._next(list(watched), now)
+            run = self._next(watched, now)
             if (run is None or not run.audience.waits) and any(looks.submit() for looks in self._looks):
                 continue
             if run is None:
@@ -150,9 +151,11 @@ class Hub(Sockets):
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    def _next(self, watched: list[LiveRun], now: float) -> LiveRun | None:
-        """The run that is computed next."""
-        ready = [run for run in watched if run not in self.in_flight and run.is_due(now)]
+    def _next(self, watched: Mapping[LiveRun, list[Page]], now: float) -> LiveRun | None:
+        """The run that is computed next. One whose only page has a look under way lets the others have the workers that are left."""
+        pays = {page.run for looks in self._looks for page in looks.looking if len(watched) > 1}
+        rests = {run for run in pays if len(watched.get(run, ())) == 1 and not run.audience.waits}
+        ready = [run for run in watched if run not in self.in_flight and run not in rests and run.is_due(now)]
         for run in ready:
             run.turn = turns.counted(run.turn, self._turn)
         waiting = [turns.Waiting(run.turn, run.audience.waits) for run in ready]

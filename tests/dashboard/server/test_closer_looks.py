@@ -194,6 +194,46 @@ def test_one_worker_is_left_to_the_runs():
     on_loop(scene, Held(), num_workers=2)
 
 
+def test_who_looks_closer_leaves_the_other_worker_to_the_others_but_for_changes():
+    async def scene(hub: Hub, executor: Held, clock: Clock) -> None:
+        clients = [Client(hub, hub.open_page(TINY)) for _ in range(2)]
+        await turns()
+        for client in clients:
+            client.say("play")
+        while not all(client.page.run.step > 0 for client in clients):
+            executor.finish()
+            await turns()
+        clients[0].say("weights_chart", chart="task_disk")
+        await turns()
+        while not looked(executor.waiting[0][1]):
+            executor.finish()
+            await turns()
+        look = executor.waiting.pop(0)
+        own, other = (client.page.run.step for client in clients)
+        for _ in range(6):
+            executor.finish()
+            await turns()
+        assert clients[0].page.run.step <= own + 1  # what was under way
+        assert clients[1].page.run.step >= other + 4
+        own = clients[0].page.run.step
+        clients[0].say("set", changes={"alpha": 0.03})
+        await turns()
+        executor.finish()
+        executor.finish()
+        await turns()
+        assert clients[0].page.run.config.alpha == 0.03
+        assert clients[0].page.run.step > own
+        own = clients[0].page.run.step
+        clients[0].say("weights_chart", chart="path")
+        executor.waiting.insert(0, look)
+        for _ in range(7):
+            executor.finish()
+            await turns()
+        assert clients[0].page.run.step >= own + 2  # its run goes on as before
+
+    on_loop(scene, Held(), num_workers=2)
+
+
 def test_a_page_gets_the_figure_of_a_closer_look_when_it_is_opened_and_once():
     async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
         client = Client(hub, hub.open_page(TINY))
