@@ -18,6 +18,7 @@ from maml_core.cli.dashboard import dashboard
 from maml_core.cli.data import app as data
 from maml_core.cli.doctor import doctor
 from maml_core.cli.evaluate import evaluate
+from maml_core.cli.lessons import app as lessons
 from maml_core.cli.reproduce import reproduce
 from maml_core.cli.runs import app as runs
 from maml_core.cli.sweep import sweep
@@ -43,11 +44,12 @@ Examples:
   maml reproduce sinusoid --only MAML --only Meta-SGD
   maml reproduce omniglot --only "5-way 1-shot"
   maml reproduce phenomena
+  maml lessons check --all
 
 \b
 Exit codes:
   0    done
-  1    a claim of `maml reproduce phenomena` does not hold
+  1    a claim of `maml reproduce phenomena` does not hold, or a lesson of `maml lessons check` does not show
   2    bad input: an option, a file, a value, or a run or images that are not there
   3    the run diverged or its network died; it is saved, and the message says what to try
   4    a damaged or foreign folder, or a save, a download or a print that failed
@@ -91,6 +93,7 @@ app.add_typer(data, name="data")
 app.command()(sweep)
 app.add_typer(sweeps, name="sweeps")
 app.command()(reproduce)
+app.add_typer(lessons, name="lessons")
 app.command()(bench)
 app.add_typer(cache, name="cache")
 app.command()(doctor)

@@ -14,7 +14,7 @@ from maml_core.lessons.judging import judge, right_options
 from maml_core.lessons.lesson import Action, Lesson, Prediction, Step
 from maml_core.lessons.measures import curves, measured
 from maml_core.lessons.pupils import Stretch, begun, observed, pupils, trained
-from maml_core.lessons.reading import look_of, restarted, used_names
+from maml_core.lessons.reading import look_of, model_value, restarted, used_names
 from maml_core.threads import single_threaded
 
 SEEDS = (0, 1, 2)
@@ -109,18 +109,6 @@ def _acted(
             return replace(config, {action.setting: model_value(action)}), run
         case _:  # what is looked at changes nothing
             return config, run
-
-
-def model_value(action: Action) -> float | int:
-    """Where the model pupil sets a dial: the value that is named, or the middle of the range.
-
-    >>> model_value(Action(kind="set", says="", setting="alpha", low=0.01, high=0.04))
-    0.02
-    """
-    if (value := action.model) is None:
-        is_positive = action.low > 0.0 and action.high > 0.0
-        value = math.sqrt(action.low * action.high) if is_positive else (action.low + action.high) / 2.0
-    return round(value) if action.setting == "num_inner_steps" else value
 
 
 def _judged(

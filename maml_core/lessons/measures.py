@@ -6,14 +6,14 @@ A number that there is not (a class' accuracy of curves, what only an open close
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from maml_core.analysis_records import Coherence, Directions, LabelOrders, LayerChanges, Shift, Spectrum, TaskVectors
 from maml_core.config import RunConfig
-from maml_core.records import Curvature, InnerDescent, LayerMoves, Numbers, Status, Summary
+from maml_core.records import Curvature, InnerDescent, LayerMoves, Numbers, Records, Snapshot, Status, Summary
 
 
 class Measure(NamedTuple):
@@ -50,6 +50,55 @@ class Observed(NamedTuple):
 
 
 RECENT_STEPS = 20
+
+
+def of_snapshot(
+    config: RunConfig,
+    status: Status,
+    seen: Snapshot,
+    *,
+    rollbacks: int = 0,
+    losses: Sequence[float] = (),
+    accuracies: Sequence[float] = (),
+) -> Observed:
+    """What a snapshot shows of a run.
+
+    Args:
+        config: The set-up that holds there.
+        status: Of the run.
+        seen: What was looked at.
+        rollbacks: How often it went back.
+        losses: Training query losses of its outer steps, the newest last.
+        accuracies: The same of the training query accuracy.
+    """
+    return Observed(
+        config=config,
+        step=seen.step,
+        status=status,
+        rollbacks=rollbacks,
+        summary=seen.trajectories.get("maml"),
+        joint=seen.trajectories.get("joint"),
+        random=seen.trajectories.get("random"),
+        curvature=seen.curvature,
+        descent=seen.descent,
+        moves=seen.moves,
+        found=seen.look,
+        training_loss=_newest(losses),
+        training_accuracy=_newest(accuracies),
+    )
+
+
+def of_training(records: Sequence[Records]) -> dict[str, Any]:
+    """What `of_snapshot` takes of a run's training, from the records of its stretches, oldest first."""
+    losses, accuracies = (
+        [float(v) for part in records for v in getattr(part, name)] for name in ("query_loss", "accuracy")
+    )
+    return {"rollbacks": sum(len(part.events) for part in records), "losses": losses, "accuracies": accuracies}
+
+
+def _newest(values: Sequence[float]) -> float:
+    return float(np.mean(values[-RECENT_STEPS:])) if len(values) else math.nan
+
 
 LOOK_OF: Mapping[str, str] = {
     "coherence": "coherence",
@@ -131,6 +180,24 @@ CURVES: Mapping[str, Measure] = {
     "accuracy": Measure("accuracy", "Held-out query accuracy after 0, 1, 2, ... inner steps, 0..1.", ""),
 }
 """What a curve can be predicted of."""
+
+
+class Named:
+    """Measured numbers as attributes; what was not measured is NaN, so that no condition on it holds.
+
+    >>> trained = Named({"loss_after": 0.5, "task_disk.r2": 0.9})
+    >>> trained.loss_after, trained.task_disk.r2, trained.features.body < 1
+    (0.5, 0.9, False)
+    """
+
+    def __init__(self, values: Mapping[str, float]) -> None:
+        self._values = values
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._values:
+            return self._values[name]
+        of_look = {key.partition(".")[2]: value for key, value in self._values.items() if key.startswith(f"{name}.")}
+        return Named(of_look) if any(measure.look == name for measure in MEASURES.values()) else math.nan
 
 
 def measured(observed: Observed) -> dict[str, float]:

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-import numpy as np
 import torch
 
 from maml_core.config import RunConfig, replace
-from maml_core.lessons.measures import LOOK_OF, RECENT_STEPS, Observed
+from maml_core.lessons.measures import LOOK_OF, RECENT_STEPS, Observed, of_snapshot
 from maml_core.optim import OptimizerState
 from maml_core.params import flattened
 from maml_core.records import Entry, Records, View
@@ -19,6 +18,7 @@ from maml_core.run_state import Checkpoint, Learner, RunState
 from maml_core.runs import advance, apply_entry, init_run
 from maml_core.snapshots import snapshot
 from maml_core.sweeps.lanes import ROW, Batch, Lanes, outer_step
+from maml_core.threads import single_threaded
 from maml_core.types import Params
 
 KEPT_EVERY = 100
@@ -62,6 +62,7 @@ def trained(stretches: tuple[Stretch, ...], config: RunConfig, until: int, seeds
 
 
 @lru_cache(maxsize=1024)
+@single_threaded
 def pupils(stretches: tuple[Stretch, ...], seeds: tuple[int, ...]) -> tuple[Pupil, ...]:
     """The runs of all seeds where these stretches end."""
     *before, (config, until) = stretches
@@ -98,22 +99,9 @@ def observed(pupil: Pupil, config: RunConfig, *, measures: frozenset[str], look:
     )
     config = replace(config, own)
     seen = snapshot(config, pupil.state, view)
-    recent = np.array(pupil.recent or [(math.nan, math.nan)])
-    return Observed(
-        config=config,
-        step=pupil.state.step,
-        status=pupil.state.status,
-        rollbacks=pupil.rollbacks,
-        summary=seen.trajectories.get("maml"),
-        joint=seen.trajectories.get("joint"),
-        random=seen.trajectories.get("random"),
-        curvature=seen.curvature,
-        descent=seen.descent,
-        moves=seen.moves,
-        found=seen.look,
-        training_loss=float(recent[:, 0].mean()),
-        training_accuracy=float(recent[:, 1].mean()),
-    )
+    losses, accuracies = ([values[at] for values in pupil.recent] for at in (0, 1))
+    status = pupil.state.status
+    return of_snapshot(config, status, seen, rollbacks=pupil.rollbacks, losses=losses, accuracies=accuracies)
 
 
 def _begun(config: RunConfig) -> Pupil:

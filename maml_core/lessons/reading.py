@@ -4,6 +4,9 @@ imports torch.
 
 from __future__ import annotations
 
+import builtins
+import keyword
+import math
 import re
 import typing
 from collections.abc import Mapping
@@ -154,6 +157,18 @@ def look_of(lesson: Lesson, at: int) -> str:
     return next((step.look for step in reversed(lesson.steps[: at + 1]) if step.look), "path")
 
 
+def model_value(action: Action) -> float | int:
+    """Where the model pupil sets a dial: the value that is named, or the middle of the range.
+
+    >>> model_value(Action(kind="set", says="", setting="alpha", low=0.01, high=0.04))
+    0.02
+    """
+    if (value := action.model) is None:
+        is_positive = action.low > 0.0 and action.high > 0.0
+        value = math.sqrt(action.low * action.high) if is_positive else (action.low + action.high) / 2.0
+    return round(value) if action.setting == "num_inner_steps" else value
+
+
 def _config(part: Table) -> RunConfig:
     presets = {preset.name: preset.config for preset in PRESETS}
     found = _changed(part, "changes", presets[part.choice("preset", tuple(presets))])[0]
@@ -177,8 +192,12 @@ def _changed(part: Table, key: str, config: RunConfig) -> tuple[RunConfig, dict[
 def _step(part: Table, config: RunConfig, before: list[Step]) -> Step:
     name = part.text("name", MAX_TITLE)
     taken = {step.name for step in before}
-    if not _NAME.fullmatch(name) or name in taken or name == "guess":
-        accepted = "small letters, digits and underscores, another word than the steps before: it is part of the names of what is measured"
+    is_pythons = keyword.iskeyword(name) or hasattr(builtins, name)
+    if not _NAME.fullmatch(name) or name in taken or name == "guess" or is_pythons:
+        accepted = (
+            "small letters, digits and underscores, another word than the steps before, and no word of Python's: it is part of the names of "
+            "what is measured"
+        )
         raise part.refuse("name", name, accepted)
     names = frozenset(f"{of}.{measure}" for of in (*taken, name) for measure in MEASURES)
     prediction = _prediction(part.optional("prediction"), names)

@@ -54,4 +54,4 @@ def test_each_command_has_a_line_of_its_own_at_80_columns() -> None:
     lines = panels(helped())["Commands"].splitlines()
     names = [line.split()[1] for line in lines if line.strip("│ ")]
     one_each = ["dashboard", "train", "evaluate", "adapt", "sweep", "reproduce", "bench", "doctor"]
-    assert names == [*one_each, "runs", "data", "sweeps", "cache"]
+    assert names == [*one_each, "runs", "data", "sweeps", "lessons", "cache"]
