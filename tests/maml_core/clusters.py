@@ -12,8 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.maml_core.forks import DASK_SCHEDULER, DASK_WORKER, Forked
+
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 120.0
+HERE = ("--host", "127.0.0.1", "--no-dashboard")
 
 
 class Cluster:
@@ -26,8 +29,10 @@ class Cluster:
     def __init__(self, num_workers: int = 2) -> None:
         self._folder = tempfile.TemporaryDirectory()
         self._file = Path(self._folder.name) / "scheduler.json"
-        self._processes: list[subprocess.Popen[bytes]] = []
-        self.scheduler = self._start("dask_scheduler", "--port", "0", "--scheduler-file", str(self._file))
+        self._processes: list[Forked | subprocess.Popen[bytes]] = []
+        arguments = ("--port", "0", "--scheduler-file", str(self._file), *HERE)
+        self.scheduler = Forked(arguments, program=DASK_SCHEDULER, cwd=ROOT)
+        self._processes.append(self.scheduler)
         try:
             self.address = self._wait_for_address()
             self.workers = [self.add_worker() for _ in range(num_workers)]
@@ -35,10 +40,24 @@ class Cluster:
             self.stop()
             raise
 
-    def add_worker(self, *options: str, **environment: str) -> subprocess.Popen[bytes]:
-        """Start one more worker; it joins in a second or two."""
+    def add_worker(self, *options: str) -> Forked:
+        """Start one more worker; it joins in a moment."""
+        arguments = self._of_a_worker(*(options or ("--nthreads", "1")))
+        worker = Forked(arguments, program=DASK_WORKER, cwd=ROOT)
+        self._processes.append(worker)
+        return worker
+
+    def add_worker_from_nothing(self, **environment: str) -> None:
+        """Start one that imports what the environment says."""
+        command = [sys.executable, "-m", "distributed.cli.dask_worker", *self._of_a_worker("--nthreads", "1")]
+        null = subprocess.DEVNULL
+        self._processes.append(
+            subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment}, stdin=null, stdout=null, stderr=null)
+        )
+
+    def _of_a_worker(self, *options: str) -> list[str]:
         own = ("--no-nanny", "--memory-limit", "0", "--local-directory", self._folder.name)
-        return self._start("dask_worker", self.address, *own, *(options or ("--nthreads", "1")), **environment)
+        return [self.address, *own, *options, *HERE]
 
     def wait_for_workers(self, count: int) -> None:
         """Until so many workers have joined.
@@ -58,18 +77,6 @@ class Cluster:
         for process in self._processes:
             process.wait()
         self._folder.cleanup()
-
-    def _start(self, program: str, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", f"distributed.cli.{program}", *arguments, "--host", "127.0.0.1", "--no-dashboard"],
-            cwd=ROOT,
-            env={**os.environ, **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        self._processes.append(process)
-        return process
 
     def _wait_for_address(self) -> str:
         deadline = time.monotonic() + START_S

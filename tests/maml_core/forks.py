@@ -21,40 +21,63 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_REQUEST = 2**20
 CLOSED = -100
 """In the place of a stream that the command finds closed."""
 
-IMPORTED = (
-    "maml_core.cli.commands",
-    "maml_core.cli.progress",
-    "maml_core.evaluation",
-    "maml_core.execution",
-    "maml_core.snapshots",
-    "maml_core.state_bytes",
-    "maml_core.store",
-    "maml_core.sweeps.driver",
-    "maml_core.sweeps.study",
-    "optuna",
-    "pandas",
-    "pyarrow.parquet",
-    "pydantic",
-    "scipy.special",
-)
-"""What commands import sooner or later, from the engine and from libraries."""
 
-_START = "from tests.maml_core.forks import become_a_command; become_a_command({handle}); from maml_core.cli import main; main()"
+class Program(NamedTuple):
+    """What a forked process becomes."""
+
+    start: str
+    """Its last line of Python."""
+    imported: tuple[str, ...]
+    """What it imports sooner or later, from the engine and from libraries."""
+
+
+MAML = Program(
+    "from maml_core.cli import main; main()",
+    (
+        "maml_core.cli.commands",
+        "maml_core.cli.progress",
+        "maml_core.evaluation",
+        "maml_core.execution",
+        "maml_core.snapshots",
+        "maml_core.state_bytes",
+        "maml_core.store",
+        "maml_core.sweeps.driver",
+        "maml_core.sweeps.study",
+        "optuna",
+        "pandas",
+        "pyarrow.parquet",
+        "pydantic",
+        "scipy.special",
+    ),
+)
+_OF_DASK = (
+    "distributed.cli.dask_scheduler",
+    "distributed.cli.dask_worker",
+    "maml_core.snapshots",
+    "maml_core.sweeps.chunks",
+    "pytest",
+)
+DASK_SCHEDULER = Program("from distributed.cli.dask_scheduler import main; main()", _OF_DASK)
+DASK_WORKER = Program("from distributed.cli.dask_worker import main; main()", _OF_DASK)
+
+_START = "from tests.maml_core.forks import become_a_command; exec(become_a_command({handle}, {imported!r}))"
 
 
 class Forked:
-    """A `maml` command that runs; what tests use of `subprocess.Popen`.
+    """A command that runs; what tests use of `subprocess.Popen`.
 
     Args:
-        arguments: After `maml`.
+        arguments: Of its command line.
+        program: Which command; `maml` where none is given.
         stdin, stdout, stderr: File descriptors, `subprocess.PIPE` or `DEVNULL`, or `CLOSED`.
+        cwd: Its folder; this process's where none is given.
         env: Its environment; this process's where none is given.
         start_new_session: In a process group of its own, as on a terminal of its own.
     """
@@ -63,9 +86,11 @@ class Forked:
         self,
         arguments: Sequence[str],
         *,
+        program: Program = MAML,
         stdin: int = subprocess.DEVNULL,
         stdout: int = subprocess.DEVNULL,
         stderr: int = subprocess.DEVNULL,
+        cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         start_new_session: bool = False,
     ) -> None:
@@ -87,14 +112,15 @@ class Forked:
             stack.callback(told.close)
             request = {
                 "arguments": list(arguments),
-                "folder": os.getcwd(),
+                "start": program.start,
+                "folder": os.getcwd() if cwd is None else str(cwd),
                 "environment": dict(os.environ if env is None else env),
                 "session": start_new_session,
                 "open": [handle is not None for handle in handles],
                 "ignores_hangup": signal.getsignal(signal.SIGHUP) == signal.SIG_IGN,
             }
             open_ones = [handle for handle in handles if handle is not None]
-            socket.send_fds(_source(), [json.dumps(request).encode()], [*open_ones, told.fileno()])
+            socket.send_fds(_source(program.imported), [json.dumps(request).encode()], [*open_ones, told.fileno()])
         self.pid = int(self._line())
 
     def _line(self) -> str:
@@ -159,11 +185,11 @@ def _opened(wanted: int, flags: int) -> Any:
 
 
 @functools.cache
-def _source() -> socket.socket:
-    """The process that commands are forked from; it ends with this one."""
+def _source(imported: tuple[str, ...]) -> socket.socket:
+    """The process that commands are forked from which import this; it ends with this one."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     process = subprocess.Popen(
-        [sys.executable, "-c", _START.format(handle=theirs.fileno())],
+        [sys.executable, "-c", _START.format(handle=theirs.fileno(), imported=imported)],
         cwd=ROOT,
         pass_fds=[theirs.fileno()],
         start_new_session=True,
@@ -178,9 +204,9 @@ def _source() -> socket.socket:
     return ours
 
 
-def become_a_command(handle: int) -> None:
-    """Fork a process for each request that comes; return in that process, with everything as the request wants it."""
-    for name in IMPORTED:
+def become_a_command(handle: int, imported: tuple[str, ...]) -> str:
+    """Fork a process for each request that comes; return in that process, with everything as the request wants it, what starts the program."""
+    for name in imported:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()  # a fork that ends need not look through all of it, which would copy it
@@ -197,7 +223,9 @@ def become_a_command(handle: int) -> None:
             command = os.fork()
             if command == 0:
                 news.close()
-                return _begin(json.loads(message), handles)
+                request = json.loads(message)
+                _begin(request, handles)
+                return str(request["start"])
             for handle in handles:
                 os.close(handle)
             news.sendall(f"{command}\n".encode())

@@ -256,7 +256,7 @@ class Yesterday:
 def test_a_worker_that_cannot_load_the_project_is_refused(tmp_path: Path) -> None:
     (tmp_path / "maml_core.py").write_text("raise ImportError('no such project here')\n")
     with Cluster(0) as machines:
-        machines.add_worker("--nthreads", "1", PYTHONPATH=str(tmp_path), PYTHONSAFEPATH="1")
+        machines.add_worker_from_nothing(PYTHONPATH=str(tmp_path), PYTHONSAFEPATH="1")
         machines.wait_for_workers(1)
         with pytest.raises(ClusterError, match=r"cannot load this project .*the same checkout is installed"):
             ClusterExecutor(machines.address)

@@ -249,7 +249,7 @@ def test_a_sweep_replaces_a_worker_that_is_killed(when: str) -> None:
 
 
 def test_a_reproduction_replaces_workers_that_are_killed(root: Path) -> None:
-    command_line = ["reproduce", "sinusoid", "--only", "MAML", "--steps", "4000", "--tasks", "50", "--folder", "here"]
+    command_line = ["reproduce", "sinusoid", "--only", "MAML", "--steps", "2000", "--tasks", "50", "--folder", "here"]
     with Command(*command_line, "--workers", "2") as command:
         killed = 0
         while killed < 3 and command.process.poll() is None:
@@ -261,7 +261,7 @@ def test_a_reproduction_replaces_workers_that_are_killed(root: Path) -> None:
         assert command.ended() == 0, command.said
         assert "Traceback" not in command.said
     rows = json.loads((root / "here" / "table.json").read_text())
-    assert {row["outer_steps"] for row in rows if row["name"] == "MAML"} == {4000}
+    assert {row["outer_steps"] for row in rows if row["name"] == "MAML"} == {2000}
 
 
 def test_of_two_trainings_of_one_run_the_second_is_told() -> None:

@@ -186,7 +186,7 @@ def test_sweeps_are_shown_exported_and_deleted(root: Path) -> None:
 def _started(name: str) -> Forked:
     """A sweep of five groups, one after the other, in a process of its own."""
     axes = ("--axis", "alpha=0.01,0.02", "--axis", "N=1,2,3,4,5")
-    return Forked(["sweep", *axes, *TINY, "--steps", "400", "--name", name], stderr=subprocess.PIPE)
+    return Forked(["sweep", *axes, *TINY, "--steps", "200", "--name", name], stderr=subprocess.PIPE)
 
 
 def _num_finished(name: str, root: Path) -> int:
