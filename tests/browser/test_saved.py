@@ -102,6 +102,7 @@ def test_enter_and_then_save_make_one_run_and_a_pasted_name_is_never_another(ope
     field = panel.body.get_by_label("Save this run as")
     field.fill("")
     long = "a name that somebody pasted " * 4
+    live.context.grant_permissions(["clipboard-read", "clipboard-write"])
     live.page.evaluate("(text) => navigator.clipboard.writeText(text)", long)
     field.press("Control+V")
     expect(field).to_have_value(long)

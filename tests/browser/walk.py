@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
     """Walk on a server of its own; 1 where a walk broke."""
     from playwright.sync_api import sync_playwright
 
-    from tests.browser.conftest import browser_path, launch_options, new_page
+    from tests.browser.conftest import HEADLESS_NAMES, browser_path, launch_options, new_page
     from tests.browser.server import Server
 
     options = parsed(arguments)
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
     server = Server()
     try:
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(**launch_options(browser_path() or ""))
+            browser = playwright.chromium.launch(**launch_options(browser_path(HEADLESS_NAMES) or ""))
             for seed in options.seeds or range(options.seed, options.seed + options.walks):
                 live, began = new_page(browser), time.monotonic()
                 if options.coverage:
