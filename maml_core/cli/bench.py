@@ -31,7 +31,7 @@ def bench(
     which: Annotated[
         list[Benchmark] | None,
         typer.Argument(
-            help="engine: speed, eager and compiled, against a loop over tasks (3 min). quality: losses reached (5 min). memory: stored against recomputed inner gradients (3 min). images: the convolutional network against a loop over tasks (1 min). page: the live page (7 min). classroom: thirty pages that train at once (1 min). sweep: settings as lanes, eager and compiled, against one after another (3 min). cluster: chunks over TCP, studies with several clients, and what a sweep of 100,000 settings costs (3 min)."
+            help="engine: speed, eager and compiled, against a loop over tasks (3 min). quality: losses reached (5 min). memory: stored against recomputed inner gradients (3 min). images: the convolutional network against a loop over tasks (1 min). page: the live page (7 min). classroom: thirty pages that train at once, and two of which one looks closer (2 min). sweep: settings as lanes, eager and compiled, against one after another (3 min). cluster: chunks over TCP, studies with several clients, and what a sweep of 100,000 settings costs (3 min)."
         ),
     ] = None,
     as_json: Annotated[

@@ -1,4 +1,4 @@
-"""Thirty pages that train at once on one server: one in headless Chromium, 29 clients without a browser.
+"""Thirty pages that train at once on one server: one in headless Chromium, 29 clients without a browser. Then two alone, one of which looks closer.
 
 Needs the test extra and an installed Chromium. Everything runs on this machine, the clients too.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 
+from tests.benchmarks.beside_looks import later_ms
 from tests.benchmarks.crowd import Measured, crowd
 from tests.benchmarks.page import missing, opened, p95
 from tests.benchmarks.rows import Row, at_least, at_most, figures, printed
@@ -16,17 +17,20 @@ from tests.browser.server import Server
 NUM_PAGES = 30
 WINDOW_S, NUM_CHANGES = 15.0, 20
 
+LATER = "two pages: a change beside the other's closer looks and time travel, p95, later by"
+
 FIGURES = figures(
     at_least("thirty pages: outer steps a second of the slowest", 25.0, "/s"),
     at_least("thirty pages: frames a second of the slowest", 2.0, "/s"),
     at_most("thirty pages: outer steps, most over least", 1.1, "x"),
     at_most("thirty pages: first frame with a change received, p95", 100.0, "ms"),
     at_most("thirty pages: memory of the server and its workers", 635.0, "MB"),
+    at_most(LATER, 50.0, "ms"),
 )
 
 
 def main() -> list[Row]:
-    """Measure, print and return all figures; less than a minute."""
+    """Measure, print and return all figures; two minutes."""
     return [] if missing("classroom") else printed(FIGURES, measured())
 
 
@@ -55,6 +59,7 @@ def measured() -> dict[str, float]:
         "thirty pages: outer steps, most over least": found.most_over_least,
         "thirty pages: first frame with a change received, p95": 1e3 * p95(answers_s),
         "thirty pages: memory of the server and its workers": memory_mb,
+        LATER: later_ms(),
     }
 
 

@@ -83,6 +83,10 @@ class Client:
                         self.answered_s = now - since
                         self.answered.set()
 
+    def say(self, **message: object) -> None:
+        """Ask for something."""
+        self._client.send(**message)
+
     def change(self, number: int, alpha: float) -> float:
         """Seconds from a change of alpha to the first frame that was computed with it."""
         self.answered.clear()
@@ -140,7 +144,7 @@ def crowd(live: LivePage, server: Server, num_clients: int) -> Iterator[Crowd]:
     """One real page and so many clients, all training the set-up that a new page has."""
     with contextlib.ExitStack() as stack:
         tokens = page_tokens(server.host, num_clients)
-        clients = [stack.enter_context(_watching(server.host, token)) for token in tokens]
+        clients = [stack.enter_context(watching(server.host, token)) for token in tokens]
         live.play()
         live.page.wait_for_timeout(1e3 * WARM_UP_S)
         yield Crowd(live, clients, server)
@@ -164,7 +168,8 @@ def page_tokens(host: str, count: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def _watching(host: str, token: str) -> Iterator[Client]:
+def watching(host: str, token: str) -> Iterator[Client]:
+    """A client that feeds this page and plays its run."""
     watcher = Client()
     with protocol_client(host, token) as client:
         thread = threading.Thread(target=watcher.watch, args=(client,), daemon=True)
