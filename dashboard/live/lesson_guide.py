@@ -26,6 +26,7 @@ LOCKED = "Locked in this step."
 LOOKS_BACK = "You look back at an earlier step: Next leads on."
 ASKS_FIRST = "First your guess, then the result."
 NOT_HERE = "Not in a lesson: its steps decide where the run begins. Live lets you."
+DONE = "This step is done: Next leads on."
 NOTHING_TO_TRAIN = "This step needs no training."
 
 _TRAINS = frozenset({"play", "outer_step", "run_until", "apart_do"})
@@ -144,12 +145,12 @@ class Guide:
         return "lesson_act" if kind in ("play", "run_until") and is_its_own else kind
 
     def _why_no_training(self) -> str:
-        action, is_done = self.pupil.step.action, self.pupil.is_done
+        step = self.pupil.step
         if self.pupil.looks_back:
             return LOOKS_BACK
-        if action is None or action.kind not in ("train", "set"):
+        if "play" not in step.lit and (step.action is None or step.action.kind != "train"):
             return NOTHING_TO_TRAIN
-        return "This step is done: Next leads on." if is_done else ""
+        return DONE if self.pupil.is_done else ""
 
     @property
     def locked(self) -> dict[str, str]:

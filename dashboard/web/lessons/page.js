@@ -15,18 +15,19 @@ class Page {
   #list = el("ol", { class: "maml-lessons-list" });
   #kinds;
   #kind = "All";
+  #hasKinds;
   #socket;
 
   /** @param {Component} component */
   constructor(component) {
     this.#component = component;
     const kinds = [...new Set(component.data.lessons?.map(({ kind }) => kind))];
+    this.#hasKinds = kinds.length > 1;
     const choices = ["All", ...kinds].map((kind) => /** @type {[string, string]} */ ([kind, kind]));
     this.#kinds = new Segments("Lessons", choices, (kind) => {
       this.#kind = kind;
       this.#show();
     });
-    this.#kinds.root.hidden = kinds.length < 2;
     this.#root.append(el("header", {}, el("h2", {}, "Lessons"), this.#kinds.root), this.#list);
     component.parentElement.append(this.#root);
     this.#show();
@@ -57,7 +58,7 @@ class Page {
   }
 
   #show() {
-    this.#kinds.show(this.#kind);
+    this.#kinds.show(this.#hasKinds ? this.#kind : null);
     const known = progress();
     const shown = (this.#component.data.lessons ?? []).filter(({ kind }) => this.#kind === "All" || kind === this.#kind);
     this.#list.replaceChildren(...shown.map((lesson) => this.#item(lesson, known[lesson.name])));

@@ -7,6 +7,7 @@ import { BoxOfPrediction } from "./prediction.js";
 /** @import { Lesson, LiveRequest, State } from "./protocol.js" */
 
 const DONE = "maml-lessons";
+const DIALS = ["alpha", "beta", "num_inner_steps"];
 
 /**
  * What the strip asks of its page.
@@ -142,7 +143,7 @@ export class LessonStrip {
     setNamed(this.#text, lesson.text);
     this.#prediction.show(lesson.prediction, { isNew, asks: lesson.asks });
     this.#showWork(lesson, step);
-    this.#page.toggleAttribute("data-dials", ["alpha", "beta", "num_inner_steps"].some((dial) => lesson.lit.includes(dial) || !locked[dial]) || lesson.lit.includes("formulas"));
+    this.#page.toggleAttribute("data-dials", !lesson.done && [...DIALS, "formulas"].some((name) => lesson.lit.includes(name) || (name !== "formulas" && !locked[name])));
     this.#showWays(lesson, share);
     this.#light(lesson);
     if (isNew) this.#actions.tell([lesson.title, place, lesson.text.replaceAll("*", ""), lesson.prediction?.question ?? ""].filter(Boolean).join(". "));
@@ -164,7 +165,7 @@ export class LessonStrip {
     if (busy === "training") this.step(step);
     this.#act.setAttribute("aria-disabled", String(asks || busy !== null));
     this.#act.title = asks ? idle : "";
-    setRich(this.#todo, isPressed ? idle : busy === "measuring" ? "Measuring …" : button);
+    setRich(this.#todo, asks ? idle : busy === "measuring" ? "Measuring …" : button);
     this.#verdict.hidden = !verdict;
     this.#verdict.dataset.right = String(right);
     setNamed(this.#verdict, verdict);

@@ -1,0 +1,208 @@
+"""Lessons: one from the list to its end by mouse, one by keyboard with a reload in the middle; the run on Live is as it was all the while."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from maml_core.lessons.reading import shipped
+from tests.browser.conftest import OpenPage
+from tests.browser.live_page import LivePage
+from tests.browser.test_axe import SMALL, SMALL_TYPE, assert_accessible
+
+FIRST, EDGE = shipped()["a-start-not-a-curve"], shipped()["over-the-edge"]
+
+FITS = """() => {
+  const main = document.querySelector("[data-testid=stMain]");
+  return main.scrollHeight <= main.clientHeight && document.documentElement.scrollWidth <= innerWidth;
+}"""
+COVERED = "() => getComputedStyle(document.querySelector('[data-chart=adaptation] .maml-stage')).visibility"
+
+
+def place(page: Page):
+    return page.locator(".maml-lesson-place")
+
+
+def act(page: Page) -> None:
+    """Press the step's button once it can be pressed."""
+    button = page.locator("[data-action=lesson-act]")
+    expect(button).to_have_attribute("aria-disabled", "false")
+    button.click()
+
+
+def next_step(page: Page, number: int) -> None:
+    button = page.locator("[data-action=lesson-next]")
+    expect(button).to_have_attribute("aria-disabled", "false")
+    button.click()
+    expect(place(page)).to_contain_text(f"Step {number} of")
+
+
+def trained_on_live(open_page: OpenPage, **options: object) -> LivePage:
+    """A page at outer step 20."""
+    live = open_page("?v=1&model.hidden_widths=8&joint_baseline=no", **options)
+    live.run_until(20)
+    live.wait_step(20)
+    live.wait_steady()
+    return live
+
+
+def is_as_it_was(live: LivePage, key: str) -> None:
+    expect(live.page.locator(".maml-live[data-lesson]")).to_have_count(0)
+    live.page.locator(".maml-step").wait_for()
+    live.wait_drawn()
+    live.wait_step(20)
+    assert (live.wait_steady(), live.run_key) == (20, key)
+    expect(live.page.locator(".maml-lesson")).to_be_hidden()
+    expect(live.page.locator(".maml-ghost")).to_have_count(0)
+    assert live.field("alpha").is_enabled()
+
+
+def test_a_lesson_from_the_list_to_its_end_by_mouse_and_the_next_one(open_page: OpenPage) -> None:
+    live = trained_on_live(open_page)
+    page, key = live.page, live.run_key
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.get_by_role("link", name="Lessons").click()
+    expect(page.get_by_role("link", name=FIRST.title)).to_be_visible()
+    assert page.locator(".maml-lessons-list li").count() == len(shipped())
+    live.wait_synced()
+    assert_accessible(page)
+    page.get_by_role("link", name=FIRST.title).click()
+    page.wait_for_url(re.compile(r"lessons\?lesson=a-start-not-a-curve&step=1"))
+    live.wait_drawn()
+    expect(place(page)).to_have_text("Step 1 of 4")
+    expect(page.locator("[data-chart=fit]")).to_have_class(re.compile("maml-lit"))
+    expect(live.action("reset")).to_be_hidden()
+    live.until(lambda: page.evaluate(FITS))
+    act(page)  # walks through the inner steps
+    expect(page.locator(".maml-lesson-verdict")).to_contain_text("almost nothing is learned")
+
+    next_step(page, 2)  # a choice, before which nothing may be pressed
+    page.wait_for_url(re.compile("step=2"))
+    page.keyboard.press("p")
+    expect(live.words).to_contain_text("First your guess")
+    live.becomes(live.action("play").inner_text, "Play")
+    expect(page.locator("[data-action=lesson-act]")).to_have_attribute("aria-disabled", "true")
+    page.mouse.move(720, 700)
+    assert_accessible(page)
+    page.get_by_label("Only after 3 steps").check()
+    page.locator("[data-action=lesson-answer]").click()
+    expect(page.get_by_role("radio").first).to_be_disabled()
+    live.action("play").click()  # as good as the step's own button
+    live.wait_step(250)
+    expect(page.locator(".maml-lesson-verdict")).to_contain_text("right.")
+    assert live.wait_steady() == 500
+
+    next_step(page, 3)
+    act(page)
+    live.action("new-task").click()
+
+    next_step(page, 4)  # a curve, of which nothing is seen
+    live.shows(COVERED, "hidden")
+    pad = page.locator(".maml-curve-pad")
+    box = pad.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.125, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.97, box["y"] + 90, steps=8)
+    page.mouse.up()
+    page.locator("[data-action=lesson-answer]").click()
+    expect(page.locator(".maml-lesson-verdict")).to_contain_text("Your curve lies")
+    expect(page.locator(".maml-curve-true")).to_have_count(1)
+    live.shows(COVERED, "visible")
+    live.until(lambda: page.evaluate(FITS))
+    live.shows(SMALL, [])
+    live.shows(SMALL_TYPE, [])
+    page.locator("[data-action=lesson-more]").click()
+    page.get_by_text("The answer", exact=True).click()
+    expect(page.get_by_text("Like that sinusoid.")).to_be_visible()
+    page.keyboard.press("Escape")
+
+    page.locator("[data-action=lesson-next]").click()  # All lessons
+    expect(page.locator("li[data-done=true]")).to_contain_text(FIRST.title)
+    page.get_by_role("link", name=EDGE.title).click()
+    expect(place(page)).to_have_text("Step 1 of 5")
+    live.wait_drawn()
+    assert live.step == 0
+    page.go_back()  # the browser's own button
+    expect(page.get_by_role("link", name=EDGE.title)).to_be_visible()
+    page.go_forward()
+    expect(place(page)).to_have_text("Step 1 of 5")
+    page.locator("[data-action=lesson-leave]").click()
+    is_as_it_was(live, key)
+
+
+def test_a_lesson_by_keyboard_with_a_reload_in_the_middle(open_page: OpenPage) -> None:
+    live = trained_on_live(open_page, reduced_motion="reduce")
+    page, key = live.page, live.run_key
+    page.goto(f"{page.url.partition('?')[0]}lessons?lesson={EDGE.name}&seed=1")
+    live.wait_drawn()
+    expect(place(page)).to_have_text("Step 1 of 5")
+    heard = page.locator(".maml-live > .maml-visually-hidden[aria-live=polite]")
+    page.locator("[data-action=lesson-act]").focus()
+    page.keyboard.press("Enter")
+    live.wait_step(150)  # on a busy machine all of it takes longer than one wait
+    live.wait_step(300)
+    expect(heard).to_contain_text("limit")
+    verdict = page.locator(".maml-lesson-verdict").inner_text()
+    page.reload()
+    live.wait_drawn()
+    expect(page.locator(".maml-lesson-verdict")).to_have_text(verdict)
+    assert live.step == 300
+
+    page.locator("[data-action=lesson-next]").focus()
+    page.keyboard.press("Enter")
+    expect(place(page)).to_have_text("Step 2 of 5")
+    expect(heard).to_contain_text("On how many tasks")
+    expect(page.locator("[data-action=lesson-next]")).to_be_focused()
+    expect(live.field("alpha")).to_be_disabled()
+    guess = page.get_by_role("slider", name="On how many tasks")
+    for _ in range(4):
+        guess.press("ArrowRight")
+    expect(guess).to_have_attribute("aria-valuetext", "52 tasks of 100")
+    page.locator("[data-action=lesson-answer]").focus()
+    page.keyboard.press("Enter")
+    expect(live.field("alpha")).to_be_enabled()
+    expect(live.field("beta")).to_be_disabled()
+    live.set(alpha=0.1)
+    expect(page.locator(".maml-prediction-mark")).to_have_count(2)
+    expect(heard).to_contain_text("You said 52 tasks of 100")
+    page.emulate_media(color_scheme="dark", forced_colors="active")
+    assert page.locator(".maml-lit").first.evaluate("node => getComputedStyle(node).outlineStyle") == "solid"
+    page.emulate_media(color_scheme="light", forced_colors="none")
+
+    page.locator("[data-action=lesson-back]").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".maml-lesson-verdict")).to_have_text(verdict)
+    expect(live.field("alpha")).to_be_disabled()
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert_accessible(page)
+    page.locator("[data-action=lesson-leave]").click()
+    is_as_it_was(live, key)
+
+
+def test_a_step_changes_within_200_ms(open_page: OpenPage) -> None:
+    live = open_page(f"lessons?lesson={FIRST.name}", ready=False)
+    live.wait_drawn()
+    page = live.page
+    act(page)
+    expect(page.locator("[data-action=lesson-next]")).to_have_attribute("aria-disabled", "false")
+    took = []
+    for name, number in (("next", 2), ("back", 1)) * 5:
+        took.append(
+            page.evaluate(
+                """([name, number]) => new Promise((done) => {
+                  const start = performance.now(), place = document.querySelector(".maml-lesson-place");
+                  new MutationObserver((_, watch) => {
+                    if (!place.textContent.startsWith(`Step ${number} `)) return;
+                    watch.disconnect();
+                    requestAnimationFrame(() => setTimeout(() => done(performance.now() - start)));
+                  }).observe(place, { childList: true, characterData: true, subtree: true });
+                  document.querySelector(`[data-action=lesson-${name}]`).click();
+                })""",
+                [name, number],
+            )
+        )
+        live.wait_steady()
+    assert sorted(took)[len(took) // 2] < 200
