@@ -14,7 +14,7 @@ from maml_core.lessons.judging import judge, right_options
 from maml_core.lessons.lesson import Action, Lesson, Prediction, Step
 from maml_core.lessons.measures import curves, measured
 from maml_core.lessons.pupils import Stretch, begun, observed, pupils, trained
-from maml_core.lessons.reading import look_of, model_value, restarted, used_names
+from maml_core.lessons.reading import Dial, look_of, model_value, restarted, used_names
 from maml_core.threads import single_threaded
 
 SEEDS = (0, 1, 2)
@@ -57,8 +57,14 @@ class LessonCheck(NamedTuple):
 
 
 @single_threaded
-def check(lesson: Lesson, seeds: Sequence[int] = SEEDS) -> LessonCheck:
-    """Walk through a lesson as a model pupil does, and judge every step."""
+def check(lesson: Lesson, seeds: Sequence[int] = SEEDS, *, dial: Dial = "model") -> LessonCheck:
+    """Walk through a lesson as a model pupil does, and judge every step.
+
+    Args:
+        lesson: The lesson.
+        seeds: Of the pupils' runs.
+        dial: Where in a range the pupils set what they are asked to set.
+    """
     start = time.thread_time()
     wanted = _wanted(lesson)
     config = _beside(lesson, 0, lesson.config, wanted)
@@ -69,7 +75,7 @@ def check(lesson: Lesson, seeds: Sequence[int] = SEEDS) -> LessonCheck:
         if (again := restarted(lesson, step)) is not None:
             config = _beside(lesson, at, again, wanted)
             run = begun(config)
-        config, run = _acted(step.action, config, run, seeds)
+        config, run = _acted(step.action, config, run, seeds, dial)
         drawn: list[Mapping[str, Sequence[float]]] = [{} for _ in seeds]
         asks_curve = step.prediction is not None and step.prediction.kind == "curve"
         if (of_step := wanted.get(step.name)) or asks_curve:
@@ -99,14 +105,14 @@ def _beside(lesson: Lesson, at: int, config: RunConfig, wanted: Mapping[str, fro
 
 
 def _acted(
-    action: Action | None, config: RunConfig, run: tuple[Stretch, ...], seeds: tuple[int, ...]
+    action: Action | None, config: RunConfig, run: tuple[Stretch, ...], seeds: tuple[int, ...], dial: Dial
 ) -> tuple[RunConfig, tuple[Stretch, ...]]:
     """The set-up and the run when an action is done."""
     match action:
         case Action(kind="train"):
             return config, trained(run, config, action.until, seeds)
         case Action(kind="set"):
-            return replace(config, {action.setting: model_value(action)}), run
+            return replace(config, {action.setting: model_value(action, dial)}), run
         case _:  # what is looked at changes nothing
             return config, run
 

@@ -12,7 +12,7 @@ import typing
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from maml_core.config import RunConfig, changed, from_dict, to_dict
 from maml_core.errors import ConfigError
@@ -48,6 +48,9 @@ MAX_TEXT, MAX_TITLE, MAX_SENTENCE = 280, 60, 240
 MAX_STEPS = 12
 MAX_UNTIL = 20_000
 """Outer steps of an action: nobody waits for more in a lesson."""
+
+Dial = Literal["model", "low", "high"]
+"""Where in the ranges of a lesson's dials a pupil stays."""
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _FILE_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -157,13 +160,14 @@ def look_of(lesson: Lesson, at: int) -> str:
     return next((step.look for step in reversed(lesson.steps[: at + 1]) if step.look), "path")
 
 
-def model_value(action: Action) -> float | int:
-    """Where the model pupil sets a dial: the value that is named, or the middle of the range.
+def model_value(action: Action, dial: Dial = "model") -> float | int:
+    """Where the model pupil sets a dial: the value that is named, or the middle of the range; or one of its ends.
 
     >>> model_value(Action(kind="set", says="", setting="alpha", low=0.01, high=0.04))
     0.02
     """
-    if (value := action.model) is None:
+    values = {"model": action.model, "low": action.low, "high": action.high}
+    if (value := values[dial]) is None:
         is_positive = action.low > 0.0 and action.high > 0.0
         value = math.sqrt(action.low * action.high) if is_positive else (action.low + action.high) / 2.0
     return round(value) if action.setting == "num_inner_steps" else value
