@@ -16,6 +16,8 @@ from dashboard.theme import DARK, LIGHT, css
 
 # Opened below the page's root, Streamlit looks for its server there first, and its console fills with errors.
 _SERVER = "window.__streamlit = { BACKEND_BASE_URL: location.origin + location.pathname.replace(/(sensitivity|lessons)\\/?$/, '') };"
+# In a lesson the sidebar is folded.
+_FOLDED = 'if (location.search.includes("lesson=")) document.documentElement.dataset.mamlFolded = "";'
 _PLOTLY = "plotly/plotly.min.js"
 _TYPES_ALONE = "protocol.js"
 _OPENING = "opening"
@@ -81,7 +83,7 @@ def hints(path: str, *, first_time: bool = False) -> bytes:
     scripts = "".join(f'<link rel="modulepreload" href="{base}/{name}">' for name in MODULES)
     styles = "".join(f'<link rel="preload" as="style" href="{base}/{name}">' for name in STYLES[path])
     return (
-        f"<script>{_SERVER} window.mamlWeb = {base!r};</script>"  # which the components' loaders read
+        f"<script>{_SERVER} {_FOLDED} window.mamlWeb = {base!r};</script>"  # which the components' loaders read
         + f"<style>{(WEB / 'common' / 'frame.css').read_text(encoding='utf-8')}</style>"
         + (_first_minute(base) if first_time else f'<script async src="{base}/{_PLOTLY}"></script>{styles}{scripts}')
         + "".join(f'<link rel="modulepreload" crossorigin href="./{name}">' for name in widget_modules())

@@ -25,11 +25,14 @@ from dashboard.server.hub import Hub
 from dashboard.server.requests import Requests
 from dashboard.sweeps.page import SweepPage
 from dashboard.wire.connection import Outbox
+from maml_core.lessons.exporting import lesson_notebook, lesson_script
+from maml_core.lessons.reading import shipped
 
 P = TypeVar("P")
 
 WEB = Path(__file__).parents[1] / "web"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
+_LESSON_FILES = {"py": lesson_script, "ipynb": lesson_notebook}
 OWN_FILES = {path.relative_to(WEB).as_posix(): path for path in sorted(WEB.glob("*/*")) if path.suffix in _TYPES}
 """The component's scripts, style sheets and data, by their names in the address."""
 _MAX_MESSAGE = 800_000
@@ -119,6 +122,7 @@ def routes(hub: Hub) -> list[BaseRoute]:
         WebSocketRoute("/maml/live", live),
         WebSocketRoute("/maml/sweeps", sweeps),
         WebSocketRoute("/maml/lessons", lessons),
+        Route("/maml/lessons/{file}", _lesson_file),
         Route("/maml/web/at/{version}/{name:path}", _web_file),
         Route("/maml/web/{name:path}", _web_file),
     ]
@@ -181,6 +185,16 @@ async def _receive(socket: WebSocket) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return {}
     return message if isinstance(message, dict) else {}
+
+
+async def _lesson_file(request: Request) -> Response:
+    """A lesson to take along: its script, or its notebook."""
+    name, _, ending = request.path_params["file"].rpartition(".")
+    lesson, write = shipped().get(name), _LESSON_FILES.get(ending)
+    if lesson is None or write is None:
+        return Response("no such file", status_code=404)
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{ending}"'}
+    return Response(write(lesson), media_type="text/plain; charset=utf-8", headers=headers)
 
 
 def _same_origin(socket: WebSocket) -> bool:

@@ -11,7 +11,7 @@ from tests.browser.conftest import new_page
 from tests.browser.server import Server
 
 
-@pytest.mark.parametrize("path", ["", "sensitivity"])
+@pytest.mark.parametrize("path", ["", "sensitivity", "lessons?lesson=a-start-not-a-curve"])
 def test_no_request_goes_to_another_host_and_none_fails(browser: Browser, server: Server, path: str) -> None:
     live = new_page(browser)
     asked: list[str] = []

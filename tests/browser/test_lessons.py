@@ -6,6 +6,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
+from maml_core.lessons.exporting import lesson_script
 from maml_core.lessons.reading import shipped
 from tests.browser.conftest import OpenPage
 from tests.browser.live_page import LivePage
@@ -116,6 +117,11 @@ def test_a_lesson_from_the_list_to_its_end_by_mouse_and_the_next_one(open_page: 
     page.locator("[data-action=lesson-more]").click()
     page.get_by_text("The answer", exact=True).click()
     expect(page.get_by_text("Like that sinusoid.")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.locator("[data-action=lesson-take]").click()
+    with page.expect_download() as download:
+        page.locator("[data-action=lesson-script]").click()
+    assert download.value.path().read_text(encoding="utf-8") == lesson_script(FIRST)
     page.keyboard.press("Escape")
 
     page.locator("[data-action=lesson-next]").click()  # All lessons

@@ -30,6 +30,7 @@ class Page {
     });
     this.#root.append(el("header", {}, el("h2", {}, "Lessons"), this.#kinds.root), this.#list);
     component.parentElement.append(this.#root);
+    if (location.search.includes("lesson=")) history.replaceState(history.state, "", location.pathname); // Streamlit leaves the address of a lesson that it shows no more
     this.#show();
     const link = (/** @type {string} */ state) => state === "gone" && this.#socket.askAgain(() => this.#component.setTriggerValue?.("sync", Date.now()));
     this.#socket = new Socket(component.data.token, { message: () => {}, frame: () => {}, link, full: () => {} }, "lessons");

@@ -82,7 +82,13 @@ export class LessonStrip {
   #prediction = new BoxOfPrediction((answer) => this.#actions.send({ type: "lesson_answer", answer }));
   #link = el("a", { target: "_blank", rel: "noopener", "data-action": "lesson-link" }, "This set-up on Live, in a new tab");
   #again = el("a", { "data-action": "lesson-again" }, "The lesson once more, with other random numbers");
-  #take = popoverButton({ "data-action": "lesson-take" }, "Take it with you", el("div", { class: "maml-menu maml-lesson-menu" }, this.#link, this.#again));
+  #script = el("a", { download: "", "data-action": "lesson-script" }, "The lesson as a Python script");
+  #notebook = el("a", { download: "", "data-action": "lesson-notebook" }, "The lesson as a notebook");
+  #take = popoverButton(
+    { "data-action": "lesson-take" },
+    "Take it with you",
+    el("div", { class: "maml-menu maml-lesson-menu" }, this.#link, this.#script, this.#notebook, this.#again),
+  );
   #work = el("div", { class: "maml-lesson-work" }, this.#prediction.root, this.#prediction.lock, this.#act, this.#todo, this.#verdict);
   root = el(
     "section",
@@ -188,6 +194,8 @@ export class LessonStrip {
     setText(this.#next, step === steps - 1 ? "All lessons" : "Next");
     const live = location.pathname.replace(/lessons\/?$/, "");
     this.#link.href = `${live}?${share}`;
+    this.#script.href = `/maml/lessons/${name}.py`;
+    this.#notebook.href = `/maml/lessons/${name}.ipynb`;
     this.#again.href = `${location.pathname}?lesson=${encodeURIComponent(name)}&seed=${seed + 1}`;
   }
 

@@ -207,6 +207,7 @@ class Page {
     this.#transport.link(link);
     if (link === "open") this.#looks.pauseHidden();
     this.#words.link(link);
+    if (link === "gone" && this.#component.data.lesson) return location.reload(); // its address says where in the lesson it is
     if (link === "gone") this.#socket.askAgain(() => this.#component.setTriggerValue?.("sync", Date.now()));
   }
 

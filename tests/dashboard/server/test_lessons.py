@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
 from dashboard.server.hub import KEEP_S, Hub
 from dashboard.server.keeper import Keeper
+from dashboard.server.routes import routes
+from maml_core.lessons.reading import shipped
 from tests.dashboard.live.lessons import SMALL
 from tests.dashboard.server.clients import TINY, Client, Clock, Inline, on_loop, states, turns, until, wake
 
@@ -143,3 +152,20 @@ def test_a_lesson_leaves_no_copy_and_nothing_among_the_runs():
         assert not place.exists()
 
     on_loop(scene)
+
+
+def asked_for(file: str) -> Response:
+    (route,) = [each for each in routes(Hub(Inline())) if isinstance(each, Route) and "lessons" in each.path]
+    request = Request({"type": "http", "headers": [], "path_params": {"file": file}})
+    answer: Response = asyncio.run(route.endpoint(request))
+    return answer
+
+
+def test_a_lesson_can_be_taken_along_as_a_script_and_a_notebook():
+    name = next(iter(shipped()))
+    script = asked_for(f"{name}.py")
+    assert compile(script.body, name, "exec")
+    assert script.headers["content-disposition"] == f'attachment; filename="{name}.py"'
+    assert json.loads(asked_for(f"{name}.ipynb").body)["nbformat"] == 4
+    for file in (f"{name}.txt", "nowhere.py", name):
+        assert asked_for(file).status_code == 404
