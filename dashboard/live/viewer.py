@@ -147,6 +147,11 @@ class Viewer:
         return self.travel.due(look)
 
     @property
+    def looks_elsewhere(self) -> bool:
+        """Whether it looks at an earlier outer step, or waits for a closer look that it has opened: what is drawn of now would delay that."""
+        return self.travel.target is not None or (self.closer.is_measuring and self.closer.looked is None)
+
+    @property
     def task(self) -> Demonstration:
         """The task that is shown."""
         return Demonstration(self.task_parameters, self.task_draw, self.own.task or self.points)

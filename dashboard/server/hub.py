@@ -138,7 +138,7 @@ class Hub(Sockets):
             seeing = [page for page in watched[run] if page.visible]
             crowd = turns.crowd(sum(other.playback.playing for other in watched), self._num_workers)
             is_behind = all(page.connection.is_behind for page in seeing)  # the quickest counts: others skip frames
-            is_away = all(page.viewer.travel.target is not None for page in seeing)
+            is_away = all(page.viewer.looks_elsewhere for page in seeing)
             request = run.next_request(
                 now,
                 budget_s=turns.chunk_budget_s(crowd, is_urgent=run.audience.waits),

@@ -31,7 +31,7 @@ LEAST_BEHIND_S = 1.0
 """Between two frames for a browser that has not drawn those that it has."""
 
 LEAST_AWAY_S = 0.25
-"""Between two frames of now for somebody who looks at an earlier outer step, whose steps are drawn in between."""
+"""Between two frames of now for somebody who waits for something else: for an earlier outer step, or a closer look."""
 
 
 class Waiting(NamedTuple):
@@ -85,7 +85,7 @@ def pace(crowd: float, *, is_visible: bool, is_behind: bool, is_away: bool = Fal
         crowd: As `crowd` gives it.
         is_visible: Whether anybody sees its page.
         is_behind: Whether the browser has yet to draw what it was sent.
-        is_away: Whether all who see it look at earlier outer steps.
+        is_away: Whether all who see it look at earlier outer steps, or wait for a closer look.
     """
     if not is_visible:
         return Pace(frame_s=math.inf)

@@ -288,13 +288,16 @@ def test_the_next_one_does_not_wait_for_one_that_was_closed_and_what_that_finds_
             await turns()
         # Two workers have begun the first two; the third one says that it waits.
         assert under_way(executor) == ["directions", "task_vectors"]
+        assert not client.page.viewer.looks_elsewhere  # frames of now delay nothing that has begun
         assert states(client.take())[-1]["empty"] == {"coherence": WAITING}
         await executor.end("directions")
         assert under_way(executor) == ["task_vectors", "coherence"]
         assert states(client.take())[-1]["empty"] == {"coherence": MEASURING}
+        assert client.page.viewer.looks_elsewhere
         # The one that was closed ends last, and changes nothing.
         await executor.end("coherence")
         assert isinstance(shown_of(client), Coherence)
+        assert not client.page.viewer.looks_elsewhere
         await executor.end("task_vectors")
         assert isinstance(shown_of(client), Coherence)
         assert states(client.take())[-1]["empty"] == {}
