@@ -139,7 +139,7 @@ def test_ctrl_c_in_a_reproduction(times: int, root: Path) -> None:
             assert command.process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        time.sleep(4.0)
+        time.sleep(2.0)
         for _ in range(times):
             command.signal(signal.SIGINT)
             time.sleep(0.05)
