@@ -80,7 +80,7 @@ def test_all_that_lies_beside_the_code_is_in_it(wheel: Path) -> None:
 def test_the_runs_that_come_along_are_there(installed: Path, tmp_path: Path) -> None:
     where, *runs = run(installed, tmp_path, "-c", ASK).splitlines()
     assert where == f"{installed / 'maml_core' / '__init__.py'} {installed / 'dashboard' / '__init__.py'}"
-    assert runs == ["Glyphs, pretrained θ₀ 8000"]
+    assert runs == ["Sinusoids, pretrained θ₀ 10000", "Glyphs, pretrained θ₀ 8000"]
 
 
 def test_the_command_trains(installed: Path, tmp_path: Path) -> None:
