@@ -1,13 +1,17 @@
 // What each switch of the run does now, in the line above the charts: its name, and its words beside it where all have room, or behind it.
 // The words come from the server.
 
-import { el, newId, setRich, setText } from "../common/dom.js";
+import { el, newId, onSize, setRich, setText } from "../common/dom.js";
 
 export class Acting {
   root = el("ul", { class: "maml-acting", "aria-label": "What the switches do now", hidden: true });
   /** @type {{ root: HTMLElement, name: HTMLElement, text: HTMLElement }[]} */
   #shown = [];
   #measured = ""; // for what it is known whether all words have room
+
+  constructor() {
+    onSize(this.root, () => this.#tighten()); // the readout beside it grows with its numbers
+  }
 
   /** @param {import("./protocol.js").Acting[]} switches */
   show(switches) {
@@ -28,6 +32,10 @@ export class Acting {
     if (measured === this.#measured || this.root.hidden) return;
     this.#measured = measured;
     this.root.dataset.words = "beside";
+    this.#tighten();
+  }
+
+  #tighten() {
     if (this.root.scrollWidth > this.root.clientWidth) this.root.dataset.words = "behind";
   }
 
