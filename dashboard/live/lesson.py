@@ -51,9 +51,12 @@ class Pupil:
     @property
     def is_done(self) -> bool:
         """Whether nothing is left to do in the step that is shown."""
-        step = self.step
+        return self._is_done(self.at)
+
+    def _is_done(self, at: int) -> bool:
+        step = self.lesson.steps[at]
         only_reads = step.action is None and step.prediction is None and not step.verdict
-        return only_reads or self.at in self._curves or self.looks_back
+        return only_reads or at in self._curves or at < self.reached
 
     @property
     def is_last(self) -> bool:
@@ -68,20 +71,12 @@ class Pupil:
         """
         if not isinstance(to, int) or isinstance(to, bool) or not 0 <= to < len(self.lesson.steps):
             raise ValueError(f"this lesson has no step {str(to)[:20]}")
-        if to > self.reached + 1 or (to > self.reached and not self._is_done_with_all):
+        if to > self.reached + 1 or (to > self.reached and not self._is_done(self.reached)):
             raise ValueError("the step before it comes first: do what it asks for")
         self.at = to
         is_new = to > self.reached
         self.reached = max(self.reached, to)
         return is_new
-
-    @property
-    def _is_done_with_all(self) -> bool:
-        shown, self.at = self.at, self.reached
-        try:
-            return self.is_done
-        finally:
-            self.at = shown
 
     def answer(self, given: object) -> None:
         """Take a prediction, once.

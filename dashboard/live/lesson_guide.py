@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from dashboard.charts.all import SHARING
 from dashboard.live.lesson import Pupil
 from maml_core.config import RunConfig, replace
 from maml_core.lessons.lesson import Lesson
-from maml_core.lessons.measures import RECENT_STEPS, Observed, curves, measured
+from maml_core.lessons.measures import Observed, curves, measured, observed
 from maml_core.lessons.reading import DIALS, look_of, restarted
 
 if TYPE_CHECKING:
@@ -200,8 +197,8 @@ class Guide:
             return not before
         if run.audience.unseen:
             return not before
-        observed = _observed(run, looked.found if looked is not None else None)
-        pupil.finish(measured(observed), curves(observed))
+        shown = _observed(run, looked.found if looked is not None else None)
+        pupil.finish(measured(shown), curves(shown))
         self._measures = False
         return True
 
@@ -259,23 +256,14 @@ def _observed(run: LiveRun, found: object) -> Observed:
         run: The run.
         found: What the closer look that is open has found.
     """
-    seen, records = run.audience.seen, run.recording.records()
-    loss, accuracy = (
-        (float(np.mean(values[-RECENT_STEPS:])) if len(values) else math.nan)
-        for values in ((records.query_loss, records.accuracy) if records is not None else ((), ()))
-    )
-    return Observed(
-        config=run.config,
+    records = run.recording.records()
+    return observed(
+        run.config,
+        run.status,
+        run.audience.seen,
         step=run.step,
-        status=run.status,
-        rollbacks=sum(entry.kind == "rollback" for entry in run.changes.done),
-        summary=seen.trajectories.get("maml"),
-        joint=seen.trajectories.get("joint"),
-        random=seen.trajectories.get("random"),
-        curvature=seen.curvature,
-        descent=seen.descent,
-        moves=seen.moves,
         found=found,
-        training_loss=loss,
-        training_accuracy=accuracy,
+        rollbacks=sum(entry.kind == "rollback" for entry in run.changes.done),
+        losses=records.query_loss if records is not None else (),
+        accuracies=records.accuracy if records is not None else (),
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -52,28 +52,52 @@ class Observed(NamedTuple):
 RECENT_STEPS = 20
 
 
-def of_snapshot(
+class Seen(Protocol):
+    """What has been looked at of a run: a `Snapshot`, or what a page has gathered of several."""
+
+    @property
+    def trajectories(self) -> Mapping[str, Summary]:
+        """Held-out losses by learner."""
+
+    @property
+    def curvature(self) -> Curvature | None:
+        """lambda_max over held-out tasks."""
+
+    @property
+    def descent(self) -> InnerDescent | None:
+        """What the inner steps do to the support loss."""
+
+    @property
+    def moves(self) -> LayerMoves | None:
+        """How far each layer moves."""
+
+
+def observed(
     config: RunConfig,
     status: Status,
-    seen: Snapshot,
+    seen: Seen,
     *,
+    step: int,
+    found: object = None,
     rollbacks: int = 0,
-    losses: Sequence[float] = (),
-    accuracies: Sequence[float] = (),
+    losses: Sequence[float] | Numbers = (),
+    accuracies: Sequence[float] | Numbers = (),
 ) -> Observed:
-    """What a snapshot shows of a run.
+    """What was seen of a run.
 
     Args:
         config: The set-up that holds there.
         status: Of the run.
         seen: What was looked at.
+        step: The outer step at which it was.
+        found: What the closer look that is open has found.
         rollbacks: How often it went back.
         losses: Training query losses of its outer steps, the newest last.
         accuracies: The same of the training query accuracy.
     """
     return Observed(
         config=config,
-        step=seen.step,
+        step=step,
         status=status,
         rollbacks=rollbacks,
         summary=seen.trajectories.get("maml"),
@@ -82,10 +106,15 @@ def of_snapshot(
         curvature=seen.curvature,
         descent=seen.descent,
         moves=seen.moves,
-        found=seen.look,
+        found=found,
         training_loss=_newest(losses),
         training_accuracy=_newest(accuracies),
     )
+
+
+def of_snapshot(config: RunConfig, status: Status, seen: Snapshot, **training: Any) -> Observed:
+    """What a snapshot shows of a run; `training` as `observed` takes it and `of_training` gives it."""
+    return observed(config, status, seen, step=seen.step, found=seen.look, **training)
 
 
 def of_training(records: Sequence[Records]) -> dict[str, Any]:
@@ -96,7 +125,7 @@ def of_training(records: Sequence[Records]) -> dict[str, Any]:
     return {"rollbacks": sum(len(part.events) for part in records), "losses": losses, "accuracies": accuracies}
 
 
-def _newest(values: Sequence[float]) -> float:
+def _newest(values: Sequence[float] | Numbers) -> float:
     return float(np.mean(values[-RECENT_STEPS:])) if len(values) else math.nan
 
 
