@@ -1,4 +1,4 @@
-"""A live run's frames: what changed since the last one, packed (`packing`). Its ``arrays``, ``steps`` and ``images`` point into the floats.
+"""A live run's frames: what changed since the one that a page has, packed (`packing`). Its ``arrays``, ``steps`` and ``images`` point into the floats.
 
 Looks stay in Python (`charts`); frames carry numbers, axis ranges and sentences.
 """
@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from dashboard.charts.all import infos
 from dashboard.charts.chart import Chart
@@ -21,80 +24,133 @@ from dashboard.live.viewer import Viewer
 from dashboard.wire.packing import Floats, packed
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one chart shows."""
+
+    chart: Chart[Any]
+    info: Any
+    """Its record."""
+    words: tuple[str, str]
+    """The summary and the subtitle."""
+    arrays: Mapping[tuple[str, str], bytes]
+    """Float32 numbers by trace and axis."""
+    range: Range
+    pixels: bytes
+    more: bytes
+    """What makes the record another one besides."""
+
+    def is_shown(self, by: _Part | None) -> bool:
+        """Whether a page that has another part of this chart shows the same."""
+        return by is not None and (self.words, self.arrays, self.range, self.more) == (
+            by.words,
+            by.arrays,
+            by.range,
+            by.more,
+        )
+
+
+class Content:
+    """What a viewer's charts show at one moment: packed once for all pages that have the same of it already.
+
+    Args:
+        number: By which pages say that they have drawn it.
+        header: What is the same for all of them.
+        parts: Its charts by id, in their order.
+    """
+
+    def __init__(self, number: int, header: Mapping[str, Any], parts: Mapping[str, _Part]) -> None:
+        self.number = number
+        self._header = header
+        self._parts = parts
+        self._frames: dict[int, bytes] = {}
+        """Packed, by the number of what a page had before."""
+
+    @property
+    def run(self) -> str:
+        """Name of the run that it shows."""
+        return str(self._header["run"])
+
+    def frame(self, had: Content | None = None) -> bytes:
+        """The frame for a page.
+
+        Args:
+            had: What the page was sent last, by the same maker; None for a page that starts afresh.
+        """
+        if had is not None and had.run != self.run:
+            had = None
+        number = had.number if had is not None else 0
+        if number not in self._frames:
+            self._frames[number] = self._packed(had._parts if had is not None else {})
+        return self._frames[number]
+
+    def _packed(self, had: Mapping[str, _Part]) -> bytes:
+        body = Floats()
+        arrays: list[list[Any]] = []
+        header: dict[str, Any] = {**self._header, "ranges": {}, "summaries": {}, "subtitles": {}}
+        for name, part in self._parts.items():
+            before = had.get(name)
+            if part.is_shown(before):
+                continue
+            lasting = before.arrays if before is not None else {}
+            for (trace, axis), values in part.arrays.items():
+                if not (trace in part.chart.lasting and lasting.get((trace, axis)) == values):
+                    arrays.append([name, trace, axis, body.add_bytes(values), len(values) // 4])
+            header["ranges"][name] = part.range
+            header["summaries"][name], header["subtitles"][name] = part.words
+            has_pixels = before is not None and before.pixels == part.pixels
+            header |= part.chart.more(part.info, body, None if has_pixels else part.pixels)
+        header["arrays"] = arrays
+        return packed(header, body)
+
+
 class FrameMaker:
-    """Frames for one page. It remembers what the page has, so that only charts whose numbers changed are sent again."""
+    """Contents of what one viewer looks at. It remembers what axes spanned, so that they stay where they still serve."""
 
     def __init__(self) -> None:
-        self.number = 0
-        """Number of the newest frame."""
-        self._sent: dict[str, list[object]] = {}
-        self._lasting: dict[str, dict[tuple[str, str], bytes]] = {}
-        """Of those, what the page has of traces that last, by chart."""
-        self._pixels: dict[str, bytes] = {}
-        """The images that the page has, by chart."""
+        self._number = 0
+        """Number of the newest content."""
+        self._parts: dict[str, _Part] = {}
+        """What it shows."""
         self._ranges: dict[str, Range] = {}
         self._run = ""
 
     def forget(self) -> None:
-        """Send everything again with the next frame: the page starts afresh."""
-        self._sent.clear()
-        self._lasting.clear()
-        self._pixels.clear()
-        self._ranges.clear()
+        """The charts have other figures from now on."""
+        self._parts, self._ranges = {}, {}
 
-    def frame(self, run: LiveRun, viewer: Viewer, numbers: Mapping[str, float]) -> bytes:
-        """The next frame of what one looks at of a run, with figures for the page's status line."""
+    def look(self, run: LiveRun, viewer: Viewer, numbers: Mapping[str, float]) -> Content:
+        """What one looks at of a run now, with figures for the page's status line."""
         if run.name != self._run:
             self.forget()
             self._run = run.name
-        self.number += 1
-        body = Floats()
-        arrays: list[list[Any]] = []
-        header: dict[str, Any] = {
-            "frame": self.number,
+        self._number += 1
+        shown = results(run, viewer)
+        self._parts = {chart.id: self._part(chart, info, shown) for chart, info in infos(shown)}
+        drawn = viewer.own.task is not None and shown.apart is None
+        header = {
+            "frame": self._number,
             "run": run.name,
             "step": run.step,
             "then": viewer.travel.shown.step if viewer.travel.shown is not None else None,
-            "ranges": {},
-            "summaries": {},
-            "subtitles": {},
+            "numbers": {name: value if math.isfinite(value) else None for name, value in numbers.items()},
+            "metric": viewer.metric(run.config),
+            "now": now(run),
+            "own": answer(shown.fit, shown.computed.num_inner_steps) if drawn else None,
+            "change": viewer.change_id,
         }
-        shown = results(run, viewer)
-        having = infos(shown)
-        for gone in self._sent.keys() - {chart.id for chart, _ in having}:
-            del self._sent[gone]  # the page empties it, and gets all of it when it comes back
-            self._lasting.pop(gone, None)
-        for chart, info in having:
-            updates = chart.update(info)
-            words = _of_what(shown, chart, (chart.summary(info), chart.subtitle(info)))
-            sent: list[object] = [*words, chart.content(info), *(values.tobytes() for _, _, values in updates)]
-            if sent == self._sent.get(chart.id):
-                continue
-            self._sent[chart.id] = sent
-            arrays += [
-                [chart.id, trace, axis, body.add(values), len(values)]
-                for trace, axis, values in updates
-                if not (trace in chart.lasting and self._has(chart.id, trace, axis, values.tobytes()))
-            ]
-            self._ranges[chart.id] = header["ranges"][chart.id] = chart.ranges(info, self._ranges.get(chart.id))
-            header["summaries"][chart.id], header["subtitles"][chart.id] = words
-            pixels = chart.pixels(info)
-            header |= chart.more(info, body, None if pixels == self._pixels.get(chart.id) else pixels)
-            self._pixels[chart.id] = pixels
-        header["arrays"] = arrays
-        header["numbers"] = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
-        header["metric"] = viewer.metric(run.config)
-        header["now"] = now(run)
-        drawn = viewer.own.task is not None and shown.apart is None
-        header["own"] = answer(shown.fit, shown.computed.num_inner_steps) if drawn else None
-        header["change"] = viewer.change_id
-        return packed(header, body)
+        return Content(self._number, header, self._parts)
 
-    def _has(self, chart: str, trace: str, axis: str, values: bytes) -> bool:
-        """Whether the page has these numbers of a trace that lasts; from now on it does."""
-        had = self._lasting.setdefault(chart, {})
-        before, had[trace, axis] = had.get((trace, axis)), values
-        return before == values
+    def _part(self, chart: Chart[Any], info: Any, shown: Results) -> _Part:
+        words = _of_what(shown, chart, (chart.summary(info), chart.subtitle(info)))
+        updates: dict[tuple[str, str], bytes] = {
+            (trace, axis): np.asarray(values, "<f4").tobytes() for trace, axis, values in chart.update(info)
+        }
+        before, pixels, more = self._parts.get(chart.id), chart.pixels(info), chart.content(info)
+        if before is not None and (before.words, before.arrays, before.more) == (words, updates, more):
+            return before
+        self._ranges[chart.id] = chart.ranges(info, self._ranges.get(chart.id))
+        return _Part(chart, info, words, updates, self._ranges[chart.id], pixels, more)
 
 
 def _step_of(chart: Chart[Any], shown: Results) -> int | None:

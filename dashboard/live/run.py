@@ -70,6 +70,7 @@ class LiveRun(Training):
     ) -> None:
         self.key = secrets.token_urlsafe(16)
         """Whoever knows it may take the run over after a reload."""
+        self._spoken_of = secrets.token_urlsafe(8)  # part of its name, which all who watch it are told
         self.turn = 0.0
         """Processor seconds of training that count when it is decided who is next."""
         self.ghosts = Ghosts()
@@ -77,8 +78,7 @@ class LiveRun(Training):
         self.notice = ""
         """A sentence to show once."""
         self._before: _Before | None = None
-        self._came_from: RunConfig | None = None
-        """The set-up that a restart left, until the new one was computed for the first time."""
+        self._came_from: RunConfig | None = None  # what a restart left, until the new set-up was computed once
         self.num_left = 0
         """Runs that another one took the place of, and that could be brought back."""
         self.num_starts = 0
@@ -280,7 +280,7 @@ class LiveRun(Training):
     @property
     def name(self) -> str:
         """What tells this run from the one before it in the same place, and from every other page's."""
-        return f"{self.key}.{self.num_starts}"
+        return f"{self._spoken_of}.{self.num_starts}"
 
     @property
     def locked(self) -> dict[str, str]:

@@ -118,7 +118,9 @@ class Pages:
         notice, run.notice = run.notice, ""
         for page in pages:
             page.notice = notice or page.notice
-            page.tell()
+            page.feed.outdate()
+        for page in pages:
+            page.hear()
         self._wake()
 
     def show(self, run: LiveRun, now: float, *, with_frame: bool) -> None:
@@ -127,7 +129,12 @@ class Pages:
         for page in pages:
             page.measure_rate(now)
         self.tell(run)
+        shown = [
+            page for page in pages if with_frame and not page.viewer.travel.waits
+        ]  # or what it waits for would be drawn after this
+        for page in shown:
+            page.feed.content = None
         for page in pages:
             page.tell_progress(now)
-            if with_frame and not page.viewer.travel.waits:  # or what it waits for would be drawn after this
-                page.send_frame()
+        for page in shown:
+            page.catch_up()

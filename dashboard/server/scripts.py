@@ -81,12 +81,11 @@ class Scripts:
         return self._opened(other.run)
 
     def _opened(self, run: LiveRun, look: str = "") -> str:
-        page = Page(run, self._clock())
+        page = Page(run, self._clock(), self.reach)
         if look in SHARING:
             page.viewer.choose_weights_chart(look)
         elif look:
             page.notice = f"The address asks for a chart {look!r}, which this page does not have: it shows the paths."
-        page.reach = self.reach
         self.pages.add(page)
         return page.token
 

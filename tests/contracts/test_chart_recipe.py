@@ -22,7 +22,7 @@ from dashboard.live.frames import FrameMaker
 from tests.dashboard.live.driver import TINY, Driver
 
 driver = Driver(TINY).opened()
-frame = FrameMaker().frame(driver.run, driver.viewer, {})
+frame = FrameMaker().look(driver.run, driver.viewer, {}).frame()
 header = json.loads(frame[4 : 4 + struct.unpack_from("<I", frame)[0]])
 figures = figures_json(looks(TINY, driver.run.levels))
 print(json.dumps({

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import struct
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,8 +14,10 @@ import pytest
 from dashboard.charts.all import infos, layouts
 from dashboard.charts.fit import FIT
 from dashboard.live.chart_data import looks, results
-from dashboard.live.frames import FrameMaker
+from dashboard.live.frames import Content, FrameMaker
+from dashboard.live.run import LiveRun
 from dashboard.live.training import status_kind
+from dashboard.live.viewer import Viewer
 from dashboard.theme import PALETTES
 from maml_core.config import GlyphsConfig, LinearConfig, MLPConfig, RunConfig, SinusoidConfig, replace
 from maml_core.records import Levels
@@ -51,8 +55,25 @@ def decoded(frame: bytes) -> Frame:
     return Frame(strict(frame[4 : 4 + length].decode()), np.frombuffer(frame, dtype="<f4", offset=start))
 
 
+class Maker:
+    """A page that gets every frame of a viewer."""
+
+    def __init__(self) -> None:
+        self._maker = FrameMaker()
+        self._had: Content | None = None
+
+    def frame(self, run: LiveRun, viewer: Viewer, numbers: Mapping[str, float]) -> bytes:
+        content = self._maker.look(run, viewer, numbers)
+        frame = content.frame(self._had)
+        self._had = content
+        return frame
+
+    def forget(self) -> None:
+        self._had = None
+
+
 def first_frame(driver: Driver) -> Frame:
-    return decoded(FrameMaker().frame(driver.run, driver.viewer, NUMBERS))
+    return decoded(Maker().frame(driver.run, driver.viewer, NUMBERS))
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +97,7 @@ def overflowing() -> Driver:
 class TestLayout:
     def test_the_floats_begin_at_a_multiple_of_four_behind_zeros(self, played: Driver):
         for extra in range(4):  # other header lengths
-            frame = FrameMaker().frame(played.run, played.viewer, {"n" * (1 + extra): 1.0})
+            frame = Maker().frame(played.run, played.viewer, {"n" * (1 + extra): 1.0})
             (length,) = struct.unpack_from("<I", frame)
             end = 4 + length
             assert frame[end : end + -end % 4].strip(b"\0") == b""
@@ -95,7 +116,7 @@ class TestLayout:
         assert ends[-1] == len(frame.floats)
 
     def test_frames_are_counted(self, played: Driver):
-        maker = FrameMaker()
+        maker = Maker()
         assert [decoded(maker.frame(played.run, played.viewer, NUMBERS)).header["frame"] for _ in range(3)] == [1, 2, 3]
 
     def test_the_header_says_the_outer_step(self, played: Driver):
@@ -106,7 +127,7 @@ class TestLayout:
 
     @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
     def test_a_number_that_is_none_is_null(self, played: Driver, value: float):
-        frame = decoded(FrameMaker().frame(played.run, played.viewer, {"steps_per_s": value}))
+        frame = decoded(Maker().frame(played.run, played.viewer, {"steps_per_s": value}))
         assert frame.header["numbers"] == {"steps_per_s": None}
 
 
@@ -133,7 +154,7 @@ class TestArrays:
         assert np.isnan(frame.array("gauge", "limit", "y")).all()  # a limit that nobody has measured
 
     def test_the_gauge_of_another_run_has_no_limit_until_its_own_is_measured(self):
-        driver, maker = Driver(TINY).opened(), FrameMaker()
+        driver, maker = Driver(TINY).opened(), Maker()
         assert np.isfinite(decoded(maker.frame(driver.run, driver.viewer, NUMBERS)).array("gauge", "limit", "y")).all()
         driver.run.restart(replace(TINY, {"alpha": 0.07}))
         frame = decoded(maker.frame(driver.run, driver.viewer, NUMBERS))
@@ -239,7 +260,7 @@ class TestSteps:
 
 class TestWhatChanged:
     def test_nothing_is_sent_again(self, played: Driver):
-        maker = FrameMaker()
+        maker = Maker()
         maker.frame(played.run, played.viewer, NUMBERS)
         frame = decoded(maker.frame(played.run, played.viewer, NUMBERS))
         assert frame.charts == set()
@@ -248,12 +269,12 @@ class TestWhatChanged:
         assert "steps" not in frame.header
 
     def test_the_numbers_are_sent_each_time(self, played: Driver):
-        maker = FrameMaker()
+        maker = Maker()
         maker.frame(played.run, played.viewer, NUMBERS)
         assert decoded(maker.frame(played.run, played.viewer, NUMBERS)).header["numbers"] == NUMBERS
 
     def test_a_page_that_starts_afresh_gets_all_of_it(self, played: Driver):
-        maker = FrameMaker()
+        maker = Maker()
         first = decoded(maker.frame(played.run, played.viewer, NUMBERS))
         maker.forget()
         again = decoded(maker.frame(played.run, played.viewer, NUMBERS))
@@ -262,23 +283,53 @@ class TestWhatChanged:
 
     def test_a_step_changes_the_loss_curve(self):
         driver = Driver().opened().played(5)
-        maker = FrameMaker()
+        maker = Maker()
         maker.frame(driver.run, driver.viewer, NUMBERS)
         driver.chunk(steps=1, frame_s=1e9)  # trained, not looked at
         assert decoded(maker.frame(driver.run, driver.viewer, NUMBERS)).charts == {"loss"}
 
     def test_a_change_of_alpha_moves_the_gauge(self):
         driver = Driver().opened()
-        maker = FrameMaker()
+        maker = Maker()
         maker.frame(driver.run, driver.viewer, NUMBERS)
         driver.run.change({"alpha": 0.02}, now=driver.now)
         assert decoded(maker.frame(driver.run, driver.viewer, NUMBERS)).charts == {"gauge"}
+
+    def test_pages_that_have_the_same_get_the_same_bytes_and_one_that_skipped_frames_ends_up_with_the_same(self):
+        driver, maker = Driver().opened(), FrameMaker()
+
+        def contents() -> Iterator[Content]:
+            for change in ({}, {"alpha": 0.02}, {"num_inner_steps": 2}, {"alpha": 0.05}):
+                driver.run.change(change, now=driver.now)
+                driver.chunk(steps=3)
+                yield maker.look(driver.run, driver.viewer, NUMBERS)
+
+        first, *between, last = contents()
+        assert last.frame(first) is last.frame(first)
+        assert last.frame(between[-1]) is not last.frame(first)
+
+        def drawn(*frames: bytes) -> dict[tuple[str, str, str], list[float]]:
+            found = {}
+            for frame in map(decoded, frames):
+                for chart, trace, axis, *_ in frame.places:
+                    found[chart, trace, axis] = frame.array(chart, trace, axis).tolist()
+                found |= {
+                    (chart, "range", axis): each
+                    for chart, r in frame.header["ranges"].items()
+                    for axis, each in r.items()
+                }
+            return found
+
+        each = [first, *between, last]
+        whole = drawn(first.frame(), *(new.frame(had) for had, new in itertools.pairwise(each)))
+        np.testing.assert_equal(drawn(first.frame(), last.frame(first)), whole)
+        np.testing.assert_equal(drawn(last.frame()), whole)
 
     def test_another_task_redraws_its_fit_only(self):
         driver = Driver().opened().played(5)
         driver.run.pause()
         driver.chunk()
-        maker = FrameMaker()
+        maker = Maker()
         maker.frame(driver.run, driver.viewer, NUMBERS)
         driver.viewer.choose_task((2.0, 0.5), driver.run.config.tasks)
         driver.chunk()
@@ -286,7 +337,7 @@ class TestWhatChanged:
 
     def test_the_words_follow_n_where_the_curves_do_not(self):
         driver = Driver(replace(TINY, {"alpha": 0.0, "num_inner_steps": 0})).opened()
-        maker = FrameMaker()
+        maker = Maker()
         maker.frame(driver.run, driver.viewer, NUMBERS)
         driver.run.change({"num_inner_steps": 1}, now=driver.now)
         driver.chunk()
@@ -297,7 +348,7 @@ class TestWhatChanged:
 
     def test_a_range_stays_while_it_serves(self):
         driver = Driver(replace(TINY, {"evaluate_every": 1})).opened().played(5)
-        maker = FrameMaker()
+        maker = Maker()
         ranges = []
         for _ in range(6):
             header = decoded(maker.frame(driver.run, driver.viewer, NUMBERS)).header

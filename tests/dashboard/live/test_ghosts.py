@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 
 from dashboard.charts.results import GHOST_PLACES
-from dashboard.live.frames import FrameMaker
 from dashboard.live.ghosts import SAME, name_beside, told
 from dashboard.live.run import LiveRun
 from maml_core.config import LinearConfig, MLPConfig, RunConfig, replace
 from tests.dashboard.live.driver import IMAGES, TINY, Driver, adaptation_info, loss_info
-from tests.dashboard.live.test_frames import NUMBERS, Frame, decoded
+from tests.dashboard.live.test_frames import NUMBERS, Frame, Maker, decoded
 
 
 def left(driver: Driver, *, steps: int = 6, **changes: object) -> Driver:
@@ -195,7 +194,7 @@ class TestUndoOfARestart:
 
 class TestFrames:
     def test_a_ghost_is_sent_once_and_a_frame_does_not_grow_with_ghosts(self):
-        driver, maker = several(4), FrameMaker()
+        driver, maker = several(4), Maker()
 
         def frame() -> Frame:
             return decoded(maker.frame(driver.run, driver.viewer, NUMBERS))

@@ -10,13 +10,12 @@ import pytest
 from dashboard.charts.all import charts_of, infos, why_empty
 from dashboard.charts.images import ImagesInfo
 from dashboard.live.chart_data import looks, results
-from dashboard.live.frames import FrameMaker
-from dashboard.live.page import _task
+from dashboard.live.feed import _task
 from maml_core.config import FolderConfig, GlyphsConfig, MLPConfig, RunConfig, replace
 from maml_core.records import Filters, ImageFit, Levels
 from tests.dashboard.charts.infos import subtitle, summary, update
 from tests.dashboard.live.driver import Driver, fit_info, images_info
-from tests.dashboard.live.test_frames import NUMBERS, decoded
+from tests.dashboard.live.test_frames import NUMBERS, Maker, decoded
 from tests.maml_core.helpers import same
 
 FEW_SHOT = RunConfig(
@@ -104,7 +103,7 @@ class TestRecord:
         assert info is not None
         assert not info.ink
         for of, ink in ((driver, False), (shown(image_fit()), True)):
-            assert decoded(FrameMaker().frame(of.run, of.viewer, NUMBERS)).header["images"]["ink"] is ink
+            assert decoded(Maker().frame(of.run, of.viewer, NUMBERS)).header["images"]["ink"] is ink
 
     def test_n_is_no_more_than_what_was_computed(self):
         assert info_of(9).num_inner_steps == 2
@@ -162,7 +161,7 @@ class TestWords:
 class TestFrame:
     def test_the_numbers_of_every_inner_step(self):
         driver = shown(image_fit())
-        frame = decoded(FrameMaker().frame(driver.run, driver.viewer, NUMBERS))
+        frame = decoded(Maker().frame(driver.run, driver.viewer, NUMBERS))
         assert frame.header["steps"] == {
             "count": 3,
             "num_inner_steps": 1,
@@ -179,12 +178,12 @@ class TestFrame:
 
     def test_pixels_are_bytes_support_first(self):
         driver = shown(image_fit())
-        frame = decoded(FrameMaker().frame(driver.run, driver.viewer, NUMBERS))
+        frame = decoded(Maker().frame(driver.run, driver.viewer, NUMBERS))
         found = frame.floats[frame.header["images"]["pixels"] :][:3].tobytes()
         assert list(found) == [0, 255, 255, 0, 0, 250, 250, 0, 10, 20, 0, 0]  # filled up to whole floats
 
     def test_pixels_are_sent_once_a_task_and_numbers_when_they_change(self):
-        maker, driver = FrameMaker(), shown(image_fit())
+        maker, driver = Maker(), shown(image_fit())
         assert "pixels" in decoded(maker.frame(driver.run, driver.viewer, NUMBERS)).header["images"]
         assert "images" not in decoded(maker.frame(driver.run, driver.viewer, NUMBERS)).header
         driver.viewer.fit = image_fit(query_probabilities=image_fit().query_probabilities[::-1].copy())
@@ -206,7 +205,7 @@ class TestFrame:
         ids=lambda changed: next(iter(changed)),
     )
     def test_whatever_changes_is_sent(self, changed: dict[str, object]):
-        maker, driver = FrameMaker(), shown(image_fit())
+        maker, driver = Maker(), shown(image_fit())
         maker.frame(driver.run, driver.viewer, NUMBERS)
         driver.viewer.fit = image_fit(**changed)
         assert "images" in decoded(maker.frame(driver.run, driver.viewer, NUMBERS)).header

@@ -115,8 +115,10 @@ def test_a_run_that_trained_goes_on_training_and_says_from_where() -> None:
         async with Site() as site:
             again = site.open(resume=page.run.key)
             said: list[str] = []
-            put = again.put
-            again.put = lambda message: (said.append(str(message.get("notice", ""))), put(message))[1]  # type: ignore[method-assign]
+            put = again.connection.put_text
+            again.connection.put_text = lambda text: (said.append(str(json.loads(text).get("notice", ""))), put(text))[
+                1
+            ]  # type: ignore[method-assign]
             await site.until(lambda: again.run.step > step)
             assert again.run.playback.playing
             assert any(f"goes on from outer step {step}, where it was last kept" in notice for notice in said)
@@ -215,7 +217,7 @@ def test_a_damaged_copy_is_said_and_the_run_starts_from_its_address(what: str) -
         async with Site() as site:
             again = site.open(resume=page.run.key)
             said: list[str] = []
-            again.put = lambda message: said.append(str(message.get("notice", "")))  # type: ignore[method-assign]
+            again.connection.put_text = lambda text: said.append(str(json.loads(text).get("notice", "")))  # type: ignore[method-assign]
             await site.until(lambda: not again.recovering)
             assert (again.run.step, again.run.config) == (0, TINY)
             assert "The copy that was kept of this run is damaged: the page starts from its address." in said
@@ -238,7 +240,7 @@ def test_a_copy_that_cannot_be_used_now_is_found_in_runs(monkeypatch: pytest.Mon
             monkeypatch.setattr(recovery, "usable", broken)
             again = site.open(resume=page.run.key)
             said: list[str] = []
-            again.put = lambda message: said.append(str(message.get("notice", "")))  # type: ignore[method-assign]
+            again.connection.put_text = lambda text: said.append(str(json.loads(text).get("notice", "")))  # type: ignore[method-assign]
             await site.until(lambda: not again.recovering)
             assert again.run.step == 0
             assert any("cannot be used now, and stands in Runs" in notice for notice in said)
