@@ -16,8 +16,11 @@ from dashboard.theme import DARK, LIGHT, css
 
 # Opened below the page's root, Streamlit looks for its server there first, and its console fills with errors.
 _SERVER = "window.__streamlit = { BACKEND_BASE_URL: location.origin + location.pathname.replace(/(sensitivity|lessons)\\/?$/, '') };"
-# In a lesson the sidebar is folded.
-_FOLDED = 'if (location.search.includes("lesson=")) document.documentElement.dataset.mamlFolded = "";'
+# In a lesson, and in presenter mode, the sidebar is folded.
+_FOLDED = (
+    'try { if (location.search.includes("lesson=") || (!location.pathname.endsWith("sensitivity") && localStorage["maml-presenter"] === "1")) '
+    'document.documentElement.dataset.mamlFolded = ""; } catch {}'
+)
 _PLOTLY = "plotly/plotly.min.js"
 _TYPES_ALONE = "protocol.js"
 _OPENING = "opening"
@@ -32,9 +35,9 @@ MODULES = sorted(
 )
 _OPENING_MODULES = [name for name in OWN_FILES if name.endswith(".js") and name.startswith(f"{_OPENING}/")]
 STYLES = {
-    "/": ("common/style.css", "live/style.css"),
+    "/": ("common/style.css", "live/style.css", "live/presenter.css"),
     "/sensitivity": ("common/style.css", "sweeps/style.css"),
-    "/lessons": ("common/style.css", "live/style.css", "lessons/style.css"),
+    "/lessons": ("common/style.css", "live/style.css", "live/presenter.css", "lessons/style.css"),
 }
 """Style sheets that a screen waits for before it is seen (the last lines of each `page.js` in `web/`), by its address."""
 WIDGETS = ("BidiComponent", "ButtonGroup", "Html", "NumberInput", "PageLink", "Selectbox", "TextInput")

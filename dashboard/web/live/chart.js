@@ -70,6 +70,7 @@ export class Chart {
     if (this.#look && this.#look.figure.layout.uirevision !== figure.layout.uirevision) this.#leaveMetric();
     this.#look = new Look(figure, scale, this.node);
     this.#stale = true;
+    this.lastDrawn = -Infinity; // it does not wait for its turn
     this.title = figure.layout.meta.title;
     this.card.describe(figure);
   }
@@ -147,6 +148,8 @@ export class Chart {
     const look = known(this.#look);
     const layout = look.layout();
     layout.showlegend = false; // the card has it as buttons; pictures get Plotly's own
+    const { clientWidth: width, clientHeight: height } = this.node;
+    if (width && height) Object.assign(layout, { width, height });
     if (this.#marks) Object.assign(layout, JSON.parse(this.#marks));
     for (const axis of AXES) {
       const range = this.zoomed ? this.node.layout[axis].range : this.#ranges?.[axis];
@@ -164,16 +167,13 @@ export class Chart {
     return made;
   }
 
-  /** Into the room that it has, as soon as that stands still. */
+  /** Into the room that it has, as soon as that stands still: the figure anew, since numbers that go in meanwhile may leave axes where they stood. */
   #resize() {
     clearTimeout(this.#resizing);
     this.#resizing = setTimeout(() => {
-      const { layout } = this.node;
-      const look = known(this.#look);
-      const { nticks } = look.steps(layout);
-      const titles = AXES.map((axis) => [`${axis}.title.text`, look.axisName(axis, layout)]);
-      // Numbers that went in meanwhile have told Plotly of the new size, and drawn no axis: a margin, though it be the same, draws them all.
-      plotly().relayout(this.node, { ...Object.fromEntries(titles), ...(nticks ? { "xaxis.nticks": nticks } : {}), "margin.b": layout.margin.b, autosize: true });
+      this.#stale = true;
+      this.lastDrawn = -Infinity;
+      this.#wake();
     }, RESIZE_MS);
   }
 

@@ -12,9 +12,22 @@ const REST = 0.7;
 const MAX_IN_FLIGHT = 2;
 const AT_ONCE = 2; // charts that are begun in one animation frame where somebody waits for them
 const REDUCED_MOTION_MS = 500;
+const THUMBNAIL_MS = 1000;
+const TYPE_SIZE = 13; // before the first figure is there
 
 // The first numbers follow the looks at once: a figure that is made with them need not be drawn twice.
 const FIRST_NUMBERS_MS = 1000;
+
+/**
+ * How a chart stands on the page.
+ *
+ * @typedef {object} Standing
+ * @property {number} scale Of its type, lines and markers.
+ * @property {boolean} isThumbnail It is drawn once a second at most, and nobody waits for it.
+ */
+
+/** @type {Standing} */
+const USUAL = { scale: 1, isThumbnail: false };
 
 /** All charts, in the order in which they stand on the page and are redrawn. */
 export class Charts {
@@ -25,7 +38,8 @@ export class Charts {
   #figures = null;
   /** @type {"light" | "dark"} */
   #theme = "light";
-  #scale = 1;
+  /** @type {Map<string, Standing>} */
+  #standing = new Map(); // of those that stand otherwise than usual
   #turn = 0;
   #scheduled = false;
   #restUntil = 0;
@@ -105,12 +119,30 @@ export class Charts {
     this.#restyle(Object.keys(light));
   }
 
-  /** @param {{ theme?: "light" | "dark", scale?: number }} looks */
-  recolor({ theme = this.#theme, scale = this.#scale }) {
-    if (theme === this.#theme && scale === this.#scale) return;
+  /** @param {"light" | "dark"} theme */
+  recolor(theme) {
+    if (theme === this.#theme) return;
     this.#theme = theme;
-    this.#scale = scale;
     this.#restyle();
+  }
+
+  /** @param {Map<string, Standing>} standing Of the charts that do not stand as usual. */
+  stand(standing) {
+    const before = this.#standing;
+    this.#standing = standing;
+    for (const { left } of this.#open) for (const id of left) if (this.#of(id).isThumbnail) left.delete(id);
+    this.#settle();
+    this.#restyle(this.#ids.filter((id) => (before.get(id) ?? USUAL).scale !== this.#of(id).scale));
+  }
+
+  /** @param {string} id */
+  #of(id) {
+    return this.#standing.get(id) ?? USUAL;
+  }
+
+  /** Height of the charts' type at its usual scale, in pixels. */
+  get typeSize() {
+    return this.#figures?.[this.#theme][this.#ids[0]].layout.font.size ?? TYPE_SIZE;
   }
 
   palette() {
@@ -142,10 +174,10 @@ export class Charts {
   /** @param {string[]} [ids] The charts that look different now; all that have a figure where that is not said. */
   #restyle(ids = Object.keys(this.#figures?.light ?? {})) {
     if (!this.#figures) return;
-    for (const id of ids) {
+    for (const id of ids.filter((each) => each in known(this.#figures).light)) {
       const chart = this.get(id);
       if (this.#layouts[id]) chart.marks(this.#layouts[id][this.#theme]);
-      chart.look(this.#figures[this.#theme][id], this.#scale);
+      chart.look(this.#figures[this.#theme][id], this.#of(id).scale);
     }
     this.schedule();
   }
@@ -167,12 +199,12 @@ export class Charts {
     this.#emptyUntil = -Infinity;
     for (const [id, trace, what, offset, size] of header.arrays) {
       const chart = this.#charts.get(id);
-      if (chart?.set(trace, what, floats.subarray(offset, offset + size)) && chart.shown) touched.add(id);
+      if (chart?.set(trace, what, floats.subarray(offset, offset + size)) && chart.shown && !this.#of(id).isThumbnail) touched.add(id);
     }
     if (header.images) {
       const { images } = this;
       images.frame({ header, floats });
-      if (images.shown) touched.add("images");
+      if (images.shown && !this.#of("images").isThumbnail) touched.add("images");
     }
     for (const [id, ranges] of Object.entries(header.ranges)) this.#charts.get(id)?.range(ranges);
     for (const [id, chart] of this.#charts) {
@@ -243,10 +275,10 @@ export class Charts {
    * @param {number} now
    */
   #next(now) {
-    const pause = reducedMotion() && !this.#urgent ? REDUCED_MOTION_MS : 0;
+    const calm = reducedMotion() && !this.#urgent ? REDUCED_MOTION_MS : 0;
     for (let i = 0; i < this.#ids.length; i++) {
       const chart = this.get(this.#ids[(this.#turn + i) % this.#ids.length]);
-      if (!chart.waiting || now - chart.lastDrawn < pause) continue;
+      if (!chart.waiting || now - chart.lastDrawn < (this.#of(chart.id).isThumbnail ? THUMBNAIL_MS : calm)) continue;
       this.#turn = (this.#turn + i + 1) % this.#ids.length;
       return chart;
     }

@@ -96,6 +96,7 @@ export class Images {
     this.title = title;
     this.#palette = palette;
     this.#scale = scale;
+    this.lastDrawn = -Infinity; // it does not wait for its turn
     this.card.describe(figure);
     this.#atlas = null;
     this.#refresh();

@@ -5,16 +5,17 @@ import { paint } from "../common/mounting.js";
 
 /** @import { Charts } from "./charts.js" */
 /** @import { Draw } from "./draw.js" */
+/** @import { Presenter } from "./presenter.js" */
 /** @import { Transport } from "./transport.js" */
 
 const PRESENTER = "maml-presenter";
 const PAUSE_HIDDEN = "maml-pause-hidden";
-const PRESENTER_SCALE = 1.35;
 
 /**
  * @typedef {object} Parts
  * @property {Charts} charts
  * @property {Draw} draw
+ * @property {Presenter} presenter
  * @property {Transport} transport
  * @property {() => void} resized Called when all parts have another size.
  * @property {(on: boolean) => void} pause Tells the server whether the run pauses while the page is hidden.
@@ -37,7 +38,7 @@ export class Looks {
 
   /** Another theme, perhaps. */
   recolor() {
-    this.#parts.charts.recolor({ theme: showTheme(this.#root) });
+    this.#parts.charts.recolor(showTheme(this.#root));
     this.paint();
   }
 
@@ -48,22 +49,16 @@ export class Looks {
     if (palette) this.#parts.draw.recolor(palette);
   }
 
-  get #presenting() {
-    return this.#root.classList.contains("maml-presenter");
-  }
-
   /** Begins to present, or ends it. */
   togglePresenter() {
-    this.#present(!this.#presenting);
+    this.#present(!this.#parts.presenter.isOn);
   }
 
   /** @param {boolean} on */
   #present(on) {
-    const { charts, transport, resized } = this.#parts;
-    this.#root.classList.toggle("maml-presenter", on);
+    const { presenter, transport, resized } = this.#parts;
     remember("localStorage", PRESENTER, on ? "1" : "0");
-    document.documentElement.classList.toggle("maml-presenting", on);
-    charts.recolor({ scale: on ? PRESENTER_SCALE : 1 });
+    presenter.present(on);
     transport.presenting(on);
     this.pauseHidden();
     resized();
@@ -81,7 +76,7 @@ export class Looks {
    */
   pauseHidden() {
     const chosen = recall("localStorage", PAUSE_HIDDEN);
-    const on = chosen === null ? this.#presenting : chosen === "1";
+    const on = chosen === null ? this.#parts.presenter.isOn : chosen === "1";
     this.#parts.transport.pausesHidden(on);
     this.#parts.pause(on);
   }

@@ -16,6 +16,7 @@ import { Keys } from "./keys.js";
 import { LessonStrip } from "./lesson.js";
 import { Looks } from "./looks.js";
 import { Points } from "./points.js";
+import { Presenter } from "./presenter.js";
 import { Switches } from "./switches.js";
 import { Task } from "./task.js";
 import { Transport } from "./transport.js";
@@ -67,6 +68,7 @@ class Page {
   #travel;
   #ghosts;
   #keys;
+  #presenter;
   #looks;
   /** @type {string | null} */
   #run = null; // whose numbers are shown
@@ -105,12 +107,14 @@ class Page {
     });
     this.#ghosts = new Ghosts(this.#charts, send);
     this.#root.toggleAttribute("data-lesson", Boolean(lesson));
+    const grid = el("div", { class: "maml-grid" }, ...this.#charts.cards.map(({ root }) => root));
+    this.#presenter = new Presenter(this.#root, grid, { charts: this.#charts, tell: (text) => this.#words.tell(text) });
     this.#root.append(
       this.#lesson.root,
       this.#transport.root,
       this.#dials.root,
       el("div", { class: "maml-line" }, this.#apart.root, this.#acting.root, ...this.#words.roots),
-      el("div", { class: "maml-grid" }, ...this.#charts.cards.map(({ root }) => root)),
+      grid,
       this.#words.live,
       this.#draw.root,
       this.#points.root,
@@ -120,6 +124,7 @@ class Page {
     this.#looks = new Looks(this.#root, {
       charts: this.#charts,
       draw: this.#draw,
+      presenter: this.#presenter,
       transport: this.#transport,
       resized: this.#resized,
       pause: (on) => this.#socket?.send({ type: "pause_hidden", on }),
@@ -129,7 +134,7 @@ class Page {
       () => this.#charts.schedule(),
       () => refused("The charts' library could not be loaded; reload the page."),
     );
-    this.#keys = new Keys(this.#root, shortcuts({ transport: this.#transport, task: this.#task, travel: this.#travel, apart: this.#apart }, send));
+    this.#keys = new Keys(this.#root, shortcuts({ transport: this.#transport, task: this.#task, travel: this.#travel, apart: this.#apart, presenter: this.#presenter }, send));
     addEventListener("click", enterPanel);
     addEventListener("resize", this.#resized);
     document.addEventListener("maml-begin", this.#begun);
@@ -217,6 +222,7 @@ class Page {
       case "figures":
         this.#charts.figures(message);
         this.#looks.paint();
+        this.#presenter.lay(); // legends have their words now
         break;
       case "state":
         this.#state(message);
@@ -272,6 +278,7 @@ class Page {
     this.#root.toggleAttribute("data-closer", this.#switches.isCloser);
     this.#dials.formulas.light(state.apart?.kind ?? "");
     this.#charts.present(state.charts, state.empty);
+    this.#presenter.state(state);
     if (state.layout) this.#charts.layouts(state.layout);
     fitHeight(this.#root); // Streamlit moves the page down or up while it builds the sidebar, and nothing tells us
     if (!state.lesson) this.#address.state(state); // the strip writes that of a lesson
@@ -320,6 +327,7 @@ class Page {
     this.#dials.formulas.fit();
     this.#acting.fit();
     fitHeight(this.#root);
+    this.#presenter.lay();
   };
 }
 
@@ -337,17 +345,17 @@ function fitHeight(root) {
 /**
  * What a letter does (`KEYS` says it to people).
  *
- * @param {{ transport: Transport, task: Task, travel: Travel, apart: Apart }} parts
+ * @param {{ transport: Transport, task: Task, travel: Travel, apart: Apart, presenter: Presenter }} parts
  * @param {(message: LiveRequest) => void} send
  */
-const shortcuts = ({ transport, task, travel, apart }, send) => ({
+const shortcuts = ({ transport, task, travel, apart, presenter }, send) => ({
   p: () => transport.toggle(),
   o: () => transport.outerStep(),
   i: () => transport.innerStep(),
   a: () => apart.toggle(),
   arrowleft: () => apart.by(-1),
   arrowright: () => apart.by(1),
-  escape: () => apart.close(),
+  escape: () => apart.close() || (!document.querySelector(":popover-open") && presenter.back()),
   x: () => send({ type: "reset" }),
   u: () => transport.undo(),
   s: () => transport.share(),
@@ -358,6 +366,7 @@ const shortcuts = ({ transport, task, travel, apart }, send) => ({
   n: () => travel.go(null),
   l: () => transport.presenter(),
   "?": () => transport.help(),
+  ...Object.fromEntries(Array.from({ length: 9 }, (_, at) => [at + 1, () => presenter.choose(at + 1)])),
 });
 
-export default mounter(Page, ["common/style.css", "live/style.css"]);
+export default mounter(Page, ["common/style.css", "live/style.css", "live/presenter.css"]);

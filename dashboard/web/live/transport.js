@@ -52,7 +52,8 @@ export const KEYS = [
   [", .", "An earlier outer step, a later one"],
   ["n", "Now again"],
   ["s", "Share: copy the address"],
-  ["l", "Presenter mode (large type)"],
+  ["l", "Presenter mode: one or two large charts, the others as thumbnails"],
+  ["1 … 9", "In presenter mode: that chart is large; Esc goes back"],
   ["?", "These keys"],
 ];
 
@@ -142,7 +143,7 @@ export class Transport {
     this.#undo.hidden = true;
     this.#offer = el("button", { type: "button", "data-action": "offer", onclick: () => this.#offered && send({ type: this.#offered.kind }) });
     this.#offer.hidden = true;
-    this.#presenter = actionButton("presenter", "", "Presenter mode: large type (l)", () => this.presenter());
+    this.#presenter = actionButton("presenter", "", "Presenter mode: large charts, and nothing that scrolls (l)", () => this.presenter());
     this.#presenter.setAttribute("aria-label", "Presenter mode");
     this.#speed.addEventListener("change", () => {
       send({ type: "speed", steps_per_s: this.#speed.value ? Number(this.#speed.value) : null });

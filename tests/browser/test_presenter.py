@@ -1,0 +1,104 @@
+"""Presenter mode: one screen at every size, large cards and thumbnails, type that is read from the last row."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenPage
+from tests.browser.live_page import LivePage
+from tests.browser.test_access import OUTSIDE, OVERFLOW
+from tests.browser.test_layout import CUT, CUT_NAMES, preset_address
+
+SIZES = [(1024, 768), (1280, 720), (1366, 768), (1920, 1080)]
+LESSON = "lessons?lesson=over-the-edge&step=3"
+
+LARGE = """() => [...document.querySelectorAll(".maml-card:not([hidden], [data-thumbnail])")]
+  .sort((one, other) => one.getBoundingClientRect().left - other.getBoundingClientRect().left).map(({ dataset }) => dataset.chart)"""
+
+# Words of large cards that are lower than a 40th of the chart, and charts that are too small to be called large.
+TOO_SMALL = """() => [...document.querySelectorAll(".maml-card:not([hidden], [data-thumbnail])")].flatMap((card) => {
+  const plot = card.querySelector(".maml-plot");
+  const words = [...card.querySelectorAll(".maml-plot text, .maml-series, .maml-subtitle")].filter((node) => node.getBoundingClientRect().width > 0);
+  const low = words.filter((node) => parseFloat(getComputedStyle(node).fontSize) < Math.max(11, plot.clientHeight / 40));
+  return [...low.map(({ textContent }) => textContent), ...(plot.clientHeight < 160 ? [`${card.dataset.chart} ${plot.clientHeight}`] : [])];
+})"""
+
+# What stands in a card, or a chart, and reaches over its edge.
+OVER = """() => [...document.querySelectorAll(".maml-card:not([hidden])")].flatMap((card) => {
+  const edge = card.getBoundingClientRect();
+  return [...card.querySelectorAll("button, input, h3, .maml-k, .maml-losses, .maml-plot, .xtick text, .ytick text")]
+    .filter((node) => node.checkVisibility({ visibilityProperty: true }))
+    .map((node) => [node, node.getBoundingClientRect()])
+    .filter(([, box]) => box.width > 0 && (box.right > edge.right + 1 || box.left < edge.left - 1 || box.bottom > edge.bottom + 1))
+    .map(([node]) => `${card.dataset.chart}: ${node.outerHTML.slice(0, 60)}`);
+})"""
+
+
+def fits(live: LivePage) -> None:
+    """Nothing scrolls, is cut off, or is too small to be read, at every size, light and dark."""
+    for scheme in ("dark", "light"):
+        live.page.emulate_media(color_scheme=scheme)
+        for width, height in SIZES:
+            live.page.set_viewport_size({"width": width, "height": height})
+            live.shows(OVERFLOW, {"width": 0, "height": 0})
+            for script in (TOO_SMALL, OVER, OUTSIDE, CUT, CUT_NAMES):
+                live.shows(script, [])
+
+
+def test_it_fits_every_window_and_the_number_keys_choose_what_is_large(open_page: OpenPage) -> None:
+    live = open_page(viewport={"width": 1280, "height": 720})
+    expanded = live.page.locator("[data-testid=stSidebarCollapseButton]")
+    expanded.wait_for(state="attached")
+    live.action("presenter").click()
+    live.page.locator("[data-testid=stExpandSidebarButton]").wait_for()
+    live.train(5)
+    fits(live)
+    live.shows(LARGE, ["loss", "fit"])
+    live.page.keyboard.press("3")  # in the place of the older one
+    live.shows(LARGE, ["adaptation", "fit"])
+    live.page.get_by_role("button", name="Enlarge: Is α too large? (5)").click()
+    live.shows(LARGE, ["adaptation", "gauge"])
+    live.page.keyboard.press("5")  # alone
+    live.shows(LARGE, ["gauge"])
+    live.page.reload()
+    live.wait_drawn()
+    live.shows(LARGE, ["gauge"])
+    live.page.locator("[data-testid=stExpandSidebarButton]").wait_for()
+    live.shows(OVERFLOW, {"width": 0, "height": 0})
+    live.page.keyboard.press("1")
+    live.shows(LARGE, ["gauge", "loss"])
+    live.page.keyboard.press("9")  # there is none
+    live.page.keyboard.press("Escape")
+    live.shows(LARGE, ["gauge"])
+    # The sidebar is there for whoever wants it: there is room for one.
+    live.page.set_viewport_size({"width": 1024, "height": 768})
+    live.page.keyboard.press("1")
+    live.shows(LARGE, ["gauge", "loss"])
+    live.page.locator("[data-testid=stExpandSidebarButton]").click()
+    live.shows(LARGE, ["loss"])
+    live.shows(OVERFLOW, {"width": 0, "height": 0})
+    live.action("presenter").click()
+    expect(live.page.locator("[data-thumbnail]")).to_have_count(0)
+    live.shows(OVERFLOW, {"width": 0, "height": 0})
+
+
+def test_thumbnails_are_drawn_slowly_and_lessons_and_images_fit_too(open_page: OpenPage) -> None:
+    live = open_page(viewport={"width": 1280, "height": 720})
+    live.action("presenter").click()
+    live.train(5)
+    before = live.page.evaluate("({ ...mamlLive.drawn })")
+    live.page.wait_for_timeout(4000)
+    drawn = {name: count - before[name] for name, count in live.page.evaluate("mamlLive.drawn").items()}
+    assert drawn["adaptation"] in range(1, 6)
+    assert drawn["path"] in range(1, 6)
+    assert min(drawn["loss"], drawn["fit"]) > 1.4 * drawn["path"]
+    live.pause()
+    server = live.page.url.split("?")[0]
+    live.open(server + preset_address("Glyphs, fast demo"))
+    live.train(1)
+    fits(live)
+    live.pause()
+    live.open(server + LESSON)
+    expect(live.page.locator(".maml-lesson")).to_be_visible()
+    fits(live)
+    live.shows(LARGE, ["loss", "fit"])
