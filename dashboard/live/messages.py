@@ -65,10 +65,10 @@ def obey(page: Page, message: Mapping[str, Any], now: float) -> None:
             run.run_until(message["step"])
         case "travel":
             viewer.travel.to(message["step"], run.kept.moments, run.step)
-            page.show_now()
+            page.answer_travel()
         case "travel_by":
             viewer.travel.by(message["by"], run.kept.moments, run.step)
-            page.show_now()
+            page.answer_travel()
         case "branch":
             run.branch(viewer.travel.here)
         case "apart":

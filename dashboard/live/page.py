@@ -193,6 +193,11 @@ class Page:
         if self.viewer.travel.target is None:
             self.send_frame()
 
+    def answer_travel(self) -> None:
+        """Show where its viewer has travelled to, and say which outer step that is even if it is the one of before: the slider waits to be told."""
+        self._told.pop("then", None)
+        self.show_now()
+
     def tell(self) -> None:
         """Send what is not a number in a frame, where it differs from what the page was told last."""
         self.feed.outdate()

@@ -176,8 +176,8 @@ class LivePage:
             self.field(name).fill(str(value))
             self.field(name).press("Enter")
 
-    def drag(self, dial: Locator, share: float, *, moves: int = 20) -> None:
-        """Drag a slider's thumb from where it stands to a share of its length, in many small moves."""
+    def drag(self, dial: Locator, share: float, *, moves: int = 20, let_go: bool = True) -> None:
+        """Drag a slider's thumb from where it stands to a share of its length, in many small moves, and let it go or hold it there."""
         box = dial.bounding_box()
         assert box is not None
         now = float(dial.evaluate("node => (node.value - node.min) / (node.max - node.min)"))
@@ -191,7 +191,8 @@ class LivePage:
         self.page.mouse.down()
         for move in range(1, moves + 1):
             self.page.mouse.move(at(now + (share - now) * move / moves), y)
-        self.page.mouse.up()
+        if let_go:
+            self.page.mouse.up()
 
     @property
     def switches(self) -> dict[str, str]:

@@ -85,8 +85,11 @@ def test_the_keys_the_curve_and_another_task_while_it_trains_on(open_page: OpenP
 
 def test_going_on_from_there_is_another_run_and_undo_brings_the_first_back(open_page: OpenPage) -> None:
     live = trained(open_page())
-    live.drag(live.dial("travel"), 0.5)
-    step = shown(live)
+    live.drag(live.dial("travel"), 0.5, let_go=False)
+    live.wait("() => mamlLive.lastFrame.then !== null")
+    live.wait_synced()
+    live.page.mouse.up()
+    step = shown(live)  # the nearest that is kept, which came before the thumb was let go
     live.page.get_by_role("button", name="Go on from here").click()
     live.wait("(step) => mamlStep() === step", step)
     live.page.keyboard.press("u")

@@ -14,6 +14,7 @@ export class Travel {
   /** @type {number | null} */
   #then = null; // the one that is shown; null for now
   #held = false; // the thumb is
+  #answered = true; // the server, since the thumb moved last
   #click = 0;
   #slider = el("input", { type: "range", min: 0, max: 0, step: 1, value: 0, "aria-label": "Outer step shown", "data-dial": "travel" });
   #label = el("output", { class: "maml-then" }, "now");
@@ -42,12 +43,14 @@ export class Travel {
     const travel = perFrame((/** @type {number | null} */ step) => send({ type: "travel", step }));
     this.#slider.addEventListener("input", () => {
       this.#held = true;
+      this.#answered = false;
       const step = Number(this.#slider.value) < Number(this.#slider.max) ? Number(this.#slider.value) : null;
       this.#say(step);
       travel(step);
     });
     this.#slider.addEventListener("change", () => {
       this.#held = false;
+      if (this.#answered) this.#draw(); // the outer step that is kept nearest to where it was let go
     });
     this.#slider.addEventListener("keydown", (event) => this.#press(event));
     let unzoomed = -Infinity;
@@ -90,6 +93,7 @@ export class Travel {
   state({ step, then }) {
     this.#now = step;
     this.#then = then;
+    this.#answered = true;
     this.#draw();
   }
 

@@ -27,8 +27,10 @@ def press(control: Locator) -> None:
     Raises:
         Moved: It was not under the pointer any more when that was let go.
     """
+    page = control.page
+    page.wait_for_function("document.fonts.status === 'loaded'")  # nobody aims at what is not there to be read yet
     control.click(trial=True)  # waits until it can be pressed
-    node, page = control.element_handle(), control.page
+    node = control.element_handle()
     before = node.evaluate(_BOX)
     x, y, width, height = before
     page.mouse.move(x + width / 2, y + height / 2)

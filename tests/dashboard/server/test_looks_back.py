@@ -135,3 +135,13 @@ def test_while_a_step_of_the_slider_waits_no_frame_of_now_is_drawn_before_it():
         assert [(frame["then"], frame["step"]) for frame in frames] == [(0, client.page.run.step)]
 
     on_loop(scene, Slow(), num_workers=2)
+
+
+def test_each_travel_is_answered_with_the_outer_step_it_came_to_also_where_that_is_the_one_of_before():
+    async def scene(hub: Hub, executor: Slow, clock: Clock) -> None:
+        client = await trained(hub, executor)
+        for step in (1, 0, 0):
+            client.say("travel", step=step)
+            assert [message["then"] for message in client.take() if message["type"] == "state"] == [0]
+
+    on_loop(scene, Slow())
