@@ -74,6 +74,7 @@ class Page:
         self._shows: Content | None = None
         """What it was sent last of the charts; None where it needs all of it."""
         self._told: Told | None = None
+        self._owes_answer = False
         self._figured: frozenset[str] = frozenset()
         """The charts whose figures it has."""
         self._looks: Looks | None = None
@@ -195,7 +196,7 @@ class Page:
 
     def answer_travel(self) -> None:
         """Show where its viewer has travelled to, and say which outer step that is even if it is the one of before: the slider waits to be told."""
-        self._told.pop("then", None)
+        self._owes_answer = True
         self.show_now()
 
     def tell(self) -> None:
@@ -219,14 +220,14 @@ class Page:
         shown = self.run.shown.values
         if self.drawn is not None and self.drawn != shown:
             self.drawn, self.follow = shown, True
-        if before is told and not self.notice and not self.follow:
+        if before is told and not (self.notice or self.follow or self._owes_answer):
             return
         notice = self.notice or (told.notice if before is not told else "")
         own = {"notice": notice, "controls_changed": self.follow}
         with_layout, knows_run = told.laid_out != self._laid_out, before is not None and before.run == told.run
         self.connection.put_text(told.message(own, with_layout=with_layout, with_now=not knows_run))
         self._told, self._laid_out = told, told.laid_out
-        self.notice, self.follow = "", False
+        self.notice, self.follow, self._owes_answer = "", False, False
         if before is not None and knows_run and before.drawn() != told.drawn():
             self.catch_up()
 
