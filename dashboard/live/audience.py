@@ -78,7 +78,7 @@ class Audience:
     @property
     def waits(self) -> bool:
         """Whether something changed that somebody waits to see."""
-        return self._hurries or any(viewer.waits for viewer in self.viewers)
+        return self._hurries or any(viewer.waits for viewer in self.viewers if viewer.aside is None)
 
     def hurry(self) -> None:
         """Something changed that all of them wait to see."""
@@ -135,12 +135,12 @@ class Audience:
             pace: Least times between two looks.
             config: The set-up that is asked for.
             playing: Whether the run trains.
-            watching: Whose tasks are looked at; None for all viewers.
+            watching: Whose tasks are looked at; None for all viewers. Not those of viewers that look aside.
         """
         kinds = self.pacing.take(now, pace, playing=playing, urgent=self.waits, joint=config.joint_baseline)
         tasks: list[Demonstration] = []
         asked = []
-        watching = self.viewers if watching is None else watching
+        watching = [viewer for viewer in (self.viewers if watching is None else watching) if viewer.aside is None]
         for viewer in watching:
             place = _place(viewer.task, tasks)
             asked.append(_Asked(viewer, place, viewer.asked_id))

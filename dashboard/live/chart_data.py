@@ -21,7 +21,8 @@ def results(run: LiveRun, viewer: Viewer) -> Results:
     metric, then = viewer.metric(run.config), viewer.travel.shown
     seen, fit = (run.audience.seen, viewer.fit) if then is None else (viewer.travel.seen, viewer.travel.fit)
     apart = viewer.apart.shown
-    paths, plane = seen.paths, seen.plane
+    own = viewer.aside.seen if viewer.aside is not None and then is None else seen
+    paths, plane = own.paths, own.plane
     if apart is not None:
         fit, paths, plane = viewer.apart.fit, apart.step.paths, apart.step.paths.plane
     return Results(
@@ -41,7 +42,7 @@ def results(run: LiveRun, viewer: Viewer) -> Results:
         paths=paths,
         plane=plane,
         thetas=run.audience.seen.thetas,
-        moves=seen.moves,
+        moves=own.moves,
         curvature=seen.curvature,
         descent=seen.descent,
         rates=seen.rates,

@@ -87,7 +87,7 @@ class Pupil:
         prediction = self.step.prediction
         if prediction is None or not self.asks:
             raise ValueError("this prediction was made already" if prediction else "no prediction is asked for here")
-        self.answers[self.at] = _answer(given, prediction)
+        self.answers[self.at] = answer_to(prediction, given)
 
     def finish(self, measured: Mapping[str, float], curves: Curves) -> None:
         """The step is done, and this was measured of the run then."""
@@ -129,7 +129,7 @@ class Pupil:
             "action": step.action.kind if step.action is not None else None,
             "done": self.is_done,
             "asks": self.asks,
-            "prediction": _told(step.prediction, self.answers.get(self.at), said) if step.prediction else None,
+            "prediction": told_of(step.prediction, self.answers.get(self.at), said) if step.prediction else None,
             "verdict": in_greek(said.sentence) if said is not None else "",
             "right": said.right if said is not None else None,
             "transfer": in_greek(lesson.transfer) if self.is_last and self.is_done else "",
@@ -137,7 +137,14 @@ class Pupil:
         }
 
 
-def _told(prediction: Prediction, given: Answer, said: Verdict | None) -> dict[str, Any]:
+def told_of(prediction: Prediction, given: Answer, said: Verdict | None) -> dict[str, Any]:
+    """A prediction as the page shows it.
+
+    Args:
+        prediction: What is asked.
+        given: What was answered; None for nothing yet.
+        said: What came out; None before that is known.
+    """
     return {
         "kind": prediction.kind,
         "question": in_greek(prediction.question),
@@ -159,7 +166,7 @@ def _sent(value: Answer) -> list[float | None]:
     return [float(each) if math.isfinite(each) else None for each in values]
 
 
-def _answer(given: object, prediction: Prediction) -> Answer:
+def answer_to(prediction: Prediction, given: object) -> Answer:
     """A prediction as it can be given.
 
     Raises:

@@ -49,7 +49,9 @@ class Page:
         self.elsewhere = Connection(MAX_UNACKNOWLEDGED)
         """Its visitor reads the list of lessons."""
         self.home = ""
-        """Of a lesson: token of its visitor's live page."""
+        """Of a lesson, and in a class: token of its visitor's live page."""
+        self.in_class = False
+        """Its visitor follows a class: the run is another's."""
         self.recovering = False
         """The run that the tab had is being read from its copy."""
         self.waiting: list[Mapping[str, Any]] = []
@@ -103,9 +105,24 @@ class Page:
         self._rate_from, self.steps_per_s = (now, self.run.step), math.nan
         self._owes_frame = False
         self._forget()
-        self.viewer.waits = True
-        self.put({"type": "welcome", "run_key": self.run.key, "tab": self.tab})
+        self.viewer.waits = self.viewer.waits or not self.follows
+        self.put({"type": "welcome", "run_key": "" if self.in_class else self.run.key, "tab": self.tab})
         return outbox
+
+    @property
+    def follows(self) -> bool:
+        """Whether it shows what another's page shows, and nothing is computed for it."""
+        return self.in_class and self.viewer.aside is None
+
+    def turn_to(self, feed: Feed) -> None:
+        """Show what another feed is of. The figures that it has stay."""
+        if self.viewer in self.run.audience.viewers and not self.follows:
+            self.run.audience.leave(self.viewer)
+        self.feed = feed
+        self._owes_frame = False
+        self._shows = self._told = None
+        self._laid_out = ()
+        self.connection.forget_frames()
 
     def _forget(self) -> None:
         """The browser knows nothing."""
@@ -140,8 +157,8 @@ class Page:
         if self.visible and not visible:
             self.hidden_at = now
         self.visible, run = visible, self.run
-        self.viewer.waits = self.viewer.waits or visible
-        if visible and run.release():
+        self.viewer.waits = self.viewer.waits or (visible and not self.follows)
+        if visible and not self.in_class and run.release():
             run.notice = f"The run paused at outer step {run.step:,} while this page was hidden, and goes on."
 
     def wants_pause(self, now: float) -> bool:

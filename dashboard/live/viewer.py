@@ -8,6 +8,7 @@ from weakref import WeakSet
 from dashboard.charts.all import SHARING
 from dashboard.charts.results import Metric
 from dashboard.live.apart import Apart
+from dashboard.live.aside import Aside
 from dashboard.live.closer import Closer
 from dashboard.live.drawings import Drawings
 from dashboard.live.ghosts import Left
@@ -62,6 +63,20 @@ class Viewer:
         """Where it stands in the next outer step, if it goes through one."""
         self.guide: Guide | None = None
         """What leads it through a lesson, if it is in one."""
+        self.aside: Aside | None = None
+        """Looks of its own at a run that is another's; None where the run's own chunks look for it."""
+
+    def beside(self) -> Viewer:
+        """One that looks at the same, and goes on to look at the run for itself."""
+        found = Viewer()
+        found.weights_chart, found._metric = self.weights_chart, self._metric
+        found.task_parameters, found.task_draw, found.points = self.task_parameters, self.task_draw, self.points
+        found.own.task = self.own.task
+        found.hidden |= self.hidden
+        found.travel.go(self.travel.target)
+        found.take(self.fit, None)
+        found.aside = Aside()
+        return found
 
     # What its page asks for
 
@@ -191,3 +206,5 @@ class Viewer:
         self.travel.go(None)
         self.closer.forget()
         self.apart.close()
+        if self.aside is not None:
+            self.aside.start_over()

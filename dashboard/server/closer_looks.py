@@ -14,6 +14,7 @@ from dashboard.live.closer import Wanted
 from dashboard.live.page import Page
 from dashboard.server.looks import Looks
 from dashboard.server.looks_apart import LooksApart
+from dashboard.server.looks_aside import LooksAside
 from dashboard.server.looks_back import LooksBack
 from dashboard.server.pages import Pages
 from maml_core.chunks import ChunkRequest, ChunkResult
@@ -76,4 +77,8 @@ def kinds_of_looks(
 ) -> tuple[Looks[Any], ...]:
     """All that one page alone may ask to look at, the most urgent first. The arguments are those of `CloserLooks`."""
     light = LooksBack(pages, executor, wake), LooksApart(pages, executor, wake)
-    return *light, CloserLooks(pages, executor, wake, num_workers, clock)
+    heavy = (
+        LooksAside(pages, executor, wake, num_workers, clock),
+        CloserLooks(pages, executor, wake, num_workers, clock),
+    )
+    return *light, *heavy

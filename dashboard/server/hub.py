@@ -136,14 +136,15 @@ class Hub(Sockets):
                     pass  # no live run waits, neither here nor in the executor's queue: sweeps have what is left
                 return
             seeing = [page for page in watched[run] if page.visible]
-            crowd = turns.crowd(sum(other.playback.playing for other in watched), self._num_workers)
+            training = 1 if self.classes.leads(run) else sum(other.playback.playing for other in watched)
+            crowd = turns.crowd(training, self._num_workers)
             is_behind = all(page.connection.is_behind for page in seeing)  # the quickest counts: others skip frames
             is_away = all(page.viewer.looks_elsewhere for page in seeing)
             request = run.next_request(
                 now,
                 budget_s=turns.chunk_budget_s(crowd, is_urgent=run.audience.waits),
                 pace=turns.pace(crowd, is_visible=bool(seeing), is_behind=is_behind, is_away=is_away),
-                watching=[page.viewer for page in seeing or watched[run]],
+                watching=list(dict.fromkeys(page.viewer for page in seeing or watched[run])),
             )
             future = submitted(self._executor, request)
             self.in_flight.add(run)
@@ -158,11 +159,16 @@ class Hub(Sockets):
         ready = [run for run in watched if run not in self.in_flight and run not in rests and run.is_due(now)]
         for run in ready:
             run.turn = turns.counted(run.turn, self._turn)
-        waiting = [turns.Waiting(run.turn, run.audience.waits) for run in ready]
-        chosen = turns.next_turn(waiting, [run.turn for run in self.in_flight if run.playback.playing])
+        leading = [self.classes.leads(run) for run in ready]
+        waiting = [
+            turns.Waiting(run.turn, run.audience.waits, leads) for run, leads in zip(ready, leading, strict=True)
+        ]
+        computing = (run for run in self.in_flight if run.playback.playing and not self.classes.leads(run))
+        chosen = turns.next_turn(waiting, [run.turn for run in computing])
         if chosen is None:
             return None
-        self._turn = max(self._turn, ready[chosen].turn)
+        if not leading[chosen]:
+            self._turn = max(self._turn, ready[chosen].turn)
         return ready[chosen]
 
     async def _finish(self, run: LiveRun, generation: int, future: asyncio.Future[ChunkResult]) -> None:
@@ -177,7 +183,8 @@ class Hub(Sockets):
             self.in_flight.discard(run)
             self.wake()
         if result is not None:
-            run.turn += result.advance_s  # looking is paced by the clock, the same for all
+            if not self.classes.leads(run):  # whose turn is the first whatever it has used
+                run.turn += result.advance_s  # looking is paced by the clock, the same for all
             if self.compiler is not None:
                 self.compiler.trained(result)
         if generation != run.generation:
@@ -195,7 +202,7 @@ class Hub(Sockets):
             run.finished(result, self._clock())
             self.pages.learn(result.config.tasks, result.levels)
             for page in pages:
-                page.follow = page.follow or run.changes.replayed
+                page.follow = page.follow or (run.changes.replayed and not page.in_class)
             run.changes.replayed = False
         elif isinstance(problem, BrokenProcessPool) and run.num_lost < MAX_LOST:
             run.lost()
@@ -220,18 +227,21 @@ class Hub(Sockets):
     def _tidy(self, now: float) -> None:
         """Pause what nobody sees, forget what nobody came back to."""
         for page in self.pages.all():
-            is_kept = self.is_present(page.token) or self.is_present(page.home)  # a lesson, as long as its tab is there
+            # A lesson, as long as its tab is there; a class waits for its teacher.
+            is_kept = self.is_present(page.token) or self.is_present(page.home) or self.classes.keeps(page)
             if (page.connected and page.visible) or (not page.connected and is_kept):
                 page.last_seen = now
             elif not page.connected and now - page.last_seen > KEEP_S:
                 self.pages.forget(page)
             if page.viewer.guide is not None and page.viewer.guide.follow(page.run, page.viewer, now):
                 self.pages.tell(page.run)
+        self.classes.tidy(now)
         for run, pages in (watched := self.pages.watched()).items():
             run.kept.limit(MAX_KEPT_BYTES // len(watched))
             if not run.playback.playing:
                 continue
-            if all(page.wants_pause(now) for page in pages):
+            deciding = [page for page in pages if not page.in_class]
+            if deciding and all(page.wants_pause(now) for page in deciding):
                 run.hold()
                 self.pages.tell(run)
             elif all(now - page.last_seen > HIDDEN_PAUSE_S for page in pages):

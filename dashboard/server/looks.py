@@ -84,18 +84,17 @@ class Looks(ABC, Generic[Wish]):
         return True
 
     async def _show(self, page: Page, wish: Wish, future: asyncio.Future[ChunkResult]) -> None:
-        """Show a page what was found. Its run's turn comes later for it."""
+        """Show a page what was found. Its run's turn comes later for it, unless the run is another's."""
         try:
             result = await future
-            page.run.turn += result.cpu_s
+            if page.viewer.aside is None:
+                page.run.turn += result.cpu_s
             if self._take(page, wish, result):
-                page.tell()
-                page.send_frame()
+                self._pages.show_looked(page)
         except Exception as error:
             _log.error("a look could not be taken", exc_info=error)
             self._fail(page, wish, error)
-            page.tell()
-            page.send_frame()
+            self._pages.show_looked(page)
         finally:
             self.looking.remove(page)
             self._wake()

@@ -38,7 +38,8 @@ class Pages:
     def forget(self, page: Page) -> None:
         """One has gone, and its viewer with it; whoever else watches the run goes on."""
         del self._pages[page.token]
-        page.run.audience.leave(page.viewer)
+        if not page.follows:
+            page.run.audience.leave(page.viewer)
 
     def replace(self, old: Page, new: Page) -> None:
         """A page, opened again, takes the place that it had: its run, and what it looked at."""
@@ -71,12 +72,14 @@ class Pages:
         return [page for page in self.all() if page.home == home]
 
     def owners(self) -> list[Page]:
-        """The page that each run belongs to: of those that are there, the one that has watched it for longest."""
+        """The page that each run belongs to: of those that are there, the one that has watched it for longest. None of a class, whose run is another's."""
 
         def order(page: Page) -> tuple[bool, int]:
             return page.tab is None, page.run.audience.viewers.index(page.viewer)
 
-        return [min(self.of(run), key=order) for run in dict.fromkeys(page.run for page in self.all())]
+        pages = [page for page in self.all() if not page.in_class]
+        own = {run: [page for page in pages if page.run is run] for run in dict.fromkeys(page.run for page in pages)}
+        return [min(found, key=order) for found in own.values()]
 
     # Who is who
 
@@ -90,7 +93,7 @@ class Pages:
 
     def before(self, page: Page, key: str) -> Page | None:
         """The page that a page's tab had before, with the run of this key: its own, if there is one, or one that nobody feeds."""
-        found = [other for other in self.all() if other.run.key == key and other is not page]
+        found = [other for other in self.all() if other.run.key == key and other is not page and not other.in_class]
         return min(found, key=lambda other: (other.tab != page.tab, other.connected), default=None)
 
     # What they are told
@@ -121,7 +124,18 @@ class Pages:
             page.feed.outdate()
         for page in pages:
             page.hear()
+            if page.follows:
+                page.catch_up()
         self._wake()
+
+    def show_looked(self, page: Page) -> None:
+        """Tell and show the pages that look through the viewer of one what was looked at for it."""
+        page.feed.outdate()
+        page.feed.content = None
+        for each in self.of(page.run):
+            if each.feed is page.feed:
+                each.hear()
+                each.catch_up()
 
     def show(self, run: LiveRun, now: float, *, with_frame: bool) -> None:
         """Tell the pages that watch a run how it stands after a chunk, and show them what was looked at."""

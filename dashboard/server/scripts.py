@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from dashboard.charts.all import SHARING
 from dashboard.live.page import Page
 from dashboard.live.run import LiveRun
+from dashboard.server.classes import Classes
 from dashboard.server.loop import Loop
 from dashboard.server.pages import Pages
 from dashboard.server.recovery import usable
@@ -41,6 +42,7 @@ class Scripts:
     def __init__(self, pages: Pages, sweeps: SweepHub, executor: Executor, clock: Callable[[], float]) -> None:
         self.pages = pages
         self.sweeps = sweeps
+        self.classes = Classes(pages)
         self._executor = executor
         self._clock = clock
         self.loop = Loop()

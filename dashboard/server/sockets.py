@@ -51,6 +51,20 @@ class Sockets(Scripts):
         self.pages.add(page)
         return page.token
 
+    def join_class(self, code: str, *, home: str, client: str) -> str:
+        """A page for somebody who follows a class; gives its token. Waits for the loop: for other threads only.
+
+        Args:
+            code: As somebody typed it.
+            home: Token of the visitor's live page.
+            client: From where it is asked for.
+
+        Raises:
+            ValueError: There is no such class; says so in a sentence.
+            StoreError: The loop does not answer.
+        """
+        return self.loop.answer(lambda: self.classes.join(code, home=home, client=client, now=self._clock()))
+
     def connect(self, token: str, *, resume: str, released: bool, tab: str = "", home: str = "") -> tuple[Page, Outbox]:
         """Feed a page through a new socket, which sends what comes out of the outbox.
 
@@ -59,12 +73,12 @@ class Sockets(Scripts):
             resume: Key of the run that the browser tab had before; taken over if its page has gone.
             released: The tab says that it left that page itself (a reload, not a duplicate of a tab).
             tab: What the tab was told to prove itself with; empty for a new one.
-            home: Of a lesson: key of the run that the tab has on its live page.
+            home: Of a lesson, and in a class: key of the run that the tab has on its live page.
         """
         page = self.pages.meet(token, tab)
         if page.home and self.knows(page.home):
             self._find_again(self.pages.meet(page.home, page.tab or ""), home)
-        before = self.pages.before(page, resume)
+        before = None if page.in_class else self.pages.before(page, resume)
         if before is None and self._recovery is not None and not page.home:
             self._recovery.recover(page, resume, same_address=True)
         elif before is not None:
@@ -73,6 +87,7 @@ class Sockets(Scripts):
                 self.pages.replace(before, page)
         outbox = page.connect(self._clock())
         self.pages.tell(page.run)
+        self.classes.arrived(page)
         return page, outbox
 
     def _find_again(self, page: Page, resume: str) -> None:
@@ -108,11 +123,14 @@ class Sockets(Scripts):
         """The socket has gone: nothing is computed for the page until it comes back."""
         if page.connection.close(outbox) or page.elsewhere.close(outbox):
             page.last_seen = self._clock()
+            self.classes.left(page)
 
     def receive(self, page: Page, message: Mapping[str, Any]) -> None:
         """Do what the page asks for; what is refused is answered with a sentence. What is asked of a run that is being read from its copy
         waits for it."""
-        if not page.recovering or message.get("type") in OF_THE_SOCKET:
+        if self.classes.takes(page, message):
+            self.pages.attempt(page, lambda: self.classes.obey(page, message, self._clock()))
+        elif not page.recovering or message.get("type") in OF_THE_SOCKET:
             self.pages.attempt(page, lambda: obey(page, message, self._clock()))
         elif len(page.waiting) < MAX_WAITING:
             page.waiting.append(message)

@@ -1,6 +1,7 @@
 """Whose chunk is computed next, how long it may take, and how often its run is looked at: pure functions of who waits.
 
-The next chunk is of the run whose settings just changed, else of the run that has trained for the least processor time.
+The next chunk is of a run that a class follows, else of the run whose settings just changed, else of the run that has trained for the least
+processor time. A run has at most one chunk under way, so that one which always comes first leaves the other workers to the others.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ class Waiting(NamedTuple):
     """Processor seconds of training that count for it, as `counted` gives them."""
     is_urgent: bool = False
     """Somebody waits for an answer."""
+    leads: bool = False
+    """A class follows it."""
 
 
 def counted(used_s: float, newest_s: float) -> float:
@@ -64,8 +67,8 @@ def next_turn(waiting: Sequence[Waiting], computing_s: Sequence[float] = ()) -> 
         The place among `waiting`; None where nobody's turn it is, since whoever waits is too far ahead of those that are being computed.
     """
     behind = min(computing_s, default=math.inf)
-    ready = [i for i, run in enumerate(waiting) if run.is_urgent or run.used_s <= behind + MAX_LEAD_S]
-    return min(ready, key=lambda i: (not waiting[i].is_urgent, waiting[i].used_s), default=None)
+    ready = [i for i, run in enumerate(waiting) if run.leads or run.is_urgent or run.used_s <= behind + MAX_LEAD_S]
+    return min(ready, key=lambda i: (not waiting[i].leads, not waiting[i].is_urgent, waiting[i].used_s), default=None)
 
 
 def crowd(num_training: int, num_workers: int) -> float:

@@ -1,5 +1,6 @@
 // The messages of the live page's socket, both ways, written as `common/protocol.js` says.
 
+/** @import { ClassAnswer, ClassAskChoice, ClassAskNumber, ClassCopied, ClassGive, ClassHand, ClassOver, ClassPress, ClassStart, ClassState } from "../class/protocol.js" */
 /** @import { Ack, Config, Figures, Gone, Ranges, Refusal, Stretch, Taken, Visible, Welcome } from "../common/protocol.js" */
 
 export {};
@@ -287,7 +288,7 @@ export {};
  * @property {number | null} change The newest of the page's own changes that it shows.
  */
 
-/** @typedef {Welcome | Gone | Taken | Refusal | Figures | State | Progress | ExampleTask} LiveMessage */
+/** @typedef {Welcome | Gone | Taken | Refusal | Figures | State | Progress | ExampleTask | ClassState | ClassOver | ClassCopied} LiveMessage */
 
 // --- What the page sends ---
 
@@ -441,4 +442,4 @@ export {};
  * @property {number} [id]
  */
 
-/** @typedef {Ack | Visible | PauseHidden | SetChanges | Press | ShowGhost | RemoveGhosts | RunUntil | GoTo | GoBy | ApartBy | LessonGo | LessonAnswer | Speed | ChooseMetric | ChooseWeights | NewTask | ShapeTask | OwnTask | ClearOwnTask | OwnPoints | ClearOwnPoints | AskExample} LiveRequest */
+/** @typedef {Ack | Visible | PauseHidden | SetChanges | Press | ShowGhost | RemoveGhosts | RunUntil | GoTo | GoBy | ApartBy | LessonGo | LessonAnswer | Speed | ChooseMetric | ChooseWeights | NewTask | ShapeTask | OwnTask | ClearOwnTask | OwnPoints | ClearOwnPoints | AskExample | ClassStart | ClassAskChoice | ClassAskNumber | ClassGive | ClassHand | ClassAnswer | ClassPress} LiveRequest */

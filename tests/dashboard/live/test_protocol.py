@@ -17,6 +17,7 @@ import pytest
 
 from dashboard.live import messages
 from dashboard.server import routes
+from dashboard.server.classes import Classes
 from dashboard.server.hub import Hub
 from dashboard.server.requests import Requests
 from dashboard.server.routes import WEB
@@ -226,6 +227,24 @@ def live_messages(
     return found
 
 
+def class_messages() -> list[dict[str, Any]]:
+    """What a teacher and a student are told."""
+    found: list[dict[str, Any]] = []
+
+    async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+        teacher = Client(hub, hub.open_page(TINY))
+        await until(lambda: teacher.page.run.state is not None)
+        student = in_class(hub, teacher, is_student=True)
+        student.say("class_answer", answer=1)
+        student.say("class_copy")
+        for kind in ("class_reveal", "class_end"):
+            teacher.say(kind)
+        found.extend([*teacher.take(), *student.take()])
+
+    on_loop(scene)
+    return found
+
+
 PIXELS = base64.b64encode(bytes(784)).decode()
 DRAWN = {"type": "own_task", "support": [[0, PIXELS], [1, PIXELS]], "query": [PIXELS], "id": 7}
 
@@ -257,6 +276,7 @@ def test_the_live_page_is_told_what_the_file_says_and_all_of_it():
             {"type": "ack", "frame": 0},
             lesson=SMALL,
         ),
+        *class_messages(),
     ]
     seen = held(messages, "LiveMessage", "LiveFrame")
     assert never_sent(seen, "LiveMessage", "LiveFrame") == NOT_OF_A_PAGE
@@ -334,7 +354,8 @@ def types_of(union: str) -> set[str]:
 
 
 def test_the_server_understands_what_the_file_lets_the_live_page_say():
-    assert types_of("LiveRequest") == understood(messages.obey)
+    in_class = {kind for each in (Classes.obey, Classes._teach, Classes._follow) for kind in understood(each)}
+    assert types_of("LiveRequest") == understood(messages.obey) | in_class | {"class_start"}
 
 
 def test_the_server_understands_what_the_file_lets_the_sensitivity_screen_say():
@@ -361,7 +382,14 @@ SAID: dict[str, dict[str, Any]] = {
     "ShapeTask": {"type": "task", "amplitude": 1.0, "phase_rad": 0.5},
     "OwnTask": {key: value for key, value in DRAWN.items() if key != "id"},
     "OwnPoints": {"type": "own_points", "text": "1 2", "hold_back": False},
+    "ClassStart": {"type": "class_start", "address": "http://192.168.1.5:8501/"},
+    "ClassAskChoice": {"type": "class_ask", "kind": "choice", "question": "Which?", "options": ["This", "That"]},
+    "ClassAskNumber": {"type": "class_ask", "kind": "number", "question": "How much?", "low": 0, "high": 2, "unit": ""},
+    "ClassGive": {"type": "class_give", "to": "any"},
+    "ClassHand": {"type": "class_hand", "up": True},
+    "ClassAnswer": {"type": "class_answer", "answer": 1},
 }
+OF_STUDENTS = {"ClassHand", "ClassAnswer"}
 SWITCHES = {"NewTask", "ClearOwnTask", "ClearOwnPoints", "AskExample"}
 """Those that a single word makes another message, or that have no field at all."""
 
@@ -370,6 +398,16 @@ def test_every_message_of_the_page_has_an_example_here():
     with_fields = {option for option in split(str(TYPES["LiveRequest"]), "|") if isinstance(TYPES[option], dict)}
     assert with_fields - SWITCHES == set(SAID)
     assert [fault for name, message in SAID.items() for fault in of_named(message, name, name)] == []
+
+
+def in_class(hub: Hub, teacher: Client, *, is_student: bool) -> Client:
+    """A page in a class with a student, which is asked something: a student's, or the teacher's."""
+    teacher.say(**SAID["ClassStart"])
+    room = hub.classes.of(teacher.page)
+    assert room is not None
+    student = Client(hub, hub.classes.join(room.code, home=hub.open_page(TINY), client="", now=0.0))
+    teacher.say(**SAID["ClassAskChoice"])
+    return student if is_student else teacher
 
 
 @pytest.mark.parametrize("name", SAID)
@@ -385,6 +423,8 @@ def test_a_message_is_obeyed_and_one_that_lacks_a_field_of_the_file_is_refused_b
             client.say("outer_step")
             await until(lambda: client.page.run.step > 0)
             client.say("reset")
+        if name.startswith("Class"):
+            client = in_class(hub, client, is_student=name in OF_STUDENTS)
         client.take()
         client.say(**message)
         assert [told for told in client.take() if told["type"] == "error"] == []

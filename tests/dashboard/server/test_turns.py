@@ -105,3 +105,19 @@ def test_somebody_who_looks_at_an_earlier_step_gets_four_frames_of_now_a_second(
     away = turns.pace(1.0, is_visible=True, is_behind=False, is_away=True)
     assert away == Pace(frame_s=0.25)
     assert turns.pace(1.0, is_visible=True, is_behind=True, is_away=True).frame_s == turns.LEAST_BEHIND_S
+
+
+class TestLeading:
+    """A run that a class follows."""
+
+    def test_it_comes_first_whatever_it_has_used(self):
+        waiting = [Waiting(0.0), Waiting(9.0, leads=True), Waiting(0.0, is_urgent=True)]
+        assert turns.next_turn(waiting) == 1
+        assert turns.next_turn(waiting, [0.1]) == 1
+
+    def test_of_two_that_lead_the_one_that_waits_for_an_answer_is_first_and_then_the_one_that_used_less(self):
+        assert turns.next_turn([Waiting(1.0, leads=True), Waiting(2.0, is_urgent=True, leads=True)]) == 1
+        assert turns.next_turn([Waiting(2.0, leads=True), Waiting(1.0, leads=True)]) == 1
+
+    def test_the_others_share_what_is_left(self):
+        assert turns.next_turn([Waiting(3.0), Waiting(2.0)], [2.5]) == 1

@@ -1,0 +1,155 @@
+"""One class that follows its teacher: who is in it, what it is asked, who has the dials, and what each of its pages is told of that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from dashboard.live.page import Page
+from dashboard.live.poll import Poll
+
+CODE = "class"
+"""What an address says of a class: `?class=BKRTW`."""
+
+
+@dataclass
+class Member:
+    """One who follows: of a person nothing is known but what only their browser tab knows."""
+
+    hand: int = 0
+    """When they raised their hand, counted in hands; 0 for not."""
+
+
+class Classroom:
+    """See the module.
+
+    Args:
+        code: By which others find it.
+        page: The teacher's.
+        address: Of the teacher's page, as others can reach it.
+        now: The clock.
+    """
+
+    def __init__(self, code: str, page: Page, address: str, now: float) -> None:
+        self.code = code
+        self.page = page
+        self.address = f"{address}?{CODE}={code}"
+        self.seats: dict[str, Page] = {}
+        """The pages that follow, by their tokens."""
+        self.members: dict[str, Member] = {}
+        """By what only their browser tab knows."""
+        self.poll: Poll | None = None
+        self.holder: str | None = None
+        """The member who has the dials; None for the teacher."""
+        self.seen_at = self.taught_at = now
+        """When somebody was there last, and when the teacher was."""
+        self._num_hands = self._num_polls = 0
+        self._step: tuple[object, int] | None = None
+        """Who goes through the lesson that the question is of, and its step; None for a question of the teacher's own."""
+        self._told: dict[str, dict[str, Any]] = {}
+        """What each page was told last."""
+
+    # Who is there
+
+    @property
+    def present(self) -> dict[str, list[Page]]:
+        """The members that a socket feeds a page of, with these pages."""
+        found: dict[str, list[Page]] = {}
+        for page in self.seats.values():
+            if page.connected and page.tab is not None:
+                found.setdefault(page.tab, []).append(page)
+        return found
+
+    def arrived(self, page: Page) -> None:
+        """A page of the class has a new socket, and knows nothing."""
+        self._told.pop(page.token, None)
+        if page.in_class and page.tab is not None:
+            self.members.setdefault(page.tab, Member())
+
+    def forget(self, token: str) -> None:
+        """A page that follows has gone for good, and with the last one of its tab what its member has asked for."""
+        page = self.seats.pop(token)
+        self._told.pop(token, None)
+        if page.tab is None or any(other.tab == page.tab for other in self.seats.values()):
+            return
+        self.members.pop(page.tab, None)
+        if self.holder == page.tab:
+            self.holder = None
+
+    # Hands and dials
+
+    def raise_hand(self, tab: str, up: bool) -> None:
+        """A member asks for the dials, or no longer."""
+        self._num_hands += 1
+        self.members[tab].hand = (self.members[tab].hand or self._num_hands) if up else 0
+
+    @property
+    def hands(self) -> list[str]:
+        """The members who are there and ask for the dials, the first one first."""
+        raised = [(self.members[tab].hand, tab) for tab in self.present if self.members[tab].hand]
+        return [tab for _, tab in sorted(raised)]
+
+    def give(self, tab: str) -> None:
+        """A member has the dials from now on, and no hand raised."""
+        self.holder, self.members[tab].hand = tab, 0
+
+    # Questions
+
+    def ask(self, poll: Poll, step: tuple[object, int] | None = None) -> None:
+        """Ask all of them, in the place of the question before.
+
+        Args:
+            poll: The question.
+            step: Of a lesson: who goes through it, and the place of its step.
+        """
+        self.poll, self._step = poll, step
+
+    def next_number(self) -> int:
+        """Number of the next question."""
+        self._num_polls += 1
+        return self._num_polls
+
+    def _judge(self) -> None:
+        """What came out of the step that the question is of, once the teacher's page says so."""
+        guide = self.page.viewer.guide
+        if self.poll is not None and guide is not None and self._step == (guide.pupil, guide.pupil.at):
+            self.poll.said = self.poll.said or guide.pupil.verdict
+
+    # What its pages are told
+
+    def tell(self) -> None:
+        """Tell every page what has changed for it."""
+        self._judge()
+        for page in (self.page, *self.seats.values()):
+            told = self._of(page)
+            if page.connected and self._told.get(page.token) != told:
+                self._told[page.token] = told
+                page.put(told)
+
+    def _of(self, page: Page) -> dict[str, Any]:
+        teaches, tab = not page.in_class, page.tab or ""
+        holder = "teacher" if self.holder is None else "mine" if self.holder == tab and not teaches else "student"
+        member = self.members.get(tab, Member())
+        return {
+            "type": "class",
+            "code": self.code,
+            "teaches": teaches,
+            "here": self.page.connected,
+            "follows": page.follows,
+            "dials": holder,
+            "hand": not teaches and member.hand > 0,
+            "hands": len(self.hands) if teaches else 0,
+            "students": len(self.present) if teaches else 0,
+            "address": self.address if teaches else "",
+            "picture": _picture(self.address) if teaches else "",
+            "question": self.poll.told(None if teaches else tab) if self.poll is not None else None,
+        }
+
+
+@lru_cache(maxsize=64)
+def _picture(address: str) -> str:
+    """An address as a QR code: an SVG, as the address of an image."""
+    import segno  # few servers ever have a class
+
+    return str(segno.make(address, error="m", micro=False).svg_data_uri(scale=4, border=3, light="white", dark="black"))
