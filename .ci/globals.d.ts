@@ -121,8 +121,18 @@ interface Plotly {
   Plots: { resize(node: HTMLElement): Promise<unknown> };
 }
 
+/** A light or a dark page, as its reader chose. */
+interface Scheme {
+  /** `light` or `dark`; null for what the system has. */
+  readonly chosen: string | null;
+  readonly dark: boolean;
+  choose(scheme: string | null): void;
+}
+
 interface Window {
   Plotly?: Plotly;
+  /** Made by `common/scheme.js`, which stands in the document itself. */
+  mamlScheme?: Scheme;
   /** For tests and the benchmark of the live page. */
   mamlLive: {
     frames: number;

@@ -22,6 +22,8 @@ _FOLDED = (
     'document.documentElement.dataset.mamlFolded = ""; } catch {}'
 )
 _PLOTLY = "plotly/plotly.min.js"
+_SCHEME = "common/scheme.js"
+"""Stands in the document itself."""
 _TYPES_ALONE = "protocol.js"
 _OPENING = "opening"
 """The folder of the first minute, which few who come are shown."""
@@ -29,7 +31,7 @@ MODULES = sorted(
     name
     for name in OWN_FILES
     if name.endswith(".js")
-    and name != _PLOTLY
+    and name not in (_PLOTLY, _SCHEME)
     and not name.endswith(f"/{_TYPES_ALONE}")
     and not name.startswith(f"{_OPENING}/")
 )
@@ -47,7 +49,7 @@ _SEEN = "maml_seen"
 """The cookie of whoever has seen the first minute."""
 _COVER = (
     '<script>document.documentElement.dataset.mamlOpening = "";</script>'
-    f"<style>:root {{ {css(LIGHT)} }} @media (prefers-color-scheme: dark) {{ :root {{ {css(DARK)} }} }}"
+    f"<style>:root {{ {css(LIGHT)} }} :root[data-maml-scheme='dark'] {{ {css(DARK)} }}"
     # Nothing of what loads behind the first minute shows before it.
     " :root[data-maml-opening]::before { content: ''; position: fixed; inset: 0; z-index: 1000005; background: var(--maml-page); }</style>"
 )
@@ -87,6 +89,7 @@ def hints(path: str, *, first_time: bool = False) -> bytes:
     styles = "".join(f'<link rel="preload" as="style" href="{base}/{name}">' for name in STYLES[path])
     return (
         f"<script>{_SERVER} {_FOLDED} window.mamlWeb = {base!r};</script>"  # which the components' loaders read
+        + f"<script>{(WEB / _SCHEME).read_text(encoding='utf-8')}</script>"
         + f"<style>{(WEB / 'common' / 'frame.css').read_text(encoding='utf-8')}</style>"
         + (_first_minute(base) if first_time else f'<script async src="{base}/{_PLOTLY}"></script>{styles}{scripts}')
         + "".join(f'<link rel="modulepreload" crossorigin href="./{name}">' for name in widget_modules())

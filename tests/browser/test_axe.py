@@ -82,6 +82,10 @@ def test_axe_finds_nothing_on_the_live_page(open_page: OpenPage) -> None:
     live.page.locator("[data-chart=landscape] .maml-subtitle", has_text="of the path").wait_for()
     live.wait_steady()
     assert_accessible(live.page)
+    live.action("presenter").click()
+    live.page.locator("[data-testid=stExpandSidebarButton]").wait_for()
+    live.wait_steady()
+    assert_accessible(live.page)
 
 
 def test_axe_finds_nothing_on_image_tasks_and_their_drawing_panel(open_page: OpenPage) -> None:

@@ -7,10 +7,13 @@ from playwright.sync_api import expect
 from tests.browser.conftest import OpenPage
 from tests.browser.live_page import LivePage
 from tests.browser.test_access import OUTSIDE, OVERFLOW
+from tests.browser.test_axe import SMALL, SMALL_TYPE
 from tests.browser.test_layout import CUT, CUT_NAMES, preset_address
 
 SIZES = [(1024, 768), (1280, 720), (1366, 768), (1920, 1080)]
 LESSON = "lessons?lesson=over-the-edge&step=3"
+
+SMALL_LETTERS = SMALL_TYPE.replace("document.body", "document.querySelector('.maml-live')")
 
 LARGE = """() => [...document.querySelectorAll(".maml-card:not([hidden], [data-thumbnail])")]
   .sort((one, other) => one.getBoundingClientRect().left - other.getBoundingClientRect().left).map(({ dataset }) => dataset.chart)"""
@@ -41,7 +44,7 @@ def fits(live: LivePage) -> None:
         for width, height in SIZES:
             live.page.set_viewport_size({"width": width, "height": height})
             live.shows(OVERFLOW, {"width": 0, "height": 0})
-            for script in (TOO_SMALL, OVER, OUTSIDE, CUT, CUT_NAMES):
+            for script in (TOO_SMALL, OVER, OUTSIDE, CUT, CUT_NAMES, SMALL, SMALL_LETTERS):
                 live.shows(script, [])
 
 
@@ -102,3 +105,63 @@ def test_thumbnails_are_drawn_slowly_and_lessons_and_images_fit_too(open_page: O
     expect(live.page.locator(".maml-lesson")).to_be_visible()
     fits(live)
     live.shows(LARGE, ["loss", "fit"])
+
+
+# The theme that the page stands in, that of Streamlit's own parts, and the charts'.
+THEMES = """() => {
+  const luminance = (color) => color.match(/[\\d.]+/g).slice(0, 3).reduce((sum, part) => sum + Number(part), 0) > 380 ? "light" : "dark";
+  return [
+    document.querySelector(".maml-live").dataset.theme,
+    luminance(getComputedStyle(document.querySelector("[data-testid=stApp]")).backgroundColor),
+    luminance(getComputedStyle(document.querySelector("[data-testid=stSidebar]")).color) === "dark" ? "light" : "dark",
+    luminance(document.querySelector("[data-chart=loss] .maml-plot .xtick text").style.fill) === "dark" ? "light" : "dark",
+  ];
+}"""
+
+DIMMED = """() => [...document.querySelectorAll(".maml-card:not([hidden])")]
+  .filter((node) => getComputedStyle(node).opacity < 0.5).map(({ dataset }) => dataset.chart)"""
+
+
+def test_the_screen_itself_light_or_dark_whole_and_with_a_spotlight(open_page: OpenPage) -> None:
+    live = open_page(viewport={"width": 1280, "height": 720})
+    keys = live.page.keyboard
+    live.shows(THEMES, ["light"] * 4)
+    live.page.get_by_label("Keyboard help").click()
+    live.action("scheme").click()
+    keys.press("Escape")
+    live.shows(THEMES, ["dark"] * 4)
+    live.page.reload()
+    live.wait_drawn()
+    live.shows(THEMES, ["dark"] * 4)
+    live.page.emulate_media(color_scheme="dark")  # what was chosen holds, whatever the system has
+    live.action("presenter").click()
+    keys.press("d")
+    live.shows(THEMES, ["light"] * 4)
+    expect(live.action("scheme")).to_have_attribute("aria-pressed", "false")
+    live.page.goto(live.page.url.split("?")[0] + "sensitivity")
+    live.page.locator(".maml-sweeps[data-theme=light]").wait_for()
+    live.page.go_back()
+    live.wait_drawn()
+    live.shows(THEMES, ["light"] * 4)
+    live.plot("fit").hover()
+    keys.press("h")
+    live.shows(DIMMED, ["loss", "adaptation", "path", "gauge"])
+    live.plot("loss").hover()
+    live.shows(DIMMED, ["fit", "adaptation", "path", "gauge"])
+    keys.press("2")
+    live.shows(LARGE, ["fit"])
+    keys.press("Escape")  # the spotlight first, then the layout
+    live.shows(DIMMED, [])
+    live.shows(LARGE, ["fit"])
+    keys.press("Escape")
+    live.shows(LARGE, ["loss", "fit"])
+    for _ in range(2):  # a second time, too
+        keys.press("f")
+        live.shows("() => document.fullscreenElement !== null", True)
+        expect(live.action("full")).to_have_attribute("aria-pressed", "true")
+        keys.press("f")
+        live.shows("() => document.fullscreenElement !== null", False)
+    live.page.get_by_label("Keyboard help").click()
+    for width, height in SIZES:
+        live.page.set_viewport_size({"width": width, "height": height})
+        live.shows(OVERFLOW, {"width": 0, "height": 0})

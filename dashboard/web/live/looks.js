@@ -6,6 +6,7 @@ import { paint } from "../common/mounting.js";
 /** @import { Charts } from "./charts.js" */
 /** @import { Draw } from "./draw.js" */
 /** @import { Presenter } from "./presenter.js" */
+/** @import { Stage } from "./stage.js" */
 /** @import { Transport } from "./transport.js" */
 
 const PRESENTER = "maml-presenter";
@@ -16,6 +17,7 @@ const PAUSE_HIDDEN = "maml-pause-hidden";
  * @property {Charts} charts
  * @property {Draw} draw
  * @property {Presenter} presenter
+ * @property {Stage} stage
  * @property {Transport} transport
  * @property {() => void} resized Called when all parts have another size.
  * @property {(on: boolean) => void} pause Tells the server whether the run pauses while the page is hidden.
@@ -38,7 +40,9 @@ export class Looks {
 
   /** Another theme, perhaps. */
   recolor() {
-    this.#parts.charts.recolor(showTheme(this.#root));
+    const theme = showTheme(this.#root);
+    this.#parts.charts.recolor(theme);
+    this.#parts.stage.recolor(theme);
     this.paint();
   }
 

@@ -17,6 +17,7 @@ import { LessonStrip } from "./lesson.js";
 import { Looks } from "./looks.js";
 import { Points } from "./points.js";
 import { Presenter } from "./presenter.js";
+import { Stage } from "./stage.js";
 import { Switches } from "./switches.js";
 import { Task } from "./task.js";
 import { Transport } from "./transport.js";
@@ -69,6 +70,7 @@ class Page {
   #ghosts;
   #keys;
   #presenter;
+  #stage;
   #looks;
   /** @type {string | null} */
   #run = null; // whose numbers are shown
@@ -87,8 +89,10 @@ class Page {
     this.#draw = new Draw({ send: (message) => this.#ask(message) });
     this.#charts.get("images").card.addButton(this.#draw.button);
     this.#charts.get("fit").card.addButton(this.#points.button);
+    this.#stage = new Stage(this.#root, refused);
     this.#transport = new Transport({
       send,
+      tools: this.#stage.tools,
       innerStep: () => this.#task.advance(),
       share: () => this.#address.toCopy(),
       say: (sentence) => this.#words.note(sentence),
@@ -125,6 +129,7 @@ class Page {
       charts: this.#charts,
       draw: this.#draw,
       presenter: this.#presenter,
+      stage: this.#stage,
       transport: this.#transport,
       resized: this.#resized,
       pause: (on) => this.#socket?.send({ type: "pause_hidden", on }),
@@ -134,7 +139,7 @@ class Page {
       () => this.#charts.schedule(),
       () => refused("The charts' library could not be loaded; reload the page."),
     );
-    this.#keys = new Keys(this.#root, shortcuts({ transport: this.#transport, task: this.#task, travel: this.#travel, apart: this.#apart, presenter: this.#presenter }, send));
+    this.#keys = new Keys(this.#root, shortcuts({ transport: this.#transport, task: this.#task, travel: this.#travel, apart: this.#apart, presenter: this.#presenter, stage: this.#stage }, send));
     addEventListener("click", enterPanel);
     addEventListener("resize", this.#resized);
     document.addEventListener("maml-begin", this.#begun);
@@ -168,7 +173,7 @@ class Page {
     removeEventListener("resize", this.#resized);
     document.removeEventListener("maml-begin", this.#begun);
     clearTimeout(this.#clearTimer);
-    for (const part of [this.#keys, this.#words, this.#address, this.#draw, this.#points]) part.destroy();
+    for (const part of [this.#keys, this.#words, this.#address, this.#draw, this.#points, this.#stage]) part.destroy();
     this.#root.remove();
   }
 
@@ -345,17 +350,17 @@ function fitHeight(root) {
 /**
  * What a letter does (`KEYS` says it to people).
  *
- * @param {{ transport: Transport, task: Task, travel: Travel, apart: Apart, presenter: Presenter }} parts
+ * @param {{ transport: Transport, task: Task, travel: Travel, apart: Apart, presenter: Presenter, stage: Stage }} parts
  * @param {(message: LiveRequest) => void} send
  */
-const shortcuts = ({ transport, task, travel, apart, presenter }, send) => ({
+const shortcuts = ({ transport, task, travel, apart, presenter, stage }, send) => ({
   p: () => transport.toggle(),
   o: () => transport.outerStep(),
   i: () => transport.innerStep(),
   a: () => apart.toggle(),
   arrowleft: () => apart.by(-1),
   arrowright: () => apart.by(1),
-  escape: () => apart.close() || (!document.querySelector(":popover-open") && presenter.back()),
+  escape: () => apart.close() || (!document.querySelector(".maml-popover:popover-open") && (stage.endSpot() || presenter.back() || stage.leaveFullScreen())),
   x: () => send({ type: "reset" }),
   u: () => transport.undo(),
   s: () => transport.share(),
@@ -365,6 +370,9 @@ const shortcuts = ({ transport, task, travel, apart, presenter }, send) => ({
   ".": () => travel.by(1),
   n: () => travel.go(null),
   l: () => transport.presenter(),
+  f: () => stage.fullScreen(),
+  d: () => stage.changeScheme(),
+  h: () => stage.spot(),
   "?": () => transport.help(),
   ...Object.fromEntries(Array.from({ length: 9 }, (_, at) => [at + 1, () => presenter.choose(at + 1)])),
 });

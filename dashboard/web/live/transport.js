@@ -2,6 +2,7 @@
 
 import { el, popoverButton, setText } from "../common/dom.js";
 import { short, whole } from "../common/format.js";
+import { actionButton, icon } from "./icons.js";
 import { undoable } from "./undo.js";
 
 const SPEEDS = [
@@ -29,6 +30,7 @@ const UNDO_MS = 10_000;
  * @property {(sentence: string) => void} refused
  * @property {() => void} presenter Switches presenter mode on or off.
  * @property {(on: boolean) => void} pauseHidden
+ * @property {HTMLElement} tools What is done with the screen: at hand in presenter mode, otherwise under the help.
  */
 
 /** @type {Record<State["status"]["kind"], string>} */
@@ -54,33 +56,11 @@ export const KEYS = [
   ["s", "Share: copy the address"],
   ["l", "Presenter mode: one or two large charts, the others as thumbnails"],
   ["1 … 9", "In presenter mode: that chart is large; Esc goes back"],
+  ["f", "Full screen"],
+  ["d", "A dark page, a light one"],
+  ["h", "Spotlight on what is pointed at"],
   ["?", "These keys"],
 ];
-
-const ICONS = {
-  play: "M5 3.2v13.6L17 10Z",
-  pause: "M4.5 3h4v14h-4zM11.5 3h4v14h-4z",
-  outer: "M3 3.5v13L11.5 10ZM13.5 3.5h3.2v13h-3.2z",
-  inner: "M4 15.5c4 0 3.2-11 7-11 3 0 2.2 5.5 5 5.5M4 15.5h.1M15.9 10h.1",
-  jump: "M3 4v12l6-6ZM9.5 4v12l6-6ZM16.5 4v12",
-  shared: "M8 11.8 12 7.9M6.6 9.3 5 10.9a2.9 2.9 0 0 0 4.1 4.1l1.6-1.6M13.4 10.7 15 9.1A2.9 2.9 0 0 0 10.9 5L9.3 6.6",
-  undo: "M4.2 7.2A6.5 6.5 0 1 1 3.5 10M3.5 3.4v4.2h4.2",
-  reset: "M15.8 7.2A6.5 6.5 0 1 0 16.5 10M16.5 3.4v4.2h-4.2",
-  share: "M8 11.8 12 7.9M6.6 9.3 5 10.9a2.9 2.9 0 0 0 4.1 4.1l1.6-1.6M13.4 10.7 15 9.1A2.9 2.9 0 0 0 10.9 5L9.3 6.6",
-  presenter: "M3 4h14v9H3zM10 13v3M7 16.5h6",
-};
-
-/** @param {keyof typeof ICONS} name */
-function icon(name) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", "0 0 20 20");
-  svg.setAttribute("aria-hidden", "true");
-  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  path.setAttribute("d", ICONS[name]);
-  if (["play", "pause", "outer"].includes(name)) svg.classList.add("maml-solid");
-  svg.append(path);
-  return svg;
-}
 
 /** @type {Record<Link, string>} */
 const LINKS = { open: "", lost: "Reconnecting", gone: "Reopening" };
@@ -90,14 +70,6 @@ const OFFERS = {
   jump: (step) => ({ label: `Jump to step ${step}`, title: `Replay the shared run at full speed to outer step ${step}, then pause` }),
   shared: () => ({ label: "Shared run", title: "Back to the run that this address held, at outer step 0" }),
 };
-
-/**
- * @param {keyof typeof ICONS} name
- * @param {string} label
- * @param {string} title
- * @param {() => void} onclick
- */
-const actionButton = (name, label, title, onclick) => el("button", { type: "button", title, "data-action": name, onclick }, icon(name), label ? el("span", {}, label) : null);
 
 export class Transport {
   root;
@@ -125,6 +97,7 @@ export class Transport {
   /** @type {Undoable | null} */
   #seen = null;
   #help;
+  #panel;
   /** @type {Link} */
   #link = "open";
   /** @type {State["status"]["kind"]} */
@@ -157,8 +130,8 @@ export class Transport {
     );
     this.#pauses.addEventListener("change", () => actions.pauseHidden(this.#pauses.checked));
     const again = el("button", { type: "button", "data-action": "first-minute", onclick: async () => (await import("../opening/first_minute.js")).open() }, "The first minute again");
-    const panel = el("div", {}, keys, el("label", { class: "maml-option" }, this.#pauses, " Pause while this page is hidden"), again);
-    this.#help = popoverButton({ class: "maml-icon", "aria-label": "Keyboard help", title: "Keys and an option (?)" }, "?", panel);
+    this.#panel = el("div", {}, keys, actions.tools, el("label", { class: "maml-option" }, this.#pauses, " Pause while this page is hidden"), again);
+    this.#help = popoverButton({ class: "maml-icon", "aria-label": "Keyboard help", title: "Keys and options (?)" }, "?", this.#panel);
     this.root = el(
       "div",
       { class: "maml-transport", role: "toolbar", "aria-label": "Training" },
@@ -241,6 +214,8 @@ export class Transport {
   /** @param {boolean} on */
   presenting(on) {
     this.#presenter.setAttribute("aria-pressed", String(on));
+    if (on) this.#presenter.before(this.#actions.tools);
+    else this.#panel.firstElementChild?.after(this.#actions.tools);
   }
 
   /** @param {boolean} on */
