@@ -14,10 +14,11 @@ from dashboard.charts.basics import area, line
 from dashboard.charts.chart import Chart
 from dashboard.charts.ghosts import AFTER, adapted_lines, adapted_number, after_traces, number_trace
 from dashboard.charts.glossary import TERMS, Card
+from dashboard.charts.names import START
 from dashboard.charts.phrases import measured, number, percent, steps
 from dashboard.charts.results import Array, Ghost, Learner, Metric, Results
 from dashboard.charts.scales import OFF_THE_CHART, Line, Previous, Range, Update, decades, kept, tamed
-from dashboard.charts.style import LEARNERS, NOT_DATA, ONCE_THERE, SHARES, THETA_0, Looks
+from dashboard.charts.style import LEARNERS, NOT_DATA, ONCE_THERE, SHARES, Looks
 from dashboard.setups.algorithms import name_of
 from dashboard.theme import Palette, with_opacity
 from maml_core.records import ImageFit, Summary, TaskFit
@@ -130,7 +131,7 @@ def _names(looks: Looks) -> dict[Learner, str]:
     plain = ", plain α" if looks.own_rule else ""
     since = {learner: f", since step {step:,}" for learner, step in looks.since}
     names: dict[Learner, str] = {
-        "maml": f"{looks.algorithm}'s {THETA_0}",
+        "maml": f"{looks.algorithm}'s {START}",
         "joint": f"joint pretraining{plain}",
         "random": f"random start{plain}",
         "oracle": "oracle",
@@ -267,13 +268,13 @@ _CARD = Card(
     "Held-out tasks after 0, 1, 2, ... inner steps from different starts; the upright line is the N trained for. A good start falls "
     "steeply in its first steps. Look who is best at N, and whether more steps than trained for still help.",
     {
-        "maml": "The start that this run has learned, adapted step by step on held-out tasks." + _BAND,
+        "maml": "The start that this run has learned, θ_0, adapted step by step on held-out tasks." + _BAND,
         "random": TERMS["random start"] + _BAND,
         "joint": TERMS["joint pretraining"] + _BAND,
         "oracle": TERMS["oracle"],
         "scratch": TERMS["from scratch"],
-        "own": "The loss on the points of your own that the chart of the task shows: on those that were held back as query, or, where none was, on "
-        "the support that the steps learn from, which always looks better.",
+        "own": "The loss on the points of your own that the chart of the task shows: on the test points (query) that were held back, or, where none was, on "
+        "the examples that the steps learn from, which always looks better.",
         **dict.fromkeys(AFTER, TERMS["ghost"]),
     },
     ("held-out", "adaptation", "inner step", "95% CI", "diverged", "got worse", "ghost"),

@@ -13,10 +13,11 @@ from dashboard.charts.chart import Chart
 from dashboard.charts.closer import MEASURING, around, cosine, is_chosen, looked
 from dashboard.charts.directions import RULES
 from dashboard.charts.glossary import TERMS, Card, plain
+from dashboard.charts.names import ADAPTED, START
 from dashboard.charts.phrases import percent
 from dashboard.charts.results import Array, Results
 from dashboard.charts.scales import Line, Previous, Range, arrows_joined, joined
-from dashboard.charts.style import THETA_0, THETA_N, Looks
+from dashboard.charts.style import Looks
 from dashboard.theme import Palette, with_opacity
 from maml_core.analysis_records import Arrows
 
@@ -76,9 +77,9 @@ def _traces(palette: Palette, _looks: Looks) -> dict[str, go.Scatter]:
     }
     return {
         "inner_steps": line("inner steps", with_opacity(palette.theta_N, 0.45), 1.5, hoverinfo="skip"),
-        "theta_N": points(THETA_N, palette.theta_N, 6, palette.page, hoverinfo="skip", showlegend=False),
+        "theta_N": points(ADAPTED, palette.theta_N, 6, palette.page, hoverinfo="skip", showlegend=False),
         **{rule: line(_NAMES[rule], *look, hoverinfo="name") for rule, look in looks.items()},
-        "theta_0": points(THETA_0, palette.theta_0, 10, palette.page, "square", hoverinfo="name"),
+        "theta_0": points(START, palette.theta_0, 10, palette.page, "square", hoverinfo="name"),
     }
 
 
@@ -129,7 +130,7 @@ _CARD = Card(
         "maml": "Downhill by the whole meta-gradient.",
         "fomaml": "Downhill by the query gradient at θ_N, without the way back through the inner steps (FOMAML).",
         "joint": "Downhill by the query gradient at θ_0, as if nothing adapted.",
-        "reptile": "Where the inner steps have moved, which is where Reptile goes.",
+        "reptile": "Where the inner steps have moved, θ_N − θ_0, which is where Reptile goes.",
         "theta_0": TERMS["θ_0"],
     },
     ("outer step", "inner step", "held-out"),

@@ -12,6 +12,7 @@ from dashboard.charts.basics import line, points
 from dashboard.charts.chart import Chart
 from dashboard.charts.closer import MEASURING, cosine, is_chosen, looked
 from dashboard.charts.glossary import Card, plain
+from dashboard.charts.names import MOVED
 from dashboard.charts.phrases import number, tasks
 from dashboard.charts.results import Array, Results
 from dashboard.charts.scales import Line, Previous, Range
@@ -19,7 +20,7 @@ from dashboard.charts.style import Looks
 from dashboard.theme import Palette
 from maml_core.analysis_records import Directions
 
-RULES = {"fomaml": "first order", "joint": "joint", "reptile": "θ<sub>0</sub> − θ<sub>N</sub>"}
+RULES = {"fomaml": "first order", "joint": "joint", "reptile": MOVED}
 """What the legend calls each rule."""
 _LITTLE = 0.5
 """Two batches whose own directions agree by less say little of anybody's angle."""
@@ -139,7 +140,7 @@ _CARD = Card(
         "agreement": "Cosine of the whole meta-gradients of two batches of tasks, mean over all pairs.",
         "fomaml": "The query gradient at θ_N, without the way back through the inner steps (FOMAML).",
         "joint": "The query gradient at θ_0, as if nothing adapted.",
-        "reptile": "How far the inner steps have moved, which is what Reptile takes.",
+        "reptile": "How far the inner steps have moved, θ_0 − θ_N, which is what Reptile takes.",
     },
     ("outer step", "inner step", "held-out"),
 )

@@ -12,10 +12,11 @@ from dashboard.charts.basics import area, line, log_axis
 from dashboard.charts.chart import Chart
 from dashboard.charts.closer import MEASURING, is_chosen
 from dashboard.charts.glossary import TERMS, Card
+from dashboard.charts.names import LIMIT
 from dashboard.charts.phrases import number
 from dashboard.charts.results import Array, Results
 from dashboard.charts.scales import Line, Previous, Range, decades, float32, kept, linear_span
-from dashboard.charts.step_sizes import LIMIT_NAME, limits
+from dashboard.charts.step_sizes import limits
 from dashboard.charts.style import Looks
 from dashboard.theme import Palette
 from maml_core import wording
@@ -62,7 +63,7 @@ def _traces(palette: Palette, _looks: Looks) -> dict[str, go.Scatter]:
     """The limit with its band over tasks, and alpha."""
     return {
         "spread": area("10–90% of tasks", palette.caution, 0.38),
-        "limit": line(LIMIT_NAME, palette.unstable, 3, hovertemplate=f"{LIMIT_NAME} = %{{y:.3g}}"),
+        "limit": line(LIMIT, palette.unstable, 3, hovertemplate=f"{LIMIT} = %{{y:.3g}}"),
         "alpha": line("α", palette.text, 2, "dash", hovertemplate="α = %{y:.3g}"),
     }
 

@@ -12,10 +12,11 @@ import plotly.graph_objects as go
 from dashboard.charts.basics import line, points
 from dashboard.charts.chart import Chart
 from dashboard.charts.glossary import TERMS, Card
+from dashboard.charts.names import AFTER, AT_K, BEFORE, QUERY, SUPPORT
 from dashboard.charts.phrases import dead, number, steps
 from dashboard.charts.results import Array, Results
 from dashboard.charts.scales import Line, Previous, Range, joined, plain
-from dashboard.charts.style import THETA_0, THETA_K, THETA_N, Looks
+from dashboard.charts.style import Looks
 from dashboard.theme import Palette, with_opacity
 from dashboard.wire.packing import Floats
 from maml_core.config import LinearConfig, RunConfig, at_test
@@ -122,15 +123,15 @@ def _traces(palette: Palette, _looks: Looks) -> dict[str, go.Scatter]:
     """One task's points, its truth, and the curves of theta_0, theta_N and those between."""
     at = "(%{x:.3g}, %{y:.3g})"
     return {
-        "query": points("query", palette.query, 7, palette.page, "diamond", opacity=0.55, hovertemplate=at),
+        "query": points(QUERY, palette.query, 7, palette.page, "diamond", opacity=0.55, hovertemplate=at),
         "truth": line("truth", palette.truth, 2, "dash", hoverinfo="skip"),
-        "between": line("between", with_opacity(palette.theta_N, 0.35), 1, hoverinfo="skip"),
-        "now": line(f"{THETA_N} now", palette.ghost, 2.5, "longdashdot", hovertemplate=at, showlegend=False),
-        "theta_0": line(THETA_0, palette.theta_0, 2.5, "dot", hovertemplate=at),
-        "theta_N": line(THETA_N, palette.theta_N, 2.5, hovertemplate=at),
+        "between": line("between", with_opacity(palette.theta_N, 0.35), 1, hoverinfo="skip", showlegend=False),
+        "now": line(f"{AFTER}, now", palette.ghost, 2.5, "longdashdot", hovertemplate=at, showlegend=False),
+        "theta_0": line(BEFORE, palette.theta_0, 2.5, "dot", hovertemplate=at),
+        "theta_N": line(AFTER, palette.theta_N, 2.5, hovertemplate=at),
         # The page fills it, and gives it the colour of theta_0 or theta_N where it is one of them.
-        "theta_k": line(THETA_K, palette.text, 4.5, hoverinfo="skip"),
-        "support": points("support", palette.support, 10, palette.text, hovertemplate=at),
+        "theta_k": line(AT_K, palette.text, 4.5, hoverinfo="skip", showlegend=False),
+        "support": points(SUPPORT, palette.support, 10, palette.text, hovertemplate=at),
     }
 
 
@@ -216,17 +217,16 @@ def _more(info: FitInfo, body: Floats, _pixels: bytes | None) -> dict[str, Any]:
 
 _CARD = Card(
     "One task that was never trained on. Blue is what the network says before it has seen this task, orange what it says after N gradient "
-    "steps on the few support points. Look how far few points bend the curve towards the truth, also where no point lies.",
+    "steps on the few examples, with the steps between in pale orange, and the thick curve what the slider below chooses. Look how far few points bend the "
+    "curve towards the truth, also where no point lies.",
     {
         "query": TERMS["query"],
         "truth": "The curve that this task's points come from, without noise. Of points of your own nobody knows it.",
-        "between": "The curves after 1, 2, ... inner steps, between θ_0 and θ_N.",
-        "theta_0": "What the network says with the shared start, before it has seen this task.",
-        "theta_N": "What it says after N inner steps on the support points.",
-        "theta_k": "The thick curve: what it says after k inner steps. The slider below chooses k.",
+        "theta_0": "What the network says with the shared start, θ_0, before it has seen this task.",
+        "theta_N": "What it says with θ_N, after N inner steps on the examples.",
         "support": TERMS["support"],
     },
-    ("task", "held-out", "inner step"),
+    ("θ_k", "task", "held-out", "inner step"),
 )
 
 
@@ -235,8 +235,8 @@ def _summary(info: FitInfo) -> str:
     task = "points of your own" if info.is_own else "one held-out task"
     name, loss = ("query", info.query_loss) if len(info.query_x) else ("support", info.support_loss)
     return (
-        f"θ_0 against θ_N on {task}: {name} loss {number(loss[0])} before "
-        f"adaptation, {number(loss[n])} after {steps(n)} on {len(info.support_x)} support points."
+        f"Before (θ_0) against after adapting (θ_N) on {task}: {name} loss {number(loss[0])} before "
+        f"adaptation, {number(loss[n])} after {steps(n)} on {len(info.support_x)} examples (support)."
     )
 
 
@@ -247,14 +247,14 @@ def _subtitle(info: FitInfo) -> str:
     if info.dead:
         return dead(n)
     if info.is_own:
-        return f"{steps(n).capitalize()} on {count} points of your own bend θ_0 into θ_N. {info.outside}".rstrip()
-    return f"{steps(n).capitalize()} on {count} support points bend θ_0 into θ_N."
+        return f"{steps(n).capitalize()} on {count} points of your own bend the start (θ_0) onto them. {info.outside}".rstrip()
+    return f"{steps(n).capitalize()} on {count} examples bend the start (θ_0) onto this task."
 
 
 FIT = Chart(
     id="fit",
-    title=f"One new task: {THETA_0} against {THETA_N}",
-    hint="θ_0 fits no task; N gradient steps on the support points bend it onto this one.",
+    title="One new task",
+    hint="The start (θ_0) fits no task; N gradient steps on the examples bend it onto this one.",
     card=_CARD,
     info=FitInfo,
     make=fit_info,

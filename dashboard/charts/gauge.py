@@ -10,12 +10,11 @@ import plotly.graph_objects as go
 
 from dashboard.charts.basics import line, log_axis
 from dashboard.charts.chart import Chart
-from dashboard.charts.glossary import Card
+from dashboard.charts.glossary import TERMS, Card
 from dashboard.charts.phrases import number
 from dashboard.charts.results import Results
 from dashboard.charts.scales import OFF_THE_CHART, Line, Previous, Range, clipped
 from dashboard.charts.step_sizes import (
-    LIMIT,
     Limits,
     current_descent,
     descent,
@@ -163,7 +162,7 @@ _CARD = Card(
     "N steps, or on how many some step overshoots and raises it.",
     {
         "spread": "Tasks differ in their curvature: below the band α is within the limit on nine tenths of them, above it on a tenth.",
-        "limit": LIMIT,
+        "limit": TERMS["2/λ_max"],
     },
     ("λ_max", "support", "held-out"),
 )
@@ -210,7 +209,7 @@ def _subtitle(info: GaugeInfo) -> str:
 
 GAUGE = Chart(
     id="gauge",
-    title="Is α too large?",
+    title="Steps too large?",
     hint=_HINT,
     card=_CARD,
     info=GaugeInfo,

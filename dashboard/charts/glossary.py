@@ -11,19 +11,20 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from dashboard.charts.names import ADAPTED, AT_K, QUERY, START, SUPPORT, shorter
 from dashboard.charts.results import Level
 from dashboard.charts.symbols import kept
 from dashboard.setups.setting_names import SETTING_NAMES
 
 TERMS: Mapping[str, str] = {
     "task": "One small learning problem: one curve, or one choice of classes. All are of one family.",
-    "support": "The few examples of a task that the inner steps learn from.",
+    "support": "The few examples of a task that the inner steps learn from: its support.",
     "right": "The share of query images whose class is named rightly.",
-    "query": "Other examples of the same task, which judge what was learned from the support. No inner step sees them.",
+    "query": "Other examples of the same task, its query, which judge what was learned from the support. No inner step sees them.",
     "held-out": "Tasks that are never trained on; how well θ_0 adapts to them is what counts.",
-    "θ_0": "The start that all tasks share: the network's weights before adaptation. Meta-training moves it.",
-    "θ_N": "The weights after adaptation: θ_0 moved by N gradient steps on one task's support. Every task has its own.",
-    "θ_k": "The weights after k of the N inner steps; the slider below the chart chooses k.",
+    "θ_0": "The start that all tasks share, θ_0: the network's weights before adaptation. Meta-training moves it.",
+    "θ_N": "The weights after adaptation, θ_N: θ_0 moved by N gradient steps on one task's support. Every task has its own.",
+    "θ_k": "The weights after k of the N inner steps, θ_k; the slider below the chart chooses k.",
     "inner step": "One gradient step on the support of one task, of size α. It moves that task's own copy of the weights.",
     "outer step": "One step of meta-training, of size β: it moves the shared start θ_0 by what several tasks say together.",
     "adaptation": "The N inner steps that turn θ_0 into a task's θ_N.",
@@ -50,6 +51,10 @@ TERMS: Mapping[str, str] = {
     "seed": "The number that the random weights and tasks are drawn from; another one shows how much is chance.",
 }
 """Words of the field that the page uses, each once."""
+
+
+_IN_WORDS = {"support": SUPPORT, "query": QUERY, "θ_0": START, "θ_N": ADAPTED, "θ_k": AT_K}
+"""What the page calls terms that the papers have symbols or other words for, as Plotly has it."""
 
 
 class Card(NamedTuple):
@@ -102,9 +107,18 @@ def plain(name: str) -> str:
     return "".join(f"_{part}" if at % 2 else kept(html.unescape(part)) for at, part in enumerate(parts))
 
 
+def in_words(term: str) -> str:
+    """A term as the page writes it: in words first, with its symbol behind them.
+
+    >>> in_words("support"), in_words("θ_0"), in_words("task")
+    ('examples (support)', 'start (θ_0)', 'task')
+    """
+    return plain(_IN_WORDS.get(term, term))
+
+
 def card_help(card: Card, traces: Mapping[str, Any], levels: Iterable[Level] = ()) -> dict[str, Any]:
-    """A card's explanation as its figure carries it: the text, what each legend entry is, and these with the other
-    terms that stand on it as a list.
+    """A card's explanation as its figure carries it: the text, what each legend entry is and its names for less room, and these
+    with the other terms that stand on it as a list.
 
     Args:
         card: Of the chart.
@@ -123,9 +137,10 @@ def card_help(card: Card, traces: Mapping[str, Any], levels: Iterable[Level] = (
     return {
         "text": card.text,
         "legend": legend,
+        "shorter": {name: forms for name in legend if (forms := shorter(name))},
         "terms": [
             *([plain(name), text] for name, text in groups.items()),
-            *([term, TERMS[term]] for term in others if term not in said),
+            *([in_words(term), TERMS[term]] for term in others if in_words(term) not in said),
         ],
     }
 
@@ -136,4 +151,5 @@ def page_help() -> dict[str, Any]:
         field: {"symbol": SETTING_NAMES[field].symbol, "name": SETTING_NAMES[field].role, "text": text}
         for field, text in DIALS.items()
     }
-    return {"dials": dials, "terms": dict(TERMS), "settings": card_help(SETTINGS, {})}
+    terms = {term: {"name": in_words(term), "text": text} for term, text in TERMS.items()}
+    return {"dials": dials, "terms": terms, "settings": card_help(SETTINGS, {})}

@@ -132,8 +132,8 @@ def _more(info: ImagesInfo, body: Floats, pixels: bytes | None) -> dict[str, Any
 # --- Words ------------------------------------------------------------------------------------------------------------
 
 _CARD = Card(
-    "One task that was never trained on: a few classes, a support image of each, and query images to name. The bars beside a query image "
-    "say how probable each class is, with θ_0 and after the inner steps. Labels are dealt anew in every task, so θ_0 can only guess.",
+    "One task that was never trained on: a few classes, examples of each (support), and test images to name (query). The bars beside a test image "
+    "say how probable each class is, before adapting and after the inner steps. Labels are dealt anew in every task, so the start, θ_0, can only guess.",
     {},
     ("task", "support", "query", "θ_0", "θ_N", "θ_k", "held-out"),
 )
@@ -141,28 +141,29 @@ _CARD = Card(
 
 def _summary(info: ImagesInfo) -> str:
     ways, n = info.probabilities.shape[2], info.num_inner_steps
-    of = f"{_images(len(info.support_images), 'support')} of {ways} classes"
+    of = f"{_images(len(info.support_images), 'example')} of {ways} classes"
     if not info.known:
         answers = ", ".join("no number" if label < 0 else class_letter(label) for label in info.predicted[n])
-        return f"A drawn task with {of}: θ_N says {answers} of {_images(len(info.query_images), 'query')}."
+        return f"A drawn task with {of}: after adapting (θ_N) the network says {answers} of {_images(len(info.query_images), 'test')}."
     before, after = info.accuracy[[0, n]]
     return (
-        f"θ_0 against θ_N on one held-out task with {of}: {before:.0%} of {_images(len(info.query_images), 'query')} "
-        f"right before adaptation, {after:.0%} after {steps(n)}; query loss {number(info.query_loss[0])} and {number(info.query_loss[n])}."
+        f"Before (θ_0) against after adapting (θ_N) on one held-out task with {of}: {before:.0%} of {_images(len(info.query_images), 'test')} "
+        f"right before, {after:.0%} after {steps(n)}; query loss {number(info.query_loss[0])} and {number(info.query_loss[n])}."
     )
 
 
 def _subtitle(info: ImagesInfo) -> str:
     n = info.num_inner_steps
     if n == 0:
-        return "With N = 0 there is no adaptation: θ_0 can only guess which class is which."
+        return "With N = 0 nothing adapts: the start (θ_0) can only guess which class is which."
     if info.dead:
         return dead(n)
     if not info.known:
-        support = _images(len(info.support_images), "support")
-        return f"{steps(n).capitalize()} on {support}; nobody but you knows what the query images are."
+        examples = _images(len(info.support_images), "example")
+        return f"{steps(n).capitalize()} on {examples}; nobody but you knows what the test images are."
     before, after = info.accuracy[[0, n]]
-    return f"θ_0: {before:.0%} right, loss {number(info.query_loss[0])} → θ_{n}: {after:.0%} right, loss {number(info.query_loss[n])}"
+    losses = f"loss {number(info.query_loss[0])} → {number(info.query_loss[n])}"
+    return f"Before adapting (θ_0) {before:.0%} right, after {steps(n)} (θ_{n}) {after:.0%}; {losses}"
 
 
 def class_letter(label: int) -> str:
@@ -181,7 +182,7 @@ def _images(count: int, kind: str) -> str:
 IMAGES = Chart(
     id="images",
     title="One new task",
-    hint="θ_0 knows no class of this task; N gradient steps on the support images teach it these.",
+    hint="The start (θ_0) knows no class of this task; N gradient steps on the examples teach it these.",
     card=_CARD,
     info=ImagesInfo,
     make=images_info,

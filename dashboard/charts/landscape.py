@@ -13,14 +13,15 @@ from dashboard.charts.basics import line, points
 from dashboard.charts.chart import Chart
 from dashboard.charts.closer import MEASURING, is_chosen, looked
 from dashboard.charts.glossary import TERMS, Card
+from dashboard.charts.names import START
 from dashboard.charts.phrases import number, percent, tasks
 from dashboard.charts.results import Array, Results
 from dashboard.charts.scales import Line, Previous, Range, Update, float32
-from dashboard.charts.style import THETA_0, Looks
+from dashboard.charts.style import Looks
 from dashboard.theme import Palette
 from maml_core.analysis_records import LossPlane
 
-PANELS = {"support": "one task, support", "before": "all, before", "after": "all, after"}
+PANELS = {"support": "one task, examples", "before": "all, before", "after": "all, after"}
 """The pictures side by side, and what is said over each."""
 _APART = 2.2
 """Between the middles of two of them; each is 2 wide and high."""
@@ -96,7 +97,7 @@ def pictures(palette: Palette, shade: str) -> dict[str, Any]:
     return {
         **surfaces,
         "path": line("inner steps", palette.theta_N, 2.5, hoverinfo="skip"),
-        "theta_0": points(THETA_0, palette.theta_0, 9, palette.page, "square", hoverinfo="skip"),
+        "theta_0": points(START, palette.theta_0, 9, palette.page, "square", hoverinfo="skip"),
     }
 
 
@@ -175,7 +176,7 @@ _CARD = Card(
 def _summary(info: LandscapeInfo) -> str:
     at = info.at_theta_0
     return (
-        f"Losses in a plane that holds {percent(info.explained)} of one task's inner path. At θ_0: its support loss {number(at['support'])}, the mean query loss "
+        f"Losses in a plane that holds {percent(info.explained)} of one task's inner path. At the start (θ_0): its support loss {number(at['support'])}, the mean query loss "
         f"of {tasks(info.num_tasks)} {number(at['before'])} before and {number(at['after'])} after adaptation."
     )
 
@@ -188,7 +189,7 @@ def landscape_subtitle(info: LandscapeInfo) -> str:
     else:
         only = "only " if info.explained < _SMALL_SHARE else ""
         holds = f"The plane holds {only}{percent(info.explained)} of the path."
-    return f"{holds} At θ_0 {tasks(info.num_tasks)}: {number(at['before'])} before, {number(at['after'])} after."
+    return f"{holds} At the start (θ_0) {tasks(info.num_tasks)}: {number(at['before'])} before, {number(at['after'])} after."
 
 
 LANDSCAPE = Chart(

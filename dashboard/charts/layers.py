@@ -14,10 +14,11 @@ import plotly.graph_objects as go
 from dashboard.charts.basics import column_names, columns, line, points
 from dashboard.charts.chart import Chart
 from dashboard.charts.glossary import Card
+from dashboard.charts.names import ADAPTED, START, THETA_K, THETA_N
 from dashboard.charts.phrases import number, steps
 from dashboard.charts.results import Array, Results
 from dashboard.charts.scales import Line, Previous, Range, bands, joined, kept, linear_span, within_columns
-from dashboard.charts.style import THETA_0, THETA_K, THETA_N, Looks
+from dashboard.charts.style import Looks
 from dashboard.theme import Palette, with_opacity
 from maml_core import wording
 
@@ -55,8 +56,8 @@ def _traces(palette: Palette, _looks: Looks) -> dict[str, go.Scatter]:
     return {
         "spread": line("10–90% of tasks", band, 5, hoverinfo="skip"),
         "inner_steps": line("inner steps", path, 1.5, hovertemplate=f"{THETA_K}: {hover}"),
-        "theta_N": points(THETA_N, palette.theta_N, 9, palette.page, hovertemplate=f"{THETA_N}: {hover}"),
-        "theta_0": points(THETA_0, palette.theta_0, 9, palette.page, "square", hoverinfo="skip"),
+        "theta_N": points(ADAPTED, palette.theta_N, 9, palette.page, hovertemplate=f"{THETA_N}: {hover}"),
+        "theta_0": points(START, palette.theta_0, 9, palette.page, "square", hoverinfo="skip"),
     }
 
 
@@ -66,7 +67,7 @@ def _axes(palette: Palette, _looks: Looks) -> dict[str, Any]:
     return {
         "xaxis": columns("layer"),
         "yaxis": {
-            "title": {"text": f"distance from {THETA_0} / its length"},
+            "title": {"text": "distance from the start / its length"},
             "range": [-0.004, 0.1],
             "nticks": 6,
             "tickformat": "~g",
@@ -121,8 +122,8 @@ _CARD = Card(
     {
         "spread": "A tenth of the tasks lie below the bar and a tenth above it.",
         "inner_steps": "From θ_0 at the left of a column to θ_N at its right, the median over tasks.",
-        "theta_N": "How far the layer has moved after N inner steps, the median over tasks.",
-        "theta_0": "Where every task starts: no layer has moved yet.",
+        "theta_N": "How far the layer of θ_N has moved, after N inner steps, the median over tasks.",
+        "theta_0": "Where every task starts, θ_0: no layer has moved yet.",
     },
     ("inner step",),
 )

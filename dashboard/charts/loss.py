@@ -14,6 +14,7 @@ from dashboard.charts.basics import line, verbatim
 from dashboard.charts.chart import Chart
 from dashboard.charts.ghosts import LASTING, ghost_lines, ghost_numbers, ghost_traces, in_words, number_trace
 from dashboard.charts.glossary import TERMS, Card
+from dashboard.charts.names import HELD_OUT_AFTER, HELD_OUT_BEFORE
 from dashboard.charts.phrases import measured
 from dashboard.charts.results import Array, Curves, Ghost, Level, Mark, Metric, Results
 from dashboard.charts.scales import OFF_THE_CHART, Line, Previous, Range, Update, decades, kept, tamed
@@ -87,8 +88,8 @@ def _traces(palette: Palette, looks: Looks) -> dict[str, go.Scatter]:
         **ghost_traces(palette, training=_TRAINING, before=_BEFORE),
         "raw": line("training, raw", palette.query_pale, 1, hoverinfo="skip"),
         "smoothed": line("training, smoothed", palette.query, 2.5, _TRAINING, hovertemplate=number),
-        "before": line("held-out before", palette.theta_0, 2.5, _BEFORE, hovertemplate=number),
-        "after": line("held-out after", palette.theta_N, 2.5, hovertemplate=number),
+        "before": line(HELD_OUT_BEFORE, palette.theta_0, 2.5, _BEFORE, hovertemplate=number),
+        "after": line(HELD_OUT_AFTER, palette.theta_N, 2.5, hovertemplate=number),
         **number_trace(palette),
         "then": line("shown", palette.text, 1.5, hoverinfo="skip", showlegend=False, meta=NOT_DATA),
         # The newest point of the three curves above: where they are now, and all there is before the first outer step.
@@ -366,7 +367,7 @@ _CARD = Card(
         "raw": "The query loss, or accuracy, of each outer step's own few tasks, after adaptation: noisy, since every step has other tasks.",
         "smoothed": "The raw training line, averaged over the steps before.",
         "before": "Tasks that are never trained on, judged with θ_0 as it is.",
-        "after": "The same tasks, judged after N inner steps each. The lower this loss, the better θ_0 adapts.",
+        "after": "The same tasks, judged with θ_N, after N inner steps each. The lower this loss, the better θ_0 adapts.",
     },
     ("held-out", "adaptation", "outer step", "always 0", "best fixed", "guessing", "ghost"),
 )

@@ -12,10 +12,11 @@ import plotly.graph_objects as go
 from dashboard.charts.basics import line, points, weight_plane
 from dashboard.charts.chart import Chart
 from dashboard.charts.glossary import TERMS, Card
+from dashboard.charts.names import ADAPTED, START
 from dashboard.charts.phrases import percent, steps
 from dashboard.charts.results import ApartKind, Array, Results, TakenApart
 from dashboard.charts.scales import Line, Previous, Range, arrows_joined, joined
-from dashboard.charts.style import ONCE_THERE, THETA_0, THETA_N, Looks
+from dashboard.charts.style import ONCE_THERE, Looks
 from dashboard.theme import Palette, with_opacity
 from maml_core.records import TaskFit
 
@@ -91,14 +92,14 @@ def _traces(palette: Palette, _looks: Looks) -> dict[str, go.Scatter]:
     """Inner steps of several tasks from one theta_0, and where theta_0 has been."""
     at = "(%{x:.3g}, %{y:.3g})"
     return {
-        "trail": line(f"trail of {THETA_0}", with_opacity(palette.theta_0, 0.55), 2, "dot", hoverinfo="skip"),
+        "trail": line("trail", with_opacity(palette.theta_0, 0.55), 2, "dot", hoverinfo="skip"),
         "inner_steps": line("inner steps", with_opacity(palette.theta_N, 0.6), 1.5, hoverinfo="skip"),
-        "now": points(f"{THETA_0} now", palette.ghost, 9, palette.page, "square", hovertemplate=at, showlegend=False),
+        "now": points(f"{START}, now", palette.ghost, 9, palette.page, "square", hovertemplate=at, showlegend=False),
         "first": line("first task", palette.text, 3, hoverinfo="skip", showlegend=False),
         "arrows": line("downhill", palette.query, 2, hoverinfo="skip", showlegend=False),
         "own": line("your points", palette.text, 3, hoverinfo="skip", meta=ONCE_THERE),
-        "theta_N": points(THETA_N, palette.theta_N, 7, palette.page, hovertemplate=at),
-        "theta_0": points(THETA_0, palette.theta_0, 12, palette.page, "square", hovertemplate=at),
+        "theta_N": points(ADAPTED, palette.theta_N, 7, palette.page, hovertemplate=at),
+        "theta_0": points(START, palette.theta_0, 12, palette.page, "square", hovertemplate=at),
     }
 
 
@@ -167,7 +168,7 @@ _CARD = Card(
     "end at their own θ_N. The line under the title says what share of the movement the plane holds: where it is small, most of the "
     "movement is out of sight, and lengths and angles say little.",
     {
-        "trail": "Where θ_0 has been during meta-training, seen in the same plane.",
+        "trail": "Where the start, θ_0, has been during meta-training, seen in the same plane.",
         "inner_steps": "The way of each task from θ_0 to its θ_N, one line a task.",
         "own": "The way from θ_0 to θ_N on the points of your own that the chart of the task shows, in the same plane, which was fitted to the "
         "other tasks.",
@@ -198,7 +199,7 @@ def _subtitle(info: PathInfo) -> str:
 PATH = Chart(
     id="path",
     title="Paths in weight space",
-    hint="Each thin line is one task's inner steps, all from the same θ_0.",
+    hint="Each thin line is one task's inner steps, all from the same start (θ_0).",
     card=_CARD,
     info=PathInfo,
     make=path_info,

@@ -11,12 +11,11 @@ import plotly.graph_objects as go
 
 from dashboard.charts.basics import column_names, columns, line, points
 from dashboard.charts.chart import Chart
-from dashboard.charts.glossary import Card
+from dashboard.charts.glossary import TERMS, Card
 from dashboard.charts.phrases import number, steps
 from dashboard.charts.results import Array, Results
 from dashboard.charts.scales import Line, Previous, Range, bands, joined, kept, linear_span, within_columns
 from dashboard.charts.step_sizes import (
-    LIMIT,
     Limits,
     current_descent,
     descent,
@@ -160,7 +159,7 @@ _CARD = Card(
     "The dashed line is α, where all of them began. A rate below 0 steps uphill in that tensor on the support: meta-training found that "
     "the query loss gains from it.",
     {
-        "limit": f"{LIMIT} Here for one step size common to all tensors.",
+        "limit": f"{TERMS['2/λ_max']} Here for one step size common to all tensors.",
         "start": "The step size that all rates had before meta-training.",
         "rate": "The step size of one tensor at one inner step; the bar behind it holds 80% of a tensor's rates.",
     },

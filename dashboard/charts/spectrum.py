@@ -12,10 +12,11 @@ from dashboard.charts.basics import area, line, log_axis
 from dashboard.charts.chart import Chart
 from dashboard.charts.closer import MEASURING, is_chosen, looked, middle
 from dashboard.charts.glossary import Card
+from dashboard.charts.names import ADAPTED, BOUND, START
 from dashboard.charts.phrases import number
 from dashboard.charts.results import Array, Results
 from dashboard.charts.scales import Line, Previous, Range, decades, kept
-from dashboard.charts.style import NOT_DATA, THETA_0, THETA_N, Looks
+from dashboard.charts.style import NOT_DATA, Looks
 from dashboard.theme import Palette
 from maml_core.analysis_records import Spectrum
 from maml_core.config import learns_rates
@@ -56,12 +57,12 @@ def _traces(palette: Palette, _looks: Looks) -> dict[str, go.Scatter]:
     """Medians and bands over tasks, before and after adaptation, and the bound that alpha sets."""
     found: dict[str, go.Scatter] = {}
     ends = (
-        ("theta_0", THETA_0, palette.theta_0, "square", "dot"),
-        ("theta_N", THETA_N, palette.theta_N, "circle", "solid"),
+        ("theta_0", START, palette.theta_0, "square", "dot"),
+        ("theta_N", ADAPTED, palette.theta_N, "circle", "solid"),
     )
     for name, label, color, _, _ in ends:
         found[f"{name}_spread"] = area(f"{label}, 10–90% of tasks", color, 0.2, legendgroup=label, showlegend=False)
-    found["bound"] = line("2/α", palette.unstable, 2, "dash", hovertemplate="2/α = %{y:.3g}", meta=NOT_DATA)
+    found["bound"] = line(BOUND, palette.unstable, 2, "dash", hovertemplate="2/α = %{y:.3g}", meta=NOT_DATA)
     for name, label, color, symbol, dash in ends:
         marks = line(label, color, 2.5, dash, hovertemplate="%{y:.3g}")
         found[name] = marks.update(mode="lines+markers", marker={"symbol": symbol, "size": 7, "color": color})
@@ -109,8 +110,8 @@ _CARD = Card(
     "from 10% to 90%. Few large ones and a long tail mean that the inner steps act along few directions. "
     "Above the dashed line, 2/α, steps of this size on a quadratic would climb.",
     {
-        "theta_0": "At the start that all tasks share.",
-        "theta_N": "At each task's own end.",
+        "theta_0": "At the start that all tasks share, θ_0.",
+        "theta_N": "Adapted: at each task's own θ_N.",
         "bound": "Along a direction of more curvature, gradient steps of size α overshoot on a quadratic.",
     },
     ("λ_max", "support"),
@@ -130,7 +131,7 @@ def _subtitle(info: SpectrumInfo) -> str:
     low, median, high = info.at_theta_0[:, 0].tolist()
     bound = "" if np.isnan(info.bound) else f"; 2/α is {number(info.bound)}"
     return (
-        f"Largest at θ_0 {number(median)}, at θ_N {number(float(info.at_theta_n[1, 0]))}{bound}. "
+        f"Largest at the start (θ_0) {number(median)}, adapted (θ_N) {number(float(info.at_theta_n[1, 0]))}{bound}. "
         f"Tasks differ: {number(low)} to {number(high)}."
     )
 

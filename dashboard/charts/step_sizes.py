@@ -8,16 +8,12 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 
 from dashboard.charts.basics import area, line
-from dashboard.charts.glossary import TERMS
+from dashboard.charts.names import LIMIT
 from dashboard.charts.phrases import percent, steps
 from dashboard.charts.results import Results
 from dashboard.charts.scales import OFF_THE_CHART, Line, clipped
 from dashboard.theme import Palette
 from maml_core.records import Curvature, InnerDescent
-
-LIMIT_NAME = "2/λ<sub>max</sub>"
-LIMIT = TERMS["2/λ_max"]
-"""The explanation of the limit."""
 
 
 class Limits(NamedTuple):
@@ -48,7 +44,7 @@ def zones(palette: Palette) -> dict[str, go.Scatter]:
         "within": area("within the limit", palette.stable, 0.22, showlegend=False),
         "spread": area("10–90% of tasks", palette.caution, 0.38),
         "beyond": area("beyond the limit", palette.unstable, 0.3, showlegend=False),
-        "limit": line(LIMIT_NAME, palette.unstable, 3, hovertemplate=f"{LIMIT_NAME} = %{{y:.3g}}<extra></extra>"),
+        "limit": line(LIMIT, palette.unstable, 3, hovertemplate=f"{LIMIT} = %{{y:.3g}}<extra></extra>"),
     }
 
 

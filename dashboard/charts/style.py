@@ -11,7 +11,6 @@ from dashboard.charts.results import Learner, Level, Metric
 LEARNERS: tuple[Learner, ...] = ("random", "joint", "scratch", "oracle", "maml")
 """In drawing order: the run lies on top."""
 
-THETA_0, THETA_K, THETA_N = "θ<sub>0</sub>", "θ<sub>k</sub>", "θ<sub>N</sub>"
 NOT_DATA = "not data"
 """The `meta` of a trace that only guides the eye; the page leaves it out of tables and files."""
 ONCE_THERE = "once there"

@@ -14,9 +14,10 @@ from dashboard.charts.chart import Chart
 from dashboard.charts.closer import MEASURING, is_chosen, looked
 from dashboard.charts.glossary import TERMS, Card
 from dashboard.charts.landscape import PANELS, LandscapeInfo, landscape_of, landscape_subtitle, log_losses, middles
+from dashboard.charts.names import START
 from dashboard.charts.results import Array, Results
 from dashboard.charts.scales import Line, Previous, Range, joined
-from dashboard.charts.style import THETA_0, Looks
+from dashboard.charts.style import Looks
 from dashboard.theme import Palette, with_opacity
 
 _ACROSS, _DEPTH, _HEIGHT = 0.5, 0.24, 1.0
@@ -57,7 +58,7 @@ def _traces(palette: Palette, _looks: Looks) -> dict[str, go.Scatter]:
     return {
         **nets,
         "path": line("inner steps", palette.theta_N, 3, hoverinfo="skip"),
-        "theta_0": points(THETA_0, palette.theta_0, 9, palette.page, "square", hovertemplate="%{text}<extra></extra>"),
+        "theta_0": points(START, palette.theta_0, 9, palette.page, "square", hovertemplate="%{text}<extra></extra>"),
     }
 
 

@@ -12,10 +12,11 @@ import plotly.graph_objects as go
 from dashboard.charts.basics import UIREVISION, tick
 from dashboard.charts.chart import assembled
 from dashboard.charts.glossary import TERMS, Card
+from dashboard.charts.names import THETA_0
 from dashboard.charts.phrases import steps
 from dashboard.charts.results import Array, Flags, Metric
 from dashboard.charts.scales import Range, Update, float32
-from dashboard.charts.style import ONCE_THERE, THETA_0
+from dashboard.charts.style import ONCE_THERE
 from dashboard.charts.sweep_basics import (
     SIDE,
     color_axis,

@@ -46,8 +46,8 @@ def told(points: OwnPoints | None, config: RunConfig) -> dict[str, Any] | None:
 def _words(points: OwnPoints, tasks: CurveFamily) -> str:
     """What was read, on which of it the loss is measured, and what lies where nothing was trained."""
     num_support, num_query = len(points.support_x), len(points.query_x)
-    judged = "all are support, and no query loss is measured"
+    judged = "all are examples (support), and no query loss is measured"
     if num_query:
-        judged = f"{num_query} held back as query, on which the query loss is measured"
+        judged = f"{num_query} held back as test points (query), on which the query loss is measured"
     left_out = " The first line names the columns." if points.header else ""
     return f"{counted(num_support + num_query, 'point')}: {judged}.{left_out} {outside(points.x, points.y, tasks)}".rstrip()

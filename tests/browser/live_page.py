@@ -224,8 +224,8 @@ class LivePage:
         return self.page.locator(f"[data-chart={chart}] .maml-plot")
 
     def trace(self, chart: str, name: str) -> np.ndarray:
-        """What a chart has drawn for a series of this name: one row for x, one for y."""
-        names = self.plot(chart).evaluate("node => node.data.map(({ name }) => name.replace(/<.*?>/g, ''))")
+        """What a chart has drawn for a series of this name, without the symbol behind it: one row for x, one for y."""
+        names = self.plot(chart).evaluate("node => node.data.map(({ name }) => name.replace(/ \\(.*?\\)$/, ''))")
         return np.array(self.page.evaluate(TRACE, [chart, names.index(name)]), dtype=np.float64)
 
     def wait_trace(self, chart: str, name: str, accept: Callable[[np.ndarray], bool]) -> np.ndarray:

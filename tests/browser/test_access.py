@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from dashboard.charts.names import AFTER, BEFORE
 from dashboard.setups import address
 from dashboard.theme import DARK, LIGHT, Palette
 from maml_core.config import GlyphsConfig
@@ -106,9 +107,9 @@ def test_quick_arrow_keys_on_a_slider_of_the_sidebar_all_count(open_page: OpenPa
 
 def test_single_keys_act_while_no_field_has_the_focus(live: LivePage) -> None:
     keyboard = live.page.keyboard
-    support = live.trace("fit", "support").tolist()
+    support = live.trace("fit", "examples").tolist()
     keyboard.press("t")
-    live.wait_trace("fit", "support", lambda points: points.tolist() != support)
+    live.wait_trace("fit", "examples", lambda points: points.tolist() != support)
     keyboard.press("o")
     live.wait_step(1)
     keyboard.press("p")
@@ -207,7 +208,7 @@ def assert_colors(live: LivePage, scheme: str, palette: Palette) -> None:
         colors = live.plot("fit").evaluate(
             "node => Object.fromEntries(node.data.map(({ name, line }) => [name, line?.color]))"
         )
-        return colors["θ<sub>0</sub>"], colors["θ<sub>N</sub>"]
+        return colors[BEFORE], colors[AFTER]
 
     def is_dark() -> bool:
         script = "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
@@ -227,7 +228,7 @@ def test_reduced_motion_is_respected(live: LivePage) -> None:
     live.pause()
     # The curve of the next inner step stands there at once: no frame shows it between theta_0 and theta_1.
     live.page.get_by_label("Inner step k").fill("0")
-    live.wait_trace("fit", "θk", lambda curve: (curve == live.trace("fit", "θ0")).all())
+    live.wait_trace("fit", "at k", lambda curve: (curve == live.trace("fit", "before adapting")).all())
     live.page.evaluate(
         """() => {
           const node = document.querySelector("[data-chart=fit] .maml-plot");

@@ -12,7 +12,7 @@ from tests.browser.conftest import OpenPage
 from tests.browser.live_page import LivePage
 
 SHARED = [("loss", name) for name in ("training, raw", "training, smoothed", "held-out before", "held-out after")] + [
-    ("fit", name) for name in ("truth", "support", "θ0", "θN")
+    ("fit", name) for name in ("truth", "examples", "before adapting", "after N steps")
 ]
 
 

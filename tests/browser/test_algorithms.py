@@ -43,7 +43,7 @@ def test_choosing_reptile_restarts_with_its_rule_and_its_name(open_page: OpenPag
     assert live.wait_steady() == 0
     live.until(lambda: "(θ0−θN)/(0.02·3)" in compact(live))
     expect(live.words).to_contain_text(IDEAS["reptile"].replace("_", "")[:40])
-    expect(live.page.locator("[data-chart=adaptation] .maml-legend")).to_contain_text("Reptile's θ")
+    expect(live.page.locator("[data-chart=adaptation] .maml-legend")).to_contain_text("Reptile's start")
     live.page.get_by_role("radiogroup", name="Order", disabled=True).wait_for()
     live.train(3)
 

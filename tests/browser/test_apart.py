@@ -23,7 +23,7 @@ def test_through_all_stages_by_keys_back_taken_and_once_more(open_page: OpenPage
     live.run_until(60)
     live.wait_step(60)
     live.wait_steady()
-    places, support = page.evaluate(MOVED), live.trace("fit", "support")
+    places, support = page.evaluate(MOVED), live.trace("fit", "examples")
     live.action("apart").focus()
     for first in (60, 61):
         page.keyboard.press("Enter")
@@ -44,7 +44,7 @@ def test_through_all_stages_by_keys_back_taken_and_once_more(open_page: OpenPage
                 live.wait_trace("path", "downhill", lambda trace: trace.shape[1] > 0)
         assert seen == ["tasks", *["inner"] * 3, "query", *["back"] * 3, "mean", "update"]
         assert page.evaluate(MOVED) == places  # nothing has moved for it
-        assert not np.array_equal(live.trace("fit", "support"), support)
+        assert not np.array_equal(live.trace("fit", "examples"), support)
         expect(page.locator("[data-chart=fit] .maml-subtitle")).to_contain_text("First training task of outer step")
         page.keyboard.press("ArrowLeft")
         live.becomes(lambda: stage(live), "Stage 5 of 6")
@@ -57,7 +57,7 @@ def test_through_all_stages_by_keys_back_taken_and_once_more(open_page: OpenPage
         assert live.wait_steady() == first + 1
         live.wait_trace("loss", "training, raw", lambda trace, count=first + 1: trace.shape == (2, count))
         expect(page.locator("[data-chart=fit] .maml-subtitle")).not_to_contain_text("First training task")
-        np.testing.assert_array_equal(live.trace("fit", "support"), support)  # the held-out task is back
+        np.testing.assert_array_equal(live.trace("fit", "examples"), support)  # the held-out task is back
 
 
 def test_it_pauses_and_escape_a_reload_and_play_close_it(open_page: OpenPage) -> None:

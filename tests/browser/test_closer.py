@@ -17,11 +17,11 @@ SAYS = {
     "arrows": r"The plane holds \d+% of the paths\. At N = 3 it shows (only )?\d+% of the meta-gradient's length\.",
     "task_disk": r"tells amplitude and phase: R² \d\.\d\d\.",
     "coherence": r"Halves of one task agree by -?\d\.\d\d, two tasks by -?\d\.\d\d\.",
-    "landscape": r"The plane holds (only )?\d+% of the path\. At θ.?0 10 tasks: \d[\d.]* before, \d[\d.]* after\.",
-    "surface": r"The plane holds (only )?\d+% of the path\. At θ.?0 10 tasks: \d[\d.]* before, \d[\d.]* after\.",
+    "landscape": r"The plane holds (only )?\d+% of the path\. At the start \(θ.?0\) 10 tasks: \d[\d.]* before, \d[\d.]* after\.",
+    "surface": r"The plane holds (only )?\d+% of the path\. At the start \(θ.?0\) 10 tasks: \d[\d.]* before, \d[\d.]* after\.",
     "random_plane": r"It holds (less than )?\d+% of the path\. One task's support loss: \d[\d.]* to \d[\d.]* over the whole square\.",
     "edge": r"α is [\d.]+ × the limit; at step 0 it was [\d.]+ ×\.",
-    "spectrum": r"Largest at θ.?0 \d[\d.]*, at θ.?N \d[\d.]*; 2/α is 100\.",
+    "spectrum": r"Largest at the start \(θ.?0\) \d[\d.]*, adapted \(θ.?N\) \d[\d.]*; 2/α is 100\.",
     "features": r"Least alike: (hidden [12]|head), CKA [01]\.\d\d\.",
     "shifts": r"After 10 inner steps \d[\d.]* inside, \d[\d.]* at \w+",
 }
@@ -89,7 +89,7 @@ def test_each_is_opened_in_turn_kept_over_a_reload_and_closed_again(open_page: O
     shows(live, chart)
 
     # Shades are read as a row for each of their points.
-    for read, first in (("spectrum", "θ"), ("landscape", "one task, support")):
+    for read, first in (("spectrum", "start (θ"), ("landscape", "one task, examples")):
         live.tabs.select_option(read)
         shows(live, read)
         live.menu(read, "Show table")

@@ -52,6 +52,11 @@ def test_an_entry_of_a_legend_is_explained_on_hover_and_on_focus(open_page: Open
     entries.nth(1).focus()
     live.page.keyboard.press("Shift+Tab")
     live.page.locator(TIP, has_text="Untrained weights").wait_for()
+    words = live.page.locator(".maml-losses th[data-tip]")
+    words.first.focus()
+    for said in ("after k of the N", "after adaptation", "few examples", "Other examples"):
+        live.page.keyboard.press("Tab")
+        live.page.locator(TIP, has_text=said).wait_for()
     live.page.keyboard.press("Escape")
     live.page.locator(TIP).wait_for(state="detached")
 
@@ -78,7 +83,7 @@ def test_the_losses_of_a_task_have_three_names_whatever_k_is(live: LivePage) -> 
     for k in (0, 1, 3):
         live.dial("k").fill(str(k))
         live.page.locator(".maml-task", has_text=f"k = {k} of N = 3").wait_for()
-        live.becomes(heads.all_inner_texts, ["θ0", "θk", "θN"])
+        live.becomes(heads.all_inner_texts, ["before", "at k", "after"])
         live.wait_steady()
         first, seen[k], last = cells.all_inner_texts()
         assert seen[k] == {0: first, 3: last}.get(k, seen[k])

@@ -94,7 +94,7 @@ def letters(labels: np.ndarray) -> list[str]:
 def test_images_take_the_place_of_the_curves(live: LivePage) -> None:
     expect(live.page.locator("[data-chart=fit]")).to_be_hidden()
     expect(live.plot("images")).to_have_attribute("role", "img")
-    said = re.compile("held-out task with 3 support images of 3 classes")
+    said = re.compile("held-out task with 3 example images of 3 classes")
     expect(live.plot("images")).to_have_attribute("aria-label", said)
 
 
@@ -115,7 +115,7 @@ def test_the_subtitle_says_what_was_gained(live: LivePage) -> None:
     fit = engine_fit()
     before, after = ((fit.query_probabilities[k].argmax(1) == fit.query_labels).mean() for k in (0, 2))
     expect(live.page.locator("[data-chart=images] .maml-subtitle")).to_have_text(
-        f"θ0: {before:.0%} right, loss {fit.query_loss[0]:.3g} → θ2: {after:.0%} right, loss {fit.query_loss[2]:.3g}"
+        f"Before adapting (θ0) {before:.0%} right, after 2 inner steps (θ2) {after:.0%}; loss {fit.query_loss[0]:.3g} → {fit.query_loss[2]:.3g}"
     )
 
 
@@ -215,7 +215,7 @@ def test_a_table_is_behind_it(live: LivePage) -> None:
     table = live.page.locator("[data-chart=images] .maml-table table")
     head, count = table.locator("th").all_inner_texts(), table.locator("tbody tr").count()
     live.menu("images", "Show chart")
-    assert head == ["query image", "true", "predicted", "P(A)", "P(B)", "P(C)"]
+    assert head == ["test image", "true", "predicted", "P(A)", "P(B)", "P(C)"]
     assert count == 6
 
 

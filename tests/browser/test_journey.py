@@ -26,7 +26,7 @@ def test_it_opens_at_outer_step_0_with_every_chart_drawn(open_page: OpenPage) ->
     for chart in CHARTS:
         live.plot(chart).locator(".scatterlayer path, .shapelayer path").first.wait_for(state="attached")
     assert live.marks == []
-    for name in ("θ0", "θN", "truth"):
+    for name in ("before adapting", "after N steps", "truth"):
         live.wait_trace("fit", name, lambda curve: curve.size > 0 and np.isfinite(curve).all())
 
 
@@ -128,25 +128,25 @@ def test_inner_steps_show_theta_0_to_theta_n_one_after_the_other(live: LivePage)
     live.wait_steady()
     expect(live.pill).to_have_text("Paused")
     live.page.get_by_label("Inner step k").fill("0")
-    start = live.trace("fit", "θ0")
-    live.wait_trace("fit", "θk", lambda curve: np.array_equal(curve, start))
+    start = live.trace("fit", "before adapting")
+    live.wait_trace("fit", "at k", lambda curve: np.array_equal(curve, start))
 
 
 def test_the_slider_over_inner_steps_ends_at_theta_n(live: LivePage) -> None:
     slider = live.page.get_by_label("Inner step k")
     slider.fill("0")
-    live.wait_trace("fit", "θk", lambda curve: np.array_equal(curve, live.trace("fit", "θ0")))
+    live.wait_trace("fit", "at k", lambda curve: np.array_equal(curve, live.trace("fit", "before adapting")))
     slider.fill("3")
-    live.wait_trace("fit", "θk", lambda curve: np.array_equal(curve, live.trace("fit", "θN")))
+    live.wait_trace("fit", "at k", lambda curve: np.array_equal(curve, live.trace("fit", "after N steps")))
     losses = live.page.get_by_role("table", name="Loss on this task")
-    expect(losses).to_contain_text("support")
+    expect(losses).to_contain_text("examples (support)")
     expect(losses).to_contain_text("query")
 
 
 def test_a_new_task_has_other_points(live: LivePage) -> None:
-    before = live.trace("fit", "support")
+    before = live.trace("fit", "examples")
     live.action("new-task").click()
-    after = live.wait_trace("fit", "support", lambda points: not np.array_equal(points, before))
+    after = live.wait_trace("fit", "examples", lambda points: not np.array_equal(points, before))
     assert after.shape == before.shape
 
 
@@ -159,14 +159,14 @@ def test_the_amplitude_slider_stretches_the_truth(live: LivePage) -> None:
 
 
 def test_reset_returns_to_the_same_weights_and_leaves_a_ghost(live: LivePage) -> None:
-    start = live.trace("fit", "θ0")
+    start = live.trace("fit", "before adapting")
     live.train(60)
     live.pause()
     trained = live.trace("loss", "training, smoothed")
-    assert not np.array_equal(live.trace("fit", "θ0"), start)
+    assert not np.array_equal(live.trace("fit", "before adapting"), start)
     live.action("reset").click()
     live.wait("() => mamlStep() === 0")
-    live.wait_trace("fit", "θ0", lambda curve: np.array_equal(curve, start))
+    live.wait_trace("fit", "before adapting", lambda curve: np.array_equal(curve, start))
     ghost = live.wait_trace("loss", "newest ghost, training", lambda values: values.shape[1] > 0)
     assert np.array_equal(ghost, trained)
     live.wait_trace("loss", "training, smoothed", lambda curve: curve.shape[1] == 0)
@@ -214,7 +214,7 @@ def test_shots_change_while_it_trains_and_widths_restart_it(open_page: OpenPage)
     shots.fill("5")
     shots.press("Enter")
     assert live.wait_marks(1) == ["shots 10 → 5"]
-    live.wait_trace("fit", "support", lambda points: points.shape == (2, 5))
+    live.wait_trace("fit", "examples", lambda points: points.shape == (2, 5))
     expect(live.pill).to_have_text("Training")
     widths = live.page.get_by_role("textbox", name="Hidden widths")
     widths.fill("20, 20")

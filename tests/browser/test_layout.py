@@ -63,7 +63,7 @@ def test_one_screen_with_every_word_on_it(open_page: OpenPage, state: str) -> No
     live.run_until(25)
     live.wait_step(25)
     live.wait_steady()
-    heights = {}
+    heights, legends = {}, {}
     for scheme, size in LOOKS:
         live.page.emulate_media(color_scheme=scheme)
         live.page.set_viewport_size({"width": size[0], "height": size[1]})
@@ -71,7 +71,15 @@ def test_one_screen_with_every_word_on_it(open_page: OpenPage, state: str) -> No
         live.page.evaluate(RESTS)
         assert_one_screen(live, size)
         heights[size] = live.plot("adaptation").bounding_box()["height"]
+        legends[size] = live.page.locator("[data-chart=fit] .maml-series").all_inner_texts()
     assert heights[1920, 1080] - heights[1280, 720] > 120  # charts are as tall as the window lets them
+    if state == "sinusoids":
+        assert legends[1280, 720] == ["test points", "truth", "before", "after 3 steps", "examples"]
+        assert legends[1920, 1080] == [
+            *["test points (query)", "truth", "before adapting (θ0)", "after 3 steps (θ3)", "examples (support)"]
+        ]
+        live.set(num_inner_steps=1)
+        live.page.locator("[data-chart=fit] .maml-series", has_text="after 1 step (θ1)").wait_for()
 
 
 def assert_one_screen(live: LivePage, size: tuple[int, int]) -> None:

@@ -57,7 +57,7 @@ def test_accuracies_and_losses_are_chosen_for_both_charts_and_the_numbers_follow
         },
     )
     live.becomes(lambda: [chosen(live, chart) for chart in ("loss", "adaptation")], ["Accuracy", "Accuracy"])
-    shares = live.trace("adaptation", "MAML's θ0")[1]
+    shares = live.trace("adaptation", "MAML's start")[1]
     assert ((shares >= 0) & (shares <= 1)).all()
     expect(live.page.locator(".maml-readout")).to_contain_text("%")
 
@@ -71,7 +71,7 @@ def test_accuracies_and_losses_are_chosen_for_both_charts_and_the_numbers_follow
     assert titles == {"loss": "query loss", "adaptation": "held-out query loss"}
     assert [axes[chart][1] for chart in ("loss", "adaptation")] == ["log", "log"]
     live.becomes(lambda: [chosen(live, chart) for chart in ("loss", "adaptation")], ["Loss", "Loss"])
-    losses = live.trace("adaptation", "MAML's θ0")[1]
+    losses = live.trace("adaptation", "MAML's start")[1]
     low, high = axes["adaptation"][2:]
     assert ((np.log10(losses) > low) & (np.log10(losses) < high)).all()
     assert not np.allclose(losses, shares)
@@ -120,7 +120,7 @@ def test_the_layers_take_the_place_of_the_paths(live: LivePage) -> None:
     live.page.locator("[data-chart=layers] .maml-subtitle", has_text="median body layer").wait_for()
     names = "node => node.layout.annotations.map(({ text }) => text)"
     live.becomes(lambda: live.plot("layers").evaluate(names), ["hidden 1", "hidden 2", "head"])
-    live.wait_trace("layers", "θN", lambda values: values.size > 0 and (values[1] > 0).all())
+    live.wait_trace("layers", "adapted", lambda values: values.size > 0 and (values[1] > 0).all())
 
     # With the keyboard the list keeps the focus, though it stands on another card then.
     live.tabs.focus()
@@ -128,4 +128,4 @@ def test_the_layers_take_the_place_of_the_paths(live: LivePage) -> None:
     live.page.locator("[data-chart=path]").wait_for()
     live.wait("() => document.activeElement.matches('[data-chart=path] .maml-tabs')")
     live.wait_steady()
-    live.becomes(lambda: (live.trace("path", "θN").shape, live.tabs.input_value()), ((2, 8), "path"))
+    live.becomes(lambda: (live.trace("path", "adapted").shape, live.tabs.input_value()), ((2, 8), "path"))

@@ -61,7 +61,7 @@ def test_what_a_student_does_with_points_of_their_own(open_page: OpenPage, width
     # Paste: the chart shows them, and the other two have their line; no query loss is claimed.
     field(live).fill(PASTED)
     shows(live, [-4, -1.5, 0, 2, 3])
-    expect(line(live)).to_contain_text("5 points: all are support, and no query loss is measured.")
+    expect(line(live)).to_contain_text("5 points: all are examples (support), and no query loss is measured.")
     expect(line(live)).to_contain_text("its address does not hold them")
     for chart in ("adaptation", "path"):
         expect(page.locator(f"[data-chart={chart}] .maml-series", has_text="your points")).to_be_visible()
@@ -88,7 +88,7 @@ def test_what_a_student_does_with_points_of_their_own(open_page: OpenPage, width
     expect(line(live)).to_contain_text("Outside of training: x reaches 12 (there -5 to 5).")
     page.locator("[data-option=hold-back]").check()
     shows(live, [-4, -1.5, 12, 3])
-    expect(line(live)).to_contain_text("1 held back as query")
+    expect(line(live)).to_contain_text("1 held back as test points (query)")
     live.until(lambda: "–" not in losses(live, "query"))
     # A reload finds them, in the chart and in the editor.
     live.wait_steady()
@@ -97,7 +97,7 @@ def test_what_a_student_does_with_points_of_their_own(open_page: OpenPage, width
     shows(live, [-4, -1.5, 12, 3])
     page.locator("[data-action=points]").click()
     assert "12; 0,9" in field(live).input_value()
-    expect(line(live)).to_contain_text("1 held back as query")
+    expect(line(live)).to_contain_text("1 held back as test points (query)")
     # A file takes their place, and Undo brings them back.
     (tmp_path / "mine.tsv").write_text("x\ty\n1\t2\n2\t3\n4\t5\n")
     page.locator(".maml-points input[type=file]").set_input_files(tmp_path / "mine.tsv")

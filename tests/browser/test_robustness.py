@@ -111,7 +111,7 @@ def test_a_reload_shows_the_runs_settings_in_the_sidebar(open_page: OpenPage) ->
     shots = live.page.get_by_role("spinbutton", name="Shots")
     shots.fill("7")
     shots.press("Enter")
-    live.wait_trace("fit", "support", lambda points: points.shape == (2, 7))
+    live.wait_trace("fit", "examples", lambda points: points.shape == (2, 7))
     live.train(5)
     live.pause()
     live.page.reload()

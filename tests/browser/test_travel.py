@@ -32,7 +32,7 @@ def trained(live: LivePage, steps: int = 200) -> LivePage:
 
 
 def curve(live: LivePage) -> np.ndarray:
-    return live.trace("fit", "θN")
+    return live.trace("fit", "after N steps")
 
 
 def test_the_slider_shows_an_earlier_step_and_now_comes_back(open_page: OpenPage) -> None:

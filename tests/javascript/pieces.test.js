@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { flat, forPlotly, fromPlotly, literal, pieces, spelled } from "../../dashboard/web/common/pieces.js";
+import { apart, flat, forPlotly, fromPlotly, literal, numbered, pieces, spelled } from "../../dashboard/web/common/pieces.js";
 import { Store } from "../../dashboard/web/sweeps/store.js";
 
 const SAID = "θ_0 → θ_12, θ_N, 2/λ_max and N_eval";
@@ -54,4 +54,15 @@ test("what a box says of a setting whose folder is called like markup", () => {
     assert.equal(flat(at), `folder ${folder}`);
     assert.equal(state, "waiting");
   }
+});
+
+test("a name has the number of inner steps in the place of N, in its words and in its symbol", () => {
+  assert.equal(numbered("after N steps (θ_N)", 3), "after 3 steps (θ_3)");
+  assert.equal(numbered("after N steps", 1), "after 1 step");
+  for (const other of ["after", "adapted (θ_N)", "training, raw", "N = 4"]) assert.equal(numbered(other, 3), other);
+});
+
+test("a name is told apart from the symbol behind it", () => {
+  assert.deepEqual(apart("test points (query)"), ["test points", " (query)"]);
+  assert.deepEqual(apart("right"), ["right", ""]);
 });

@@ -2,8 +2,8 @@
 
 import { el, newId, popoverButton, rich, setRich } from "./dom.js";
 import { explanation } from "./explain.js";
+import { Legend } from "./legend.js";
 import { flat, fromPlotly } from "./pieces.js";
-import { swatch } from "./swatch.js";
 import { csv, download, table } from "./table.js";
 
 /** @import { Figure } from "./protocol.js" */
@@ -33,16 +33,13 @@ export class Card {
   #chart;
   #title = el("h3", { id: newId("title") });
   #subtitle = el("p", { class: "maml-subtitle" });
-  #legend = el("div", { class: "maml-legend", role: "group", "aria-label": "Series" });
+  #legend;
   #table = el("div", { class: "maml-table", tabindex: "0", hidden: true });
   #zoom = el("button", { type: "button", class: "maml-chip", hidden: true, onclick: () => this.#chart.unzoom?.() }, "Reset zoom");
   #tableRefreshed = 0;
   #tableItem = menuItem("Show table", () => this.#toggleTable());
-  #legendText = "";
   #hint = "";
   #why = explanation();
-  /** @type {Map<string, HTMLElement>} */
-  #optional = new Map(); // legend entries by the trace that has to have points for them to be shown
   plot = el("div", { class: "maml-plot", role: "img", "aria-label": WAITING });
   controls = el("div", { class: "maml-card-controls" });
   #empty = el("p", { class: "maml-empty", hidden: true });
@@ -51,14 +48,16 @@ export class Card {
   /** @param {Pictured & Tabular} chart */
   constructor(chart) {
     this.#chart = chart;
+    const stage = el("div", { class: "maml-stage" }, this.plot, this.#empty, this.#table);
+    this.#legend = new Legend(chart, stage);
     const menu = this.#menu();
     this.root = el(
       "section",
       { class: "maml-card", "data-chart": chart.id, "aria-labelledby": this.#title.id },
       el("header", {}, this.#title, this.#zoom, this.#why.button, this.#why.panel, menu.button, menu.panel),
       this.#subtitle,
-      this.#legend,
-      el("div", { class: "maml-stage" }, this.plot, this.#empty, this.#table),
+      this.#legend.root,
+      stage,
       this.controls,
     );
   }
@@ -81,7 +80,7 @@ export class Card {
 
   /** @param {HTMLElement} row Of more than the legend says, below it. */
   addRow(row) {
-    this.#legend.after(row);
+    this.#legend.root.after(row);
   }
 
   /**
@@ -91,7 +90,7 @@ export class Card {
    */
   addViews(views) {
     this.#title.after(views);
-    this.#legend.hidden = true;
+    this.#legend.root.hidden = true;
   }
 
   /**
@@ -137,7 +136,7 @@ export class Card {
 
   /** After a redraw: the legend names what is there, and an open table follows, slowly enough to be read, or at once where something else is looked at. */
   refresh(now = false) {
-    for (const [trace, entry] of this.#optional) entry.hidden = !this.#chart.array?.(trace)?.x?.length;
+    this.#legend.refresh();
     if (this.#table.hidden || (!now && performance.now() - this.#tableRefreshed < TABLE_REFRESH_MS)) return;
     this.#tableRefreshed = performance.now();
     this.#table.replaceChildren(table(this.#chart));
@@ -149,7 +148,7 @@ export class Card {
     this.#hint = figure.layout.meta.hint;
     if (!this.#subtitle.dataset.text) this.subtitle(this.#hint);
     this.#why.show(figure.layout.meta.title, figure.layout.meta.help);
-    this.#drawLegend(figure);
+    this.#legend.draw(figure);
   }
 
   /** @param {string} text */
@@ -159,6 +158,11 @@ export class Card {
     const sentences = text.split(/(?<=[.!?]) +(?=\p{Lu})/u);
     this.#subtitle.replaceChildren(...sentences.flatMap((sentence) => [el("span", {}, ...rich(sentence)), " "]));
     this.#subtitle.title = flat(text);
+  }
+
+  /** @param {number} n The inner steps of what is shown, which its legend names. */
+  inner(n) {
+    this.#legend.inner(n);
   }
 
   /** @param {string} text */
@@ -184,76 +188,13 @@ export class Card {
     if (this.#empty.textContent === sentence) return false;
     this.#empty.textContent = sentence;
     this.#empty.hidden = !sentence;
-    for (const node of [this.plot, this.controls, this.#legend, this.#subtitle]) node.style.visibility = sentence ? "hidden" : "";
+    for (const node of [this.plot, this.controls, this.#legend.root, this.#subtitle]) node.style.visibility = sentence ? "hidden" : "";
     return Boolean(sentence);
   }
 
   /** @param {boolean} on */
   zoomed(on) {
     this.#zoom.hidden = !on;
-  }
-
-  /** @param {Figure} figure */
-  #drawLegend(figure) {
-    if (this.#legend.hidden) return;
-    const { traces } = figure.layout.meta;
-    const shown = figure.data.map((trace, at) => ({ key: traces[at], trace })).filter(({ trace: { showlegend, name, meta } }) => showlegend !== false && name && meta !== "in a row of its own");
-    const text = JSON.stringify(shown.map(({ trace: { name, line, marker, fillcolor } }) => [name, line, marker, fillcolor]));
-    if (text === this.#legendText) return;
-    this.#legendText = text;
-    const { legend } = figure.layout.meta.help;
-    const once = shown.filter(({ trace: { meta } }) => meta === "once there");
-    const always = shown.filter((each) => !once.includes(each)).map(({ trace }) => this.#entry(trace, legend[nameOf(trace)]));
-    this.#optional = new Map();
-    for (const { key, trace } of once) {
-      const others = once.map((other) => other.trace).filter(({ legendgroup }) => legendgroup && legendgroup === trace.legendgroup);
-      if (others.length > 1 && others[0] !== trace) continue;
-      const explained = legend[nameOf(trace)];
-      this.#optional.set(key, others.length > 1 ? this.#shared(others, explained) : this.#entry(trace, explained));
-    }
-    this.#legend.replaceChildren(...always, ...this.#optional.values());
-    this.refresh();
-  }
-
-  /**
-   * The traces of one group that come and go together share an entry: its name, and what each of them is.
-   *
-   * @param {PlotlyTrace[]} traces
-   * @param {string} explained
-   */
-  #shared(traces, explained) {
-    const [group] = fromPlotly(nameOf(traces[0])).split(", ");
-    return this.#toggle(group, explained, `${group}:`, ...traces.flatMap((trace) => [swatch(trace), nameOf(trace).split(", ")[1]]));
-  }
-
-  /**
-   * @param {PlotlyTrace} trace
-   * @param {string} explained
-   */
-  #entry(trace, explained) {
-    const name = el("span", {}, ...rich(fromPlotly(nameOf(trace))));
-    if (!trace.legendgroup) return el("span", { class: "maml-series", "data-tip": explained }, swatch(trace), name);
-    return this.#toggle(trace.legendgroup, explained, swatch(trace), name);
-  }
-
-  /**
-   * @param {string} legendgroup
-   * @param {string} explained
-   * @param {...(Node | string)} content
-   */
-  #toggle(legendgroup, explained, ...content) {
-    return el(
-      "button",
-      {
-        type: "button",
-        class: "maml-series",
-        "aria-pressed": String(!this.#chart.hidden.has(legendgroup)),
-        "data-tip": explained,
-        "data-press": "show or hide",
-        onclick: (/** @type {{ currentTarget: HTMLElement }} */ { currentTarget }) => currentTarget.setAttribute("aria-pressed", String(this.#chart.toggle?.(legendgroup))),
-      },
-      ...content,
-    );
   }
 }
 
@@ -262,6 +203,3 @@ export class Card {
  * @param {() => void} action
  */
 const menuItem = (label, action) => el("button", { type: "button", class: "maml-item", onclick: action }, label);
-
-/** @param {PlotlyTrace} trace */
-const nameOf = ({ name = "" }) => name;

@@ -26,10 +26,12 @@ nameOverlays();
 
 /** @typedef {{ symbol: string, name: string, text: string }} DialName How a dial is called, and the text of its help. */
 
+/** @typedef {{ name: string, text: string }} Term A word of the field as the page writes it, and what it is. */
+
 /**
  * What a page explains besides its figures: the dials by their keys, the words of the task's table, the table of settings.
  *
- * @typedef {{ dials: Record<string, DialName>, terms: Record<string, string>, settings: Help }} PageHelp
+ * @typedef {{ dials: Record<string, DialName>, terms: Record<string, Term>, settings: Help }} PageHelp
  */
 
 /**

@@ -65,6 +65,21 @@ export const fromPlotly = (html) =>
     .join("");
 
 /**
+ * The name of a trace with a number in the place of N: “after 3 steps (θ_3)”.
+ *
+ * @param {string} name
+ * @param {number} n
+ */
+export const numbered = (name, n) => name.replace("N steps", n === 1 ? "1 step" : `${n} steps`).replace(/(?<=after.*θ_)N/, String(n));
+
+/**
+ * A name in words, and the symbol in brackets behind it, if there is one.
+ *
+ * @param {string} name
+ */
+export const apart = (name) => /** @type {[string, string]} */ (name.split(/(?= \([^()]*\)$)/).concat("").slice(0, 2));
+
+/**
  * @param {string} text
  * @param {(symbol: string, sub: string) => string} ofSymbol
  * @param {(plain: string) => string} ofText

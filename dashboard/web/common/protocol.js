@@ -88,6 +88,7 @@ export {};
  * @typedef {object} Help
  * @property {string} text
  * @property {Record<string, string>} legend By the names of its entries, as Plotly has them.
+ * @property {Record<string, string[]>} shorter Names of entries for ever less room, of those that have such, as Plotly has them.
  * @property {[string, string][]} terms Each with what it is.
  */
 

@@ -94,7 +94,7 @@ class Dial {
       el(
         "div",
         { class: "maml-dial-head" },
-        el("span", { id: label, class: "maml-dial-label" }, el("b", {}, symbol), ` ${name}`),
+        el("span", { id: label, class: "maml-dial-label" }, `${name} `, el("b", {}, symbol)),
         (this.#tip = help(tip, text, name)),
         this.#field,
       ),

@@ -133,7 +133,7 @@ export class ImageTask {
    * @param {View} view
    */
   why(view) {
-    return view === "confusion" && !this.isKnown ? "Nobody knows the classes of these query images, so there is no right or wrong to count." : "";
+    return view === "confusion" && !this.isKnown ? "Nobody knows the classes of these test images, so there is no right or wrong to count." : "";
   }
 
   /** Which of the first layer's units are drawn; nothing needs to be said of all kernels. */
@@ -204,7 +204,7 @@ export class ImageTask {
     const labels = Array.from({ length: this.ways }, (_, label) => label);
     return {
       caption: `Query images after ${k} inner steps`,
-      head: ["query image", "true", "predicted", ...labels.map((label) => `P(${letter(label)})`)],
+      head: ["test image", "true", "predicted", ...labels.map((label) => `P(${letter(label)})`)],
       rows: this.queryLabels.map((truth, query) => [query + 1, letter(truth), letter(answers[query]), ...this.shares(query, k)]),
     };
   }
@@ -214,7 +214,7 @@ export class ImageTask {
     if (!this.isKnown) return { caption: this.why("confusion"), head: [], rows: [] };
     const steps = [...new Set([0, k])];
     return {
-      caption: "How many query images of a class were taken for each",
+      caption: "How many test images of a class were taken for each",
       head: ["inner steps", "true", ...Array.from({ length: this.ways }, (_, label) => letter(label)), "no number"],
       rows: steps.flatMap((step) => this.matrix(step).counts.map((row, truth) => [step, letter(truth), ...row])),
     };

@@ -2,13 +2,17 @@
 
 import { el, known, rich, setText } from "../common/dom.js";
 import { short } from "../common/format.js";
+import { apart } from "../common/pieces.js";
 
+/** @import { Term } from "../common/mounting.js" */
 /** @import { Steps } from "./protocol.js" */
 
 /** @typedef {"support" | "query" | "right"} Kind A row. */
 
 /** @typedef {"0" | "k" | "N"} Column */
 
+/** @type {Record<Column, string>} In words; the symbol stands behind them. */
+const WORDS = { 0: "before", k: "at k", N: "after" };
 const COLUMNS = /** @type {const} */ (["0", "k", "N"]);
 
 export class Losses {
@@ -18,7 +22,7 @@ export class Losses {
   #cells = new Map();
   #right;
 
-  /** @param {Record<string, string>} terms What its words are. */
+  /** @param {Record<string, Term>} terms Its words, and what they are. */
   constructor(terms) {
     this.#terms = terms;
     this.#right = this.#row("right");
@@ -52,13 +56,14 @@ export class Losses {
 
   /** @param {Column} column */
   #head(column) {
-    const name = `θ_${column}`;
-    return el("th", { scope: "col", "data-col": column, "data-tip": this.#terms[name] }, ...rich(name));
+    const symbol = `θ_${column}`;
+    return el("th", { scope: "col", "data-col": column, "data-tip": this.#terms[symbol].text, tabindex: "0" }, WORDS[column], behind(` ${symbol}`));
   }
 
   /** @param {Kind} kind */
   #row(kind) {
-    const name = el("th", { scope: "row", "data-tip": this.#terms[kind] }, el("span", { class: `maml-dot maml-dot-${kind}` }), kind);
+    const [words, symbol] = apart(this.#terms[kind].name);
+    const name = el("th", { scope: "row", "data-tip": this.#terms[kind].text, tabindex: "0" }, el("span", { class: `maml-dot maml-dot-${kind}` }), words, behind(symbol));
     const cells = COLUMNS.map((column) => {
       const cell = el("td", {}, "–");
       this.#cells.set(`${kind}${column}`, cell);
@@ -76,3 +81,6 @@ export class Losses {
     setText(known(this.#cells.get(`${kind}${column}`)), text);
   }
 }
+
+/** @param {string} symbol Of a word, left out where there is little room. */
+const behind = (symbol) => el("span", { class: "maml-symbol" }, ...rich(symbol));

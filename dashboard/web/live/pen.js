@@ -166,6 +166,18 @@ export class Pen {
   }
 
   /**
+   * The first of these texts that is no wider than there is room, or else the last.
+   *
+   * @param {string[]} texts
+   * @param {number} room
+   * @param {Style} style
+   */
+  fitting(texts, room, { size = this.size, weight = 400 }) {
+    this.context.font = `${weight} ${size}px ${this.#family}`;
+    return texts.find((text) => this.context.measureText(text).width <= room) ?? texts[texts.length - 1];
+  }
+
+  /**
    * A class's letter in the colour of the page on the class's colour.
    *
    * @param {number} label

@@ -261,14 +261,14 @@ function head(pen, right, { shots, queries, heading }, all) {
   const style = { color: pen.colors.muted, size: 0.93 * pen.size };
   const y = heading / 2 - 1;
   pen.dot(4, y, 4, pen.colors.support);
-  pen.text("support", 12, y, style);
+  pen.text(pen.fitting(["examples (support)", "examples"], right - 20, style), 12, y, style);
   pen.dot(right + 4, y, 4, pen.colors.query);
   const missing = [
-    ...(shots < all.shots ? [`${shots} of ${all.shots} support`] : []),
-    ...(queries < all.queries ? [`${queries} of ${all.queries} query`] : []),
+    ...(shots < all.shots ? [`${shots} of ${all.shots} example`] : []),
+    ...(queries < all.queries ? [`${queries} of ${all.queries} test`] : []),
   ];
   const rest = missing.length ? `: the first ${missing.join(" and ")} images of each class` : all.known ? ", and what the network says" : ": what are they?";
-  pen.text(`query${rest}`, right + 12, y, style);
+  pen.text(pen.fitting([`test images (query)${rest}`, `test images${rest}`], pen.width - right - 12, style), right + 12, y, style);
 }
 
 /**

@@ -56,7 +56,7 @@ export class Points {
     this.#send = send;
     const close = el("button", { type: "button", class: "maml-icon", "aria-label": "Close your own points", title: "Close (Esc)", onclick: () => this.#close() }, "×");
     const file = el("label", { class: "maml-points-file", title: "A .csv, .tsv or .txt file; it is read in this browser" }, "Open a file", this.#file);
-    const hold = el("label", { class: "maml-points-hold", title: "They judge what was learned from the others" }, this.#hold, "hold back every third point as query");
+    const hold = el("label", { class: "maml-points-hold", title: "They judge what was learned from the others" }, this.#hold, "hold back every third as test points (query)");
     this.root = el(
       "div",
       { class: "maml-popover maml-points", popover: "manual", role: "dialog", "aria-labelledby": this.#title.id },
@@ -261,7 +261,7 @@ export class Points {
 const sentence = (refusal, active) => `${refusal[0].toUpperCase()}${refusal.slice(1)}${active ? " The chart keeps the points from before." : ""}`;
 
 /** @param {number} step */
-const advice = (step) => (step === 0 ? "θ_0 is untrained: adapting helps little yet; press Play." : "θ_0 adapts to them while it trains.");
+const advice = (step) => (step === 0 ? "The start (θ_0) is untrained: adapting helps little yet; press Play." : "It adapts to them from the start (θ_0), while that trains.");
 
 /**
  * What an earlier page kept; nothing where that is no version.

@@ -4,6 +4,7 @@ import { el, known, perFrame, reducedMotion, setText } from "../common/dom.js";
 import { between } from "./between.js";
 import { Losses } from "./losses.js";
 
+/** @import { Term } from "../common/mounting.js" */
 /** @import { Frame } from "../common/protocol.js" */
 /** @import { LiveFrame, LiveRequest, ShapeTask, State, Steps } from "./protocol.js" */
 /** @import { Charts } from "./charts.js" */
@@ -39,7 +40,7 @@ export class Task {
   #apart = null; // the inner step that the outer step is at which is taken apart
   #slider = el("input", { type: "range", min: 0, max: 1, step: 1, "aria-label": "Inner step k", "data-dial": "k" });
   #label = el("span", { class: "maml-k" });
-  #playButton = el("button", { type: "button", class: "maml-step-through", title: "Watch θ₀ adapt, step by step" }, "▸ inner steps");
+  #playButton = el("button", { type: "button", class: "maml-step-through", title: "Watch the start (θ₀) adapt, step by step" }, "▸ inner steps");
   newTask = el("button", { type: "button", title: "Another held-out task (t)", "data-action": "new-task", onclick: () => this.redraw() }, "New task");
   #losses;
   #walked;
@@ -52,7 +53,7 @@ export class Task {
    * @param {object} options
    * @param {Charts} options.charts
    * @param {(message: LiveRequest) => void} options.send
-   * @param {Record<string, string>} options.terms What the words of its table are.
+   * @param {Record<string, Term>} options.terms The words of its table, and what they are.
    * @param {() => void} options.walked Called when the inner steps were gone through up to theta_N.
    */
   constructor({ charts, send, terms, walked }) {
@@ -159,6 +160,7 @@ export class Task {
       const [offset, width, grid_offset] = [known(steps.offset), known(steps.width), known(steps.grid_offset)];
       this.#steps.curves = Array.from({ length: count }, (_, k) => floats.subarray(offset + k * width, offset + (k + 1) * width));
       this.#steps.grid = floats.subarray(grid_offset, grid_offset + width);
+      this.#charts.fit.card.inner(steps.num_inner_steps);
     }
     if (this.#slider.max !== String(count - 1)) this.#slider.max = String(count - 1);
     this.#slider.style.setProperty("--mark", count > 1 ? String(steps.num_inner_steps / (count - 1)) : "0");

@@ -28,9 +28,9 @@ from tests.dashboard.charts.infos import (
 
 def test_adaptation_arrays() -> None:
     drawn = named(adaptation_info())
-    assert drawn["MAML's θ<sub>0</sub>"] == [[0, 1, 2], [4, 1, 0.5]]
-    assert drawn["MAML's θ<sub>0</sub>, 95% CI"][0] == [0, 1, 2, 2, 1, 0]
-    assert drawn["MAML's θ<sub>0</sub>, 95% CI"][1] == pytest.approx([3.9, 0.9, 0.4, 0.6, 1.1, 4.1])
+    assert drawn["MAML's start (θ<sub>0</sub>)"] == [[0, 1, 2], [4, 1, 0.5]]
+    assert drawn["MAML's start (θ<sub>0</sub>), 95% CI"][0] == [0, 1, 2, 2, 1, 0]
+    assert drawn["MAML's start (θ<sub>0</sub>), 95% CI"][1] == pytest.approx([3.9, 0.9, 0.4, 0.6, 1.1, 4.1])
     assert drawn["N"][0] == [1, 1]
 
 
@@ -53,9 +53,14 @@ def named_in_legend(looks: Looks) -> list[str]:
 
 
 def test_the_legend_names_whoever_is_there() -> None:
-    assert named_in_legend(Looks()) == ["your points", "random start", "joint pretraining", "MAML's θ<sub>0</sub>"]
+    assert named_in_legend(Looks()) == [
+        "your points",
+        "random start",
+        "joint pretraining",
+        "MAML's start (θ<sub>0</sub>)",
+    ]
     some = Looks(learners=frozenset({"maml", "scratch", "oracle"}))
-    assert named_in_legend(some) == ["your points", "from scratch", "oracle", "MAML's θ<sub>0</sub>"]
+    assert named_in_legend(some) == ["your points", "from scratch", "oracle", "MAML's start (θ<sub>0</sub>)"]
     own = next(trace for trace in figure("adaptation", LIGHT, Looks()).data if trace.name == "your points")
     assert own.meta == ONCE_THERE
 
@@ -74,17 +79,22 @@ def test_points_of_ones_own_have_a_line_and_say_what_it_is_measured_on() -> None
 
 def test_a_diverging_line_leaves_the_chart_and_its_band_ends() -> None:
     drawn = named(adaptation_info(trajectories={"maml": trajectory(4, np.inf, np.nan)}))
-    mean = drawn["MAML's θ<sub>0</sub>"][1]
+    mean = drawn["MAML's start (θ<sub>0</sub>)"][1]
     assert mean[1] == 1e9
     assert np.isnan(mean[2])
-    assert drawn["MAML's θ<sub>0</sub>, 95% CI"][0] == [0, 0]
+    assert drawn["MAML's start (θ<sub>0</sub>), 95% CI"][0] == [0, 0]
     assert drawn["joint pretraining"] == [[], []]
 
 
 def test_the_run_is_called_by_its_algorithm_and_plain_baselines_say_so() -> None:
     looks = Looks(algorithm="ANIL", own_rule="only the head adapts")
     names = named_in_legend(looks)
-    assert names == ["your points", "random start, plain α", "joint pretraining, plain α", "ANIL's θ<sub>0</sub>"]
+    assert names == [
+        "your points",
+        "random start, plain α",
+        "joint pretraining, plain α",
+        "ANIL's start (θ<sub>0</sub>)",
+    ]
     own = figure("adaptation", LIGHT, looks)
     assert own.layout.xaxis.title.text == "inner step (only the head adapts)"
 
@@ -93,7 +103,7 @@ def test_accuracy_arrays() -> None:
     drawn = named(accuracy_info())
     assert drawn["training, smoothed"] == [[0, 400], pytest.approx([0.2, 0.612])]
     assert drawn["now"] == [[400, 400, 400], pytest.approx([0.612, 0.225, 0.75])]
-    assert named(shares_info())["MAML's θ<sub>0</sub>"] == [[0, 1, 2], pytest.approx([0.2, 0.75, 0.8])]
+    assert named(shares_info())["MAML's start (θ<sub>0</sub>)"] == [[0, 1, 2], pytest.approx([0.2, 0.75, 0.8])]
     assert named(shares_info())["joint pretraining"] == [[], []]
 
 

@@ -41,7 +41,7 @@ AXES = {
     "images": (None, None),
     "adaptation": ("inner step", "held-out query loss (MSE)"),
     "path": ("main direction", "second direction"),
-    "layers": ("layer", "distance from θ<sub>0</sub> / its length"),
+    "layers": ("layer", "distance from the start / its length"),
     "directions": ("inner steps N", "cosine with the meta-gradient"),
     "arrows": ("main direction", "second direction"),
     "task_disk": ("main direction", "second direction"),
@@ -83,9 +83,18 @@ def test_an_idea_has_one_colour_on_all_charts() -> None:
     colors: dict[str, set[str]] = {}
     for chart in CHARTS:
         for trace in figure(chart, LIGHT, LEVELS).data:
-            if trace.name in ("θ<sub>0</sub>", "held-out before"):
+            if trace.name in (
+                "before adapting (θ<sub>0</sub>)",
+                "start (θ<sub>0</sub>)",
+                "held-out before (θ<sub>0</sub>)",
+            ):
                 colors.setdefault("theta_0", set()).add(trace.line.color or trace.marker.color)
-            if trace.name in ("θ<sub>N</sub>", "held-out after", "MAML's θ<sub>0</sub>"):
+            if trace.name in (
+                "after N steps (θ<sub>N</sub>)",
+                "adapted (θ<sub>N</sub>)",
+                "held-out after (θ<sub>N</sub>)",
+                "MAML's start (θ<sub>0</sub>)",
+            ):
                 colors.setdefault("theta_N", set()).add(trace.line.color or trace.marker.color)
     assert colors == {"theta_0": {LIGHT.theta_0}, "theta_N": {LIGHT.theta_N}}
 

@@ -197,7 +197,7 @@ def test_the_spectrum_is_the_median_over_tasks_beside_what_alpha_allows() -> Non
     assert lines(info)["theta_0"][1].tolist() == [10.0, 2.0]
     assert lines(info)["theta_N"][1].tolist() == [5.0, 1.0]
     assert lines(info)["bound"][1].tolist() == [20.0, 20.0]
-    assert subtitle(info) == "Largest at θ_0 10, at θ_N 5; 2/α is 20. Tasks differ: 9 to 50."
+    assert subtitle(info) == "Largest at the start (θ_0) 10, adapted (θ_N) 5; 2/α is 20. Tasks differ: 9 to 50."
     learned = spectrum_info(results("spectrum", found, RunConfig(algorithm="meta_sgd")))
     assert learned is not None
     assert "2/α" not in subtitle(learned)
@@ -296,7 +296,7 @@ def test_the_landscape_has_three_losses_on_one_scale_and_the_path_in_the_first()
     start = updates["support", "x"].mean()
     np.testing.assert_allclose(updates["path", "x"] - start, [0.0, 0.5], atol=1e-6)
     np.testing.assert_allclose(updates["path", "y"], [0.0, 0.25], atol=1e-6)
-    assert subtitle(info) == "The plane holds 93% of the path. At θ_0 3 tasks: 6 before, 0.2 after."
+    assert subtitle(info) == "The plane holds 93% of the path. At the start (θ_0) 3 tasks: 6 before, 0.2 after."
     little = landscape_info(results("landscape", plane(0.2)))
     assert little is not None
     assert subtitle(little).startswith("The plane holds only 20% of the path.")
@@ -319,7 +319,7 @@ def test_surfaces_stand_on_one_plane_and_the_path_goes_down_the_first() -> None:
     np.testing.assert_allclose(drawn["path"][0][1] - drawn["theta_0"][0][0], 0.5 * (0.5 - 0.25), atol=1e-5)
     on = (heights[0][2, 3] + heights[0][3, 3]) / 2
     np.testing.assert_allclose(drawn["path"][1][1], 0.24 * 0.75 + on, atol=1e-5)
-    assert subtitle(info) == "The plane holds 93% of the path. At θ_0 3 tasks: 6 before, 0.2 after."
+    assert subtitle(info) == "The plane holds 93% of the path. At the start (θ_0) 3 tasks: 6 before, 0.2 after."
 
 
 def test_a_loss_that_hardly_changes_in_random_directions_has_one_shade() -> None:

@@ -28,10 +28,10 @@ def test_the_fit_chart_takes_its_axes_from_the_levels() -> None:
 
 def test_fit_arrays() -> None:
     drawn = named(fit_info(n=3))
-    assert drawn["θ<sub>0</sub>"][1] == [0, 0, 0, 0]
-    assert drawn["θ<sub>N</sub>"][1] == [3, 3, 3, 3]
-    assert "θ<sub>k</sub>" not in drawn
-    assert drawn["support"] == [[1, 2], [3, 4]]
+    assert drawn["before adapting (θ<sub>0</sub>)"][1] == [0, 0, 0, 0]
+    assert drawn["after N steps (θ<sub>N</sub>)"][1] == [3, 3, 3, 3]
+    assert "at k (θ<sub>k</sub>)" not in drawn
+    assert drawn["examples (support)"] == [[1, 2], [3, 4]]
     np.testing.assert_array_equal(drawn["between"][1], [1, 1, 1, 1, np.nan, 2, 2, 2, 2])
 
 
@@ -70,8 +70,8 @@ def own(**changes: Any) -> FitInfo:
 
 def test_points_of_ones_own_are_drawn_without_a_truth_within_axes_that_hold_them() -> None:
     drawn = named(own())
-    assert drawn["truth"] == drawn["query"] == [[], []]
-    assert drawn["support"] == [[1, 2], [3, 4]]
+    assert drawn["truth"] == drawn["test points (query)"] == [[], []]
+    assert drawn["examples (support)"] == [[1, 2], [3, 4]]
     assert ranges(own()) == {"xaxis": [-5.0, 5.0], "yaxis": [-5.5, 5.5]}
     far = ranges(own(support_x=np.array([-12.0, 2.0]), query_x=np.array([3.0]), query_y=np.array([20.0])))
     assert far["xaxis"] == [pytest.approx(-12.0 - 0.04 * 17.0), 5.0]
@@ -81,9 +81,9 @@ def test_points_of_ones_own_are_drawn_without_a_truth_within_axes_that_hold_them
 
 
 def test_of_points_of_ones_own_only_what_is_measured_is_said() -> None:
-    assert subtitle(own()) == "3 inner steps on 2 points of your own bend θ_0 into θ_N."
+    assert subtitle(own()) == "3 inner steps on 2 points of your own bend the start (θ_0) onto them."
     assert subtitle(own(outside="Outside of training: x reaches 12.")).endswith(
-        "θ_N. Outside of training: x reaches 12."
+        "onto them. Outside of training: x reaches 12."
     )
     assert "support loss 1 before adaptation, 0.25 after 3 inner steps" in summary(own())
     assert "query" not in summary(own())

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import plotly.graph_objects as go
 import pytest
 
-from dashboard.charts import glossary, sweep_curves, sweep_frozen, sweep_map, sweep_pins
+from dashboard.charts import glossary, names, sweep_curves, sweep_frozen, sweep_map, sweep_pins
 from dashboard.charts.all import CHARTS
 from dashboard.charts.glossary import Card
 from dashboard.charts.loss import LOSS, reference_levels
@@ -104,6 +104,20 @@ def test_every_legend_entry_and_level_is_explained() -> None:
         for note in drawn.layout.annotations:
             if note.name == "level":
                 assert note.text.split(":")[0] in listed, card
+
+
+def test_a_symbol_that_a_legend_may_leave_out_stands_in_its_explanation() -> None:
+    """Where there is little room a name is its words alone: what they stand for is then found on hover, focus and tap."""
+    seen = set()
+    for card, drawn in all_figures():
+        said = drawn.layout.meta["help"]
+        for name, forms in said["shorter"].items():
+            symbols = re.findall(r"θ_\w|support|query", glossary.plain(name))
+            assert not any("θ" in form or "(" in form for form in forms), name
+            assert [forms[0], *forms] == sorted([forms[0], *forms], key=len, reverse=True), name
+            assert all(symbol in said["legend"][name] for symbol in symbols), (card, name)
+            seen.add(name)
+    assert {names.BEFORE, names.AFTER, names.SUPPORT, names.QUERY, names.START, names.ADAPTED} <= seen
 
 
 def test_nothing_is_explained_that_is_not_there() -> None:

@@ -21,8 +21,8 @@ from tests.dashboard.charts.infos import (
 
 def test_layers_arrays() -> None:
     drawn = named(layers_info(0.0, 0.5))  # the body stands still
-    assert drawn["θ<sub>0</sub>"] == [pytest.approx([1 / 3, 4 / 3]), [0, 0]]
-    assert drawn["θ<sub>N</sub>"] == [pytest.approx([2 / 3, 5 / 3]), [0, 0.5]]
+    assert drawn["start (θ<sub>0</sub>)"] == [pytest.approx([1 / 3, 4 / 3]), [0, 0]]
+    assert drawn["adapted (θ<sub>N</sub>)"] == [pytest.approx([2 / 3, 5 / 3]), [0, 0.5]]
     np.testing.assert_allclose(drawn["inner steps"], [[1 / 3, 2 / 3, np.nan, 4 / 3, 5 / 3], [0, 0, np.nan, 0, 0.5]])
     np.testing.assert_allclose(drawn["10–90% of tasks"], [[5 / 3, 5 / 3], [0.5, 1.0]])
 

@@ -74,7 +74,7 @@ def test_loss_arrays() -> None:
     assert drawn["ghost 1"] == [[0, 5], [1, 1]]
     assert drawn["ghost 2"] == [[0, 9], [1, 1]]
     assert drawn["ghost 3"] == [[], []]
-    assert drawn["held-out after"] == [[0, 400], pytest.approx([3.9, 0.5])]
+    assert drawn["held-out after (θ<sub>N</sub>)"] == [[0, 400], pytest.approx([3.9, 0.5])]
     assert drawn["now"] == [[400, 400, 400], pytest.approx([0.7, 3.6, 0.5])]
 
 

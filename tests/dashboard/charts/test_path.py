@@ -23,8 +23,8 @@ from tests.dashboard.charts.infos import (
 def test_path_arrays() -> None:
     drawn = named(path_info())
     np.testing.assert_array_equal(drawn["inner steps"], [[1, 2, np.nan, 1, 1], [1, 1, np.nan, 1, 3]])
-    assert drawn["θ<sub>N</sub>"] == [[2, 1], [1, 3]]
-    assert drawn["θ<sub>0</sub>"] == [[1], [1]]
+    assert drawn["adapted (θ<sub>N</sub>)"] == [[2, 1], [1, 3]]
+    assert drawn["start (θ<sub>0</sub>)"] == [[1], [1]]
 
 
 def test_the_way_on_points_of_ones_own_is_drawn_within_the_axes() -> None:
@@ -48,9 +48,9 @@ def test_where_no_look_at_now_has_been_at_the_paths_theta_0_stands_where_they_be
     info = info_of(of)
     assert info is not None
     drawn = named(info)
-    assert drawn["θ<sub>0</sub>"] == [[1], [2]]
-    assert drawn["θ<sub>0</sub> now"] == [[], []]
-    assert drawn["trail of θ<sub>0</sub>"] == ([[], []] if travels else [[1], [2]])
+    assert drawn["start (θ<sub>0</sub>)"] == [[1], [2]]
+    assert drawn["start (θ<sub>0</sub>), now"] == [[], []]
+    assert drawn["trail"] == ([[], []] if travels else [[1], [2]])
 
 
 def test_the_plane_keeps_until_the_paths_leave_it_or_shrink() -> None:

@@ -130,7 +130,7 @@ def test_figures_have_indices_as_plotly_writes_them() -> None:
     ]
     texts = list(texts_of(drawn))
     assert len(texts) > 200
-    assert {"θ<sub>0</sub>", "Frozen θ<sub>0</sub>", "N<sub>eval</sub> (inner steps at test)"} <= set(texts)
+    assert {"start (θ<sub>0</sub>)", "Frozen θ<sub>0</sub>", "N<sub>eval</sub> (inner steps at test)"} <= set(texts)
     assert [text for text in texts if ASCII.search(text) or PLOTLY_RAW.search(text)] == []
 
 

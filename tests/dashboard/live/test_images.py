@@ -135,10 +135,10 @@ class TestRecord:
 
 class TestWords:
     def test_the_subtitle_says_what_was_gained(self):
-        assert subtitle(info_of(1)) == "θ_0: 33% right, loss 1.5 → θ_1: 67% right, loss 0.5"
+        assert subtitle(info_of(1)) == "Before adapting (θ_0) 33% right, after 1 inner step (θ_1) 67%; loss 1.5 → 0.5"
 
     def test_without_inner_steps_nothing_can_be_gained(self):
-        assert subtitle(info_of(0)) == "With N = 0 there is no adaptation: θ_0 can only guess which class is which."
+        assert subtitle(info_of(0)) == "With N = 0 nothing adapts: the start (θ_0) can only guess which class is which."
 
     def test_a_dead_network_is_named(self):
         expected = "2 inner steps switched a whole hidden layer off: θ_N is dead and says the same everywhere."
@@ -146,15 +146,15 @@ class TestWords:
 
     def test_of_a_drawn_task_nothing_is_right_or_wrong(self):
         info = info_of(2, **DRAWN)
-        assert subtitle(info) == "2 inner steps on 2 support images; nobody but you knows what the query images are."
+        assert subtitle(info) == "2 inner steps on 2 example images; nobody but you knows what the test images are."
         assert summary(info) == (
-            "A drawn task with 2 support images of 2 classes: θ_N says A, B, no number of 3 query images."
+            "A drawn task with 2 example images of 2 classes: after adapting (θ_N) the network says A, B, no number of 3 test images."
         )
 
     def test_the_summary_has_the_numbers(self):
         assert summary(info_of(1)) == (
-            "θ_0 against θ_N on one held-out task with 2 support images of 2 classes: 33% of 3 query images right "
-            "before adaptation, 67% after 1 inner step; query loss 1.5 and 0.5."
+            "Before (θ_0) against after adapting (θ_N) on one held-out task with 2 example images of 2 classes: 33% of 3 test images right "
+            "before, 67% after 1 inner step; query loss 1.5 and 0.5."
         )
 
 

@@ -48,10 +48,10 @@ def test_what_is_no_task_is_refused(said: dict[str, Any], sentence: str) -> None
 def test_the_page_is_told_what_was_read_and_on_what_the_loss_is_measured() -> None:
     assert told(None, CURVES) == {"active": False, "words": "", "back": "Back to sinusoids"}
     words = [
-        (read_points("1 2\n3 4"), "2 points: all are support, and no query loss is measured."),
+        (read_points("1 2\n3 4"), "2 points: all are examples (support), and no query loss is measured."),
         (
             read_points("a b\n1 2\n3 4\n5 6", hold_back=True),
-            "3 points: 1 held back as query, on which the query loss is measured. The first line names the columns. "
+            "3 points: 1 held back as test points (query), on which the query loss is measured. The first line names the columns. "
             "Outside of training: y reaches 6 (there -5 to 5).",
         ),
     ]
