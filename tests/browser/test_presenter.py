@@ -59,7 +59,7 @@ def test_it_fits_every_window_and_the_number_keys_choose_what_is_large(open_page
     live.shows(LARGE, ["loss", "fit"])
     live.page.keyboard.press("3")  # in the place of the older one
     live.shows(LARGE, ["adaptation", "fit"])
-    live.page.get_by_role("button", name="Enlarge: Is α too large? (5)").click()
+    live.page.get_by_role("button", name="Enlarge: Steps too large? (5)").click()
     live.shows(LARGE, ["adaptation", "gauge"])
     live.page.keyboard.press("5")  # alone
     live.shows(LARGE, ["gauge"])
