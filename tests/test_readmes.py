@@ -13,7 +13,7 @@ from maml_core.cli import app
 ROOT = Path(__file__).parents[1]
 PLACES = (
     *("", "dashboard", "maml_core", "maml_core/reproduce", "maml_core/sweeps"),
-    *("tests", "tests/benchmarks", "assets/pretrained"),
+    *("tests", "tests/benchmarks", "assets/learning", "assets/pretrained"),
 )
 READMES = {place or "top": ROOT / place / "README.md" for place in PLACES}
 PAPERS = {**READMES, "contributing": ROOT / ".github/CONTRIBUTING.md", "changelog": ROOT / ".github/CHANGELOG.md"}

@@ -1,4 +1,4 @@
-"""`maml lessons`: the lessons of the page, and those of a teacher's own: listed, checked on the engine, begun and taken along."""
+"""`maml lessons`: the lessons of the page, and those of a teacher's own: listed, checked on the engine, begun and taken along; and on paper."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from maml_core.errors import ConfigError
 from maml_core.lessons.exporting import lesson_notebook, lesson_script
 from maml_core.lessons.lesson import Lesson
 from maml_core.lessons.measures import CURVES, MEASURES
+from maml_core.lessons.quiz import key, sheet
 from maml_core.lessons.reading import read_file, shipped
 from maml_core.lessons.template import TEMPLATE
 from maml_core.wording import one_of
@@ -28,7 +29,8 @@ NOT_SHOWN = 1
 HELP = """List, check, begin and export lessons.
 
 A lesson asks for a prediction, has something done, and judges both by what the run has shown. A check does the same on the engine at three
-seeds: what a lesson teaches has to come out at each of them. A lesson of your own is a TOML file that `new` begins.
+seeds: what a lesson teaches has to come out at each of them. A lesson of your own is a TOML file that `new` begins. `quiz` and `twin` write what a study of
+learning needs on paper.
 
 \b
 Examples:
@@ -39,6 +41,8 @@ Examples:
   maml lessons check my-lesson.toml
   maml lessons measures
   maml lessons export over-the-edge --out edge.ipynb
+  maml lessons quiz --form B
+  maml lessons twin over-the-edge --out edge.html
 """
 
 app = typer.Typer(cls=PlainErrors, help=HELP, no_args_is_help=True)
@@ -120,6 +124,33 @@ def export(
     is_notebook = out is not None and out.suffix.lower() == ".ipynb"
     text = lesson_notebook(found) if is_notebook else lesson_script(found)
     write_out(out, f"{found.name}.{'ipynb' if is_notebook else 'py'}", text.encode(), force=force)
+
+
+@app.command()
+def quiz(
+    form: Annotated[str, typer.Option(help="Which sheet, A or B; question n of both asks for the same.")] = "A",
+    with_key: Annotated[bool, typer.Option("--key", help="Write the answers to both forms in its place.")] = False,
+    out: OutOption = None,
+    force: Force = False,
+) -> None:
+    """Write a test of ten questions on what the lessons teach, as a page to print, for before and after them."""
+    form = form.upper()
+    text, name = (key(), "key.html") if with_key else (sheet(form), f"test-{form.lower()}.html")
+    write_out(out, name, text.encode(), force=force)
+
+
+@app.command()
+def twin(
+    lesson: Annotated[str, typer.Argument(help="Name of a lesson, or a TOML file.")],
+    seed: Annotated[int, typer.Option(min=0, help="Of the run that it shows.")] = 0,
+    out: OutOption = None,
+    force: Force = False,
+) -> None:
+    """Write the static twin of a lesson, as a page to read or print: its words, questions and verdicts, with the figures of one run."""
+    found = _found(lesson)
+    from maml_core.lessons.twin import twin as static_twin
+
+    write_out(out, f"{found.name}.html", static_twin(found, seed).encode(), force=force)
 
 
 def _found(name: str) -> Lesson:

@@ -66,14 +66,14 @@ def check(lesson: Lesson, seeds: Sequence[int] = SEEDS, *, dial: Dial = "model")
         dial: Where in a range the pupils set what they are asked to set.
     """
     start = time.thread_time()
-    wanted = _wanted(lesson)
-    config = _beside(lesson, 0, lesson.config, wanted)
+    wanted = wanted_of(lesson)
+    config = beside(lesson, 0, lesson.config, wanted)
     run, seeds = begun(config), tuple(seeds)
     names: list[Names] = [{} for _ in seeds]
     found: list[StepCheck] = []
     for at, step in enumerate(lesson.steps):
         if (again := restarted(lesson, step)) is not None:
-            config = _beside(lesson, at, again, wanted)
+            config = beside(lesson, at, again, wanted)
             run = begun(config)
         config, run = _acted(step.action, config, run, seeds, dial)
         drawn: list[Mapping[str, Sequence[float]]] = [{} for _ in seeds]
@@ -87,7 +87,7 @@ def check(lesson: Lesson, seeds: Sequence[int] = SEEDS, *, dial: Dial = "model")
     return LessonCheck(lesson.name, seeds, tuple(found), tuple(names), time.thread_time() - start)
 
 
-def _wanted(lesson: Lesson) -> dict[str, frozenset[str]]:
+def wanted_of(lesson: Lesson) -> dict[str, frozenset[str]]:
     """The measures that are spoken of, by the step in which they are taken."""
     found: dict[str, set[str]] = {}
     for step in lesson.steps:
@@ -97,7 +97,7 @@ def _wanted(lesson: Lesson) -> dict[str, frozenset[str]]:
     return {of: frozenset(measures) for of, measures in found.items()}
 
 
-def _beside(lesson: Lesson, at: int, config: RunConfig, wanted: Mapping[str, frozenset[str]]) -> RunConfig:
+def beside(lesson: Lesson, at: int, config: RunConfig, wanted: Mapping[str, frozenset[str]]) -> RunConfig:
     """The run that begins in a step, with joint training beside it only if it is spoken of before another begins."""
     ahead = list(itertools.takewhile(lambda step: not step.restart, lesson.steps[at + 1 :]))
     of_run = (measure for step in (lesson.steps[at], *ahead) for measure in wanted.get(step.name, ()))

@@ -93,9 +93,9 @@ def _number(prediction: Prediction, names: Mapping[str, float], answer: Answer) 
         return "", None, truth
     right = abs(place(prediction, float(answer)) - place(prediction, truth)) <= prediction.tolerance
     unit = f" {prediction.unit}" if prediction.unit else ""
-    found = "beyond any number" if math.isinf(truth) else f"{_three(truth)}{unit}"
+    found = "beyond any number" if math.isinf(truth) else f"{three_digits(truth)}{unit}"
     judged = "close enough" if right else "too high" if answer > truth else "too low"
-    return f"You said {_three(float(answer))}{unit}, it is {found}: {judged}.", right, truth
+    return f"You said {three_digits(float(answer))}{unit}, it is {found}: {judged}.", right, truth
 
 
 def _curve(
@@ -126,8 +126,12 @@ def place(prediction: Prediction, value: float) -> float:
     return (value - low) / (high - low)
 
 
-def _three(value: float) -> str:
-    """A number of three significant digits, without a power of ten where a reader would stumble over it."""
+def three_digits(value: float) -> str:
+    """A number of three significant digits, without a power of ten where a reader would stumble over it.
+
+    >>> three_digits(0.12345), three_digits(1761.0)
+    ('0.123', '1,760')
+    """
     if abs(value) >= 1e6:
         return filled("{value:.0f}", {"value": value})
     rounded = float(f"{value:.3g}")

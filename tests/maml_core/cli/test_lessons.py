@@ -103,3 +103,17 @@ def test_a_lesson_is_taken_along(own: Path, tmp_path: Path) -> None:
     refused = maml("export", "over-the-edge", "--out", tmp_path / "one.csv")
     assert refused.exit_code == 2
     assert "ends with .py" in refused.stderr
+
+
+def test_what_a_study_needs_is_printed(own: Path, tmp_path: Path) -> None:
+    sheet, answers, page = tmp_path / "b.html", tmp_path / "key.html", tmp_path / "twin.html"
+    assert maml("quiz", "--form", "b", "--out", sheet).exit_code == 0
+    assert maml("quiz", "--key", "--out", answers).exit_code == 0
+    assert maml("twin", own, "--seed", 2, "--out", page).exit_code == 0
+    assert "Form B" in sheet.read_text()
+    assert answers.read_text().count("<tr>") == 20
+    assert "one run (seed 2)" in page.read_text()
+    for wrong, said in ((("quiz", "--form", "C"), "form = 'C'"), (("twin", "nothing"), "lesson = 'nothing'")):
+        refused = maml(*wrong)
+        assert refused.exit_code == 2
+        assert said in refused.stderr
