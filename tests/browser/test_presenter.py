@@ -13,6 +13,8 @@ from tests.browser.test_layout import CUT, CUT_NAMES, preset_address
 SIZES = [(1024, 768), (1280, 720), (1366, 768), (1920, 1080)]
 LESSON = "lessons?lesson=over-the-edge&step=3"
 
+SMALL_TARGETS = SMALL.replace("[data-testid=stSlider]", ".maml-choice")
+"""But circles of a lesson's answers, whose lines can be pressed."""
 SMALL_LETTERS = SMALL_TYPE.replace("document.body", "document.querySelector('.maml-live')")
 
 LARGE = """() => [...document.querySelectorAll(".maml-card:not([hidden], [data-thumbnail])")]
@@ -44,7 +46,7 @@ def fits(live: LivePage) -> None:
         for width, height in SIZES:
             live.page.set_viewport_size({"width": width, "height": height})
             live.shows(OVERFLOW, {"width": 0, "height": 0})
-            for script in (TOO_SMALL, OVER, OUTSIDE, CUT, CUT_NAMES, SMALL, SMALL_LETTERS):
+            for script in (TOO_SMALL, OVER, OUTSIDE, CUT, CUT_NAMES, SMALL_TARGETS, SMALL_LETTERS):
                 live.shows(script, [])
 
 
