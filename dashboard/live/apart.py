@@ -16,7 +16,19 @@ from maml_core.traits import TRAITS
 if TYPE_CHECKING:
     from dashboard.live.run import LiveRun
 
-_OTHER_STEPS = ("play", "outer_step", "reset", "undo", "jump", "shared", "run_until", "travel", "travel_by", "branch")
+_OTHER_STEPS = (
+    "play",
+    "outer_step",
+    "reset",
+    "reset_all",
+    "undo",
+    "jump",
+    "shared",
+    "run_until",
+    "travel",
+    "travel_by",
+    "branch",
+)
 LEAVING = frozenset((*_OTHER_STEPS, "task", "own_task", "own_points"))
 """What else a page may ask for that ends it: other steps, other times and other tasks than those that it is about."""
 

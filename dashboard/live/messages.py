@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dashboard.live import afresh
 from dashboard.live.apart import LEAVING
 from dashboard.live.drawings import own_task
 from dashboard.live.own_points import own_points
@@ -49,8 +50,10 @@ def obey(page: Page, message: Mapping[str, Any], now: float) -> None:
             run.take_one_step()
         case "reset":
             run.restart()
+        case "reset_all":
+            afresh.reset(run, viewer)
         case "undo":
-            run.undo()
+            afresh.undo(run, viewer)
         case "ghost":
             viewer.show_ghost(run.ghosts.numbered(message["number"]), message["shown"] is True)
         case "remove_ghosts":

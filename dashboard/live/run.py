@@ -181,21 +181,20 @@ class LiveRun(Training):
         self._go_on_from(saved, history)
         self.called, self._opened = called, saved.config
 
-    def take_up(self, saved: SavedRun, history: History, *, playing: bool, stop_at: int | None, called: str) -> None:
-        """Go on with a run that this server, before it ended, had on this page: as `open`, with what was being done with it.
+    def give_way(self, config: RunConfig, timeline: Sequence[Entry] = (), *, at: int = 0) -> None:
+        """A run of another start takes this one's place, as if the page's address had named it; this one can be brought back however short it is.
 
         Raises:
             ConfigError: The set-up is too large for a live page; nothing changed.
         """
-        stands_in_for = self.origin.stands_in_for
-        self.open(saved, history, called=called)
-        self.origin.stands_in_for = stands_in_for
-        if playing and saved.status.kind == "ok":
-            self.playback.play(until=stop_at)
+        limits.check(config)
+        self._leave(config, least=0)
+        self._start(Changes(config, timeline))
+        self.origin = Origin(config, timeline, at, None)
 
-    def _leave(self, config: RunConfig) -> None:
-        """Keep what stays of this run when one with another set-up takes its place."""
-        saved = self.saved("before the restart") if self.step >= LEAST_KEPT else None
+    def _leave(self, config: RunConfig, *, least: int = LEAST_KEPT) -> None:
+        """Keep what stays of this run when one with another set-up takes its place; itself from so many outer steps on."""
+        saved = self.saved("before the restart") if self.step >= least else None
         if saved is not None:
             self._before = _Before(saved, self.history, self.ghosts.all, self.called)
             self.num_left += 1

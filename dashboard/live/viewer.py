@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import NamedTuple, get_args
 from weakref import WeakSet
 
 from dashboard.charts.all import SHARING
@@ -30,6 +30,27 @@ def shape_of(tasks: SinusoidConfig) -> tuple[str, ...]:
     (('amplitude', 'phase_rad'), ('amplitude', 'phase_rad', 'frequency'))
     """
     return SHAPE[: len(tasks.parameter_ranges)]
+
+
+class Choices(NamedTuple):
+    """What is chosen on a page besides the run; by default what a new one shows."""
+
+    weights_chart: str = "path"
+    metric: Metric = "accuracy"
+    task_parameters: tuple[float, ...] | None = None
+    task_draw: int = 0
+    own_task: OwnTask | None = None
+    points: OwnPoints | None = None
+
+
+class Reset(NamedTuple):
+    """What resetting everything took away besides the run and its ghosts."""
+
+    start: int
+    """Which run then took the place (`LiveRun.num_starts`)."""
+    choices: Choices
+    scratch: bool
+    steps_per_s: float | None
 
 
 class Viewer:
@@ -63,22 +84,36 @@ class Viewer:
         """Where it stands in the next outer step, if it goes through one."""
         self.guide: Guide | None = None
         """What leads it through a lesson, if it is in one."""
+        self.reset: Reset | None = None
+        """What to choose again where that is undone."""
         self.aside: Aside | None = None
         """Looks of its own at a run that is another's; None where the run's own chunks look for it."""
 
     def beside(self) -> Viewer:
         """One that looks at the same, and goes on to look at the run for itself."""
         found = Viewer()
-        found.weights_chart, found._metric = self.weights_chart, self._metric
-        found.task_parameters, found.task_draw, found.points = self.task_parameters, self.task_draw, self.points
-        found.own.task = self.own.task
+        found.choose(self.choices)
         found.hidden |= self.hidden
         found.travel.go(self.travel.target)
         found.take(self.fit, None)
         found.aside = Aside()
         return found
 
+    @property
+    def choices(self) -> Choices:
+        """What is chosen."""
+        chosen = self.weights_chart, self._metric, self.task_parameters, self.task_draw, self.own.task, self.points
+        return Choices(*chosen)
+
     # What its page asks for
+
+    def choose(self, choices: Choices) -> None:
+        """Choose all of it, as it was chosen before."""
+        self.choose_metric(choices.metric)
+        self.choose_weights_chart(choices.weights_chart)
+        self.task_parameters, self.task_draw = choices.task_parameters, choices.task_draw
+        self.points = choices.points
+        self.choose_own_task(choices.own_task)
 
     def choose_metric(self, metric: Metric) -> None:
         """What the curves show; a run that does not classify has a loss only.

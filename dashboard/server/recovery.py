@@ -135,7 +135,11 @@ class Recovery:
         asked = not same_address or continues(address_of(run), address.folded(saved.start, saved.timeline))
         if not asked or run.generation != generation or run.step > 0:
             return False
-        run.take_up(saved, history, playing=copy.playing, stop_at=copy.stop_at, called=copy.called)
+        stands_in_for = run.origin.stands_in_for
+        run.open(saved, history, called=copy.called)
+        run.origin.stands_in_for = stands_in_for
+        if copy.playing and saved.status.kind == "ok":
+            run.playback.play(until=copy.stop_at)
         if copy.scratch:
             run.audience.show_scratch(True, run.config)
         run.playback.set_speed(copy.steps_per_s)

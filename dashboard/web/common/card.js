@@ -196,6 +196,11 @@ export class Card {
   zoomed(on) {
     this.#zoom.hidden = !on;
   }
+
+  /** The legend anew: other series are hidden than it says. */
+  redrawLegend(/** @type {Figure} */ figure) {
+    this.#legend.draw(figure, true);
+  }
 }
 
 /**

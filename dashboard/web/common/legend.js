@@ -44,13 +44,16 @@ export class Legend {
     this.#fit();
   }
 
-  /** @param {Figure} figure */
-  draw(figure) {
+  /**
+   * @param {Figure} figure
+   * @param {boolean} [anew] Though it is the same figure: other series are hidden.
+   */
+  draw(figure, anew = false) {
     if (this.root.hidden) return;
     const { traces } = figure.layout.meta;
     const shown = figure.data.map((trace, at) => ({ key: traces[at], trace })).filter(({ trace: { showlegend, name, meta } }) => showlegend !== false && name && meta !== "in a row of its own");
     const text = JSON.stringify(shown.map(({ trace: { name, line, marker, fillcolor } }) => [name, line, marker, fillcolor]));
-    if (text === this.#drawn) return;
+    if (text === this.#drawn && !anew) return;
     this.#drawn = text;
     const { legend, shorter } = figure.layout.meta.help;
     this.#names = [];

@@ -249,6 +249,19 @@ export class Chart {
     return shown;
   }
 
+  /**
+   * Hides these groups, and shows all others.
+   *
+   * @param {Iterable<string>} groups
+   */
+  hide(groups) {
+    this.hidden.clear();
+    for (const group of groups) this.hidden.add(group);
+    if (!this.#look) return;
+    this.#stale = true;
+    this.card.redrawLegend(this.#look.figure);
+  }
+
   // --- What the card's menu needs ---
 
   traces() {

@@ -6,6 +6,7 @@ import { Images } from "./images.js";
 
 /** @import { Figures, Frame, Ranges } from "../common/protocol.js" */
 /** @import { LayoutPatch, LiveFrame } from "./protocol.js" */
+/** @import { View } from "./image_task.js" */
 
 // After a redraw the page rests at least this many times its cost, so that a slow machine stays responsive.
 const REST = 0.7;
@@ -24,6 +25,12 @@ const FIRST_NUMBERS_MS = 1000;
  * @typedef {object} Standing
  * @property {number} scale Of its type, lines and markers.
  * @property {boolean} isThumbnail It is drawn once a second at most, and nobody waits for it.
+ */
+
+/**
+ * What is seen of the charts: the groups of their legends that are hidden, by chart, and what the images card shows.
+ *
+ * @typedef {{ hidden: Record<string, string[]>, images: View }} SeenOf
  */
 
 /** @type {Standing} */
@@ -86,6 +93,23 @@ export class Charts {
   /** The images card, which stands among the charts. */
   get images() {
     return /** @type {Images} */ (this.get("images"));
+  }
+
+  /** @returns {SeenOf} What is chosen to be seen. */
+  get choices() {
+    const some = [...this.#charts].filter(([, { hidden }]) => hidden.size > 0);
+    return { hidden: Object.fromEntries(some.map(([id, { hidden }]) => [id, [...hidden]])), images: this.images.view };
+  }
+
+  /** @param {SeenOf} choices */
+  choose({ hidden, images }) {
+    for (const [id, chart] of this.#charts) {
+      if (!(chart instanceof Chart)) continue;
+      if (chart.hidden.size || hidden[id]) chart.hide(hidden[id] ?? []);
+      if (chart.zoomed) chart.unzoom();
+    }
+    if (images !== this.images.view) this.images.choose(images);
+    this.schedule();
   }
 
   /** The chart of one task's curves, of which the page draws one itself. */

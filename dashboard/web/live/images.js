@@ -41,7 +41,7 @@ export class Images {
   #tip = el("div", { class: "maml-image-tip", hidden: true, "aria-hidden": "true" });
   #spoken = el("p", { class: "maml-visually-hidden", "aria-live": "polite" });
   #note = el("p", { class: "maml-empty", hidden: true });
-  #views = new Segments("What to look at", VIEWS, (view) => this.#look(view));
+  #views = new Segments("What to look at", VIEWS, (view) => this.choose(view));
   /** @type {View} */
   #view = "images";
   /** @type {Palette | null} */
@@ -76,8 +76,12 @@ export class Images {
     new ResizeObserver(() => this.#refresh()).observe(plot);
   }
 
+  get view() {
+    return this.#view;
+  }
+
   /** @param {View} view */
-  #look(view) {
+  choose(view) {
     this.#view = view;
     this.#views.show(view);
     this.#point(null);

@@ -58,6 +58,17 @@ export class Looks {
     this.#present(!this.#parts.presenter.isOn);
   }
 
+  /** Presenter mode, and whether somebody chose to have the run pause while the page is hidden. */
+  get choices() {
+    return { presents: this.#parts.presenter.isOn, pauses: recall("localStorage", PAUSE_HIDDEN) };
+  }
+
+  /** @param {{ presents: boolean, pauses: string | null }} choices */
+  choose({ presents, pauses }) {
+    remember("localStorage", PAUSE_HIDDEN, pauses);
+    this.#present(presents);
+  }
+
   /** @param {boolean} on */
   #present(on) {
     const { presenter, transport, resized } = this.#parts;

@@ -7,6 +7,7 @@ import { FULL, Socket } from "../common/socket.js";
 import { Still } from "../common/still.js";
 import { Acting } from "./acting.js";
 import { Address } from "./address.js";
+import { Afresh } from "./afresh.js";
 import { Apart } from "./apart.js";
 import { Charts } from "./charts.js";
 import { Dials } from "./dials.js";
@@ -71,6 +72,7 @@ class Page {
   #keys;
   #presenter;
   #stage;
+  #afresh;
   #looks;
   /** @type {string | null} */
   #run = null; // whose numbers are shown
@@ -99,6 +101,8 @@ class Page {
       refused,
       presenter: () => this.#looks.togglePresenter(),
       pauseHidden: (on) => this.#looks.choosePause(on),
+      resetAll: () => this.#afresh.reset(),
+      undone: () => this.#afresh.undone(),
     });
     this.#switches = new Switches(this.#charts, tabs ?? [], send);
     this.#travel = new Travel(this.#charts, send);
@@ -134,6 +138,7 @@ class Page {
       resized: this.#resized,
       pause: (on) => this.#socket?.send({ type: "pause_hidden", on }),
     });
+    this.#afresh = new Afresh({ charts: this.#charts, looks: this.#looks, presenter: this.#presenter, stage: this.#stage }, send);
     this.#socket = this.#connect(token, lesson);
     loadPlotly().then(
       () => this.#charts.schedule(),
@@ -279,7 +284,7 @@ class Page {
     this.#root.dataset.charts = state.charts.join(" ");
     this.#root.toggleAttribute("data-then", state.then !== null);
     this.#root.toggleAttribute("data-many-ghosts", state.ghosts.length > 2);
-    for (const part of [this.#transport, this.#dials, this.#task, this.#draw, this.#points, this.#switches, this.#travel, this.#ghosts, this.#apart, this.#lesson, this.#words]) part.state(state);
+    for (const part of [this.#transport, this.#dials, this.#task, this.#draw, this.#points, this.#switches, this.#travel, this.#ghosts, this.#apart, this.#lesson, this.#afresh, this.#words]) part.state(state);
     this.#root.toggleAttribute("data-closer", this.#switches.isCloser);
     this.#dials.formulas.light(state.apart?.kind ?? "");
     this.#charts.present(state.charts, state.empty);

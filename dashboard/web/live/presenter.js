@@ -86,8 +86,7 @@ export class Presenter {
   /** What a number key does; false where it does nothing here. */
   choose(/** @type {number} */ place) {
     if (!this.isOn || place > this.#ids.length) return false;
-    this.#before = [...this.#before, this.#large].slice(-MAX_BACK);
-    this.#take(enlarged(this.#now, place, this.#most));
+    this.enlarge(enlarged(this.#now, place, this.#most));
     this.#tell(`Large: ${this.#shown.map((at) => this.#titleOf(this.#ids[at - 1])).join(", ")}.`);
     return true;
   }
@@ -103,6 +102,12 @@ export class Presenter {
   /** The large cards, by their places. */
   get large() {
     return this.#large;
+  }
+
+  /** @param {Large} large */
+  enlarge(large) {
+    this.#before = [...this.#before, this.#large].slice(-MAX_BACK);
+    this.#take(large);
   }
 
   /** Gives each card its place, and its chart the type that is read from the last row. */

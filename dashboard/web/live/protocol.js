@@ -308,7 +308,7 @@ export {};
  * @property {number} [id]
  */
 
-/** @typedef {{ type: "play" | "pause" | "outer_step" | "reset" | "undo" | "jump" | "shared" | "branch" | "apart" | "apart_close" | "apart_do" | "restore_ghosts" | "lesson_act" }} Press */
+/** @typedef {{ type: "play" | "pause" | "outer_step" | "reset" | "reset_all" | "undo" | "jump" | "shared" | "branch" | "apart" | "apart_close" | "apart_do" | "restore_ghosts" | "lesson_act" }} Press */
 
 /**
  * Shows a ghost, or hides it.

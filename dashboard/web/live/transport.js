@@ -30,6 +30,8 @@ const UNDO_MS = 10_000;
  * @property {(sentence: string) => void} refused
  * @property {() => void} presenter Switches presenter mode on or off.
  * @property {(on: boolean) => void} pauseHidden
+ * @property {() => void} resetAll
+ * @property {() => void} undone Called when the run before is asked for.
  * @property {HTMLElement} tools What is done with the screen: at hand in presenter mode, otherwise under the help.
  */
 
@@ -130,7 +132,11 @@ export class Transport {
     );
     this.#pauses.addEventListener("change", () => actions.pauseHidden(this.#pauses.checked));
     const again = el("button", { type: "button", "data-action": "first-minute", onclick: async () => (await import("../opening/first_minute.js")).open() }, "The first minute again");
-    this.#panel = el("div", {}, keys, actions.tools, el("label", { class: "maml-option" }, this.#pauses, " Pause while this page is hidden"), again);
+    const all = actionButton("reset-all", "Reset everything", "Run, ghosts, view and what you have chosen here, as on a new page; Undo brings them back", () => {
+      this.#help.panel.hidePopover();
+      actions.resetAll();
+    });
+    this.#panel = el("div", {}, keys, actions.tools, el("label", { class: "maml-option" }, this.#pauses, " Pause while this page is hidden"), el("div", { class: "maml-tools" }, again, all));
     this.#help = popoverButton({ class: "maml-icon", "aria-label": "Keyboard help", title: "Keys and options (?)" }, "?", this.#panel);
     this.root = el(
       "div",
@@ -235,6 +241,7 @@ export class Transport {
   undo() {
     if (this.#undo.hidden || !this.#undone) return;
     this.#undo.hidden = true;
+    if (this.#undone.type === "undo") this.#actions.undone();
     this.#actions.send({ type: this.#undone.type });
   }
 
