@@ -107,7 +107,7 @@ class Pages:
         except ConfigError as error:
             page.put({"type": "error", "message": in_greek(refusal(error, page.run.config))})
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
-            page.put({"type": "error", "message": in_greek(f"{error}.")})
+            page.put({"type": "error", "message": in_greek(f"{str(error).removesuffix('.')}.")})
         self.tell(page.run)
 
     def learn(self, tasks: TaskConfig, levels: Levels) -> None:

@@ -14,6 +14,9 @@ from tests.browser.test_axe import SMALL, SMALL_TYPE, assert_accessible
 
 FIRST, EDGE = shipped()["a-start-not-a-curve"], shipped()["over-the-edge"]
 
+INNER_HEIGHT = "node => node._fullLayout._size.h"
+"""Of a chart's plot, in pixels."""
+
 FITS = """() => {
   const main = document.querySelector("[data-testid=stMain]");
   return main.scrollHeight <= main.clientHeight && document.documentElement.scrollWidth <= innerWidth;
@@ -81,9 +84,13 @@ def test_a_lesson_from_the_list_to_its_end_by_mouse_and_the_next_one(open_page: 
     next_step(page, 2)  # a choice, before which nothing may be pressed
     page.wait_for_url(re.compile("step=2"))
     page.keyboard.press("p")
-    expect(live.words).to_contain_text("First your guess")
+    expect(live.words).to_contain_text(re.compile(r"First your guess, then the result\.(?!\.)"))
     live.becomes(live.action("play").inner_text, "Play")
     expect(page.locator("[data-action=lesson-act]")).to_have_attribute("aria-disabled", "true")
+    live.until(lambda: page.evaluate(FITS))
+    live.until(lambda: live.plot("fit").evaluate(INNER_HEIGHT) >= 200)  # beside the chart that is pointed at
+    live.until(lambda: live.plot("loss").evaluate(INNER_HEIGHT) >= 200)
+    assert live.plot("adaptation").bounding_box()["height"] < 100
     page.mouse.move(720, 700)
     assert_accessible(page)
     page.get_by_label("Only after 3 steps").check()

@@ -8,6 +8,7 @@ import { BoxOfPrediction } from "./prediction.js";
 
 const DONE = "maml-lessons";
 const DIALS = ["alpha", "beta", "num_inner_steps"];
+const TASKS = ["fit", "images"]; // the charts of one task
 
 /**
  * What the strip asks of its page.
@@ -136,10 +137,11 @@ export class LessonStrip {
   }
 
   /** @param {State} state */
-  state({ lesson, locked, share, step }) {
+  state({ lesson, locked, share, step, charts }) {
     const before = this.#lesson;
     this.#lesson = lesson;
     this.root.hidden = lesson === null;
+    this.#arrange(charts, lesson?.lit ?? []);
     if (!lesson) return;
     const isNew = before?.name !== lesson.name || before.step !== lesson.step;
     const place = `Step ${lesson.step + 1} of ${lesson.steps}`;
@@ -197,6 +199,18 @@ export class LessonStrip {
     this.#script.href = `/maml/lessons/${name}.py`;
     this.#notebook.href = `/maml/lessons/${name}.ipynb`;
     this.#again.href = `${location.pathname}?lesson=${encodeURIComponent(name)}&seed=${seed + 1}`;
+  }
+
+  /**
+   * Where the window is low, the charts that a step points at, and its task, are large, and the others a row of small ones below them.
+   *
+   * @param {string[]} charts Those that there are.
+   * @param {string[]} lit What is pointed at; nothing outside of a lesson.
+   */
+  #arrange(charts, lit) {
+    const large = this.#lesson ? charts.filter((id) => lit.includes(id) || TASKS.includes(id)) : charts;
+    for (const card of /** @type {NodeListOf<HTMLElement>} */ (this.#page.querySelectorAll(".maml-grid > .maml-card"))) card.classList.toggle("maml-beside", !large.includes(card.dataset.chart ?? ""));
+    Object.assign(this.#page.dataset, { large: large.length, beside: charts.length - large.length });
   }
 
   /**
