@@ -6,7 +6,7 @@ Nothing here imports torch: whoever keeps them has the bytes of states, not the 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import accumulate, islice
 from typing import NamedTuple
 
@@ -21,6 +21,10 @@ CHECKPOINTS = ("good/", "candidate/")
 
 MAX_BYTES, MAX_IMAGE_BYTES = 4 * 2**20, 32 * 2**20
 """Kept of a run, and of one whose tasks are of images."""
+
+
+MAX_PINNED = 20
+"""Moments of a run that stay where others go."""
 
 
 class Moment(NamedTuple):
@@ -47,6 +51,7 @@ class Moments:
     def __init__(self, max_bytes: int = MAX_BYTES, kept: Iterable[Moment] = ()) -> None:
         self._max_bytes = max_bytes
         self._all = list(kept)
+        self._pinned: tuple[int, ...] = ()
         self._num_bytes = sum(len(moment.state) for moment in self._all)
         self._thin()
 
@@ -63,6 +68,12 @@ class Moments:
         self._all.append(moment)
         self._num_bytes += len(moment.state)
         self._thin()
+
+    def pin(self, moment: Moment) -> None:
+        """Keep one that is known, or not older than the newest, as long as others can go; so the newest `MAX_PINNED` that were asked for."""
+        self._pinned = (*(step for step in self._pinned if step != moment.step), moment.step)[-MAX_PINNED:]
+        if all(known[:2] != moment[:2] for known in self._all):
+            self.add(moment)
 
     @property
     def newest(self) -> Moment | None:
@@ -92,15 +103,16 @@ class Moments:
 
     def _thin(self) -> None:
         while self._num_bytes > self._max_bytes and len(self._all) > 2:
-            dropped = self._all.pop(_least_missed([moment.step for moment in self._all]))
+            dropped = self._all.pop(_least_missed([moment.step for moment in self._all], self._pinned))
             self._num_bytes -= len(dropped.state)
 
 
-def _least_missed(steps: Sequence[int]) -> int:
-    """The place, neither first nor last, whose neighbours would be nearest to each other for their age if it went."""
+def _least_missed(steps: Sequence[int], pinned: Collection[int]) -> int:
+    """The place, neither first nor last, whose neighbours would be nearest to each other for their age if it went; of a pinned step only where all are."""
     newest = steps[-1]
-    gaps = [(steps[i + 1] - steps[i - 1]) / (newest - steps[i]) for i in range(1, len(steps) - 1)]
-    return 1 + gaps.index(min(gaps))
+    inner = range(1, len(steps) - 1)
+    places = [place for place in inner if steps[place] not in pinned] or inner
+    return min(places, key=lambda place: (steps[place + 1] - steps[place - 1]) / (newest - steps[place]))
 
 
 def light(state: bytes) -> bytes:

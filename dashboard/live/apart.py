@@ -27,6 +27,7 @@ _OTHER_STEPS = (
     "run_until",
     "travel",
     "travel_by",
+    "open_moment",
     "branch",
 )
 LEAVING = frozenset((*_OTHER_STEPS, "task", "own_task", "own_points"))

@@ -27,7 +27,7 @@ DONE = "This step is done: Next leads on."
 NOTHING_TO_TRAIN = "This step needs no training."
 
 _TRAINS = frozenset({"play", "outer_step", "run_until", "apart_do"})
-_OTHER_RUNS = frozenset({"reset", "reset_all", "undo", "jump", "shared", "branch"})
+_OTHER_RUNS = frozenset({"reset", "reset_all", "keep_moment", "open_moment", "undo", "jump", "shared", "branch"})
 _SHOWS = frozenset({"task", "own_task", "own_points", "example_task", "apart", "apart_by", "travel", "travel_by"})
 """What lets more be seen of the run."""
 

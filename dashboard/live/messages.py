@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dashboard.live import afresh
+from dashboard.live import afresh, bookmarks
 from dashboard.live.apart import LEAVING
 from dashboard.live.drawings import own_task
 from dashboard.live.own_points import own_points
@@ -72,6 +72,10 @@ def obey(page: Page, message: Mapping[str, Any], now: float) -> None:
         case "travel_by":
             viewer.travel.by(message["by"], run.kept.moments, run.step)
             page.answer_travel()
+        case "keep_moment":
+            page.put(bookmarks.save(run, viewer))
+        case "open_moment":
+            bookmarks.open_again(page, message)
         case "branch":
             run.branch(viewer.travel.here)
         case "apart":

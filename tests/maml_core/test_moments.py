@@ -60,6 +60,24 @@ def test_a_smaller_limit_holds_from_then_on() -> None:
     assert len(moments) == 3
 
 
+def test_what_is_pinned_stays_as_long_as_others_can_go() -> None:
+    moments = Moments(2000)
+    for step in range(0, 5000, 10):
+        moments.add(moment(step))
+        if step in (310, 320, 1470):
+            moments.pin(moment(step))
+    steps = [one.step for one in moments]
+    assert len(steps) == 20
+    assert {0, 310, 320, 1470, 4990} <= set(steps)
+    moments.pin(moment(5001))  # one that nobody knew
+    assert moments.newest == moment(5001)
+    moments.limit(300)
+    assert [one.step for one in moments][0::2] == [0, 5001]
+    for step in range(6000, 6050):  # only the newest of so many
+        moments.pin(moment(step))
+    assert len(moments) == 3
+
+
 def test_what_is_near_and_beside() -> None:
     moments = Moments(kept=[moment(step) for step in (0, 10, 20)])
     assert [moments.nearest(step).step for step in (-5, 4, 5, 6, 15, 16, 99)] == [0, 0, 0, 10, 10, 20, 20]  # type: ignore[union-attr]

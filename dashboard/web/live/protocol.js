@@ -206,6 +206,26 @@ export {};
  */
 
 /**
+ * What was looked at besides the run.
+ * @typedef {object} MomentView
+ * @property {string} chart In the place of the paths.
+ * @property {"loss" | "accuracy"} metric
+ * @property {number[] | null} task What defines the demonstration task; null where it was drawn.
+ * @property {number} draw Which one was drawn.
+ */
+
+/**
+ * A moment that was saved, as the page keeps it.
+ * @typedef {object} SavedMoment
+ * @property {"moment"} type
+ * @property {number} step
+ * @property {string} address Of the run up to there: its start and its changes.
+ * @property {number} alpha
+ * @property {number} num_inner_steps
+ * @property {MomentView} view
+ */
+
+/**
  * How far a jump is.
  * @typedef {object} Progress
  * @property {"progress"} type
@@ -288,7 +308,7 @@ export {};
  * @property {number | null} change The newest of the page's own changes that it shows.
  */
 
-/** @typedef {Welcome | Gone | Taken | Refusal | Figures | State | Progress | ExampleTask | ClassState | ClassOver | ClassCopied} LiveMessage */
+/** @typedef {Welcome | Gone | Taken | Refusal | Figures | State | Progress | SavedMoment | ExampleTask | ClassState | ClassOver | ClassCopied} LiveMessage */
 
 // --- What the page sends ---
 
@@ -308,7 +328,7 @@ export {};
  * @property {number} [id]
  */
 
-/** @typedef {{ type: "play" | "pause" | "outer_step" | "reset" | "reset_all" | "undo" | "jump" | "shared" | "branch" | "apart" | "apart_close" | "apart_do" | "restore_ghosts" | "lesson_act" }} Press */
+/** @typedef {{ type: "play" | "pause" | "outer_step" | "reset" | "reset_all" | "keep_moment" | "undo" | "jump" | "shared" | "branch" | "apart" | "apart_close" | "apart_do" | "restore_ghosts" | "lesson_act" }} Press */
 
 /**
  * Shows a ghost, or hides it.
@@ -343,6 +363,15 @@ export {};
  * @typedef {object} GoBy
  * @property {"travel_by"} type
  * @property {number} by 1 or -1.
+ */
+
+/**
+ * Shows a moment that was saved.
+ * @typedef {object} OpenMoment
+ * @property {"open_moment"} type
+ * @property {number} step
+ * @property {string} address
+ * @property {MomentView} view
  */
 
 /**
@@ -442,4 +471,4 @@ export {};
  * @property {number} [id]
  */
 
-/** @typedef {Ack | Visible | PauseHidden | SetChanges | Press | ShowGhost | RemoveGhosts | RunUntil | GoTo | GoBy | ApartBy | LessonGo | LessonAnswer | Speed | ChooseMetric | ChooseWeights | NewTask | ShapeTask | OwnTask | ClearOwnTask | OwnPoints | ClearOwnPoints | AskExample | ClassStart | ClassAskChoice | ClassAskNumber | ClassGive | ClassHand | ClassAnswer | ClassPress} LiveRequest */
+/** @typedef {Ack | Visible | PauseHidden | SetChanges | Press | ShowGhost | RemoveGhosts | RunUntil | GoTo | GoBy | OpenMoment | ApartBy | LessonGo | LessonAnswer | Speed | ChooseMetric | ChooseWeights | NewTask | ShapeTask | OwnTask | ClearOwnTask | OwnPoints | ClearOwnPoints | AskExample | ClassStart | ClassAskChoice | ClassAskNumber | ClassGive | ClassHand | ClassAnswer | ClassPress} LiveRequest */

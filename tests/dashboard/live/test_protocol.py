@@ -21,6 +21,7 @@ from dashboard.server.classes import Classes
 from dashboard.server.hub import Hub
 from dashboard.server.requests import Requests
 from dashboard.server.routes import WEB
+from dashboard.setups import address
 from dashboard.setups.reach import Reach
 from dashboard.sweeps.page import SweepPage
 from maml_core.config import RunConfig, SinusoidConfig, replace
@@ -246,6 +247,7 @@ def class_messages() -> list[dict[str, Any]]:
 
 
 PIXELS = base64.b64encode(bytes(784)).decode()
+VIEW = {"chart": "layers", "metric": "loss", "task": [1.0, 0.5], "draw": 2}
 DRAWN = {"type": "own_task", "support": [[0, PIXELS], [1, PIXELS]], "query": [PIXELS], "id": 7}
 
 
@@ -256,6 +258,7 @@ def test_the_live_page_is_told_what_the_file_says_and_all_of_it():
             {"type": "apart"},
             {"type": "apart_by", "by": 1},
             {"type": "outer_step"},
+            {"type": "keep_moment"},
             {"type": "own_points", "text": "x y\n9 2\n3 4\n5 6", "hold_back": True, "id": 8},
             {"type": "play"},
             {"type": "own_points", "clear": True},
@@ -373,6 +376,7 @@ SAID: dict[str, dict[str, Any]] = {
     "RunUntil": {"type": "run_until", "step": 40},
     "GoTo": {"type": "travel", "step": 0},
     "GoBy": {"type": "travel_by", "by": -1},
+    "OpenMoment": {"type": "open_moment", "step": 0, "address": address.write(TINY), "view": VIEW},
     "ApartBy": {"type": "apart_by", "by": 1},
     "LessonGo": {"type": "lesson_go", "to": 0},
     "LessonAnswer": {"type": "lesson_answer", "answer": 1},
