@@ -1,4 +1,4 @@
-"""Everything reset, and brought back."""
+"""Everything reset, and brought back; moments that are saved, and shown again."""
 
 from __future__ import annotations
 
@@ -72,3 +72,68 @@ def test_everything_is_reset_and_one_undo_brings_all_of_it_back(open_page: OpenP
     live.page.reload()
     live.wait_drawn()
     live.shows(CHOSEN, {**chosen, "hidden": []})
+
+
+SEEN = """() => ({
+  large: [...document.querySelectorAll(".maml-presenter .maml-card:not([hidden], [data-thumbnail])")].map(({ dataset }) => dataset.chart),
+  place: document.querySelector("[aria-label='Chart in this place']").value,
+  then: document.querySelector(".maml-then").textContent,
+  after: [...document.querySelectorAll(".maml-losses tr")].map(({ textContent }) => textContent).join(" "),
+  k: document.querySelector("[data-dial=k]").value,
+})"""
+
+
+def test_saved_moments_are_stepped_through_with_a_clicker_also_after_a_reload_and_from_another_run(
+    open_page: OpenPage,
+) -> None:
+    live = open_page()
+    keys, page = live.page.keyboard, live.page
+    keys.press("PageDown")  # there is none, and nothing happens
+    live.train(30)
+    first = live.pause()
+    keys.press("l")
+    keys.press("b")
+    expect(live.words).to_contain_text("Saved as moment 1")
+    live.shows("() => mamlLive.lastFrame.then", None)
+    one = live.page.evaluate(SEEN)
+    live.train(400)
+    live.pause()
+    keys.press("4")
+    live.tabs.select_option("layers")
+    live.dial("k").press("Home")
+    live.page.evaluate("document.activeElement.blur()")
+    live.wait_steady()
+    keys.press("b")
+    expect(live.words).to_contain_text("Saved as moment 2")
+    two = live.page.evaluate(SEEN)
+    assert two != one
+    keys.press("PageUp")
+    expect(live.words).to_contain_text("Moment 1 of 2")
+    live.shows(SEEN, {**one, "then": f"step {first}"})
+    page.reload()
+    live.wait_drawn()
+    keys.press("PageDown")
+    live.shows(SEEN, two)
+    # Of another run: it is trained anew up to there, and Undo brings the other one back.
+    live.set(alpha=0.07)
+    live.action("reset").click()
+    live.train(25)
+    other = live.pause()
+    keys.press("PageUp")
+    live.wait("(step) => mamlStep() === step && document.querySelector('.maml-pill').textContent === 'Paused'", first)
+    live.wait_steady()
+    assert live.field("alpha").input_value() == "0.02"
+    live.shows(SEEN, one)
+    live.action("undo").click()
+    live.wait("(step) => mamlStep() === step", other)
+    # The list: a name of one's own, one removed and brought back.
+    page.get_by_label("Saved moments").click()
+    field = page.get_by_label("Name of moment 1")
+    field.fill("Before the lecture")
+    field.press("Enter")
+    page.get_by_label("Remove moment 2").click()
+    expect(page.get_by_label("Name of moment 2")).to_have_count(0)
+    live.action("restore-moment").click()
+    page.get_by_label("Show moment 2").click()
+    expect(page.get_by_label("Show moment 2")).to_have_attribute("aria-current", "true")
+    expect(page.get_by_label("Show moment 1: Before the lecture")).to_be_visible()

@@ -16,6 +16,7 @@ import { Ghosts } from "./ghosts.js";
 import { Keys } from "./keys.js";
 import { LessonStrip } from "./lesson.js";
 import { Looks } from "./looks.js";
+import { Moments } from "./moments.js";
 import { Points } from "./points.js";
 import { Presenter } from "./presenter.js";
 import { Stage } from "./stage.js";
@@ -73,6 +74,7 @@ class Page {
   #presenter;
   #stage;
   #afresh;
+  #moments;
   #looks;
   /** @type {string | null} */
   #run = null; // whose numbers are shown
@@ -92,6 +94,19 @@ class Page {
     this.#charts.get("images").card.addButton(this.#draw.button);
     this.#charts.get("fit").card.addButton(this.#points.button);
     this.#stage = new Stage(this.#root, refused);
+    this.#moments = new Moments({
+      send,
+      isLesson: Boolean(lesson),
+      note: (sentence) => this.#words.note(sentence),
+      refused,
+      sight: () => ({ presents: this.#presenter.isOn, large: this.#presenter.large, k: this.#task.chosen }),
+      see: ({ presents, large }) => {
+        if (presents !== this.#presenter.isOn) this.#looks.togglePresenter();
+        this.#presenter.enlarge(large);
+      },
+      look: (k) => this.#task.look(k),
+    });
+    this.#stage.tools.append(...this.#moments.tools);
     this.#transport = new Transport({
       send,
       tools: this.#stage.tools,
@@ -144,7 +159,7 @@ class Page {
       () => this.#charts.schedule(),
       () => refused("The charts' library could not be loaded; reload the page."),
     );
-    this.#keys = new Keys(this.#root, shortcuts({ transport: this.#transport, task: this.#task, travel: this.#travel, apart: this.#apart, presenter: this.#presenter, stage: this.#stage }, send));
+    this.#keys = new Keys(this.#root, shortcuts({ transport: this.#transport, task: this.#task, travel: this.#travel, apart: this.#apart, presenter: this.#presenter, stage: this.#stage, moments: this.#moments }, send));
     addEventListener("click", enterPanel);
     addEventListener("resize", this.#resized);
     document.addEventListener("maml-begin", this.#begun);
@@ -240,6 +255,9 @@ class Page {
       case "progress":
         this.#transport.step(message.step);
         break;
+      case "moment":
+        this.#moments.saved(message);
+        break;
       case "example_task":
         this.#draw.example(message);
         break;
@@ -284,7 +302,7 @@ class Page {
     this.#root.dataset.charts = state.charts.join(" ");
     this.#root.toggleAttribute("data-then", state.then !== null);
     this.#root.toggleAttribute("data-many-ghosts", state.ghosts.length > 2);
-    for (const part of [this.#transport, this.#dials, this.#task, this.#draw, this.#points, this.#switches, this.#travel, this.#ghosts, this.#apart, this.#lesson, this.#afresh, this.#words]) part.state(state);
+    for (const part of [this.#transport, this.#dials, this.#task, this.#draw, this.#points, this.#switches, this.#travel, this.#ghosts, this.#apart, this.#lesson, this.#afresh, this.#moments, this.#words]) part.state(state);
     this.#root.toggleAttribute("data-closer", this.#switches.isCloser);
     this.#dials.formulas.light(state.apart?.kind ?? "");
     this.#charts.present(state.charts, state.empty);
@@ -355,10 +373,10 @@ function fitHeight(root) {
 /**
  * What a letter does (`KEYS` says it to people).
  *
- * @param {{ transport: Transport, task: Task, travel: Travel, apart: Apart, presenter: Presenter, stage: Stage }} parts
+ * @param {{ transport: Transport, task: Task, travel: Travel, apart: Apart, presenter: Presenter, stage: Stage, moments: Moments }} parts
  * @param {(message: LiveRequest) => void} send
  */
-const shortcuts = ({ transport, task, travel, apart, presenter, stage }, send) => ({
+const shortcuts = ({ transport, task, travel, apart, presenter, stage, moments }, send) => ({
   p: () => transport.toggle(),
   o: () => transport.outerStep(),
   i: () => transport.innerStep(),
@@ -378,6 +396,9 @@ const shortcuts = ({ transport, task, travel, apart, presenter, stage }, send) =
   f: () => stage.fullScreen(),
   d: () => stage.changeScheme(),
   h: () => stage.spot(),
+  b: () => moments.keep(),
+  pagedown: () => moments.by(1),
+  pageup: () => moments.by(-1),
   "?": () => transport.help(),
   ...Object.fromEntries(Array.from({ length: 9 }, (_, at) => [at + 1, () => presenter.choose(at + 1)])),
 });

@@ -140,8 +140,18 @@ export class Task {
   }
 
   #follow() {
+    this.look(null);
+  }
+
+  /** The inner step that somebody chose to see; null where it is the last one of training. */
+  get chosen() {
+    return this.#chosen;
+  }
+
+  /** @param {number | null} k */
+  look(k) {
     this.#stop();
-    this.#chosen = null;
+    this.#chosen = k;
     if (this.#steps) this.#shown = this.k;
     this.#show();
   }

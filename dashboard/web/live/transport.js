@@ -61,6 +61,8 @@ export const KEYS = [
   ["f", "Full screen"],
   ["d", "A dark page, a light one"],
   ["h", "Spotlight on what is pointed at"],
+  ["b", "Save this moment"],
+  ["PgDn PgUp", "The next saved moment, the one before"],
   ["?", "These keys"],
 ];
 

@@ -1,0 +1,200 @@
+// Moments of runs that somebody has saved: a list with names, kept for the tab, that the keys of a clicker step through.
+
+import { el, popoverButton, recall, remember } from "../common/dom.js";
+import { short, whole } from "../common/format.js";
+import { actionButton, icon } from "./icons.js";
+
+/** @import { LiveRequest, MomentView, SavedMoment, State } from "./protocol.js" */
+/** @import { Large } from "./places.js" */
+
+const KEPT = "maml-moments";
+export const MOST = 20;
+const MAX_NAME = 80;
+
+/**
+ * What is seen besides what the server knows.
+ *
+ * @typedef {object} Sight
+ * @property {boolean} presents Whether the page is in presenter mode.
+ * @property {Large} large
+ * @property {number | null} k The inner step; null for the last one.
+ */
+
+/** @typedef {{ name: string, step: number, address: string, view: MomentView, sight: Sight }} Moment */
+
+/** @typedef {{ all: Moment[], at: number | null }} Kept With the place of the one that was opened last, from 0. */
+
+/**
+ * The place of the next moment, or of the one before; null where there is none.
+ *
+ * @param {Kept} kept
+ * @param {1 | -1} by
+ */
+export function stepped({ all, at }, by) {
+  if (!all.length) return null;
+  if (at === null) return by > 0 ? 0 : all.length - 1;
+  return Math.max(0, Math.min(all.length - 1, at + by));
+}
+
+/**
+ * What is left without one of them.
+ *
+ * @param {Kept} kept
+ * @param {number} place
+ * @returns {Kept}
+ */
+export function without({ all, at }, place) {
+  const moved = at === null || at === place ? null : at > place ? at - 1 : at;
+  return { all: all.filter((_, each) => each !== place), at: moved };
+}
+
+/**
+ * What was kept; nothing where that is nothing of ours.
+ *
+ * @param {string | null} text
+ * @returns {Kept}
+ */
+export function read(text) {
+  try {
+    const { all, at } = JSON.parse(text ?? "");
+    if (all.every((/** @type {Moment} */ { name, step, address, view, sight }) => typeof name === "string" && Number.isInteger(step) && typeof address === "string" && view && sight)) return { all, at: all[at] ? at : null };
+  } catch {
+    // Then there is nothing.
+  }
+  return { all: [], at: null };
+}
+
+/**
+ * @typedef {object} MomentActions
+ * @property {(message: LiveRequest) => void} send
+ * @property {boolean} isLesson A lesson's run is its own: no moment of another is shown in its place.
+ * @property {(sentence: string) => void} note
+ * @property {(sentence: string) => void} refused
+ * @property {() => Sight} sight What is seen now.
+ * @property {(sight: Sight) => void} see
+ * @property {(k: number | null) => void} look Shows an inner step.
+ */
+
+export class Moments {
+  #actions;
+  #kept = read(recall("sessionStorage", KEPT));
+  /** @type {Kept | null} */
+  #before = null; // the newest removal
+  /** @type {{ run: string, k: number | null } | null} */
+  #opening = null; // a moment of another run than this one
+  #run = "";
+  #list = el("ol", { class: "maml-moments" });
+  #none = el("p", {}, "None yet: save one with b, then step through them with PageDown and PageUp, as a clicker does.");
+  #back = el("button", { type: "button", "data-action": "restore-moment", hidden: true, onclick: () => this.#restore() }, "Bring back the removed one");
+  #save = actionButton("keep-moment", "Save this moment", "Save this moment: run, step and what is seen (b)", () => this.keep());
+  #open = popoverButton({ "data-action": "moments", title: "Saved moments (PageDown, PageUp)", "aria-label": "Saved moments" }, "", el("div", { class: "maml-moments-panel" }, this.#none, this.#list, this.#back));
+
+  /** @param {MomentActions} actions */
+  constructor(actions) {
+    this.#actions = actions;
+    this.#save.setAttribute("aria-label", "Save this moment");
+    this.#draw();
+  }
+
+  /** Its buttons, and the list that one of them opens. */
+  get tools() {
+    return [this.#save, this.#open.button, this.#open.panel];
+  }
+
+  keep() {
+    if (this.#kept.all.length >= MOST) return this.#actions.refused(`${MOST} moments are saved already; remove one first.`);
+    this.#actions.send({ type: "keep_moment" });
+  }
+
+  /** @param {SavedMoment} moment From the server, which was asked to keep it. */
+  saved({ step, address, alpha, num_inner_steps, view }) {
+    const name = `Outer step ${whole(step)}, α ${short(alpha)}, N ${num_inner_steps}`;
+    const all = [...this.#kept.all, { name, step, address, view, sight: this.#actions.sight() }];
+    this.#keep({ all, at: all.length - 1 });
+    this.#actions.note(`Saved as moment ${all.length}: ${name}.`);
+  }
+
+  /**
+   * The next moment, or the one before.
+   *
+   * @param {1 | -1} by
+   * @returns {boolean} Whether there is any.
+   */
+  by(by) {
+    const place = this.#actions.isLesson ? null : stepped(this.#kept, by);
+    if (place !== null) this.#show(place);
+    return place !== null;
+  }
+
+  /** @param {number} place */
+  #show(place) {
+    const { name, step, address, view, sight } = this.#kept.all[place];
+    this.#keep({ ...this.#kept, at: place });
+    this.#actions.see(sight);
+    this.#actions.look(sight.k);
+    this.#opening = { run: this.#run, k: sight.k };
+    this.#actions.send({ type: "open_moment", step, address, view });
+    this.#actions.note(`Moment ${place + 1} of ${this.#kept.all.length}: ${name}.`);
+  }
+
+  /** @param {Pick<State, "run">} state */
+  state({ run }) {
+    this.#run = run;
+    if (!this.#opening || this.#opening.run === run) return;
+    this.#actions.look(this.#opening.k);
+    this.#opening = null;
+  }
+
+  /** @param {number} place */
+  #remove(place) {
+    const hadFocus = this.#list.contains(document.activeElement);
+    this.#before = this.#kept;
+    this.#keep(without(this.#kept, place));
+    if (hadFocus) this.#back.focus();
+  }
+
+  #restore() {
+    if (!this.#before) return;
+    this.#keep(this.#before);
+    this.#before = null;
+    this.#draw();
+    /** @type {HTMLElement | null} */ (this.#list.querySelector("button"))?.focus();
+  }
+
+  /** @param {Kept} kept */
+  #keep(kept) {
+    if (kept.all.length > this.#kept.all.length) this.#before = null; // what was removed before that has another place now
+    this.#kept = kept;
+    remember("sessionStorage", KEPT, JSON.stringify(kept));
+    this.#draw();
+  }
+
+  #draw() {
+    const { all, at } = this.#kept;
+    this.#open.button.replaceChildren(icon("moments"), el("span", {}, "Saved moments"), all.length ? el("b", {}, String(all.length)) : "");
+    this.#none.hidden = all.length > 0;
+    this.#back.hidden = this.#before === null;
+    this.#list.replaceChildren(...all.map((moment, place) => this.#row(moment, place, place === at)));
+  }
+
+  /**
+   * @param {Moment} moment
+   * @param {number} place
+   * @param {boolean} isOpen
+   */
+  #row(moment, place, isOpen) {
+    const number = place + 1;
+    const field = el("input", { type: "text", value: moment.name, maxlength: MAX_NAME, "data-field": "moment", "aria-label": `Name of moment ${number}` });
+    field.addEventListener("change", () => {
+      const name = field.value.trim() || moment.name;
+      this.#keep({ ...this.#kept, all: this.#kept.all.map((each) => (each === moment ? { ...moment, name } : each)) });
+    });
+    return el(
+      "li",
+      {},
+      el("button", { type: "button", "data-action": "open-moment", "aria-current": isOpen ? "true" : null, "aria-label": `Show moment ${number}: ${moment.name}`, onclick: () => this.#show(place) }, String(number)),
+      field,
+      el("button", { type: "button", class: "maml-icon", "data-action": "remove-moment", "aria-label": `Remove moment ${number}`, title: `Remove moment ${number}`, onclick: () => this.#remove(place) }, "×"),
+    );
+  }
+}

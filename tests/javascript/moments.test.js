@@ -1,0 +1,30 @@
+// Saved moments: stepping through them, removing one, and what is read of what the tab kept.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { read, stepped, without } from "../../dashboard/web/live/moments.js";
+
+/** @param {string} name */
+const moment = (name) => ({ name, step: 1, address: "v=1", view: { chart: "path", metric: /** @type {const} */ ("loss"), task: null, draw: 0 }, sight: { presents: false, large: { slots: [1], newest: 0 }, k: null } });
+const all = ["a", "b", "c"].map(moment);
+
+test("a clicker begins at the first, goes on one by one and stays at the ends", () => {
+  assert.equal(stepped({ all, at: null }, 1), 0);
+  assert.equal(stepped({ all, at: null }, -1), 2);
+  assert.equal(stepped({ all, at: 1 }, 1), 2);
+  assert.equal(stepped({ all, at: 2 }, 1), 2);
+  assert.equal(stepped({ all, at: 0 }, -1), 0);
+  assert.equal(stepped({ all: [], at: null }, 1), null);
+});
+
+test("what is left without one of them is opened where it was", () => {
+  assert.deepEqual(without({ all, at: 2 }, 0), { all: all.slice(1), at: 1 });
+  assert.deepEqual(without({ all, at: 0 }, 2), { all: all.slice(0, 2), at: 0 });
+  assert.deepEqual(without({ all, at: 1 }, 1), { all: [all[0], all[2]], at: null });
+});
+
+test("what the tab kept is read back, and what is nothing of ours is nothing", () => {
+  assert.deepEqual(read(JSON.stringify({ all, at: 1 })), { all, at: 1 });
+  for (const text of [null, "", "{}", '{"all": [1], "at": 0}', '{"all": [{"name": 3}]}']) assert.deepEqual(read(text), { all: [], at: null });
+});
