@@ -24,6 +24,7 @@ LOOKS_BACK = "You look back at an earlier step: Next leads on."
 ASKS_FIRST = "First your guess, then the result."
 NOT_HERE = "Not in a lesson: its steps decide where the run begins. Live lets you."
 DONE = "This step is done: Next leads on."
+NOT_YET = "First what the last step asks for; then the run is yours to play on with."
 NOTHING_TO_TRAIN = "This step needs no training."
 
 _TRAINS = frozenset({"play", "outer_step", "run_until", "apart_do"})
@@ -52,6 +53,8 @@ class Guide:
         """The run had stopped by itself before the step, and has not gone on yet."""
         self._measures = False
         """What the step asks for is done, and is being measured."""
+        self._is_free = False
+        """Its run was wanted to be played on with, when all was done."""
         self._asked_of: tuple[str, int, RunConfig] | None = None
         """The run, its outer step and its set-up that all was asked to be looked at of."""
 
@@ -118,6 +121,21 @@ class Guide:
             case "inner":
                 self._walks += 1
 
+    def set_free(self) -> None:
+        """All is done, and whoever did it plays on with the run as they like.
+
+        Raises:
+            ValueError: Something is left to do.
+        """
+        if not (self.pupil.is_last and self.pupil.is_done):
+            raise ValueError(NOT_YET)
+        self._is_free = True
+
+    @property
+    def plays_freely(self) -> bool:
+        """Whether no step decides any more what may be done with the run."""
+        return self._is_free and not self.pupil.looks_back
+
     def allowed(self, message: Mapping[str, Any], run: LiveRun) -> str:
         """What a page asks for, as the step takes it: whoever presses Play does what the step's button does.
 
@@ -133,16 +151,19 @@ class Guide:
         reasons = (self.locked.get(name, "" if name in DIALS else LOCKED) for name in changes)
         if refused := next(filter(None, reasons), ""):
             raise ValueError(refused)
-        if kind == "weights_chart" and message["chart"] != self._look and self._look != "path":
+        is_another = kind == "weights_chart" and message["chart"] != self._look
+        if is_another and self._look != "path" and not self.plays_freely:
             raise ValueError(LOCKED)
         if kind in _TRAINS and (refusal := self._why_no_training()):
             raise ValueError(refusal)
         action = pupil.step.action
-        is_its_own = action is not None and action.kind == "train" and run.step < action.until
+        is_its_own = action is not None and action.kind == "train" and run.step < action.until and not pupil.is_done
         return "lesson_act" if kind in ("play", "run_until") and is_its_own else kind
 
     def _why_no_training(self) -> str:
         step = self.pupil.step
+        if self.plays_freely:
+            return ""
         if self.pupil.looks_back:
             return LOOKS_BACK
         if "play" not in step.lit and (step.action is None or step.action.kind != "train"):
@@ -153,6 +174,8 @@ class Guide:
     def locked(self) -> dict[str, str]:
         """Dials that cannot be moved now, each with the reason."""
         pupil = self.pupil
+        if self.plays_freely:
+            return {}
         if pupil.looks_back or pupil.asks:
             return dict.fromkeys(DIALS, LOOKS_BACK if pupil.looks_back else ASKS_FIRST)
         return {dial: LOCKED for dial in DIALS if dial not in pupil.step.free or pupil.is_done}
@@ -235,6 +258,7 @@ class Guide:
         return {
             **pupil.told(),
             "seed": self._seed,
+            "free": self.plays_freely,
             "busy": "training" if trains else "measuring" if self._measures else None,
             "until": action.until if action is not None and action.kind == "train" else None,
             "times": action.times if action is not None else 1,

@@ -125,6 +125,8 @@ def obey(page: Page, message: Mapping[str, Any], now: float) -> None:
             viewer.guide.answer(message["answer"], viewer)
         case "lesson_act" if viewer.guide is not None:
             viewer.guide.act(run, viewer)
+        case "lesson_free" if viewer.guide is not None:
+            viewer.guide.set_free()
         case _:
             raise ValueError(f"the page sent {str(kind)[:40]!r}, which this server does not know; reload the page")
 

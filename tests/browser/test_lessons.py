@@ -121,6 +121,13 @@ def test_a_lesson_from_the_list_to_its_end_by_mouse_and_the_next_one(open_page: 
     live.until(lambda: page.evaluate(FITS))
     live.shows(SMALL, [])
     live.shows(SMALL_TYPE, [])
+    page.locator("[data-action=lesson-free]").click()  # and the run is one's own
+    live.set(num_inner_steps=2)
+    live.action("play").click()
+    live.wait_step(510)
+    live.action("play").click()
+    expect(page.locator(".maml-lesson-verdict")).to_contain_text("Your curve lies")
+    expect(page.locator("[data-action=lesson-free]")).to_be_hidden()
     page.locator("[data-action=lesson-more]").click()
     page.get_by_text("The answer", exact=True).click()
     expect(page.get_by_text("Like that sinusoid.")).to_be_visible()

@@ -75,6 +75,7 @@ export class LessonStrip {
   #verdict = el("p", { class: "maml-lesson-verdict" });
   #transfer = el("p", {});
   #answer = el("p", {});
+  #free = el("button", { type: "button", "data-action": "lesson-free", title: "With this run: all dials are free", onclick: () => this.#actions.send({ type: "lesson_free" }) }, "Keep playing");
   #more = popoverButton(
     { "data-action": "lesson-more" },
     "One more question",
@@ -94,7 +95,7 @@ export class LessonStrip {
   root = el(
     "section",
     { class: "maml-lesson", "aria-label": "Lesson", hidden: true },
-    el("header", {}, this.#title, this.#place, this.#back, this.#next, this.#more.button, this.#more.panel, this.#take.button, this.#take.panel, this.#leave),
+    el("header", {}, this.#title, this.#place, this.#back, this.#next, this.#more.button, this.#more.panel, this.#free, this.#take.button, this.#take.panel, this.#leave),
     el("div", { class: "maml-lesson-body" }, this.#text, this.#work),
   );
 
@@ -151,8 +152,10 @@ export class LessonStrip {
     setNamed(this.#text, lesson.text);
     this.#prediction.show(lesson.prediction, { isNew, asks: lesson.asks });
     this.#showWork(lesson, step);
-    this.#page.toggleAttribute("data-dials", !lesson.done && [...DIALS, "formulas"].some((name) => lesson.lit.includes(name) || (name !== "formulas" && !locked[name])));
+    this.#page.toggleAttribute("data-dials", (lesson.free || !lesson.done) && [...DIALS, "formulas"].some((name) => lesson.lit.includes(name) || (name !== "formulas" && !locked[name])));
     this.#showWays(lesson, share);
+    this.#free.hidden = lesson.free || !lesson.transfer;
+    if (lesson.free && !before?.free) this.#actions.tell("All dials are free: the run is yours.");
     this.#light(lesson);
     if (isNew) this.#actions.tell([lesson.title, place, lesson.text.replaceAll("*", ""), lesson.prediction?.question ?? ""].filter(Boolean).join(". "));
     else if (lesson.verdict && lesson.verdict !== before?.verdict) this.#actions.tell(lesson.verdict.replaceAll("*", ""));

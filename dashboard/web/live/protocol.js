@@ -161,6 +161,7 @@ export {};
  * @property {Prediction | null} prediction
  * @property {string} verdict
  * @property {boolean | null} right
+ * @property {boolean} free Whether all is done, and the run played on with.
  * @property {string} transfer A question to carry on with, at the end.
  * @property {string} answer
  */
@@ -328,7 +329,7 @@ export {};
  * @property {number} [id]
  */
 
-/** @typedef {{ type: "play" | "pause" | "outer_step" | "reset" | "reset_all" | "keep_moment" | "undo" | "jump" | "shared" | "branch" | "apart" | "apart_close" | "apart_do" | "restore_ghosts" | "lesson_act" }} Press */
+/** @typedef {{ type: "play" | "pause" | "outer_step" | "reset" | "reset_all" | "keep_moment" | "undo" | "jump" | "shared" | "branch" | "apart" | "apart_close" | "apart_do" | "restore_ghosts" | "lesson_act" | "lesson_free" }} Press */
 
 /**
  * Shows a ghost, or hides it.

@@ -267,6 +267,26 @@ class TestSteps:
             page.say("play")
         assert page.run.step == 6
 
+    def test_when_all_is_done_the_run_may_be_played_on_with(self):
+        page = Attended(lesson(TRAINED, DRAWN)).say("lesson_answer", answer=1)
+        with pytest.raises(ValueError, match="First what the last step"):
+            page.say("lesson_free")
+        page.say("lesson_act").rest().say("lesson_go", to=1).say("lesson_act").say("lesson_act").rest()
+        assert (page.told["done"], page.told["free"], bool(page.told["idle"])) == (True, False, True)
+        page.say("lesson_free")
+        assert (page.told["free"], page.told["idle"], page.guide.locked) == (True, "", {})
+        page.say("set", changes={"beta": 0.02}).say("run_until", step=9).rest()
+        assert (page.run.step, page.run.config.beta) == (9, 0.02)
+        page.say("weights_chart", chart="layers")
+        for refused in ({"kind": "reset"}, {"kind": "set", "changes": {"shots": 2}}):
+            with pytest.raises(ValueError, match=f"{NOT_HERE}|{LOCKED}"):
+                page.say(**refused)
+        page.say("lesson_go", to=0)  # an earlier step is shown as it was
+        assert page.told["verdict"].endswith("It came to 6.")
+        assert page.guide.locked["alpha"] == LOOKS_BACK
+        page.say("lesson_go", to=1)
+        assert page.guide.locked == {}
+
     def test_a_step_by_its_own_address_begins_with_the_run_that_it_needs(self):
         assert Guide(SMALL, at=5).config == replace(TINY, {"alpha": 0.03})
         assert Guide(SMALL, at=4).config == TINY
