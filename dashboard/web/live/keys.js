@@ -23,7 +23,8 @@ export class Keys {
   /** @param {KeyboardEvent} event */
   #press = (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || !this.#isFree(document.activeElement)) return;
-    const action = this.#actions[event.key.toLowerCase()]; // with caps lock too
+    // With caps lock too; and digits by their place, where they need Shift.
+    const action = this.#actions[event.key.toLowerCase()] ?? this.#actions[event.code.replace(/^Digit/, "")];
     if (!action) return;
     if (action() !== false) event.preventDefault();
   };

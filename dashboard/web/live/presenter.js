@@ -13,7 +13,8 @@ const TWO_FROM = 880; // pixels of the page's width from which two large cards h
 const BESIDE_FROM = 1.45; // of the page's width to the window's height, from which the strip stands beside the large cards
 // A label is at least a 40th as high as its chart: its digits are two thirds of the type's size.
 const TYPE = 1 / 26;
-const [LEAST_SCALE, THUMBNAIL_SCALE] = [1.3, 0.86]; // of the charts' usual type; letters of a thumbnail have 11 pixels
+const THUMBNAIL_TYPE = 1 / 18;
+const [LEAST_SCALE, LEAST_THUMBNAIL] = [1.3, 0.86]; // of the charts' usual type; letters of a thumbnail have 11 pixels
 const MAX_BACK = 30;
 const SIDEBAR_MS = 10_000; // Streamlit builds its sidebar after the page
 
@@ -134,8 +135,9 @@ export class Presenter {
    */
   #standing(id) {
     const { card } = this.#charts.get(id);
-    if (card.root.hasAttribute("data-thumbnail")) return { scale: THUMBNAIL_SCALE, isThumbnail: true };
-    return { scale: Math.max(LEAST_SCALE, Math.ceil(20 * ((card.plot.clientHeight * TYPE) / this.#charts.typeSize)) / 20), isThumbnail: false };
+    const isThumbnail = card.root.hasAttribute("data-thumbnail");
+    const [least, type] = isThumbnail ? [LEAST_THUMBNAIL, THUMBNAIL_TYPE] : [LEAST_SCALE, TYPE];
+    return { scale: Math.max(least, Math.ceil(20 * ((card.plot.clientHeight * type) / this.#charts.typeSize)) / 20), isThumbnail };
   }
 
   /** @param {Large} large */
