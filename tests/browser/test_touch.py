@@ -165,3 +165,24 @@ def test_outer_steps_are_named_side_by_side_however_narrow_the_chart(open_page: 
     boxes = sorted(box["x"] for at in range(names.count()) if (box := names.nth(at).bounding_box()))
     assert all("rotate" not in (names.nth(at).get_attribute("transform") or "") for at in range(names.count()))
     assert all(right - left > 12 for left, right in itertools.pairwise(boxes))
+
+
+def test_a_curve_is_drawn_with_a_finger_in_two_strokes(open_page: OpenPage) -> None:
+    live = open_page("lessons?lesson=a-start-not-a-curve&step=4", **PHONE)
+    page, pad = live.page, live.page.locator(".maml-curve-pad")
+    x, y = centre(live, ".maml-curve-pad", across=0.125)
+    box, before = pad.bounding_box(), page.evaluate(SCROLLED)
+    assert box is not None
+    swipe(live, x, y - 20, dx=0.4 * box["width"], dy=30)  # steps 0 to 5, or so
+    expect(page.locator(".maml-curve-words")).to_contain_text("points to go")
+    expect(page.locator("[data-action=lesson-answer]")).to_have_attribute("aria-disabled", "true")
+    swipe(live, x + 0.35 * box["width"], y + 10, dx=0.6 * box["width"], moves=4)  # faster, beyond the edge
+    points = page.locator(".maml-curve-given").get_attribute("points")
+    assert points is not None
+    heights = [float(point.split(",")[1]) for point in points.split()]
+    assert len(heights) == 11
+    assert heights[:4] == sorted(heights[:4])  # down from where the finger began
+    assert max(heights[5:]) - min(heights[5:]) < 3
+    assert (page.evaluate(SCROLLED), pad.bounding_box()) == (before, box)  # what draws does not scroll
+    page.locator("[data-action=lesson-answer]").tap()
+    expect(page.locator(".maml-lesson-verdict")).to_contain_text("Your curve lies")

@@ -108,6 +108,8 @@ export class CurvePad {
       last = null;
       take(/** @type {PointerEvent} */ (event));
     });
+    // Or a stroke that ends fast is taken for a fling, which the next tap only stops: it would press nothing.
+    this.#svg.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
     this.#svg.addEventListener("pointermove", (event) => last && take(/** @type {PointerEvent} */ (event)));
     for (const end of ["pointerup", "pointercancel"]) this.#svg.addEventListener(end, () => ((last = null), this.#drawn()));
     this.#svg.addEventListener("keydown", (event) => this.#key(/** @type {KeyboardEvent} */ (event)));

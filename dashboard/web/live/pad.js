@@ -119,6 +119,8 @@ export function drawable(node, { taps = true, moved, ended }) {
   };
   const drawn = () => taps || stroke.some((value, i) => Math.abs(value - stroke[i % 2]) > TAP);
   node.style.touchAction = "none";
+  // Or a stroke that ends fast is taken for a fling, which the next tap only stops: it would press nothing.
+  if (taps) node.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
   node.addEventListener("pointerdown", (event) => {
     if (pointer !== null || event.button !== 0) return; // one finger draws; a second, or a palm, does not
     node.setPointerCapture(event.pointerId);
