@@ -63,6 +63,17 @@ def test_it_fits_every_window_and_the_number_keys_choose_what_is_large(open_page
     live.shows(LARGE, ["adaptation", "fit"])
     live.page.get_by_role("button", name="Enlarge: Steps too large? (5)").click()
     live.shows(LARGE, ["adaptation", "gauge"])
+    live.page.evaluate(
+        "dispatchEvent(new KeyboardEvent('keydown', { key: '&', code: 'Digit1' }))"
+    )  # where digits need Shift
+    live.shows(LARGE, ["loss", "gauge"])
+    button = live.page.get_by_role("button", name="Enlarge: Adapting to held-out tasks (3)")
+    button.focus()
+    live.page.keyboard.press("Enter")
+    live.shows(LARGE, ["loss", "adaptation"])
+    live.shows("() => document.activeElement.dataset.chart", "adaptation")
+    live.page.keyboard.press("Escape")
+    live.shows(LARGE, ["loss", "gauge"])
     live.page.keyboard.press("5")  # alone
     live.shows(LARGE, ["gauge"])
     live.page.reload()
