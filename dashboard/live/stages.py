@@ -55,13 +55,13 @@ def _tasks(found: OneStep, config: RunConfig) -> str:
     losses = found.query_loss[:, 0]
     return (
         f"Outer step {found.step + 1:,} has {_tasks_of(found)} of its own, with {_points(config)} each. "
-        f"At θ_0 the query loss is {number(losses[0])} on the first, whose fit is shown, and {number(losses.mean())} over all."
+        f"Before adapting (θ_0) the query loss is {number(losses[0])} on the first, whose fit is shown, and {number(losses.mean())} over all."
     )
 
 
 def _points(config: RunConfig) -> str:
     each = " a class" if config.classifies else ""
-    return f"{config.shots} support and {config.num_query} query {'images' if config.classifies else 'points'}{each}"
+    return f"{config.shots} examples (support) and {config.num_query} test {'images' if config.classifies else 'points'} (query){each}"
 
 
 def _inner(found: OneStep, k: int) -> str:
@@ -81,7 +81,7 @@ def _query(found: OneStep) -> str:
         weights = ", ".join(number(weight) for weight in found.step_weights)
         words += f" The losses after all steps count, with weights {weights}."
     if found.way == "first" and last > 0:
-        words += " First order: it is taken for the gradient at θ_0."
+        words += " First order: it is taken for the gradient at the start (θ_0)."
     return words
 
 
@@ -119,13 +119,13 @@ def _mean(found: OneStep) -> str:
 
 
 def _update(found: OneStep, config: RunConfig) -> str:
-    moved = f"θ_0 moves by {number(found.update_length)}"
+    moved = f"the start (θ_0) moves by {number(found.update_length)}"
     share = found.update_length / found.mean_length if found.mean_length > 0.0 else math.nan
     if config.outer_optimizer == "adam":
         angle = _angle(float(_degrees(np.array(found.update_cosine))))
         words = f"Adam rescales each weight's gradient by its past: {moved}, {number(share)} times the mean's length, {angle} off straight downhill."
     else:
-        words = f"{moved}, {number(share)} times the mean's length, straight downhill."
+        words = f"{moved[0].upper()}{moved[1:]}, {number(share)} times the mean's length, straight downhill."
     return words + (" What is learned of the inner loop moves too." if learns_rates(config) else "")
 
 

@@ -220,7 +220,9 @@ def words(**changes: object) -> dict[str, str]:
 
 def test_every_number_is_said_of_what_it_is() -> None:
     said = words()
-    assert "Outer step 2 has 3 tasks of its own, with 3 support and 4 query points each" in said["tasks"]
+    assert (
+        "Outer step 2 has 3 tasks of its own, with 3 examples (support) and 4 test points (query) each" in said["tasks"]
+    )
     assert "the query loss is 6 on the first, whose fit is shown, and 3 over all" in said["tasks"]
     assert said["inner"] == (
         "First task, θ_1 to θ_2: support loss 3 → 2, query loss 5 → 4. Query loss over all tasks: 2.33 → 1.67."
@@ -235,12 +237,12 @@ def test_every_number_is_said_of_what_it_is() -> None:
     assert (
         "has length 2. Cosines of single tasks with it: -0.5 to 1, median 0.5; 1 of 3 point against it." in said["mean"]
     )
-    assert said["update"] == "θ_0 moves by 1, 0.5 times the mean's length, straight downhill."
+    assert said["update"] == "The start (θ_0) moves by 1, 0.5 times the mean's length, straight downhill."
 
 
 def test_what_differs_by_rule_is_said_only_there() -> None:
     assert "60° off straight downhill" in words(outer_optimizer="adam")["update"]
-    assert "is taken for the gradient at θ_0" in words(order="first")["query"]
+    assert "is taken for the gradient at the start (θ_0)" in words(order="first")["query"]
     assert "taken for the gradient" not in words()["query"]
     weighted = words(multi_step_loss=True)
     assert "with weights 0.5, 0.5" in weighted["query"]
