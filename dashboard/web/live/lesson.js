@@ -223,6 +223,7 @@ export class LessonStrip {
    */
   #light({ lit, asks, action }) {
     const nodes = lit.flatMap((name) => [...this.#page.querySelectorAll(placeOf(name))]);
+    this.#page.toggleAttribute("data-formulas", lit.includes("formulas")); // CSS that looks for what is lit would be reckoned anew with every change of a chart
     for (const [mark, marked] of /** @type {[string, Element[]][]} */ ([["maml-lit", nodes], ["maml-covered", asks && action === null ? nodes.filter((node) => node.matches(".maml-card")) : []]])) {
       for (const node of this.#page.querySelectorAll(`.${mark}`)) if (!marked.includes(node)) node.classList.remove(mark);
       for (const node of marked) node.classList.add(mark);
