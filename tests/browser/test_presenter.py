@@ -31,12 +31,16 @@ TOO_SMALL = """() => [...document.querySelectorAll(".maml-card:not([hidden], [da
 # What stands in a card, or a chart, and reaches over its edge.
 OVER = """() => [...document.querySelectorAll(".maml-card:not([hidden])")].flatMap((card) => {
   const edge = card.getBoundingClientRect();
-  return [...card.querySelectorAll("button, input, h3, .maml-k, .maml-losses, .maml-plot, .xtick text, .ytick text")]
+  return [...card.querySelectorAll("button, input, h3, .maml-k, .maml-losses, .maml-task-shape span, .maml-plot, .xtick text, .ytick text")]
     .filter((node) => node.checkVisibility({ visibilityProperty: true }))
     .map((node) => [node, node.getBoundingClientRect()])
     .filter(([, box]) => box.width > 0 && (box.right > edge.right + 1 || box.left < edge.left - 1 || box.bottom > edge.bottom + 1))
     .map(([node]) => `${card.dataset.chart}: ${node.outerHTML.slice(0, 60)}`);
 })"""
+
+# Names of pages in the sidebar that are cut off.
+CUT_PAGES = """() => [...document.querySelectorAll("[data-testid=stPageLink] p")]
+  .filter((node) => node.scrollWidth > node.clientWidth).map(({ textContent }) => textContent)"""
 
 
 def fits(live: LivePage) -> None:
@@ -93,6 +97,15 @@ def test_it_fits_every_window_and_the_number_keys_choose_what_is_large(open_page
     live.page.locator("[data-testid=stExpandSidebarButton]").click()
     live.shows(LARGE, ["loss"])
     live.shows(OVERFLOW, {"width": 0, "height": 0})
+    # The type is as high as the window lets it be, and the cards are narrower beside the sidebar.
+    live.shows(CUT_PAGES, [])
+    live.page.set_viewport_size({"width": 1280, "height": 800})
+    live.page.keyboard.press("2")
+    for width, height in [(1280, 800), (1440, 900), (1440, 1080)]:
+        live.page.set_viewport_size({"width": width, "height": height})
+        live.shows(LARGE, ["fit", "loss"])
+        for script in (OVER, OUTSIDE, CUT_PAGES):
+            live.shows(script, [])
     live.action("presenter").click()
     expect(live.page.locator("[data-thumbnail]")).to_have_count(0)
     live.shows(OVERFLOW, {"width": 0, "height": 0})
