@@ -32,7 +32,7 @@ _lessons = st.components.v2.component(
 )
 
 
-def mount(*, key: str, token: str, lesson: str = "") -> Any:
+def mount(*, key: str, token: str, lesson: str = "", follows: str = "") -> Any:
     """Mount the live page, or keep it where it is mounted already.
 
     Args:
@@ -40,14 +40,16 @@ def mount(*, key: str, token: str, lesson: str = "") -> Any:
         token: The page token that its WebSocket shows.
         lesson: By what the tab keeps the run of a lesson, whose page it is; empty for the tab's own run.
 
+        follows: The code of the class that it follows; empty for none.
+
     Returns:
         Streamlit's component result. `sync` causes a rerun when the run has come to differ from what the sidebar shows (a dial that leaves
-        a preset, a change of a shared run, a resumed run), and is None otherwise; `leave` one in which the lesson is left: for the screen that
+        a preset, a change of a shared run, a resumed run), and is None otherwise; `leave` one in which the lesson, or the class, is left: for the screen that
         it names.
     """
     tabs = [[chart.id, chart.tab, chart in CLOSER] for chart in SHARING.values()]
     data = {"token": token, "help": page_help(), "charts": [chart.id for chart in CHARTS], "tabs": tabs}
-    data |= {"lesson": lesson} if lesson else {}
+    data |= {"lesson": lesson} if lesson else {"follows": follows} if follows else {}
     return _live(key=key, data=data, on_sync_change=_nothing, on_leave_change=_nothing)
 
 

@@ -16,16 +16,16 @@ from dashboard.theme import DARK, LIGHT, css
 
 # Opened below the page's root, Streamlit looks for its server there first, and its console fills with errors.
 _SERVER = "window.__streamlit = { BACKEND_BASE_URL: location.origin + location.pathname.replace(/(sensitivity|lessons)\\/?$/, '') };"
-# In a lesson, and in presenter mode, the sidebar is folded.
+# In a lesson, in a class, and in presenter mode, the sidebar is folded.
 _FOLDED = (
-    'try { if (location.search.includes("lesson=") || (!location.pathname.endsWith("sensitivity") && localStorage["maml-presenter"] === "1")) '
+    'try { if (/[?&](lesson|class)=/.test(location.search) || (!location.pathname.endsWith("sensitivity") && localStorage["maml-presenter"] === "1")) '
     'document.documentElement.dataset.mamlFolded = ""; } catch {}'
 )
 _PLOTLY = "plotly/plotly.min.js"
 _SCHEME = "common/scheme.js"
 """Stands in the document itself."""
 _TYPES_ALONE = "protocol.js"
-_OPENING = "opening"
+_OPENING, _CLASS = "opening", "class"
 """The folder of the first minute, which few who come are shown."""
 MODULES = sorted(
     name
@@ -33,7 +33,7 @@ MODULES = sorted(
     if name.endswith(".js")
     and name not in (_PLOTLY, _SCHEME)
     and not name.endswith(f"/{_TYPES_ALONE}")
-    and not name.startswith(f"{_OPENING}/")
+    and not name.startswith((f"{_OPENING}/", f"{_CLASS}/"))
 )
 _OPENING_MODULES = [name for name in OWN_FILES if name.endswith(".js") and name.startswith(f"{_OPENING}/")]
 STYLES = {

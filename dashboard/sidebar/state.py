@@ -24,7 +24,7 @@ _TOKEN, _NOTES = "page.token", "page.notes"
 _ASKED = "images.asked"
 _PAGES = "page.pages"
 _DRAFT, _FORM = "page.draft", "form"
-_LESSON = "page.lesson"
+_LESSON, _CLASS = "page.lesson", "page.class"
 _TOLD, _COUNT, _OVERRULED = "page.told", "page.tellings", "page.overruled"
 
 Screen = Literal["live", "sensitivity", "lessons"]
@@ -95,6 +95,30 @@ def lesson_token(lesson: Lesson, *, at: int, seed: int) -> str:
     if known is None or known[:2] != (lesson.name, seed) or not hub.knows(known.token):
         token = hub.open_lesson(lesson, home=page_token(), at=at, seed=seed)
         st.session_state[_LESSON] = known = _Attended(lesson.name, seed, token)
+    return known.token
+
+
+class _Followed(NamedTuple):
+    """The class that this session has a page of."""
+
+    code: str
+    token: str
+
+
+def class_token(code: str) -> str:
+    """This session's page in a class at the hub; opened the first time, or when the hub has forgotten it.
+
+    Args:
+        code: As the address has it.
+
+    Raises:
+        ValueError: There is no such class, or no room in it; says so in a sentence.
+    """
+    hub = get_hub()
+    known: _Followed | None = st.session_state.get(_CLASS)
+    if known is None or known.code != code or not hub.knows(known.token):
+        token = hub.join_class(code, home=page_token(), client=st.context.ip_address or "")
+        st.session_state[_CLASS] = known = _Followed(code, token)
     return known.token
 
 

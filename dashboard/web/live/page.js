@@ -10,6 +10,7 @@ import { Address } from "./address.js";
 import { Afresh } from "./afresh.js";
 import { Apart } from "./apart.js";
 import { Charts } from "./charts.js";
+import { ClassOfPage } from "./class.js";
 import { Dials } from "./dials.js";
 import { Draw } from "./draw.js";
 import { Ghosts } from "./ghosts.js";
@@ -57,6 +58,7 @@ class Page {
   #acting = new Acting();
   #apart = new Apart((message) => this.#send(message));
   #lesson;
+  #class;
   #task;
   #draw;
   #points = new Points({ send: (message) => this.#ask(message) });
@@ -78,12 +80,14 @@ class Page {
   #looks;
   /** @type {string | null} */
   #run = null; // whose numbers are shown
+  /** @type {State | null} */
+  #state = null;
   #clearTimer = 0;
 
   /** @param {Component} component */
   constructor(component) {
     this.#component = component;
-    const { charts, tabs, help, token, lesson } = component.data;
+    const { charts, tabs, help, token, lesson, follows = "" } = component.data;
     const send = this.#send;
     this.#charts = new Charts(charts ?? [], { onDrawn: (header) => this.#drawn(header), stats: window.mamlLive });
     this.#task = new Task({ charts: this.#charts, send, terms: help.terms, walked: () => this.#lesson.walked() });
@@ -114,6 +118,7 @@ class Page {
       share: () => this.#address.toCopy(),
       say: (sentence) => this.#words.note(sentence),
       refused,
+      openClass: () => this.#class.open(),
       presenter: () => this.#looks.togglePresenter(),
       pauseHidden: (on) => this.#looks.choosePause(on),
       resetAll: () => this.#afresh.reset(),
@@ -128,11 +133,20 @@ class Page {
       refused,
       leave: (to) => whenConnected(() => this.#component.setTriggerValue?.("leave", to)),
     });
+    this.#class = new ClassOfPage(this.#root, follows, {
+      send,
+      refused,
+      tell: (text) => this.#words.tell(text),
+      leave: () => whenConnected(() => this.#component.setTriggerValue?.("leave", "live")),
+      over: () => this.#socket.close(),
+      changed: () => this.#state && this.#showState(this.#state),
+    });
     this.#ghosts = new Ghosts(this.#charts, send);
     this.#root.toggleAttribute("data-lesson", Boolean(lesson));
     const grid = el("div", { class: "maml-grid" }, ...this.#charts.cards.map(({ root }) => root));
     this.#presenter = new Presenter(this.#root, grid, { charts: this.#charts, tell: (text) => this.#words.tell(text) });
     this.#root.append(
+      this.#class.root,
       this.#lesson.root,
       this.#transport.root,
       this.#dials.root,
@@ -154,7 +168,7 @@ class Page {
       pause: (on) => this.#socket?.send({ type: "pause_hidden", on }),
     });
     this.#afresh = new Afresh({ charts: this.#charts, looks: this.#looks, presenter: this.#presenter, stage: this.#stage }, send);
-    this.#socket = this.#connect(token, lesson);
+    this.#socket = this.#connect(token, follows ? `class.${follows}` : lesson);
     loadPlotly().then(
       () => this.#charts.schedule(),
       () => refused("The charts' library could not be loaded; reload the page."),
@@ -237,7 +251,8 @@ class Page {
     this.#transport.link(link);
     if (link === "open") this.#looks.pauseHidden();
     this.#words.link(link);
-    if (link === "gone" && this.#component.data.lesson) return location.reload(); // its address says where in the lesson it is
+    const { lesson, follows } = this.#component.data;
+    if (link === "gone" && (lesson || follows)) return location.reload(); // its address says where in the lesson it is, or of which class
     if (link === "gone") this.#socket.askAgain(() => this.#component.setTriggerValue?.("sync", Date.now()));
   }
 
@@ -250,7 +265,13 @@ class Page {
         this.#presenter.lay(); // legends have their words now
         break;
       case "state":
-        this.#state(message);
+        this.#state = { ...message, notice: "", controls_changed: false, layout: undefined, now: undefined };
+        this.#showState(message);
+        break;
+      case "class":
+      case "class_over":
+      case "class_copied":
+        this.#class.message(message);
         break;
       case "progress":
         this.#transport.step(message.step);
@@ -295,8 +316,9 @@ class Page {
     this.#charts.clear(kept);
   }
 
-  /** @param {State} state */
-  #state(state) {
+  /** @param {State} found */
+  #showState(found) {
+    const state = this.#class.state(found);
     window.mamlLive.config = state.config;
     this.#begin(state);
     this.#root.dataset.charts = state.charts.join(" ");
@@ -309,7 +331,8 @@ class Page {
     this.#presenter.state(state);
     if (state.layout) this.#charts.layouts(state.layout);
     fitHeight(this.#root); // Streamlit moves the page down or up while it builds the sidebar, and nothing tells us
-    if (!state.lesson) this.#address.state(state); // the strip writes that of a lesson
+    if (this.#class.idle) this.#transport.idle(this.#class.idle);
+    if (!state.lesson && !this.#component.data.follows) this.#address.state(state); // the strip writes that of a lesson, or of a class
     this.#begun();
     if (state.controls_changed) whenConnected(() => this.#component.setTriggerValue?.("sync", Date.now()));
     this.#words.announce();

@@ -11,18 +11,26 @@ const TICKS = 200; // of the slider; an arrow key moves it by one
 
 export class BoxOfPrediction {
   #send;
+  #name;
+  #whose;
   /** @type {Prediction | null} */
   #shown = null;
   #question = el("legend", {});
   #field = el("div", { class: "maml-prediction-field" });
-  lock = el("button", { type: "button", class: "maml-primary", "data-action": "lesson-answer", onclick: () => this.#give() }, "This is my guess");
+  lock;
   root = el("fieldset", { class: "maml-prediction", hidden: true }, this.#question, this.#field);
   /** @type {() => number | number[] | null} */
   #read = () => null;
 
-  /** @param {(answer: number | number[]) => void} send */
-  constructor(send) {
+  /**
+   * @param {(answer: number | number[]) => void} send
+   * @param {{ name?: string, whose?: string }} [options] What its controls are called by, and what the result is called.
+   */
+  constructor(send, { name = "lesson", whose = "your run" } = {}) {
     this.#send = send;
+    this.#name = name;
+    this.#whose = whose;
+    this.lock = el("button", { type: "button", class: "maml-primary", "data-action": `${name}-answer`, onclick: () => this.#give() }, "This is my guess");
   }
 
   #give() {
@@ -57,7 +65,7 @@ export class BoxOfPrediction {
    */
   #choice({ options, given }, asks) {
     const name = newId("choice");
-    const inputs = options.map((_, at) => el("input", { type: "radio", name, value: at, disabled: !asks, "data-option": "lesson", onchange: () => this.#allow(true) }));
+    const inputs = options.map((_, at) => el("input", { type: "radio", name, value: at, disabled: !asks, "data-option": this.#name, onchange: () => this.#allow(true) }));
     inputs.forEach((input, at) => (input.checked = given[0] === at));
     this.#field.replaceChildren(
       ...options.map((text, at) => {
@@ -85,7 +93,7 @@ export class BoxOfPrediction {
   #number(prediction, asks) {
     const { unit, given, truth } = prediction;
     const value = el("output", { class: "maml-prediction-value" });
-    const slider = el("input", { type: "range", min: 0, max: TICKS, step: 1, value: TICKS / 2, disabled: !asks, "data-dial": "lesson", "aria-label": prediction.question });
+    const slider = el("input", { type: "range", min: 0, max: TICKS, step: 1, value: TICKS / 2, disabled: !asks, "data-dial": this.#name, "aria-label": prediction.question });
     const number = () => nice(between(prediction, Number(slider.value) / TICKS), prediction);
     const said = (/** @type {number} */ found) => `${short(found)}${unit ? ` ${unit}` : ""}`;
     const paint = () => {
@@ -103,7 +111,7 @@ export class BoxOfPrediction {
       el(
         "div",
         { class: "maml-prediction-axis" },
-        el("div", { class: "maml-prediction-marks" }, asks ? null : mark(given[0] ?? null, "you", "given"), mark(truth?.[0] ?? null, "your run", "true")),
+        el("div", { class: "maml-prediction-marks" }, asks ? null : mark(given[0] ?? null, "you", "given"), mark(truth?.[0] ?? null, this.#whose, "true")),
         slider,
         el("div", { class: "maml-ticks", "aria-hidden": "true" }, ...ticks),
       ),

@@ -28,6 +28,7 @@ const UNDO_MS = 10_000;
  * @property {() => { address: string, note?: string }} share The address to copy, and what to say of it.
  * @property {(sentence: string) => void} say
  * @property {(sentence: string) => void} refused
+ * @property {() => void} openClass Says what a class is, and starts one.
  * @property {() => void} presenter Switches presenter mode on or off.
  * @property {(on: boolean) => void} pauseHidden
  * @property {() => void} resetAll
@@ -62,6 +63,7 @@ export const KEYS = [
   ["d", "A dark page, a light one"],
   ["h", "Spotlight on what is pointed at"],
   ["b", "Save this moment"],
+  ["c", "A class that follows this run"],
   ["PgDn PgUp", "The next saved moment, the one before"],
   ["?", "These keys"],
 ];
@@ -108,6 +110,7 @@ export class Transport {
   #kind = "ready";
   #computing = false;
   #plays = false; // as the server has it
+  #why = ""; // nothing can be trained
 
   /** @param {Actions} actions */
   constructor(actions) {
@@ -138,7 +141,11 @@ export class Transport {
       this.#help.panel.hidePopover();
       actions.resetAll();
     });
-    this.#panel = el("div", {}, keys, actions.tools, el("label", { class: "maml-option" }, this.#pauses, " Pause while this page is hidden"), el("div", { class: "maml-tools" }, again, all));
+    const followed = actionButton("class", "A class that follows", "Students follow this run on their own screens (c)", () => {
+      this.#help.panel.hidePopover();
+      actions.openClass();
+    });
+    this.#panel = el("div", {}, keys, actions.tools, el("label", { class: "maml-option" }, this.#pauses, " Pause while this page is hidden"), el("div", { class: "maml-tools" }, followed, again, all));
     this.#help = popoverButton({ class: "maml-icon", "aria-label": "Keyboard help", title: "Keys and options (?)" }, "?", this.#panel);
     this.root = el(
       "div",
@@ -198,7 +205,8 @@ export class Transport {
   }
 
   /** @param {string} why Why nothing can be trained now; empty where it can. */
-  #idle(why) {
+  idle(why) {
+    this.#why = why;
     for (const button of [this.#play, this.#outer]) {
       if (why) button.setAttribute("aria-disabled", "true");
       else button.removeAttribute("aria-disabled");
@@ -211,7 +219,7 @@ export class Transport {
 
   /** Pauses, and shows the next inner step. */
   innerStep() {
-    if (this.playing) this.toggle();
+    if (this.playing && !this.#why) this.toggle();
     this.#actions.innerStep();
   }
 
@@ -281,7 +289,7 @@ export class Transport {
   /** @param {State} state */
   state({ playing, step, status, speed, computing, left, before, removals, removed, offer, lesson }) {
     this.playing = this.#plays = playing;
-    this.#idle(lesson?.idle ?? "");
+    this.idle(lesson?.idle ?? "");
     this.#offerUndo({ left, before, removals, removed });
     this.#offerShared(offer);
     this.#kind = status.kind;

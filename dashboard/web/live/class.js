@@ -1,0 +1,116 @@
+// The class that the page teaches or follows. What is shown of it is loaded by those who are in one (`../class/`); all others pay nothing.
+
+import { el, recall, remember } from "../common/dom.js";
+
+/** @import { ClassState } from "../class/protocol.js" */
+/** @import { LiveMessage, LiveRequest, State } from "./protocol.js" */
+
+const CODE = "maml-class"; // of the class to which a student may come back, in this tab
+export const OTHERS_RUN = "The teacher has the dials: take a copy to turn them yourself, or raise a hand.";
+const DIALS = ["alpha", "beta", "num_inner_steps"];
+
+/**
+ * What a class asks of its page.
+ *
+ * @typedef {object} ClassActions
+ * @property {(message: LiveRequest) => void} send
+ * @property {(text: string) => void} tell Those who hear the page.
+ * @property {(sentence: string) => void} refused
+ * @property {() => void} leave To the visitor's own page.
+ * @property {() => void} over The class has ended: nothing comes any more.
+ * @property {() => void} changed What the page shows of its run depends on it.
+ */
+
+/**
+ * The address of a class.
+ *
+ * @param {string} code
+ */
+export const classQuery = (code) => `?class=${encodeURIComponent(code)}`;
+
+/**
+ * A run's state as a page of a class shows it: whoever has not the dials finds them locked.
+ *
+ * @param {State} state
+ * @param {ClassState | null} told
+ * @returns {State}
+ */
+export function inClass(state, told) {
+  if (!told || told.teaches) return state;
+  const locked = told.dials === "mine" ? state.locked : Object.fromEntries(DIALS.map((dial) => [dial, OTHERS_RUN]));
+  return { ...state, locked, offer: null, left: 0, before: null, removed: null };
+}
+
+export class ClassOfPage {
+  root = el("div", { class: "maml-class-place" });
+  /** @type {ClassState | null} */
+  told = null;
+  #page;
+  #follows;
+  #actions;
+  /** @type {Promise<import("../class/strip.js").ClassStrip> | null} */
+  #strip = null;
+  /** @type {State | null} */
+  #state = null;
+
+  /**
+   * @param {HTMLElement} page
+   * @param {string} follows The code of the class that it follows; empty for none.
+   * @param {ClassActions} actions
+   */
+  constructor(page, follows, actions) {
+    this.#page = page;
+    this.#follows = follows;
+    this.#actions = actions;
+    if (follows) page.dataset.class = "student";
+    else this.#offerBack();
+  }
+
+  /** Why nothing can be trained here; empty where it can. */
+  get idle() {
+    return this.#follows && this.told?.dials !== "mine" ? OTHERS_RUN : "";
+  }
+
+  /** A student who has a copy of the class's run may come back. */
+  #offerBack() {
+    const code = recall("sessionStorage", CODE);
+    if (!code) return;
+    const back = () => {
+      remember("sessionStorage", CODE, null); // the class's page keeps it, if there still is a class
+      location.assign(classQuery(code));
+    };
+    this.root.append(el("button", { type: "button", class: "maml-class-back", "data-action": "class-back", onclick: back }, `Back to the class ${code}`));
+  }
+
+  /** Says what a class is, and starts one, or enters one. */
+  async open() {
+    const { openClass } = await import("../class/start.js");
+    openClass(this.#page, { ...this.#actions, reach: this.#state?.reach ?? null });
+  }
+
+  /** @param {State} state */
+  state(state) {
+    this.#state = state;
+    if (this.#follows && this.#page.isConnected && location.search !== classQuery(this.#follows)) history.replaceState(history.state, "", location.pathname + classQuery(this.#follows));
+    this.#strip?.then((strip) => strip.state(state));
+    return inClass(state, this.told);
+  }
+
+  /** @param {Extract<LiveMessage, { type: `class${string}` }>} message */
+  async message(message) {
+    if (message.type === "class_copied") {
+      remember("sessionStorage", CODE, this.#follows);
+      return this.#actions.leave();
+    }
+    this.told = message.type === "class" ? message : null;
+    if (message.type === "class") this.#page.dataset.class = message.teaches ? "teacher" : "student";
+    else if (!this.#follows) delete this.#page.dataset.class;
+    else remember("sessionStorage", CODE, null);
+    this.#actions.changed();
+    this.#strip ??= import("../class/strip.js").then(({ ClassStrip }) => new ClassStrip(this.root, this.#actions));
+    const strip = await this.#strip;
+    if (this.#state) strip.state(this.#state);
+    strip.show(this.told);
+    if (message.type === "class_over" && this.#follows) this.#actions.over();
+  }
+}
