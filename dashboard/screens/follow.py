@@ -16,6 +16,8 @@ def follow(code: str) -> None:
     try:
         token = state.class_token(code)
     except ValueError as error:
+        if state.was_in_class(code):  # it ended meanwhile, which the page has said
+            _to_own_page()
         _no_class(str(error))
         return
     state.show_notes()

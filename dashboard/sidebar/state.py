@@ -122,6 +122,12 @@ def class_token(code: str) -> str:
     return known.token
 
 
+def was_in_class(code: str) -> bool:
+    """Whether this session was in a class that is no more; asked once."""
+    known: _Followed | None = st.session_state.pop(_CLASS, None)
+    return known is not None and known.code == code
+
+
 def draft() -> Draft:
     """The form of the next sweep, as it was when it was last drawn; after a reload as the address says."""
     if _DRAFT not in st.session_state:

@@ -27,8 +27,8 @@ const counted = (count, one) => `${count} ${one}${count === 1 ? "" : "s"}`;
 export function whereabouts({ here, follows, dials }) {
   if (dials === "mine") return "You have the dials: what you change, all see.";
   if (!here) return "The teacher’s page is away for a moment; the class waits.";
-  if (!follows) return "You look for yourself: another task, time or chart than the teacher.";
-  return "You see what the teacher sees. Choose another task, time or chart to look for yourself.";
+  if (!follows) return "You look for yourself: a task, time or chart of your own.";
+  return "You see what the teacher sees. Choose a task, time or chart to look for yourself.";
 }
 
 /**
@@ -189,5 +189,5 @@ export class ClassStrip {
 export function said({ answered, revealed, prediction }, { teaches, students }) {
   if (teaches) return `${answered} of ${Math.max(students, answered)} ${answered === 1 ? "has" : "have"} answered${revealed ? "; all see the answers" : ""}.`;
   if (revealed) return `${answered} answered.`;
-  return prediction.given.length > 0 ? "Your answer is in; you can change it until the teacher shows the answers." : "";
+  return prediction.given.length > 0 ? "Your answer is in; it can be changed until all are shown." : "";
 }

@@ -100,7 +100,7 @@ class Page {
     this.#stage = new Stage(this.#root, refused);
     this.#moments = new Moments({
       send,
-      isLesson: Boolean(lesson),
+      isLesson: Boolean(lesson || follows),
       note: (sentence) => this.#words.note(sentence),
       refused,
       sight: () => ({ presents: this.#presenter.isOn, large: this.#presenter.large, k: this.#task.chosen }),
@@ -173,7 +173,7 @@ class Page {
       () => this.#charts.schedule(),
       () => refused("The charts' library could not be loaded; reload the page."),
     );
-    this.#keys = new Keys(this.#root, shortcuts({ transport: this.#transport, task: this.#task, travel: this.#travel, apart: this.#apart, presenter: this.#presenter, stage: this.#stage, moments: this.#moments }, send));
+    this.#keys = new Keys(this.#root, shortcuts({ transport: this.#transport, task: this.#task, travel: this.#travel, apart: this.#apart, presenter: this.#presenter, stage: this.#stage, moments: this.#moments, group: this.#class }, send));
     addEventListener("click", enterPanel);
     addEventListener("resize", this.#resized);
     document.addEventListener("maml-begin", this.#begun);
@@ -396,10 +396,10 @@ function fitHeight(root) {
 /**
  * What a letter does (`KEYS` says it to people).
  *
- * @param {{ transport: Transport, task: Task, travel: Travel, apart: Apart, presenter: Presenter, stage: Stage, moments: Moments }} parts
+ * @param {{ transport: Transport, task: Task, travel: Travel, apart: Apart, presenter: Presenter, stage: Stage, moments: Moments, group: ClassOfPage }} parts
  * @param {(message: LiveRequest) => void} send
  */
-const shortcuts = ({ transport, task, travel, apart, presenter, stage, moments }, send) => ({
+const shortcuts = ({ transport, task, travel, apart, presenter, stage, moments, group }, send) => ({
   p: () => transport.toggle(),
   o: () => transport.outerStep(),
   i: () => transport.innerStep(),
@@ -420,6 +420,7 @@ const shortcuts = ({ transport, task, travel, apart, presenter, stage, moments }
   d: () => stage.changeScheme(),
   h: () => stage.spot(),
   b: () => moments.keep(),
+  c: () => void group.open(),
   pagedown: () => moments.by(1),
   pageup: () => moments.by(-1),
   "?": () => transport.help(),

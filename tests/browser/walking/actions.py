@@ -131,6 +131,7 @@ REACHED: dict[str, Action | str] = {
     r"action (reset-all|[\w-]*moments?)|field moment": "tests/browser/test_moments.py",
     r"action (enlarge|full|scheme|spotlight)": "tests/browser/test_presenter.py",
     r"(action|slider|option) lesson[\w-]*": "tests/browser/test_lessons.py",
+    r"(action|slider|option|field) class[\w-]*": "tests/browser/test_class.py",
     r"action draw|cell .*|drawing": "tests/browser/test_drawing.py",
     r"action points|field points|option hold-back|File of pairs": "tests/browser/test_own_points.py",
     r"a switch, which says what it does now": "a hint: tests/browser/test_layout.py",

@@ -1,0 +1,132 @@
+"""A class: its teacher, a student beside it, and one with a phone, each in a browser of their own."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Locator, expect
+
+from tests.browser.conftest import OpenPage
+from tests.browser.live_page import LivePage
+from tests.browser.test_axe import SMALL, SMALL_TYPE, assert_accessible
+
+PHONE = {"width": 390, "height": 800}
+
+
+def words(live: LivePage) -> Locator:
+    """What the strip says of the class."""
+    return live.page.locator(".maml-class-words")
+
+
+def started(teacher: LivePage) -> str:
+    """Start a class by keys; gives the query of its address."""
+    teacher.page.keyboard.press("c")
+    expect(teacher.page.get_by_text("This server listens on this machine only")).to_be_visible()
+    expect(teacher.action("class-start")).to_be_focused()
+    teacher.page.keyboard.press("Enter")
+    shown = teacher.page.locator(".maml-class-address")
+    expect(shown).to_be_visible()
+    expect(teacher.page.locator(".maml-class-picture")).to_have_attribute("src", re.compile("^data:image/svg"))
+    address = shown.inner_text()
+    teacher.page.keyboard.press("Escape")
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\?class=[A-Z]{5}", address)
+    return "?" + address.partition("?")[2]
+
+
+def ask(teacher: LivePage, question: str, *options: str) -> None:
+    teacher.action("class-ask").click()
+    teacher.page.locator("[data-field=class-question]").fill(question)
+    for field, option in zip(teacher.page.locator("[data-field=class-option]").all(), options, strict=False):
+        field.fill(option)
+    teacher.action("class-ask-send").click()
+
+
+def answer(student: LivePage, option: str) -> None:
+    student.page.get_by_text(option, exact=True).click()
+    student.action("class-answer").click()
+    expect(student.page.locator(".maml-class-answered")).to_contain_text("Your answer is in")
+
+
+def test_students_follow_answer_get_the_dials_look_for_themselves_and_take_a_copy(open_page: OpenPage):
+    teacher = open_page(fresh=True)
+    query = started(teacher)
+    student, phone = open_page(query, fresh=True), open_page(query, fresh=True, viewport=PHONE)
+    expect(words(teacher)).to_have_text("2 students")
+    for each in (student, phone):
+        expect(words(each)).to_contain_text("You see what the teacher sees")
+        expect(each.dial("alpha")).to_be_disabled()
+        assert each.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+    teacher.run_until(40)
+    student.wait_step(40)
+    phone.wait_step(40)
+    teacher.action("new-task").click()
+    teacher.wait_steady()
+    student.wait_steady()
+    assert student.trace("fit", "examples").tolist() == teacher.trace("fit", "examples").tolist()
+
+    ask(teacher, "And with a larger alpha?", "Better", "Worse", "The same")
+    answer(student, "Worse")
+    answer(phone, "Better")
+    expect(teacher.page.locator(".maml-class-answered")).to_contain_text("2 of 2 have answered")
+    expect(student.page.locator(".maml-class-counts")).to_be_hidden()
+    answer(phone, "Worse")  # another one in its place
+    teacher.action("class-reveal").click()
+    for each in (teacher, student, phone):
+        counts = each.page.locator(".maml-class-counts b")
+        expect(counts).to_have_text(["0", "2", "0"])
+        expect(counts.first).to_be_visible()
+    assert_accessible(student.page)
+    circles = " 18 x 18"  # of answers: the line beside one is pressed
+    assert [each for each in phone.page.evaluate(SMALL) if each != circles] == []
+    assert phone.page.evaluate(SMALL_TYPE) == []
+    teacher.action("class-close").click()
+    expect(phone.page.locator(".maml-class-body")).to_be_hidden()
+
+    student.action("class-hand").click()
+    expect(words(teacher)).to_have_text("2 students, 1 hand up")
+    teacher.action("class-dials").click()
+    teacher.action("class-give-hand").click()
+    expect(words(student)).to_contain_text("You have the dials")
+    student.set(alpha=0.05)
+    teacher.shows("document.querySelector('[data-field=alpha]').value", "0.05")
+    expect(phone.dial("alpha")).to_be_disabled()
+    teacher.action("class-take").click()
+    expect(student.dial("alpha")).to_be_disabled()
+
+    student.action("new-task").click()
+    expect(words(student)).to_contain_text("You look for yourself")
+    student.action("class-follow").click()
+    student.wait_steady()
+    assert student.trace("fit", "examples").tolist() == teacher.trace("fit", "examples").tolist()
+    teacher.page.reload()
+    expect(words(teacher)).to_have_text("2 students")
+
+    student.action("class-copy").click()
+    back = student.action("class-back")
+    expect(back).to_be_visible()
+    student.wait_step(40)
+    assert "class=" not in student.page.url
+    student.run_until(50)  # a run of its own
+    student.wait_step(50)
+    assert teacher.step == 40
+    back.click()
+    expect(words(student)).to_contain_text("You see what the teacher sees")
+
+    teacher.action("class-end").click()
+    teacher.action("class-end-now").click()
+    expect(words(student)).to_contain_text("The class has ended")
+    student.action("class-leave").click()
+    expect(student.page.locator(".maml-class-place > *")).to_have_count(0)
+    student.wait_drawn()
+    student.wait_step(50)
+    phone.page.reload()
+    expect(phone.page.get_by_text("This class has ended.").first).to_be_visible()
+
+
+def test_a_wrong_code_says_what_to_do(open_page: OpenPage):
+    live = open_page("?class=WRONG", ready=False, fresh=True)
+    expect(live.page.get_by_text("There is no class with this code")).to_be_visible()
+    live.page.get_by_role("button", name="To your own page").click()
+    live.wait_drawn()
+    assert "class=" not in live.page.url
