@@ -20,7 +20,7 @@ def words(live: LivePage) -> Locator:
 
 def started(teacher: LivePage) -> str:
     """Start a class by keys; gives the query of its address."""
-    teacher.page.keyboard.press("c")
+    teacher.page.keyboard.press("g")
     expect(teacher.page.get_by_text("This server listens on this machine only")).to_be_visible()
     expect(teacher.action("class-start")).to_be_focused()
     teacher.page.keyboard.press("Enter")

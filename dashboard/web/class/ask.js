@@ -11,7 +11,7 @@ export class Ask {
   button;
   panel;
   #send;
-  #question = el("textarea", { rows: 2, maxlength: 200, "aria-label": "Question", "data-field": "class-question", placeholder: "What happens if alpha doubles?" });
+  #question = el("textarea", { rows: 2, maxlength: 200, "aria-label": "Question", "data-field": "class-question", placeholder: "What happens if α doubles?" });
   #options = Array.from({ length: MAX_OPTIONS }, (_, at) => el("input", { type: "text", maxlength: 80, "aria-label": `Answer ${at + 1}`, "data-field": "class-option", placeholder: at < 2 ? `Answer ${at + 1}` : `Answer ${at + 1}, if there is one` }));
   #low = el("input", { type: "text", inputmode: "decimal", size: 6, value: "0", "aria-label": "From", "data-field": "class-low" });
   #high = el("input", { type: "text", inputmode: "decimal", size: 6, value: "1", "aria-label": "To", "data-field": "class-high" });

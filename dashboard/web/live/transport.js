@@ -63,7 +63,7 @@ export const KEYS = [
   ["d", "A dark page, a light one"],
   ["h", "Spotlight on what is pointed at"],
   ["b", "Save this moment"],
-  ["c", "A class that follows this run"],
+  ["g", "A class that follows this run"],
   ["PgDn PgUp", "The next saved moment, the one before"],
   ["?", "These keys"],
 ];
@@ -141,7 +141,7 @@ export class Transport {
       this.#help.panel.hidePopover();
       actions.resetAll();
     });
-    const followed = actionButton("class", "A class that follows", "Students follow this run on their own screens (c)", () => {
+    const followed = actionButton("class", "A class that follows", "Students follow this run on their own screens (g)", () => {
       this.#help.panel.hidePopover();
       actions.openClass();
     });
