@@ -39,7 +39,6 @@ def mount(*, key: str, token: str, lesson: str = "", follows: str = "") -> Any:
         key: Streamlit's key; the same on every rerun, or the page would be built anew.
         token: The page token that its WebSocket shows.
         lesson: By what the tab keeps the run of a lesson, whose page it is; empty for the tab's own run.
-
         follows: The code of the class that it follows; empty for none.
 
     Returns:

@@ -26,7 +26,7 @@ _SCHEME = "common/scheme.js"
 """Stands in the document itself."""
 _TYPES_ALONE = "protocol.js"
 _OPENING, _CLASS = "opening", "class"
-"""The folder of the first minute, which few who come are shown."""
+"""The folders of the first minute and of a class, which few who come are shown."""
 MODULES = sorted(
     name
     for name in OWN_FILES

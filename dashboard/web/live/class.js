@@ -6,7 +6,7 @@ import { el, recall, remember } from "../common/dom.js";
 /** @import { LiveMessage, LiveRequest, State } from "./protocol.js" */
 
 const CODE = "maml-class"; // of the class to which a student may come back, in this tab
-export const OTHERS_RUN = "The teacher has the dials: take a copy to turn them yourself, or raise a hand.";
+export const OTHERS_RUN = "You do not have the dials: take a copy to turn them yourself, or raise a hand.";
 const DIALS = ["alpha", "beta", "num_inner_steps"];
 
 /**
@@ -84,6 +84,7 @@ export class ClassOfPage {
 
   /** Says what a class is, and starts one, or enters one. */
   async open() {
+    if (this.#follows || this.told) return; // in one already
     const { openClass } = await import("../class/start.js");
     openClass(this.#page, { ...this.#actions, reach: this.#state?.reach ?? null });
   }
