@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import secrets
-from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -67,8 +66,8 @@ class Classes:
         self._rooms: dict[str, Classroom] = {}
         self._over: dict[str, float] = {}
         """Codes of classes that have ended, with the time."""
-        self._tries: dict[str, deque[float]] = {}
-        """When each client tried a code that is none."""
+        self._tries: dict[str, dict[str, float]] = {}
+        """The codes that each client tried and that are none, with the time: a class that sits behind one address, and was told a wrong code, tries it once."""
         self._tidied = -math.inf
 
     # Who comes and goes
@@ -82,8 +81,13 @@ class Classes:
         return any(room.page.run is run and room.seats for room in self._rooms.values())
 
     def keeps(self, page: Page) -> bool:
-        """Whether a page is a teacher's, who is waited for."""
-        return any(room.page is page for room in self._rooms.values())
+        """Whether a page is a teacher's, who is waited for: the one that is followed, or that which waits for it while a lesson is."""
+        return any(page is room.page or page.token == room.page.home for room in self._rooms.values())
+
+    def changed(self, page: Page) -> None:
+        """Something may have changed on a page: a class that it teaches is told at once."""
+        if not page.in_class and (room := self.of(page)) is not None:
+            room.tell()
 
     def join(self, code: str, *, home: str, client: str, now: float) -> str:
         """A page for somebody who follows a class; gives its token.
@@ -98,14 +102,14 @@ class Classes:
             ValueError: There is no such class, or no room in it; says so in a sentence.
         """
         code = code.strip().upper()
-        tries = self._tries.setdefault(client, deque(maxlen=MAX_TRIES))
-        if len(tries) == MAX_TRIES and now - tries[0] < TRIES_S:
+        tries = {tried: at for tried, at in self._tries.get(client, {}).items() if now - at < TRIES_S}
+        if len(tries) >= MAX_TRIES:
             raise ValueError("Too many wrong codes came from where you are: wait a minute, and try again.")
         room = self._rooms.get(code)
         if room is None and code in self._over:
             raise ValueError("This class has ended. Your own page is where it was.")
         if room is None:
-            tries.append(now)
+            self._tries[client] = {**tries, code[: CODE_LENGTH + 1]: now}
             raise ValueError(
                 "There is no class with this code. Compare it with the teacher’s page; it has five letters."
             )
@@ -123,10 +127,19 @@ class Classes:
         room = self.of(page) or next((room for room in self._rooms.values() if _goes_on(room, page)), None)
         if room is None:
             return
-        if not page.in_class and room.page is not page:
+        if page.in_class:
+            self._take_seat(room, page)
+        elif room.page is not page:
             self._move(room, page)
         room.arrived(page)
         room.tell()
+
+    def _take_seat(self, room: Classroom, page: Page) -> None:
+        """A page takes the place of the one that its tab had before a reload."""
+        for seat in [seat for seat in room.seats.values() if seat.tab == page.tab and seat is not page]:
+            if not seat.connected:
+                room.seats.pop(seat.token)
+                self._pages.forget(seat)
 
     def _move(self, room: Classroom, page: Page) -> None:
         """The class follows its teacher to another page."""
@@ -134,6 +147,7 @@ class Classes:
         for seat in room.seats.values():
             if seat.feed is not page.feed:
                 seat.turn_to(page.feed)
+        self._pages.tell(page.run)
 
     def left(self, page: Page) -> None:
         """A page has lost its socket."""
@@ -157,7 +171,7 @@ class Classes:
             else:
                 room.tell()
         self._over = {code: at for code, at in self._over.items() if now - at < OVER_S}
-        self._tries = {who: tries for who, tries in self._tries.items() if tries and now - tries[-1] < TRIES_S}
+        self._tries = {who: tries for who, tries in self._tries.items() if now - max(tries.values()) < TRIES_S}
 
     # What they ask for
 
@@ -205,7 +219,9 @@ class Classes:
                 if guide is None or guide.pupil.step.prediction is None:
                     raise ValueError("this step of the lesson asks for nothing")
                 room.ask(Poll(guide.pupil.step.prediction, room.next_number()), (guide.pupil, guide.pupil.at))
-            case "class_reveal" if room.poll is not None:
+            case "class_reveal":
+                if room.poll is None:
+                    raise ValueError("nothing is asked now")
                 room.poll.revealed = True
             case "class_close":
                 room.poll = None
@@ -221,15 +237,22 @@ class Classes:
 
     def _follow(self, room: Classroom, page: Page, message: Mapping[str, Any], now: float) -> None:
         kind, tab = message.get("type"), page.tab or ""
-        if kind in OF_THE_SOCKET or (room.holder == tab and _is_turning(message)):
-            obey(page, {**message, "id": None} if page.follows else message, now)  # whose numbers are the teacher's
+        guide = room.page.viewer.guide
+        if kind in OF_THE_SOCKET:
+            obey(page, message, now)
             return
-        if kind in LOOKS | {"class_copy"} and room.page.viewer.guide is not None and room.page.viewer.guide.pupil.asks:
+        if room.holder == tab and _is_turning(message):
+            turns = room.page if guide is not None else page  # a lesson's rules hold for whoever has the dials
+            obey(turns, {**message, "id": None} if turns.viewer is room.page.viewer else message, now)
+            return
+        if kind in LOOKS | {"class_copy"} and guide is not None and guide.pupil.asks:
             raise ValueError(ASKS_FIRST)
         match kind:
             case "class_hand":
                 room.raise_hand(tab, message["up"] is True)
-            case "class_answer" if room.poll is not None:
+            case "class_answer":
+                if room.poll is None or room.poll.number != message["number"]:
+                    raise ValueError("this question is closed: your answer came too late")
                 room.poll.answer(tab, message["answer"])
             case "class_follow":
                 if not page.follows:
@@ -282,5 +305,7 @@ def _goes_on(room: Classroom, page: Page) -> bool:
     if page.in_class:
         return False
     if page.feed is room.page.feed or page.home == room.page.token or room.page.home == page.token:
+        return True
+    if page.home and page.home == room.page.home:  # from one lesson to another
         return True
     return page.tab is not None and page.tab == room.page.tab and not room.page.connected

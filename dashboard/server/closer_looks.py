@@ -1,4 +1,4 @@
-"""Closer looks, for the pages that have one open. They take up to a second and a half of a processor, so that one is always left to the runs.
+"""Closer looks, for the pages that have one open. They take up to a second and a half of a processor.
 
 Whoever opens another one does not wait for the one before, which goes on where it has begun and is thrown away: where nobody else has a run here, it
 may take the worker that is left.
@@ -12,7 +12,7 @@ from typing import Any
 
 from dashboard.live.closer import Wanted
 from dashboard.live.page import Page
-from dashboard.server.looks import Looks
+from dashboard.server.looks import LongLooks, Looks
 from dashboard.server.looks_apart import LooksApart
 from dashboard.server.looks_aside import LooksAside
 from dashboard.server.looks_back import LooksBack
@@ -20,27 +20,8 @@ from dashboard.server.pages import Pages
 from maml_core.chunks import ChunkRequest, ChunkResult
 
 
-class CloserLooks(Looks[Wanted]):
-    """See the module.
-
-    Args:
-        pages: The open pages.
-        executor: Where it is computed.
-        wake: Called when there is room for something else.
-        num_workers: Chunks that the executor runs at a time.
-        clock: Seconds that only grow.
-    """
-
-    def __init__(
-        self,
-        pages: Pages,
-        executor: Executor,
-        wake: Callable[[], None],
-        num_workers: int,
-        clock: Callable[[], float],
-    ) -> None:
-        super().__init__(pages, executor, wake, most=max(1, num_workers - 1))
-        self._clock, self._num_workers = clock, num_workers
+class CloserLooks(LongLooks[Wanted]):
+    """See the module."""
 
     def _waits(self, page: Page) -> bool:
         return page.viewer.closer.is_measuring
@@ -75,7 +56,7 @@ class CloserLooks(Looks[Wanted]):
 def kinds_of_looks(
     pages: Pages, executor: Executor, wake: Callable[[], None], num_workers: int, clock: Callable[[], float]
 ) -> tuple[Looks[Any], ...]:
-    """All that one page alone may ask to look at, the most urgent first. The arguments are those of `CloserLooks`."""
+    """All that one page alone may ask to look at, the most urgent first. The arguments are those of `LongLooks`."""
     light = LooksBack(pages, executor, wake), LooksApart(pages, executor, wake)
     heavy = (
         LooksAside(pages, executor, wake, num_workers, clock),

@@ -235,6 +235,7 @@ class Hub(Sockets):
                 self.pages.forget(page)
             if page.viewer.guide is not None and page.viewer.guide.follow(page.run, page.viewer, now):
                 self.pages.tell(page.run)
+                self.classes.changed(page)
         self.classes.tidy(now)
         for run, pages in (watched := self.pages.watched()).items():
             run.kept.limit(MAX_KEPT_BYTES // len(watched))

@@ -98,3 +98,26 @@ class Looks(ABC, Generic[Wish]):
         finally:
             self.looking.remove(page)
             self._wake()
+
+
+class LongLooks(Looks[Wish]):
+    """Looks that take so long that one worker is always left to the runs.
+
+    Args:
+        pages: The open pages.
+        executor: Where it is computed.
+        wake: Called when there is room for something else.
+        num_workers: Chunks that the executor runs at a time.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        pages: Pages,
+        executor: Executor,
+        wake: Callable[[], None],
+        num_workers: int,
+        clock: Callable[[], float],
+    ) -> None:
+        super().__init__(pages, executor, wake, most=max(1, num_workers - 1))
+        self._clock, self._num_workers = clock, num_workers

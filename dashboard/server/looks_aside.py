@@ -2,37 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Executor
-
 from dashboard.live.aside import Aside
 from dashboard.live.page import Page
-from dashboard.server.looks import Looks
-from dashboard.server.pages import Pages
+from dashboard.server.looks import LongLooks
 from maml_core.chunks import ChunkRequest, ChunkResult
 
 
-class LooksAside(Looks[Aside]):
-    """See the module. They leave one worker to the runs.
-
-    Args:
-        pages: The open pages.
-        executor: Where it is computed.
-        wake: Called when there is room for something else.
-        num_workers: Chunks that the executor runs at a time.
-        clock: Seconds that only grow.
-    """
-
-    def __init__(
-        self,
-        pages: Pages,
-        executor: Executor,
-        wake: Callable[[], None],
-        num_workers: int,
-        clock: Callable[[], float],
-    ) -> None:
-        super().__init__(pages, executor, wake, most=max(1, num_workers - 1))
-        self._clock = clock
+class LooksAside(LongLooks[Aside]):
+    """See the module."""
 
     def _wish(self, page: Page) -> Aside | None:
         aside = page.viewer.aside

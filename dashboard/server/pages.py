@@ -98,8 +98,14 @@ class Pages:
 
     # What they are told
 
-    def attempt(self, page: Page, action: Callable[[], None]) -> None:
-        """Do what a page asks for; what is refused is answered with a sentence."""
+    def attempt(self, page: Page, action: Callable[[], None], *, tells: bool = True) -> None:
+        """Do what a page asks for; what is refused is answered with a sentence.
+
+        Args:
+            page: Who asks.
+            action: Does it.
+            tells: Whether it may have changed what the pages of the run are told.
+        """
         try:
             action()
         except KeyError as error:
@@ -108,7 +114,8 @@ class Pages:
             page.put({"type": "error", "message": in_greek(refusal(error, page.run.config))})
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
             page.put({"type": "error", "message": in_greek(f"{str(error).removesuffix('.')}.")})
-        self.tell(page.run)
+        if tells:
+            self.tell(page.run)
 
     def learn(self, tasks: TaskConfig, levels: Levels) -> None:
         """The reference levels of a task family, for every run of it."""

@@ -128,10 +128,13 @@ class Sockets(Scripts):
     def receive(self, page: Page, message: Mapping[str, Any]) -> None:
         """Do what the page asks for; what is refused is answered with a sentence. What is asked of a run that is being read from its copy
         waits for it."""
-        if self.classes.takes(page, message):
+        if message.get("type") == "ack":  # comes with every frame, of every page, and is nobody else's business
+            self.pages.attempt(page, lambda: obey(page, message, self._clock()), tells=False)
+        elif self.classes.takes(page, message):
             self.pages.attempt(page, lambda: self.classes.obey(page, message, self._clock()))
         elif not page.recovering or message.get("type") in OF_THE_SOCKET:
             self.pages.attempt(page, lambda: obey(page, message, self._clock()))
+            self.classes.changed(page)
         elif len(page.waiting) < MAX_WAITING:
             page.waiting.append(message)
         else:

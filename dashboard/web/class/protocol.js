@@ -92,6 +92,7 @@ export {};
  * Answers the teacher's question.
  * @typedef {object} ClassAnswer
  * @property {"class_answer"} type
+ * @property {number} number Of the question.
  * @property {number | number[]} answer
  */
 

@@ -78,7 +78,7 @@ export class ClassStrip {
   constructor(place, actions) {
     this.#actions = actions;
     this.#ask = new Ask(actions.send);
-    this.#box = new BoxOfPrediction((answer) => actions.send({ type: "class_answer", answer }), { name: "class", whose: "the run" });
+    this.#box = new BoxOfPrediction((answer) => actions.send({ type: "class_answer", answer, number: this.#told?.question?.number ?? 0 }), { name: "class", whose: "the run" });
     this.#body = el("div", { class: "maml-class-body" }, this.#questions, this.#box.root, this.#box.lock, this.#answered, this.#spread, this.#reveal, this.#close);
     const teacher = [this.#show.button, this.#show.panel, this.#ask.button, this.#ask.panel, this.#dials.button, this.#dials.panel, this.#take, this.#end.button, this.#end.panel];
     this.#root = el(

@@ -52,6 +52,7 @@ export class ClassOfPage {
   #strip = null;
   /** @type {State | null} */
   #state = null;
+  #isUnsure = false; // whether the server still knows the class that the page teaches
 
   /**
    * @param {HTMLElement} page
@@ -97,8 +98,19 @@ export class ClassOfPage {
     return inClass(state, this.told);
   }
 
+  /** The connection is back. A server that still knows the class says so before the first frame. */
+  reconnected() {
+    this.#isUnsure = this.told?.teaches ?? false;
+  }
+
+  /** A frame has come. */
+  frame() {
+    if (this.#isUnsure) this.message({ type: "class_over" });
+  }
+
   /** @param {Extract<LiveMessage, { type: `class${string}` }>} message */
   async message(message) {
+    this.#isUnsure = false;
     if (message.type === "class_copied") {
       remember("sessionStorage", CODE, this.#follows);
       return this.#actions.leave();

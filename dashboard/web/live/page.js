@@ -250,6 +250,7 @@ class Page {
     this.#root.dataset.link = link;
     this.#transport.link(link);
     if (link === "open") this.#looks.pauseHidden();
+    if (link === "open") this.#class.reconnected();
     this.#words.link(link);
     const { lesson, follows } = this.#component.data;
     if (link === "gone" && (lesson || follows)) return location.reload(); // its address says where in the lesson it is, or of which class
@@ -351,6 +352,7 @@ class Page {
     const { header } = frame;
     window.mamlLive.frames++;
     record("received", header);
+    this.#class.frame();
     this.#transport.step(header.step);
     this.#lesson.step(header.step);
     this.#transport.rate(header.numbers.steps_per_s);

@@ -236,7 +236,7 @@ def class_messages() -> list[dict[str, Any]]:
         teacher = Client(hub, hub.open_page(TINY))
         await until(lambda: teacher.page.run.state is not None)
         student = in_class(hub, teacher, is_student=True)
-        student.say("class_answer", answer=1)
+        student.say("class_answer", number=1, answer=1)
         student.say("class_copy")
         for kind in ("class_reveal", "class_end"):
             teacher.say(kind)
@@ -391,7 +391,7 @@ SAID: dict[str, dict[str, Any]] = {
     "ClassAskNumber": {"type": "class_ask", "kind": "number", "question": "How much?", "low": 0, "high": 2, "unit": ""},
     "ClassGive": {"type": "class_give", "to": "any"},
     "ClassHand": {"type": "class_hand", "up": True},
-    "ClassAnswer": {"type": "class_answer", "answer": 1},
+    "ClassAnswer": {"type": "class_answer", "number": 1, "answer": 1},
 }
 OF_STUDENTS = {"ClassHand", "ClassAnswer"}
 SWITCHES = {"NewTask", "ClearOwnTask", "ClearOwnPoints", "AskExample"}

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dashboard.live.feed import Feed
 from dashboard.live.poll import NUM_BINS
 from dashboard.server.classes import AWAY_S, CODE_LENGTH, EMPTY_S, LETTERS, MAX_MEMBERS, MAX_TRIES, TRIES_S
 from dashboard.server.hub import KEEP_S, Hub
 from maml_core.config import replace
 from tests.dashboard.live.test_protocol import SMALL
 from tests.dashboard.server.clients import TINY, Clock, Inline, Priced, on_loop, strict, until, wake
-from tests.dashboard.server.test_viewers import Watcher, at_rest, trained
+from tests.dashboard.server.test_viewers import Pairs, Watcher, at_rest, trained
 
 ADDRESS = "http://192.168.1.5:8501/"
 
@@ -128,11 +129,24 @@ class TestFollowing:
                 for other in others:
                     assert [id(frame) for frame in other] == [id(frame) for frame in first]  # packed once
 
-            on_loop(scene)
+            on_loop(scene, Pairs())
 
         play(0)
         play(3)
         assert found[3] == found[0]
+
+    def test_that_a_page_has_drawn_a_frame_is_told_to_nobody(self, monkeypatch: pytest.MonkeyPatch):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            teacher, *students = await lesson(hub, 3)
+            made: list[object] = []
+            monkeypatch.setattr(Feed, "outdate", lambda feed: made.append(feed))
+            for student in students:
+                student.say("ack", frame=10_000)
+            assert made == []
+            teacher.say("metric", metric="loss")
+            assert made
+
+        on_loop(scene)
 
     def test_what_the_teacher_looks_at_moves_on_all_screens(self):
         async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
@@ -307,9 +321,9 @@ class TestQuestions:
             asked = first.draw().told["question"]
             assert asked["prediction"]["options"] == CHOICE["options"]
             assert (asked["prediction"]["given"], asked["counts"], asked["answered"]) == ([], [], 0)
-            first.say("class_answer", answer=0)
-            first.say("class_answer", answer=2)  # another one in its place
-            second.say("class_answer", answer=2)
+            first.say("class_answer", number=1, answer=0)
+            first.say("class_answer", number=1, answer=2)  # another one in its place
+            second.say("class_answer", number=1, answer=2)
             assert first.draw().told["question"]["prediction"]["given"] == [2]
             question = teacher.draw().told["question"]
             assert (question["answered"], teacher.told["students"], question["counts"]) == (2, 3, [0, 0, 2])
@@ -318,17 +332,20 @@ class TestQuestions:
             for student in (first, second, third):
                 question = student.draw().told["question"]
                 assert (question["revealed"], question["counts"]) == (True, [0, 0, 2])
-            assert "too late" in third.refused("class_answer", answer=1)
+            assert "too late" in third.refused("class_answer", number=1, answer=1)
             teacher.say("class_ask", **NUMBER)
             question = third.draw().told["question"]
             assert (question["number"], question["revealed"], question["prediction"]["kind"]) == (2, False, "number")
-            third.say("class_answer", answer=0.55)
-            first.say("class_answer", answer=2.0)
+            third.say("class_answer", number=2, answer=0.55)
+            first.say("class_answer", number=2, answer=2.0)
             counts = teacher.draw().told["question"]["counts"]
             assert counts == [1 if place in (2, NUM_BINS - 1) else 0 for place in range(NUM_BINS)]
-            assert "between 0 and 2" in second.refused("class_answer", answer=7)
+            assert "between 0 and 2" in second.refused("class_answer", number=2, answer=7)
+            assert "too late" in third.refused("class_answer", number=1, answer=1)  # to the question before
             teacher.say("class_close")
             assert third.draw().told["question"] is None
+            assert "too late" in third.refused("class_answer", number=2, answer=1)
+            assert "nothing is asked" in teacher.refused("class_reveal")
 
         on_loop(scene)
 
@@ -357,11 +374,11 @@ class TestQuestions:
         async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
             teacher, student = await lesson(hub, 1)
             teacher.say("class_ask", **CHOICE)
-            student.say("class_answer", answer=1)
+            student.say("class_answer", number=1, answer=1)
             student.close()
             again = Student(hub, teacher.draw().told["code"], tab=student.page.tab)
             assert again.draw().told["question"]["prediction"]["given"] == [1]
-            again.say("class_answer", answer=0)
+            again.say("class_answer", number=1, answer=0)
             assert teacher.draw().told["question"]["counts"] == [1, 0, 0]
 
         on_loop(scene)
@@ -377,8 +394,40 @@ class TestQuestions:
             inside.say("class_ask_step")
             asked = student.draw().told["question"]["prediction"]
             assert asked["question"] == inside.state["lesson"]["prediction"]["question"]
-            student.say("class_answer", answer=0)
+            student.say("class_answer", number=1, answer=0)
             assert inside.draw().told["question"]["answered"] == 1
+            inside.say("class_reveal")
+            inside.say("class_give", to="any")
+            student.draw()
+            # The lesson's rules hold for whoever has the dials, also while they look for themselves.
+            assert "First your guess" in student.refused("play")
+            inside.say("lesson_answer", answer=1)
+            student.say("task", redraw=True)
+            await at_rest(hub, inside, student)
+            assert "Locked in this step" in student.refused("set", changes={"alpha": 0.02})
+            student.say("play")
+            await until(lambda: inside.page.viewer.guide.pupil.is_done)
+            assert student.draw().told["question"]["prediction"]["truth"] == [1.0]  # at once, whatever the clock says
+
+        on_loop(scene)
+
+    def test_the_class_goes_with_its_teacher_from_one_lesson_to_another_and_back(self):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            teacher, student = await lesson(hub, 1)
+            first = Person(hub, hub.open_lesson(SMALL, home=teacher.page.token))
+            second = Person(hub, hub.open_lesson(SMALL, home=teacher.page.token, at=1))  # before the other has gone
+            await at_rest(hub, second, student)
+            assert student.page.run is second.page.run
+            assert student.draw().state["lesson"]["step"] == 1
+            assert hub.classes.of(first.page) is None
+            for person in (teacher, first, second):
+                person.close()
+            clock.now += KEEP_S + 60
+            await wake(hub)
+            back = Person(hub, teacher.page.token, tab=teacher.page.tab)  # it has waited for its teacher
+            await at_rest(hub, back, student)
+            assert student.draw().state["lesson"] is None
+            same_charts(back, student)
 
         on_loop(scene)
 
@@ -430,6 +479,17 @@ class TestComingAndGoing:
 
         on_loop(scene)
 
+    def test_who_reloads_takes_their_own_seat_again(self):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            teacher, student = await lesson(hub, 1)
+            for _ in range(2 * MAX_MEMBERS):
+                student.close()
+                student = Student(hub, teacher.told["code"], tab=student.page.tab)
+            assert teacher.draw().told["students"] == 1
+            assert sum(page.in_class for page in hub.pages.all()) == 1
+
+        on_loop(scene)
+
     def test_a_page_that_is_slow_skips_frames_and_ends_up_with_the_same(self):
         async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
             teacher, slow = await lesson(hub, 1)
@@ -463,10 +523,14 @@ class TestComingAndGoing:
             assert hub.pages.get(student.page.token) is None
             with pytest.raises(ValueError, match="has ended"):
                 join(hub, code, home=home, client="a")
-            for _ in range(MAX_TRIES):
+            again = await lesson(hub, 0)
+            for _ in range(2 * MAX_TRIES):  # a whole class behind one address, which was told a wrong code
                 with pytest.raises(ValueError, match="no class with this code"):
                     join(hub, "AAAAA", home=home, client="a")
-            again = await lesson(hub, 0)
+            assert join(hub, again[0].told["code"], home=home, client="a")
+            for place in range(1, MAX_TRIES):
+                with pytest.raises(ValueError, match="no class with this code"):
+                    join(hub, f"A{place:04}", home=home, client="a")
             with pytest.raises(ValueError, match="Too many wrong codes"):
                 join(hub, again[0].told["code"], home=home, client="a")
             assert join(hub, again[0].told["code"], home=home, client="b")
