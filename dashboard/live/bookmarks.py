@@ -95,7 +95,7 @@ def _train_anew(run: LiveRun, text: str, step: int) -> None:
         raise ValueError("this moment is of images in a folder: choose them in the sidebar first")
     if reason := limits.why_no_images(tasks, shared=False):
         raise ValueError(reason)
-    run.give_way(opened.config, opened.timeline, at=step)
+    run.give_way(opened.config, opened.timeline, at=step, visits=True)
     run.notice = OTHER_RUN.format(step=step)
     if step > 0:
         run.play(until=step, jumps=True)

@@ -12,6 +12,7 @@ from dashboard.live.history import History
 from dashboard.live.origin import Origin
 from dashboard.live.training import Training
 from dashboard.live.travel import cut
+from dashboard.live.visit import NO_VISIT, Visit
 from dashboard.setups import limits
 from dashboard.setups.address import Address
 from dashboard.setups.settings import Shown
@@ -75,8 +76,7 @@ class LiveRun(Training):
         """Processor seconds of training that count when it is decided who is next."""
         self.ghosts = Ghosts()
         self.origin = Origin(config, timeline, at, stands_in_for)
-        self.notice = ""
-        """A sentence to show once."""
+        self.notice = ""  # a sentence to show once
         self._before: _Before | None = None
         self._came_from: RunConfig | None = None  # what a restart left, until the new set-up was computed once
         self.num_left = 0
@@ -85,15 +85,16 @@ class LiveRun(Training):
         """Grows whenever another run takes this one's place, so that nothing seen of the old one passes for the new one's."""
         self.called = ""
         """Name among the presets of the run that was opened; empty where it was none of them."""
-        self._opened: RunConfig | None = None
-        """Its set-up."""
-        self._lost_images = False
-        """The last chunk failed because the folder of its images is not there, or not what it was."""
+        self._opened: RunConfig | None = None  # its set-up
+        self._lost_images = (
+            False  # the last chunk failed because the folder of its images is not there, or not what it was
+        )
+        self._visit = NO_VISIT
         super().__init__(Changes(config, timeline))
 
     def _start(self, changes: Changes) -> None:
         self.num_starts += 1
-        self.called, self._opened, self._lost_images = "", None, False
+        self.called, self._opened, self._lost_images, self._visit = "", None, False, NO_VISIT
         super()._start(changes)
 
     # What people ask for
@@ -181,24 +182,27 @@ class LiveRun(Training):
         self._go_on_from(saved, history)
         self.called, self._opened = called, saved.config
 
-    def give_way(self, config: RunConfig, timeline: Sequence[Entry] = (), *, at: int = 0) -> None:
+    def give_way(self, config: RunConfig, timeline: Sequence[Entry] = (), *, at: int = 0, visits: bool = False) -> None:
         """A run of another start takes this one's place, as if the page's address had named it; this one can be brought back however short it is.
+        Who visits a moment leaves no ghost, and Undo leads back to where the first visit began.
 
         Raises:
             ConfigError: The set-up is too large for a live page; nothing changed.
         """
         limits.check(config)
-        self._leave(config, least=0)
+        self._leave(config, least=0, visits=visits)
         self._start(Changes(config, timeline))
         self.origin = Origin(config, timeline, at, None)
+        self._visit = Visit(at, tuple(timeline)) if visits else NO_VISIT
 
-    def _leave(self, config: RunConfig, *, least: int = LEAST_KEPT) -> None:
+    def _leave(self, config: RunConfig, *, least: int = LEAST_KEPT, visits: bool = False) -> None:
         """Keep what stays of this run when one with another set-up takes its place; itself from so many outer steps on."""
-        saved = self.saved("before the restart") if self.step >= least else None
+        passes = self._visit.is_all(self.changes, self.step)
+        saved = self.saved("before the restart") if self.step >= least and not passes else None
         if saved is not None:
             self._before = _Before(saved, self.history, self.ghosts.all, self.called)
-            self.num_left += 1
-        if self.step > 0:
+        self.num_left += saved is not None or (passes and self._before is not None)  # which can still be brought back
+        if self.step > 0 and not (visits or passes):
             self.ghosts.add(self)
         if config.tasks != self.config.tasks:
             self.ghosts.forget()
@@ -211,6 +215,7 @@ class LiveRun(Training):
         """Go on from one of the kept moments, paused: the timeline is cut there, and the run so far stays as a ghost."""
         whole = self.saved("the run so far")
         assert whole is not None  # it has kept a moment
+        self._visit = NO_VISIT
         self.open(cut(whole, moment), History.from_records(whole.records.until(moment.step)), called=self.called)
         self.ghosts.branched(moment.step)
         self.notice = BRANCHED.format(at=moment.step, end=whole.step)
@@ -226,12 +231,12 @@ class LiveRun(Training):
         Raises:
             ValueError: There is none.
         """
-        before, had_begun = self._before, self.step > 0
+        before, leaves_ghost = self._before, self.step > 0 and not self._visit.is_all(self.changes, self.step)
         if before is None:
             raise ValueError("there is no run before a restart to bring back")
         self._before = None
         self.open(before.saved, before.history, called=before.called)
-        self.ghosts.go_back(before.ghosts, with_newest=had_begun)  # or the run's own curves would be its ghost
+        self.ghosts.go_back(before.ghosts, with_newest=leaves_ghost)  # or the run's own curves would be its ghost
 
     def jump(self) -> None:
         """Replay the shared run at full speed to the outer step where it was, without a look on the way, then pause.
@@ -246,14 +251,11 @@ class LiveRun(Training):
     def failed(self, why: str, *, lost_images: bool = False) -> bool:
         """The chunk in flight cannot be computed: keep the last state and its settings. A run that trains goes on with them where the
         chunk brought a change, which is then what could not be computed; any other stands still and says why. A set-up that was never
-        computed gives its place back to the run, or to the set-up, that it took it from.
+        computed gives its place back to the run, or to the set-up, that it took it from. Gives whether it goes on.
 
         Args:
             why: In a sentence.
             lost_images: The images are not there, or others than the run's.
-
-        Returns:
-            Whether it goes on.
         """
         tasks = self.config.tasks
         if self.state is None and self._came_from is not None:

@@ -119,13 +119,18 @@ def test_saved_moments_are_stepped_through_with_a_clicker_also_after_a_reload_an
     live.action("reset").click()
     live.train(25)
     other = live.pause()
+    ghosts = page.locator(".maml-ghost").all_text_contents()
+    assert ghosts
     keys.press("PageUp")
     live.wait("(step) => mamlStep() === step && document.querySelector('.maml-pill').textContent === 'Paused'", first)
     live.wait_steady()
     assert live.field("alpha").input_value() == "0.02"
     live.shows(SEEN, one)
+    expect(live.words).to_contain_text("Moment 1 of 2")  # no longer that it is being trained
+    expect(page.locator(".maml-ghost")).to_have_count(len(ghosts))
     live.action("undo").click()
     live.wait("(step) => mamlStep() === step", other)
+    expect(page.locator(".maml-ghost")).to_have_text(ghosts)
     # The list: a name of one's own, one removed and brought back.
     page.get_by_label("Saved moments").click()
     field = page.get_by_label("Name of moment 1")
@@ -133,7 +138,13 @@ def test_saved_moments_are_stepped_through_with_a_clicker_also_after_a_reload_an
     field.press("Enter")
     page.get_by_label("Remove moment 2").click()
     expect(page.get_by_label("Name of moment 2")).to_have_count(0)
+    field.fill("Before the break")  # after the removal, which is then undone
+    field.press("Enter")
     live.action("restore-moment").click()
     page.get_by_label("Show moment 2").click()
     expect(page.get_by_label("Show moment 2")).to_have_attribute("aria-current", "true")
-    expect(page.get_by_label("Show moment 1: Before the lecture")).to_be_visible()
+    expect(page.get_by_label("Show moment 1: Before the break")).to_be_visible()
+    page.goto(live.page.url.partition("?")[0] + "lessons?lesson=does-the-body-move")
+    live.wait_drawn()
+    keys.press("PageDown")
+    expect(live.words).to_contain_text("A saved moment is of your own run, which is on Live")

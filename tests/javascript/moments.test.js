@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { read, stepped, without } from "../../dashboard/web/live/moments.js";
+import { read, restored, stepped, without } from "../../dashboard/web/live/moments.js";
 
 /** @param {string} name */
 const moment = (name) => ({ name, step: 1, address: "v=1", view: { chart: "path", metric: /** @type {const} */ ("loss"), task: null, draw: 0 }, sight: { presents: false, large: { slots: [1], newest: 0 }, k: null } });
@@ -22,6 +22,14 @@ test("what is left without one of them is opened where it was", () => {
   assert.deepEqual(without({ all, at: 2 }, 0), { all: all.slice(1), at: 1 });
   assert.deepEqual(without({ all, at: 0 }, 2), { all: all.slice(0, 2), at: 0 });
   assert.deepEqual(without({ all, at: 1 }, 1), { all: [all[0], all[2]], at: null });
+});
+
+test("one that was removed comes back where it was, and leaves the others as they are by now", () => {
+  const renamed = { ...all[2], name: "another name" };
+  const removed = { moment: all[1], place: 1, wasOpen: true };
+  assert.deepEqual(restored({ all: [all[0], renamed], at: null }, removed), { all: [all[0], all[1], renamed], at: 1 });
+  assert.deepEqual(restored({ all: [all[0], renamed], at: 1 }, removed), { all: [all[0], all[1], renamed], at: 2 });
+  assert.deepEqual(restored({ all: [all[0], renamed], at: 0 }, { ...removed, wasOpen: false }), { all: [all[0], all[1], renamed], at: 0 });
 });
 
 test("what the tab kept is read back, and what is nothing of ours is nothing", () => {

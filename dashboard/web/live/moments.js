@@ -8,6 +8,7 @@ import { actionButton, icon } from "./icons.js";
 /** @import { Large } from "./places.js" */
 
 const KEPT = "maml-moments";
+const ELSEWHERE = "A saved moment is of your own run, which is on Live: it is shown there.";
 export const MOST = 20;
 const MAX_NAME = 80;
 
@@ -23,6 +24,8 @@ const MAX_NAME = 80;
 /** @typedef {{ name: string, step: number, address: string, view: MomentView, sight: Sight }} Moment */
 
 /** @typedef {{ all: Moment[], at: number | null }} Kept With the place of the one that was opened last, from 0. */
+
+/** @typedef {{ moment: Moment, place: number, wasOpen: boolean }} Removed */
 
 /**
  * The place of the next moment, or of the one before; null where there is none.
@@ -46,6 +49,18 @@ export function stepped({ all, at }, by) {
 export function without({ all, at }, place) {
   const moved = at === null || at === place ? null : at > place ? at - 1 : at;
   return { all: all.filter((_, each) => each !== place), at: moved };
+}
+
+/**
+ * All of them with one that was removed, where it was.
+ *
+ * @param {Kept} kept
+ * @param {Removed} removed
+ * @returns {Kept}
+ */
+export function restored({ all, at }, { moment, place, wasOpen }) {
+  const moved = at !== null && at >= place ? at + 1 : at;
+  return { all: all.toSpliced(place, 0, moment), at: wasOpen && at === null ? place : moved };
 }
 
 /**
@@ -78,10 +93,10 @@ export function read(text) {
 export class Moments {
   #actions;
   #kept = read(recall("sessionStorage", KEPT));
-  /** @type {Kept | null} */
-  #before = null; // the newest removal
-  /** @type {{ run: string, k: number | null } | null} */
-  #opening = null; // a moment of another run than this one
+  /** @type {Removed | null} */
+  #removed = null; // the newest
+  /** @type {{ run: string, k: number | null, step: number, words: string } | null} */
+  #opening = null; // a moment that may be of another run than this one
   #run = "";
   #list = el("ol", { class: "maml-moments" });
   #none = el("p", {}, "None yet: save one with b, then step through them with PageDown and PageUp, as a clicker does.");
@@ -121,9 +136,11 @@ export class Moments {
    * @returns {boolean} Whether there is any.
    */
   by(by) {
-    const place = this.#actions.isLesson ? null : stepped(this.#kept, by);
-    if (place !== null) this.#show(place);
-    return place !== null;
+    const place = stepped(this.#kept, by);
+    if (place === null) return false;
+    if (this.#actions.isLesson) this.#actions.refused(ELSEWHERE);
+    else this.#show(place);
+    return true;
   }
 
   /** @param {number} place */
@@ -132,38 +149,44 @@ export class Moments {
     this.#keep({ ...this.#kept, at: place });
     this.#actions.see(sight);
     this.#actions.look(sight.k);
-    this.#opening = { run: this.#run, k: sight.k };
+    const words = `Moment ${place + 1} of ${this.#kept.all.length}: ${name}.`;
+    this.#opening = { run: this.#run, k: sight.k, step, words };
     this.#actions.send({ type: "open_moment", step, address, view });
-    this.#actions.note(`Moment ${place + 1} of ${this.#kept.all.length}: ${name}.`);
+    this.#actions.note(words);
   }
 
-  /** @param {Pick<State, "run">} state */
-  state({ run }) {
+  /** @param {Pick<State, "run" | "step" | "playing" | "computing">} state */
+  state({ run, step, playing, computing }) {
+    const opening = this.#opening;
+    const isAnother = this.#run !== run;
     this.#run = run;
-    if (!this.#opening || this.#opening.run === run) return;
-    this.#actions.look(this.#opening.k);
+    if (!opening || opening.run === run) return;
+    if (isAnother) this.#actions.look(opening.k);
+    if (playing || computing || step !== opening.step) return;
+    this.#actions.note(opening.words); // it is trained up to there: that it is being trained is not true any more
     this.#opening = null;
   }
 
   /** @param {number} place */
   #remove(place) {
     const hadFocus = this.#list.contains(document.activeElement);
-    this.#before = this.#kept;
+    const { all, at } = this.#kept;
+    this.#removed = { moment: all[place], place, wasOpen: at === place };
     this.#keep(without(this.#kept, place));
     if (hadFocus) this.#back.focus();
   }
 
   #restore() {
-    if (!this.#before) return;
-    this.#keep(this.#before);
-    this.#before = null;
-    this.#draw();
+    if (!this.#removed) return;
+    const kept = restored(this.#kept, this.#removed);
+    this.#removed = null;
+    this.#keep(kept);
     /** @type {HTMLElement | null} */ (this.#list.querySelector("button"))?.focus();
   }
 
   /** @param {Kept} kept */
   #keep(kept) {
-    if (kept.all.length > this.#kept.all.length) this.#before = null; // what was removed before that has another place now
+    if (kept.all.length > this.#kept.all.length) this.#removed = null; // what was removed before that has another place now
     this.#kept = kept;
     remember("sessionStorage", KEPT, JSON.stringify(kept));
     this.#draw();
@@ -173,7 +196,7 @@ export class Moments {
     const { all, at } = this.#kept;
     this.#open.button.replaceChildren(icon("moments"), el("span", {}, "Saved moments"), all.length ? el("b", {}, String(all.length)) : "");
     this.#none.hidden = all.length > 0;
-    this.#back.hidden = this.#before === null;
+    this.#back.hidden = this.#removed === null;
     this.#list.replaceChildren(...all.map((moment, place) => this.#row(moment, place, place === at)));
   }
 

@@ -115,6 +115,47 @@ def test_of_another_run_it_is_trained_anew_to_the_same_numbers_and_undo_brings_b
     assert (opened.run.step, opened.run.config.weights_seed) == (5, 5)
 
 
+def test_visits_leave_no_ghost_and_undo_leads_back_to_where_the_first_began() -> None:
+    opened = Opened(20)
+    first = opened.save()
+    opened.run.restart(replace(TINY, {"weights_seed": 5}))
+    opened.driver.opened()
+    opened.train(25)
+    second = opened.save()
+    opened.run.restart(replace(TINY, {"weights_seed": 6}))
+    opened.driver.opened()
+    opened.train(30)
+    ghosts = opened.run.ghosts.all
+    assert len(ghosts) == 2
+
+    def visit(saved: dict[str, Any]) -> None:
+        num_left = opened.run.num_left
+        opened.open_again(saved)
+        opened.driver.opened()
+        opened.jump()
+        opened.driver.chunk()
+        assert opened.run.step == saved["step"]
+        assert opened.run.ghosts.all == ghosts
+        assert opened.run.num_left == num_left + 1  # Undo is offered
+
+    for saved in (first, second, first):
+        visit(saved)
+    opened.run.undo()
+    assert (opened.run.step, opened.run.config.weights_seed) == (30, 6)
+    assert opened.run.ghosts.all == ghosts
+    visit(second)
+    opened.run.branch(next(moment for moment in opened.run.kept.moments if moment.step > 0))
+    assert len(opened.run.ghosts.all) == 3  # what somebody goes on from is their own
+    opened.run.undo()
+    ghosts = opened.run.ghosts.all
+    visit(first)
+    opened.train(5)  # on from there: a run like any other
+    opened.run.restart()
+    assert len(opened.run.ghosts.all) == len(ghosts) + 1
+    assert opened.run.before is not None
+    assert opened.run.before.step == 25
+
+
 def test_what_cannot_be_opened_is_refused_in_words_and_changes_nothing() -> None:
     opened = Opened(20)
     saved = opened.save()
