@@ -97,6 +97,9 @@ class Pupil:
     @property
     def verdict(self) -> Verdict | None:
         """What is said about the step that is shown; None before it is done, and where there is nothing to say."""
+        return self._verdict_on(self.answers.get(self.at))
+
+    def _verdict_on(self, answer: Answer) -> Verdict | None:
         step = self.step
         if self.at not in self._curves or not (step.verdict or step.prediction):
             return None
@@ -104,7 +107,7 @@ class Pupil:
             return Verdict(
                 f"This compares with step {missing}, which was passed over: begin the lesson there.", None, None
             )
-        return verdict(step, self.names, self._curves[self.at], self.answers.get(self.at))
+        return verdict(step, self.names, self._curves[self.at], answer)
 
     def _passed_over(self) -> int:
         """Number of the first step that its verdict speaks of and that nothing was measured in; 0 for none."""
@@ -117,7 +120,7 @@ class Pupil:
 
     def told(self) -> dict[str, Any]:
         """What the strip says, but for what the run decides."""
-        lesson, step, said = self.lesson, self.step, self.verdict
+        lesson, step, said, found = self.lesson, self.step, self.verdict, self._verdict_on(None)
         return {
             "name": lesson.name,
             "title": in_greek(lesson.title),
@@ -131,6 +134,7 @@ class Pupil:
             "asks": self.asks,
             "prediction": told_of(step.prediction, self.answers.get(self.at), said) if step.prediction else None,
             "verdict": in_greek(said.sentence) if said is not None else "",
+            "found": in_greek(found.sentence) if found is not None else "",
             "right": said.right if said is not None else None,
             "transfer": in_greek(lesson.transfer) if self.is_last and self.is_done else "",
             "answer": in_greek(lesson.answer) if self.is_last and self.is_done else "",

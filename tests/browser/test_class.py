@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, expect
 from tests.browser.conftest import OpenPage
 from tests.browser.live_page import LivePage
 from tests.browser.test_axe import SMALL, SMALL_TYPE, assert_accessible
+from tests.browser.test_lessons import FITS
 
 PHONE = {"width": 390, "height": 800}
 
@@ -47,6 +48,46 @@ def answer(student: LivePage, option: str) -> None:
     expect(student.page.locator(".maml-class-answered")).to_contain_text("Your answer is in")
 
 
+def lesson_of_the_class(teacher: LivePage, student: LivePage, phone: LivePage) -> None:
+    """The teacher goes through a step of a lesson with the class, and comes back."""
+    query = student.page.url
+    teacher.page.get_by_role("link", name="Lessons").click()
+    teacher.page.locator("[data-lesson=what-first-order-leaves-out]").click()
+    title = student.page.locator(".maml-lesson h2")
+    expect(title).to_have_text("What first order leaves out")
+    expect(student.page.locator(".maml-lesson .maml-prediction")).to_be_hidden()  # the teacher's own
+    teacher.action("class-ask").click()
+    teacher.action("class-ask-step").click()
+    for each, place in ((student, 0), (phone, 2)):
+        each.page.locator(".maml-class .maml-choice").nth(place).click()
+        each.action("class-answer").click()
+    expect(teacher.page.locator(".maml-class-answered")).to_contain_text("2 of 2 have answered")
+    teacher.action("class-reveal").click()
+    expect(student.page.locator(".maml-class-counts")).to_be_visible()
+    words(teacher).click()  # the answers no longer lie over the lesson
+    expect(teacher.page.locator(".maml-class-counts")).to_be_hidden()
+    teacher.page.locator(".maml-lesson .maml-choice").first.click()
+    teacher.action("lesson-answer").click()
+    verdict = ".maml-lesson-verdict"
+    expect(teacher.page.locator(verdict)).to_contain_text("“")  # the teacher's guess
+    for each in (student, phone):
+        expect(each.page.locator(verdict)).not_to_be_empty()
+        expect(each.page.locator(verdict)).not_to_contain_text("“")
+    expect(student.page.locator(".maml-class-answered")).to_contain_text(
+        "You said “Hardly: below 0.5”; it is “Nearly: above 0.8”."
+    )
+    expect(phone.page.locator(".maml-class-answered")).to_contain_text("“Nearly: above 0.8”: right.")
+    assert student.page.url == query
+    assert student.page.evaluate("localStorage.getItem('maml-lessons')") is None  # it is not the student's
+    teacher.action("class-close").click()
+    teacher.action("lesson-leave").click()
+    expect(student.page.locator(".maml-lesson")).to_be_hidden()
+    teacher.wait_drawn()
+    for each in (teacher, student, phone):
+        each.wait_step(40)
+        each.wait_steady()
+
+
 def test_students_follow_answer_get_the_dials_look_for_themselves_and_take_a_copy(open_page: OpenPage):
     teacher = open_page(fresh=True)
     query = started(teacher)
@@ -80,8 +121,14 @@ def test_students_follow_answer_get_the_dials_look_for_themselves_and_take_a_cop
     circles = " 18 x 18"  # of answers: the line beside one is pressed
     assert [each for each in phone.page.evaluate(SMALL) if each != circles] == []
     assert phone.page.evaluate(SMALL_TYPE) == []
+    for each in (teacher, student):
+        before = each.page.viewport_size
+        each.page.set_viewport_size({"width": 1024, "height": 768})
+        each.wait(FITS)
+        each.page.set_viewport_size(before)
     teacher.action("class-close").click()
     expect(phone.page.locator(".maml-class-body")).to_be_hidden()
+    lesson_of_the_class(teacher, student, phone)
 
     student.action("class-hand").click()
     expect(words(teacher)).to_have_text("2 students, 1 hand up")

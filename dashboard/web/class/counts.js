@@ -18,6 +18,17 @@ export function named({ prediction, counts }) {
 }
 
 /**
+ * What is written beside each count: of numbers the lower end of every second part.
+ *
+ * @param {ClassQuestion} question
+ */
+function written(question) {
+  const { prediction, counts } = question;
+  if (prediction.kind === "choice") return named(question);
+  return counts.map((_, at) => (at % 2 ? "" : short(between(prediction, at / counts.length))));
+}
+
+/**
  * The place among the counts in which an answer is; -1 for none.
  *
  * @param {ClassQuestion} question
@@ -48,13 +59,13 @@ export class Counts {
     const most = Math.max(1, ...counts);
     const own = ownPlace(question);
     this.root.dataset.kind = prediction.kind;
-    const names = named(question);
+    const [names, texts] = [named(question), written(question)];
     while (this.root.children.length > counts.length) this.root.lastElementChild?.remove();
     counts.forEach((count, at) => {
       let item = this.root.children[at];
       if (!item) this.root.append((item = el("li", {}, el("span", { class: "maml-class-name" }), el("span", { class: "maml-class-bar", "aria-hidden": "true" }), el("b", {}))));
       const [name, bar, number] = /** @type {HTMLElement[]} */ ([...item.children]);
-      setText(name, names[at]);
+      setText(name, texts[at]);
       bar.style.setProperty("--share", String(count / most));
       setText(number, String(count));
       /** @type {HTMLElement} */ (item).dataset.own = String(at === own);

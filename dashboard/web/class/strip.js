@@ -67,7 +67,7 @@ export class ClassStrip {
   #counts = new Counts();
   #spread = el("details", { class: "maml-class-spread" }, el("summary", { "data-action": "class-spread" }, "Answers"), this.#counts.root);
   #reveal = el("button", { type: "button", class: "maml-primary", "data-action": "class-reveal", onclick: () => this.#actions.send({ type: "class_reveal" }) }, "Reveal");
-  #close = el("button", { type: "button", "data-action": "class-close", onclick: () => this.#actions.send({ type: "class_close" }) }, "Close the question");
+  #close = el("button", { type: "button", "data-action": "class-close", "aria-label": "Close the question", title: "Close the question", onclick: () => this.#actions.send({ type: "class_close" }) }, "Close");
   #body;
   #root;
 
@@ -89,6 +89,12 @@ export class ClassStrip {
     );
     if (!document.querySelector(`link[href="${STYLE}"]`)) document.head.append(el("link", { rel: "stylesheet", href: STYLE }));
     place.replaceChildren(this.#root);
+    place.parentElement?.addEventListener("pointerdown", ({ target }) => !this.#spread.contains(/** @type {Node} */ (target)) && this.#uncover());
+  }
+
+  /** Where the answers lie over the page, it is seen again. */
+  #uncover() {
+    if (getComputedStyle(this.#counts.root).position === "absolute") this.#spread.open = false;
   }
 
   /** @param {"hand" | "any"} to */
@@ -158,12 +164,14 @@ export class ClassStrip {
     this.#spread.hidden = !teaches && !revealed;
     if (isNew || (revealed && !was.revealed)) this.#spread.open = revealed;
     if (!this.#spread.hidden) this.#counts.show(question);
+    if (was && !was.prediction.truth && prediction.truth) this.#uncover(); // the run has shown something
     this.#reveal.hidden = !teaches || revealed;
     this.#close.hidden = !teaches;
     if (teaches && isNew) this.#ask.asked();
     if (isNew && !teaches) this.#actions.tell(`Question: ${prediction.question}`);
     else if (was && revealed && !was.revealed) this.#actions.tell(`The answers. ${spoken(question)}`);
     else if (was && !teaches && given && was.prediction.given[0] !== prediction.given[0]) this.#actions.tell("Your answer is in.");
+    else if (was && !teaches && outcome(prediction) !== outcome(was.prediction)) this.#actions.tell(outcome(prediction));
   }
 
   /** @param {ClassState | null} before */
@@ -181,6 +189,18 @@ export class ClassStrip {
 }
 
 /**
+ * A student's choice beside what the run has shown; empty before that is known, and of numbers, which the axis shows.
+ *
+ * @param {import("../live/protocol.js").Prediction} prediction
+ */
+export function outcome({ kind, options, given, truth }) {
+  if (kind !== "choice" || typeof truth?.[0] !== "number") return "";
+  const [right, own] = [options[truth[0]], typeof given[0] === "number" ? options[given[0]] : null];
+  if (own === null) return `It is “${right}”.`;
+  return own === right ? `“${own}”: right.` : `You said “${own}”; it is “${right}”.`;
+}
+
+/**
  * How far a question is.
  *
  * @param {ClassQuestion} question
@@ -188,6 +208,6 @@ export class ClassStrip {
  */
 export function said({ answered, revealed, prediction }, { teaches, students }) {
   if (teaches) return `${answered} of ${Math.max(students, answered)} ${answered === 1 ? "has" : "have"} answered${revealed ? "; all see the answers" : ""}.`;
-  if (revealed) return `${answered} answered.`;
+  if (revealed) return [`${answered} answered.`, outcome(prediction)].filter(Boolean).join(" ");
   return prediction.given.length > 0 ? "Your answer is in; it can be changed until all are shown." : "";
 }

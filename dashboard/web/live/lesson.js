@@ -15,6 +15,7 @@ const TASKS = ["fit", "images"]; // the charts of one task
  *
  * @typedef {object} LessonActions
  * @property {(message: LiveRequest) => void} send
+ * @property {boolean} follows The lesson is somebody else's, whom the page follows.
  * @property {() => void} walk Shows the inner steps of the task, one after the other.
  * @property {(text: string) => void} tell Those who hear the page.
  * @property {(sentence: string) => void} refused
@@ -111,7 +112,7 @@ export class LessonStrip {
   /** The page has shown all inner steps of the task. */
   walked() {
     const { action = null, done = true, asks = true } = this.#lesson ?? {};
-    if (action === "inner" && !done && !asks) this.#actions.send({ type: "lesson_act" });
+    if (action === "inner" && !done && !asks && !this.#actions.follows) this.#actions.send({ type: "lesson_act" });
   }
 
   /** @param {number} step The outer step that the run has come to. */
@@ -138,9 +139,12 @@ export class LessonStrip {
   }
 
   /** @param {State} state */
-  state({ lesson, locked, share, step, charts }) {
+  state({ lesson: told, locked, share, step, charts }) {
     const before = this.#lesson;
+    const { follows } = this.#actions;
+    const lesson = follows && told ? { ...told, verdict: told.found, right: null } : told;
     this.#lesson = lesson;
+    if (follows) this.#page.toggleAttribute("data-lesson", lesson !== null);
     this.root.hidden = lesson === null;
     this.#arrange(charts, lesson?.lit ?? []);
     if (!lesson) return;
@@ -159,6 +163,7 @@ export class LessonStrip {
     this.#light(lesson);
     if (isNew) this.#actions.tell([lesson.title, place, lesson.text.replaceAll("*", ""), lesson.prediction?.question ?? ""].filter(Boolean).join(". "));
     else if (lesson.verdict && lesson.verdict !== before?.verdict) this.#actions.tell(lesson.verdict.replaceAll("*", ""));
+    if (follows) return; // whose lesson it is keeps what was done of it, and its address
     if (isNew || lesson.done !== before?.done) remember("localStorage", DONE, JSON.stringify(progressed(progress(), lesson)));
     const query = lessonQuery(lesson);
     if (this.#page.isConnected && location.search !== query) history.replaceState(history.state, "", location.pathname + query);

@@ -128,6 +128,7 @@ class Page {
     this.#travel = new Travel(this.#charts, send);
     this.#lesson = new LessonStrip(this.#root, {
       send,
+      follows: Boolean(follows),
       walk: () => this.#task.walk(),
       tell: (text) => this.#words.tell(text),
       refused,

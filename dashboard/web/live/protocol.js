@@ -160,6 +160,7 @@ export {};
  * @property {string} idle Why nothing can be trained now; empty where it can.
  * @property {Prediction | null} prediction
  * @property {string} verdict
+ * @property {string} found As the verdict, without a word on the guess: for those who follow another's lesson.
  * @property {boolean | null} right
  * @property {boolean} free Whether all is done, and the run played on with.
  * @property {string} transfer A question to carry on with, at the end.
