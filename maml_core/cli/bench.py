@@ -23,6 +23,7 @@ class Benchmark(StrEnum):
     IMAGES = "images"
     PAGE = "page"
     CLASSROOM = "classroom"
+    FOLLOWERS = "followers"
     SWEEP = "sweep"
     CLUSTER = "cluster"
 
@@ -31,7 +32,7 @@ def bench(
     which: Annotated[
         list[Benchmark] | None,
         typer.Argument(
-            help="engine: speed, eager and compiled, against a loop over tasks (3 min). quality: losses reached (5 min). memory: stored against recomputed inner gradients (3 min). images: the convolutional network against a loop over tasks (1 min). page: the live page (7 min). classroom: thirty pages that train at once, and two of which one looks closer (2 min). sweep: settings as lanes, eager and compiled, against one after another (3 min). cluster: chunks over TCP, studies with several clients, and what a sweep of 100,000 settings costs (3 min)."
+            help="engine: speed, eager and compiled, against a loop over tasks (3 min). quality: losses reached (5 min). memory: stored against recomputed inner gradients (3 min). images: the convolutional network against a loop over tasks (1 min). page: the live page (7 min). classroom: thirty pages that train at once, and two of which one looks closer (2 min). followers: a class that follows its teacher's page (3 min). sweep: settings as lanes, eager and compiled, against one after another (3 min). cluster: chunks over TCP, studies with several clients, and what a sweep of 100,000 settings costs (3 min)."
         ),
     ] = None,
     as_json: Annotated[

@@ -135,8 +135,8 @@ class Crowd(NamedTuple):
         return times
 
     def memory_mb(self) -> float:
-        """Memory of the server and of all its processes, what they share counted once."""
-        return sum(_proportional_kb(pid) for pid in (self.server.pid, *self.server.descendants())) / 1024
+        """Memory of the server and of all its processes."""
+        return memory_mb(self.server)
 
 
 @contextlib.contextmanager
@@ -151,20 +151,27 @@ def crowd(live: LivePage, server: Server, num_clients: int) -> Iterator[Crowd]:
 
 
 def page_tokens(host: str, count: int) -> list[str]:
-    """Tokens of pages whose sessions have ended: their runs wait for a socket. No browser is needed to open one."""
-    begin = BackMsg()
-    begin.rerun_script.query_string = ""
+    """Tokens of pages whose sessions have ended: their runs wait for a socket."""
     tokens = []
     for _ in range(count):
-        # Without a limit to what waits to be read, or the end of the connection would wait behind it.
-        with connect(
-            f"ws://{host}/_stcore/stream", subprotocols=["streamlit"], max_size=MAX_FRAME, max_queue=None, proxy=None
-        ) as session:
-            session.send(begin.SerializeToString())
-            while not (found := TOKEN.search(session.recv(20.0))):
-                pass
-        tokens.append(found[1].decode())
+        with session(host) as token:
+            tokens.append(token)
     return tokens
+
+
+@contextlib.contextmanager
+def session(host: str, query: str = "") -> Iterator[str]:
+    """A session of the page at an address, and the token of its live page. No browser is needed to open one."""
+    begin = BackMsg()
+    begin.rerun_script.query_string = query.removeprefix("?")
+    # Without a limit to what waits to be read, or the end of the connection would wait behind it.
+    with connect(
+        f"ws://{host}/_stcore/stream", subprotocols=["streamlit"], max_size=MAX_FRAME, max_queue=None, proxy=None
+    ) as stream:
+        stream.send(begin.SerializeToString())
+        while not (found := TOKEN.search(stream.recv(20.0))):
+            pass
+        yield found[1].decode()
 
 
 @contextlib.contextmanager
@@ -179,6 +186,11 @@ def watching(host: str, token: str) -> Iterator[Client]:
         finally:
             watcher.stop.set()
             thread.join(5.0)
+
+
+def memory_mb(server: Server) -> float:
+    """Memory of a server and of all its processes, what they share counted once."""
+    return sum(_proportional_kb(pid) for pid in (server.pid, *server.descendants())) / 1024
 
 
 def cpu_s(pids: Sequence[int]) -> float:

@@ -74,7 +74,7 @@ def fake(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
             put("_ms", lambda run, clock: 1.0)
             put("meta_gradient", lambda *args, **settings: Gradient())
             put("sequential_gradient", lambda *args, **settings: ())
-        case "page" | "classroom":
+        case "page" | "classroom" | "followers":
             put("missing", lambda which: False)
             found = dict.fromkeys(module.FIGURES, 1.0)
             put("measured", lambda: iter([found]) if name == "page" else found)
