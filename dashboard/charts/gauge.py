@@ -20,6 +20,8 @@ from dashboard.charts.step_sizes import (
     descent,
     descent_summary,
     limits,
+    stand_in,
+    stand_in_summary,
     zone_lines,
     zones,
 )
@@ -55,6 +57,8 @@ class GaugeInfo:
     """What the inner steps do to the support loss; None while that is not measured with this alpha and N."""
     of: str = ""
     """Which part is meant, where the inner loop does not descend the plain support loss in all parameters: ``of the head``."""
+    measured_at: int | None = None
+    """Outer step whose limit stands in for the one that is being computed."""
 
 
 def gauge_info(of: Results) -> GaugeInfo | None:
@@ -67,6 +71,7 @@ def gauge_info(of: Results) -> GaugeInfo | None:
         **limits(of.curvature)._asdict(),
         descent=current_descent(of),
         of=_limit_of(TRAITS[of.config.algorithm]),
+        measured_at=of.curvature_at,
     )
 
 
@@ -191,7 +196,8 @@ def _judged(info: GaugeInfo) -> str:
     elif info.alpha >= info.limit_low:
         verdict = "α is beyond it on some tasks"
     of = f" {info.of}" if info.of else ""
-    return f"the stability limit 2/λ_max{of} is {number(info.limit)}: {verdict}.{descent_summary(info.descent)}"
+    at = stand_in_summary(info.measured_at)
+    return f"the stability limit 2/λ_max{of}{at} is {number(info.limit)}: {verdict}.{descent_summary(info.descent)}"
 
 
 def _subtitle(info: GaugeInfo) -> str:
@@ -202,6 +208,8 @@ def _subtitle(info: GaugeInfo) -> str:
     ratio = info.alpha / info.limit if info.limit > 0 else math.inf
     limit = f"limit {AT_IDENTITY}" if info.of == AT_IDENTITY else "the limit" if info.descent is None else "limit"
     stands = "No limit found" if math.isinf(info.limit) else f"{wording.ratio(ratio, digits=3)} × {limit}"
+    if info.measured_at is not None:
+        return f"{stands}{stand_in(info.measured_at)}"
     if info.descent is not None:
         return f"{stands}; {descent(info.descent)}"
     return stands if math.isinf(info.limit) else f"α is {stands}"

@@ -21,6 +21,8 @@ from dashboard.charts.step_sizes import (
     descent,
     descent_summary,
     limits,
+    stand_in,
+    stand_in_summary,
     zone_lines,
     zones,
 )
@@ -52,6 +54,8 @@ class RatesInfo:
     """Upper limit of one step size common to all parameters, as in `step_sizes.Limits`."""
     descent: InnerDescent | None = None
     """What the inner steps do to the support loss; None while that is not measured with this alpha and N."""
+    measured_at: int | None = None
+    """Outer step whose limit stands in for the one that is being computed."""
 
 
 def rates_info(of: Results) -> RatesInfo | None:
@@ -68,6 +72,7 @@ def rates_info(of: Results) -> RatesInfo | None:
         start=of.config.alpha,
         **limits(of.curvature)._asdict(),
         descent=current_descent(of),
+        measured_at=of.curvature_at,
     )
 
 
@@ -176,7 +181,7 @@ def _summary(info: RatesInfo) -> str:
     )
     return (
         f"Learned inner step sizes of {tensors} parameter tensors{per_step}, all started at {number(info.start)}: {medians}. "
-        f"For one common step size 2/λ_max is {number(info.limit)}.{descent_summary(info.descent)}"
+        f"For one common step size 2/λ_max{stand_in_summary(info.measured_at)} is {number(info.limit)}.{descent_summary(info.descent)}"
     )
 
 
@@ -184,7 +189,7 @@ def _subtitle(info: RatesInfo) -> str:
     negative = int((info.median < 0).sum())
     signs = f", {negative} below 0" if negative else ""
     found = f"; {descent(info.descent)}" if info.descent is not None else ""
-    return f"Median {number(info.overall)}{signs}{found}. Limit: for one common α."
+    return f"Median {number(info.overall)}{signs}{found}. Limit: for one common α{stand_in(info.measured_at)}."
 
 
 RATES = Chart(

@@ -177,6 +177,8 @@ class Results:
     """Where theta_0 has been, oldest first."""
     moves: LayerMoves | None = None
     curvature: Curvature | None = None
+    curvature_at: int | None = None
+    """Outer step that this is of, where it stands in for that of `then`, which is being computed; None otherwise."""
     descent: InnerDescent | None = None
     rates: LearnedRates | None = None
     edge: Sequence[EdgePoint] = ()

@@ -38,6 +38,16 @@ def current_descent(of: Results) -> InnerDescent | None:
     return found if found is not None and (found.alpha, found.num_steps) == now else None
 
 
+def stand_in(measured_at: int | None) -> str:
+    """Which outer step a limit is of that stands in for one that is being computed; empty where it does not."""
+    return "" if measured_at is None else f" of step {measured_at:,}; computing…"
+
+
+def stand_in_summary(measured_at: int | None) -> str:
+    """The same within a sentence."""
+    return "" if measured_at is None else f" (of step {measured_at:,} until its own is computed)"
+
+
 def zones(palette: Palette) -> dict[str, go.Scatter]:
     """Step sizes within the limit of a quadratic, beyond it on some tasks, and on nearly all; and the limit on the median task."""
     return {

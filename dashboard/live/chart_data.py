@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from dashboard.charts.fit import family_axes
 from dashboard.charts.loss import reference_levels
-from dashboard.charts.results import Learner, Metric, Now, Results
+from dashboard.charts.results import EdgePoint, Learner, Metric, Now, Results
 from dashboard.charts.style import Looks
 from dashboard.live.run import LiveRun
 from dashboard.live.viewer import Viewer
@@ -21,6 +21,7 @@ def results(run: LiveRun, viewer: Viewer) -> Results:
     metric, then = viewer.metric(run.config), viewer.travel.shown
     seen, fit = (run.audience.seen, viewer.fit) if then is None else (viewer.travel.seen, viewer.travel.fit)
     apart = viewer.apart.shown
+    near = _measured_near(run, then.step) if then is not None and seen.curvature is None else None
     own = viewer.aside.seen if viewer.aside is not None and then is None else seen
     paths, plane = own.paths, own.plane
     if apart is not None:
@@ -43,12 +44,18 @@ def results(run: LiveRun, viewer: Viewer) -> Results:
         plane=plane,
         thetas=run.audience.seen.thetas,
         moves=own.moves,
-        curvature=seen.curvature,
+        curvature=near.curvature if near is not None else seen.curvature,
+        curvature_at=near.step if near is not None and then is not None and near.step != then.step else None,
         descent=seen.descent,
         rates=seen.rates,
         edge=run.audience.seen.edge,
         looked=viewer.closer.looked,
     )
+
+
+def _measured_near(run: LiveRun, step: int) -> EdgePoint | None:
+    """What the gauge showed of a run nearest to an outer step; None where it showed nothing."""
+    return min(run.audience.seen.edge, key=lambda point: abs(point.step - step), default=None)
 
 
 def _now(run: LiveRun, viewer: Viewer) -> Now:

@@ -163,7 +163,7 @@ class Training:
             budget_s=budget_s if num_steps is None or num_steps > 1 else None,
             view=view,
             images=self.images,
-            keep=self.kept.is_due(now),
+            keep=self.kept.is_due(now, measures=view is not None and view.trajectories),
         )
 
     def finished(self, result: ChunkResult, now: float) -> None:

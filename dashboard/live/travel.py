@@ -32,6 +32,8 @@ class Look(NamedTuple):
     """The one in the place of the paths."""
     evaluation_steps: int
     """Inner steps of the held-out tasks, as the run has them now: the charts' axes stay."""
+    measured: Snapshot | None = None
+    """What the run has measured there already."""
 
     @property
     def config(self) -> RunConfig:
@@ -46,6 +48,22 @@ class Look(NamedTuple):
             "trajectories": {"trajectories": True, "rates": True},
             "curvature": {"curvature": True},
         }
+
+    @property
+    def known(self) -> Snapshot | None:
+        """What the run has measured there, as far as it is of as many inner steps at evaluation."""
+        found = self.measured
+        if found is None or not found.trajectories or len(found.trajectories["maml"].mean) == self.evaluation_steps + 1:
+            return found
+        return dataclasses.replace(found, trajectories={})
+
+    def knows(self, part: Part) -> bool:
+        """Whether the run has measured all that a part of it asks for."""
+        if part == "task" or (found := self.known) is None:
+            return False
+        if part == "curvature":
+            return found.curvature is not None
+        return "maml" in found.trajectories and ("joint" in found.trajectories or not self.moment.config.joint_baseline)
 
     def has(self, part: Part, other: Look) -> bool:
         """Whether this part of both shows the same."""
@@ -62,7 +80,9 @@ class LookPart(NamedTuple):
 
 
 class Travel:
-    """Where one viewer is: now, or at a kept moment. Each part of a look is shown as it comes."""
+    """Where one viewer is: now, or at a kept moment. Each part of a look is shown as it comes; what the run has measured there comes with the
+    first, and is not computed.
+    """
 
     def __init__(self) -> None:
         self.target: Moment | None = None
@@ -139,7 +159,8 @@ class Travel:
         """The next part of a look that is neither shown nor asked for; None where there is none."""
         for part in PARTS:
             found = [self._found[part]] if part in self._found else []
-            if not any(known.has(part, look) for known in (*found, *self._sent[part])):
+            comes_along = self.waits and look.knows(part)
+            if not comes_along and not any(known.has(part, look) for known in (*found, *self._sent[part])):
                 return LookPart(look, part)
         return None
 
@@ -170,11 +191,18 @@ class Travel:
             return False
         if self.shown is not look.moment:
             self.shown, self.seen, self.fit, self._found = look.moment, Seen(), None, {}
+            self._take_known(look)
         self.seen.take(snapshot, 0.0, config=look.config, computed=look.config, scratch=False)
         if snapshot.fits:
             self.fit = snapshot.fits[0]
         self._found[part] = look
         return True
+
+    def _take_known(self, look: Look) -> None:
+        """Take in what the run has measured at a moment that is shown from now on."""
+        if look.known is not None:
+            self.seen.take(look.known, 0.0, config=look.config, computed=look.config, scratch=False)
+            self._found |= {part: look for part in PARTS if look.knows(part)}
 
     def fail(self, wanted: LookPart) -> bool:
         """A part of a look could not be computed: back to now; False where its viewer has gone elsewhere since."""

@@ -12,6 +12,7 @@ from dashboard.live.aside import Aside
 from dashboard.live.closer import Closer
 from dashboard.live.drawings import Drawings
 from dashboard.live.ghosts import Left
+from dashboard.live.keeping import Keeping
 from dashboard.live.lesson_guide import Guide
 from dashboard.live.own_points import takes_points
 from dashboard.live.travel import Look, LookPart, Travel
@@ -185,15 +186,17 @@ class Viewer:
 
     # What it shows
 
-    def look_back(self, config: RunConfig) -> LookPart | None:
+    def look_back(self, config: RunConfig, kept: Keeping) -> LookPart | None:
         """What it waits to see of an earlier outer step, and nobody looks at yet; None where there is nothing.
 
         Args:
             config: The set-up of now.
+            kept: What is known of earlier outer steps.
         """
-        if self.travel.target is None:
+        moment = self.travel.target
+        if moment is None:
             return None
-        look = Look(self.travel.target, self.task, self.weights_chart, config.evaluation_steps)
+        look = Look(moment, self.task, self.weights_chart, config.evaluation_steps, kept.measured(moment))
         return self.travel.due(look)
 
     @property

@@ -15,7 +15,7 @@ class LooksBack(Looks[LookPart]):
         return self.looking.count(page) >= (len(PARTS) if len(self._pages.watched()) == 1 else 1)
 
     def _wish(self, page: Page) -> LookPart | None:
-        return page.viewer.look_back(page.run.config)
+        return page.viewer.look_back(page.run.config, page.run.kept)
 
     def _used_s(self, page: Page) -> float:
         return page.viewer.travel.cpu_s
@@ -27,7 +27,10 @@ class LooksBack(Looks[LookPart]):
     def _take(self, page: Page, wish: LookPart, result: ChunkResult) -> bool:
         travel = page.viewer.travel
         travel.cpu_s += result.cpu_s
-        return result.snapshot is not None and travel.take(wish, result.snapshot)
+        if result.snapshot is None:
+            return False
+        page.run.kept.learn(wish.look.moment, result.snapshot)
+        return travel.take(wish, result.snapshot)
 
     def _fail(self, page: Page, wish: LookPart, error: Exception) -> None:
         if page.viewer.travel.fail(wish):

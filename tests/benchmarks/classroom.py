@@ -1,4 +1,4 @@
-"""Thirty pages that train at once on one server: one in headless Chromium, 29 clients without a browser. Then two alone, one of which looks closer.
+"""Thirty pages that train at once on one server: one in headless Chromium, 29 clients without a browser. Then two alone, one of which looks closer, and one that travels.
 
 Needs the test extra and an installed Chromium. Everything runs on this machine, the clients too.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 
+from tests.benchmarks import travelling
 from tests.benchmarks.beside_looks import later_ms
 from tests.benchmarks.crowd import Measured, crowd
 from tests.benchmarks.page import missing, opened, p95
@@ -26,6 +27,7 @@ FIGURES = figures(
     at_most("thirty pages: first frame with a change received, p95", 100.0, "ms"),
     at_most("thirty pages: memory of the server and its workers", 635.0, "MB"),
     at_most(LATER, 50.0, "ms"),
+    *(at_most(name, 150.0, "ms") for name in travelling.NAMES),
 )
 
 
@@ -60,6 +62,7 @@ def measured() -> dict[str, float]:
         "thirty pages: first frame with a change received, p95": 1e3 * p95(answers_s),
         "thirty pages: memory of the server and its workers": memory_mb,
         LATER: later_ms(),
+        **travelling.measured(),
     }
 
 

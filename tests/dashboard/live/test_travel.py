@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dashboard.charts.gauge import gauge_info
 from dashboard.live.chart_data import results
 from dashboard.live.history import History
 from dashboard.live.keeping import KEEP_S
@@ -20,6 +21,7 @@ from maml_core.runs import replay
 from maml_core.snapshots import snapshot
 from maml_core.state_bytes import state_from_bytes, state_to_bytes
 from maml_core.store import load_run, save_run
+from tests.dashboard.charts.infos import subtitle
 from tests.dashboard.live.driver import EXPLOSIVE, IMAGES, TINY, Driver
 from tests.maml_core.helpers import same
 
@@ -46,7 +48,7 @@ def request(driver: Driver, due: LookPart, viewer: Viewer) -> ChunkRequest:
 def look(driver: Driver, viewer: Viewer | None = None) -> int:
     """Take the parts of looks that a viewer waits for; gives how many."""
     viewer, count = viewer or driver.viewer, 0
-    while (due := viewer.look_back(driver.run.config)) is not None:
+    while (due := viewer.look_back(driver.run.config, driver.run.kept)) is not None:
         result = run_chunk(request(driver, due, viewer))
         assert result.snapshot is not None
         assert viewer.travel.take(due, result.snapshot)
@@ -62,23 +64,28 @@ def test_a_run_keeps_its_start_and_what_its_chunks_brought() -> None:
 def test_nothing_is_kept_twice_within_a_moment() -> None:
     driver = Driver().opened()
     driver.run.play()
-    for _ in range(4):
+    for _ in range(6):
         driver.trained(0.4 * KEEP_S)
         driver.chunk(steps=5)
-    assert [moment.step for moment in driver.run.kept.moments] == [0, 15]
+    kept = driver.run.kept
+    assert [moment.step for moment in kept.moments] == [0, 20]  # not 15, where nobody looked at held-out tasks
+    assert [found is not None and "maml" in found.trajectories for found in map(kept.measured, kept.moments)] == [
+        True,
+        True,
+    ]
 
 
 @pytest.mark.parametrize("config", [TINY, IMAGES], ids=["curves", "images"])
 def test_everything_but_the_curves_is_that_of_the_earlier_outer_step(config: RunConfig) -> None:
     driver = trained(config)
     before = results(driver.run, driver.viewer)
-    go(driver, 11)
+    go(driver, 16)
     assert driver.viewer.travel.target is not None
-    assert driver.viewer.travel.target.step == 10
-    assert look(driver) == len(PARTS)
+    assert driver.viewer.travel.target.step == 15
+    look(driver)
     then = results(driver.run, driver.viewer)
-    assert then.then == 10
-    state = replay(config, [], num_steps=10)[1]
+    assert then.then == 15
+    state = replay(config, [], num_steps=15)[1]
     view = View(tasks=(driver.viewer.task,), plane=before.plane, previous_plane=before.plane)
     expected = snapshot(config, state, view)
     assert same(dict(then.trajectories), dict(expected.trajectories))
@@ -90,6 +97,35 @@ def test_everything_but_the_curves_is_that_of_the_earlier_outer_step(config: Run
     assert then.now.trajectories is before.trajectories
     assert then.curves.steps.tolist() == before.curves.steps.tolist()
     assert not np.array_equal(then.trajectories["maml"].mean, before.trajectories["maml"].mean)
+
+
+def test_what_was_measured_there_is_not_computed_again_and_the_limit_is_of_a_step_near_by_until_its_own_is() -> None:
+    driver = trained()
+    go(driver, 15)
+    first = driver.viewer.look_back(driver.run.config, driver.run.kept)
+    assert first is not None
+    found = run_chunk(request(driver, first, driver.viewer)).snapshot
+    assert found is not None
+    assert driver.viewer.travel.take(first, found)
+    then = results(driver.run, driver.viewer)
+    state = replay(TINY, [], num_steps=15)[1]
+    view = View(tasks=(driver.viewer.task,), joint_trajectory="joint" in then.trajectories)
+    assert same(dict(then.trajectories), dict(snapshot(TINY, state, view).trajectories))
+    edge = {point.step: point.curvature for point in driver.run.audience.seen.edge}
+    assert then.curvature_at in edge
+    assert then.curvature is edge[then.curvature_at]
+    assert subtitle(gauge_info(then)).endswith(f"of step {then.curvature_at}; computing…")
+    look(driver)
+    exact = results(driver.run, driver.viewer)
+    assert exact.curvature_at is None
+    assert exact.curvature == snapshot(TINY, state, view).curvature
+    moment, result = first.look.moment, exact.curvature
+    driver.run.kept.learn(moment, snapshot(TINY, state, View(tasks=(), trajectories=False, paths=False)))
+    go(driver, None)
+    go(driver, 15)
+    known = driver.run.kept.measured(moment)
+    assert known is not None
+    assert (known.curvature, set(known.trajectories)) == (result, set(then.trajectories))
 
 
 def test_now_comes_back() -> None:
@@ -141,7 +177,7 @@ def test_another_task_is_looked_at_there_too() -> None:
 def test_a_look_that_comes_late_is_not_shown() -> None:
     driver = trained()
     go(driver, 5)
-    due = driver.viewer.look_back(driver.run.config)
+    due = driver.viewer.look_back(driver.run.config, driver.run.kept)
     assert due is not None
     result = run_chunk(request(driver, due, driver.viewer))
     go(driver, None)
@@ -156,7 +192,7 @@ def test_a_slider_that_is_dragged_shows_the_task_where_it_comes_past_and_all_whe
     under_way = []
     for step in (0, 5, 10):
         go(driver, step)
-        due = driver.viewer.look_back(driver.run.config)
+        due = driver.viewer.look_back(driver.run.config, driver.run.kept)
         assert due is not None
         assert due.part == "task"
         under_way.append((due, run_chunk(request(driver, due, driver.viewer)).snapshot))
@@ -175,14 +211,14 @@ def test_one_that_fails_goes_back_to_now_and_one_that_was_left_behind_changes_no
     driver = trained()
     travel = driver.viewer.travel
     go(driver, 5)
-    due = driver.viewer.look_back(driver.run.config)
+    due = driver.viewer.look_back(driver.run.config, driver.run.kept)
     assert due is not None
     request(driver, due, driver.viewer)
     go(driver, 10)
     assert not travel.fail(due)
     assert travel.target is not None
     go(driver, 5)
-    again = driver.viewer.look_back(driver.run.config)
+    again = driver.viewer.look_back(driver.run.config, driver.run.kept)
     assert again is not None
     assert again.part == due.part
     assert travel.fail(again)

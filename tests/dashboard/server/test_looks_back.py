@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dashboard.live.keeping import Keeping
 from dashboard.live.travel import PARTS, Part
 from dashboard.server.hub import Hub
 from maml_core.chunks import ChunkRequest
@@ -48,6 +49,10 @@ async def trained(hub: Hub, executor: Slow) -> Client:
     await all_done(executor)
     client.say("ack", frame=10_000)
     client.take()
+    run = client.page.run
+    run.kept = Keeping(
+        run.config, run.kept.moments
+    )  # as of a run that was opened: nobody knows what was measured there
     return client
 
 
@@ -76,7 +81,32 @@ def test_a_page_alone_has_all_parts_under_way_and_is_shown_each_as_it_comes():
                 ]
             )
             assert [frame["then"] for frame in frames] == [0]
-        assert shown == [[{"fit", "path"}], [{"gauge"}], [{"adaptation"}]]
+        # The gauge has the limit of a step near by at first.
+        assert shown == [[{"fit", "path", "gauge"}], [{"gauge"}], [{"adaptation"}]]
+
+    on_loop(scene, Slow(), num_workers=2)
+
+
+def test_what_the_run_has_measured_there_is_shown_with_the_task_and_not_computed():
+    async def scene(hub: Hub, executor: Slow, clock: Clock) -> None:
+        client = await trained(hub, executor)
+        client.say("travel", step=0)
+        await turns()
+        for part in PARTS:
+            executor.end_part(part)
+        await turns()
+        client.say("travel", step=None)
+        client.say("ack", frame=10_000)
+        client.take()
+        client.say("travel", step=0)
+        await turns()
+        assert executor.under_way == ["task"]
+        executor.end_part("task")
+        await turns()
+        [frame] = [message for message in client.take() if message["type"] == "frame"]
+        shown = {chart for chart, words in frame["subtitles"].items() if words.startswith("Step 0")}
+        assert shown == {"fit", "path", "gauge", "adaptation"}
+        assert executor.under_way == []
 
     on_loop(scene, Slow(), num_workers=2)
 
