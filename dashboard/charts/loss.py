@@ -125,7 +125,7 @@ def _axes(palette: Palette, looks: Looks) -> dict[str, Any]:
         "hovermode": "x unified",
         "uirevision": looks.uirevision,
         # Room on the right for the reference levels' names, on top for the marks'.
-        "margin": {"l": 58, "r": 104, "t": 20, "b": 40},
+        "margin": {"l": 58, "r": 76, "t": 20, "b": 40},
         **_levels_layout(palette, looks.levels, looks.metric),
     }
 
@@ -156,7 +156,7 @@ def _levels_layout(palette: Palette, levels: Sequence[Level], metric: Metric) ->
             {
                 "name": "level",
                 "text": ",<br>".join(one.name for one in (level, *same))
-                + (f": {level.value:.3g}" if metric == "loss" else f": {level.value:.0%}"),
+                + (f"<br>{level.value:.3g}" if metric == "loss" else f"<br>{level.value:.0%}"),
                 "hovertext": "<br>".join(one.meaning for one in (level, *same)),
                 "align": "left",
                 "xref": "paper",

@@ -214,7 +214,7 @@ def test_classes_and_examples_come_and_go_and_the_panel_says_what_is_missing(ope
     draw(live, cell(live, "C1"), CROSS)
     expect(line(live)).to_have_text("Class B has no drawing: draw an example of it, or remove the class.")
     tool(live, "Remove class B").click()
-    expect(line(live)).to_have_text("Draw the query (?): a character of one of the classes, drawn once more.")
+    expect(line(live)).to_have_text("Draw the test image (?): a character of one of the classes, drawn once more.")
     live.becomes(lambda: states(live), {"query": "empty", "A1": "drawn", "B1": "drawn"})
     tool(live, "Another example of class A").click()
     expect(live.page.locator(".maml-draw h4")).to_have_text("Class A, example 2")

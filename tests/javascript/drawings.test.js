@@ -18,7 +18,7 @@ test("what is missing is said until classes A and B have examples and the query 
   assert.equal(missing(START, true), "Draw an example of class A, then of others.");
   assert.equal(missing(drawn(first(1)), true), "Class A has no drawing: draw an example of it, or remove the class.");
   assert.equal(missing(drawn(first(0)), true), "Draw an example of class B.");
-  assert.equal(missing(drawn(first(0), first(1)), true), "Draw the query (?): a character of one of the classes, drawn once more.");
+  assert.equal(missing(drawn(first(0), first(1)), true), "Draw the test image (?): a character of one of the classes, drawn once more.");
   assert.match(missing(drawn(first(0), first(1)), false), /an image of one/);
   assert.equal(missing(drawn(first(0), first(1), QUERY), true), "");
 });

@@ -51,12 +51,12 @@ export class Board {
     const chances = this.verdict.rows(classes.length);
     const query = el(
       "div",
-      { class: "maml-draw-row maml-draw-query", role: "group", "aria-label": "Query" },
-      el("span", { class: "maml-draw-name" }, el("b", {}, "?"), "query"),
+      { class: "maml-draw-row maml-draw-query", role: "group", "aria-label": "Test image (query)" },
+      el("span", { class: "maml-draw-name", title: "test image (query)" }, el("b", {}, "?"), "test image"),
       this.#cell({ row: QUERY, column: 0 }, "query"),
       this.verdict.root,
     );
-    const head = el("div", { class: "maml-draw-row maml-draw-head" }, el("span"), el("span", {}, "examples"), this.verdict.steps);
+    const head = el("div", { class: "maml-draw-row maml-draw-head" }, el("span"), el("span", { title: "examples (support)" }, "examples"), this.verdict.steps);
     const rows = classes.map((cells, row) => {
       const another = cells.length < own.max_examples ? tool("+", `Another example of class ${letter(row)}`, () => this.#book.addExample(row)) : null;
       const remove = classes.length > MIN_CLASSES ? tool("×", `Remove class ${letter(row)}`, () => this.#book.removeClass(row)) : el("span");

@@ -23,7 +23,7 @@ export const START = { classes: Array.from({ length: FIRST_CLASSES }, () => [BLA
 export const FIRST = { row: 0, column: 0 };
 
 /** @param {Place} at */
-export const nameOf = ({ row, column }) => (row === QUERY ? "Query" : `Class ${letter(row)}, example ${column + 1}`);
+export const nameOf = ({ row, column }) => (row === QUERY ? "Test image" : `Class ${letter(row)}, example ${column + 1}`);
 
 /**
  * @param {Place} a
@@ -168,7 +168,7 @@ export function missing({ classes, query }, characters) {
   const gap = examples.findIndex((number, row) => number === 0 && examples.slice(row).some(Boolean));
   if (gap >= 0) return `Class ${letter(gap)} has no drawing: draw an example of it, or remove the class.`;
   if (count < MIN_CLASSES) return `Draw an example of class ${letter(count)}${count === 0 ? ", then of others" : ""}.`;
-  if (isBlank(query)) return `Draw the query (?): ${characters ? "a character" : "an image"} of one of the classes, drawn once more.`;
+  if (isBlank(query)) return `Draw the test image (?): ${characters ? "a character" : "an image"} of one of the classes, drawn once more.`;
   return "";
 }
 

@@ -54,7 +54,7 @@ export function nameMarks(annotations, range, length, fontSize) {
     const left = ((mark.x - range[0]) / (range[1] - range[0])) * length;
     const width = (mark.text.length + 1) * LETTER * fontSize;
     // Near the right edge the name stands on the line's left.
-    const flipped = left + width > length + 90;
+    const flipped = left + width > length + 62;
     const [start, end] = flipped ? [left - width, left] : [left, left + width];
     mark.xanchor = flipped ? "right" : "left";
     mark.visible = left >= 0 && left <= length && taken.every(([from, to]) => end <= from || start >= to);

@@ -103,7 +103,7 @@ def test_every_legend_entry_and_level_is_explained() -> None:
         listed = {glossary.plain(term) for term, _ in said["terms"]}
         for note in drawn.layout.annotations:
             if note.name == "level":
-                assert note.text.split(":")[0] in listed, card
+                assert note.text.split("<br>")[0] in listed, card
 
 
 def test_a_symbol_that_a_legend_may_leave_out_stands_in_its_explanation() -> None:

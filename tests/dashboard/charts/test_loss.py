@@ -29,7 +29,7 @@ from tests.dashboard.test_theme import contrast
 def test_levels_are_drawn_where_they_are() -> None:
     drawn = figure("loss", LIGHT, LEVELS)
     assert [shape.y0 for shape in drawn.layout.shapes] == [4.2517, 3.0057]
-    assert [note.text for note in drawn.layout.annotations] == ["always 0: 4.25", "best fixed: 3.01"]
+    assert [note.text for note in drawn.layout.annotations] == ["always 0<br>4.25", "best fixed<br>3.01"]
     # A shape on a log axis takes the value, an annotation its logarithm.
     assert [note.y for note in drawn.layout.annotations] == pytest.approx(np.log10([4.2517, 3.0057]))
     assert not figure("loss", LIGHT, Looks()).layout.shapes
@@ -38,9 +38,9 @@ def test_levels_are_drawn_where_they_are() -> None:
 def test_what_guessing_reaches_is_drawn_on_either_axis() -> None:
     shares = figure("loss", LIGHT, SHARES).layout
     assert [(shape.y0, shape.y1) for shape in shares.shapes] == [(0.2, 0.2)]
-    assert [(note.text, note.y) for note in shares.annotations] == [("guessing: 20%", 0.2)]
+    assert [(note.text, note.y) for note in shares.annotations] == [("guessing<br>20%", 0.2)]
     losses = figure("loss", LIGHT, Looks(levels=(Level(name="guessing", value=np.log(5), meaning=""),))).layout
-    assert [(note.text, note.y) for note in losses.annotations] == [("guessing: 1.61", math.log10(np.log(5)))]
+    assert [(note.text, note.y) for note in losses.annotations] == [("guessing<br>1.61", math.log10(np.log(5)))]
 
 
 @pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
@@ -184,5 +184,5 @@ def test_marks_at_one_step_are_one_name_that_can_be_read() -> None:
 def test_levels_of_one_value_are_one_line_under_one_number() -> None:
     levels = tuple(Level(name=name, value=8.333, meaning=name) for name in ("always 0", "best fixed"))
     patch = marks_layout(loss_info(levels=levels), LIGHT)
-    assert [note["text"] for note in patch["annotations"]] == ["always 0,<br>best fixed: 8.33"]
+    assert [note["text"] for note in patch["annotations"]] == ["always 0,<br>best fixed<br>8.33"]
     assert len(patch["shapes"]) == 1
