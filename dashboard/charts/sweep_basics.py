@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import html
-import json
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from dashboard.charts.basics import line, log_axis, tick, verbatim
 from dashboard.charts.results import Metric
 from dashboard.charts.style import NOT_DATA, ONCE_THERE
 from dashboard.setups.sweep_axes import AxisInfo
-from dashboard.theme import PALETTES, Palette
+from dashboard.theme import Palette
 from maml_core.sweeps.axes import Value
 from maml_core.values import written
 
@@ -102,14 +101,6 @@ def _short(value: Value) -> str:
     if len(text) > 11:
         text = f"…{text[-10:]}" if "/" in text or "\\" in text else f"{text[:10]}…"  # of folders the last part differs
     return verbatim(text)
-
-
-def in_palettes(**drawn: Callable[[Palette], go.Figure]) -> dict[str, dict[str, Any]]:
-    """Figures as plain JSON values, for both palettes."""
-    return {
-        name: {chart: json.loads(draw(palette).to_json()) for chart, draw in drawn.items()}
-        for name, palette in PALETTES.items()
-    }
 
 
 def named_axis(title: str, names: Sequence[tuple[float, str]]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from dashboard.charts.glossary import Card
 from dashboard.charts.results import Array, Ints, Metric
 from dashboard.charts.scales import Previous, Range, Update, decades, float32, kept
 from dashboard.charts.sweep_basics import DASHES, held_out, result_axis
+from dashboard.charts.sweep_chart import SweepChart
 from dashboard.charts.sweep_settings import View
 from dashboard.setups.setting_names import symbol
 from dashboard.setups.sweep_axes import AxisInfo, axis_info
@@ -46,6 +47,8 @@ class LanesInfo:
     numbers: tuple[Ints, ...]
     """The setting that a point is of, by colour."""
     metric: Metric
+    num_steps: int
+    """Outer steps of a whole training."""
 
 
 def lanes_info(results: Sequence[SettingResult], sweep: SweepConfig, view: View) -> LanesInfo:
@@ -75,6 +78,7 @@ def lanes_info(results: Sequence[SettingResult], sweep: SweepConfig, view: View)
             for part in parts
         ),
         metric="accuracy" if sweep.base.classifies else "loss",
+        num_steps=sweep.num_steps,
     )
 
 
@@ -111,7 +115,7 @@ class LanesLooks:
     loss_name: str
 
 
-def lanes_looks(info: LanesInfo, loss_name: str) -> LanesLooks:
+def _looks(info: LanesInfo, loss_name: str) -> LanesLooks:
     """The looks that fit curves."""
     return LanesLooks(color=info.color.title, color_names=info.names, metric=info.metric, loss_name=loss_name)
 
@@ -120,7 +124,7 @@ SELECTED = "selected"
 """The trace of what is selected, filled by the page."""
 
 
-def lanes_figure(palette: Palette, looks: LanesLooks) -> go.Figure:
+def _figure(palette: Palette, looks: LanesLooks) -> go.Figure:
     """The curves of all settings, with a trace for each colour, empty; the last one is of what is selected."""
     colors = along(palette, len(looks.color_names))
     traces = {
@@ -166,7 +170,7 @@ def along(palette: Palette, count: int) -> list[str]:
 # --- Numbers ----------------------------------------------------------------------------------------------------------
 
 
-def lanes_update(info: LanesInfo) -> list[Update]:
+def _update(info: LanesInfo, _: Range) -> list[Update]:
     """The numbers of the curves."""
     found: list[Update] = []
     for color, (steps, values, numbers) in enumerate(zip(info.steps, info.values, info.numbers, strict=True)):
@@ -175,9 +179,9 @@ def lanes_update(info: LanesInfo) -> list[Update]:
     return found
 
 
-def lanes_ranges(info: LanesInfo, num_steps: int, previous: Previous = None) -> Range:
+def _ranges(info: LanesInfo, previous: Previous) -> Range:
     """What the curves span. A few that ran away do not squeeze all the others."""
-    outer = [0.0, 1.03 * num_steps]
+    outer = [0.0, 1.03 * info.num_steps]
     if info.metric == "accuracy":
         return {"xaxis": outer, "yaxis": [-0.03, 1.03]}
     values = np.concatenate(info.values) if info.values else np.empty(0)
@@ -197,7 +201,12 @@ CARD = Card(
 )
 
 
-def lanes_line(info: LanesInfo) -> str:
+def _subtitle(info: LanesInfo) -> str:
     """Under the curves' title."""
     what = "accuracy" if info.metric == "accuracy" else "loss"
     return f"Held-out {what} at the rungs, one line a setting, coloured by {symbol(info.color.name)}."
+
+
+LANES: SweepChart[LanesInfo, LanesLooks] = SweepChart(
+    id="lanes", looks=_looks, figure=_figure, ranges=_ranges, update=_update, subtitle=_subtitle
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -15,7 +15,7 @@ from dashboard.charts.glossary import TERMS, Card
 from dashboard.charts.names import THETA_0
 from dashboard.charts.phrases import steps
 from dashboard.charts.results import Array, Flags, Metric
-from dashboard.charts.scales import Range, Update, float32
+from dashboard.charts.scales import Previous, Range, Update, float32
 from dashboard.charts.style import ONCE_THERE
 from dashboard.charts.sweep_basics import (
     SIDE,
@@ -27,6 +27,7 @@ from dashboard.charts.sweep_basics import (
     named_axis,
     result,
 )
+from dashboard.charts.sweep_chart import SweepChart
 from dashboard.setups.setting_names import title
 from dashboard.theme import Palette
 from maml_core.records import Curvature
@@ -81,12 +82,28 @@ def frozen_info(found: FrozenMap, metric: Metric, of: str) -> FrozenInfo:
 # --- The figure -------------------------------------------------------------------------------------------------------
 
 
-def frozen_figure(palette: Palette, metric: Metric, loss_name: str, across: int) -> go.Figure:
+class FrozenLooks(NamedTuple):
+    """What the looks of a frozen map depend on."""
+
+    metric: Metric
+    loss_name: str
+    across: int
+    """Cells along the longer axis."""
+
+
+def _looks(info: FrozenInfo, loss_name: str) -> FrozenLooks:
+    """The looks that fit a frozen map."""
+    return FrozenLooks(info.metric, loss_name, max(info.values.shape))
+
+
+def _figure(palette: Palette, looks: FrozenLooks) -> go.Figure:
     """alpha x N_eval, empty."""
-    marker = min(10.0, max(3.0, 0.5 * SIDE / across))
+    marker = min(10.0, max(3.0, 0.5 * SIDE / looks.across))
     cells = {"hoverinfo": "skip", "showlegend": False, "xgap": 1, "ygap": 1}
     traces: dict[str, Any] = {
-        "value": go.Heatmap(x=[], y=[], z=[], name=held_out(metric, loss_name), coloraxis="coloraxis", **cells),
+        "value": go.Heatmap(
+            x=[], y=[], z=[], name=held_out(looks.metric, looks.loss_name), coloraxis="coloraxis", **cells
+        ),
         "diverged_cell": go.Heatmap(
             x=[],
             y=[],
@@ -130,10 +147,10 @@ def frozen_figure(palette: Palette, metric: Metric, loss_name: str, across: int)
             "nticks": 8,
             "tickformat": "d",
         },
-        "coloraxis": color_axis(palette, metric, held_out(metric, loss_name)),
+        "coloraxis": color_axis(palette, looks.metric, held_out(looks.metric, looks.loss_name)),
         "margin": {"l": 54, "r": 8, "t": 6, "b": 42},
         "dragmode": False,
-        "uirevision": f"{UIREVISION} {metric}",
+        "uirevision": f"{UIREVISION} {looks.metric}",
     }
     return assembled(traces, axes, palette, CARD, title=f"Frozen {THETA_0}")
 
@@ -141,7 +158,7 @@ def frozen_figure(palette: Palette, metric: Metric, loss_name: str, across: int)
 # --- Numbers ----------------------------------------------------------------------------------------------------------
 
 
-def frozen_update(info: FrozenInfo) -> list[Update]:
+def _update(info: FrozenInfo, _: Range) -> list[Update]:
     """The numbers of the frozen map."""
     places = np.log10(info.alphas)
     steps = np.arange(info.values.shape[0], dtype=float)
@@ -169,7 +186,7 @@ def frozen_update(info: FrozenInfo) -> list[Update]:
     ]
 
 
-def frozen_ranges(info: FrozenInfo) -> Range:
+def _ranges(info: FrozenInfo, _: Previous) -> Range:
     """What the frozen map spans."""
     x, y = _edges(np.log10(info.alphas)), _edges(np.arange(info.values.shape[0], dtype=float))
     return {
@@ -199,7 +216,7 @@ CARD = Card(
 )
 
 
-def frozen_line(info: FrozenInfo) -> str:
+def _subtitle(info: FrozenInfo) -> str:
     """Under the frozen map's title."""
     if info.metric == "loss":
         masked = np.where(np.isnan(info.values), np.inf, info.values)
@@ -211,8 +228,25 @@ def frozen_line(info: FrozenInfo) -> str:
     return f"{info.of}, adapted with every α, not trained further. Best: {best} at α {info.alphas[column]:.3g} after {steps(int(row))}."
 
 
-def frozen_summary(info: FrozenInfo) -> str:
+def _summary(info: FrozenInfo) -> str:
     """The frozen map in a sentence, for its aria-label."""
     share = float(info.diverged.mean())
     limit = f" The stability limit 2/λ_max is {info.limit:.3g}." if math.isfinite(info.limit) else ""
-    return f"Map of α against inner steps at test. {frozen_line(info)} {share:.0%} of the cells diverge.{limit}"
+    return f"Map of α against inner steps at test. {_subtitle(info)} {share:.0%} of the cells diverge.{limit}"
+
+
+def _shape(info: FrozenInfo) -> tuple[int, int]:
+    rows, columns = info.values.shape
+    return rows, columns
+
+
+FROZEN: SweepChart[FrozenInfo, FrozenLooks] = SweepChart(
+    id="frozen",
+    looks=_looks,
+    figure=_figure,
+    ranges=_ranges,
+    update=_update,
+    subtitle=_subtitle,
+    summary=_summary,
+    shape=_shape,
+)

@@ -1,8 +1,4 @@
-"""The map of a sweep's two axes; a profile, of one.
-
-As with the live charts, a figure is made once per looks and palette, without data; `map_update` gives the numbers of its traces, by their
-names, and `map_ranges` what its axes span.
-"""
+"""The map of a sweep's two axes; a profile, of one."""
 
 from __future__ import annotations
 
@@ -34,6 +30,7 @@ from dashboard.charts.sweep_basics import (
     result_axis,
     ticks,
 )
+from dashboard.charts.sweep_chart import SweepChart
 from dashboard.charts.sweep_settings import STATUS, Kind, SettingInfo, View
 from dashboard.charts.symbols import kept
 from dashboard.setups.setting_names import symbol
@@ -201,7 +198,7 @@ class MapLooks:
         return held_out(self.metric, self.loss_name)
 
 
-def map_looks(info: MapInfo, loss_name: str) -> MapLooks:
+def _looks(info: MapInfo, loss_name: str) -> MapLooks:
     """The looks that fit a map."""
     return MapLooks(
         x=info.x.title,
@@ -215,7 +212,7 @@ def map_looks(info: MapInfo, loss_name: str) -> MapLooks:
     )
 
 
-def map_figure(palette: Palette, looks: MapLooks) -> go.Figure:
+def _figure(palette: Palette, looks: MapLooks) -> go.Figure:
     """The map or the profile, with all its traces, empty."""
     marker = min(11.0, max(3.5, 0.5 * SIDE / looks.across)) if looks.is_grid else 11.0
     axes: dict[str, Any] = {"xaxis": named_axis(looks.x, looks.x_ticks)}
@@ -333,12 +330,12 @@ def _class_cells(name: str, color: str, looks: MapLooks) -> Any:
 # --- Numbers ----------------------------------------------------------------------------------------------------------
 
 
-def map_update(info: MapInfo, span: Range) -> list[Update]:
+def _update(info: MapInfo, span: Range) -> list[Update]:
     """The numbers of the map's traces but the page's own.
 
     Args:
         info: What to show.
-        span: Its `map_ranges`; a profile puts what diverged, and what is left out, on its upper edge.
+        span: What the axes span; a profile puts what diverged, and what is left out, on its upper edge.
     """
     at = {s.number: _place(info, s) for s in info.shown}
     if info.y is None:
@@ -430,7 +427,7 @@ def _cells(info: MapInfo, trace: str, values: Mapping[int, float]) -> list[Updat
     return [(trace, "x", float32(info.x.edges)), (trace, "y", float32(info.y.edges)), (trace, "z", float32(z.ravel()))]
 
 
-def map_ranges(info: MapInfo, previous: Previous = None) -> Range:
+def _ranges(info: MapInfo, previous: Previous) -> Range:
     """What the map's axes and its colours span; `previous` is kept while it still serves."""
     values = np.array([s.value for s in info.shown if s.kind in (Kind.OK, Kind.TRAINING)] or [np.nan])
     found = {"xaxis": list(info.x.span(is_grid=info.is_grid))}
@@ -464,7 +461,7 @@ CARD = Card(
 )
 
 
-def map_summary(info: MapInfo) -> str:
+def _summary(info: MapInfo) -> str:
     """The map in a sentence, for its aria-label."""
     count = {kind: sum(s.kind == kind for s in info.shown) for kind in Kind}
     axes = info.x.title + (f" against {info.y.title}" if info.y is not None else "")
@@ -478,7 +475,7 @@ def map_summary(info: MapInfo) -> str:
     return f"Map of {axes}: {', '.join(parts)}.{said}"
 
 
-def map_line(info: MapInfo) -> str:
+def _subtitle(info: MapInfo) -> str:
     """Under the map's title: the best setting so far."""
     over = f", best over {' and '.join(symbol(name) for name in info.over)}" if info.over else ""
     best = next((s for s in info.shown if s.number == info.best), None)
@@ -490,3 +487,19 @@ def map_line(info: MapInfo) -> str:
 
 def _where(s: SettingInfo) -> str:
     return ", ".join(f"{symbol(name)} {kept(shown(value))}" for name, value in s.values.items())
+
+
+def _shape(info: MapInfo) -> tuple[int, int] | None:
+    return (len(info.y.values), len(info.x.values)) if info.y is not None else None
+
+
+MAP: SweepChart[MapInfo, MapLooks] = SweepChart(
+    id="map",
+    looks=_looks,
+    figure=_figure,
+    ranges=_ranges,
+    update=_update,
+    subtitle=_subtitle,
+    summary=_summary,
+    shape=_shape,
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import plotly.graph_objects as go
@@ -15,6 +15,7 @@ from dashboard.charts.glossary import Card
 from dashboard.charts.results import Array
 from dashboard.charts.scales import Previous, Range, Update, decades, filled, kept, tamed
 from dashboard.charts.sweep_basics import DASHES, held_out, result_axis
+from dashboard.charts.sweep_chart import SweepChart
 from dashboard.theme import Palette
 from maml_core.records import Numbers
 from maml_core.sweeps.paired import PairedDifference
@@ -73,15 +74,27 @@ def pins_info(of: Compared) -> PinsInfo:
 # --- The figure -------------------------------------------------------------------------------------------------------
 
 
-def pins_figure(palette: Palette, loss_name: str, count: int) -> go.Figure:
+class PinsLooks(NamedTuple):
+    """What the looks of the lines depend on."""
+
+    loss_name: str
+    num_pins: int
+
+
+def _looks(info: PinsInfo, loss_name: str) -> PinsLooks:
+    """The looks that fit a comparison."""
+    return PinsLooks(loss_name, len(info.numbers))
+
+
+def _figure(palette: Palette, looks: PinsLooks) -> go.Figure:
     """Pinned settings side by side, empty: a line for each."""
     traces = {
         letter: line(letter, color, 2.5, dash, hovertemplate=f"{letter}: %{{y:.4g}}<extra></extra>")
-        for letter, color, dash in zip(LETTERS[:count], palette.classes, DASHES, strict=False)
+        for letter, color, dash in zip(LETTERS[: looks.num_pins], palette.classes, DASHES, strict=False)
     }
     axes = {
         "xaxis": {"title": {"text": "outer step"}, "range": [0, 100], "tickformat": "~s", "nticks": 7},
-        "yaxis": result_axis("loss", held_out("loss", loss_name)),
+        "yaxis": result_axis("loss", held_out("loss", looks.loss_name)),
         "margin": {"l": 58, "r": 12, "t": 6, "b": 42},
         "hovermode": "x unified",
         "dragmode": False,
@@ -92,12 +105,12 @@ def pins_figure(palette: Palette, loss_name: str, count: int) -> go.Figure:
 # --- Numbers ----------------------------------------------------------------------------------------------------------
 
 
-def pins_update(info: PinsInfo) -> list[Update]:
+def _update(info: PinsInfo, _: Range) -> list[Update]:
     """The numbers of the pinned settings."""
     return filled(dict(zip(LETTERS, zip(info.steps, info.losses, strict=True), strict=False)))
 
 
-def pins_ranges(info: PinsInfo, previous: Previous = None) -> Range:
+def _ranges(info: PinsInfo, previous: Previous) -> Range:
     """What their chart spans."""
     began = [float(line[0]) for line in info.losses if len(line)]
     return {
@@ -116,7 +129,7 @@ CARD = Card(
 )
 
 
-def pins_line(info: PinsInfo) -> str:
+def _subtitle(info: PinsInfo) -> str:
     """Under the title of the pinned settings."""
     known = [found for found in info.differences if found is not None]
     tasks = f" on {known[0].num_tasks} common tasks" if known else ""
@@ -136,3 +149,8 @@ def difference(found: PairedDifference | None) -> str:
     sign = "−" if found.mean < 0 else "+"
     verdict = "no difference" if not found.differs else "better" if found.mean < 0 else "worse"
     return f"{sign}{abs(found.mean):.3g} ± {found.ci95:.2g}, {verdict}"
+
+
+PINS: SweepChart[PinsInfo, PinsLooks] = SweepChart(
+    id="pins", looks=_looks, figure=_figure, ranges=_ranges, update=_update, subtitle=_subtitle
+)

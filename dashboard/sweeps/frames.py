@@ -6,12 +6,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dashboard.charts import sweep_curves, sweep_frozen, sweep_map, sweep_pins
 from dashboard.charts.results import Metric
-from dashboard.charts.scales import Range, Update
-from dashboard.charts.sweep_basics import in_palettes
-from dashboard.charts.sweep_curves import LanesLooks
-from dashboard.charts.sweep_map import MapLooks
+from dashboard.charts.scales import Range
+from dashboard.charts.sweep_chart import Info, SweepChart
+from dashboard.charts.sweep_curves import LANES, lanes_info
+from dashboard.charts.sweep_frozen import FROZEN, frozen_info
+from dashboard.charts.sweep_map import MAP, map_info
+from dashboard.charts.sweep_pins import PINS, difference, pins_info
 from dashboard.charts.sweep_settings import SettingInfo, View, setting_info
 from dashboard.charts.symbols import in_greek
 from dashboard.sweeps import words
@@ -48,9 +49,7 @@ class Frames:
 
     def forget(self) -> None:
         """Tell everything again: the page starts afresh, or shows another sweep."""
-        self._looks: tuple[MapLooks, LanesLooks] | None = None
-        self._frozen_looks: tuple[Metric, str, int] | None = None
-        self._pin_looks: tuple[str, int] | None = None
+        self._looks: dict[str, Any] = {}
         self._arrays: dict[str, list[bytes]] = {}
         self._ranges: dict[str, Range] = {}
         self._num_told = 0
@@ -81,32 +80,15 @@ class Frames:
         settings = [
             setting_info(r, sweep, view.metric, job.driver.newest.by_setting.get(r.number, math.nan)) for r in results
         ]
-        seen = sweep_map.map_info(settings, sweep, view, results)
-        lanes = sweep_curves.lanes_info(results, sweep, view)
+        seen = map_info(settings, sweep, view, results)
+        lanes = lanes_info(results, sweep, view)
         loss = loss_name(sweep.base)
-        looks, lanes_looks = sweep_map.map_looks(seen, loss), sweep_curves.lanes_looks(lanes, loss)
-        if (looks, lanes_looks) != self._looks:
-            self._looks = looks, lanes_looks
-            figures = in_palettes(
-                map=lambda palette: sweep_map.map_figure(palette, looks),
-                lanes=lambda palette: sweep_curves.lanes_figure(palette, lanes_looks),
-            )
-            self._put({"type": "figures", **figures})
-            for chart in ("map", "lanes"):
-                self._arrays.pop(chart, None)
-                self._ranges.pop(chart, None)
+        self._add(header, body, MAP, seen, loss)
+        self._add(header, body, LANES, lanes, loss)
         if len(results) != self._num_told:
             self._num_told = len(results)
             values = [[result.number, *result.values.values()] for result in results]
             self._put({"type": "settings", "settings": values})
-        map_span = sweep_map.map_ranges(seen, self._ranges.get("map"))
-        lanes_span = sweep_curves.lanes_ranges(lanes, sweep.num_steps, self._ranges.get("lanes"))
-        self._add(header, body, "map", sweep_map.map_update(seen, map_span), map_span)
-        self._add(header, body, "lanes", sweep_curves.lanes_update(lanes), lanes_span)
-        if seen.y is not None:
-            header["shapes"]["map"] = [len(seen.y.values), len(seen.x.values)]
-        header["summaries"]["map"] = sweep_map.map_summary(seen)
-        header["subtitles"] = {"map": sweep_map.map_line(seen), "lanes": sweep_curves.lanes_line(lanes)}
         header["sentence"] = in_greek(" ".join(job.sentences))
         header["count"] = words.progress(job, settings)
         header["columns"] = _columns(settings, body)
@@ -115,43 +97,37 @@ class Frames:
             self._add_pins(header, body, comparison, loss)
 
     def _add_pins(self, header: dict[str, Any], body: Floats, comparison: Comparison, loss: str) -> None:
-        info = sweep_pins.pins_info(comparison)
-        looks = (loss, len(info.numbers))
-        if looks != self._pin_looks:
-            self._pin_looks = looks
-            self._put({"type": "figures", **in_palettes(pins=lambda palette: sweep_pins.pins_figure(palette, *looks))})
-            self._arrays.pop("pins", None)
-        span = sweep_pins.pins_ranges(info, self._ranges.get("pins"))
-        self._add(header, body, "pins", sweep_pins.pins_update(info), span)
-        header["subtitles"]["pins"] = sweep_pins.pins_line(info)
-        header["pins"] = [None, *(sweep_pins.difference(found) for found in info.differences)]
+        info = pins_info(comparison)
+        self._add(header, body, PINS, info, loss)
+        header["pins"] = [None, *(difference(found) for found in info.differences)]
 
     def _add_frozen(self, header: dict[str, Any], body: Floats, frozen: Frozen, metric: Metric) -> None:
         found, config, of = frozen
-        metric = metric if config.classifies else "loss"
-        info = sweep_frozen.frozen_info(found, metric, of)
-        rows, columns = info.values.shape
-        looks = (metric, loss_name(config), max(rows, columns))
-        if looks != self._frozen_looks:
-            self._frozen_looks = looks
-            self._put(
-                {"type": "figures", **in_palettes(frozen=lambda palette: sweep_frozen.frozen_figure(palette, *looks))}
-            )
-            self._arrays.pop("frozen", None)
-        header["shapes"]["frozen"] = [rows, columns]
-        self._add(header, body, "frozen", sweep_frozen.frozen_update(info), sweep_frozen.frozen_ranges(info))
-        header["subtitles"]["frozen"] = sweep_frozen.frozen_line(info)
-        header["summaries"]["frozen"] = sweep_frozen.frozen_summary(info)
+        info = frozen_info(found, metric if config.classifies else "loss", of)
+        self._add(header, body, FROZEN, info, loss_name(config))
 
-    def _add(self, header: dict[str, Any], body: Floats, chart: str, updates: Sequence[Update], span: Range) -> None:
-        """A chart's numbers, where they or its ranges are not what the page has."""
+    def _add(self, header: dict[str, Any], body: Floats, chart: SweepChart[Info, Any], info: Info, loss: str) -> None:
+        """A chart's words and ranges, and its numbers where they are not what the page has; before them its figure, where that is another."""
+        looks = chart.looks(info, loss)
+        if self._looks.get(chart.id) != looks:
+            self._looks[chart.id] = looks
+            self._put({"type": "figures", **chart.figures(looks)})
+            self._arrays.pop(chart.id, None)
+            self._ranges.pop(chart.id, None)
+        span = self._ranges[chart.id] = chart.ranges(info, self._ranges.get(chart.id))
+        updates = chart.update(info, span)
         sent = [values.tobytes() for _, _, values in updates]
-        if self._arrays.get(chart) != sent:
-            self._arrays[chart] = sent
-            header["arrays"] += [[chart, trace, what, body.add(values), len(values)] for trace, what, values in updates]
-        if self._ranges.get(chart) != span:
-            self._ranges[chart] = span
-        header["ranges"][chart] = span
+        if self._arrays.get(chart.id) != sent:
+            self._arrays[chart.id] = sent
+            header["arrays"] += [
+                [chart.id, trace, what, body.add(values), len(values)] for trace, what, values in updates
+            ]
+        header["ranges"][chart.id] = span
+        header["subtitles"][chart.id] = chart.subtitle(info)
+        if summary := chart.summary(info):
+            header["summaries"][chart.id] = summary
+        if shape := chart.shape(info):
+            header["shapes"][chart.id] = list(shape)
 
 
 def _columns(settings: Sequence[SettingInfo], body: Floats) -> dict[str, int]:

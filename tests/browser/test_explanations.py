@@ -7,9 +7,9 @@ import json
 import pytest
 from playwright.sync_api import expect
 
-from dashboard.charts.sweep_curves import lanes_figure
-from dashboard.charts.sweep_map import map_figure
-from dashboard.charts.sweep_pins import pins_figure
+from dashboard.charts.sweep_curves import LANES
+from dashboard.charts.sweep_map import MAP
+from dashboard.charts.sweep_pins import PINS, PinsLooks
 from dashboard.theme import LIGHT
 from tests.browser.conftest import OpenPage
 from tests.browser.live_page import CHARTS, LivePage
@@ -67,7 +67,11 @@ def test_no_two_entries_of_a_legend_have_one_picture(live: LivePage) -> None:
         const { swatch } = await import(location.origin + '/maml/web/common/swatch.js');
         return traces.map((trace) => swatch(trace).innerHTML.replace(/(fill|stroke)="(#|rgb)[^"]*"/g, '$1="any"'));
     }"""
-    for figure in (lanes_figure(LIGHT, lanes), map_figure(LIGHT, looks_of_maps()), pins_figure(LIGHT, "MSE", 6)):
+    for figure in (
+        LANES.figure(LIGHT, lanes),
+        MAP.figure(LIGHT, looks_of_maps()),
+        PINS.figure(LIGHT, PinsLooks("MSE", 6)),
+    ):
         traces = [trace for trace in json.loads(figure.to_json())["data"] if trace.get("showlegend") is not False]
         pictures = live.page.evaluate(draw, traces)
         assert len(set(pictures)) == len(traces) >= 6

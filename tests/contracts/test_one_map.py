@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from dashboard.charts.sweep_basics import level, ticks
-from dashboard.charts.sweep_map import DIVERGED, PRUNED, VALUE, map_info, map_ranges, map_update
+from dashboard.charts.sweep_map import DIVERGED, MAP, PRUNED, VALUE, map_info
 from dashboard.charts.sweep_settings import Kind, View, setting_info
 from maml_core.cli.sweep import print_results
 from maml_core.config import GlyphsConfig, RunConfig
@@ -71,7 +71,7 @@ def test_the_page_draws_the_map_of_the_engine(made: tuple[SweepConfig, list[Sett
     best = best_of(sweep, results)
     assert info.best == (None if best is None else best.number)
 
-    traces = {trace: z for trace, axis, z in map_update(info, map_ranges(info)) if axis == "z"}
+    traces = {trace: z for trace, axis, z in MAP.update(info, MAP.ranges(info, None)) if axis == "z"}
     status = np.vectorize(STATUSES.__getitem__)(seen.status)
     np.testing.assert_array_equal(np.isfinite(traces[DIVERGED]), (status == "diverged").ravel())
     np.testing.assert_array_equal(np.isfinite(traces[PRUNED]), (status == "pruned").ravel())

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from dashboard.charts import chart as chart_file
-from dashboard.charts import sweep_curves, sweep_frozen, sweep_map
 from dashboard.charts.all import CHARTS
 from dashboard.charts.chart import Chart
 from dashboard.charts.fit import FIT
 from dashboard.charts.style import Looks
+from dashboard.charts.sweep_curves import LANES
+from dashboard.charts.sweep_frozen import FROZEN, FrozenLooks
+from dashboard.charts.sweep_map import MAP
 from dashboard.screens import component
 from dashboard.theme import LIGHT
 from tests.dashboard.charts.infos import INFOS
@@ -57,9 +59,9 @@ def test_traces_that_the_page_names_are_there() -> None:
     said = (WEB / "sweeps" / "charts.js").read_text(encoding="utf-8")
     named = set(re.findall(r'^const [A-Z]+ = "(\w+)";$', said, re.MULTILINE))
     sweeps = [
-        sweep_map.map_figure(LIGHT, looks_of_maps()),
-        sweep_curves.lanes_figure(LIGHT, looks_of_lanes()),
-        sweep_frozen.frozen_figure(LIGHT, "loss", "MSE", 8),
+        MAP.figure(LIGHT, looks_of_maps()),
+        LANES.figure(LIGHT, looks_of_lanes()),
+        FROZEN.figure(LIGHT, FrozenLooks("loss", "MSE", 8)),
     ]
     assert named == {"settings", "selected", "pinned", "cells"}
     assert named <= {name for figure in sweeps for name in figure.layout.meta["traces"]}

@@ -17,10 +17,10 @@ from dashboard.charts.glossary import Card
 from dashboard.charts.loss import LOSS, reference_levels
 from dashboard.charts.results import Metric
 from dashboard.charts.style import LEARNERS, Looks
-from dashboard.charts.sweep_curves import LanesLooks, lanes_figure
-from dashboard.charts.sweep_frozen import frozen_figure
-from dashboard.charts.sweep_map import MapLooks, map_figure
-from dashboard.charts.sweep_pins import pins_figure
+from dashboard.charts.sweep_curves import LANES, LanesLooks
+from dashboard.charts.sweep_frozen import FROZEN, FrozenLooks
+from dashboard.charts.sweep_map import MAP, MapLooks
+from dashboard.charts.sweep_pins import PINS, PinsLooks
 from dashboard.setups.algorithms import NAMES
 from dashboard.theme import DARK, LIGHT, Palette
 from maml_core.config import GlyphsConfig, RunConfig
@@ -80,10 +80,10 @@ def all_figures(palette: Palette = LIGHT) -> Iterator[tuple[str, go.Figure]]:
     shares = Looks(metric="accuracy", levels=guessing)
     yield from ((chart.id, chart.figure(palette, shares)) for chart in CHARTS)
     for metric, y, is_grid in itertools.product(get_args(Metric), ("β", ""), (True, False)):
-        yield "map", map_figure(palette, looks_of_maps(metric, y=y, is_grid=is_grid))
-        yield "lanes", lanes_figure(palette, looks_of_lanes(metric))
-        yield "frozen", frozen_figure(palette, metric, "MSE", 8)
-    yield "pins", pins_figure(palette, "MSE", 6)
+        yield "map", MAP.figure(palette, looks_of_maps(metric, y=y, is_grid=is_grid))
+        yield "lanes", LANES.figure(palette, looks_of_lanes(metric))
+        yield "frozen", FROZEN.figure(palette, FrozenLooks(metric, "MSE", 8))
+    yield "pins", PINS.figure(palette, PinsLooks("MSE", 6))
 
 
 def test_every_card_of_both_screens_is_explained_in_three_sentences_at_most() -> None:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from dashboard.charts import symbols
 from dashboard.charts.sweep_basics import ticks
-from dashboard.charts.sweep_curves import lanes_figure
-from dashboard.charts.sweep_map import map_line, map_summary
+from dashboard.charts.sweep_curves import LANES
+from dashboard.charts.sweep_map import MAP
 from dashboard.charts.sweep_optuna import study_of
 from dashboard.charts.sweep_settings import View
 from dashboard.charts.symbols import in_greek, in_markdown, literal, of_error, plain
@@ -133,7 +133,7 @@ def test_a_folder_that_is_swept_is_text_wherever_plotly_draws_it(name: str) -> N
     assert [term.replace("\u2060", "") for term, _ in figures["lanes"]["layout"]["meta"]["help"]["terms"][:2]] == list(
         axis.values
     )
-    for said in (map_line(seen), map_summary(seen)):
+    for said in (MAP.subtitle(seen), MAP.summary(seen)):
         assert name in said.replace("\u2060", "")
         assert not SYMBOL.search(said)
 
@@ -157,7 +157,7 @@ def test_folders_that_are_swept_are_no_html_at_an_axis() -> None:
     drawn = [next(iter(trial.params.values())) for trial in study_of(results, sweep).trials]
     assert drawn == ["/&lt;b&gt;a&lt;/b&gt;", "/a&amp;lt;b", "/plain"]
     view = View(x=axis.name, y=None, color=axis.name)
-    named = [trace.name for trace in lanes_figure(LIGHT, lanes_looks_of(sweep, view)).data][:3]
+    named = [trace.name for trace in LANES.figure(LIGHT, lanes_looks_of(sweep, view)).data][:3]
     assert named == drawn
 
 

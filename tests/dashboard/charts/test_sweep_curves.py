@@ -7,9 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from dashboard.charts import sweep_curves, sweep_pins
-from dashboard.charts.sweep_curves import BINS, MOST_NUMBERS, MOST_WORDS, groups_of
-from dashboard.charts.sweep_pins import PinsInfo
+from dashboard.charts import sweep_curves
+from dashboard.charts.sweep_curves import BINS, LANES, MOST_NUMBERS, MOST_WORDS, groups_of
+from dashboard.charts.sweep_pins import PINS, PinsInfo, PinsLooks
 from dashboard.setups.sweep_axes import axis_info
 from dashboard.theme import DARK, LIGHT, Palette
 from maml_core.sweeps.axes import Axis
@@ -17,11 +17,11 @@ from tests.dashboard.charts.test_sweep_map import PROFILE, drawn, lanes_looks_of
 from tests.dashboard.sweeps.results import ALPHA, sweep
 from tests.dashboard.sweeps.test_info import OF_ALPHA_BETA
 
-LANES = lanes_looks_of(sweep(), OF_ALPHA_BETA)
+LANES_LOOKS = lanes_looks_of(sweep(), OF_ALPHA_BETA)
 
 
 def test_the_curves_have_a_trace_for_each_colour() -> None:
-    figure = sweep_curves.lanes_figure(LIGHT, LANES)
+    figure = LANES.figure(LIGHT, LANES_LOOKS)
     assert [trace.name for trace in figure.data] == ["0.01", "0.1", "selected"]
     assert (figure.layout.xaxis.title.text, figure.layout.yaxis.title.text) == ("outer step", "held-out loss (MSE)")
 
@@ -30,7 +30,7 @@ def test_the_curves_have_a_trace_for_each_colour() -> None:
 @pytest.mark.parametrize("count", range(1, 41))
 def test_no_two_curves_look_alike_however_many_there_are(count: int, palette: Palette) -> None:
     names = tuple(f"word {number}" for number in range(count))
-    traces = sweep_curves.lanes_figure(palette, dataclasses.replace(LANES, color_names=names)).data[:-1]
+    traces = LANES.figure(palette, dataclasses.replace(LANES_LOOKS, color_names=names)).data[:-1]
     assert [trace.name for trace in traces] == list(names)
     assert len({(trace.line.color, trace.marker.color) for trace in traces}) == count
     # Who sees no colours tells them apart too.
@@ -51,20 +51,20 @@ def test_every_word_has_curves_of_its_own_and_many_numbers_have_ranges(count: in
     of_numbers = groups_of(axis_info(Axis(name="alpha", values=numbers, log=True), ()))
     assert len(of_numbers) == (count if count <= MOST_NUMBERS else BINS)
     assert [value for group in of_numbers for value in group] == list(numbers)
-    looks = sweep_curves.lanes_figure(LIGHT, dataclasses.replace(LANES, color_names=tuple("x" for _ in of_words)))
+    looks = LANES.figure(LIGHT, dataclasses.replace(LANES_LOOKS, color_names=tuple("x" for _ in of_words)))
     assert len(looks.data) == len(of_words) + 1
 
 
 def test_their_numbers() -> None:
     _, lanes = drawn(sweep(ALPHA), PROFILE)
-    found = {(trace, what): values.tolist() for trace, what, values in sweep_curves.lanes_update(lanes)}
+    found = {(trace, what): values.tolist() for trace, what, values in LANES.update(lanes, {})}
     assert found["color_0", "x"][:2] == [4.0, 8.0]
     assert found["color_1", "customdata"] == [1.0, 1.0, 1.0]
-    figure = sweep_curves.lanes_figure(LIGHT, lanes_looks_of(sweep(ALPHA), PROFILE))
+    figure = LANES.figure(LIGHT, lanes_looks_of(sweep(ALPHA), PROFILE))
     assert {trace for trace, _ in found} == set(figure.layout.meta["traces"]) - {sweep_curves.SELECTED}
 
 
-PINS = PinsInfo(
+PINNED = PinsInfo(
     numbers=(3, 5),
     steps=(np.array([0.0, 10.0, 20.0]), np.array([0.0, 10.0])),
     losses=(np.array([4.0, 2.0, 1.0]), np.array([4.0, np.nan])),
@@ -75,17 +75,17 @@ PINS = PinsInfo(
 
 
 def test_pinned_settings_have_a_line_each_by_their_letters() -> None:
-    drawn = sweep_pins.pins_figure(LIGHT, "MSE", 2)
+    drawn = PINS.figure(LIGHT, PinsLooks("MSE", 2))
     assert [(trace.name, trace.line.dash) for trace in drawn.data] == [("A", "solid"), ("B", "dash")]
     assert drawn.layout.xaxis.title.text == "outer step"
-    updates = sweep_pins.pins_update(PINS)
+    updates = PINS.update(PINNED, {})
     assert [(trace, key) for trace, key, _ in updates] == [("A", "x"), ("A", "y"), ("B", "x"), ("B", "y")]
     np.testing.assert_array_equal(updates[1][2], np.float32([4.0, 2.0, 1.0]))
     np.testing.assert_array_equal(updates[3][2], np.float32([4.0, np.nan]))
 
 
 def test_pinned_settings_fit_their_chart() -> None:
-    found = sweep_pins.pins_ranges(PINS)
+    found = PINS.ranges(PINNED, None)
     assert found["xaxis"] == [0.0, pytest.approx(20.6)]
     low, high = found["yaxis"]
     assert low <= 0.0

@@ -7,15 +7,13 @@ import json
 import numpy as np
 import pytest
 
-from dashboard.charts import sweep_frozen
-from dashboard.charts.sweep_basics import in_palettes
-from dashboard.charts.sweep_frozen import frozen_info
+from dashboard.charts.sweep_frozen import FROZEN, FrozenLooks, frozen_info
 from dashboard.theme import DARK
 from tests.dashboard.sweeps.test_info import frozen
 
 
 def test_its_looks() -> None:
-    figure = sweep_frozen.frozen_figure(DARK, "accuracy", "cross-entropy", 10)
+    figure = FROZEN.figure(DARK, FrozenLooks("accuracy", "cross-entropy", 10))
     assert [trace.name for trace in figure.data] == [
         "held-out accuracy",
         "diverged, cell",
@@ -28,14 +26,12 @@ def test_its_looks() -> None:
 
 
 def test_it_is_plain_json() -> None:
-    assert json.dumps(in_palettes(frozen=lambda palette: sweep_frozen.frozen_figure(palette, "loss", "MSE", 10)))
+    assert json.dumps(FROZEN.figures(FrozenLooks("loss", "MSE", 10)))
 
 
 def test_its_numbers() -> None:
-    found = {
-        (t, what): values.tolist() for t, what, values in sweep_frozen.frozen_update(frozen_info(frozen(), "loss", "A"))
-    }
-    figure = sweep_frozen.frozen_figure(DARK, "loss", "MSE", 10)
+    found = {(t, what): values.tolist() for t, what, values in FROZEN.update(frozen_info(frozen(), "loss", "A"), {})}
+    figure = FROZEN.figure(DARK, FrozenLooks("loss", "MSE", 10))
     assert {trace for trace, _ in found} == set(figure.layout.meta["traces"])
     assert found["value", "x"] == [-2.5, -1.5, -0.5, 0.5]
     assert found["value", "y"] == [-0.5, 0.5, 1.5]

@@ -14,10 +14,9 @@ import pytest
 from dashboard.charts import sweep_map
 from dashboard.charts.results import Metric
 from dashboard.charts.style import ONCE_THERE
-from dashboard.charts.sweep_basics import in_palettes
-from dashboard.charts.sweep_curves import LanesInfo, LanesLooks, lanes_figure, lanes_info, lanes_looks
-from dashboard.charts.sweep_frozen import frozen_figure
-from dashboard.charts.sweep_map import MapInfo, MapLooks, map_figure, map_info, map_looks
+from dashboard.charts.sweep_curves import LANES, LanesInfo, LanesLooks, lanes_info
+from dashboard.charts.sweep_frozen import FROZEN, FrozenLooks
+from dashboard.charts.sweep_map import MAP, MapInfo, MapLooks, map_info
 from dashboard.charts.sweep_settings import View, setting_info
 from dashboard.theme import DARK, LIGHT, Palette
 from maml_core.sweeps.axes import Axis
@@ -60,20 +59,18 @@ def drawn(of: SweepConfig, view: View, *results: object) -> tuple[MapInfo, Lanes
 
 
 def looks_of(of: SweepConfig, view: View) -> MapLooks:
-    return map_looks(drawn(of, view)[0], "MSE")
+    return MAP.looks(drawn(of, view)[0], "MSE")
 
 
 def lanes_looks_of(of: SweepConfig, view: View) -> LanesLooks:
-    return lanes_looks(drawn(of, view)[1], "MSE")
+    return LANES.looks(drawn(of, view)[1], "MSE")
 
 
 def figures_of(of: SweepConfig, view: View, *results: object) -> dict[str, dict[str, Any]]:
     """The figures of the map and of its curves, as the page gets them."""
     seen, lanes = drawn(of, view, *results)
-    return in_palettes(
-        map=lambda palette: map_figure(palette, map_looks(seen, "MSE")),
-        lanes=lambda palette: lanes_figure(palette, lanes_looks(lanes, "MSE")),
-    )
+    drawn_map, curves = MAP.figures(MAP.looks(seen, "MSE")), LANES.figures(LANES.looks(lanes, "MSE"))
+    return {palette: drawn_map[palette] | curves[palette] for palette in drawn_map}
 
 
 def trace(figure: go.Figure, name: str) -> Any:
@@ -81,13 +78,13 @@ def trace(figure: go.Figure, name: str) -> Any:
     return figure.data[figure.layout.meta["traces"].index(name)]
 
 
-MAP = looks_of(sweep(), OF_ALPHA_BETA)
+MAP_LOOKS = looks_of(sweep(), OF_ALPHA_BETA)
 
 
 class TestLooks:
     @pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
     def test_the_map(self, palette: Palette):
-        figure = sweep_map.map_figure(palette, MAP)
+        figure = MAP.figure(palette, MAP_LOOKS)
         assert [trace.name for trace in figure.data] == TRACES
         assert [trace.type for trace in figure.data[:3]] == ["heatmap"] * 3
         assert (figure.layout.xaxis.title.text, figure.layout.yaxis.title.text) == (
@@ -98,7 +95,7 @@ class TestLooks:
 
     def test_diverged_is_no_colour_of_the_scale(self):
         for palette in (LIGHT, DARK):
-            figure = sweep_map.map_figure(palette, MAP)
+            figure = MAP.figure(palette, MAP_LOOKS)
             scale = {color for _, color in figure.layout.coloraxis.colorscale}
             assert trace(figure, sweep_map.DIVERGED).colorscale[0][1] == palette.unstable
             assert palette.unstable not in scale
@@ -107,7 +104,7 @@ class TestLooks:
     @pytest.mark.parametrize("is_grid", [True, False])
     @pytest.mark.parametrize("y", ["β (outer step size)", ""])
     def test_every_class_has_its_mark_in_the_legend_while_there_is_one(self, y: str, is_grid: bool, palette: Palette):
-        figure = sweep_map.map_figure(palette, dataclasses.replace(MAP, y=y, is_grid=is_grid))
+        figure = MAP.figure(palette, dataclasses.replace(MAP_LOOKS, y=y, is_grid=is_grid))
         legend = {trace.name: trace for trace in figure.data if trace.showlegend is not False}
         assert list(legend) == [
             "diverged",
@@ -126,7 +123,7 @@ class TestLooks:
         assert legend["diverged"].fillcolor == _cell_colour(trace(figure, sweep_map.DIVERGED))
 
     def test_a_profile_shows_the_result_upwards(self):
-        figure = sweep_map.map_figure(LIGHT, looks_of(sweep(ALPHA), PROFILE))
+        figure = MAP.figure(LIGHT, looks_of(sweep(ALPHA), PROFILE))
         assert [trace.name for trace in figure.data] == TRACES
         assert (figure.layout.xaxis.title.text, figure.layout.yaxis.title.text) == (
             "α (inner step size)",
@@ -135,14 +132,16 @@ class TestLooks:
         assert figure.layout.yaxis.type == "log"
 
     def test_drawn_settings_are_points(self):
-        figure = sweep_map.map_figure(LIGHT, dataclasses.replace(MAP, is_grid=False))
+        figure = MAP.figure(LIGHT, dataclasses.replace(MAP_LOOKS, is_grid=False))
         assert [trace.type for trace in figure.data] == ["scatter"] * len(TRACES)
 
     @pytest.mark.parametrize("metric", ["loss", "accuracy"])
     def test_a_colour_means_the_same_on_a_light_and_on_a_dark_page(self, metric: Metric):
-        looks = dataclasses.replace(MAP, metric=metric)
-        of_maps = [sweep_map.map_figure(palette, looks).layout.coloraxis for palette in (LIGHT, DARK)]
-        of_frozen = [frozen_figure(palette, metric, "MSE", 8).layout.coloraxis for palette in (LIGHT, DARK)]
+        looks = dataclasses.replace(MAP_LOOKS, metric=metric)
+        of_maps = [MAP.figure(palette, looks).layout.coloraxis for palette in (LIGHT, DARK)]
+        of_frozen = [
+            FROZEN.figure(palette, FrozenLooks(metric, "MSE", 8)).layout.coloraxis for palette in (LIGHT, DARK)
+        ]
         for light, dark in (of_maps, of_frozen):
             assert light.colorscale == dark.colorscale
             assert light.colorbar.title.text == dark.colorbar.title.text
@@ -162,10 +161,7 @@ class TestNumbers:
         self, *results: object, of: SweepConfig | None = None, view: View = OF_ALPHA_BETA
     ) -> dict[tuple[str, str], list[float]]:
         info, _ = drawn(of or sweep(), view, *results)
-        return {
-            (trace, what): values.tolist()
-            for trace, what, values in sweep_map.map_update(info, sweep_map.map_ranges(info))
-        }
+        return {(trace, what): values.tolist() for trace, what, values in MAP.update(info, MAP.ranges(info, None))}
 
     def test_cells_stand_row_by_row(self):
         found = self.numbers(*grid(sweep(), s2={"status": "diverged"}, s4={"status": "pruned"}))
@@ -230,11 +226,11 @@ class TestNumbers:
 
     def test_the_summary_counts_what_is_left_out(self):
         info, _ = drawn(sweep(), OF_ALPHA_BETA, *grid(sweep(), s2={"status": "refused"}))
-        assert "5 of 6 settings finished, 0 diverged, 1 left out" in sweep_map.map_summary(info)
+        assert "5 of 6 settings finished, 0 diverged, 1 left out" in MAP.summary(info)
 
     @pytest.mark.parametrize("view", [OF_ALPHA_BETA, PROFILE], ids=["map", "profile"])
     def test_every_number_has_a_trace_of_the_figure(self, view: View):
-        named = sweep_map.map_figure(LIGHT, looks_of(sweep(), view)).layout.meta["traces"]
+        named = MAP.figure(LIGHT, looks_of(sweep(), view)).layout.meta["traces"]
         assert {trace for trace, _ in self.numbers(view=view)} <= set(named)
 
     def test_every_setting_can_be_pointed_at(self):
@@ -271,14 +267,14 @@ class TestNumbers:
             [pytest.approx(0.1)],
         )
         info, _ = drawn(of, PROFILE, *results)
-        low, high = sweep_map.map_ranges(info)["yaxis"]
+        low, high = MAP.ranges(info, None)["yaxis"]
         assert low < math.log10(found[sweep_map.MARKED, "y"][0]) < high
         assert math.log10(found[sweep_map.MARKED, "y"][0]) > low + 0.9 * (high - low)
 
 
 def test_the_map_in_a_sentence() -> None:
     info, _ = drawn(sweep(), OF_ALPHA_BETA, *grid(sweep(), s5={"status": "diverged"}))
-    assert sweep_map.map_summary(info) == (
+    assert MAP.summary(info) == (
         "Map of α (inner step size) against β (outer step size): 5 of 6 settings finished, 1 diverged. "
         "Best so far: 1 at α 0.01, β 0.001."
     )
@@ -289,11 +285,9 @@ def test_a_sampler_that_has_drawn_nothing_yet_has_an_empty_map(view: View) -> No
     drawn_from = (Axis(name="alpha", low=0.01, high=0.1, log=True), Axis(name="beta", low=0.001, high=0.01))
     of = sweep(*drawn_from, sampler="sobol", num_settings=4)
     seen = map_info([], of, view, ())
-    assert map_looks(seen, "MSE")
-    assert lanes_looks(lanes_info((), of, view), "MSE")
-    assert sweep_map.map_ranges(seen)["xaxis"] == [-0.5, 0.5]
+    assert MAP.looks(seen, "MSE")
+    assert LANES.looks(lanes_info((), of, view), "MSE")
+    assert MAP.ranges(seen, None)["xaxis"] == [-0.5, 0.5]
     assert all(
-        len(values) == 0
-        for trace, _, values in sweep_map.map_update(seen, sweep_map.map_ranges(seen))
-        if trace == sweep_map.SETTINGS
+        len(values) == 0 for trace, _, values in MAP.update(seen, MAP.ranges(seen, None)) if trace == sweep_map.SETTINGS
     )

@@ -15,11 +15,10 @@ from dashboard.charts.all import CHARTS, figures_json
 from dashboard.charts.loss import LossInfo, marks_layout
 from dashboard.charts.results import Mark
 from dashboard.charts.style import Looks
-from dashboard.charts.sweep_basics import in_palettes
-from dashboard.charts.sweep_curves import lanes_line
-from dashboard.charts.sweep_frozen import frozen_figure, frozen_info, frozen_line, frozen_summary
-from dashboard.charts.sweep_map import map_line, map_summary
-from dashboard.charts.sweep_pins import pins_figure
+from dashboard.charts.sweep_curves import LANES
+from dashboard.charts.sweep_frozen import FROZEN, FrozenLooks, frozen_info
+from dashboard.charts.sweep_map import MAP
+from dashboard.charts.sweep_pins import PINS, PinsLooks
 from dashboard.charts.sweep_settings import View
 from dashboard.charts.symbols import in_greek, in_markdown
 from dashboard.setups.algorithms import IDEAS, NAMES, own_rule, why_no_order
@@ -124,8 +123,8 @@ def test_figures_have_indices_as_plotly_writes_them() -> None:
         figures_json(Looks())["light"],
         figures_json(Looks(metric="accuracy", loss_name="cross-entropy", own_rule="learned α"))["light"],
         figures_of(sweep(), view)["light"],
-        in_palettes(frozen=lambda palette: frozen_figure(palette, "loss", "MSE", 10))["light"],
-        in_palettes(pins=lambda palette: pins_figure(palette, "MSE", 3))["light"],
+        FROZEN.figures(FrozenLooks("loss", "MSE", 10))["light"],
+        PINS.figures(PinsLooks("MSE", 3))["light"],
         marks_layout(LossInfo(marks=(Mark(step=5, text="alpha 0.1 -> 0.2, beta 1 -> 2"),)), LIGHT),
     ]
     texts = list(texts_of(drawn))
@@ -138,8 +137,8 @@ def test_what_cards_say_to_the_eye_and_to_the_ear() -> None:
     sweeps, of = sweep(), frozen_info(frozen(), "loss", "The live run's θ_0 at outer step 5")
     seen, lanes = drawn(sweeps, View(x="alpha", y="beta", color="alpha"))
     said = [*map(summary, [*INFOS, *EMPTY]), *map(subtitle, [*INFOS, *EMPTY])]
-    said += [map_summary(seen), map_line(seen), lanes_line(lanes)]
-    said += [frozen_summary(of), frozen_line(of)]
+    said += [MAP.summary(seen), MAP.subtitle(seen), LANES.subtitle(lanes)]
+    said += [FROZEN.summary(of), FROZEN.subtitle(of)]
     said += [in_greek(" ".join(read(sweeps, grid(sweeps))))]
     assert any("θ_0" in text for text in said)
     assert wrong([text.replace("θ_", "θ").replace("λ_", "λ") for text in said]) == []

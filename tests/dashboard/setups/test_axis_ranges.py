@@ -16,9 +16,9 @@ from dashboard.charts.loss import LossInfo
 from dashboard.charts.rates import RatesInfo
 from dashboard.charts.results import Curves, Level
 from dashboard.charts.scales import decades
-from dashboard.charts.sweep_frozen import FrozenInfo, frozen_ranges, frozen_update
-from dashboard.charts.sweep_map import CASING, LIMIT, map_info, map_ranges, map_update
-from dashboard.charts.sweep_pins import PinsInfo, pins_ranges
+from dashboard.charts.sweep_frozen import FROZEN, FrozenInfo
+from dashboard.charts.sweep_map import CASING, LIMIT, MAP, map_info
+from dashboard.charts.sweep_pins import PINS, PinsInfo
 from dashboard.charts.sweep_settings import View, setting_info
 from maml_core.sweeps.axes import Axis
 from tests.dashboard.charts.infos import array, ranges, update
@@ -113,7 +113,7 @@ def test_one_pinned_setting_that_explodes_does_not_flatten_the_others() -> None:
         num_steps=20,
         differences=(),
     )
-    assert 10 ** pins_ranges(info)["yaxis"][1] <= 70.0
+    assert 10 ** PINS.ranges(info, None)["yaxis"][1] <= 70.0
 
 
 ALPHAS = st.floats(1e-6, 100.0)
@@ -149,8 +149,8 @@ def test_the_line_of_the_limit_stays_within_its_map(
     ]
     view = View(x=beside, y="alpha") if upright and beside else View(x="alpha", y=beside or None)
     info = map_info([setting_info(one, of, "loss") for one in results], of, view, results)
-    span = map_ranges(info)
-    drawn = {(trace, what): numbers for trace, what, numbers in map_update(info, span) if trace in (CASING, LIMIT)}
+    span = MAP.ranges(info, None)
+    drawn = {(trace, what): numbers for trace, what, numbers in MAP.update(info, span) if trace in (CASING, LIMIT)}
     for (_, what), numbers in drawn.items():
         low, high = span[f"{what}axis"]
         if what == "y" and view.y is None:  # a profile's axis of losses is logarithmic
@@ -175,8 +175,8 @@ def test_the_frozen_map_holds_its_limit(alphas: list[float], one: float, other: 
         metric="loss",
         of="",
     )
-    span = frozen_ranges(info)
-    for trace, what, numbers in frozen_update(info):
+    span = FROZEN.ranges(info, None)
+    for trace, what, numbers in FROZEN.update(info, span):
         if trace in ("casing", "limit") and len(numbers):
             low, high = span[f"{what}axis"]
             assert low - 1e-5 <= numbers.min() <= numbers.max() <= high + 1e-5

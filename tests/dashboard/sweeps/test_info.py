@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dashboard.charts.sweep_curves import lanes_info
-from dashboard.charts.sweep_frozen import frozen_info, frozen_line
+from dashboard.charts.sweep_frozen import FROZEN, frozen_info
 from dashboard.charts.sweep_map import map_info
 from dashboard.charts.sweep_settings import Kind, SettingInfo, View, setting_info
 from dashboard.setups.sweep_axes import AxisInfo, axis_info
@@ -252,7 +252,7 @@ class TestFrozen:
         values[0, 0] = np.nan
         info = dataclasses.replace(frozen_info(frozen(), "loss", "A θ_0"), metric=metric, values=values)
         shown = "0.25" if metric == "loss" else "75.0%"
-        assert frozen_line(info).endswith(f" Best: {shown} at α 0.1 after {steps}.")
+        assert FROZEN.subtitle(info).endswith(f" Best: {shown} at α 0.1 after {steps}.")
 
     def test_a_tenth_of_the_tasks_makes_a_cell_diverged(self):
         """A share of tasks, each judged by itself: those that other steps would have cured take none of them away."""
