@@ -141,7 +141,7 @@ def checked(name: str, value: Any, hint: Any, cls: type[Any]) -> Any:
             raise ConfigError(
                 name,
                 value if len(str(value)) <= 80 else f"{str(value)[:80]}...",
-                f"a text of up to {MAX_TEXT} characters",
+                f"a text of up to {MAX_TEXT} characters, none of them null or half of one",
             )
         return value
     return _checked_number(name, value, hint, cls)

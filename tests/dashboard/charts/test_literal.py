@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from dashboard.charts import symbols
@@ -118,6 +118,7 @@ SYMBOL = re.compile(r"[θλ]\\?_\w")
 
 @with_odd
 def test_a_folder_that_is_swept_is_text_wherever_plotly_draws_it(name: str) -> None:
+    assume("\0" not in name and len(name) < 490)  # what no folder is called, no setting takes
     axis = Axis(name="tasks.folder", values=(f"/{name}", f"/{name} 2"))
     base = RunConfig(tasks=FolderConfig(folder="/x"), joint_baseline=False)
     of = SweepConfig(base=base, axes=(axis,))

@@ -343,7 +343,7 @@ class TestPage:
             viewer.say("view", x="beta", y="alpha", slices={}, metric="loss", color="beta")
             clock.now += 1.0
             await wake(hub)
-            figures = [m for m in viewer.take() if m["type"] == "figures"][-1]
+            figures = [m for m in viewer.take() if m["type"] == "figures" and "map" in m["light"]][-1]
             assert figures["light"]["map"]["layout"]["xaxis"]["title"]["text"] == "β (outer step size)"
 
         play(scene)
