@@ -101,6 +101,8 @@ class Command:
             try:
                 state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
                 is_ours = f"{TAG}={self._tag}".encode() in (folder / "environ").read_bytes().split(b"\0")
+                # A fork shows the environment of what it was forked from.
+                is_ours |= os.getsid(int(folder.name)) == self.process.pid
                 line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
             except OSError:
                 continue  # it ended meanwhile, or is somebody else's
@@ -113,7 +115,9 @@ class Command:
         return [
             pid
             for pid, line in self.processes().items()
-            if pid != self.process.pid and "multiprocessing" in line and "resource_tracker import" not in line
+            if pid != self.process.pid
+            and ("multiprocessing" in line or "become_a_command" in line)
+            and "resource_tracker import" not in line
         ]
 
     def left(self) -> dict[int, str]:

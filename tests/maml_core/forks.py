@@ -12,7 +12,9 @@ import functools
 import gc
 import importlib
 import io
+import itertools
 import json
+import multiprocessing.util
 import os
 import select
 import signal
@@ -22,6 +24,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
+
+from maml_core.execution import LOADED_ONCE
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_REQUEST = 2**20
@@ -41,12 +45,11 @@ class Program(NamedTuple):
 MAML = Program(
     "from maml_core.cli import main; main()",
     (
+        *LOADED_ONCE,
         "maml_core.cli.commands",
         "maml_core.cli.progress",
         "maml_core.evaluation",
         "maml_core.execution",
-        "maml_core.snapshots",
-        "maml_core.state_bytes",
         "maml_core.store",
         "maml_core.sweeps.driver",
         "maml_core.sweeps.study",
@@ -54,7 +57,6 @@ MAML = Program(
         "pandas",
         "pyarrow.parquet",
         "pydantic",
-        "scipy.special",
     ),
 )
 _OF_DASK = (
@@ -254,6 +256,30 @@ def _begin(request: dict[str, Any], handles: list[int]) -> None:
     sys.argv = ["maml", *request["arguments"]]
     sys.stdin, sys.stdout, sys.stderr = (_stream(number, is_open) for number, is_open in enumerate(request["open"]))
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
+    multiprocessing.util.spawnv_passfds = _started  # type: ignore[attr-defined]
+
+
+_spawned = multiprocessing.util.spawnv_passfds  # type: ignore[attr-defined]
+
+
+def _started(path: str, arguments: Sequence[str], passed: Sequence[int]) -> int:
+    """In the place of what starts the server that a command's workers are forked from: it is forked itself, from the command, and is then as if
+    it had been started from nothing.
+    """
+    if "forkserver" not in arguments[-1]:
+        return int(_spawned(path, arguments, passed))
+    if server := os.fork():
+        return server
+    try:
+        for number in signal.valid_signals():
+            if callable(signal.getsignal(number)):
+                signal.signal(number, signal.SIG_DFL)
+        bounds = [2, *sorted(passed), os.sysconf("SC_OPEN_MAX")]
+        for low, high in itertools.pairwise(bounds):
+            os.closerange(low + 1, high)
+        exec(arguments[-1], {"__name__": "__main__"})
+    finally:
+        os._exit(0)
 
 
 def _stream(number: int, is_open: bool) -> Any:
