@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch._guards import TracingContext, tracing
+from torch._subclasses import FakeTensorMode
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.passes.shape_prop import ShapeProp
@@ -28,7 +30,9 @@ def graph_of(function: Callable[..., tuple[Tensor, ...]], row: list[Tensor]) -> 
         function: What is traced.
         row: What it is traced with.
     """
-    graph: GraphModule = make_fx(function)(*row)
+    # One mode for what is known of all values: otherwise every value gets a mode of its own, which takes half of the tracing.
+    with tracing(TracingContext(FakeTensorMode(allow_fallback_kernels=True))):
+        graph: GraphModule = make_fx(function)(*row)
     for rewrite in (_turn_factors, _sum_in_products, _share_matrices):
         rewrite(graph.graph)
         graph.graph.eliminate_dead_code()
