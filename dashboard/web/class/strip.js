@@ -26,7 +26,7 @@ const counted = (count, one) => `${count} ${one}${count === 1 ? "" : "s"}`;
  */
 export function whereabouts({ here, follows, dials }) {
   if (dials === "mine") return "You have the dials: what you change, all see.";
-  if (!here) return "The teacher’s page is away for a moment; the class waits.";
+  if (!here) return "The teacher’s page is away for a moment; the class stays open, and its run goes on.";
   if (!follows) return "You look for yourself: a task, time or chart of your own.";
   return "You see what the teacher sees. Choose a task, time or chart to look for yourself.";
 }

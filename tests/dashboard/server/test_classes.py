@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dashboard.live.feed import Feed
+from dashboard.live.page import MAX_UNACKNOWLEDGED
 from dashboard.live.poll import NUM_BINS
 from dashboard.server.classes import AWAY_S, CODE_LENGTH, EMPTY_S, LETTERS, MAX_MEMBERS, MAX_TRIES, TRIES_S
 from dashboard.server.hub import KEEP_S, Hub
@@ -511,6 +512,84 @@ class TestComingAndGoing:
             await at_rest(hub, teacher, student, other, pupil)
             assert student.draw().told["question"] is None
             assert (student.state["config"]["alpha"], pupil.state["config"]["alpha"]) == (TINY.alpha, 0.05)
+            other.say("class_give", to="any")
+            assert [each.draw().told["dials"] for each in (teacher, student, other, pupil)] == [
+                "teacher",
+                "teacher",
+                "student",
+                "mine",
+            ]
+            assert "the teacher changes" in student.refused("set", changes={"alpha": 0.03})
+            for each in (teacher, other):  # both train at once
+                each.say("run_until", step=30)
+            for each in (teacher, other):
+                await at_rest(hub, each, student, pupil)
+            assert (student.header["step"], pupil.header["step"]) == (30, 30)
+            same_charts(teacher, student)
+            same_charts(other, pupil)
+            teacher.say("class_end")
+            assert (student.draw().told["type"], pupil.draw().told["type"]) == ("class_over", "class")
+            assert other.draw().told["students"] == 1
+
+        on_loop(scene)
+
+    def test_a_lid_that_is_closed_for_minutes_keeps_nobody_up_and_the_class_is_there_when_it_opens(self):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            teacher, student, other = await lesson(hub, 2)
+            teacher.say("class_ask", **CHOICE)
+            student.say("class_answer", number=1, answer=1)
+            student.say("class_hand", up=True)
+            teacher.say("class_give", to="hand")
+            clock.now += 40.0  # the lid is closed: nothing comes, and nobody has noticed yet
+            teacher.say("set", changes={"alpha": 0.02})
+            await trained(hub, teacher, 60)
+            await at_rest(hub, teacher, other)
+            same_charts(teacher, other)
+            assert sum(isinstance(message, bytes) for message in student.outbox._queue) <= MAX_UNACKNOWLEDGED
+            student.close()  # now the server has
+            assert (teacher.draw().told["students"], teacher.told["dials"]) == (1, "student")
+            clock.now += KEEP_S + 60.0
+            await wake(hub)
+            assert hub.pages.get(student.page.token) is None
+            assert teacher.draw().told["dials"] == "teacher"  # nobody is there who could turn them
+            await trained(hub, teacher, 70)
+            back = Student(hub, teacher.told["code"], tab=student.page.tab)
+            await at_rest(hub, teacher, other, back)
+            assert back.header["step"] == 70
+            assert back.told["question"]["prediction"]["given"] == [1]
+            assert teacher.told["students"] == 2
+            same_charts(teacher, back)
+
+        on_loop(scene)
+
+    @pytest.mark.parametrize("in_lesson", [False, True])
+    def test_a_teachers_connection_that_is_lost_for_a_minute_is_missed_and_found_again(self, in_lesson: bool):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            teacher, student = await lesson(hub, 1)
+            if in_lesson:
+                teacher.close()
+                teacher = Person(hub, hub.open_lesson(SMALL, home=teacher.page.token), tab=teacher.page.tab)
+                await at_rest(hub, teacher, student)
+                teacher.say("class_ask_step")
+            else:
+                teacher.say("class_ask", **CHOICE)
+            run = teacher.page.run
+            teacher.close()
+            assert student.draw().told["here"] is False
+            student.say("class_answer", number=1, answer=1)  # the class goes on meanwhile
+            student.say("class_hand", up=True)
+            for _ in range(6):
+                clock.now += 10.0
+                await wake(hub)
+            back = Person(hub, teacher.page.token, tab=teacher.page.tab)
+            await at_rest(hub, back, student)
+            assert (back.page.run is run, student.page.run is run) == (True, True)
+            assert student.told["here"] is True
+            assert (back.told["teaches"], back.told["students"], back.told["hands"]) == (True, 1, 1)
+            assert back.told["question"]["counts"][1] == 1
+            back.say("class_reveal")
+            assert student.draw().told["question"]["revealed"]
+            same_charts(back, student)
 
         on_loop(scene)
 
