@@ -81,6 +81,10 @@ def test_a_page_goes_on_where_it_was_without_a_click(site: Site) -> None:
     step = live.pause()
     live.becomes(site.kept_steps, [step])
     curve, first = live.trace("loss", "training, raw"), live.wait_address(rf"at={step}\b")
+    live.page.keyboard.press("g")
+    live.action("class-start").click()
+    expect(live.page.locator(".maml-class-address")).to_be_visible()
+    live.page.keyboard.press("Escape")
     site.start_again(signal.SIGTERM)
     taken_up(
         live, "(step) => mamlStep() === step && document.querySelector('.maml-pill').textContent === 'Paused'", step
@@ -88,6 +92,7 @@ def test_a_page_goes_on_where_it_was_without_a_click(site: Site) -> None:
     live.wait_drawn()
     live.wait_steady()
     assert live.step == step
+    expect(live.page.locator(".maml-class")).to_be_hidden()  # no class outlives its server, and its page says so
     expect(live.pill).to_have_text("Paused")
     assert np.array_equal(live.trace("loss", "training, raw"), curve)
     assert live.wait_address(rf"at={step}\b") == first

@@ -71,7 +71,7 @@ export class Ask {
       const options = this.#options.map(({ value }) => value).filter((text) => text.trim());
       this.#send({ type: "class_ask", kind: "choice", question, options });
     } else {
-      const [low, high] = [this.#low, this.#high].map(({ value }) => Number(value.replace(",", ".")));
+      const [low, high] = [this.#low, this.#high].map(({ value }) => (value.trim() ? Number(value.replace(",", ".")) : NaN)); // which the server refuses in words
       this.#send({ type: "class_ask", kind: "number", question, low, high, unit: this.#unit.value });
     }
   }
