@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dashboard.charts.results import TakenApart
 from dashboard.live.stages import Stage, places, stages
+from dashboard.live.watched import Watched
 from maml_core.analysis_records import NOT_TAKEN_APART, OneStep
 from maml_core.chunks import ChunkRequest, ChunkResult
 from maml_core.config import RunConfig
 from maml_core.records import Demonstration, ImageFit, TaskFit, View
 from maml_core.traits import TRAITS
-
-if TYPE_CHECKING:
-    from dashboard.live.run import LiveRun
 
 _OTHER_STEPS = (
     "play",
@@ -55,7 +53,7 @@ class Apart:
         """Whether its viewer goes through an outer step."""
         return self._about is not None
 
-    def open(self, run: LiveRun) -> None:
+    def open(self, run: Watched) -> None:
         """Begin with the next outer step of a run, which then stands still.
 
         Raises:
@@ -84,7 +82,7 @@ class Apart:
             raise ValueError(f"go by {str(by)[:20]}: give 1 or -1")
         self._at = min(max(self._at + by, 0), max(len(self._stages) - 1, 0))
 
-    def follow(self, run: LiveRun) -> None:
+    def follow(self, run: Watched) -> None:
         """Close where the run has gone on, by whomever, or is another one. The chunk that was in flight when it was paused is none of that."""
         if self._about is None or self._about == (run.name, run.step):
             return
@@ -95,14 +93,14 @@ class Apart:
 
     # The look
 
-    def is_due(self, run: LiveRun) -> bool:
+    def is_due(self, run: Watched) -> bool:
         """Whether it is to be looked at, as the run is set up now."""
         self.follow(run)
         if not self.is_open or run.state is None or run.is_stepping:
             return False
         return self._of is None or self._of[0] is not run.state or self._of[1] != run.state_config
 
-    def request(self, run: LiveRun) -> ChunkRequest:
+    def request(self, run: Watched) -> ChunkRequest:
         """The look at the step: all of it, and its first task."""
         assert run.state is not None  # it is due
         self._of = run.state, run.state_config
@@ -116,7 +114,7 @@ class Apart:
         )
         return ChunkRequest(config=run.state_config, state=run.state, view=view, images=run.images, apart=True)
 
-    def take(self, result: ChunkResult, run: LiveRun) -> bool:
+    def take(self, result: ChunkResult, run: Watched) -> bool:
         """Take in what the look has found; False where it is about something else by now."""
         self.follow(run)
         if not self.is_open or self._of is None or result.apart is None or result.snapshot is None:

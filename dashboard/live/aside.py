@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from dashboard.live.latest import Seen
 from dashboard.live.travel import is_same_task
+from dashboard.live.watched import Watched, Watching
 from maml_core.chunks import ChunkRequest, ChunkResult
 from maml_core.config import RunConfig
 from maml_core.records import Demonstration, View
-
-if TYPE_CHECKING:
-    from dashboard.live.run import LiveRun
-    from dashboard.live.viewer import Viewer
 
 AGAIN_S = 0.6
 """Between two looks at a run that trains, where nothing else was asked for."""
@@ -49,7 +46,7 @@ class Aside:
         """The newest that was asked for."""
         self._at = -math.inf
 
-    def is_due(self, run: LiveRun, viewer: Viewer, now: float) -> bool:
+    def is_due(self, run: Watched, viewer: Watching, now: float) -> bool:
         """Whether there is something to look at.
 
         Args:
@@ -63,7 +60,7 @@ class Aside:
         asks = self._of is None or look.chart != self._of.chart or not is_same_task(look.task, self._of.task)
         return asks or not run.playback.playing or now - self._at >= AGAIN_S
 
-    def request(self, run: LiveRun, viewer: Viewer, now: float) -> ChunkRequest:
+    def request(self, run: Watched, viewer: Watching, now: float) -> ChunkRequest:
         """What to compute next."""
         look = _look_of(run, viewer)
         assert look is not None  # it is due
@@ -82,7 +79,7 @@ class Aside:
         )
         return ChunkRequest(config=look.config, state=look.state, view=view, images=run.images)
 
-    def take(self, result: ChunkResult, run: LiveRun, viewer: Viewer, now: float) -> bool:
+    def take(self, result: ChunkResult, run: Watched, viewer: Watching, now: float) -> bool:
         """Take in what was found; False where its viewer shows another task by now."""
         self.cpu_s += result.cpu_s
         look, snapshot = _look_of(run, viewer), result.snapshot
@@ -97,6 +94,6 @@ class Aside:
         self.seen, self._of = Seen(), None
 
 
-def _look_of(run: LiveRun, viewer: Viewer) -> _Look | None:
+def _look_of(run: Watched, viewer: Watching) -> _Look | None:
     """What is to be looked at; None before anything was computed of the run."""
     return None if run.state is None else _Look(run.state, run.state_config, viewer.task, viewer.weights_chart)

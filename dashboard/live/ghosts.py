@@ -5,20 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Container, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import numpy as np
 
 from dashboard.charts.ghosts import DASHES, trace_of
 from dashboard.charts.results import GHOST_PLACES, Array, Curves, Ghost, Metric
 from dashboard.charts.symbols import in_greek
+from dashboard.live.watched import Watched
 from dashboard.setups.setting_names import name_of, symbol
 from maml_core.config import RunConfig, to_dict
 from maml_core.records import Summary
 from maml_core.values import written
-
-if TYPE_CHECKING:
-    from dashboard.live.training import Training  # whose viewers hide ghosts
 
 MAX_NAMED = 3
 """Settings that a name lists; of more it says how many."""
@@ -73,7 +71,7 @@ class Ghosts:
         self._before: tuple[Left, ...] = ()
         """Those that there were before the newest removal; empty where nothing can be brought back."""
 
-    def add(self, run: Training) -> None:
+    def add(self, run: Watched) -> None:
         """Another one takes the place of this run. The oldest ghost goes where there are too many."""
         curves = {metric: _lines(run.history.curves(metric)) for metric in get_args(Metric)}
         self._put(

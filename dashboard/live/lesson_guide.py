@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dashboard.charts.all import SHARING
 from dashboard.live.lesson import Pupil
+from dashboard.live.watched import Restartable, Watched, Watching
 from maml_core.config import RunConfig, replace
 from maml_core.lessons.lesson import Lesson
 from maml_core.lessons.measures import Observed, curves, measured, observed
 from maml_core.lessons.reading import DIALS, look_of, restarted
-
-if TYPE_CHECKING:
-    from dashboard.live.run import LiveRun
-    from dashboard.live.viewer import Viewer
 
 SETTLED_S = 0.7
 """A dial that is dragged through a range is not meant to stop there: it counts once it has rested for so long."""
@@ -75,7 +72,7 @@ class Guide:
 
     # What people ask for
 
-    def enter(self, run: LiveRun, viewer: Viewer) -> None:
+    def enter(self, run: Restartable, viewer: Watching) -> None:
         """A step is entered for the first time."""
         self._there_since, self._draws, self._walks = None, viewer.task_draw, 0
         self._asked_of, self._was_stopped = None, run.status.kind != "ok"
@@ -86,7 +83,7 @@ class Guide:
             run.restart(self._seeded(config))
         self._open_look(viewer)
 
-    def go(self, to: object, run: LiveRun, viewer: Viewer) -> None:
+    def go(self, to: object, run: Restartable, viewer: Watching) -> None:
         """Show another step.
 
         Raises:
@@ -95,7 +92,7 @@ class Guide:
         if self.pupil.go(to):
             self.enter(run, viewer)
 
-    def answer(self, given: object, viewer: Viewer) -> None:
+    def answer(self, given: object, viewer: Watching) -> None:
         """Take a prediction.
 
         Raises:
@@ -104,7 +101,7 @@ class Guide:
         self.pupil.answer(given)
         self._open_look(viewer)
 
-    def act(self, run: LiveRun, viewer: Viewer) -> None:
+    def act(self, run: Watched, viewer: Watching) -> None:
         """The step's button was pressed; of `inner`, whose walk is the page's own, that walk is through.
 
         Raises:
@@ -136,7 +133,7 @@ class Guide:
         """Whether no step decides any more what may be done with the run."""
         return self._is_free and not self.pupil.looks_back
 
-    def allowed(self, message: Mapping[str, Any], run: LiveRun) -> str:
+    def allowed(self, message: Mapping[str, Any], run: Watched) -> str:
         """What a page asks for, as the step takes it: whoever presses Play does what the step's button does.
 
         Raises:
@@ -187,12 +184,12 @@ class Guide:
         """The chart in the place of the paths."""
         return look_of(self.pupil.lesson, self.pupil.reached)
 
-    def _open_look(self, viewer: Viewer) -> None:
+    def _open_look(self, viewer: Watching) -> None:
         """Open the step's closer look, unless that would show what is asked first."""
         if not self.pupil.asks and viewer.weights_chart != self._look:
             viewer.choose_weights_chart(self._look)
 
-    def follow(self, run: LiveRun, viewer: Viewer, now: float) -> bool:
+    def follow(self, run: Watched, viewer: Watching, now: float) -> bool:
         """Look whether what the step asks for is done, and measure when it is; True when that has changed.
 
         Args:
@@ -225,7 +222,7 @@ class Guide:
         self._measures = False
         return True
 
-    def _is_reached(self, run: LiveRun, viewer: Viewer, now: float) -> bool:
+    def _is_reached(self, run: Watched, viewer: Watching, now: float) -> bool:
         """Whether what the step asks for was done, by whatever."""
         action = self.pupil.step.action
         if action is None:
@@ -238,7 +235,7 @@ class Guide:
             case "task" | "inner":
                 return self._count(viewer) >= action.times
 
-    def _count(self, viewer: Viewer) -> int:
+    def _count(self, viewer: Watching) -> int:
         """How often was done what the step wants some times: tasks drawn, or walks down the inner steps."""
         action = self.pupil.step.action
         return viewer.task_draw - self._draws if action is not None and action.kind == "task" else self._walks
@@ -251,7 +248,7 @@ class Guide:
             self._there_since = now
         return self._there_since is not None and now - self._there_since >= SETTLED_S
 
-    def told(self, run: LiveRun, viewer: Viewer) -> dict[str, Any]:
+    def told(self, run: Watched, viewer: Watching) -> dict[str, Any]:
         """What the page's strip says."""
         pupil, action = self.pupil, self.pupil.step.action
         trains = run.playback.playing and action is not None and action.kind == "train" and not pupil.is_done
@@ -267,13 +264,13 @@ class Guide:
         }
 
 
-def _stands(run: LiveRun) -> bool:
+def _stands(run: Watched) -> bool:
     """Whether nothing is on its way that would change what is measured."""
     waits = run.playback.playing or run.playback.has_single or run.is_stepping or run.changes.waits
     return run.state is not None and not waits and run.config == run.state_config and not run.failure
 
 
-def _observed(run: LiveRun, found: object) -> Observed:
+def _observed(run: Watched, found: object) -> Observed:
     """What was seen of a run that stands.
 
     Args:
