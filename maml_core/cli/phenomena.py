@@ -19,11 +19,10 @@ from maml_core.reproduce.claims import (
     Finding,
     claims_table,
     judged,
-    measured,
     plain_finding,
     summary_line,
-    trained,
 )
+from maml_core.reproduce.measuring import measured, trained
 
 NOT_HELD = 1
 """Exit code where a claim does not hold."""

@@ -6,7 +6,6 @@ A claim holds if the 95% interval over seeds of every one of its figures lies wi
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -232,21 +231,6 @@ def chosen_claims(names: Sequence[str]) -> list[Claim]:
         if name not in by_name:
             raise ConfigError("only", name, one_of(by_name, name, most=99))
     return [by_name[name] for name in names] if names else list(CLAIMS)
-
-
-def trained(setup: str, num_steps: int | None) -> Any:
-    """A set-up trained at every seed, as `measured` takes it; work for an executor."""
-    from maml_core.reproduce.experiments import train_setup
-
-    return train_setup(setup, num_steps)
-
-
-def measured(claim: str, by_setup: Mapping[str, Any]) -> tuple[Mapping[str, Sequence[float]], float]:
-    """A claim's figures at every seed, from what was trained for it, and the processor time that took; work for an executor."""
-    from maml_core.reproduce.experiments import measure_claim
-
-    start = time.thread_time()
-    return measure_claim(claim, by_setup), time.thread_time() - start
 
 
 def judged(claim: Claim, found: Mapping[str, Sequence[float]], cpu_s: float) -> Finding:

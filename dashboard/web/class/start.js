@@ -1,8 +1,7 @@
 // What a class is, and how one starts or is entered: a window over the page.
 
 import { el } from "../common/dom.js";
-import { forOthers } from "../live/address.js";
-import { classQuery } from "../live/class.js";
+import { classQuery, forOthers } from "../live/address.js";
 
 /** @import { ClassActions } from "../live/class.js" */
 /** @import { Reach } from "../live/protocol.js" */

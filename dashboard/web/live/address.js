@@ -91,3 +91,10 @@ export class Address {
     return { address: addressOf(this.#share, this.#step(), location, origin), note };
   }
 }
+
+/**
+ * The address of a class.
+ *
+ * @param {string} code
+ */
+export const classQuery = (code) => `?class=${encodeURIComponent(code)}`;

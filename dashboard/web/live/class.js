@@ -1,6 +1,7 @@
 // The class that the page teaches or follows. What is shown of it is loaded by those who are in one (`../class/`); all others pay nothing.
 
 import { el, recall, remember } from "../common/dom.js";
+import { classQuery } from "./address.js";
 
 /** @import { ClassState } from "../class/protocol.js" */
 /** @import { LiveMessage, LiveRequest, State } from "./protocol.js" */
@@ -20,13 +21,6 @@ const DIALS = ["alpha", "beta", "num_inner_steps"];
  * @property {() => void} over The class has ended: nothing comes any more.
  * @property {() => void} changed What the page shows of its run depends on it.
  */
-
-/**
- * The address of a class.
- *
- * @param {string} code
- */
-export const classQuery = (code) => `?class=${encodeURIComponent(code)}`;
 
 /**
  * A run's state as a page of a class shows it: whoever has not the dials finds them locked.
