@@ -40,6 +40,7 @@ FIGURES = figures(
     Figure(f"{NUM_FOLLOWERS} followers: processor time of the server", "%"),
     Figure(f"{NUM_FOLLOWERS} followers: a change received by the teacher's own page, p95", "ms"),
     at_most(f"{NUM_FOLLOWERS} followers: a change received by each, p95", 600.0, "ms"),
+    Figure("beside a follower in the same browser: a change drawn on the teacher's page, p95", "ms"),
     at_most("a follower in the same browser: a change drawn, p95", 600.0, "ms"),
     Figure("memory of the server for a follower", "MB"),
 )
@@ -126,7 +127,7 @@ def measured() -> dict[str, float]:
         teacher.page.wait_for_timeout(1e3 * WARM_UP_S)
         alone = Pace(*map(statistics.mean, zip(before, _pace(teacher, server), strict=True)))
         with following(server, query, NUM_FOLLOWERS - 1), opened(browser, server, query) as student:
-            drawn_s = _drawn_s(teacher, student)
+            own_drawn_s, drawn_s = _drawn_s(teacher, student)
     print(
         f"  of a processor the server took {alone.server:.0%} without followers, the clients {beside.own:.0%}",
         flush=True,
@@ -141,6 +142,7 @@ def measured() -> dict[str, float]:
         f"{NUM_FOLLOWERS} followers: processor time of the server": 100 * beside.server,
         f"{NUM_FOLLOWERS} followers: a change received by the teacher's own page, p95": 1e3 * p95(own_s),
         f"{NUM_FOLLOWERS} followers: a change received by each, p95": 1e3 * p95(received_s),
+        "beside a follower in the same browser: a change drawn on the teacher's page, p95": 1e3 * p95(own_drawn_s),
         "a follower in the same browser: a change drawn, p95": 1e3 * p95(drawn_s),
         "memory of the server for a follower": (beside.memory_mb - before.memory_mb) / NUM_FOLLOWERS,
     }
@@ -217,12 +219,13 @@ def _received_s(teacher: LivePage, followers: list[Follower]) -> tuple[list[floa
     return own, theirs
 
 
-def _drawn_s(teacher: LivePage, student: LivePage) -> list[float]:
-    """How long each change took until it was drawn on a student's page."""
-    times = []
+def _drawn_s(teacher: LivePage, student: LivePage) -> tuple[list[float], list[float]]:
+    """How long each change took until it was drawn on the teacher's page, and on a student's."""
+    times: tuple[list[float], list[float]] = [], []
     for change, pressed_at in _changes(teacher, NUM_CHANGES_DRAWN):
-        drawn = partial(student.page.evaluate, LOGGED_AT, ["drawn", change])
-        times.append(_until(teacher, drawn, every_ms=50) / 1e3 - pressed_at)
+        for found, live in zip(times, (teacher, student), strict=True):
+            drawn = partial(live.page.evaluate, LOGGED_AT, ["drawn", change])
+            found.append(_until(teacher, drawn, every_ms=50) / 1e3 - pressed_at)
     return times
 
 
