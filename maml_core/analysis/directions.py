@@ -12,7 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from maml_core.analysis.angles import columns_of_layers, cosine, length_ratio, unit
-from maml_core.analysis_records import Directions
+from maml_core.analysis_records import DIRECTION_STEPS, Directions
 from maml_core.inner import Adaptation, as_adaptation
 from maml_core.landscape import flat, inner_thetas
 from maml_core.outer import MetaGradient, meta_gradient
@@ -22,7 +22,6 @@ from maml_core.records import Floats, Numbers, Plane
 from maml_core.threads import single_threaded
 from maml_core.types import Params, Tasks
 
-STEPS = (1, 2, 3, 4, 5)
 NUM_BATCHES = 4
 
 
@@ -33,7 +32,7 @@ def directions(
     *,
     problem: Problem,
     how: Adaptation,
-    num_inner_steps: Sequence[int] = STEPS,
+    num_inner_steps: Sequence[int] = DIRECTION_STEPS,
     num_batches: int = NUM_BATCHES,
     plane: Plane | None = None,
 ) -> Directions:
