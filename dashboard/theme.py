@@ -42,6 +42,8 @@ class Palette:
     """The network that is told the task."""
     scratch: str
     """Training from scratch on each task."""
+    beside: str
+    """A second run that this one is compared with."""
     ghost: str
     """The run before the last reset."""
     stable: str
@@ -83,6 +85,7 @@ LIGHT = Palette(
     random="#8b909b",
     oracle="#5020df",
     scratch="#660019",
+    beside="#0f0f3c",
     ghost="#b9bec8",
     stable="#009e73",
     caution="#e69f00",
@@ -113,6 +116,7 @@ DARK = Palette(
     random="#7d8491",
     oracle="#7979ec",
     scratch="#dff2a6",
+    beside="#fff000",
     ghost="#565d6b",
     stable="#2fc79a",
     caution="#f5bd41",

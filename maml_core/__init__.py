@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from maml_core.exports.curves import curves_csv, write_tensorboard
     from maml_core.exports.script import script
     from maml_core.inner import Adaptation, Adapted, adapt
+    from maml_core.intervals import paired_difference
     from maml_core.losses import accuracy, cross_entropy, mse, per_task
     from maml_core.models import MLP, ConvNet, Model, ModuleModel
     from maml_core.outer import MetaGradient, meta_gradient
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from maml_core.prediction import predict
     from maml_core.presets import PRESETS
     from maml_core.problem import Problem, build_problem, held_out_tasks, training_tasks
-    from maml_core.records import Demonstration, Entry, Records, Status, Summary, View
+    from maml_core.records import Demonstration, Entry, PairedDifference, Records, Status, Summary, View
     from maml_core.rng import Stream, generator
     from maml_core.run_state import RunState, rule
     from maml_core.runs import advance, advance_through, apply_entry, init_run, replay
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
     from maml_core.sweeps.driver import run_sweep
     from maml_core.sweeps.findings import read
     from maml_core.sweeps.frozen import FrozenMap, frozen_map
-    from maml_core.sweeps.paired import PairedDifference, paired_difference, task_losses
+    from maml_core.sweeps.paired import task_losses
     from maml_core.sweeps.results import SettingResult
     from maml_core.sweeps.study import load_sweep, open_study
     from maml_core.sweeps.tables import map_of, table
@@ -95,6 +96,7 @@ _HOMES = {
     "execution": ("ChunkPool",),
     "exports.curves": ("curves_csv", "write_tensorboard"),
     "exports.script": ("script",),
+    "intervals": ("paired_difference",),
     "inner": ("Adaptation", "Adapted", "adapt"),
     "losses": ("accuracy", "cross_entropy", "mse", "per_task"),
     "models": ("MLP", "ConvNet", "Model", "ModuleModel"),
@@ -103,7 +105,7 @@ _HOMES = {
     "prediction": ("predict",),
     "presets": ("PRESETS",),
     "problem": ("Problem", "build_problem", "held_out_tasks", "training_tasks"),
-    "records": ("Demonstration", "Entry", "Records", "Status", "Summary", "View"),
+    "records": ("Demonstration", "Entry", "PairedDifference", "Records", "Status", "Summary", "View"),
     "rng": ("Stream", "generator"),
     "run_state": ("RunState", "rule"),
     "runs": ("advance", "advance_through", "apply_entry", "init_run", "replay"),
@@ -116,7 +118,7 @@ _HOMES = {
     "sweeps.chunks": ("LanesRequest", "LanesResult", "run_lanes"),
     "sweeps.driver": ("run_sweep",),
     "sweeps.frozen": ("FrozenMap", "frozen_map"),
-    "sweeps.paired": ("PairedDifference", "paired_difference", "task_losses"),
+    "sweeps.paired": ("task_losses",),
     "sweeps.findings": ("read",),
     "sweeps.tables": ("map_of", "table"),
     "sweeps.results": ("SettingResult",),

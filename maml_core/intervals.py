@@ -1,4 +1,4 @@
-"""Confidence intervals of means over few or many tasks. Nothing here imports torch."""
+"""Confidence intervals of means over few or many tasks, and of the difference of two runs on common tasks. Nothing here imports torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from maml_core.records import Numbers
+from maml_core.records import Numbers, PairedDifference
 
 
 def half_width(values: Numbers) -> Numbers:
@@ -28,3 +28,27 @@ def half_width(values: Numbers) -> Numbers:
         spread: Numbers = np.asarray(values, dtype=np.float64).std(axis=-1, ddof=1)
     width: Numbers = float(stdtrit(count - 1, 0.975)) * spread / math.sqrt(count)
     return width
+
+
+def paired_difference(first: Numbers, second: Numbers) -> PairedDifference:
+    """The difference of two runs' losses on the same tasks.
+
+    What tasks have in common, being easy or hard, cancels, so that the interval is narrower than those of the two means.
+
+    >>> paired_difference(np.array([1.0, 2.0, 3.0]), np.array([0.5, 1.5, 2.5]))
+    PairedDifference(mean=-0.5, ci95=0.0, num_tasks=3)
+
+    Args:
+        first: Losses of T >= 2 tasks, [T].
+        second: Of the same tasks in the same order, [T].
+
+    Raises:
+        ValueError: Not as many tasks, or fewer than two.
+    """
+    if first.shape != second.shape or first.ndim != 1 or len(first) < 2:
+        raise ValueError(
+            f"losses of the same two or more tasks are needed, not of shapes {first.shape} and {second.shape}"
+        )
+    with np.errstate(invalid="ignore"):  # inf - inf is a NaN that says so
+        differences = second - first
+        return PairedDifference(float(np.mean(differences)), float(half_width(differences)), len(differences))

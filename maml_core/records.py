@@ -5,6 +5,7 @@ They cross the seam between processes and are all that a screen or a table ever 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -161,6 +162,21 @@ class Summary(NamedTuple):
 
         known = {name: values for name, values in self._asdict().items() if values is not None}
         return pd.DataFrame(known).rename_axis("inner_step")
+
+
+class PairedDifference(NamedTuple):
+    """How much lower one run's held-out loss is than another's, task by task."""
+
+    mean: float
+    """Mean of the second's loss minus the first's over all tasks; below 0 the second is better. Not finite where a task's loss is not."""
+    ci95: float
+    """Half-width of its 95% interval (Student's t over the tasks' differences)."""
+    num_tasks: int
+
+    @property
+    def differs(self) -> bool:
+        """Whether the interval leaves out zero."""
+        return math.isfinite(self.mean) and abs(self.mean) > self.ci95
 
 
 class LearnedRates(NamedTuple):
@@ -417,6 +433,10 @@ class View:
     """A new fit takes its signs from this one."""
     look: str = ""
     """One of `analysis.looks.LOOKS` by name; empty for none."""
+    task_losses: bool = False
+    """With the trajectories, the run's held-out losses task by task."""
+    against: Numbers | None = None
+    """Another run's held-out losses on the same tasks, [T], to give the paired difference from; needs `task_losses`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -438,6 +458,10 @@ class Snapshot:
     moves: LayerMoves | None = None
     look: object = None
     """What the look has found: a record of `analysis_records`, or a tuple of them."""
+    task_losses: Numbers | None = None
+    """Held-out query loss of each task after N inner steps, or after the last at evaluation where that is sooner, [T]; None unless asked for."""
+    difference: PairedDifference | None = None
+    """How much higher the loss of `View.against` is, task by task; None unless asked for."""
     seconds: Mapping[str, float] = field(default_factory=dict, compare=False)
     """Processor time that each part took, by its name, so that whoever looks can pace it."""
 

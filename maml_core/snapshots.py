@@ -17,9 +17,10 @@ from maml_core.causes import inner_curvature, inner_descent
 from maml_core.config import RunConfig, learns_rates
 from maml_core.demonstration import task_fit
 from maml_core.evaluation import Evaluation, evaluate, summarize
+from maml_core.intervals import paired_difference
 from maml_core.landscape import flat, inner_paths, inner_thetas
 from maml_core.problem import Problem, build_problem, held_out_tasks
-from maml_core.records import InnerPaths, LayerMoves, LearnedRates, Snapshot, Summary, View
+from maml_core.records import InnerPaths, LayerMoves, LearnedRates, Numbers, Snapshot, Summary, View
 from maml_core.run_state import Learner, RunState, rule
 from maml_core.runs import problem_of
 from maml_core.scratch import scratch_evaluation
@@ -50,7 +51,9 @@ def snapshot(config: RunConfig, state: RunState, view: View, *, problem: Problem
         view.curvature,
         lambda: (inner_curvature(config, problem, learner), inner_descent(config, problem, learner)),
     )
-    trajectories = part("trajectories", view.trajectories, lambda: _trajectories(config, state, view, problem)) or {}
+    found = part("trajectories", view.trajectories, lambda: _trajectories(config, state, view, problem))
+    trajectories, held_out = found or ({}, None)
+    losses = _task_losses(config, held_out) if held_out is not None and view.task_losses else None
     fits = part("fit", bool(view.tasks), lambda: tuple(task_fit(config, learner, task, problem) for task in view.tasks))
     scratch = part("scratch", view.trajectories and view.scratch, lambda: _scratch_trajectory(config, problem))
     return Snapshot(
@@ -63,6 +66,8 @@ def snapshot(config: RunConfig, state: RunState, view: View, *, problem: Problem
         rates=part("rates", view.rates and learns_rates(config), lambda: _rates(learner.rates)),
         moves=part("moves", view.moves, lambda: _moves(config, learner, problem)),
         look=part("look", bool(view.look), lambda: LOOKS[view.look](config, problem, learner)),
+        task_losses=losses,
+        difference=paired_difference(losses, view.against) if losses is not None and view.against is not None else None,
         seconds=seconds,
     )
 
@@ -75,11 +80,15 @@ def _rates(rates: Rates) -> LearnedRates:
     return LearnedRates(names, low, median, high, overall)
 
 
-def _trajectories(config: RunConfig, state: RunState, view: View, problem: Problem) -> dict[str, Summary]:
-    """The run's theta_0 adapts by its own rule; of the baselines, those that adapt take plain gradient steps of alpha."""
+def _trajectories(
+    config: RunConfig, state: RunState, view: View, problem: Problem
+) -> tuple[dict[str, Summary], Evaluation]:
+    """By learner, and the run's own task by task. Its theta_0 adapts by its own rule; of the baselines, those that adapt take plain gradient
+    steps of alpha."""
     tasks, num_steps = held_out_tasks(config, problem), config.evaluation_steps
     how = rule(config, problem, state.meta)
-    found = {"maml": summarize(evaluate(state.meta.theta, tasks, problem=problem, num_steps=num_steps, how=how))}
+    own = evaluate(state.meta.theta, tasks, problem=problem, num_steps=num_steps, how=how)
+    found = {"maml": summarize(own)}
     for name, learner in state.baselines.items():
         if name != "joint" or view.joint_trajectory:
             found[name] = summarize(
@@ -87,7 +96,13 @@ def _trajectories(config: RunConfig, state: RunState, view: View, problem: Probl
             )
     kept = _judged(config, alpha=config.alpha_at_test, evaluation_steps=num_steps)
     found["random"] = (_kept_random if _is_known(config, problem) else _random_trajectory)(kept, problem)
-    return found
+    return found, own
+
+
+def _task_losses(config: RunConfig, held_out: Evaluation) -> Numbers:
+    """Losses of the tasks after N inner steps, or after the last that was taken, [T]."""
+    losses: Numbers = held_out.query_loss[min(config.num_inner_steps, config.evaluation_steps), 0].double().numpy()
+    return losses
 
 
 def _judged(config: RunConfig, **also: Any) -> RunConfig:

@@ -62,6 +62,8 @@ class AdaptationInfo:
     """The run's own of now, beside an earlier one."""
     ghost: Ghost | None = None
     """The newest run before this one that is shown; None beside an earlier outer step."""
+    beside: Trajectory | None = None
+    """Of a run that this one is compared with; None beside an earlier outer step."""
     algorithm: str = "MAML"
     """What the run's own trajectory is called."""
     metric: Metric = "loss"
@@ -83,11 +85,18 @@ def adaptation_info(of: Results) -> AdaptationInfo | None:
         num_inner_steps=of.computed.num_inner_steps,
         trajectories={name: found[name] for name in _IN_WORDS if name in found},
         now=_trajectory(of.now.trajectories["maml"], of.metric) if of.now is not None and of.now.trajectories else None,
+        beside=_second(of),
         ghost=of.ghosts[-1] if of.ghosts and of.then is None else None,
         algorithm=name_of(of.computed),
         metric=of.metric,
         own=_own(of.fit),
     )
+
+
+def _second(of: Results) -> Trajectory | None:
+    """Of the run that this one is compared with, once it was judged."""
+    found = of.beside.adapted if of.beside is not None and of.then is None else None
+    return None if found is None else _trajectory(found, of.metric)
 
 
 def _own(fit: TaskFit | ImageFit | None) -> OwnTrajectory | None:
@@ -181,7 +190,9 @@ def _traces(palette: Palette, looks: Looks) -> dict[str, go.Scatter]:
     }
     now = line(f"{names['maml']} now", palette.ghost, 2.5, "longdashdot", hovertemplate=looks.hover, showlegend=False)
     own = line("your points", palette.text, 4, "dot", hovertemplate=looks.hover, meta=ONCE_THERE)
-    return {"at_N": at_n, **bands, **after_traces(palette), "now": now, "own": own, **means, **number_trace(palette)}
+    ghosts = {**after_traces(palette), "now": now}
+    second = {"beside": looks.second(palette)}
+    return {"at_N": at_n, **bands, **ghosts, "own": own, **means, **second, **number_trace(palette)}
 
 
 def _band(learner: Learner) -> str:
@@ -215,6 +226,8 @@ def _lines(info: AdaptationInfo) -> dict[str, Line]:
     found["now"] = ([], [])
     if info.now is not None:
         found["now"] = (np.arange(len(info.now.mean)), info.now.mean)
+    beside = info.beside.mean if info.beside is not None else np.empty(0)
+    found["beside"] = (np.arange(len(beside)), beside)
     found["own"] = ([], [])
     if info.own is not None:
         found["own"] = (np.arange(len(info.own.loss)), info.own.loss)
@@ -247,7 +260,8 @@ def _ranges(info: AdaptationInfo, previous: Previous) -> Range:
 
 def _values(info: AdaptationInfo) -> list[Array]:
     """Means and bands, without what is far above the losses before adaptation: diverged tasks are said in words."""
-    trajectories = [*info.trajectories.values(), *([] if info.now is None else [info.now])]
+    more = [line for line in (info.now, info.beside) if line is not None]
+    trajectories = [*info.trajectories.values(), *more]
     lines = [line for trajectory in trajectories for line in (trajectory.mean, trajectory.low, trajectory.high)]
     lines += [info.ghost.adapted] if info.ghost is not None else []
     usual = [float(trajectory.mean[0]) for trajectory in trajectories]
@@ -275,6 +289,7 @@ _CARD = Card(
         "scratch": TERMS["from scratch"],
         "own": "The loss on the points of your own that the chart of the task shows: on the test points (query) that were held back, or, where none was, on "
         "the examples that the steps learn from, which always looks better.",
+        "beside": TERMS["second run"],
         **dict.fromkeys(AFTER, TERMS["ghost"]),
     },
     ("held-out", "adaptation", "inner step", "95% CI", "diverged", "got worse", "ghost"),
@@ -301,6 +316,9 @@ def _summary(info: AdaptationInfo) -> str:
     for key, name in levels.items():  # the same at every inner step
         if key in info.trajectories:
             parts.append(f"{name} {measured(info.trajectories[key].mean[0], info.metric)}")
+    if info.beside is not None:
+        n = min(info.num_inner_steps, len(info.beside.mean) - 1)
+        parts.append(f"the second run {measured(info.beside.mean[n], info.metric)} after {steps(n)}")
     own = f" {_of_own(info.own, info.num_inner_steps)}" if info.own is not None else ""
     return f"Held-out {info.metric}: {'; '.join(parts) or 'not measured yet'}.{own}"
 

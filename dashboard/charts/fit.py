@@ -15,7 +15,7 @@ from dashboard.charts.glossary import TERMS, Card
 from dashboard.charts.names import AFTER, AT_K, BEFORE, QUERY, SUPPORT
 from dashboard.charts.phrases import dead, number, steps
 from dashboard.charts.results import Array, Results
-from dashboard.charts.scales import Line, Previous, Range, joined, plain
+from dashboard.charts.scales import Line, Previous, Range, joined, over, plain
 from dashboard.charts.style import Looks
 from dashboard.theme import Palette, with_opacity
 from dashboard.wire.packing import Floats
@@ -56,6 +56,8 @@ class FitInfo:
     """Whether theta_N says the same everywhere, because a whole hidden layer is off."""
     now: Array | None = None
     """The prediction of the theta_N of now, shape [G], beside an earlier one."""
+    beside: Array | None = None
+    """The prediction of a second run's theta_N on this task, shape [G]."""
     own_axis: bool = False
     """Whether y is drawn as far as this task goes: of a family without a largest task most would be flat on a common axis."""
     family_axes: tuple[Interval, Interval] = ((-5.0, 5.0), (-5.5, 5.5))
@@ -85,6 +87,7 @@ def fit_info(of: Results) -> FitInfo | None:
         num_inner_steps=min(of.computed.num_inner_steps, len(fit.curves) - 1),
         dead=fit.dead,
         now=_theta_n_of_now(of, fit),
+        beside=_of_second(of, fit),
         own_axis=isinstance(tasks, LinearConfig),
         family_axes=family_axes(at_test(tasks)),
         is_own=fit.is_own,
@@ -107,6 +110,15 @@ def _theta_n_of_now(of: Results, fit: TaskFit) -> Array | None:
     return theta_n
 
 
+def _of_second(of: Results, fit: TaskFit) -> Array | None:
+    """Where it is a look at the same task, and of now."""
+    found = of.beside.fit if of.beside is not None and of.then is None else None
+    if of.beside is None or not isinstance(found, TaskFit) or not np.array_equal(found.support_x, fit.support_x):
+        return None
+    theta_n: Array = found.curves[min(of.beside.num_inner_steps, len(found.curves) - 1)]
+    return theta_n
+
+
 def _why_empty(config: RunConfig) -> str:
     if config.num_inputs == 1 or config.classifies:
         return ""
@@ -119,7 +131,7 @@ def _why_empty(config: RunConfig) -> str:
 # --- The figure -------------------------------------------------------------------------------------------------------
 
 
-def _traces(palette: Palette, _looks: Looks) -> dict[str, go.Scatter]:
+def _traces(palette: Palette, looks: Looks) -> dict[str, go.Scatter]:
     """One task's points, its truth, and the curves of theta_0, theta_N and those between."""
     at = "(%{x:.3g}, %{y:.3g})"
     return {
@@ -129,6 +141,7 @@ def _traces(palette: Palette, _looks: Looks) -> dict[str, go.Scatter]:
         "now": line(f"{AFTER}, now", palette.ghost, 2.5, "longdashdot", hovertemplate=at, showlegend=False),
         "theta_0": line(BEFORE, palette.theta_0, 2.5, "dot", hovertemplate=at),
         "theta_N": line(AFTER, palette.theta_N, 2.5, hovertemplate=at),
+        "beside": looks.second(palette).update(hovertemplate=at),
         # The page fills it, and gives it the colour of theta_0 or theta_N where it is one of them.
         "theta_k": line(AT_K, palette.text, 4.5, hoverinfo="skip", showlegend=False),
         "support": points(SUPPORT, palette.support, 10, palette.text, hovertemplate=at),
@@ -152,16 +165,14 @@ def _lines(info: FitInfo) -> dict[str, Line]:
     last = info.num_inner_steps
     picked = np.unique(np.linspace(1, last - 1, max(0, min(last - 1, _MAX_BETWEEN))).round().astype(int))
     between = info.curves[picked]
-    now: Line = ([], [])
-    if info.now is not None:
-        now = (info.grid, info.now)
     return {
         "query": (info.query_x, info.query_y),
         "truth": (info.grid[: len(info.truth)], info.truth),
         "between": joined([info.grid] * len(between), list(between)),
-        "now": now,
+        "now": over(info.grid, info.now),
         "theta_0": (info.grid, info.curves[0]),
         "theta_N": (info.grid, info.curves[last]),
+        "beside": over(info.grid, info.beside),
         "support": (info.support_x, info.support_y),
     }
 
@@ -224,6 +235,7 @@ _CARD = Card(
         "truth": "The curve that this task's points come from, without noise. Of points of your own nobody knows it.",
         "theta_0": "What the network says with the shared start, θ_0, before it has seen this task.",
         "theta_N": "What it says with θ_N, after N inner steps on the examples.",
+        "beside": TERMS["second run"],
         "support": TERMS["support"],
     },
     ("θ_k", "task", "held-out", "inner step"),

@@ -45,6 +45,7 @@ TERMS: Mapping[str, str] = {
     "quadratic: a few steps beyond it can still help.",
     "ghost": "A run before this one, pale and with its number where its line ends. The curves have up to four after adaptation, and every line "
     "of the newest, whose inner steps are drawn too. Press its name below the curves' legend to hide it.",
+    "second run": "A run with one thing changed, trained beside this one: the same outer steps, and the same held-out tasks. Compare stops it.",
     "rung": "A look at every setting on the held-out tasks, at equal distances on the way. Each is a point of its curve.",
     "pruning": "The worst settings stop at a rung, so that the time goes to the others.",
     "setting": "One choice of a value for every axis, trained by itself.",

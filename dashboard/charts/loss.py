@@ -37,6 +37,8 @@ class LossInfo:
     curves: Curves = field(default_factory=Curves)
     ghosts: tuple[Ghost, ...] = ()
     """The runs before this one that are shown, the newest last."""
+    beside: Curves | None = None
+    """Of a run that this one is compared with."""
     marks: tuple[Mark, ...] = ()
     levels: tuple[Level, ...] = ()
     then: int | None = None
@@ -49,6 +51,7 @@ def loss_info(of: Results) -> LossInfo:
         metric=of.metric,
         curves=of.curves,
         ghosts=of.ghosts,
+        beside=of.beside.curves if of.beside is not None else None,
         marks=of.marks,
         then=of.then,
         levels=reference_levels(of.config, of.levels, of.metric) if of.levels else (),
@@ -90,6 +93,7 @@ def _traces(palette: Palette, looks: Looks) -> dict[str, go.Scatter]:
         "smoothed": line("training, smoothed", palette.query, 2.5, _TRAINING, hovertemplate=number),
         "before": line(HELD_OUT_BEFORE, palette.theta_0, 2.5, _BEFORE, hovertemplate=number),
         "after": line(HELD_OUT_AFTER, palette.theta_N, 2.5, hovertemplate=number),
+        "beside": looks.second(palette),
         **number_trace(palette),
         "then": line("shown", palette.text, 1.5, hoverinfo="skip", showlegend=False, meta=NOT_DATA),
         # The newest point of the three curves above: where they are now, and all there is before the first outer step.
@@ -273,7 +277,7 @@ def _patch(of: Results, palette: Palette) -> dict[str, Any]:
 
 
 def _lines(info: LossInfo) -> dict[str, Line]:
-    run = info.curves
+    run, beside = info.curves, info.beside or Curves()
     heads = [
         _head(run.smoothed_steps, run.smoothed),
         _head(run.held_out_steps, run.before),
@@ -286,6 +290,7 @@ def _lines(info: LossInfo) -> dict[str, Line]:
         "smoothed": (run.smoothed_steps, run.smoothed),
         "before": (run.held_out_steps, run.before),
         "after": (run.held_out_steps, run.after),
+        "beside": (beside.held_out_steps, beside.after),
         "then": (then, [1 / OFF_THE_CHART, OFF_THE_CHART][: len(then)]),
         "now": ([x for x, _ in heads], [y for _, y in heads]),
     }
@@ -334,6 +339,7 @@ def _values(info: LossInfo) -> list[Array]:
     levels = np.array([level.value for level in info.levels], dtype=np.float64)
     run = info.curves
     newest = [line for ghost in info.ghosts[-1:] for line in (ghost.curves.smoothed, ghost.curves.before)]
+    newest += [info.beside.after] if info.beside is not None else []
     lines = (run.smoothed, run.before, run.after, *newest, *(ghost.curves.after for ghost in info.ghosts))
     bulks = [*(_bulk(line, 0.01, 0.99) for line in lines), _bulk(run.raw, 0.02, 0.98)]
     return [levels, *tamed(bulks, [*levels, *_median(run.before), *run.before[:1], *run.smoothed[:1]])]
@@ -368,6 +374,7 @@ _CARD = Card(
         "smoothed": "The raw training line, averaged over the steps before.",
         "before": "Tasks that are never trained on, judged with θ_0 as it is.",
         "after": "The same tasks, judged with θ_N, after N inner steps each. The lower this loss, the better θ_0 adapts.",
+        "beside": TERMS["second run"],
     },
     ("held-out", "adaptation", "outer step", "always 0", "best fixed", "guessing", "ghost"),
 )
@@ -388,7 +395,9 @@ def _summary(info: LossInfo) -> str:
     if not parts:
         return f"{curves}: no outer step yet."
     marks = f" {len(info.marks)} changes of the set-up are marked." if len(info.marks) > 1 else ""
-    return f"{curves}: {', '.join(parts)}.{marks}{in_words(info.ghosts, info.metric)}"
+    second = _newest(info.beside.after) if info.beside is not None else None
+    beside = f" The second run after adaptation: {measured(second, info.metric)}." if second is not None else ""
+    return f"{curves}: {', '.join(parts)}.{marks}{in_words(info.ghosts, info.metric)}{beside}"
 
 
 def _subtitle(info: LossInfo) -> str:

@@ -21,6 +21,9 @@ LIMIT, BOUND = "limit (2/λ<sub>max</sub>)", "limit (2/α)"
 """Of step sizes, and of curvatures."""
 MOVED = f"the steps' way ({THETA_0} − {THETA_N})"
 
+SECOND = "second run"
+"""One that is compared with the run, and in longer words what it has otherwise."""
+
 _SYMBOL = re.compile(r" \((?:θ<sub>.*|2/.*|support|query)\)$")
 _SHORTER: Mapping[str, tuple[str, ...]] = {BEFORE: ("before",), AFTER: ("after N steps", "after")}
 
@@ -28,8 +31,10 @@ _SHORTER: Mapping[str, tuple[str, ...]] = {BEFORE: ("before",), AFTER: ("after N
 def shorter(name: str) -> list[str]:
     """Forms of a name for ever less room: without its symbol, and with no more than the words that tell it apart.
 
-    >>> shorter(SUPPORT), shorter(BEFORE), shorter("truth")
-    (['examples'], ['before adapting', 'before'], [])
+    >>> shorter(SUPPORT), shorter(BEFORE), shorter("truth"), shorter("second run: 2 α")
+    (['examples'], ['before adapting', 'before'], [], ['second run'])
     """
+    if name.startswith(f"{SECOND}: "):
+        return [SECOND]
     words = _SYMBOL.sub("", name)
     return [] if words == name else [words, *_SHORTER.get(name, ())]

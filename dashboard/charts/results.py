@@ -97,6 +97,18 @@ class Ghost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """A second run beside this one, with one thing changed."""
+
+    curves: Curves
+    adapted: Summary | None
+    """Its held-out tasks against the inner step; None before it was judged."""
+    fit: TaskFit | ImageFit | None
+    """What it makes of the task that is shown."""
+    num_inner_steps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Now:
     """What the newest outer step shows, beside an earlier one."""
 
@@ -160,6 +172,8 @@ class Results:
     curves: Curves = field(default_factory=Curves)
     ghosts: tuple[Ghost, ...] = ()
     """The runs before this one that its viewer sees, the newest last."""
+    beside: Beside | None = None
+    """A run that it is compared with."""
     marks: tuple[Mark, ...] = ()
     then: int | None = None
     """The earlier outer step that everything below was seen at; None for now."""

@@ -51,6 +51,11 @@ def filled(lines: Mapping[str, Line]) -> list[Update]:
     return updates
 
 
+def over(x: npt.ArrayLike, y: npt.ArrayLike | None) -> Line:
+    """A line over x; an empty one where there are no values."""
+    return ([], []) if y is None else (x, y)
+
+
 def float32(values: npt.ArrayLike) -> Floats:
     """What a frame carries; what is far off every chart is bounded, so that it stays a number."""
     array = np.asarray(values)

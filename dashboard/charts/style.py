@@ -5,8 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from dashboard.charts.basics import UIREVISION, log_axis
+import plotly.graph_objects as go
+
+from dashboard.charts.basics import UIREVISION, line, log_axis
+from dashboard.charts.names import SECOND
 from dashboard.charts.results import Learner, Level, Metric
+from dashboard.theme import Palette
 
 LEARNERS: tuple[Learner, ...] = ("random", "joint", "scratch", "oracle", "maml")
 """In drawing order: the run lies on top."""
@@ -41,6 +45,13 @@ class Looks:
     """The outer steps at which baselines began that were switched on while the run trained."""
     own_rule: str = ""
     """How the run adapts where that is not by plain steps of alpha, as the baselines do."""
+    beside: str = ""
+    """What the run that it is compared with is called; empty where there is none."""
+
+    def second(self, palette: Palette) -> go.Scatter:
+        """The line of a run that this one is compared with, empty."""
+        name = f"{SECOND}: {self.beside}" if self.beside else SECOND
+        return line(name, palette.beside, 2.5, "longdashdot", hovertemplate=self.hover, showlegend=bool(self.beside))
 
     @property
     def axis_title(self) -> str:

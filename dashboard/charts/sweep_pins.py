@@ -17,8 +17,7 @@ from dashboard.charts.scales import Previous, Range, Update, decades, filled, ke
 from dashboard.charts.sweep_basics import DASHES, held_out, result_axis
 from dashboard.charts.sweep_chart import SweepChart
 from dashboard.theme import Palette
-from maml_core.records import Numbers
-from maml_core.sweeps.paired import PairedDifference
+from maml_core.records import Numbers, PairedDifference
 
 LETTERS = "ABCDEF"
 """Letters of the pinned settings, and names of their traces."""

@@ -148,7 +148,13 @@ class Audience:
         self.rest()
         charts = {viewer.weights_chart for viewer in watching}
         return self.seen.view(
-            kinds, now, tasks=tuple(tasks), config=config, charts=charts, scratch=self.shows_scratch(config)
+            kinds,
+            now,
+            tasks=tuple(tasks),
+            config=config,
+            charts=charts,
+            scratch=self.shows_scratch(config),
+            task_losses=any(viewer.second is not None for viewer in self.viewers),
         )
 
     def take(self, snapshot: Snapshot, now: float, *, config: RunConfig, computed: RunConfig) -> None:

@@ -34,6 +34,7 @@ def results(run: LiveRun, viewer: Viewer) -> Results:
         levels=run.levels,
         curves=run.history.curves(metric),
         ghosts=tuple(left.drawn(metric) for left in run.ghosts.all if left not in viewer.hidden),
+        beside=viewer.second.beside(metric, viewer.task) if viewer.second is not None else None,
         marks=run.changes.marks.all,
         then=then.step if then is not None else None,
         now=None if then is None else _now(run, viewer),
@@ -73,6 +74,7 @@ def looks(
     metric: Metric = "loss",
     scratch: bool = False,
     since: Mapping[Learner, int] | None = None,
+    beside: str = "",
 ) -> Looks:
     """What the figures of a run depend on.
 
@@ -82,6 +84,7 @@ def looks(
         metric: What the curves show.
         scratch: Whether training from scratch is shown.
         since: The outer steps at which baselines began, if not with the run.
+        beside: What the run that it is compared with is called; empty where there is none.
     """
     x, y = (0.0, 1.0), (-1.0, 1.0)  # images have no curves
     if isinstance(config.tasks, CurveFamily):
@@ -104,4 +107,5 @@ def looks(
         evaluation_steps=config.evaluation_steps,
         since=tuple(sorted((since or {}).items())),
         own_rule=own_rule(config),
+        beside=beside,
     )

@@ -22,9 +22,10 @@ from dashboard.live.training import status_kind
 from dashboard.live.viewer import SHAPE, Viewer, shape_of
 from dashboard.setups import address
 from dashboard.setups.algorithms import IDEAS, choice_of
+from dashboard.setups.others import called, named, others
 from dashboard.setups.reach import Reach
 from dashboard.setups.settings import slider_ranges
-from maml_core.analysis_records import Directions, LayerChanges
+from maml_core.analysis_records import LayerChanges
 from maml_core.config import RunConfig, SinusoidConfig, at_test, learns_rates, to_dict
 from maml_core.records import TaskFit
 
@@ -51,9 +52,7 @@ class Told:
         self.notice = notice
         self.run = run.name
         # All that `layouts` is made of: a figure's own reference levels are replaced by it.
-        looked = viewer.closer.looked
-        columns = state["layers"], viewer.weights_chart, looked.name if looked is not None else None
-        self.laid_out = (run.name, look, state["marks"], state["tensors"], columns)
+        self.laid_out = (run.name, look, state["marks"], state["tensors"], state["layers"])
         closed = {chart.id for chart in CLOSER} - {viewer.weights_chart}
         self.figures = frozenset(chart.id for chart in CHARTS if chart.id not in closed)
         """The charts whose figures a page must have: of closer looks only the one that is open."""
@@ -107,7 +106,7 @@ class Feed:
         self._is_told = False
         """What was told is what holds now."""
         self._frames = FrameMaker()
-        self._shared: tuple[tuple[RunConfig, int, int, str], str] | None = None
+        self._shared: tuple[tuple[RunConfig, int, int, str, str], str] | None = None
 
     def outdate(self) -> None:
         """Something may have changed: what is told next is made anew."""
@@ -127,6 +126,7 @@ class Feed:
                 metric=viewer.metric(run.config),
                 scratch=run.audience.shows_scratch(run.config),
                 since=run.changes.late_baselines,
+                beside=named(viewer.second.key) if viewer.second is not None else "",
             )
         share, notice = self._share()
         made = Told(self, look, self._state(share), notice)
@@ -180,6 +180,7 @@ class Feed:
             "then": viewer.travel.target.step if viewer.travel.target is not None else None,
             "apart": viewer.apart.told,
             "lesson": viewer.guide.told(run, viewer) if viewer.guide is not None else None,
+            "beside": _beside(run, viewer),
             "ghosts": ghosts_told(run.ghosts, viewer.hidden, start=run.changes.start, config=run.config),
             "removals": run.ghosts.num_removals,
             "removed": run.ghosts.removed,
@@ -191,11 +192,11 @@ class Feed:
         run = self.run
         changes, awaited = run.changes, run.origin.awaited(run.changes)
         start = awaited.config if awaited is not None else changes.start  # a reload asks for the images again
-        look = self.viewer.look
-        key = (start, len(changes.done), len(changes.scheduled), look)
+        look, beside = self.viewer.look, self.viewer.choices.beside
+        key = (start, len(changes.done), len(changes.scheduled), look, beside)
         notice = ""
         if self._shared is None or self._shared[0] != key:
-            query = address.write(start, changes.all, look=look)
+            query = address.write(start, changes.all, look=look, beside=beside)
             if changes.done and "&t=" not in query and self._shared is not None and "&t=" in self._shared[1]:
                 notice = (
                     "There are more changes than fit into an address: from now on it holds the start of the run only."
@@ -216,8 +217,6 @@ def _layers(run: LiveRun, viewer: Viewer) -> tuple[str, ...]:
     looked, moves = viewer.closer.looked, run.audience.seen.moves
     if looked is not None and isinstance(looked.found, LayerChanges):
         return looked.found.layers
-    if looked is not None and isinstance(looked.found, Directions):
-        return looked.found.layers[1:]
     return moves.layers if moves is not None else ()
 
 
@@ -235,6 +234,17 @@ def _idea(run: LiveRun) -> str:
         )
     dials = "β and N" if learns_rates(config) else "α, β and N"
     return f"{IDEAS[choice_of(config)]} Press Play, then drag {dials} while it trains."
+
+
+def _beside(run: LiveRun, viewer: Viewer) -> dict[str, Any]:
+    """What the run can be compared with, and what it is compared with."""
+    second = viewer.second
+    return {
+        "options": [list(option) for option in others(run.changes.start)],
+        "other": second.key if second is not None else None,
+        "name": named(second.key) if second is not None else "",
+        "own": called(run.changes.start, second.key) if second is not None else "",
+    }
 
 
 def _task(config: RunConfig, viewer: Viewer) -> dict[str, Any] | None:

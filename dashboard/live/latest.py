@@ -62,6 +62,7 @@ class Seen:
         config: RunConfig,
         charts: Collection[str],
         scratch: bool,
+        task_losses: bool = False,
     ) -> View:
         """What to ask for, for these kinds of looks (see `pacing`).
 
@@ -72,6 +73,7 @@ class Seen:
             config: The set-up that is asked for.
             charts: What is shown in the place of the parameters' movement: only that is computed.
             scratch: Training from scratch is asked for.
+            task_losses: The run is compared with another one.
         """
         trajectories = "trajectories" in looks
         return View(
@@ -85,6 +87,7 @@ class Seen:
             paths="path" in charts,
             plane=None if self._plane_is_stale(now) else self.plane,
             previous_plane=self.plane,
+            task_losses=task_losses,
         )
 
     def take(self, snapshot: Snapshot, now: float, *, config: RunConfig, computed: RunConfig, scratch: bool) -> None:

@@ -25,7 +25,9 @@ NOT_YET = "First what the last step asks for; then the run is yours to play on w
 NOTHING_TO_TRAIN = "This step needs no training."
 
 _TRAINS = frozenset({"play", "outer_step", "run_until", "apart_do"})
-_OTHER_RUNS = frozenset({"reset", "reset_all", "keep_moment", "open_moment", "undo", "jump", "shared", "branch"})
+_OTHER_RUNS = frozenset(
+    {"reset", "reset_all", "compare", "keep_moment", "open_moment", "undo", "jump", "shared", "branch"}
+)
 _SHOWS = frozenset({"task", "own_task", "own_points", "example_task", "apart", "apart_by", "travel", "travel_by"})
 """What lets more be seen of the run."""
 

@@ -11,6 +11,7 @@ from dashboard.live.drawings import own_task
 from dashboard.live.own_points import own_points
 from dashboard.live.page import Page
 from dashboard.live.viewer import SHAPE, shape_of
+from dashboard.setups.others import other
 from maml_core.config import SinusoidConfig
 
 OF_THE_SOCKET = ("ack", "visible", "pause_hidden")
@@ -54,6 +55,9 @@ def obey(page: Page, message: Mapping[str, Any], now: float) -> None:
             afresh.reset(run, viewer)
         case "undo":
             afresh.undo(run, viewer)
+        case "compare":
+            compare(page, str(message["other"] or ""))
+            page.send_frame()
         case "ghost":
             viewer.show_ghost(run.ghosts.numbered(message["number"]), message["shown"] is True)
         case "remove_ghosts":
@@ -129,6 +133,18 @@ def obey(page: Page, message: Mapping[str, Any], now: float) -> None:
             viewer.guide.set_free()
         case _:
             raise ValueError(f"the page sent {str(kind)[:40]!r}, which this server does not know; reload the page")
+
+
+def compare(page: Page, key: str) -> None:
+    """Have a page compare its run with a second one (`setups.others`); with an empty key no longer.
+
+    Raises:
+        ValueError: There is no such run to compare it with; says so in a sentence.
+    """
+    if key:
+        other(key, page.run.changes.start)
+        page.run.audience.measure()
+    page.viewer.compare(key)
 
 
 def _number(message: Mapping[str, Any], name: str) -> int | None:

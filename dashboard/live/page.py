@@ -114,6 +114,13 @@ class Page:
         """Whether it shows what another's page shows, and nothing is computed for it."""
         return self.in_class and self.viewer.aside is None
 
+    @property
+    def awaits_second(self) -> bool:
+        """Whether its run trains on only once the run that it is compared with has come to where it is."""
+        run, second = self.run, self.viewer.second
+        asks = run.audience.waits or run.playback.has_single or run.playback.jumping
+        return second is not None and second.is_behind and not asks
+
     def turn_to(self, feed: Feed) -> None:
         """Show what another feed is of. The figures that it has stay."""
         if self.viewer in self.run.audience.viewers and not self.follows:

@@ -191,6 +191,8 @@ class Training:
             self.pause()
         if result.snapshot is not None:
             self.audience.take(result.snapshot, now, config=self.config, computed=self.state_config)
+            for second in filter(None, (viewer.second for viewer in self.audience.viewers)):
+                second.see(self, result.snapshot)
             if result.snapshot.trajectories and self.step == 0:
                 self.history.open(self.audience.seen.trajectories["maml"], self.state_config.num_inner_steps)
 

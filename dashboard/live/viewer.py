@@ -15,6 +15,7 @@ from dashboard.live.ghosts import Left
 from dashboard.live.keeping import Keeping
 from dashboard.live.lesson_guide import Guide
 from dashboard.live.own_points import takes_points
+from dashboard.live.second import Second
 from dashboard.live.travel import Look, LookPart, Travel
 from maml_core.config import RunConfig, SinusoidConfig, TaskConfig, at_test
 from maml_core.families.curves import CurveFamily
@@ -42,6 +43,8 @@ class Choices(NamedTuple):
     task_draw: int = 0
     own_task: OwnTask | None = None
     points: OwnPoints | None = None
+    beside: str = ""
+    """What the run is compared with, as an address calls it; empty for nothing."""
 
 
 class Reset(NamedTuple):
@@ -87,13 +90,15 @@ class Viewer:
         """What leads it through a lesson, if it is in one."""
         self.reset: Reset | None = None
         """What to choose again where that is undone."""
+        self.second: Second | None = None
+        """A run that is compared with the one that is watched."""
         self.aside: Aside | None = None
         """Looks of its own at a run that is another's; None where the run's own chunks look for it."""
 
     def beside(self) -> Viewer:
         """One that looks at the same, and goes on to look at the run for itself."""
         found = Viewer()
-        found.choose(self.choices)
+        found.choose(self.choices._replace(beside=""))  # it would cost as much again
         found.hidden |= self.hidden
         found.travel.go(self.travel.target)
         found.take(self.fit, None)
@@ -104,7 +109,7 @@ class Viewer:
     def choices(self) -> Choices:
         """What is chosen."""
         chosen = self.weights_chart, self._metric, self.task_parameters, self.task_draw, self.own.task, self.points
-        return Choices(*chosen)
+        return Choices(*chosen, self.second.key if self.second is not None else "")
 
     # What its page asks for
 
@@ -115,6 +120,7 @@ class Viewer:
         self.task_parameters, self.task_draw = choices.task_parameters, choices.task_draw
         self.points = choices.points
         self.choose_own_task(choices.own_task)
+        self.compare(choices.beside)
 
     def choose_metric(self, metric: Metric) -> None:
         """What the curves show; a run that does not classify has a loss only.
@@ -137,6 +143,10 @@ class Viewer:
         self.weights_chart = chart
         self.waits = self.waits or not SHARING[chart].look
         self.closer.forget()
+
+    def compare(self, key: str) -> None:
+        """Train a second run beside the one that is watched, with one thing changed (`setups.others`); empty for none."""
+        self.second = Second(key) if key else None
 
     def show_ghost(self, ghost: Left, shown: bool) -> None:
         """Show one of the run's ghosts, or hide it."""

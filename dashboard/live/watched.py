@@ -28,23 +28,12 @@ class Watchers(Protocol):
         """Ask for every heavy look once more."""
 
 
-class Watched(Protocol):
-    """The run that is there now."""
+class Trained(Protocol):
+    """What of the run that is there now another one follows."""
 
-    config: RunConfig
     state_config: RunConfig
-    step: int
-    status: Status
-    state: bytes | None
-    failure: str
     changes: Changes
-    history: History
-    playback: Playback
-    recording: Recording
-
-    @property
-    def name(self) -> str:
-        """What tells it from the one before it in the same place, and from every other page's."""
+    generation: int
 
     @property
     def images(self) -> TrainedImages | None:
@@ -53,6 +42,23 @@ class Watched(Protocol):
     @property
     def audience(self) -> Watchers:
         """Who watches it."""
+
+
+class Watched(Trained, Protocol):
+    """The run that is there now."""
+
+    config: RunConfig
+    step: int
+    status: Status
+    state: bytes | None
+    failure: str
+    history: History
+    playback: Playback
+    recording: Recording
+
+    @property
+    def name(self) -> str:
+        """What tells it from the one before it in the same place, and from every other page's."""
 
     @property
     def is_stepping(self) -> bool:

@@ -16,6 +16,7 @@ from dashboard.server.looks import LongLooks, Looks
 from dashboard.server.looks_apart import LooksApart
 from dashboard.server.looks_aside import LooksAside
 from dashboard.server.looks_back import LooksBack
+from dashboard.server.looks_beside import LooksBeside
 from dashboard.server.pages import Pages
 from maml_core.chunks import ChunkRequest, ChunkResult
 
@@ -59,6 +60,7 @@ def kinds_of_looks(
     """All that one page alone may ask to look at, the most urgent first. The arguments are those of `LongLooks`."""
     light = LooksBack(pages, executor, wake), LooksApart(pages, executor, wake)
     heavy = (
+        LooksBeside(pages, executor, wake, num_workers, clock),
         LooksAside(pages, executor, wake, num_workers, clock),
         CloserLooks(pages, executor, wake, num_workers, clock),
     )

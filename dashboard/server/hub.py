@@ -156,6 +156,7 @@ class Hub(Sockets):
         """The run that is computed next. One whose only page has a look under way lets the others have the workers that are left."""
         pays = {page.run for looks in self._looks for page in looks.looking if len(watched) > 1}
         rests = {run for run in pays if len(watched.get(run, ())) == 1 and not run.audience.waits}
+        rests |= {run for run, pages in watched.items() if any(page.awaits_second for page in pages)}
         ready = [run for run in watched if run not in self.in_flight and run not in rests and run.is_due(now)]
         for run in ready:
             run.turn = turns.counted(run.turn, self._turn)

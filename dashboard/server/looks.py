@@ -55,6 +55,10 @@ class Looks(ABC, Generic[Wish]):
     def _fail(self, page: Page, wish: Wish, error: Exception) -> None:
         """Tell a page that it could not be computed."""
 
+    def _is_there(self, page: Page) -> bool:
+        """Whether anybody would see what a page waits for."""
+        return page.connected and page.visible
+
     def _waits(self, page: Page) -> bool:
         """Whether a page waits for a look that is under way."""
         return page in self.looking
@@ -70,7 +74,7 @@ class Looks(ABC, Generic[Wish]):
         waiting = [
             (page, wish)
             for page in self._pages.all()
-            if page.connected and page.visible and not self._waits(page)
+            if self._is_there(page) and not self._waits(page)
             if (wish := self._wish(page)) is not None
         ]
         if not waiting:

@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from typing import Any, TypeVar
 
 from dashboard.charts.all import SHARING
+from dashboard.live.messages import compare
 from dashboard.live.page import Page
 from dashboard.live.run import LiveRun
 from dashboard.server.classes import Classes
@@ -59,6 +60,7 @@ class Scripts:
         at: int = 0,
         stands_in_for: FileConfig | None = None,
         look: str = "",
+        beside: str = "",
     ) -> str:
         """A new page with a run of its own; gives the token that its socket must show.
 
@@ -68,8 +70,9 @@ class Scripts:
             at: The outer step that the run had taken where the page's address was written.
             stands_in_for: See `LiveRun`.
             look: The chart to show in the place of the paths; empty for these.
+            beside: What to compare the run with; empty for nothing.
         """
-        return self._opened(LiveRun(config, timeline, at=at, stands_in_for=stands_in_for), look)
+        return self._opened(LiveRun(config, timeline, at=at, stands_in_for=stands_in_for), look, beside)
 
     def open_beside(self, token: str) -> str:
         """A new page that watches the run of another, with a task, a metric and a chart of the weights of its own; gives its token.
@@ -82,12 +85,9 @@ class Scripts:
             raise KeyError(token)
         return self._opened(other.run)
 
-    def _opened(self, run: LiveRun, look: str = "") -> str:
+    def _opened(self, run: LiveRun, look: str = "", beside: str = "") -> str:
         page = Page(run, self._clock(), self.reach)
-        if look in SHARING:
-            page.viewer.choose_weights_chart(look)
-        elif look:
-            page.notice = f"The address asks for a chart {look!r}, which this page does not have: it shows the paths."
+        _look(page, look, beside)
         self.pages.add(page)
         return page.token
 
@@ -109,7 +109,9 @@ class Scripts:
         """The run that a page's address asks for, whose images are not there yet; None where all is there."""
         page = self.pages.get(token)
         found = page.run.origin.awaited(page.run.changes) if page is not None else None
-        return found._replace(look=page.viewer.look) if page is not None and found is not None else None
+        if page is None or found is None:
+            return None
+        return found._replace(look=page.viewer.look, beside=page.viewer.choices.beside)
 
     def stop_waiting(self, token: str) -> None:
         """A page's run stays as it is, whatever its address asked for."""
@@ -273,3 +275,15 @@ class Scripts:
                 self.pages.attempt(page, lambda: action(page))
 
         self.loop.post(act)
+
+
+def _look(page: Page, look: str, beside: str) -> None:
+    """Show the chart that an address asks for, and compare the run as it asks; what it asks in vain is said."""
+    if look in SHARING:
+        page.viewer.choose_weights_chart(look)
+    elif look:
+        page.notice = f"The address asks for a chart {look!r}, which this page does not have: it shows the paths."
+    try:
+        compare(page, beside)
+    except ValueError as error:
+        page.notice = f"The address asks for a comparison that is not made: {error}."

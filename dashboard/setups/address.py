@@ -50,14 +50,20 @@ class Address(NamedTuple):
     """The outer step that the run had taken."""
     look: str = ""
     """The chart that was shown in the place of the paths; empty for these."""
+    beside: str = ""
+    """What the run was compared with (`others`); empty for nothing."""
 
 
-def write(config: RunConfig, timeline: Sequence[Entry] = (), *, look: str = "") -> str:
-    """The query string of a run, and of the chart that is looked at in the place of the paths, if another one is. A timeline that is too long
+def write(config: RunConfig, timeline: Sequence[Entry] = (), *, look: str = "", beside: str = "") -> str:
+    """The query string of a run, of the chart that is looked at in the place of the paths, if another one is, and of what it is compared with. A timeline that is too long
     for an address is left out: the start alone is then what is shared.
     """
     config, later, *_ = folded(config, timeline)
-    pairs = [("v", VERSION), *_differences(config, RunConfig()), *([("look", look)] if look else [])]
+    pairs = [
+        ("v", VERSION),
+        *_differences(config, RunConfig()),
+        *((name, text) for name, text in (("look", look), ("beside", beside)) if text),
+    ]
     timeline_text = "~".join(_entry_text(entry) for entry in later)
     if later and len(timeline_text) <= MAX_TIMELINE:
         pairs.append(("t", timeline_text))
@@ -77,9 +83,9 @@ def read(query: Mapping[str, str], default: RunConfig | None = None) -> Address:
     """The run that a query names; without one, `default`."""
     default = default or RunConfig()
     query = {key: text for key, text in query.items() if key not in _OF_SWEEPS}
-    look = query.pop("look", "")[:_MAX_LOOK]
+    look, beside = (query.pop(name, "")[:_MAX_LOOK] for name in ("look", "beside"))
     if not any(key in _BESIDE or key.split(".")[0] in RunConfig.__dataclass_fields__ for key in query):
-        return Address(default, (), (), look=look)
+        return Address(default, (), (), look=look, beside=beside)
     notes: list[str] = []
     if query.get("v", VERSION) != VERSION:
         notes.append(
@@ -105,7 +111,7 @@ def read(query: Mapping[str, str], default: RunConfig | None = None) -> Address:
     config = from_dict(settings)
     timeline = _read_timeline(query.get("t", ""), config, notes)
     at = _read_step(query.get("at", "0"), notes)
-    return folded(config, timeline)._replace(notes=tuple(notes), at=at, look=look)
+    return folded(config, timeline)._replace(notes=tuple(notes), at=at, look=look, beside=beside)
 
 
 def _with_field(settings: dict[str, Any], key: str, text: str, notes: list[str]) -> dict[str, Any]:

@@ -41,7 +41,13 @@ def checked(opened: Address, default: RunConfig) -> Address:
     try:
         check(config)
     except ConfigError as error:
-        return Address(default, (), (*opened.notes, f"{error}. The default set-up is used."), look=opened.look)
+        return Address(
+            default,
+            (),
+            (*opened.notes, f"{error}. The default set-up is used."),
+            look=opened.look,
+            beside=opened.beside,
+        )
     for count, entry in enumerate(opened.timeline):
         try:
             config = check(changed(config, entry.changes))
@@ -64,7 +70,7 @@ def without_images(opened: Address, reason: str) -> Address:
     try:
         config = replace(opened.config, {"tasks": GlyphsConfig(ways=tasks.ways, labels=tasks.labels)})
     except ConfigError:
-        return Address(few_shot(GlyphsConfig()), (), (*opened.notes, reason), look=opened.look)
+        return Address(few_shot(GlyphsConfig()), (), (*opened.notes, reason), look=opened.look, beside=opened.beside)
     return checked(opened._replace(config=config, notes=(*opened.notes, said)), few_shot(GlyphsConfig()))
 
 

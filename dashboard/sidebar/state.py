@@ -46,7 +46,12 @@ def page_token() -> str:
             opened = limits.without_images(opened, reason)
             stands_in_for = None if is_shared() else tasks
         token = hub.open_page(
-            opened.config, opened.timeline, at=opened.at, stands_in_for=stands_in_for, look=opened.look
+            opened.config,
+            opened.timeline,
+            at=opened.at,
+            stands_in_for=stands_in_for,
+            look=opened.look,
+            beside=opened.beside,
         )
         st.session_state[_TOKEN] = token
         st.session_state[_NOTES] = [plain(sentence) for sentence in opened.notes[:MAX_NOTES]]
@@ -183,7 +188,7 @@ def open_awaited(opened: address.Address) -> None:
     """Put the run that the page's address asked for, whose images are there now, into the place of the one that stood in for it."""
     hub = get_hub()
     st.session_state[_ASKED] = ""
-    token = hub.open_page(opened.config, opened.timeline, at=opened.at, look=opened.look)
+    token = hub.open_page(opened.config, opened.timeline, at=opened.at, look=opened.look, beside=opened.beside)
     hub.inherit_sweep(st.session_state[_TOKEN], token)
     st.session_state[_TOKEN] = token
 

@@ -11,8 +11,9 @@ import numpy as np
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.config import RunConfig
 from maml_core.datasets.trained import TrainedImages
-from maml_core.records import Numbers
-from maml_core.sweeps.paired import PairedDifference, check_common_tasks, paired_difference, task_losses
+from maml_core.intervals import paired_difference
+from maml_core.records import Numbers, PairedDifference
+from maml_core.sweeps.paired import check_common_tasks, task_losses
 
 NUM_LOOKS = 20
 """How often they are judged on the way to the last outer step, evenly spaced."""

@@ -1,60 +1,17 @@
-"""Two runs on common held-out tasks: the losses task by task, and their paired difference. Imports without torch until it is computed."""
+"""Two runs on common held-out tasks: whether they have these, and the losses task by task. Imports without torch until they are computed."""
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from maml_core.config import RunConfig
 from maml_core.datasets.trained import TrainedImages
 from maml_core.errors import ConfigError
-from maml_core.intervals import half_width
 from maml_core.records import Numbers
 
 if TYPE_CHECKING:
     from maml_core.problem import Problem
     from maml_core.run_state import RunState
-
-
-class PairedDifference(NamedTuple):
-    """How much lower one run's held-out loss is than another's, task by task."""
-
-    mean: float
-    """Mean of the second's loss minus the first's over all tasks; below 0 the second is better. Not finite where a task's loss is not."""
-    ci95: float
-    """Half-width of its 95% interval (Student's t over the tasks' differences)."""
-    num_tasks: int
-
-    @property
-    def differs(self) -> bool:
-        """Whether the interval leaves out zero."""
-        return math.isfinite(self.mean) and abs(self.mean) > self.ci95
-
-
-def paired_difference(first: Numbers, second: Numbers) -> PairedDifference:
-    """The difference of two runs' losses on the same tasks.
-
-    What tasks have in common, being easy or hard, cancels, so that the interval is narrower than those of the two means.
-
-    >>> paired_difference(np.array([1.0, 2.0, 3.0]), np.array([0.5, 1.5, 2.5]))
-    PairedDifference(mean=-0.5, ci95=0.0, num_tasks=3)
-
-    Args:
-        first: Losses of T >= 2 tasks, [T].
-        second: Of the same tasks in the same order, [T].
-
-    Raises:
-        ValueError: Not as many tasks, or fewer than two.
-    """
-    if first.shape != second.shape or first.ndim != 1 or len(first) < 2:
-        raise ValueError(
-            f"losses of the same two or more tasks are needed, not of shapes {first.shape} and {second.shape}"
-        )
-    with np.errstate(invalid="ignore"):  # inf - inf is a NaN that says so
-        differences = second - first
-        return PairedDifference(float(np.mean(differences)), float(half_width(differences)), len(differences))
 
 
 def check_common_tasks(configs: tuple[RunConfig, ...]) -> None:

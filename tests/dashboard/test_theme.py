@@ -23,9 +23,9 @@ SIGHT = {
 
 # Ideas that share a chart as lines or points of the same kind.
 TOGETHER = [
-    ("query", "theta_0", "theta_N"),
-    ("theta_0", "theta_N", "truth"),
-    ("theta_N", "joint", "random", "oracle", "scratch"),
+    ("query", "theta_0", "theta_N", "beside"),
+    ("theta_0", "theta_N", "truth", "beside"),
+    ("theta_N", "joint", "random", "oracle", "scratch", "beside"),
     ("support", "query"),
 ]
 
@@ -63,7 +63,7 @@ def test_colours_on_one_chart_are_told_apart(palette: Palette, sight: str) -> No
 def test_text_and_lines_stand_out_from_the_page(palette: Palette) -> None:
     assert contrast(palette.text, palette.page) >= 7
     assert contrast(palette.muted, palette.page) >= 4.5
-    for name in ("query", "theta_0", "theta_N", "truth", "joint", "random", "oracle", "scratch"):
+    for name in ("query", "theta_0", "theta_N", "truth", "joint", "random", "oracle", "scratch", "beside"):
         assert contrast(getattr(palette, name), palette.page) >= 3, name
 
 

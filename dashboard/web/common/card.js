@@ -78,6 +78,11 @@ export class Card {
     this.#zoom.after(button);
   }
 
+  /** @param {{ button: HTMLElement, panel: HTMLElement }} popover A button and what it opens. */
+  addPanel({ button, panel }) {
+    this.#zoom.after(button, panel);
+  }
+
   /** @param {HTMLElement} row Of more than the legend says, below it. */
   addRow(row) {
     this.#legend.root.after(row);

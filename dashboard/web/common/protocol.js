@@ -109,6 +109,7 @@ export {};
  * @property {string} random
  * @property {string} oracle
  * @property {string} scratch
+ * @property {string} beside
  * @property {string} ghost
  * @property {string} stable
  * @property {string} caution

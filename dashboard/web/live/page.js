@@ -11,6 +11,7 @@ import { Afresh } from "./afresh.js";
 import { Apart } from "./apart.js";
 import { Charts } from "./charts.js";
 import { ClassOfPage } from "./class.js";
+import { Compare } from "./compare.js";
 import { Dials } from "./dials.js";
 import { Draw } from "./draw.js";
 import { Ghosts } from "./ghosts.js";
@@ -59,6 +60,7 @@ class Page {
   #apart = new Apart((message) => this.#send(message));
   #lesson;
   #class;
+  #compare;
   #task;
   #draw;
   #points = new Points({ send: (message) => this.#ask(message) });
@@ -97,6 +99,8 @@ class Page {
     this.#draw = new Draw({ send: (message) => this.#ask(message) });
     this.#charts.get("images").card.addButton(this.#draw.button);
     this.#charts.get("fit").card.addButton(this.#points.button);
+    this.#compare = new Compare(send, { tell: (text) => this.#words.tell(text), follows: Boolean(follows) });
+    this.#charts.curve.card.addPanel(this.#compare);
     this.#stage = new Stage(this.#root, refused);
     this.#moments = new Moments({
       send,
@@ -151,7 +155,7 @@ class Page {
       this.#lesson.root,
       this.#transport.root,
       this.#dials.root,
-      el("div", { class: "maml-line" }, this.#apart.root, this.#acting.root, ...this.#words.roots),
+      el("div", { class: "maml-line" }, this.#apart.root, this.#compare.root, this.#acting.root, ...this.#words.roots),
       grid,
       this.#words.live,
       this.#draw.root,
@@ -174,7 +178,7 @@ class Page {
       () => this.#charts.schedule(),
       () => refused("The charts' library could not be loaded; reload the page."),
     );
-    this.#keys = new Keys(this.#root, shortcuts({ transport: this.#transport, task: this.#task, travel: this.#travel, apart: this.#apart, presenter: this.#presenter, stage: this.#stage, moments: this.#moments, group: this.#class }, send));
+    this.#keys = new Keys(this.#root, shortcuts({ transport: this.#transport, task: this.#task, travel: this.#travel, apart: this.#apart, presenter: this.#presenter, stage: this.#stage, moments: this.#moments, group: this.#class, compare: this.#compare }, send));
     addEventListener("click", enterPanel);
     addEventListener("resize", this.#resized);
     document.addEventListener("maml-begin", this.#begun);
@@ -326,7 +330,7 @@ class Page {
     this.#root.dataset.charts = state.charts.join(" ");
     this.#root.toggleAttribute("data-then", state.then !== null);
     this.#root.toggleAttribute("data-many-ghosts", state.ghosts.length > 2);
-    for (const part of [this.#transport, this.#dials, this.#task, this.#draw, this.#points, this.#switches, this.#travel, this.#ghosts, this.#apart, this.#lesson, this.#afresh, this.#moments, this.#words]) part.state(state);
+    for (const part of [this.#transport, this.#dials, this.#task, this.#draw, this.#points, this.#switches, this.#travel, this.#ghosts, this.#compare, this.#apart, this.#lesson, this.#afresh, this.#moments, this.#words]) part.state(state);
     this.#root.toggleAttribute("data-closer", this.#switches.isCloser);
     this.#dials.formulas.light(state.apart?.kind ?? "");
     this.#charts.present(state.charts, state.empty);
@@ -358,6 +362,7 @@ class Page {
     this.#lesson.step(header.step);
     this.#transport.rate(header.numbers.steps_per_s);
     this.#words.frame(header);
+    this.#compare.frame(header);
     this.#travel.frame(header);
     this.#dials.now(header.now);
     this.#acting.show(header.now.acting);
@@ -399,10 +404,10 @@ function fitHeight(root) {
 /**
  * What a letter does (`KEYS` says it to people).
  *
- * @param {{ transport: Transport, task: Task, travel: Travel, apart: Apart, presenter: Presenter, stage: Stage, moments: Moments, group: ClassOfPage }} parts
+ * @param {{ transport: Transport, task: Task, travel: Travel, apart: Apart, presenter: Presenter, stage: Stage, moments: Moments, group: ClassOfPage, compare: Compare }} parts
  * @param {(message: LiveRequest) => void} send
  */
-const shortcuts = ({ transport, task, travel, apart, presenter, stage, moments, group }, send) => ({
+const shortcuts = ({ transport, task, travel, apart, presenter, stage, moments, group, compare }, send) => ({
   p: () => transport.toggle(),
   o: () => transport.outerStep(),
   i: () => transport.innerStep(),
@@ -424,6 +429,7 @@ const shortcuts = ({ transport, task, travel, apart, presenter, stage, moments, 
   h: () => stage.spot(),
   b: () => moments.keep(),
   g: () => void group.open(),
+  v: () => compare.toggle(),
   pagedown: () => moments.by(1),
   pageup: () => moments.by(-1),
   "?": () => transport.help(),

@@ -103,6 +103,15 @@ export {};
  */
 
 /**
+ * What the run can be compared with, and what it is compared with.
+ * @typedef {object} Compared
+ * @property {[string, string][]} options What is asked for by, and its name.
+ * @property {string | null} other Null where it is compared with nothing.
+ * @property {string} name Of the second run.
+ * @property {string} own What the run itself is called beside it.
+ */
+
+/**
  * Patches of a chart's layout, for both palettes.
  * @typedef {object} LayoutPatch
  * @property {Record<string, unknown>} light
@@ -198,6 +207,7 @@ export {};
  * @property {number | null} then The earlier outer step that the charts show, or soon will; null for now.
  * @property {Apart | null} apart Null unless the page goes through an outer step.
  * @property {Lesson | null} lesson Null where the page is in none.
+ * @property {Compared} beside
  * @property {Ghost[]} ghosts The newest last.
  * @property {number} removals How many times ghosts were removed.
  * @property {string | null} removed The ghosts of the last time, in words; null where they cannot be brought back.
@@ -307,6 +317,7 @@ export {};
  * @property {"loss" | "accuracy"} metric
  * @property {Now} now
  * @property {Answer | null} own
+ * @property {string} beside How the run and the second one compare, in words; empty where there is none.
  * @property {number | null} change The newest of the page's own changes that it shows.
  */
 
@@ -338,6 +349,13 @@ export {};
  * @property {"ghost"} type
  * @property {number} number
  * @property {boolean} shown
+ */
+
+/**
+ * Trains a second run beside this one, with one thing changed.
+ * @typedef {object} Compare
+ * @property {"compare"} type
+ * @property {string | null} other What is changed; null for no second run any more.
  */
 
 /**
@@ -473,4 +491,4 @@ export {};
  * @property {number} [id]
  */
 
-/** @typedef {Ack | Visible | PauseHidden | SetChanges | Press | ShowGhost | RemoveGhosts | RunUntil | GoTo | GoBy | OpenMoment | ApartBy | LessonGo | LessonAnswer | Speed | ChooseMetric | ChooseWeights | NewTask | ShapeTask | OwnTask | ClearOwnTask | OwnPoints | ClearOwnPoints | AskExample | ClassStart | ClassAskChoice | ClassAskNumber | ClassGive | ClassHand | ClassAnswer | ClassPress} LiveRequest */
+/** @typedef {Ack | Visible | PauseHidden | SetChanges | Press | ShowGhost | Compare | RemoveGhosts | RunUntil | GoTo | GoBy | OpenMoment | ApartBy | LessonGo | LessonAnswer | Speed | ChooseMetric | ChooseWeights | NewTask | ShapeTask | OwnTask | ClearOwnTask | OwnPoints | ClearOwnPoints | AskExample | ClassStart | ClassAskChoice | ClassAskNumber | ClassGive | ClassHand | ClassAnswer | ClassPress} LiveRequest */

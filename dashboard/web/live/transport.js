@@ -63,6 +63,7 @@ export const KEYS = [
   ["d", "A dark page, a light one"],
   ["h", "Spotlight on what is pointed at"],
   ["b", "Save this moment"],
+  ["v", "Compare: a second run beside this one, with one thing changed"],
   ["g", "A class that follows this run"],
   ["PgDn PgUp", "The next saved moment, the one before"],
   ["?", "These keys"],

@@ -124,6 +124,7 @@ REACHED: dict[str, Action | str] = {
     r"action offer": live.share,
     r"ghosts|action remove-ghosts": "tests/browser/test_ghosts.py",
     r"action apart[\w-]*": "tests/browser/test_apart.py",
+    r"action compare[\w-]*": "tests/browser/test_compare.py",
     r"slider (alpha|beta|num_inner_steps)": live.drag_dial,
     r"field (alpha|beta|num_inner_steps)": live.type_dial,
     r"Run until outer step|Go": live.undo,

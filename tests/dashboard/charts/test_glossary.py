@@ -73,6 +73,7 @@ def all_figures(palette: Palette = LIGHT) -> Iterator[tuple[str, go.Figure]]:
             algorithm=name,
             own_rule=own_rule,
             learners=frozenset(LEARNERS),
+            beside="2 α",
             levels=reference_levels(RunConfig(), levels, "loss"),
         )
         yield from ((chart.id, chart.figure(palette, looks)) for chart in CHARTS)

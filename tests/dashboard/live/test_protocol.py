@@ -371,6 +371,7 @@ SAID: dict[str, dict[str, Any]] = {
     "Visible": {"type": "visible", "visible": True},
     "PauseHidden": {"type": "pause_hidden", "on": True},
     "SetChanges": {"type": "set", "changes": {"alpha": 0.02}},
+    "Compare": {"type": "compare", "other": "fomaml"},
     "ShowGhost": {"type": "ghost", "number": 1, "shown": False},
     "RemoveGhosts": {"type": "remove_ghosts", "number": 1},
     "RunUntil": {"type": "run_until", "step": 40},

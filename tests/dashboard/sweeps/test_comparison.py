@@ -9,8 +9,9 @@ from dashboard.charts.sweep_pins import pins_info
 from dashboard.sweeps.comparison import NUM_LOOKS, Comparison, Job
 from maml_core.config import SinusoidConfig, replace
 from maml_core.errors import ConfigError
+from maml_core.intervals import paired_difference
 from maml_core.runs import replay
-from maml_core.sweeps.paired import paired_difference, task_losses
+from maml_core.sweeps.paired import task_losses
 from tests.dashboard.sweeps.results import TINY
 
 OTHER = replace(TINY, {"alpha": 0.05})

@@ -9,10 +9,12 @@ from maml_core.chunks import ChunkRequest, run_chunk
 from maml_core.config import MLPConfig, RunConfig, SinusoidConfig, replace
 from maml_core.errors import ConfigError
 from maml_core.evaluation import evaluate, summarize
+from maml_core.intervals import paired_difference
 from maml_core.problem import build_problem, held_out_tasks
+from maml_core.records import PairedDifference
 from maml_core.run_state import rule
 from maml_core.state_bytes import state_from_bytes
-from maml_core.sweeps.paired import PairedDifference, check_common_tasks, paired_difference, task_losses
+from maml_core.sweeps.paired import check_common_tasks, task_losses
 
 TINY = RunConfig(
     model=MLPConfig(hidden_widths=(6,)),

@@ -1,0 +1,306 @@
+"""A second run beside the one that a viewer watches: the same set-up with one thing changed, on the same training tasks where it has the same seed, at
+the same outer steps, judged on the same held-out tasks.
+
+It trains to the outer steps at which the run itself was looked at, with every change that was made of that one, and is paid for by whoever has
+opened it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, NamedTuple
+
+from dashboard.charts.results import Beside, Metric
+from dashboard.live.history import History
+from dashboard.live.travel import NOTHING, is_same_task
+from dashboard.live.watched import Trained
+from dashboard.setups.others import Other, followed, named, other
+from maml_core.chunks import ChunkRequest, ChunkResult
+from maml_core.config import RunConfig, replace
+from maml_core.records import (
+    Demonstration,
+    Entry,
+    ImageFit,
+    Numbers,
+    PairedDifference,
+    Snapshot,
+    Summary,
+    TaskFit,
+)
+
+BUDGET_S = 0.03
+"""Processor seconds of a chunk on its way."""
+
+PROGRESS_S = 0.25
+"""Between two words on how far it is."""
+
+
+MAX_LOST = 3
+"""A worker that ends more often in a row than this ends by what it computes."""
+
+LONG_S = 0.5
+"""Who is longer on the way says how far it is."""
+
+COMING = "The second run begins with the next look at this one."
+
+
+class Goal(NamedTuple):
+    """Where the run itself was looked at."""
+
+    step: int
+    losses: Numbers
+    """Of its held-out tasks after `num_steps` inner steps, [T]."""
+    num_steps: int
+    num_entries: int
+    """Changes that had been made by then."""
+
+
+class Leg(NamedTuple):
+    """Something to compute of the second run."""
+
+    second: Second
+    goal: Goal | None
+    """Where it trains to; None for a look at another task only."""
+    task: Demonstration
+    looks: bool
+
+
+class Pair(NamedTuple):
+    """Both runs at one outer step."""
+
+    step: int
+    num_steps: tuple[int, int]
+    """Inner steps after which each is judged, the run's own first."""
+    difference: PairedDifference
+    """The run's own loss minus the second's."""
+
+
+class Second:
+    """See the module.
+
+    Args:
+        key: What is changed, as an address calls it (`setups.others`).
+    """
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.cpu_s = 0.0
+        """What it took: who had least is next."""
+        self.generation = 0
+        """Of the run beside which it is; see `training.Training.generation`."""
+        self._shown = -math.inf
+        self._num_lost = 0
+        """Chunks lost in a row."""
+        self._begin()
+
+    def _begin(self) -> None:
+        self.why = ""
+        """Why it goes no further, in a sentence."""
+        self.other: Other | None = None
+        """Its set-up at outer step 0; None before anything was computed."""
+        self.pair: Pair | None = None
+        """The newest outer step at which both were judged."""
+        self.step = 0
+        self._state: bytes | None = None
+        self._config = RunConfig()
+        """The set-up that holds at the state."""
+        self._history = History()
+        self._adapted: Summary | None = None
+        self._fit: TaskFit | ImageFit | None = None
+        self._task: Demonstration | None = None
+        """Which was looked at."""
+        self._goals: tuple[Goal, ...] = ()
+        """Where it trains to, and the newest after that."""
+        self._entries: list[Entry] = []
+        self._followed = 0
+        """Lines of the run's timeline that were made entries of."""
+        self._at_end: tuple[RunConfig, RunConfig] | None = None
+        """Set-ups of the run and of this one after these."""
+        self._seconds_per_step = math.nan
+        self._under_way: Leg | None = None
+
+    # What happens to the run itself
+
+    def follow(self, run: Trained) -> None:
+        """Begin again where another run has taken the place."""
+        if self.generation != run.generation:
+            self.generation = run.generation
+            self._begin()
+
+    def see(self, run: Trained, snapshot: Snapshot) -> None:
+        """The run was looked at: that is where this one trains to."""
+        self.follow(run)
+        if snapshot.task_losses is None:
+            return
+        if snapshot.step < self.step:  # it was rolled back
+            self._begin()
+        self._follow_changes(run)
+        if self.why:
+            return
+        num_steps = min(run.state_config.num_inner_steps, run.state_config.evaluation_steps)
+        goal = Goal(snapshot.step, snapshot.task_losses, num_steps, len(self._entries))
+        self._goals = (*self._goals[:1], goal)
+
+    def _follow_changes(self, run: Trained) -> None:
+        """Make an entry of each change of the run, so that the one thing stays the only difference."""
+        try:
+            if self._at_end is None:
+                self.other = other(self.key, run.changes.start)
+                self._config = self.other.config
+                self._at_end = run.changes.start, self.other.config
+            own, beside = self._at_end
+            for entry in run.changes.done[self._followed :]:
+                if entry.kind != "change":
+                    continue
+                own = replace(own, entry.changes)
+                if changes := followed(beside, other(self.key, own).config):
+                    beside = replace(beside, changes)
+                    self._entries.append(Entry(step=entry.step, kind="change", changes=changes))
+            self._followed, self._at_end = len(run.changes.done), (own, beside)
+        except ValueError as error:
+            self._stop(f"{_begun(str(error))}.")
+
+    def _stop(self, why: str) -> None:
+        self.why, self._goals = why, ()
+
+    # What is computed
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the run has been looked at again before this one came to where it was: it had better wait."""
+        return len(self._goals) > 1
+
+    def next(self, run: Trained, task: Demonstration) -> Leg | None:
+        """What to compute next; None where there is nothing, or it is under way.
+
+        Args:
+            run: Beside which it is.
+            task: That its viewer looks at.
+        """
+        self.follow(run)
+        if self._under_way is not None:
+            return None
+        if self._goals and self._goals[0].step < self.step:  # the run was rolled back meanwhile
+            self._begin()
+            run.audience.measure()
+        if self._goals:
+            left = self._goals[0].step - self.step
+            looks = left == 0 or left * self._seconds_per_step <= BUDGET_S
+            return Leg(self, self._goals[0], task, looks)
+        if self._state is None or (self._task is not None and is_same_task(task, self._task)):
+            return None
+        return Leg(self, None, task, looks=True)
+
+    def request(self, leg: Leg, run: Trained) -> ChunkRequest:
+        """What a worker is to do for that."""
+        self._under_way = leg
+        goal = leg.goal
+        view: dict[str, Any] = {"tasks": (leg.task,)}
+        if goal is not None:
+            view |= {"trajectories": True, "joint_trajectory": False, "task_losses": True, "against": goal.losses}
+        return ChunkRequest(
+            config=self._config,
+            state=self._state,
+            timeline=() if goal is None else tuple(self._entries[: goal.num_entries]),
+            num_steps=None if goal is None else goal.step - self.step,
+            budget_s=None if leg.looks else BUDGET_S,
+            view=dataclasses.replace(NOTHING, **view) if leg.looks else None,
+            images=run.images,
+        )
+
+    def take(self, leg: Leg, result: ChunkResult, now: float) -> bool:
+        """Take in what came of it; False where there is nothing new to show."""
+        self.cpu_s += result.cpu_s
+        if leg is not self._under_way:
+            return False
+        self._under_way, self._num_lost = None, 0
+        taken = result.step - self.step
+        self._state, self._config, self.step = result.state, result.config, result.step
+        if taken > 0:
+            self._seconds_per_step = result.advance_s / taken
+        if result.records is not None:
+            self._history.add(result.records)
+        if result.snapshot is not None:
+            self._look(leg, result.snapshot)
+        if result.status.kind != "ok":
+            what = "has diverged" if result.status.kind == "diverged" else "has a dead network"
+            self._stop(f"{_begun(named(self.key))} {what}, and stands at its last good outer step, {self.step:,}.")
+        elif result.snapshot is None and now - self._shown < PROGRESS_S:
+            return False
+        self._shown = now
+        return True
+
+    def _look(self, leg: Leg, snapshot: Snapshot) -> None:
+        self._fit, self._task = snapshot.fits[0], leg.task
+        if leg.goal is None or snapshot.step != leg.goal.step:
+            return
+        self._adapted = snapshot.trajectories["maml"]
+        if self.step == 0:
+            self._history.open(self._adapted, self._config.num_inner_steps)
+        assert snapshot.difference is not None
+        own_steps = min(self._config.num_inner_steps, self._config.evaluation_steps)
+        self.pair = Pair(snapshot.step, (leg.goal.num_steps, own_steps), snapshot.difference)
+        self._goals = tuple(goal for goal in self._goals if goal is not leg.goal)
+
+    def fail(self, leg: Leg, why: str, *, again: bool) -> None:
+        """It could not be computed.
+
+        Args:
+            leg: What was asked for.
+            why: In a sentence.
+            again: It was lost with its worker, and is asked for again.
+        """
+        if leg is not self._under_way:
+            return
+        self._under_way = None
+        self._num_lost += 1
+        if not again or self._num_lost > MAX_LOST:
+            self._stop(why)
+
+    # What is shown
+
+    def beside(self, metric: Metric, task: Demonstration) -> Beside | None:
+        """What the charts have of it; None before anything was computed."""
+        if self.other is None:
+            return None
+        return Beside(
+            curves=self._history.curves(metric),
+            adapted=self._adapted,
+            fit=self._fit if self._task is not None and is_same_task(self._task, task) else None,
+            num_inner_steps=self._config.num_inner_steps,
+        )
+
+    def words(self) -> str:
+        """How both compare, in a sentence or two."""
+        if self.why or self.other is None:
+            return self.why or COMING
+        found = in_words(self.pair, self.other) if self.pair is not None else ""
+        goal = self._goals[0].step if self._goals else 0
+        if not found or (goal - self.step) * self._seconds_per_step > LONG_S:
+            return f"{_begun(self.other.name)} is on its way: outer step {self.step:,} of {goal:,}."
+        return " ".join((found, *self.other.notes))
+
+
+def in_words(pair: Pair, other: Other) -> str:
+    """A paired difference of two runs, and whether it shows that one is better."""
+    own_steps, steps = pair.num_steps
+    after = str(steps) if own_steps == steps else f"{own_steps} and {steps}"
+    when = f"Outer step {pair.step:,}, after {after} inner step{'' if after == '1' else 's'}"
+    mean, ci95, num_tasks = pair.difference
+    if not math.isfinite(mean):
+        return f"{when}: the loss of a held-out task is not finite, so that {other.beside} and {other.name} cannot be compared."
+    minus = f"{other.beside} minus {other.name} is {'−' if mean < 0 else '+'}{abs(mean):.3g} ± {ci95:.2g}"
+    verdict = "No difference shown"
+    if pair.difference.differs:
+        verdict = f"{_begun(other.beside if mean < 0 else other.name)} is better"
+    return f"{when}: {minus} on the same {num_tasks} held-out tasks (paired). {verdict}."
+
+
+def _begun(text: str) -> str:
+    """A text as a sentence begins; names keep their letters.
+
+    >>> _begun("joint pretraining"), _begun("iMAML")
+    ('Joint pretraining', 'iMAML')
+    """
+    return text[:1].upper() + text[1:] if text[1:2].islower() else text

@@ -1,0 +1,291 @@
+"""A run that a page compares its own with: the figure against an independent computation, and who pays for it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import ttest_rel
+
+from dashboard.live.pacing import Pace
+from dashboard.live.run import LiveRun
+from dashboard.live.second import Second
+from dashboard.server.hub import Hub
+from maml_core import evaluate, held_out_tasks, replay, rule
+from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
+from maml_core.config import RunConfig, replace
+from maml_core.problem import build_problem
+from maml_core.records import Demonstration, Entry, Snapshot
+from tests.dashboard.server.clients import TINY, Client, Clock, Inline, on_loop, states, turns, until
+
+CONFIG = replace(TINY, {"evaluation_tasks": 12, "num_inner_steps": 2, "evaluation_steps": 3, "alpha": 0.02})
+ALONE = replace(CONFIG, {"joint_baseline": False})
+
+
+async def trained(clock: Clock, client: Client, step: int) -> Second:
+    """To this outer step, both runs."""
+    run = client.page.run
+    if run.step < step:
+        client.say("run_until", step=step)
+
+    def is_there() -> bool:
+        clock.now += 0.01
+        client.take()
+        pair = client.page.viewer.second and client.page.viewer.second.pair
+        return run.step == step and pair is not None and pair.step == step
+
+    await until(is_there)
+    assert client.page.viewer.second is not None
+    return client.page.viewer.second
+
+
+def beside(client: Client) -> dict[str, Any]:
+    found: dict[str, Any] = client.page.feed.told().state["beside"]
+    return found
+
+
+def losses(config: RunConfig, timeline: list[Entry], step: int) -> np.ndarray:
+    """Of the held-out tasks after N inner steps, by the engine alone."""
+    config, state, _ = replay(config, timeline, num_steps=step)
+    problem = build_problem(config)
+    found = evaluate(
+        state.meta.theta,
+        held_out_tasks(config, problem),
+        problem=problem,
+        num_steps=config.num_inner_steps,
+        how=rule(config, problem, state.meta),
+    )
+    return found.query_loss[-1, 0].double().numpy()
+
+
+OTHERS: dict[str, tuple[RunConfig, dict[str, Any], dict[str, Any]]] = {
+    "fomaml": (replace(ALONE, {"order": "first"}), {"alpha": 0.01}, {"alpha": 0.01}),
+    "alpha2": (replace(ALONE, {"alpha": 0.04}), {"alpha": 0.01}, {"alpha": 0.02}),
+    "alpha05": (replace(ALONE, {"alpha": 0.01}), {"num_inner_steps": 1}, {"num_inner_steps": 1}),
+    "steps2": (replace(ALONE, {"num_inner_steps": 4, "evaluation_steps": 4}), {"beta": 0.01}, {"beta": 0.01}),
+    "seed": (replace(ALONE, {"weights_seed": 1, "tasks_seed": 1}), {"alpha": 0.01}, {"alpha": 0.01}),
+    "joint": (
+        replace(ALONE, {"alpha": 0.0, "test_alpha": 0.02, "order": "first"}),
+        {"alpha": 0.01},
+        {"test_alpha": 0.01},
+    ),
+}
+"""By what is changed: the second run's set-up, a change of the run, and what becomes of it there."""
+
+
+@pytest.mark.parametrize("key", OTHERS)
+def test_the_difference_is_that_of_two_runs_of_the_engine_on_the_same_tasks(key: str) -> None:
+    config, change, there = OTHERS[key]
+
+    async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+        client = Client(hub, hub.open_page(CONFIG))
+        client.say("run_until", step=10)
+        await until(lambda: client.page.run.step == 10)
+        client.say("compare", other=key)  # in the middle: it begins at outer step 0 nevertheless
+        await trained(clock, client, 10)
+        client.say("set", changes=change)
+        second = await trained(clock, client, 18)
+        own = losses(CONFIG, [Entry(step=10, kind="change", changes=change)], 18)
+        other = losses(config, [Entry(step=10, kind="change", changes=there)], 18)
+        assert second.pair is not None
+        expected = ttest_rel(own, other)
+        interval = expected.confidence_interval(0.95)
+        assert second.pair.difference.mean == pytest.approx(np.mean(own - other), rel=1e-6)
+        assert second.pair.difference.ci95 == pytest.approx((interval.high - interval.low) / 2, rel=1e-6)
+        assert second.pair.difference.num_tasks == 12
+        shown = "No difference shown" not in second.words()
+        assert shown == (expected.pvalue < 0.05)
+
+    on_loop(scene)
+
+
+def test_joint_pretraining_is_the_baseline_that_trains_beside_a_run() -> None:
+    async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+        client = Client(hub, hub.open_page(CONFIG))
+        client.say("compare", other="joint")
+        second = await trained(clock, client, 12)
+        client.page.run.audience.measure()
+        await until(lambda: not client.page.run.is_due(clock.now))
+        await turns()
+        baseline = client.page.run.audience.seen.trajectories["joint"]
+        found = second.beside("loss", client.page.viewer.task)
+        assert found is not None
+        assert found.adapted is not None
+        np.testing.assert_allclose(found.adapted.mean, baseline.mean, rtol=1e-5)
+
+    on_loop(scene)
+
+
+def test_the_charts_and_the_words_have_both_runs_at_one_outer_step() -> None:
+    async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+        client = Client(hub, hub.open_page(CONFIG))
+        client.say("compare", other="seed")
+        await trained(clock, client, 15)
+        client.say("task", redraw=True)  # the second run's line is of the task that is shown
+        await turns(200)
+        results = client.page.feed.look({}).frame()
+        header = results[4 : 4 + int.from_bytes(results[:4], "little")].decode()
+        assert "Outer step 15, after 2 inner steps: this run minus another seed is" in header
+        drawn = {chart: count for chart, trace, axis, _, count in json.loads(header)["arrays"] if trace == "beside"}
+        assert drawn.keys() == {"loss", "fit", "adaptation"}
+        assert min(drawn.values()) > 0
+        told = beside(client)
+        assert (told["other"], told["name"], told["own"]) == ("seed", "another seed", "this run")
+
+    on_loop(scene)
+
+
+class Charged(Inline):
+    """Every chunk costs the same, as if it had taken a hundredth of a second of a processor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used: dict[int, float] = {}
+        """Processor seconds by the seed of the weights."""
+
+    def compute(self, request: ChunkRequest) -> ChunkResult:
+        seed = request.config.weights_seed
+        self.used[seed] = self.used.get(seed, 0.0) + 0.01
+        return dataclasses.replace(super().compute(request), cpu_s=0.01, advance_s=0.01)
+
+
+def test_a_page_with_two_runs_has_the_workers_for_no_longer_than_one_with_one() -> None:
+    async def scene(hub: Hub, executor: Charged, clock: Clock) -> None:
+        two = Client(hub, hub.open_page(CONFIG))
+        one = Client(hub, hub.open_page(replace(CONFIG, {"weights_seed": 5})))
+        two.say("compare", other="seed")
+        for client in (two, one):
+            client.say("play")
+
+        def is_long() -> bool:
+            clock.now += 0.02
+            for client in (two, one):
+                client.take()
+            return sum(executor.used.values()) > 6.0
+
+        await until(is_long, 30_000)
+        of_two, of_one = executor.used[0] + executor.used[1], executor.used[5]
+        second = two.page.viewer.second
+        assert second is not None
+        assert second.step > 0.5 * two.page.run.step
+        assert of_two < 1.35 * of_one
+
+    on_loop(scene, Charged())
+
+
+def test_it_follows_in_step_and_the_run_waits_for_it() -> None:
+    async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+        client = Client(hub, hub.open_page(CONFIG))
+        client.say("compare", other="steps2")
+        client.say("play")
+        apart = []
+        second = client.page.viewer.second
+        assert second is not None
+
+        def is_far() -> bool:
+            clock.now += 0.05
+            client.take()
+            apart.append(client.page.run.step - second.step)
+            return client.page.run.step > 200
+
+        await until(is_far, 20_000)
+        assert max(apart[len(apart) // 2 :]) < 60
+
+    on_loop(scene)
+
+
+def test_it_is_stopped_begun_again_by_a_reset_and_brought_back_after_everything_was_reset() -> None:
+    async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+        client = Client(hub, hub.open_page(CONFIG))
+        client.say("compare", other="fomaml")
+        second = await trained(clock, client, 25)
+        client.say("reset")
+        await until(lambda: second.pair is not None and second.pair.step == 0)
+        assert second.beside("loss", client.page.viewer.task) is not None
+        client.say("undo")
+        assert (await trained(clock, client, 25)).key == "fomaml"
+        client.say("reset_all")
+        assert beside(client)["other"] is None
+        client.say("undo")
+        assert beside(client)["other"] == "fomaml"
+        client.say("compare", other=None)
+        await turns(100)
+        count = len(executor.requests)
+        client.say("outer_step")
+        await turns(100)
+        assert all(request.config.order == "second" for request in executor.requests[count:])
+        assert all(request.view is None or not request.view.task_losses for request in executor.requests[count:])
+
+    on_loop(scene)
+
+
+def test_the_address_opens_it_and_says_what_it_cannot_open() -> None:
+    async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+        client = Client(hub, hub.open_page(CONFIG, beside="alpha2"))
+        assert beside(client)["other"] == "alpha2"
+        await turns(100)
+        assert "&beside=alpha2" in client.page.feed.told().state["share"]
+        other = Client(hub, hub.open_page(CONFIG, beside="maml"))
+        assert beside(other)["other"] is None
+        notice = states(other.take())[0]["notice"]
+        assert notice == "The address asks for a comparison that is not made: with MAML it would be the same run."
+
+    on_loop(scene)
+
+
+def test_a_second_run_that_diverges_says_so_and_the_run_goes_on() -> None:
+    async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+        client = Client(hub, hub.open_page(replace(CONFIG, {"alpha": 0.05, "beta": 0.1})))
+        client.say("compare", other="alpha2")
+        second = client.page.viewer.second
+        assert second is not None
+        client.say("play")
+
+        def is_over() -> bool:
+            clock.now += 0.02
+            client.take()
+            return bool(second.why)
+
+        await until(is_over, 20_000)
+        assert second.words().startswith("2 α has diverged, and stands at its last good outer step, ")
+        step = client.page.run.step
+        await until(lambda: client.page.run.step > step)
+
+    on_loop(scene)
+
+
+def test_a_class_sees_it_once_and_cannot_change_it() -> None:
+    async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+        teacher = Client(hub, hub.open_page(CONFIG))
+        teacher.say("compare", other="fomaml")
+        teacher.say("class_start", address="http://192.168.1.5:8501/")
+        room = hub.classes.of(teacher.page)
+        assert room is not None
+        student = Client(hub, hub.classes.join(room.code, home=hub.open_page(TINY), client="", now=0.0))
+        await trained(clock, teacher, 10)
+        assert student.page.feed is teacher.page.feed
+        student.say("compare", other=None)
+        assert teacher.page.viewer.second is not None
+        student.say("task", redraw=True)  # looks for itself: that is no second run more
+        assert student.page.viewer.second is None
+
+    on_loop(scene)
+
+
+@pytest.mark.parametrize(("again", "why"), [(True, ""), (False, "It could not be computed.")])
+def test_a_lost_worker_is_asked_again_and_a_fault_is_said(again: bool, why: str) -> None:
+    run, task = LiveRun(CONFIG), Demonstration()
+    run.finished(run_chunk(run.next_request(0.0, budget_s=0.01, pace=Pace())), 0.0)
+    second = Second("fomaml")
+    snapshot = Snapshot(step=0, fits=(), trajectories={}, paths=None, curvature=None, task_losses=np.ones(12))
+    second.see(run, snapshot)
+    leg = second.next(run, task)
+    assert leg is not None
+    second.request(leg, run)
+    assert second.next(run, task) is None, "it is under way"
+    second.fail(leg, "It could not be computed.", again=again)
+    assert second.why == why
+    assert (second.next(run, task) is not None) == again
