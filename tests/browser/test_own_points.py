@@ -104,6 +104,14 @@ def test_what_a_student_does_with_points_of_their_own(open_page: OpenPage, width
     shows(live, [1, 2])
     tool(live, "Undo").click()
     shows(live, [-4, -1.5, 12, 3])
+    # A click in the chart is one more, written as the others are; Undo takes it back.
+    box = live.plot("fit").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + 0.4 * box["height"])
+    live.until(lambda: len(field(live).input_value().strip().splitlines()) == len(PASTED.splitlines()) + 1)
+    expect(line(live)).to_contain_text("6 points: 2 held back as test points (query)")
+    tool(live, "Undo").click()
+    shows(live, [-4, -1.5, 12, 3])
     # Away, and back again.
     tool(live, "Back to sinusoids").click()
     shows(live, [round(value, 3) for value in generated])

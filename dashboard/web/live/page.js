@@ -63,7 +63,7 @@ class Page {
   #compare;
   #task;
   #draw;
-  #points = new Points({ send: (message) => this.#ask(message) });
+  #points;
   #still = new Still(this.#root);
   /** @type {Socket<LiveMessage, LiveRequest, LiveFrame>} */
   #socket;
@@ -92,6 +92,7 @@ class Page {
     const { charts, tabs, help, token, lesson, follows = "" } = component.data;
     const send = this.#send;
     this.#charts = new Charts(charts ?? [], { onDrawn: (header) => this.#drawn(header), stats: window.mamlLive });
+    this.#points = new Points({ send: (message) => this.#ask(message), plot: this.#charts.fit.node });
     this.#task = new Task({ charts: this.#charts, send, terms: help.terms, walked: () => this.#lesson.walked() });
     const refused = (/** @type {string} */ sentence) => this.#words.refused(sentence);
     this.#dials = new Dials((changes, drag) => (this.#words.forgive(), this.#ask({ type: "set", changes, drag })), { refused, named: help.dials });

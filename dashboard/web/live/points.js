@@ -13,7 +13,7 @@ const KEPT = "maml-points";
 const SEND_MS = 350;
 const MAX_UNDO = 50;
 const MAX_BYTES = 200_000;
-const EMPTY = "Type, paste or open pairs: one x and one y a line.";
+const EMPTY = "Type, paste or open pairs, one x and one y a line, or click in the chart.";
 const PRIVATE = "They stay in this tab: its address does not hold them.";
 
 /** The button and the panel behind it. */
@@ -45,15 +45,20 @@ export class Points {
   });
   #file = el("input", { type: "file", accept: ".csv,.tsv,.txt,text/csv,text/plain", "aria-label": "File of pairs", onchange: () => this.#open() });
   #hold = el("input", { type: "checkbox", "data-option": "hold-back", onchange: () => this.#typed(0) });
-  #undo = tool("Undo", "Take back the last file, Clear or Back", () => this.#goBack());
+  #undo = tool("Undo", "Take back the last point that was clicked, file, Clear or Back", () => this.#goBack());
   #clear = tool("Clear", "Clear the editor; Undo brings it back", () => this.#change({ ...this.#version, text: "" }));
   #again = tool("Use my points", "Adapt to these points", () => this.#use());
   #back = tool("Back", "Show a generated task again; the points stay here", () => this.#leave());
   #line = el("p", { class: "maml-points-line", "aria-live": "polite" });
 
-  /** @param {{ send: Send }} options */
-  constructor({ send }) {
+  /**
+   * @param {object} options
+   * @param {Send} options.send
+   * @param {PlotlyNode} options.plot The task's chart: a click in it is a point, as long as the panel is open.
+   */
+  constructor({ send, plot }) {
     this.#send = send;
+    plot.addEventListener("click", (event) => this.#clicked(plot, event));
     const close = el("button", { type: "button", class: "maml-icon", "aria-label": "Close your own points", title: "Close (Esc)", onclick: () => this.#close() }, "×");
     const file = el("label", { class: "maml-points-file", title: "A .csv, .tsv or .txt file; it is read in this browser" }, "Open a file", this.#file);
     const hold = el("label", { class: "maml-points-hold", title: "They judge what was learned from the others" }, this.#hold, "hold back every third as test points (query)");
@@ -167,6 +172,15 @@ export class Points {
     this.#tell();
   }
 
+  /**
+   * @param {PlotlyNode} plot
+   * @param {MouseEvent} event
+   */
+  #clicked(plot, event) {
+    const at = this.#isOpen ? place(plot, event) : null;
+    if (at) this.#change({ ...this.#version, text: withPoint(this.#version.text, at) });
+  }
+
   async #open() {
     const [file] = this.#file.files ?? [];
     if (!file) return;
@@ -250,6 +264,37 @@ export class Points {
     this.#field.setAttribute("aria-invalid", String(Boolean(this.#refusal)));
     this.#place(); // its words may take more lines
   }
+}
+
+/**
+ * Where a chart of two linear axes was clicked; null beside its axes.
+ *
+ * @param {Pick<PlotlyNode, "layout" | "getBoundingClientRect">} plot
+ * @param {{ clientX: number, clientY: number }} event
+ */
+export function place(plot, { clientX, clientY }) {
+  const { margin, xaxis, yaxis } = plot.layout;
+  const { left, right, top, bottom } = plot.getBoundingClientRect();
+  const along = (clientX - left - margin.l) / (right - left - margin.l - margin.r);
+  const up = (bottom - margin.b - clientY) / (bottom - top - margin.t - margin.b);
+  if (![along, up].every((share) => share >= 0 && share <= 1) || !xaxis.range || !yaxis.range) return null;
+  /** @param {number[]} range @param {number} share */
+  const at = ([low, high], share) => low + share * (high - low);
+  return /** @type {[number, number]} */ ([at(xaxis.range, along), at(yaxis.range, up)]);
+}
+
+/**
+ * Pairs with one more, written as the last of them is: with its separator, and its decimal commas.
+ *
+ * @param {string} text
+ * @param {[number, number]} point
+ */
+export function withPoint(text, point) {
+  const last = text.trimEnd().split("\n").at(-1) ?? "";
+  const separator = [";", "\t", ",", " "].find((each) => last.trim().includes(each)) ?? ",";
+  const numbers = point.map((value) => String(Number(value.toFixed(2))));
+  const written = separator !== "," && /\d,\d/.test(text) ? numbers.map((value) => value.replace(".", ",")) : numbers;
+  return `${text.trim() ? `${text.trimEnd()}\n` : ""}${written.join(separator.trim() ? `${separator} ` : separator)}\n`;
 }
 
 /**
