@@ -15,13 +15,19 @@ from dashboard.charts.glossary import Card, plain
 from dashboard.charts.names import MOVED
 from dashboard.charts.phrases import number, tasks
 from dashboard.charts.results import Array, Results
-from dashboard.charts.scales import Line, Previous, Range
-from dashboard.charts.style import Looks
-from dashboard.theme import Palette
-from maml_core.analysis_records import Directions
+from dashboard.charts.scales import Line, Previous, Range, joined
+from dashboard.charts.style import NOT_DATA, Looks
+from dashboard.theme import Palette, with_opacity
+from maml_core.analysis_records import DIRECTION_STEPS, Directions
 
 RULES = {"fomaml": "first order", "joint": "joint", "reptile": MOVED}
 """What the legend calls each rule."""
+_FIRST_LAYER = DIRECTION_STEPS[-1] + 1
+"""Where the columns of the layers begin, each one wide; their names stand at their left edges."""
+_BARS = {"fomaml": 0.54, "joint": 0.72, "reptile": 0.9}
+"""Where the bars stand in a column."""
+_TOP = 1.25
+"""Above 1 there is room for what stands over the layers."""
 _LITTLE = 0.5
 """Two batches whose own directions agree by less say little of anybody's angle."""
 
@@ -43,8 +49,10 @@ class DirectionsInfo:
     """Length over that of the meta-gradient, [R, S]."""
     agreement: Array
     """Cosine of the meta-gradients of two batches, mean over pairs, [S]."""
-    by_layer: dict[str, float]
-    """Cosine of the first rule by layer, at the N that the run has."""
+    layers: tuple[str, ...]
+    """Names of the P layers."""
+    by_layer: Array
+    """Cosine by layer, at the N that the run has, [R, P]."""
     num_inner_steps: int
     batch_tasks: int
     """Tasks of each batch."""
@@ -65,7 +73,8 @@ def directions_info(of: Results) -> DirectionsInfo | None:
         by_batch=found.batch_cosine[:, :, 0],
         length_ratio=found.length_ratio[:, :, 0],
         agreement=found.agreement,
-        by_layer=dict(zip(found.layers[1:], found.cosine[0, at, 1:].tolist(), strict=True)),
+        layers=found.layers[1:],
+        by_layer=found.cosine[:, at, 1:],
         num_inner_steps=found.num_inner_steps[at],
         batch_tasks=found.batch_tasks,
     )
@@ -93,19 +102,54 @@ def _traces(palette: Palette, _looks: Looks) -> dict[str, go.Scatter]:
         found[f"{rule}_batches"] = dots.update(hoverinfo="skip", **group)
         marks = line(RULES[rule], color, 2.5, dash, hovertemplate="%{y:.2f}", **group)
         found[rule] = marks.update(mode="lines+markers", marker={"symbol": symbol, "size": 8, "color": color})
+        stems = line(f"{RULES[rule]}, from 0", with_opacity(color, 0.45), 5, showlegend=False, meta=NOT_DATA)
+        found[f"{rule}_stems"] = stems.update(hoverinfo="skip", **group)
+        heads = points(f"{RULES[rule]}, by layer", color, 7, palette.page, symbol, showlegend=False)
+        found[f"{rule}_layers"] = heads.update(hovertemplate="%{y:.2f}", **group)
     return found
 
 
 def _axes(palette: Palette, _looks: Looks) -> dict[str, Any]:
     return {
-        "xaxis": {"title": {"text": "inner steps N"}, "range": [0.6, 5.4], "dtick": 1},
+        "xaxis": {
+            "title": {"text": "inner steps N"},
+            "range": [0.6, 5.4],
+            "tickvals": list(DIRECTION_STEPS),
+        },
         "yaxis": {
             "title": {"text": "cosine with the meta-gradient"},
-            "range": [-0.2, 1.05],
+            "range": [-0.2, _TOP],
             "zeroline": True,
             "zerolinecolor": palette.muted,
         },
     }
+
+
+def _patch(of: Results, palette: Palette) -> dict[str, Any] | None:
+    """The layers' names, upright beside the bars of each."""
+    info = directions_info(of)
+    if info is None:
+        return None
+    font = {"color": palette.muted}
+    names = [
+        {
+            "name": "column",
+            "text": name,
+            "textangle": -90,
+            "x": _FIRST_LAYER + at,
+            "xanchor": "left",
+            "xshift": -3,
+            "yref": "paper",
+            "y": 0.02,
+            "yanchor": "bottom",
+            "showarrow": False,
+            "font": font,
+        }
+        for at, name in enumerate(info.layers)
+    ]
+    middle = _FIRST_LAYER + len(info.layers) / 2
+    at_top = {"x": middle, "yref": "paper", "y": 1, "yanchor": "top", "showarrow": False, "font": font}
+    return {"annotations": [*names, {**at_top, "text": "by layer"}]}
 
 
 # --- Numbers ----------------------------------------------------------------------------------------------------------
@@ -114,19 +158,23 @@ def _axes(palette: Palette, _looks: Looks) -> dict[str, Any]:
 def _lines(info: DirectionsInfo) -> dict[str, Line]:
     found: dict[str, Line] = {"agreement": (info.steps, info.agreement)}
     for rule in RULES:
-        found[rule] = found[f"{rule}_batches"] = ([], [])  # step sizes that are learned leave one of the rules out
+        # Step sizes that are learned leave one of the rules out.
+        found[rule] = found[f"{rule}_batches"] = found[f"{rule}_stems"] = found[f"{rule}_layers"] = ([], [])
     for at, rule in enumerate(info.rules):
         found[rule] = (info.steps, info.cosine[at])
         found[f"{rule}_batches"] = (np.repeat(info.steps, info.by_batch.shape[2]), info.by_batch[at].ravel())
+        x = _FIRST_LAYER + np.arange(len(info.layers)) + _BARS[rule]
+        found[f"{rule}_layers"] = (x, info.by_layer[at])
+        found[f"{rule}_stems"] = joined([*np.stack([x, x], 1)], [*np.stack([0.0 * x, info.by_layer[at]], 1)])
     return found
 
 
 def _ranges(info: DirectionsInfo, _previous: Previous) -> Range:
-    values = np.concatenate([info.cosine.ravel(), info.by_batch.ravel(), info.agreement])
+    values = np.concatenate([info.cosine.ravel(), info.by_batch.ravel(), info.agreement, info.by_layer.ravel()])
     lowest = float(values[np.isfinite(values)].min(initial=0.0))
     return {
-        "xaxis": [float(info.steps[0]) - 0.4, float(info.steps[-1]) + 0.4],
-        "yaxis": [-0.2 if lowest >= -0.15 else -1.05, 1.05],
+        "xaxis": [float(info.steps[0]) - 0.4, float(_FIRST_LAYER + len(info.layers))],
+        "yaxis": [-0.2 if lowest >= -0.15 else -1.05, _TOP],
     }
 
 
@@ -135,7 +183,7 @@ def _ranges(info: DirectionsInfo, _previous: Previous) -> Range:
 _CARD = Card(
     "The directions that simpler rules would move θ_0 in, beside the whole meta-gradient, all at the same θ_0 and on the same held-out tasks: "
     "1 is the same direction, 0 a right angle. Look how first order loses its way as N grows. Small dots are single batches, and the dotted line says "
-    "how far the meta-gradients of two batches agree: where that is small, an angle says little.",
+    "how far the meta-gradients of two batches agree: where that is small, an angle says little; bars on the right are single layers.",
     {
         "agreement": "Cosine of the whole meta-gradients of two batches of tasks, mean over all pairs.",
         "fomaml": "The query gradient at θ_N, without the way back through the inner steps (FOMAML).",
@@ -152,7 +200,9 @@ def _summary(info: DirectionsInfo) -> str:
         f"{plain(RULES[rule])} {cosine(float(info.cosine[place, at]))} (length {number(float(info.length_ratio[place, at]))} times)"
         for place, rule in enumerate(info.rules)
     )
-    layers = ", ".join(f"{layer} {cosine(value)}" for layer, value in info.by_layer.items())
+    layers = ", ".join(
+        f"{layer} {cosine(float(value))}" for layer, value in zip(info.layers, info.by_layer[0], strict=True)
+    )
     return (
         f"Cosine with the meta-gradient at N = {info.num_inner_steps}: {rules}; of first order by layer: {layers}. "
         f"The meta-gradients of two batches agree by {cosine(float(info.agreement[at]))}. "
@@ -186,4 +236,5 @@ DIRECTIONS = Chart(
     tab="Directions",
     look="directions",
     belongs=is_chosen("directions"),
+    patch=_patch,
 )

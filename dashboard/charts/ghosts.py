@@ -15,8 +15,8 @@ from dashboard.charts.scales import Line, Update, float32
 from dashboard.charts.style import NOT_DATA
 from dashboard.theme import Palette
 
-DASHES = ("solid", "longdash", "dashdot", "longdashdot")
-"""Of the lines after adaptation, by their places. Those of training and before adaptation have the run's own: dots and dashes."""
+DASHES = ("solid", "longdash", "dashdot", "3px,3px,3px,3px,3px,11px")
+"""Of the lines after adaptation, by their places: none, long dashes, a dash and a dot, three dots in a row. They are told apart without a colour. Those of training and before adaptation have the run's own: dots and dashes."""
 
 APART = 0.07
 """Least distance of two numbers, as a share of the outer steps that are shown."""

@@ -25,7 +25,7 @@ from dashboard.setups.algorithms import IDEAS, choice_of
 from dashboard.setups.others import called, named, others
 from dashboard.setups.reach import Reach
 from dashboard.setups.settings import slider_ranges
-from maml_core.analysis_records import LayerChanges
+from maml_core.analysis_records import Directions, LayerChanges
 from maml_core.config import RunConfig, SinusoidConfig, at_test, learns_rates, to_dict
 from maml_core.records import TaskFit
 
@@ -52,7 +52,9 @@ class Told:
         self.notice = notice
         self.run = run.name
         # All that `layouts` is made of: a figure's own reference levels are replaced by it.
-        self.laid_out = (run.name, look, state["marks"], state["tensors"], state["layers"])
+        looked = viewer.closer.looked
+        columns = state["layers"], viewer.weights_chart, looked.name if looked is not None else None
+        self.laid_out = (run.name, look, state["marks"], state["tensors"], columns)
         closed = {chart.id for chart in CLOSER} - {viewer.weights_chart}
         self.figures = frozenset(chart.id for chart in CHARTS if chart.id not in closed)
         """The charts whose figures a page must have: of closer looks only the one that is open."""
@@ -217,6 +219,8 @@ def _layers(run: LiveRun, viewer: Viewer) -> tuple[str, ...]:
     looked, moves = viewer.closer.looked, run.audience.seen.moves
     if looked is not None and isinstance(looked.found, LayerChanges):
         return looked.found.layers
+    if looked is not None and isinstance(looked.found, Directions):
+        return looked.found.layers[1:]
     return moves.layers if moves is not None else ()
 
 

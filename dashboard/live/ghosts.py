@@ -21,6 +21,9 @@ from maml_core.values import written
 MAX_NAMED = 3
 """Settings that a name lists; of more it says how many."""
 
+TRAINED = 20
+"""A run of fewer outer steps was hardly trained: it takes the place of no ghost that was."""
+
 SAME = "the same settings"
 """What a ghost is called that differs from the run in nothing that has a name."""
 
@@ -68,11 +71,13 @@ class Ghosts:
         self.all: tuple[Left, ...] = ()
         self.num_removals = 0
         """Grows with every removal that can be undone."""
+        self._newest: Left | None = None
+        """The one that was left last; it may have found no place."""
         self._before: tuple[Left, ...] = ()
         """Those that there were before the newest removal; empty where nothing can be brought back."""
 
     def add(self, run: Watched) -> None:
-        """Another one takes the place of this run. The oldest ghost goes where there are too many."""
+        """Another one takes the place of this run. Where there are too many ghosts the oldest goes, of those that were hardly trained if there are such."""
         curves = {metric: _lines(run.history.curves(metric)) for metric in get_args(Metric)}
         self._put(
             Left(
@@ -89,8 +94,9 @@ class Ghosts:
 
     def branched(self, at: int) -> None:
         """The newest was left for one that goes on from one of its outer steps."""
-        *others, newest = self.all
-        self.all = (*others, dataclasses.replace(newest, branched_at=at))
+        self.all = tuple(
+            dataclasses.replace(left, branched_at=at) if left is self._newest else left for left in self.all
+        )
 
     def forget(self) -> None:
         """The run is one of other tasks: nothing can be compared."""
@@ -156,10 +162,17 @@ class Ghosts:
         return _counted(gone) if gone else None
 
     def _put(self, left: Left) -> None:
-        kept = self.all[-(GHOST_PLACES - 1) :]
+        kept = self.all
+        if len(kept) == GHOST_PLACES:
+            gone = next((other for other in (*kept, left) if other.step < TRAINED), kept[0])
+            if gone is left:
+                self._newest = None
+                return
+            kept = tuple(other for other in kept if other is not gone)
         place = min(set(range(GHOST_PLACES)) - {other.place for other in kept})
         number = 1 + max((other.number for other in self.all), default=0)
-        self.all, self._before = (*kept, dataclasses.replace(left, number=number, place=place)), ()
+        self._newest = dataclasses.replace(left, number=number, place=place)
+        self.all, self._before = (*kept, self._newest), ()
 
 
 def told(ghosts: Ghosts, hidden: Container[Left], *, start: RunConfig, config: RunConfig) -> list[dict[str, Any]]:

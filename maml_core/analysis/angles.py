@@ -13,7 +13,7 @@ from maml_core.types import Params
 
 def cosine(one: Numbers, other: Numbers) -> Numbers:
     """Cosine over the last axis, [..., D] and [..., D] -> [...]; NaN where one of them is zero or not finite."""
-    return _quotient((one * other).sum(-1), length(one) * length(other))
+    return _quotient(_products(one, other), length(one) * length(other))
 
 
 def length_ratio(one: Numbers, other: Numbers) -> Numbers:
@@ -23,8 +23,7 @@ def length_ratio(one: Numbers, other: Numbers) -> Numbers:
 
 def length(rows: Numbers) -> Numbers:
     """Euclidean length over the last axis."""
-    found: Numbers = np.linalg.norm(rows, axis=-1)
-    return found
+    return np.sqrt(_products(rows, rows))
 
 
 def unit(rows: Numbers) -> Numbers:
@@ -43,6 +42,12 @@ def columns_of_layers(model: Model, theta: Params) -> Mapping[str, Ints]:
         layer: np.concatenate([columns[name] for name in names if name in columns] or [np.arange(0)])
         for layer, names in model.layers.items()
     }
+
+
+def _products(one: Numbers, other: Numbers) -> Numbers:
+    """Scalar products over the last axis, without an array of what is summed: of images that would be as large as all gradients."""
+    found: Numbers = np.einsum("...d,...d->...", one, other)
+    return found
 
 
 def _quotient(numerator: Numbers, denominator: Numbers) -> Numbers:

@@ -12,16 +12,16 @@ import numpy as np
 from torch import Tensor
 
 from maml_core.analysis.angles import columns_of_layers, cosine, length_ratio, unit
-from maml_core.analysis_records import Directions
+from maml_core.analysis_records import DIRECTION_STEPS, Directions
 from maml_core.inner import Adaptation, as_adaptation
-from maml_core.outer import MetaGradient, meta_gradient, reptile_gradient
+from maml_core.landscape import flat, inner_thetas
+from maml_core.outer import MetaGradient, meta_gradient
 from maml_core.params import flattened, over_tasks
 from maml_core.problem import Problem
 from maml_core.records import Floats, Numbers, Plane
 from maml_core.threads import single_threaded
 from maml_core.types import Params, Tasks
 
-STEPS = (1, 2, 3, 4, 5)
 NUM_BATCHES = 4
 
 
@@ -32,7 +32,7 @@ def directions(
     *,
     problem: Problem,
     how: Adaptation,
-    num_inner_steps: Sequence[int] = STEPS,
+    num_inner_steps: Sequence[int] = DIRECTION_STEPS,
     num_batches: int = NUM_BATCHES,
     plane: Plane | None = None,
 ) -> Directions:
@@ -80,9 +80,10 @@ def directions(
         "joint": lambda _: joint,
     }
     if isinstance(how.alpha, float | int | Tensor):
-        rules["reptile"] = lambda count: _rows(
-            reptile_gradient(lanes, tasks, problem=problem, how=by_lane, num_inner_steps=count, own_tasks=True)
-        )
+        alpha = float(how.alpha)
+        # One path of the most steps has all shorter ones in it.
+        path = inner_thetas(theta_0, tasks, problem=problem, how=how, num_steps=max(steps))
+        rules["reptile"] = lambda count: _moved(path, count, alpha=alpha, num_batches=num_batches)
     maml = np.stack([_rows(ours("second", count)) for count in steps])  # [S, B, D]
     others = np.stack([[direction(count) for count in steps] for direction in rules.values()])  # [R, S, B, D]
     layers = {"all": np.arange(maml.shape[-1]), **columns_of_layers(problem.model, theta_0)}
@@ -108,6 +109,14 @@ def directions(
 def _rows(found: MetaGradient) -> Numbers:
     rows: Numbers = flattened(found.gradient).double().cpu().numpy()
     return rows
+
+
+def _moved(path: Sequence[Params], count: int, *, alpha: float, num_batches: int) -> Numbers:
+    """(theta_0 - theta_N) / (alpha N), mean over the tasks of each batch, [B, D]."""
+    moved = (flat(path[0]) - flat(path[count])).double().cpu().numpy()  # [B * T, D]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: Numbers = moved.reshape(num_batches, -1, moved.shape[1]).mean(1) / (alpha * count)
+    return found
 
 
 def _agreement(batches: Numbers) -> Numbers:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from playwright.sync_api import Locator, expect
 
-from tests.browser.conftest import OPENED_WITH, OpenPage
+from tests.browser.conftest import OPENED_WITH, VIEWPORT, OpenPage
 from tests.browser.live_page import LivePage
 
 SHOWN = """() => {
   const { data, layout } = document.querySelector("[data-chart=loss] .maml-plot");
   return Object.fromEntries(layout.meta.traces.flatMap((name, at) => (/^ghost_\\d/.test(name) && data[at].x.length ? [[data[at].name, data[at].line.dash]] : [])));
+}"""
+OVERFLOW = """() => {
+  const main = document.querySelector("[data-testid=stMain]");
+  return main.scrollHeight - main.clientHeight;
 }"""
 NUMBERS = """() => {
   const plot = document.querySelector("[data-chart=loss] .maml-plot");
@@ -52,6 +56,16 @@ def test_several_runs_are_compared_hidden_removed_and_found_again(open_page: Ope
     assert len(set(live.page.evaluate(SHOWN).values())) == 3  # dashes
     live.shows(NUMBERS, ["1", "2", "3"])
     expect(live.plot("adaptation").locator(".textpoint")).to_have_text(["3"])
+
+    # With three of them a tablet's page still fits, and the curve has room.
+    live.page.set_viewport_size({"width": 1024, "height": 768})
+    live.wait_steady()
+    assert live.page.evaluate(OVERFLOW) == 0
+    box = live.plot("loss").bounding_box()
+    assert box is not None
+    assert box["height"] >= 110
+    live.page.set_viewport_size(VIEWPORT)
+    live.wait_steady()
 
     # One is hidden, by the keyboard.
     toggle = live.page.locator("[data-ghost='2'] .maml-series")

@@ -47,3 +47,8 @@ test("names that look like markup or symbols stay, in the table and to the lette
   assert.deepEqual(pieces(rows[0][0]), [{ plain: rows[0][0] }]);
   assert.equal(commaSeparated(points(named)), '"series","N_eval","θ_0 & more"\n"<b> & θ_0",1,2\n');
 });
+
+test("what lies in a column is told by what stands under it", () => {
+  const columned = { ...chart({ name: "by layer", x: [1, 6.46, 7.46], y: [0.1, 0.2, 0.3] }), column: (/** @type {number} */ x) => ({ 6: "hidden 1", 7: "head" })[Math.floor(x)] };
+  assert.deepEqual(picked(columned).rows, [["by layer", 1, 0.1], ["by layer", "hidden 1", 0.2], ["by layer", "head", 0.3]]);
+});

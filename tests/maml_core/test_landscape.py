@@ -156,6 +156,18 @@ def test_the_plane_holds_paths_that_lie_in_one() -> None:
     np.testing.assert_allclose(plane.basis @ plane.basis.T, np.eye(2), atol=1e-6)
 
 
+def test_the_plane_is_that_of_the_singular_vectors_also_where_the_second_is_next_to_nothing() -> None:
+    """Fewer rows than columns are fitted by their products, which square what is small."""
+    for second in (0.5, 1e-3, 1e-7, 0.0):
+        wide = np.linalg.qr(np.random.default_rng(2).standard_normal((60, 2)))[0].T
+        rows = np.linalg.qr(np.random.default_rng(3).standard_normal((20, 2)))[0] * [1.0, second] @ wide
+        basis = fit_plane(torch.tensor(rows)).basis
+        np.testing.assert_allclose(basis @ basis.T, np.eye(2), atol=1e-6)
+        np.testing.assert_allclose(np.abs(basis[0] @ wide[0]), 1.0, atol=1e-6)
+        if second:
+            np.testing.assert_allclose(np.abs(basis[1] @ wide[1]), 1.0, atol=1e-5)
+
+
 def test_the_share_explained_is_what_lies_in_the_plane() -> None:
     plane = Plane(np.zeros(3, np.float32), np.eye(3, dtype=np.float32)[:2])
     assert explained(torch.tensor([[3.0, 0.0, 0.0], [0.0, 0.0, 4.0]]), plane) == pytest.approx(9.0 / 25.0)

@@ -19,6 +19,7 @@ import { fromPlotly, spelled } from "./pieces.js";
  * @property {() => Rows} [rows]
  * @property {() => { name: string, x: ArrayLike<number>, y: ArrayLike<number> }[]} [traces]
  * @property {() => { x: string, y: string }} [axisTitles]
+ * @property {(x: number) => string | undefined} [column] What stands under the column that an x lies in, if it lies in one.
  */
 
 const MAX_ROWS = 200;
@@ -30,10 +31,10 @@ const MAX_ROWS = 200;
  */
 function series(chart) {
   return (chart.traces?.() ?? []).flatMap(({ name, x, y }) => {
-    /** @type {[number, number][]} */
+    /** @type {[number | string, number][]} */
     const points = [];
     for (let i = 0; i < Math.min(x.length, y.length); i++) {
-      if (!Number.isNaN(x[i]) && !Number.isNaN(y[i])) points.push([x[i], y[i]]);
+      if (!Number.isNaN(x[i]) && !Number.isNaN(y[i])) points.push([chart.column?.(x[i]) ?? x[i], y[i]]);
     }
     return points.length ? [{ name: fromPlotly(name), points }] : [];
   });

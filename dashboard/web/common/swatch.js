@@ -48,7 +48,7 @@ export function swatch({ mode, line, marker, fillcolor = "none", fill }) {
   else if (mode === "markers") addMarker(add, known(marker), fillcolor);
   else {
     const { color, width: thick, dash = "" } = known(line);
-    add("path", { d: `M0 5H${width}`, stroke: color, "stroke-width": Math.max(1.8, thick), "stroke-dasharray": DASHES[dash] ?? "none" });
+    add("path", { d: `M0 5H${width}`, stroke: color, "stroke-width": Math.max(1.8, thick), "stroke-dasharray": DASHES[dash] ?? (dash.endsWith("px") ? dash : "none") });
     if (mode === "lines+markers") {
       const { symbol = "", color: inside } = known(marker);
       add("path", { d: SHAPES[symbol] ?? SHAPES.circle, fill: inside, transform: `translate(${(width - WIDTH) / 2} 0)` });

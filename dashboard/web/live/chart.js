@@ -278,6 +278,11 @@ export class Chart {
     });
   }
 
+  /** @param {number} x Columns are one wide, from a whole number to the next. */
+  column(x) {
+    return (this.node.layout?.annotations ?? []).find((mark) => mark.name === "column" && Math.floor(mark.x) === Math.floor(x))?.text;
+  }
+
   axisTitles() {
     const { xaxis, yaxis } = this.#look?.figure.layout ?? {};
     return { x: xaxis?.title?.text || "x", y: yaxis?.title?.text || "y" };

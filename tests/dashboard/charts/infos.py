@@ -93,8 +93,11 @@ NAMES = {
     "layers": ["10–90% of tasks", "inner steps", "adapted (θ<sub>N</sub>)", "start (θ<sub>0</sub>)"],
     "directions": [
         "two batches",
-        *["first order, a batch", "first order", "joint, a batch", "joint"],
+        *["first order, a batch", "first order", "first order, from 0", "first order, by layer"],
+        *["joint, a batch", "joint", "joint, from 0", "joint, by layer"],
         *["the steps' way (θ<sub>0</sub> − θ<sub>N</sub>), a batch", "the steps' way (θ<sub>0</sub> − θ<sub>N</sub>)"],
+        "the steps' way (θ<sub>0</sub> − θ<sub>N</sub>), from 0",
+        "the steps' way (θ<sub>0</sub> − θ<sub>N</sub>), by layer",
     ],
     "arrows": [
         *[
@@ -250,7 +253,8 @@ def directions_info(**more: object) -> DirectionsInfo:
             "rules": ("fomaml", "joint"),
             "steps": array(1, 2),
             "length_ratio": array([1.1, 1.2], [3.0, 4.0]),
-            "by_layer": {"hidden 1": 0.75, "head": 0.85},
+            "layers": ("hidden 1", "head"),
+            "by_layer": array([0.75, 0.85], [0.1, -0.1]),
             "num_inner_steps": 2,
             "batch_tasks": 25,
             **found,
@@ -358,7 +362,12 @@ EMPTY: list[Any] = [
     spectrum_info(bound=np.nan, at_theta_n=np.full((3, 2), np.inf), at_theta_0=-np.ones((3, 2))),
     features_info(similarity=np.full((3, 2), np.nan), moved=np.full((3, 2), np.inf)),
     shifts_info(median={"inside": array(np.inf)}, diverged={"inside": 1.0}),
-    directions_info(rules=("fomaml",), cosine=np.full((1, 2), np.nan), agreement=array(np.nan, np.nan)),
+    directions_info(
+        rules=("fomaml",),
+        cosine=np.full((1, 2), np.nan),
+        by_layer=np.full((1, 2), np.nan),
+        agreement=array(np.nan, np.nan),
+    ),
     task_disk_info(explained=np.nan, r2=np.nan, coordinates=np.full((3, 2), np.nan)),
 ]
 

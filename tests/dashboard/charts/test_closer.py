@@ -12,7 +12,7 @@ from dashboard.charts.all import CLOSER, SHARING, charts_of
 from dashboard.charts.arrows import arrows_info
 from dashboard.charts.closer import MEASURING
 from dashboard.charts.coherence import coherence_info
-from dashboard.charts.directions import directions_info
+from dashboard.charts.directions import DIRECTIONS, directions_info
 from dashboard.charts.edge import edge_info
 from dashboard.charts.features import features_info
 from dashboard.charts.label_orders import label_orders_info
@@ -99,6 +99,26 @@ def test_directions_are_those_of_the_whole_network_beside_their_batches() -> Non
     np.testing.assert_allclose(drawn["agreement"][1], found.agreement, rtol=1e-6)
     assert f"hidden 1 {found.cosine[0, 1, 1]:.2f}, head {found.cosine[0, 1, 2]:.2f}" in summary(info)
     assert summary(info).endswith("Measured on 2 batches of 1 task each.")
+
+
+def test_directions_by_layer_are_bars_in_a_column_of_each_that_has_its_name() -> None:
+    found, of = directions(), results("directions", directions())
+    info, layout = directions_info(of), DIRECTIONS.patch(of, LIGHT)
+    assert info is not None
+    assert layout is not None
+    *names, head = layout["annotations"]
+    columns = {int(name["x"]): name["text"] for name in names}
+    assert columns == {6: "hidden 1", 7: "head"}
+    assert head["text"] == "by layer"
+    low, high = ranges(info)["xaxis"]
+    assert (low, high) == (0.6, 8.0)
+    for at, rule in enumerate(found.rules):
+        x, y = lines(info)[f"{rule}_layers"]
+        assert [columns[int(place)] for place in x] == list(found.layers[1:])
+        np.testing.assert_allclose(y, found.cosine[at, 1, 1:], rtol=1e-6)
+        stems_x, stems_y = lines(info)[f"{rule}_stems"]
+        np.testing.assert_allclose(stems_x, [x[0], x[0], np.nan, x[1], x[1]])
+        np.testing.assert_allclose(stems_y, [0.0, y[0], np.nan, 0.0, y[1]])
 
 
 def test_directions_are_said_at_the_runs_own_n_and_how_far_batches_agree() -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dashboard.charts.ghosts import DASHES
+from dashboard.charts.loss import LOSS
 from dashboard.charts.results import GHOST_PLACES
-from dashboard.live.ghosts import SAME, name_beside, told
+from dashboard.charts.style import Looks
+from dashboard.live.ghosts import SAME, TRAINED, name_beside, told
 from dashboard.live.run import LiveRun
+from dashboard.theme import LIGHT
 from maml_core.config import LinearConfig, MLPConfig, RunConfig, replace
 from tests.dashboard.live.driver import IMAGES, TINY, Driver, adaptation_info, loss_info
 from tests.dashboard.live.test_frames import NUMBERS, Frame, Maker, decoded
@@ -40,6 +44,24 @@ class TestKeeping:
         driver = several(6)
         assert numbers(driver.run) == [3, 4, 5, 6]
         assert [ghost.config.alpha for ghost in driver.run.ghosts.all] == pytest.approx([0.03, 0.04, 0.05, 0.06])
+
+    def test_a_run_that_was_hardly_trained_takes_no_place_of_one_that_was(self):
+        driver = Driver().opened()
+        for steps in (TRAINED, TRAINED - 1, TRAINED, TRAINED, TRAINED):
+            left(driver, steps=steps)
+        assert [ghost.step for ghost in driver.run.ghosts.all] == [TRAINED] * 4  # the short one went, not the oldest
+        assert numbers(left(driver, steps=TRAINED - 1).run) == [1, 3, 4, 5]
+        assert numbers(left(driver, steps=TRAINED).run) == [3, 4, 5, 6]
+
+    def test_the_lines_of_all_places_have_other_dashes_also_than_the_runs_own(self):
+        others = {
+            trace.line.dash
+            for name, trace in LOSS.traces(LIGHT, Looks()).items()
+            if name.startswith(("training", "before"))
+        }
+        assert len(others | {*DASHES}) == len(others) + GHOST_PLACES - ("solid" in others)
+        # Of two that begin with a long dash, a short line shows the same.
+        assert sum(dash.startswith("long") for dash in DASHES) == 1
 
     def test_each_has_a_line_of_its_own_also_where_one_between_was_removed(self):
         driver = several(4)

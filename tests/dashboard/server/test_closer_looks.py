@@ -75,6 +75,13 @@ async def drawn(client: Client) -> list[dict[str, Any]]:
     return frames
 
 
+def named(client: Client, chart: str) -> list[str]:
+    """The columns that the newest layout of a chart names, since the last look."""
+    layouts = [message["layout"] for message in client.take() if "layout" in message]
+    marks = layouts[-1].get(chart, {"light": {"annotations": []}})["light"]["annotations"] if layouts else []
+    return [mark["text"] for mark in marks if mark.get("name") == "column"]
+
+
 def figures(client: Client) -> list[set[str]]:
     """The charts of each message of figures since the last look."""
     return [set(message["light"]) for message in client.take() if message["type"] == "figures"]
@@ -319,3 +326,17 @@ def test_nobody_elses_run_gives_its_worker_for_it():
         assert states(client.take())[-1]["empty"] == {"task_disk": WAITING}
 
     on_loop(scene, Held(), num_workers=2)
+
+
+def test_the_names_of_layers_come_with_the_chart_that_is_open_also_after_another_had_the_same():
+    async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+        client = await opened(hub, "layers")
+        await until(lambda: client.page.run.audience.seen.moves is not None)
+        for chart in ("directions", "features"):
+            client.take()
+            client.say("weights_chart", chart=chart)
+            await until(lambda: client.page.viewer.closer.looked is not None)
+            await turns()
+            assert named(client, chart) == ["hidden 1", "head"]
+
+    on_loop(scene, Inline())
