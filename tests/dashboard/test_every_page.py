@@ -119,7 +119,7 @@ class Screen:
     def levels(self) -> list[str]:
         """The reference lines of the loss chart, by their names, as the page draws them."""
         annotations = self._layout["loss"]["light"]["annotations"]
-        return [note["text"].partition(":")[0] for note in annotations if note["name"] == "level"]
+        return [note["text"].rpartition("<br>")[0] for note in annotations if note["name"] == "level"]
 
 
 def _images(header: dict[str, Any], count: int, body: bytes, known: dict[str, Any]) -> dict[str, Any]:
