@@ -44,7 +44,7 @@ class Arrows(NamedTuple):
     """Directions of steepest descent at theta_0 beside the inner paths that begin there, in the plane of the paths."""
 
     paths: InnerPaths
-    """Of the first tasks of the first batch and on, P at most."""
+    """Paths of the first tasks of the first batch and on, P at most."""
     directions: Directions
     """At one N, that of the run (1 where it is 0); its arrows lie in the plane of the paths."""
 

@@ -120,7 +120,7 @@ class _Reached(NamedTuple):
     """What K iterations of Lanczos' method have found of B Hessians."""
 
     diagonal: Tensor
-    """Of the tridiagonal matrices, [B, K]."""
+    """Diagonals of the tridiagonal matrices, [B, K]."""
     beside: Tensor
     """Beside the diagonals, [B, K]; the last column is the length of what is left over."""
     is_last: bool

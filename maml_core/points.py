@@ -22,7 +22,7 @@ LARGEST = 1e6
 """No x and no y may be further from 0."""
 
 HELD_BACK = 3
-"""Of so many points the last one is a query, where some are held back."""
+"""The last of so many points is a query, where some are held back."""
 
 Values = npt.NDArray[np.floating]
 

@@ -323,12 +323,12 @@ class OwnPoints(NamedTuple):
 
     @property
     def x(self) -> Numbers:
-        """Of all points, support first, [S + Q]."""
+        """x of all points, support first, [S + Q]."""
         return np.concatenate([self.support_x, self.query_x])
 
     @property
     def y(self) -> Numbers:
-        """Of all points, [S + Q]."""
+        """y of all points, [S + Q]."""
         return np.concatenate([self.support_y, self.query_y])
 
 

@@ -42,7 +42,7 @@ class ArrowsInfo:
     arrows: Array
     """Unit vectors in the plane, [1 + R, 2]; their length is the share of the direction that lies in it. NaN where a direction is zero."""
     cosine: Array
-    """Of each direction with the meta-gradient in the whole space, [1 + R]."""
+    """Cosine of each direction with the meta-gradient in the whole space, [1 + R]."""
     num_inner_steps: int
 
 

@@ -42,7 +42,7 @@ class DirectionsInfo:
     steps: Array
     """N of each, [S]."""
     cosine: Array
-    """Of the mean over all batches, [R, S]; NaN where one of the directions is zero."""
+    """Cosine of the mean over all batches, [R, S]; NaN where one of the directions is zero."""
     by_batch: Array
     """On every batch alone, [R, S, B]."""
     length_ratio: Array

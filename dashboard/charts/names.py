@@ -18,7 +18,7 @@ START, ADAPTED = f"start ({THETA_0})", f"adapted ({THETA_N})"
 HELD_OUT_BEFORE, HELD_OUT_AFTER = f"held-out before ({THETA_0})", f"held-out after ({THETA_N})"
 SUPPORT, QUERY = "examples (support)", "test points (query)"
 LIMIT, BOUND = "limit (2/λ<sub>max</sub>)", "limit (2/α)"
-"""Of step sizes, and of curvatures."""
+"""Names of the limits of step sizes, and of curvatures."""
 MOVED = f"the steps' way ({THETA_0} − {THETA_N})"
 
 SECOND = "second run"

@@ -27,7 +27,7 @@ SIDE = 320.0
 LETTER, LINE = 7.0, 16.0
 """Pixels of a letter of a tick's name, and of a line of them."""
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-"""Of curves side by side: who sees no colours tells them apart by these."""
+"""Dashes of curves side by side: who sees no colours tells them apart by these."""
 
 
 def held_out(metric: Metric, loss_name: str) -> str:

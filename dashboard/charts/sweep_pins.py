@@ -48,7 +48,7 @@ class Compared(Protocol):
     num_steps: int
 
     def curves(self) -> list[tuple[tuple[int, ...], Numbers]]:
-        """Of each, the outer steps at which it was judged and its losses there."""
+        """The outer steps at which each was judged, and its losses there."""
 
     def stopped(self) -> list[bool]:
         """Which of them diverged."""

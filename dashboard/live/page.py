@@ -49,7 +49,7 @@ class Page:
         self.elsewhere = Connection(MAX_UNACKNOWLEDGED)
         """Its visitor reads the list of lessons."""
         self.home = ""
-        """Of a lesson, and in a class: token of its visitor's live page."""
+        """In a lesson, and in a class: token of its visitor's live page."""
         self.in_class = False
         """Its visitor follows a class: the run is another's."""
         self.recovering = False

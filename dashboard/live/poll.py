@@ -15,7 +15,7 @@ MAX_QUESTION, MAX_OPTION, MAX_UNIT = 200, 80, 20
 """Letters of what a teacher types."""
 
 NUM_BINS = 10
-"""Of the histogram of numbers, equally wide on their axis."""
+"""Bars of the histogram of numbers, equally wide on their axis."""
 
 
 def asked(message: Mapping[str, Any]) -> Prediction:

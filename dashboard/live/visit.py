@@ -30,7 +30,7 @@ class Visit(NamedTuple):
 
 
 NO_VISIT = Visit(-1, ())
-"""Of a run of somebody's own."""
+"""What a run of somebody's own has in its place."""
 
 
 def _made(timeline: Iterable[Entry]) -> list[Entry]:

@@ -25,7 +25,7 @@ from dashboard.server.pages import Pages
 from maml_core.lessons.reading import DIALS
 
 LETTERS, CODE_LENGTH = "BCFGHJKMNPRSTWXZ", 5
-"""Of a code: without vowels, which make words, and without letters that look or sound like others."""
+"""Letters and length of a code: without vowels, which make words, and without letters that look or sound like others."""
 
 MAX_TRIES, TRIES_S = 20, 60.0
 """Wrong codes that one client may try in so many seconds: all of a million would take it a month."""

@@ -43,7 +43,7 @@ MAX_LOST = 3
 """A run whose chunks are lost more often in a row stops, instead of killing one worker after the other."""
 
 MAX_KEPT_BYTES = 256 * 2**20
-"""Of the states that all runs together keep to go back to."""
+"""Size of the states that all runs together keep to go back to."""
 
 
 class Hub(Sockets):

@@ -37,7 +37,7 @@ def coherence(theta_0: Params, tasks: Tasks, *, problem: Problem, how: Adaptatio
     moving = list(theta_0) if how.names is None else list(how.names)
 
     def gradients(halves: Tasks) -> Numbers:
-        """Of each task's query loss at theta_0: a lane a task, and no inner step."""
+        """Gradients of each task's query loss at theta_0: a lane a task, and no inner step."""
         found = meta_gradient(
             over_tasks(theta_0, num_tasks),
             halves,

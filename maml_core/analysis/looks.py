@@ -50,7 +50,7 @@ class Sizes(NamedTuple):
     spectrum_tasks: int
     layer_tasks: int
     shift_tasks: int
-    """Of each kind."""
+    """Tasks of each kind of shift."""
 
 
 CURVES = Sizes(

@@ -16,7 +16,7 @@ OFF = "off"
 """What the environment variable MAML_COMPILED says where every step is to be computed eagerly."""
 
 MAX_BYTES = 2**28
-"""Of the whole folder. What was used last is kept."""
+"""Size of the whole folder. What was used last is kept."""
 
 LIBRARY, DIGEST = ".so", ".sha256"
 _FAILURE = "failed.txt"

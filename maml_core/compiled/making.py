@@ -64,7 +64,7 @@ def traced(graph: Graph, learners: dict[str, Learner], tasks: Tasks) -> Traced:
 
 
 SETTINGS = {"cpp.vec_isa_ok": True, "aot_inductor.precompile_headers": False}
-"""Of the compiler. Whether AVX works is not tried out, which starts a process with a torch of its own each time: the processor says so, and every
+"""Settings of the compiler. Whether AVX works is not tried out, which starts a process with a torch of its own each time: the processor says so, and every
 compiler that knows torch's C++ knows it. No headers are compiled for the sake of later steps: a step is two files.
 """
 

@@ -18,7 +18,7 @@ from maml_core.lessons.reading import Dial, look_of, model_value, restarted, use
 from maml_core.threads import single_threaded
 
 SEEDS = (0, 1, 2)
-"""Of the initial weights and of the training tasks."""
+"""Seeds of the initial weights and of the training tasks."""
 
 Names = dict[str, float]
 
@@ -47,7 +47,7 @@ class LessonCheck(NamedTuple):
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Of all steps, each with its name."""
+        """The problems of all steps, each with its name."""
         return tuple(f"{step.name}: {problem}" for step in self.steps for problem in step.problems)
 
     @property

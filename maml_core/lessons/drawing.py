@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 WIDTH, HEIGHT = 400, 240
-"""Of the viewBox; with letters of 13 in it they are read on a phone too."""
+"""Units of the viewBox; with letters of 13 in it they are read on a phone too."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 10, 10, 40
 _MOST_POINTS = 160
 _TEXT, _GRID = "#1f2430", "#d9dde3"
@@ -29,7 +29,7 @@ class Line(NamedTuple):
     y: Numbers
     color: str
     dash: str = ""
-    """Of SVG; empty for a whole line."""
+    """A dash pattern as SVG has it; empty for a whole line."""
     width: float = 2.2
     marker: str = ""
     """``circle`` or ``diamond`` for points without a line."""

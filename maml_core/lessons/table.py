@@ -10,7 +10,7 @@ from maml_core.lessons.expressions import is_condition, names_filled, names_in
 from maml_core.wording import one_of
 
 Names = frozenset[str]
-"""Of what is measured by some step of a lesson."""
+"""Names of what is measured by some step of a lesson."""
 
 
 class Table:

@@ -38,9 +38,9 @@ class Shown(NamedTuple):
     """The set-up that holds by now."""
     snapshot: Snapshot
     records: Records | None
-    """Of the run since it began; None before its first outer step."""
+    """What the run recorded since it began; None before its first outer step."""
     earlier: Records | None
-    """Of the run before, where the lesson has begun another."""
+    """What the run before recorded, where the lesson has begun another."""
 
 
 class Figure(NamedTuple):

@@ -16,7 +16,7 @@ from maml_core.intervals import half_width
 from maml_core.wording import one_of
 
 SEEDS = (0, 1, 2)
-"""Of the initial weights and of the training tasks."""
+"""Seeds of the initial weights and of the training tasks."""
 
 
 class Expectation(NamedTuple):

@@ -58,7 +58,7 @@ class RunningBatch:
         self._images = images
         self._compiled = compiled
         self.configs = tuple(config for one in settings for config in lane_configs(sweep, one.values))
-        """Of all lanes that it began with."""
+        """The set-ups of all lanes that it began with."""
         self.group: RunConfig = group_key(self.configs[0])
         self._state: bytes | None = None
         self._alive = set(range(len(self.configs)))

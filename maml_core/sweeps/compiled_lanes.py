@@ -92,7 +92,7 @@ def _moments(rows: Rows) -> list[Tensor]:
 
 
 def _parted(value: Any) -> Sequence[Tensor]:
-    """Of all lanes, those of each `WIDTH`."""
+    """The lanes, `WIDTH` at a time."""
     assert isinstance(value, Tensor)
     missing = -len(value) % WIDTH
     whole = torch.cat([value, value[:1].expand(missing, *value.shape[1:])]) if missing else value
