@@ -117,7 +117,7 @@ export const newId = (name) => `maml-${name}-${++serial}`;
  * A button that opens `content` as a popover below it (light dismiss and Escape come from the browser).
  *
  * @param {Record<string, string>} attributes Of the button.
- * @param {string} label
+ * @param {string | Node} label
  * @param {Node} content
  */
 export function popoverButton(attributes, label, content) {

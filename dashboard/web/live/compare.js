@@ -2,6 +2,7 @@
 
 import { el, popoverButton, setRich, setText } from "../common/dom.js";
 import { swatch } from "../common/swatch.js";
+import { icon } from "./icons.js";
 
 /** @import { Compared, LiveRequest, State } from "./protocol.js" */
 
@@ -38,8 +39,9 @@ export class Compare {
   constructor(send, { tell, follows }) {
     this.#send = send;
     this.#tell = tell;
-    const { button, panel } = popoverButton({ "data-action": "compare", title: "A second run beside this one (v)" }, "Compare", el("div", { class: "maml-compare" }, el("p", {}, HINT), this.#options));
+    const { button, panel } = popoverButton({ "data-action": "compare", "aria-label": "Compare", title: "A second run beside this one (v)" }, el("span", {}, "Compare"), el("div", { class: "maml-compare" }, el("p", {}, HINT), this.#options));
     [this.button, this.panel] = [button, panel];
+    this.button.prepend(icon("compare"));
     this.button.hidden = follows;
     const stop = el("button", { type: "button", "data-action": "compare-stop", title: "No second run any more", onclick: () => this.#choose(null) }, "Stop comparing");
     stop.hidden = follows;
