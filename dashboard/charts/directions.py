@@ -26,7 +26,7 @@ _FIRST_LAYER = DIRECTION_STEPS[-1] + 1
 """Where the columns of the layers begin, each one wide; their names stand at their left edges."""
 _BARS = {"fomaml": 0.54, "joint": 0.72, "reptile": 0.9}
 """Where the bars stand in a column."""
-_TOP = 1.25
+_TOP = 1.4
 """Above 1 there is room for what stands over the layers."""
 _LITTLE = 0.5
 """Two batches whose own directions agree by less say little of anybody's angle."""
