@@ -1,6 +1,6 @@
-"""Every preset: four seeds of curves, two of images, train to its horizon, and what its sentence claims is seen there. The seeds are lanes of one batch.
+"""Every preset: three seeds of curves, two of images, train to its horizon, and what its sentence claims is seen there. The seeds are lanes of one batch.
 
-Where lanes share what a step costs beside its arithmetic, four seeds cost little more than one. Steps of images are arithmetic: each seed costs
+Where lanes share what a step costs beside its arithmetic, three seeds cost little more than one. Steps of images are arithmetic: each seed costs
 as much as the first, and beyond the horizon goes one only.
 """
 
@@ -45,7 +45,7 @@ each_preset = pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: pres
 
 def num_seeds(preset: Preset) -> int:
     """With how many seeds a preset is trained."""
-    return 2 if preset.config.classifies else 4
+    return 2 if preset.config.classifies else 3
 
 
 def seeds_of(name: str, **changes: Any) -> tuple[RunConfig, ...]:
