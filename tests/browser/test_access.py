@@ -255,6 +255,8 @@ def test_presenter_mode_enlarges_the_type_and_is_remembered(live: LivePage) -> N
     live.action("presenter").click()
     live.wait("(size) => document.querySelector('[data-chart=loss] .maml-plot').layout.font.size > size", before[1])
     live.until(lambda: all(now > 1.2 * small for now, small in zip(sizes(), before, strict=True)))
+    live.page.locator("[data-testid=stExpandSidebarButton]").wait_for()
+    live.wait_steady()  # the sidebar folds meanwhile, and the charts take its room
     large = sizes()
     expect(live.action("presenter")).to_have_attribute("aria-pressed", "true")
     assert live.page.evaluate(OVERFLOW)["width"] <= 0
