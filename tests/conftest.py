@@ -4,7 +4,6 @@ has them, and no run and no image in the home folder."""
 from __future__ import annotations
 
 import functools
-import os
 import signal
 from collections.abc import Iterator
 
@@ -21,11 +20,6 @@ typer.testing._get_command = functools.cache(typer.testing._get_command)
 # Commands that the tests start heed nohup, which whoever runs the tests may use.
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """How many processes `-n auto` means: one more than processors, since tests that wait for processes of their own leave theirs."""
-    return (os.cpu_count() or 1) + 1
 
 
 settings.register_profile("maml", deadline=None, derandomize=True, max_examples=20, database=None)
