@@ -21,7 +21,6 @@ typer.testing._get_command = functools.cache(typer.testing._get_command)
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-
 settings.register_profile("maml", deadline=None, derandomize=True, max_examples=20, database=None)
 settings.load_profile("maml")
 

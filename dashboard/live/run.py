@@ -86,9 +86,7 @@ class LiveRun(Training):
         self.called = ""
         """Name among the presets of the run that was opened; empty where it was none of them."""
         self._opened: RunConfig | None = None  # its set-up
-        self._lost_images = (
-            False  # the last chunk failed because the folder of its images is not there, or not what it was
-        )
+        self._lost_images = False  # the last chunk failed for want of its images, or because they are others now
         self._visit = NO_VISIT
         super().__init__(Changes(config, timeline))
 
