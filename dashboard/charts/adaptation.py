@@ -63,13 +63,13 @@ class AdaptationInfo:
     ghost: Ghost | None = None
     """The newest run before this one that is shown; None beside an earlier outer step."""
     beside: Trajectory | None = None
-    """Of a run that this one is compared with; None beside an earlier outer step."""
+    """The run that this one is compared with; None beside an earlier outer step."""
     algorithm: str = "MAML"
     """What the run's own trajectory is called."""
     metric: Metric = "loss"
     """What all trajectories are measured in."""
     own: OwnTrajectory | None = None
-    """Of points of somebody's own, where the run adapts to such."""
+    """Adaptation to points of somebody's own, where the run adapts to such."""
 
 
 _IN_WORDS: tuple[Learner, ...] = ("maml", "joint", "random", "oracle", "scratch")
@@ -94,7 +94,7 @@ def adaptation_info(of: Results) -> AdaptationInfo | None:
 
 
 def _second(of: Results) -> Trajectory | None:
-    """Of the run that this one is compared with, once it was judged."""
+    """The trajectory of the run that this one is compared with, once it was judged."""
     found = of.beside.adapted if of.beside is not None and of.then is None else None
     return None if found is None else _trajectory(found, of.metric)
 

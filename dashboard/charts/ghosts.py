@@ -16,7 +16,9 @@ from dashboard.charts.style import NOT_DATA
 from dashboard.theme import Palette
 
 DASHES = ("solid", "longdash", "dashdot", "3px,3px,3px,3px,3px,11px")
-"""Of the lines after adaptation, by their places: none, long dashes, a dash and a dot, three dots in a row. They are told apart without a colour. Those of training and before adaptation have the run's own: dots and dashes."""
+"""Dashes of the lines after adaptation, by their places: none, long dashes, a dash and a dot, three dots in a row. They are told apart without a
+colour. Lines of training and before adaptation have the run's own: dots and dashes.
+"""
 
 APART = 0.07
 """Least distance of two numbers, as a share of the outer steps that are shown."""

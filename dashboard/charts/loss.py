@@ -38,7 +38,7 @@ class LossInfo:
     ghosts: tuple[Ghost, ...] = ()
     """The runs before this one that are shown, the newest last."""
     beside: Curves | None = None
-    """Of a run that this one is compared with."""
+    """The curves of a run that this one is compared with."""
     marks: tuple[Mark, ...] = ()
     levels: tuple[Level, ...] = ()
     then: int | None = None

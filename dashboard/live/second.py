@@ -50,7 +50,7 @@ class Goal(NamedTuple):
 
     step: int
     losses: Numbers
-    """Of its held-out tasks after `num_steps` inner steps, [T]."""
+    """Losses of its held-out tasks after `num_steps` inner steps, [T]."""
     num_steps: int
     num_entries: int
     """Changes that had been made by then."""
@@ -88,7 +88,7 @@ class Second:
         self.cpu_s = 0.0
         """What it took: who had least is next."""
         self.generation = 0
-        """Of the run beside which it is; see `training.Training.generation`."""
+        """The generation of the run beside it; see `training.Training.generation`."""
         self._shown = -math.inf
         self._num_lost = 0
         """Chunks lost in a row."""

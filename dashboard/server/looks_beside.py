@@ -47,7 +47,7 @@ class LooksBeside(Looks[Leg]):
         return second.next(run, page.viewer.task)
 
     def _least_used_s(self, page: Page) -> float:
-        """Of the others' runs that train, processor seconds of the one that had least."""
+        """The fewest processor seconds that one of the others' runs that train has had."""
         others = (run for run in self._pages.watched() if run is not page.run and run.playback.playing)
         return min((run.turn for run in others), default=math.inf)
 

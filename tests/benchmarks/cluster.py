@@ -59,7 +59,7 @@ NUM_SETTINGS, NUM_STEPS, NUM_RUNGS = 100_000, 1_000, 4
 """The sweep whose cost is told: of images, each setting from one seed."""
 
 PROCESSORS = 16
-"""Of a machine, a worker on each."""
+"""Processors of a machine, with a worker on each."""
 
 EMPTY_CHUNKS = {0: 500, 1: 100, 4: 50}
 """How many chunks that compute nothing, by the MiB that each takes there and back."""

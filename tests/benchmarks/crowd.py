@@ -23,7 +23,7 @@ TOKEN = re.compile(rb'"token":\s*"([A-Za-z0-9_-]{22})"')
 
 
 class Pace(NamedTuple):
-    """Of one page."""
+    """The pace of one page."""
 
     steps_per_s: float
     frames_per_s: float
@@ -33,7 +33,7 @@ class Measured(NamedTuple):
     """What a crowd reached."""
 
     paces: list[Pace]
-    """Of every page, the browser's last."""
+    """The pace of every page, the browser's last."""
     elapsed_s: float
     server_s: float
     """Processor seconds of the server's own process meanwhile."""

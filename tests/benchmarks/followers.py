@@ -89,7 +89,7 @@ class Pace(NamedTuple):
     workers_s: float
     """Processor seconds of the workers for one outer step."""
     server: float
-    """Of one processor."""
+    """The share of one processor that the server takes."""
     own: float
     """What this process took of one, which is what the clients took."""
     memory_mb: float

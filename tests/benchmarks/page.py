@@ -178,7 +178,7 @@ class Opening(NamedTuple):
     elapsed_s: float
     """From the start of the navigation."""
     processor_s: float
-    """Of the browser's process that holds the page."""
+    """Processor time of the browser's process that holds the page."""
     num_answers: int
     """How many of its requests the server answered."""
     sent_mb: float

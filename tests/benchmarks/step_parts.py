@@ -27,7 +27,7 @@ from tests.benchmarks.rows import Figure, figures
 
 STEPS, FORMS = (1, 5), ("eager", "compiled")
 NUM_STEPS = 100
-"""Of a round."""
+"""Outer steps of a round."""
 
 GRADIENT, REST, WHOLE = "inner loop and meta-gradient", "records and the rest", "all"
 

@@ -186,7 +186,7 @@ class SweepOnPool:
         self.cpu_s = 0.0
         self.step = 0
         self.losses: list[Numbers] = [np.empty(0)] * len(self.batches)
-        """Of every lane of each batch, at its newest outer step."""
+        """The losses of every lane of each batch, at its newest outer step."""
 
     def advance(self, num_steps: int, *, evaluate: bool = False) -> None:
         """Every batch so many steps further; a batch has one chunk in flight."""
@@ -274,7 +274,7 @@ class Timed(NamedTuple):
     processor_ms: float
 
     def times(self, factor: int) -> Timed:
-        """Of so many settings one after another."""
+        """The time of so many settings one after another."""
         return Timed(self.wall_ms * factor, self.processor_ms * factor)
 
 

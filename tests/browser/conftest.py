@@ -38,7 +38,7 @@ def browser_path(names: Sequence[str] = BROWSER_NAMES) -> str | None:
 
 
 def launch_options(path: str) -> dict[str, Any]:
-    """Of a browser that stays on this machine and treats every page as the one in front."""
+    """Options of a browser that stays on this machine and treats every page as the one in front."""
     arguments = (
         "--no-sandbox",
         "--disable-background-networking",
@@ -109,7 +109,7 @@ def stores_as_found(request: pytest.FixtureRequest) -> None:
 
 
 SAID_CHARACTERS = 1500
-"""Of each page, and of the server, in the report of a test that failed."""
+"""How much the report of a test that failed holds of each page and of the server."""
 
 
 @pytest.hookimpl(wrapper=True)

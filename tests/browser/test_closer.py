@@ -40,7 +40,7 @@ ARRAYS = """() => {
   const drawn = [...document.querySelectorAll(".maml-plot")].flatMap(({ _fullData }) => _fullData ?? []);
   return drawn.map((trace) => [trace.type, held(trace, traces[trace.type].attributes).sort(), Plotly.PlotSchema.findArrayAttributes(trace).sort()]);
 }"""
-"""Of every trace on the page: its kind, which of its attributes hold arrays, and which Plotly is told do."""
+"""The kind of every trace on the page, which of its attributes hold arrays, and which Plotly is told do."""
 
 
 def subtitle(live: LivePage, chart: str) -> str:

@@ -16,7 +16,7 @@ from tests.browser.conftest import OpenPage
 from tests.browser.live_page import LivePage
 
 COLORS = list(itertools.product((40, 200), repeat=3))[1:]
-"""Of seven classes; each image has a patch of its class's colour on white."""
+"""The colours of seven classes; each image has a patch of its class's colour on white."""
 
 COLORS_OF = """(selector) => {
   const { width, height } = document.querySelector(selector);

@@ -15,7 +15,7 @@ from tests.browser.test_axe import SMALL, SMALL_TYPE, assert_accessible
 FIRST, EDGE = shipped()["a-start-not-a-curve"], shipped()["over-the-edge"]
 
 INNER_HEIGHT = "node => node._fullLayout._size.h"
-"""Of a chart's plot, in pixels."""
+"""The height of a chart's plot, in pixels."""
 
 FITS = """() => {
   const main = document.querySelector("[data-testid=stMain]");

@@ -26,7 +26,7 @@ MAKES_A_GRAPH = [one for one in CHOICES if one.partition("=")[0] not in MOVED an
 WITHOUT_FILES = [name for name, config in PRESETS_BY_NAME.items() if config.tasks.kind not in ("omniglot", "folder")]
 
 ROUNDING = {torch.float32: 1e-6, torch.float64: 1e-12}
-"""Of the largest entry."""
+"""How far two forms may lie apart, as a share of the largest entry."""
 
 
 @pytest.fixture(autouse=True)

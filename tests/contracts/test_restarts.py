@@ -90,7 +90,7 @@ CHOICES: Mapping[str, tuple[RunConfig, Any]] = {
     "joint_baseline": (CURVES, False),
     "oracle_baseline": (CURVES, True),
 }
-"""Of each setting, a set-up that has it and another value."""
+"""A set-up that has each setting, and another value of it."""
 
 
 def test_every_setting_of_the_page_is_chosen_here() -> None:

@@ -124,7 +124,7 @@ def test_confidence_interval_is_over_tasks() -> None:
 
 
 def test_the_interval_of_an_accuracy_is_as_wide_as_that_of_a_loss() -> None:
-    """Of shares [1.0, 0.5, 0.5]: a spread of 0.2887 (n - 1 in its denominator), and Student's t for three tasks."""
+    """Shares [1.0, 0.5, 0.5] have a spread of 0.2887 (n - 1 in its denominator), and Student's t for three tasks."""
     shares = torch.tensor([[[1.0, 0.5, 0.5]]], dtype=torch.float64)
     summary = summarize(Evaluation(shares, ZERO, accuracy=shares))
     assert summary.accuracy_ci95 is not None

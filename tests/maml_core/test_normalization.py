@@ -53,7 +53,7 @@ def queries_cut(tasks: Tasks, count: int) -> Tasks:
 
 
 def predictions(config: RunConfig, learner: Any, tasks: Tasks) -> torch.Tensor:
-    """Of theta_2, for the query points."""
+    """What theta_2 predicts for the query points."""
     problem = build_problem(config)
     how = rule(config, problem, learner).for_tasks(len(tasks.support.x))
     with torch.no_grad():

@@ -50,7 +50,7 @@ def test_a_loss_of_one_task_gives_each_task_its_own(name: str, shape: tuple[int,
 @pytest.mark.parametrize("reduction", ["mean", "none"])
 @pytest.mark.parametrize("shape", [(3, 5, 4), (4, 4, 4)], ids=str)
 def test_torchs_cross_entropy_takes_outputs_as_classes(reduction: str, shape: tuple[int, int, int]) -> None:
-    """Of [tasks, points, ways] at once it would take the points for the classes."""
+    """Given [tasks, points, ways] at once it would take the points for the classes."""
     logits = random(*shape)
     target = functional.one_hot(random(*shape, seed=1).argmax(2), shape[2]).double()
     found = per_task(nn.CrossEntropyLoss(reduction=reduction))(logits, target)

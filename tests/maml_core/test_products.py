@@ -86,7 +86,7 @@ def test_a_product_is_written_the_way_it_is_read() -> None:
 
 
 def test_nothing_is_left_to_put_together_in_a_meta_gradient() -> None:
-    """Of the second order, of two lanes: what autograd makes of it follows the patterns."""
+    """What autograd makes of a second-order step of two lanes follows the patterns."""
     from maml_core.inner import Adaptation
     from maml_core.outer import meta_gradient
     from maml_core.problem import build_problem, training_tasks

@@ -20,7 +20,7 @@ TINY: dict[str, Any] = {
     "scheduler": "",
     "storage": "",
 }
-"""Of the form: a sweep that takes seconds."""
+"""Values of the form for a sweep that takes seconds."""
 
 ENDED_MS = 120_000
 

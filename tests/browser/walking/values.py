@@ -91,7 +91,7 @@ SWEEP: dict[str, tuple[Any, ...]] = {
 """Values of the form's fields, by the names of their widgets."""
 
 NOT_IN_THE_ADDRESS = ("scheduler", "storage")
-"""Of the form; a reload empties them."""
+"""Fields of the form that a reload empties."""
 
 DIALS: dict[str, tuple[float, ...]] = {
     "alpha": (0.005, 0.01, 0.02, 0.03),

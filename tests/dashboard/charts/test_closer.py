@@ -292,7 +292,7 @@ def test_shifts_name_the_tasks_on_which_adaptation_ends_worst() -> None:
 
 
 def plane(explained: float = 0.93) -> LossPlane:
-    """Of a task whose path goes along the first direction, on a grid of five by five that reaches to 2."""
+    """The plane of a task whose path goes along the first direction, on a grid of five by five that reaches to 2."""
     axis = np.linspace(-2.0, 2.0, 5).astype(np.float32)
     loss = (1.0 + axis[:, None] ** 2 + (axis - 1.0) ** 2).astype(np.float32)
     path = np.array([[0.0, 0.0], [1.0, 0.5]], np.float32)

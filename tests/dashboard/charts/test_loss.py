@@ -56,7 +56,7 @@ def test_a_level_on_a_line_of_the_grid_is_seen_on_it(palette: Palette) -> None:
 
 
 def ghost(number: int, last: float, *, after: float = 1.0) -> Ghost:
-    """Of a straight line after adaptation."""
+    """A ghost with a straight line after adaptation."""
     curves = Curves(
         smoothed_steps=array(0, last),
         smoothed=array(3, 2),

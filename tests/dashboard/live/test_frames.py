@@ -45,7 +45,7 @@ class Frame(NamedTuple):
 
     @property
     def places(self) -> list[list[Any]]:
-        """Of every array: chart, trace, axis, offset, size."""
+        """The place of every array: chart, trace, axis, offset, size."""
         return list(self.header["arrays"])
 
 

@@ -71,7 +71,7 @@ class Site:
 
 
 def step_of_copy(page: Page, site: Site) -> int:
-    """Of the copy on the disk, some time later; 0 while there is none that can be read."""
+    """The outer step of the copy on the disk, some time later; 0 while there is none that can be read."""
     site.clock.now += 2.0
     try:
         return read_copy(kept(page)).run.step

@@ -29,7 +29,7 @@ class Slow(Held):
 
 
 def parts(request: ChunkRequest) -> list[Part]:
-    """Of which part of a look at an earlier outer step a request is, if of one."""
+    """The part of a look at an earlier outer step that a request asks for; none where it is for something else, or for more than one."""
     view = request.view
     if view is None or request.num_steps is not None or request.budget_s is not None:
         return []

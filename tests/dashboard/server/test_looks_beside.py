@@ -48,7 +48,7 @@ def beside(client: Client) -> dict[str, Any]:
 
 
 def losses(config: RunConfig, timeline: list[Entry], step: int) -> np.ndarray:
-    """Of the held-out tasks after N inner steps, by the engine alone."""
+    """Losses of the held-out tasks after N inner steps, by the engine alone."""
     config, state, _ = replay(config, timeline, num_steps=step)
     problem = build_problem(config)
     found = evaluate(

@@ -188,7 +188,7 @@ def ghosts_of(watcher: Watcher) -> list[tuple[int, str, bool]]:
 
 
 def lines_of(watcher: Watcher) -> list[bool]:
-    """Of each place for a ghost, whether it has a line."""
+    """Whether each place for a ghost has a line."""
     return [watcher.charts["loss"][f"ghost_{place}", "x"].size > 0 for place in range(4)]
 
 

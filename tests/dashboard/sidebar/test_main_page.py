@@ -31,7 +31,7 @@ MAIN = Path(dashboard.__file__).parent / "main.py"
 START = DEFAULT_PRESET.config
 _COMPONENTS = "streamlit.components.v2.component_manager.BidiComponentManager"
 TIMEOUT_S = 30
-"""Of the first run of the script, which imports; the others take a hundredth of a second."""
+"""How long the first run of the script may take, which imports; the others take a hundredth of a second."""
 
 
 class Idle(Inline):

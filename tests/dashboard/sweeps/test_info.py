@@ -131,7 +131,7 @@ class TestMap:
 
 class TestLimit:
     def curve(self, *limits: float) -> list[tuple[float, float]]:
-        """Of six settings, by alpha and then by beta."""
+        """The curve of six settings, by alpha and then by beta."""
         of = sweep()
         results = grid(of, **{f"s{i}": {"limit": limit} for i, limit in enumerate(limits)})
         info = map_info(infos(of, results), of, OF_ALPHA_BETA, results)

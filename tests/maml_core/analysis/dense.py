@@ -51,7 +51,7 @@ class DenseTask(NamedTuple):
 
 
 def gradient(loss: Callable[[Tensor], Tensor], row: Tensor) -> Tensor:
-    """Of a function of one row."""
+    """The gradient of a function of one row."""
     point = row.detach().requires_grad_()
     return torch.autograd.grad(loss(point), point)[0]
 

@@ -17,7 +17,7 @@ CONFIG = RunConfig(alpha=0.02, num_inner_steps=2, beta=3e-3)
 
 
 def summary(first: float, *, accuracy: bool = False) -> Summary:
-    """Of 0..4 inner steps; every column has numbers of its own."""
+    """What 0..4 inner steps give; every column has numbers of its own."""
     steps = np.arange(5.0)
     columns = {
         name: first + 10 * at + steps

@@ -24,7 +24,7 @@ from tests.maml_core.sweeps.test_driver import made_up_lanes
 ALPHA = Axis(name="alpha", values=(0.01, 0.02, 0.03, 0.04))
 STEPS = Axis(name="num_inner_steps", values=(1, 2, 3, 4))
 STEP_S, JUDGE_S = 0.002, 0.5
-"""Of a made-up batch, for each lane."""
+"""What each lane of a made-up batch takes."""
 
 
 class Steady(Executor):

@@ -271,7 +271,7 @@ def at(number: int, value: float, ci95: float = 0.3) -> SettingResult:
 
 
 def test_two_settings_differ_by_more_than_their_intervals_together() -> None:
-    """Of two intervals of 0.3 the difference has one of 0.424: wider than either."""
+    """Two intervals of 0.3 give a difference with one of 0.424: wider than either."""
     assert not differs(at(0, 1.0), at(1, 1.41), TWELVE)
     assert differs(at(0, 1.0), at(1, 1.43), TWELVE)
 

@@ -36,7 +36,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def record(name: str) -> SweepImages:
-    """Of a single class."""
+    """The record of images of a single class."""
     return SweepImages(((FolderConfig(), TrainedImages((("meta_train", (TrainedClass(name, "0"),)),))),))
 
 
@@ -95,7 +95,7 @@ with load_sweep("s", storage=sys.argv[1]) as study:
 
 
 def one_record_among_many(storage: str) -> None:
-    """Of several processes that begin a sweep at once, each with other images, all have those of one."""
+    """Several processes begin a sweep at once, each with other images: all take those of one."""
     open_study(along(), "s", storage=storage).close()
     arguments = [sys.executable, "-c", CLIENT, storage]
     clients = [

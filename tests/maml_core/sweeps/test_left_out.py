@@ -35,7 +35,7 @@ ANY_WAYS = (
 )
 SMALL = (*ANY_WAYS, "--ways", "2")
 TOO_MANY = "shots = 3 is not accepted"
-"""Of classes of three images, with a query image each."""
+"""Refused of classes of three images, with a query image each."""
 
 ORDERS = SweepConfig(
     base=tiny(joint_baseline=False),

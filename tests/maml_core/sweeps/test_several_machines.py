@@ -49,7 +49,7 @@ SWEEP = SweepConfig(
     num_rungs=4,
 )
 LANES = 8
-"""Of a batch: enough batches that most are still to come when somebody is killed."""
+"""Lanes of a batch: few enough that most batches are still to come when somebody is killed."""
 
 
 class OneProcess(Executor):
