@@ -17,7 +17,9 @@ def begins_anywhere(source: str) -> bool:
 
 def test_none_begins_in_the_middle() -> None:
     files = [path for package in ("maml_core", "dashboard", "tests") for path in (ROOT / package).rglob("*.py")]
-    assert [path.relative_to(ROOT).as_posix() for path in files if begins_anywhere(path.read_text(encoding="utf-8"))] == []
+    assert [
+        path.relative_to(ROOT).as_posix() for path in files if begins_anywhere(path.read_text(encoding="utf-8"))
+    ] == []
 
 
 def test_one_that_does_is_found() -> None:
