@@ -5,12 +5,14 @@ held-out tasks at each, so that whoever goes back sees that without its being co
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from dashboard.charts.results import EdgePoint
 from maml_core.chunks import ChunkResult
 from maml_core.config import RunConfig
 from maml_core.moments import Moment, Moments, max_bytes
 from maml_core.records import Entry, Snapshot
+from maml_core.store.measured import measured_only
 
 KEEP_S = 0.25
 """Least time between two states that are kept. One of which held-out tasks were not looked at is waited for as long again: the next may be."""
@@ -22,13 +24,18 @@ class Keeping:
     Args:
         config: Of the run.
         kept: Those that there are already.
+        measured: What was measured at them, by outer step.
     """
 
-    def __init__(self, config: RunConfig, kept: Iterable[Moment] = ()) -> None:
+    def __init__(
+        self, config: RunConfig, kept: Iterable[Moment] = (), measured: Mapping[int, Snapshot] | None = None
+    ) -> None:
         self._max_bytes = max_bytes(config)
         self.moments = Moments(self._max_bytes, kept)
         self._kept_at = -math.inf
-        self._measured: dict[int, tuple[Moment, Snapshot]] = {}
+        self._measured = {
+            moment.step: (moment, measured[moment.step]) for moment in self.moments if moment.step in (measured or {})
+        }
         """What was measured, by outer step, of the moments that are kept."""
 
     def is_due(self, now: float, *, measures: bool = True) -> bool:
@@ -60,27 +67,30 @@ class Keeping:
             self.learn(moment, result.snapshot)
 
     def learn(self, moment: Moment, found: Snapshot) -> None:
-        """Remember what was measured at a moment, without what depends on who looks: its task, and the plane of the paths."""
-        before = self.measured(moment) or found
+        """Remember what was measured at a moment."""
+        before = self.measured(moment)
         kept = {each.step for each in self.moments}
         self._measured = {step: known for step, known in self._measured.items() if step in kept}
-        self._measured[moment.step] = (
-            moment,
-            Snapshot(
-                step=moment.step,
-                fits=(),
-                paths=None,
-                trajectories=found.trajectories or before.trajectories,
-                curvature=found.curvature or before.curvature,
-                descent=found.descent or before.descent,
-                rates=found.rates or before.rates,
-            ),
-        )
+        self._measured[moment.step] = (moment, measured_only(found, before))
 
     def measured(self, moment: Moment) -> Snapshot | None:
         """What was measured at a moment of held-out tasks; None where that is nothing."""
         of, found = self._measured.get(moment.step, (None, None))
         return found if of is moment else None
+
+    @property
+    def all_measured(self) -> Mapping[int, Snapshot]:
+        """What was measured at the moments that are kept, by outer step."""
+        return {moment.step: found for moment in self.moments if (found := self.measured(moment)) is not None}
+
+    @property
+    def edge(self) -> list[EdgePoint]:
+        """What the gauge showed at those moments."""
+        return [
+            EdgePoint(step=moment.step, alpha=moment.config.alpha_at_test, curvature=found.curvature)
+            for moment in self.moments
+            if (found := self.measured(moment)) is not None and found.curvature is not None
+        ]
 
     def limit(self, num_bytes: int) -> None:
         """Keep no more than this, if that is less than a run may keep."""

@@ -81,7 +81,8 @@ class Training:
         self.status = self._held_status = saved.status
         self.history = history
         self.recording.add(saved.records)
-        self.kept = Keeping(saved.start, saved.moments)
+        self.kept = Keeping(saved.start, saved.moments, saved.measured)
+        self.audience.seen.edge = self.kept.edge
 
     # What people ask for
 
@@ -263,6 +264,7 @@ class Training:
             status=self._held_status,
             images=self.images,
             moments=tuple(self.kept.moments),
+            measured=self.kept.all_measured,
         )
 
     @property

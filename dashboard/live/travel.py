@@ -230,4 +230,5 @@ def cut(run: SavedRun, moment: Moment) -> SavedRun:
         step=moment.step,
         status=Status(),
         moments=tuple(one for one in run.moments if one.step <= moment.step),
+        measured={step: found for step, found in run.measured.items() if step <= moment.step},
     )

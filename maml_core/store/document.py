@@ -16,17 +16,17 @@ from maml_core.datasets.trained import TrainedImages, from_plain, to_plain
 from maml_core.errors import ConfigError, StoreError
 from maml_core.moments import Moment
 from maml_core.record_files import NO_RECORDS
-from maml_core.records import Entry, Records, Status
+from maml_core.records import Entry, Records, Snapshot, Status
 from maml_core.texts import from_json
 from maml_core.timeline import entries_from_list, entries_to_list
 
 FORMAT = "maml-live run"
 """What the first line of every `run.json` says."""
 
-VERSION = 2
-"""Version of the layout of a folder: since the second, states of earlier outer steps are kept in it."""
+VERSION = 3
+"""Version of the layout of a folder: since the second, states of earlier outer steps are kept in it, since the third what was measured at them."""
 
-READS = (1, VERSION)
+READS = (1, 2, VERSION)
 """Versions that can be read."""
 
 MAX_DOCUMENT_BYTES = 2**24
@@ -41,7 +41,13 @@ INSTEAD = "load another copy of the run, or delete it and train again"
 MARKER = re.compile(rb'\s*\{\s*"format"\s*:\s*"' + FORMAT.encode() + rb'"')
 """How the file of any version begins."""
 
-_ENDINGS = {"curves": "parquet", "held_out": "parquet", "state": "safetensors", "moments": "safetensors"}
+_ENDINGS = {
+    "curves": "parquet",
+    "held_out": "parquet",
+    "state": "safetensors",
+    "moments": "safetensors",
+    "measured": "safetensors",
+}
 _KEYS = (
     "format",
     "version",
@@ -60,7 +66,7 @@ _KEYS = (
 _SOMETIMES = ("images", "own_problem")
 """Keys that stand there only where they say something."""
 
-_MAY_LACK = frozenset({"moments"})
+_MAY_LACK = frozenset({"moments", "measured"})
 """Files that are there only where they hold something."""
 
 
@@ -81,6 +87,8 @@ class SavedRun:
     """Outer steps taken."""
     moments: tuple[Moment, ...] = ()
     """States of earlier outer steps that one can go back to, oldest first; `save_run` keeps what `moments.max_bytes` has room for."""
+    measured: Mapping[int, Snapshot] = field(default_factory=dict)
+    """What was measured of held-out tasks at those states, by outer step; `save_run` keeps what `measured.MAX_MEASURED_BYTES` has room for."""
     status: Status = Status()
     images: TrainedImages | None = None
     """The images that it was trained on; None where its tasks are not of images in files, or it is of a time before these were kept."""

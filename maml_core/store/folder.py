@@ -34,13 +34,14 @@ from maml_core.store.document import (
     from_document,
     to_document,
 )
+from maml_core.store.measured import bounded, measured_from_bytes, measured_to_bytes
 from maml_core.store.moments import fitted, moments_from_bytes, moments_to_bytes
 
 TRAINING = "training.lock"
 """The file that whoever trains a run holds."""
 
 _OURS = re.compile(
-    r"((curves|held_out)-[0-9a-f]{16}\.parquet|(state|moments)-[0-9a-f]{16}\.safetensors|run\.json)(\.part)?|training\.lock"
+    r"((curves|held_out)-[0-9a-f]{16}\.parquet|(state|moments|measured)-[0-9a-f]{16}\.safetensors|run\.json)(\.part)?|training\.lock"
 )
 
 
@@ -72,7 +73,8 @@ def save_run(folder: str | os.PathLike[str], run: SavedRun, *, new: bool = False
         trains: The caller is the one who trains the run in this folder (see `trained_alone`); from others it is not saved over.
 
     Returns:
-        The run with its times, its versions and the whole path of its folder of images filled in, and the kept states that it has room for.
+        The run with its times, its versions and the whole path of its folder of images filled in, and the kept states, and what was measured
+        at them, that it has room for.
 
     Raises:
         StoreError: It cannot be saved there; what was saved before is as it was.
@@ -90,9 +92,11 @@ def save_run(folder: str | os.PathLike[str], run: SavedRun, *, new: bool = False
     )
     if problem := mismatch(run.records, run.step):
         raise ValueError(f"these records are not of a run that took {run.step} outer steps: {problem}")
-    run = dataclasses.replace(run, moments=fitted(run.moments, start=run.start, timeline=run.timeline, step=run.step))
+    moments = fitted(run.moments, start=run.start, timeline=run.timeline, step=run.step)
+    run = dataclasses.replace(run, moments=moments, measured=bounded(run.measured, moments))
     parts = {part: to_parquet(run.records, columns) for part, columns in COLUMNS.items()} | {"state": run.state}
     parts |= {"moments": moments_to_bytes(run.moments)} if run.moments else {}
+    parts |= {"measured": measured_to_bytes(run.measured)} if run.measured else {}
     files = {part: DataFile.from_bytes(part, data) for part, data in parts.items()}
     document = to_document(run, files)
     from_document(folder, document)  # what could not be read back is not written
@@ -173,9 +177,14 @@ def load_run(folder: str | os.PathLike[str]) -> SavedRun:
     try:
         kept = contents[document.files["moments"].name]
         moments = moments_from_bytes(kept, start=run.start, timeline=run.timeline, step=run.step)
+        measured = (
+            measured_from_bytes(contents[document.files["measured"].name], moments)
+            if "measured" in document.files
+            else {}
+        )
     except ValueError as error:
         raise StoreError("damaged", f"the kept states in {folder} are damaged ({error}); {INSTEAD}") from error
-    return dataclasses.replace(run, moments=moments)
+    return dataclasses.replace(run, moments=moments, measured=measured)
 
 
 def run_info(folder: str | os.PathLike[str]) -> RunInfo:

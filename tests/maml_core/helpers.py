@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from maml_core.algorithms import outer_gradient
 from maml_core.config import LinearConfig, MLPConfig, RunConfig
 from maml_core.outer import MetaGradient
 from maml_core.problem import Problem, build_problem, training_tasks
+from maml_core.records import Snapshot
 from maml_core.schedules import schedule
 from maml_core.types import Examples, Params, Rates, Tasks
 
@@ -97,6 +99,9 @@ def same(a: Any, b: Any) -> bool:
         return list(a) == list(b) and all(same(a[key], b[key]) for key in a)
     if isinstance(a, tuple | list):
         return type(a) is type(b) and len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    if isinstance(a, Snapshot):
+        parts = [part.name for part in dataclasses.fields(Snapshot) if part.compare]
+        return type(a) is type(b) and all(same(getattr(a, part), getattr(b, part)) for part in parts)
     return bool(a == b) or (isinstance(a, float) and a != a and b != b)
 
 

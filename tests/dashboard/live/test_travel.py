@@ -11,7 +11,7 @@ from dashboard.charts.gauge import gauge_info
 from dashboard.live.chart_data import results
 from dashboard.live.history import History
 from dashboard.live.keeping import KEEP_S
-from dashboard.live.travel import PARTS, LookPart
+from dashboard.live.travel import PARTS, LookPart, cut
 from dashboard.live.viewer import Viewer
 from maml_core.chunks import ChunkRequest, run_chunk
 from maml_core.config import RunConfig
@@ -294,6 +294,30 @@ def test_a_saved_run_can_be_travelled_when_it_is_opened_again(tmp_path: Path) ->
     go(driver, 10)
     look(driver)
     assert same(other.viewer.travel.fit, driver.viewer.travel.fit)
+
+
+def test_what_was_measured_is_saved_with_a_run_and_not_measured_again_when_it_is_opened(tmp_path: Path) -> None:
+    driver = trained()
+    go(driver, 10)
+    assert look(driver) > 0
+    [moment] = [moment for moment in driver.run.kept.moments if moment.step == 10]
+    state = replay(TINY, [], num_steps=10)[1]
+    driver.run.kept.learn(moment, snapshot(TINY, state, View(tasks=(), paths=False)))
+    saved = driver.run.saved("travelled")
+    assert saved is not None
+    save_run(tmp_path / "travelled", saved)
+    loaded = load_run(tmp_path / "travelled")
+    other = Driver().opened()
+    other.run.open(loaded, History.from_records(loaded.records))
+    limits = {point.step: point.curvature for point in other.run.audience.seen.edge}
+    assert limits[10] == snapshot(TINY, state, View(tasks=())).curvature  # the gauge's history goes on
+    go(other, 10)
+    assert look(other) == 1  # the task alone
+    then = results(other.run, other.viewer)
+    assert (then.curvature, then.curvature_at) == (limits[10], None)
+    assert same(then.trajectories["maml"], snapshot(TINY, state, View(tasks=())).trajectories["maml"])
+    branch = cut(saved, moment)
+    assert max(branch.measured) == 10
 
 
 def test_changes_before_the_branch_stay_and_later_ones_do_not() -> None:
