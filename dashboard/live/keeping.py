@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from dashboard.charts.results import EdgePoint
 from maml_core.chunks import ChunkResult
@@ -28,13 +29,16 @@ class Keeping:
     """
 
     def __init__(
-        self, config: RunConfig, kept: Iterable[Moment] = (), measured: Mapping[int, Snapshot] | None = None
+        self,
+        config: RunConfig,
+        kept: Iterable[Moment] = (),
+        measured: Mapping[int, Snapshot] = MappingProxyType({}),
     ) -> None:
         self._max_bytes = max_bytes(config)
         self.moments = Moments(self._max_bytes, kept)
         self._kept_at = -math.inf
         self._measured = {
-            moment.step: (moment, measured[moment.step]) for moment in self.moments if moment.step in (measured or {})
+            moment.step: (moment, measured[moment.step]) for moment in self.moments if moment.step in measured
         }
         """What was measured, by outer step, of the moments that are kept."""
 

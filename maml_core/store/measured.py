@@ -133,7 +133,8 @@ def _rates(step: int, quantiles: Numbers, overall: Numbers, names: Sequence[str]
     if quantiles.ndim != 3 or len(quantiles) != 3 or quantiles.shape[2] != len(names):
         raise ValueError(f"the learned rates at outer step {step} are of shape {list(quantiles.shape)}")
     [of_all] = _shaped(step, overall, 1).tolist()
-    return LearnedRates(tuple(map(str, names)), *quantiles, of_all)
+    low, median, high = quantiles
+    return LearnedRates(tuple(map(str, names)), low, median, high, of_all)
 
 
 def _shaped(step: int, array: Numbers, size: int) -> Numbers:

@@ -71,7 +71,7 @@ def test_a_folder_of_the_first_version_loads_and_is_written_anew_with_them(tmp_p
     before = load_run(tmp_path / "run")
     assert equal(unstamped(before), dataclasses.replace(RUN, moments=()))
     save_run(tmp_path / "run", dataclasses.replace(before, moments=RUN.moments))
-    assert document_of(tmp_path / "run")["version"] == 2
+    assert document_of(tmp_path / "run")["version"] == 3
     assert same(load_run(tmp_path / "run").moments, RUN.moments)
 
 
