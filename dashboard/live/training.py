@@ -172,13 +172,11 @@ class Training:
         self.playback.took(self._sent_steps)
         self._sent_steps = 0
         self.changes.take(result, self.state_config, now)
-        self.state, self.levels = result.state, result.levels
+        self.state, self.levels, self.state_config = result.state, result.levels, result.config
         self.images = self.images or result.images
-        self.state_config = result.config
         self.config = self.changes.asked_of(result.config)
         taken, self.step = result.step - self.step, result.step
-        self._held_status = result.status
-        self.num_lost = 0
+        self._held_status, self.num_lost = result.status, 0
         self.audience.pacing.trained_s += result.advance_s
         if taken > 0:
             self.seconds_per_step = result.advance_s / taken
