@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -65,6 +66,8 @@ class Comparison:
         self._losses: list[list[Numbers]] = [[] for _ in configs]
         """Task by task, at the looks so far."""
         self._busy = [False] * len(configs)
+        self._num_lost: Counter[int] = Counter()
+        """How often in a row each one's work was lost."""
 
     @property
     def is_done(self) -> bool:
@@ -89,6 +92,7 @@ class Comparison:
     def finished(self, job: Job, result: Any) -> None:
         """Take in what came of it."""
         self._busy[job.place] = False
+        del self._num_lost[job.place]
         if isinstance(result, ChunkResult):
             self._states[job.place], self._steps[job.place] = result.state, result.step
             self._stopped[job.place] = result.status.kind != "ok"
@@ -96,9 +100,11 @@ class Comparison:
             self._losses[job.place].append(result)
         self.revision += 1
 
-    def lost(self, job: Job) -> None:
-        """It was lost with its worker: it is asked for again."""
+    def lost(self, job: Job) -> int:
+        """Ask again for what was lost with its worker, and say how often in a row it was by now."""
         self._busy[job.place] = False
+        self._num_lost[job.place] += 1
+        return self._num_lost[job.place]
 
     def curves(self) -> list[tuple[tuple[int, ...], Numbers]]:
         """For each setting, the outer steps at which it was judged and its held-out losses there, mean over tasks."""

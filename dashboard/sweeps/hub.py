@@ -18,7 +18,7 @@ from dashboard.charts.symbols import in_greek, of_error
 from dashboard.sweeps.comparison import Comparison
 from dashboard.sweeps.comparison import Job as ComparisonJob
 from dashboard.sweeps.frozen import computed_map
-from dashboard.sweeps.job import SweepJob
+from dashboard.sweeps.job import MAX_LOST, SweepJob
 from dashboard.sweeps.page import SweepPage
 from dashboard.sweeps.pieces import Piece
 from dashboard.sweeps.preparation import Preparation
@@ -189,11 +189,12 @@ class SweepHub:
     async def _compare(self, page: SweepPage, comparison: Comparison, job: ComparisonJob) -> None:
         try:
             result = await self._computed(job.function, *job.arguments)
-        except BrokenProcessPool:
-            comparison.lost(job)
         except Exception as error:
+            if isinstance(error, BrokenProcessPool) and comparison.lost(job) <= MAX_LOST:
+                return
             _log.exception("a comparison stopped")
-            page.stop_comparison(f"The settings could not be compared: {of_error(error)}")
+            if page.comparison is comparison:
+                page.stop_comparison(f"The settings could not be compared: {of_error(error)}")
         else:
             comparison.finished(job, result)
         finally:

@@ -25,7 +25,8 @@ _log = logging.getLogger(__name__)
 JobStatus = Literal["stopped", "running", "stopping", "done", "failed"]
 
 MAX_LOST = 3
-"""A sweep whose chunks are lost more often in a row stops, instead of killing one worker after the other."""
+"""What is lost more often, time after time, stops its sweep instead of killing one worker after the other. It counts for each piece alone:
+one worker's end takes all pieces with it that are computed at that moment."""
 
 
 class SweepJob:
@@ -85,8 +86,6 @@ class SweepJob:
         self._filling = False
         self._hungry = True
         """The driver may have more tickets than it gave."""
-        self._num_lost = 0
-        """Pieces lost in a row."""
         self._num_out = 0
         """Pieces that are being computed."""
         self._goes_on = False
@@ -144,7 +143,7 @@ class SweepJob:
         """Go on, from whatever is finished; once it has stopped, where it is about to."""
         self._goes_on = self.status == "stopping"
         if self.status in ("stopped", "failed"):
-            self.status, self.sentence, self._num_lost, self._hungry = "running", "", 0, True
+            self.status, self.sentence, self._hungry = "running", "", True
             self.revision += 1
 
     def cancel(self) -> None:
@@ -204,7 +203,6 @@ class SweepJob:
     async def finished(self, piece: Piece, result: LanesResult) -> None:
         """Take in a piece's result."""
         self._num_out -= 1
-        self._num_lost = 0
         work = self._work.get(piece.ticket.batch)
         if work is None or work.ticket is not piece.ticket:
             return  # the sweep failed meanwhile
@@ -230,12 +228,11 @@ class SweepJob:
     async def lost(self, piece: Piece, error: Exception, *, is_worker: bool) -> None:
         """The piece was not computed: because its worker ended, or because it cannot be."""
         self._num_out -= 1
-        self._num_lost += 1
         work = self._work.get(piece.ticket.batch)
-        if not is_worker or self._num_lost > MAX_LOST:
+        if work is None or work.ticket is not piece.ticket:
+            return  # the sweep failed meanwhile
+        if not is_worker or work.again(piece) > MAX_LOST:
             self._fail(error)
-        elif work is not None and work.ticket is piece.ticket:
-            work.again(piece)
 
     async def leave(self) -> None:
         """Close driver and study whatever their state; the job is not used afterwards."""

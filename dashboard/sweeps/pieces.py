@@ -7,6 +7,7 @@ independent, so it is the same to judge a few of them at a time: the batch's sta
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
@@ -40,14 +41,18 @@ class Work:
         self._waiting: list[Piece] = [Piece(ticket, dataclasses.replace(ticket.request, evaluate=False))]
         self._parts: list[LanesResult] = []
         self._num_parts = 0
+        self._num_lost: Counter[tuple[int, ...]] = Counter()
+        """How often each piece was lost, by its lanes."""
 
     def next_piece(self) -> Piece | None:
         """A piece to compute now; None where all are given out."""
         return self._waiting.pop(0) if self._waiting else None
 
-    def again(self, piece: Piece) -> None:
-        """A piece was lost with its worker."""
+    def again(self, piece: Piece) -> int:
+        """Take back a piece that was lost with its worker, and say how often that one was by now."""
         self._waiting.insert(0, piece)
+        self._num_lost[piece.lanes] += 1
+        return self._num_lost[piece.lanes]
 
     def finished(self, piece: Piece, result: LanesResult) -> LanesResult | None:
         """Take in a piece's result; the ticket's, when it was the last."""

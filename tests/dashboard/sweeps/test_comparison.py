@@ -75,8 +75,13 @@ def test_what_is_lost_is_asked_for_again() -> None:
     comparison = Comparison((0, 1), (TINY, OTHER), 2, 10.0)
     first = comparison.next_job()
     assert first is not None
-    comparison.lost(first)
+    assert comparison.lost(first) == 1
     assert comparison.next_job() == first
+    assert comparison.lost(first) == 2
+    again = comparison.next_job()
+    assert again is not None
+    comparison.finished(again, again.function(*again.arguments))
+    assert comparison.lost(again) == 1
 
 
 def test_other_tasks_are_refused() -> None:

@@ -193,7 +193,7 @@ class TestSweep:
         play(scene)
 
     @pytest.mark.parametrize(("lost", "status"), [(MAX_LOST, "done"), (MAX_LOST + 1, "failed")])
-    def test_it_stops_once_more_pieces_in_a_row_are_lost_than_may_be(self, lost: int, status: str, root: Path):
+    def test_it_stops_once_a_piece_is_lost_more_often_than_may_be(self, lost: int, status: str, root: Path):
         async def scene(hub: Hub, executor: Mixed, clock: Clock) -> None:
             executor.lose = lost
             token = hub.open_page(TINY)
@@ -201,6 +201,28 @@ class TestSweep:
             hub.start_sweep(token, key, job)
             await until(lambda: job.status in ("done", "failed"))
             assert job.status == status
+
+        play(scene)
+
+    def test_one_workers_end_is_one_loss_however_many_pieces_were_computed(self, root: Path):
+        async def scene(hub: Hub, executor: Mixed, clock: Clock) -> None:
+            _, job = new_job(hub, root, sweep(num_rungs=1))
+            job.resume()
+            await job.turn()
+            training = [piece for piece in iter(job.take_piece, None) if piece is not None]
+            for piece in training:
+                await job.finished(piece, run_lanes(piece.request))
+            for time_lost in range(MAX_LOST + 1):
+                assert job.status == "running"
+                under_way = [piece for piece in iter(job.take_piece, None) if piece is not None]
+                assert len(under_way) > 1
+                for piece in under_way[: None if time_lost < MAX_LOST else 1]:
+                    await job.lost(piece, BrokenProcessPool("gone"), is_worker=True)
+            assert job.status == "failed"
+            job.resume()
+            await job.lost(under_way[1], BrokenProcessPool("gone"), is_worker=False)
+            assert job.status == "running"  # that one was of the tickets that were given up
+            await job.leave()
 
         play(scene)
 
@@ -395,6 +417,30 @@ class TestPage:
             assert opened == viewer.page.config_of(5)
 
         play(scene)
+
+    def test_a_comparison_that_takes_every_worker_with_it_is_given_up_with_a_sentence(self, root: Path):
+        class Breaks(Mixed):
+            def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+                future: Future[Any] = Future()
+                self.order.append("compared")
+                future.set_exception(BrokenProcessPool("gone"))
+                return future
+
+        async def scene(hub: Hub, executor: Breaks, clock: Clock) -> None:
+            token = hub.open_page(TINY)
+            viewer = Viewer(hub, token)
+            key, job = new_job(hub, root)
+            hub.sweeps.add(key, job)
+            hub.sweeps.watch(token, key)
+            job.results = job.study.results()  # all settings are known, and none is computed
+            viewer.say("pin", numbers=[0, 1])
+            viewer.say("compare")
+            await until(lambda: viewer.page.comparison is None)
+            said = [m["message"] for m in viewer.take() if m["type"] == "error"]
+            assert said == ["The settings could not be compared: gone."]
+            assert MAX_LOST < len(executor.order) <= 2 * MAX_LOST + 2
+
+        play(scene, Breaks())
 
     def test_a_frozen_map_is_there_without_a_sweep(self):
         async def scene(hub: Hub, executor: Mixed, clock: Clock) -> None:
