@@ -13,6 +13,10 @@ CODE = "class"
 """What an address says of a class: `?class=BKRTW`."""
 
 
+MAX_MEMBERS_KEPT = 500
+"""Of so many who came to a class it is known what they have asked for."""
+
+
 @dataclass
 class Member:
     """One who follows: of a person nothing is known but what only their browser tab knows."""
@@ -66,16 +70,21 @@ class Classroom:
         self._told.pop(page.token, None)
         if page.in_class and page.tab is not None:
             self.members.setdefault(page.tab, Member())
+            self._forget_who_left()
 
     def forget(self, token: str) -> None:
-        """A page that follows has gone for good, and with the last one of its tab what its member has asked for."""
-        page = self.seats.pop(token)
+        """A page that follows has gone for good; its member's hand and dials wait until the tab is there again, as long as the class lasts."""
+        self.seats.pop(token)
         self._told.pop(token, None)
-        if page.tab is None or any(other.tab == page.tab for other in self.seats.values()):
-            return
-        self.members.pop(page.tab, None)
-        if self.holder == page.tab:
-            self.holder = None
+
+    def _forget_who_left(self) -> None:
+        """Forget those who came first and have no page any more, where more came than are kept."""
+        tabs = {page.tab for page in self.seats.values()}
+        gone = [tab for tab in self.members if tab not in tabs]
+        for tab in gone[: max(0, len(self.members) - MAX_MEMBERS_KEPT)]:
+            self.members.pop(tab)
+            if self.holder == tab:
+                self.holder = None
 
     # Hands and dials
 

@@ -540,6 +540,7 @@ class TestComingAndGoing:
             student.say("class_answer", number=1, answer=1)
             student.say("class_hand", up=True)
             teacher.say("class_give", to="hand")
+            other.say("class_hand", up=True)
             clock.now += 40.0  # the lid is closed: nothing comes, and nobody has noticed yet
             teacher.say("set", changes={"alpha": 0.02})
             await trained(hub, teacher, 60)
@@ -547,18 +548,41 @@ class TestComingAndGoing:
             same_charts(teacher, other)
             assert sum(isinstance(message, bytes) for message in student.outbox._queue) <= MAX_UNACKNOWLEDGED
             student.close()  # now the server has
-            assert (teacher.draw().told["students"], teacher.told["dials"]) == (1, "student")
-            clock.now += KEEP_S + 60.0
-            await wake(hub)
-            assert hub.pages.get(student.page.token) is None
-            assert teacher.draw().told["dials"] == "teacher"  # nobody is there who could turn them
+            other.close()
+            for _ in range(10):
+                clock.now += KEEP_S
+                await wake(hub)
+            assert hub.pages.get(student.page.token) is hub.pages.get(other.page.token) is None
+            assert (teacher.draw().told["students"], teacher.told["dials"], teacher.told["hands"]) == (0, "student", 0)
             await trained(hub, teacher, 70)
-            back = Student(hub, teacher.told["code"], tab=student.page.tab)
-            await at_rest(hub, teacher, other, back)
+            back, second = (Student(hub, teacher.told["code"], tab=each.page.tab) for each in (student, other))
+            await at_rest(hub, teacher, second, back)
             assert back.header["step"] == 70
             assert back.told["question"]["prediction"]["given"] == [1]
-            assert teacher.told["students"] == 2
+            assert (back.told["dials"], second.told["hand"]) == ("mine", True)
+            assert (teacher.told["students"], teacher.told["hands"]) == (2, 1)
             same_charts(teacher, back)
+            back.say("set", changes={"alpha": 0.03})
+            teacher.say("class_take")  # also from who is away
+            assert "the teacher changes" in back.refused("set", changes={"alpha": 0.04})
+            assert teacher.page.run.config.alpha == 0.03
+
+        on_loop(scene)
+
+    def test_of_more_than_are_kept_those_are_forgotten_who_left_first(self, monkeypatch: pytest.MonkeyPatch):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            monkeypatch.setattr("dashboard.server.classroom.MAX_MEMBERS_KEPT", 2)
+            teacher, first, there = await lesson(hub, 2)
+            for each in (first, there):
+                each.say("class_hand", up=True)
+            teacher.say("class_give", to="hand")
+            first.close()
+            clock.now += KEEP_S + 60.0
+            await wake(hub)
+            assert teacher.draw().told["dials"] == "student"
+            Student(hub, teacher.told["code"])
+            assert (teacher.draw().told["dials"], teacher.told["hands"]) == ("teacher", 1)
+            assert Student(hub, teacher.told["code"], tab=first.page.tab).draw().told["dials"] == "teacher"
 
         on_loop(scene)
 
