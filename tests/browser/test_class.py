@@ -55,7 +55,7 @@ def lesson_of_the_class(teacher: LivePage, student: LivePage, phone: LivePage) -
     teacher.page.locator("[data-lesson=what-first-order-leaves-out]").click()
     title = student.page.locator(".maml-lesson h2")
     expect(title).to_have_text("What first order leaves out")
-    expect(student.page.locator(".maml-lesson .maml-prediction")).to_be_hidden()  # the teacher's own
+    expect(student.page.locator(".maml-guide .maml-prediction")).to_be_hidden()  # the teacher's own
     teacher.action("class-ask").click()
     teacher.action("class-ask-step").click()
     for each, place in ((student, 0), (phone, 2)):
@@ -66,7 +66,7 @@ def lesson_of_the_class(teacher: LivePage, student: LivePage, phone: LivePage) -
     expect(student.page.locator(".maml-class-counts")).to_be_visible()
     words(teacher).click()  # the answers no longer lie over the lesson
     expect(teacher.page.locator(".maml-class-counts")).to_be_hidden()
-    teacher.page.locator(".maml-lesson .maml-choice").first.click()
+    teacher.page.locator(".maml-guide .maml-choice").first.click()
     teacher.action("lesson-answer").click()
     verdict = ".maml-lesson-verdict"
     expect(teacher.page.locator(verdict)).to_contain_text("“")  # the teacher's guess

@@ -21,6 +21,12 @@ FITS = """() => {
   const main = document.querySelector("[data-testid=stMain]");
   return main.scrollHeight <= main.clientHeight && document.documentElement.scrollWidth <= innerWidth;
 }"""
+ROOM = """() => {
+  const box = (of) => document.querySelector(of).getBoundingClientRect();
+  return [box(".maml-lesson").height, box(".maml-grid").top, box(".maml-grid").height];
+}"""
+"""Height of the strip; where the charts begin, and how high they are together, in pixels."""
+
 COVERED = "() => getComputedStyle(document.querySelector('[data-chart=adaptation] .maml-stage')).visibility"
 
 
@@ -51,6 +57,14 @@ def trained_on_live(open_page: OpenPage, **options: object) -> LivePage:
     return live
 
 
+def is_one_line(live: LivePage) -> None:
+    """The strip at the sizes of a projector, where all of the page is in the window."""
+    for width, height in ((1024, 768), (1366, 768), (1280, 720)):
+        live.page.set_viewport_size({"width": width, "height": height})
+        live.until(lambda: live.page.evaluate(FITS))
+        live.until(lambda: live.page.evaluate(ROOM)[0] <= 48)
+
+
 def is_as_it_was(live: LivePage, key: str) -> None:
     expect(live.page.locator(".maml-live[data-lesson]")).to_have_count(0)
     live.page.locator(".maml-step").wait_for()
@@ -78,6 +92,7 @@ def test_a_lesson_from_the_list_to_its_end_by_mouse_and_the_next_one(open_page: 
     expect(page.locator("[data-chart=fit]")).to_have_class(re.compile("maml-lit"))
     expect(live.action("reset")).to_be_hidden()
     live.until(lambda: page.evaluate(FITS))
+    room = page.evaluate(ROOM)
     act(page)  # walks through the inner steps
     expect(page.locator(".maml-lesson-verdict")).to_contain_text("almost nothing is learned")
 
@@ -118,7 +133,8 @@ def test_a_lesson_from_the_list_to_its_end_by_mouse_and_the_next_one(open_page: 
     expect(page.locator(".maml-lesson-verdict")).to_contain_text("Your curve lies")
     expect(page.locator(".maml-curve-true")).to_have_count(1)
     live.shows(COVERED, "visible")
-    live.until(lambda: page.evaluate(FITS))
+    assert page.evaluate(ROOM) == room  # whatever a step asks and finds, the charts keep their place
+    is_one_line(live)
     live.shows(SMALL, [])
     live.shows(SMALL_TYPE, [])
     page.locator("[data-action=lesson-free]").click()  # and the run is one's own

@@ -1,4 +1,5 @@
-// A lesson's strip, above all else: where one stands, what the step says, asks and wants done, and what came out of it.
+// A lesson's strip, one line above all else: where one stands, and the ways on; and its guide beside the charts: what the step says, asks and wants done,
+// and what came out of it.
 
 import { el, popoverButton, recall, remember, setNamed, setRich, setText } from "../common/dom.js";
 import { whole } from "../common/format.js";
@@ -92,13 +93,14 @@ export class LessonStrip {
     "Take it with you",
     el("div", { class: "maml-menu maml-lesson-menu" }, this.#link, this.#script, this.#notebook, this.#again),
   );
-  #work = el("div", { class: "maml-lesson-work" }, this.#prediction.root, this.#prediction.lock, this.#act, this.#todo, this.#verdict);
+  #end = el("div", { class: "maml-lesson-end" }, this.#more.button, this.#more.panel, this.#free);
+  #work = el("div", { class: "maml-lesson-work" }, this.#prediction.root, this.#prediction.lock, this.#act, this.#todo, this.#verdict, this.#end);
   root = el(
     "section",
     { class: "maml-lesson", "aria-label": "Lesson", hidden: true },
-    el("header", {}, this.#title, this.#place, this.#back, this.#next, this.#more.button, this.#more.panel, this.#free, this.#take.button, this.#take.panel, this.#leave),
-    el("div", { class: "maml-lesson-body" }, this.#text, this.#work),
+    el("header", {}, this.#title, this.#place, this.#back, this.#next, this.#take.button, this.#take.panel, this.#leave),
   );
+  guide = el("section", { class: "maml-guide", "aria-label": "This step", hidden: true }, this.#text, this.#work);
 
   /**
    * @param {HTMLElement} page
@@ -145,20 +147,21 @@ export class LessonStrip {
     const lesson = follows && told ? { ...told, verdict: told.found, right: null } : told;
     this.#lesson = lesson;
     if (follows) this.#page.toggleAttribute("data-lesson", lesson !== null);
-    this.root.hidden = lesson === null;
+    this.root.hidden = this.guide.hidden = lesson === null;
     this.#arrange(charts, lesson?.lit ?? []);
     if (!lesson) return;
     const isNew = before?.name !== lesson.name || before.step !== lesson.step;
     const place = `Step ${lesson.step + 1} of ${lesson.steps}`;
     this.root.setAttribute("aria-label", `Lesson: ${lesson.title}`);
     setRich(this.#title, lesson.title);
+    this.#title.title = lesson.title;
     setText(this.#place, place);
     setNamed(this.#text, lesson.text);
     this.#prediction.show(lesson.prediction, { isNew, asks: lesson.asks });
     this.#showWork(lesson, step);
     this.#page.toggleAttribute("data-dials", (lesson.free || !lesson.done) && [...DIALS, "formulas"].some((name) => lesson.lit.includes(name) || (name !== "formulas" && !locked[name])));
     this.#showWays(lesson, share);
-    this.#free.hidden = lesson.free || !lesson.transfer;
+    if (isNew) this.guide.scrollTop = 0;
     if (lesson.free && !before?.free) this.#actions.tell("All dials are free: the run is yours.");
     this.#light(lesson);
     if (isNew) this.#actions.tell([lesson.title, place, lesson.text.replaceAll("*", ""), lesson.prediction?.question ?? ""].filter(Boolean).join(". "));
@@ -173,7 +176,7 @@ export class LessonStrip {
    * @param {Lesson} lesson
    * @param {number} step
    */
-  #showWork({ button, action, asks, done, busy, verdict, right, transfer, answer, idle, times, count }, step) {
+  #showWork({ button, action, asks, done, busy, verdict, right, transfer, answer, free, idle, times, count }, step) {
     const isPressed = action !== null && action !== "set";
     this.#act.hidden = !isPressed || done;
     this.#todo.hidden = done || (isPressed ? !asks : !button);
@@ -185,7 +188,8 @@ export class LessonStrip {
     this.#verdict.hidden = !verdict;
     this.#verdict.dataset.right = String(right);
     setNamed(this.#verdict, verdict);
-    this.#more.button.hidden = !transfer;
+    this.#end.hidden = !transfer;
+    this.#free.hidden = free;
     setRich(this.#transfer, transfer);
     setRich(this.#answer, answer);
     this.#work.hidden = [...this.#work.children].every((part) => /** @type {HTMLElement} */ (part).hidden);

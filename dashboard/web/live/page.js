@@ -150,14 +150,12 @@ class Page {
     this.#ghosts = new Ghosts(this.#charts, send);
     this.#root.toggleAttribute("data-lesson", Boolean(lesson));
     const grid = el("div", { class: "maml-grid" }, ...this.#charts.cards.map(({ root }) => root));
+    const line = el("div", { class: "maml-line" }, this.#apart.root, this.#compare.root, this.#acting.root, ...this.#words.roots);
     this.#presenter = new Presenter(this.#root, grid, { charts: this.#charts, tell: (text) => this.#words.tell(text) });
     this.#root.append(
       this.#class.root,
       this.#lesson.root,
-      this.#transport.root,
-      this.#dials.root,
-      el("div", { class: "maml-line" }, this.#apart.root, this.#compare.root, this.#acting.root, ...this.#words.roots),
-      grid,
+      el("div", { class: "maml-room" }, this.#lesson.guide, el("div", { class: "maml-view" }, this.#transport.root, this.#dials.root, line, grid)),
       this.#words.live,
       this.#draw.root,
       this.#points.root,

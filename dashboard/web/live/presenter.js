@@ -10,7 +10,7 @@ import { USUAL, enlarged, grid, shown } from "./places.js";
 
 const KEPT = "maml-large";
 const TWO_FROM = 880; // pixels of the page's width from which two large cards have room
-const BESIDE_FROM = 1.45; // of the page's width to the window's height, from which the strip stands beside the large cards
+const BESIDE_FROM = 1.45; // of the charts' width to the window's height, from which the strip stands beside the large cards
 // A label is at least a 40th as high as its chart: its digits are two thirds of the type's size.
 const TYPE = 1 / 26;
 const THUMBNAIL_TYPE = 1 / 18;
@@ -114,7 +114,7 @@ export class Presenter {
   /** Gives each card its place, and its chart the type that is read from the last row. */
   lay() {
     const large = this.#shown;
-    const { template, areas } = grid(large, this.#ids.length, this.#root.clientWidth / innerHeight > BESIDE_FROM);
+    const { template, areas } = grid(large, this.#ids.length, this.#grid.clientWidth / innerHeight > BESIDE_FROM);
     this.#grid.style.gridTemplate = this.isOn ? template : "";
     for (const { root } of this.#charts.cards) {
       const place = this.#placeOf(root);

@@ -3,7 +3,7 @@
 import { el } from "../common/dom.js";
 import { actionButton } from "./icons.js";
 
-const SPOTTED = ".maml-card, .maml-dials, .maml-transport, .maml-line, .maml-lesson";
+const SPOTTED = ".maml-card, .maml-dials, .maml-transport, .maml-line, .maml-lesson, .maml-guide";
 
 export class Stage {
   #root;
