@@ -24,6 +24,7 @@ from maml_core.families.curves import CurveFamily
 from maml_core.points import outside
 from maml_core.records import TaskFit
 from maml_core.settings import Interval
+from maml_core.wording import counted
 
 _MAX_BETWEEN = 8
 """Faint curves between theta_0 and theta_N."""
@@ -248,7 +249,7 @@ def _summary(info: FitInfo) -> str:
     name, loss = ("query", info.query_loss) if len(info.query_x) else ("support", info.support_loss)
     return (
         f"Before (θ_0) against after adapting (θ_N) on {task}: {name} loss {number(loss[0])} before "
-        f"adaptation, {number(loss[n])} after {steps(n)} on {len(info.support_x)} examples (support)."
+        f"adaptation, {number(loss[n])} after {steps(n)} on {counted(len(info.support_x), 'example')} (support)."
     )
 
 
@@ -259,8 +260,18 @@ def _subtitle(info: FitInfo) -> str:
     if info.dead:
         return dead(n)
     if info.is_own:
-        return f"{steps(n).capitalize()} on {count} points of your own bend the start (θ_0) onto them. {info.outside}".rstrip()
-    return f"{steps(n).capitalize()} on {count} examples bend the start (θ_0) onto this task."
+        said = (
+            f"{steps(n).capitalize()} on {counted(count, 'point')} of your own {_come_to(info.support_loss, n)} them."
+        )
+        return f"{said} {info.outside}".rstrip()
+    return f"{steps(n).capitalize()} on {counted(count, 'example')} {_come_to(info.query_loss, n)} this task."
+
+
+def _come_to(loss: Array, n: int) -> str:
+    """What N inner steps do to the start, as far as a loss tells."""
+    if loss[n] < loss[0]:
+        return f"{'bends' if n == 1 else 'bend'} the start (θ_0) onto"
+    return f"{'does' if n == 1 else 'do'} not bring the start (θ_0) nearer to"
 
 
 FIT = Chart(

@@ -67,7 +67,7 @@ def gauge_info(of: Results) -> GaugeInfo | None:
     if learns_rates(of.config) or (of.then is not None and of.curvature is None):
         return None
     return GaugeInfo(
-        alpha=of.config.alpha,
+        alpha=of.shown.alpha,
         **limits(of.curvature)._asdict(),
         descent=current_descent(of),
         of=_limit_of(TRAITS[of.config.algorithm]),

@@ -404,12 +404,15 @@ def _subtitle(info: LossInfo) -> str:
     before, after = _newest(info.curves.before), _newest(info.curves.after)
     if before is None or after is None:
         return _HINT
-    return f"Held-out tasks now: {measured(before, info.metric)} before adaptation, {measured(after, info.metric)} after. That gap is what the inner steps gain."
+    now = (
+        f"Held-out tasks now: {measured(before, info.metric)} before adaptation, {measured(after, info.metric)} after."
+    )
+    gains = after > before if info.metric == "accuracy" else after < before
+    return f"{now} That gap is what the inner steps gain." if gains else now
 
 
 def _newest(values: Array) -> float | None:
-    drawn = np.asarray(values)[np.isfinite(values)] if len(values) else values
-    return float(drawn[-1]) if len(drawn) else None
+    return float(values[-1]) if len(values) else None
 
 
 LOSS = Chart(

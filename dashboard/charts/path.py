@@ -182,13 +182,17 @@ _CARD = Card(
 
 def _summary(info: PathInfo) -> str:
     tasks, points = info.paths.shape[:2]
+    if points == 1:
+        return f"With N = 0 there is no path: {tasks} tasks stay at θ_0."
     return (
         f"Inner paths of {tasks} tasks from θ_0, {steps(points - 1)} each, in a plane that holds "
-        f"{info.explained:.0%} of their movement."
+        f"{percent(info.explained)} of their movement."
     )
 
 
 def _subtitle(info: PathInfo) -> str:
+    if info.paths.shape[1] == 1:
+        return "With N = 0 there is no path."
     if info.arrows is not None:
         return f"The first task bold; this plane holds {percent(info.explained)}."
     if info.explained < _SMALL_SHARE:

@@ -28,8 +28,10 @@ def measured(value: float, metric: Metric) -> str:
 
     >>> measured(0.6125, "accuracy"), measured(0.6125, "loss")
     ('61.3%', '0.613')
+    >>> measured(math.nan, "accuracy")
+    'not a number'
     """
-    return f"{100.0 * value:.3g}%" if metric == "accuracy" else number(value)
+    return f"{100.0 * value:.3g}%" if metric == "accuracy" and math.isfinite(value) else number(value)
 
 
 def percent(share: float) -> str:

@@ -69,7 +69,7 @@ def rates_info(of: Results) -> RatesInfo | None:
         median=rates.median,
         high=rates.high,
         overall=rates.overall,
-        start=of.config.alpha,
+        start=of.shown.alpha,
         **limits(of.curvature)._asdict(),
         descent=current_descent(of),
         measured_at=of.curvature_at,

@@ -199,3 +199,8 @@ class Results:
     """The gauge's history, oldest first."""
     looked: Looked | None = None
     """The newest closer look; None before there is one."""
+
+    @property
+    def shown(self) -> RunConfig:
+        """Set-up of the outer step that is shown: of an earlier one that which held there, of now that which is asked for."""
+        return self.config if self.then is None else self.computed

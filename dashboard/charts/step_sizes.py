@@ -34,8 +34,8 @@ def limits(curvature: Curvature | None) -> Limits:
 
 def current_descent(of: Results) -> InnerDescent | None:
     """What was measured of the inner steps, if they are still these."""
-    found, now = of.descent, (of.config.alpha, of.config.num_inner_steps)
-    return found if found is not None and (found.alpha, found.num_steps) == now else None
+    found, shown = of.descent, (of.shown.alpha, of.shown.num_inner_steps)
+    return found if found is not None and (found.alpha, found.num_steps) == shown else None
 
 
 def stand_in(measured_at: int | None) -> str:

@@ -28,6 +28,7 @@ from dashboard.setups.settings import slider_ranges
 from maml_core.analysis_records import Directions, LayerChanges
 from maml_core.config import RunConfig, SinusoidConfig, at_test, learns_rates, to_dict
 from maml_core.records import TaskFit
+from maml_core.wording import counted
 
 _CALLED = {"glyphs": "glyphs", "omniglot": "characters", "folder": "images"}
 """What the images of each task family are called, on the button that copies some."""
@@ -229,7 +230,7 @@ def _idea(run: LiveRun) -> str:
     config, shared = run.config, run.origin.shared
     if shared is not None and run.step == 0 and not run.origin.has_left_shared:
         count = shared.num_changes
-        changes = f"{count} change{'s' if count > 1 else ''}"
+        changes = counted(count, "change")
         if not shared.at:
             return f"This run has {changes}: Play replays it."
         has = f"has {changes} and " if count else ""

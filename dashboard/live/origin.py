@@ -12,6 +12,7 @@ from maml_core.config import GlyphsConfig, RunConfig, replace
 from maml_core.datasets.again import FileConfig
 from maml_core.errors import ConfigError
 from maml_core.records import Entry
+from maml_core.wording import counted
 
 OFFERED_STEPS = 100
 """Outer steps of a run of one's own for which the shared run that it left is offered again."""
@@ -69,7 +70,7 @@ class Origin:
             return ""
         self.has_left_shared = True
         count = sum(entry.kind == "change" for entry in changes.scheduled)
-        left_out = f": {count} change{'s' if count > 1 else ''} of the shared run will not be made" if count else ""
+        left_out = f": {counted(count, 'change')} of the shared run will not be made" if count else ""
         return f"From here on this is a run of your own{left_out}. “Shared run” goes back to it."
 
     def step_ahead(self, changes: Changes, step: int) -> int:

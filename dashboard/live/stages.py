@@ -12,6 +12,7 @@ from dashboard.charts.results import ApartKind, Array
 from maml_core.analysis_records import OneStep
 from maml_core.config import RunConfig, learns_rates
 from maml_core.traits import TRAITS
+from maml_core.wording import counted
 
 
 class Stage(NamedTuple):
@@ -61,7 +62,8 @@ def _tasks(found: OneStep, config: RunConfig) -> str:
 
 def _points(config: RunConfig) -> str:
     each = " a class" if config.classifies else ""
-    return f"{config.shots} examples (support) and {config.num_query} test {'images' if config.classifies else 'points'} (query){each}"
+    test = counted(config.num_query, "test image" if config.classifies else "test point")
+    return f"{counted(config.shots, 'example')} (support) and {test} (query){each}"
 
 
 def _inner(found: OneStep, k: int) -> str:

@@ -14,6 +14,7 @@ from maml_core.config import RunConfig, learns_rates
 from maml_core.records import Curvature, LearnedRates
 from maml_core.schedules import Schedule, schedule
 from maml_core.traits import TRAITS
+from maml_core.wording import counted
 
 SOLVED, ROUGH = 0.01, 0.1
 """A relative residual below the first counts as solved, below the second as roughly solved."""
@@ -95,7 +96,7 @@ def _learned_rates(config: RunConfig, rates: LearnedRates | None) -> Acting:
         return Acting(name, True, f"one a parameter, median {median}, start {start}")
     trained, n = len(rates.median), config.num_inner_steps
     if n > trained:
-        return Acting(name, True, f"of {trained} steps, median {median}; step {trained}'s repeat to N = {n}")
+        return Acting(name, True, f"of {counted(trained, 'step')}, median {median}; step {trained}'s repeat to N = {n}")
     unused = f"; steps after {n} unused" if n < trained else ""
     return Acting(name, True, f"{rates.median.size} of them, median {median}, start {start}{unused}")
 

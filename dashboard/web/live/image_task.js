@@ -203,7 +203,7 @@ export class ImageTask {
     const answers = this.#answers(k);
     const labels = Array.from({ length: this.ways }, (_, label) => label);
     return {
-      caption: `Query images after ${k} inner steps`,
+      caption: `Query images after ${k} inner ${k === 1 ? "step" : "steps"}`,
       head: ["test image", "true", "predicted", ...labels.map((label) => `P(${letter(label)})`)],
       rows: this.queryLabels.map((truth, query) => [query + 1, letter(truth), letter(answers[query]), ...this.shares(query, k)]),
     };

@@ -87,7 +87,7 @@ function draw(bars, chances, n) {
     const bar = /** @type {HTMLElement} */ (bars.children[k]);
     bar.style.setProperty("--p", String(p ?? 0));
     bar.dataset.step = k === 0 ? "0" : k === n ? "N" : "";
-    bar.title = `after ${k} inner steps: ${percent(p)}`;
+    bar.title = `after ${k} inner ${k === 1 ? "step" : "steps"}: ${percent(p)}`;
   });
 }
 

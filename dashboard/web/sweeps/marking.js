@@ -42,7 +42,7 @@ export function frozenTexts({ customdata = NONE, x = NONE, y = NONE }, written) 
   return Array.from(x, (place, i) => {
     const [value, ci95, diverged, worse] = customdata.subarray(4 * i, 4 * i + 4);
     const result = Number.isNaN(value) ? "diverged" : `${written(value)} ± ${written(ci95)}`;
-    return `α ${short(10 ** place)}, ${y[i]} inner steps: ${result}<br>${losers(diverged, worse)}`;
+    return `α ${short(10 ** place)}, ${y[i]} inner ${y[i] === 1 ? "step" : "steps"}: ${result}<br>${losers(diverged, worse)}`;
   });
 }
 

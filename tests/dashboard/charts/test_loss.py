@@ -20,6 +20,7 @@ from tests.dashboard.charts.infos import (
     loss_info,
     named,
     ranges,
+    subtitle,
     summary,
     update,
 )
@@ -150,6 +151,18 @@ def test_a_diverged_run_does_not_flatten_the_rest() -> None:
         steps=array(0, 1, 2), raw=array(1, 1e30, np.nan), smoothed_steps=array(0, 1), smoothed=array(1, 1e30)
     )
     assert ranges(LossInfo(curves=diverged))["yaxis"] == pytest.approx(np.log10([0.7, 15.0]))
+
+
+def test_what_is_said_of_now_is_the_newest_value_whatever_it_is() -> None:
+    assert subtitle(loss_info(after=0.5)) == (
+        "Held-out tasks now: 3.6 before adaptation, 0.5 after. That gap is what the inner steps gain."
+    )
+    for after, said in ((3.6, "3.6"), (5.0, "5"), (np.nan, "not a number")):
+        assert subtitle(loss_info(after=after)) == f"Held-out tasks now: 3.6 before adaptation, {said} after."
+    assert summary(loss_info(after=np.nan)).endswith("3.6, after adaptation not a number.")
+    shares = Curves(held_out_steps=array(0, 5), before=array(0.2, 0.3), after=array(0.4, 0.2))
+    worse = LossInfo(metric="accuracy", curves=shares)
+    assert subtitle(worse) == "Held-out tasks now: 30% before adaptation, 20% after."
 
 
 def test_marks_come_with_the_levels() -> None:

@@ -17,6 +17,7 @@ from tests.dashboard.charts.infos import (
     path_info,
     ranges,
     subtitle,
+    summary,
 )
 
 
@@ -82,3 +83,9 @@ def test_a_short_trail_does_not_hide_the_inner_steps() -> None:
 def test_a_plane_that_shows_little_says_so() -> None:
     assert subtitle(dataclasses.replace(path_info(), explained=0.14)) == "Only 14% of the movement lies in this plane."
     assert subtitle(dataclasses.replace(path_info(), explained=0.5)) == "One line a task; this plane holds 50% of it."
+
+
+def test_without_inner_steps_there_is_no_path_and_no_share_of_it() -> None:
+    still = dataclasses.replace(path_info(), paths=np.ones((2, 1, 2)), explained=1.0)
+    assert subtitle(still) == "With N = 0 there is no path."
+    assert summary(still) == "With N = 0 there is no path: 2 tasks stay at θ_0."

@@ -234,6 +234,23 @@ def test_the_axes_stay_when_the_inner_steps_at_evaluation_have_changed() -> None
     assert len(results(driver.run, driver.viewer).trajectories["maml"].mean) == 5
 
 
+def test_the_gauge_tells_of_the_alpha_that_held_there() -> None:
+    driver = trained()
+    driver.run.change({"alpha": 0.05}, now=driver.now)
+    driver.run.play()
+    driver.chunk(steps=5)
+    go(driver, 10)
+    look(driver)
+    then = gauge_info(results(driver.run, driver.viewer))
+    assert then is not None
+    assert (then.alpha, then.descent and then.descent.alpha) == (TINY.alpha, TINY.alpha)
+    go(driver, None)
+    driver.run.change({"alpha": 0.07}, now=driver.now)
+    now = gauge_info(results(driver.run, driver.viewer))
+    assert now is not None
+    assert now.alpha == 0.07  # it follows the slider before the run does
+
+
 def test_another_run_shows_now() -> None:
     driver = trained()
     go(driver, 5)
