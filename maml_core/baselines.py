@@ -33,7 +33,7 @@ from maml_core.types import Examples, Params, Tasks
 
 
 class Trained(Protocol):
-    """What evaluating a learner needs; `runs.Learner` is one."""
+    """What evaluating a learner needs; `run_state.Learner` is one."""
 
     @property
     def theta(self) -> Params:

@@ -84,7 +84,7 @@ class ClusterExecutor(Executor):
         self._closed = False
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """As of any executor.
+        """Have a call computed on the cluster, as by any executor.
 
         Raises:
             ClusterError: The scheduler has gone.

@@ -73,7 +73,7 @@ class Compiler:
         return False
 
     def wait(self, timeout_s: float) -> None:
-        """Until what is being compiled is there, or could not be."""
+        """Wait until what is being compiled is there, or could not be."""
         if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout_s)
@@ -117,7 +117,7 @@ class LaneCompiler:
         return self._process is not None and self._process.poll() == 0
 
     def wait(self) -> bool:
-        """Until it is there, or could not be; gives whether it is."""
+        """Wait until it is there, or could not be; gives whether it is."""
         if self._process is not None:
             self._process.wait()
         return self.succeeded

@@ -180,7 +180,7 @@ class RunConfig:
     head: Literal["learned", "shared", "zeroed"] = setting(
         "learned",
         "The last layer of theta_0, where every adaptation starts. learned: as the rest. shared: all classes have one weight vector, so that their "
-        "numbering makes no difference (Ye & Chao 2021). zeroed: it is 0 (Kao et al. 2022).",
+        "numbering makes no difference (Ye & Chao 2022). zeroed: it is 0 (Kao et al. 2022).",
     )
     recompute: bool = setting(
         False,

@@ -13,18 +13,19 @@ from maml_core.config import RunConfig
 from maml_core.errors import ConfigError
 from maml_core.first_layer import first_layer, most_moved
 from maml_core.inner import Adaptation, adapt
-from maml_core.landscape import flat
+from maml_core.landscape import flat, floats
 from maml_core.losses import Loss
 from maml_core.models import Model
 from maml_core.normalization import as_taken, at_step
 from maml_core.problem import Problem, torch_dtype, training_tasks
-from maml_core.records import Bytes, Demonstration, Floats, ImageFit, OwnPoints, OwnTask, TaskFit
+from maml_core.records import Bytes, Demonstration, ImageFit, OwnPoints, OwnTask, TaskFit
 from maml_core.rng import Stream
 from maml_core.run_state import Learner, rule, training_rule
 from maml_core.tasks import FewShotImages, Regression
 from maml_core.types import Examples, Params, Tasks
 
 GRID_POINTS = 121
+"""Values of x at which the curves of a fit are drawn."""
 
 
 def task_fit(config: RunConfig, learner: Learner, shown: Demonstration, problem: Problem) -> TaskFit | ImageFit | None:
@@ -66,20 +67,20 @@ def _curve_fit(
     has_query = task.query.x.shape[1] > 0
     return TaskFit(
         parameters=task.parameters[0].double().numpy(),
-        grid=_floats(grid[0, :, 0]),
-        truth=_floats(truth),
-        curves=_floats(path.predictions(grid)[:, :, 0]),
-        support_x=_floats(task.support.x[0, :, 0]),
-        support_y=_floats(task.support.y[0, :, 0]),
-        query_x=_floats(task.query.x[0, :, 0]),
-        query_y=_floats(task.query.y[0, :, 0]),
-        support_loss=_floats(support_loss),
-        query_loss=_floats(
+        grid=floats(grid[0, :, 0]),
+        truth=floats(truth),
+        curves=floats(path.predictions(grid)[:, :, 0]),
+        support_x=floats(task.support.x[0, :, 0]),
+        support_y=floats(task.support.y[0, :, 0]),
+        query_x=floats(task.query.x[0, :, 0]),
+        query_y=floats(task.query.y[0, :, 0]),
+        support_loss=floats(support_loss),
+        query_loss=floats(
             path.losses(task.query, problem.loss) if has_query else torch.full_like(support_loss, torch.nan)
         ),
         dead=path.dead,
-        vector=_floats(path.rows[config.num_inner_steps] - path.rows[0]),
-        path=_floats(torch.stack(path.rows)[: 0 if own is None else config.num_inner_steps + 1]),
+        vector=floats(path.rows[config.num_inner_steps] - path.rows[0]),
+        path=floats(torch.stack(path.rows)[: 0 if own is None else config.num_inner_steps + 1]),
     )
 
 
@@ -141,10 +142,10 @@ def _image_fit(
         support_labels=task.support.y[0].argmax(1).numpy(),
         query_images=_bytes(task.query.x[0]),
         query_labels=torch.where(known, task.query.y[0].argmax(1), -1).numpy(),
-        support_probabilities=_floats(of_support),
-        query_probabilities=_floats(of_query),
-        support_loss=_floats(path.losses(task.support, loss)),
-        query_loss=_floats(query_loss if bool(known.all()) else torch.full_like(query_loss, torch.nan)),
+        support_probabilities=floats(of_support),
+        query_probabilities=floats(of_query),
+        support_loss=floats(path.losses(task.support, loss)),
+        query_loss=floats(query_loss if bool(known.all()) else torch.full_like(query_loss, torch.nan)),
         filters=most_moved(
             [first_layer(theta, family.image_shape) for theta in path.thetas], num_inner_steps=config.num_inner_steps
         ),
@@ -273,8 +274,3 @@ def _moved(family: Regression, examples: Examples, old: Tensor, new: Tensor) -> 
 def _bytes(images: Tensor) -> Bytes:
     found: Bytes = (images * 255.0).round().clamp(0, 255).to(torch.uint8).numpy()
     return np.array(found)
-
-
-def _floats(values: Tensor) -> Floats:
-    numbers: Floats = values.detach().to(torch.float32).numpy()
-    return np.array(numbers)

@@ -80,7 +80,7 @@ class ChunkPool(Executor):
         self._pool = self._new_pool()
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """As of any executor. A future of a pool that broke ends in `BrokenProcessPool`; the next `submit` finds a new pool.
+        """Have a call computed by a worker, as by any executor. A future of a pool that broke ends in `BrokenProcessPool`; the next `submit` finds a new pool.
 
         Raises:
             RuntimeError: After `shutdown`.

@@ -11,7 +11,8 @@ def facts_of(data: bytes, name: str) -> Mapping[str, Any]:
     """The JSON under a name in the safetensors header: 8 bytes of length, then the header.
 
     Raises:
-        ValueError: The header is none, or the JSON is no table.
+        ValueError: The header is none, or the JSON cannot be read.
+        TypeError: The header, or the JSON, is no table.
         KeyError: There is nothing under this name.
     """
     length = int.from_bytes(data[:8], "little")

@@ -12,7 +12,7 @@ from torch import Tensor
 from maml_core.inner import Adaptation, adapt, as_adaptation
 from maml_core.normalization import PER_STEP, predict
 from maml_core.outer import tasks_for_lanes
-from maml_core.params import flattened, leaves, over_tasks, per_lane
+from maml_core.params import detached, flattened, leaves, over_tasks, per_lane
 from maml_core.problem import Problem
 from maml_core.records import Curvature, Floats, InnerPaths, Numbers, Plane
 from maml_core.rng import Stream, generator
@@ -306,7 +306,7 @@ def inner_paths(
     moved = moved[moved.isfinite().all(1)]
     plane = plane or _fitted(moved, start, previous)
     return InnerPaths(
-        paths=project(thetas, plane), theta_0=_floats(start[0]), plane=plane, explained=explained(moved, plane)
+        paths=project(thetas, plane), theta_0=floats(start[0]), plane=plane, explained=explained(moved, plane)
     )
 
 
@@ -314,14 +314,15 @@ def _fitted(moved: Tensor, start: Tensor, previous: Plane | None) -> Plane:
     if len(moved) == 0:  # N = 0 or nothing finite: any plane is as good
         moved = torch.eye(2, start.shape[1], dtype=start.dtype)
     plane = fit_plane(moved, previous)
-    return plane if previous is not None else plane._replace(origin=_floats(start[0]))
+    return plane if previous is not None else plane._replace(origin=floats(start[0]))
 
 
-def _floats(values: Tensor) -> Floats:
+def floats(values: Tensor) -> Floats:
+    """Numbers as records hold them: a copy in single precision, outside any graph."""
     numbers: Floats = values.detach().to(torch.float32).numpy()
     return np.array(numbers)
 
 
 def flat(theta: Params) -> Tensor:
     """All parameters in one row per lane or task, outside any graph."""
-    return flattened({name: value.detach() for name, value in theta.items()})
+    return flattened(detached(theta))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import accumulate, islice
+from itertools import accumulate
 from typing import NamedTuple
 
 from safetensors.numpy import load, save
@@ -20,8 +20,7 @@ CHECKPOINTS = ("good/", "candidate/")
 """Where a state's bytes hold what a roll-back goes back to."""
 
 MAX_BYTES, MAX_IMAGE_BYTES = 4 * 2**20, 32 * 2**20
-"""Kept of a run, and of one whose tasks are of images."""
-
+"""Bytes kept of a run, and of one whose tasks are of images."""
 
 MAX_PINNED = 20
 """Moments of a run that stay where others go."""
@@ -150,9 +149,3 @@ def set_ups(start: RunConfig, timeline: Iterable[Entry]) -> Iterator[RunConfig]:
         return replace(config, entry.changes) if entry.kind == "change" else config
 
     return accumulate(asked(timeline), after, initial=start)
-
-
-def config_at(start: RunConfig, timeline: Iterable[Entry], num_entries: int) -> RunConfig:
-    """The set-up after so many lines of a timeline, roll-backs not counted."""
-    *_, config = islice(set_ups(start, timeline), num_entries + 1)
-    return config

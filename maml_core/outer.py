@@ -266,7 +266,7 @@ def reptile_gradient(
     """(theta_0 - theta_N) / (alpha N), mean over tasks (Nichol et al. 2018, algorithm 1, divided so that it is on a gradient's scale).
 
     Raises:
-        ValueError: N = 0 or alpha = 0, where nothing moves; or learned rates, which Reptile does not have.
+        ValueError: N = 0, or an alpha that is not above 0, which it divides by; or learned rates, which Reptile does not have.
     """
     how, num_inner_steps = as_adaptation(how), whole_number("num_inner_steps", num_inner_steps)
     alpha = how.alpha
@@ -311,7 +311,7 @@ def learned_rates(how: Adaptation) -> tuple[Params, ...]:
 
 
 def mean_over_tasks(theta: Params, num_lanes: int) -> Params:
-    """[L * T, ...] -> [L, ...]."""
+    """Mean over the tasks of each lane, [L * T, ...] -> [L, ...]."""
     return {name: value.view(num_lanes, -1, *value.shape[1:]).mean(1) for name, value in theta.items()}
 
 

@@ -74,7 +74,7 @@ def from_parquet(data: bytes, columns: tuple[str, ...]) -> dict[str, npt.NDArray
 
 
 def mismatch(records: Records, step: int) -> str | None:
-    """What is wrong with records of a run that has taken `step` outer steps."""
+    """What is wrong with records of a run that has taken `step` outer steps; None where nothing is."""
     for steps in (records.steps, records.held_out_steps):
         if len(steps) and (steps[0] < 0 or steps[-1] > step or (np.diff(steps) <= 0).any()):
             return f"their outer steps do not rise from 0 to {step}"

@@ -165,7 +165,7 @@ class Summary(NamedTuple):
 
 
 class PairedDifference(NamedTuple):
-    """How much lower one run's held-out loss is than another's, task by task."""
+    """How much higher the second of two runs' held-out losses is than the first's, task by task."""
 
     mean: float
     """Mean of the second's loss minus the first's over all tasks; below 0 the second is better. Not finite where a task's loss is not."""

@@ -133,5 +133,5 @@ def rule(config: RunConfig, problem: Problem, learner: Learner) -> Adaptation:
 
 
 def training_rule(config: RunConfig, problem: Problem, learner: Learner) -> Adaptation:
-    """How it adapts in training: by alpha."""
+    """How a run's theta_0 adapts in training: by alpha."""
     return adaptation(config, problem, learner.rates, learner.statistics)

@@ -1,8 +1,8 @@
 """A run is a value: `init_run` makes the first state, `advance` moves a state forward, and the timeline says what was changed when.
 
 State and config are immutable. Step t draws its tasks from (tasks_seed, t) and is computed with one torch thread, so how a run is cut into
-chunks, and who computes them, never matters, and config + timeline replay it bit for bit. A run that goes wrong is a result: its status says so in a sentence, parameters and optimiser
-moments go back to the last good checkpoint, and it waits for `resume`.
+chunks, and who computes them, never matters, and config + timeline replay it bit for bit. A run that goes wrong is a result: its status says
+so in a sentence, parameters and optimiser moments go back to the last good checkpoint, and it waits for `resume`.
 """
 
 from __future__ import annotations

@@ -183,12 +183,12 @@ def to_dict(config: Any) -> dict[str, Any]:
     {'kind': 'mlp', 'hidden_widths': [40, 40], 'activation': 'relu', 'use_bias': True, 'batch_norm': False}
     """
 
-    def plain(value: Any) -> Any:
+    def as_json(value: Any) -> Any:
         if dataclasses.is_dataclass(value):
             return to_dict(value)
         return list(value) if isinstance(value, tuple) else value
 
-    return {f.name: plain(getattr(config, f.name)) for f in dataclasses.fields(config)}
+    return {f.name: as_json(getattr(config, f.name)) for f in dataclasses.fields(config)}
 
 
 def read_dict(cls: type[Any], data: Mapping[str, Any], path: str = "") -> Any:

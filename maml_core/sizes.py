@@ -74,7 +74,7 @@ def _of_conv(model: ConvConfig, image_shape: tuple[int, int, int], num_outputs: 
         operations += kernel * places
         activations += filters * places
         once += MAPS_ONCE * filters * places
-        # A layer that halves by its stride keeps the 3 x 3 patches of its inputs as well (`models.forms`).
+        # A layer that halves by its stride keeps the 3 x 3 patches of its inputs as well (`models.conv_forms`).
         twice += MAPS_TWICE * filters * places + (0 if pools else 9 * channels * places)
         turning += kernel * (channels + filters + 9)
         channels = filters

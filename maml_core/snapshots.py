@@ -28,6 +28,7 @@ from maml_core.threads import single_threaded
 from maml_core.types import Params, Rates
 
 PATH_TASKS = 8
+"""Held-out tasks whose inner paths, and whose layers' moves, are shown."""
 
 Part = TypeVar("Part")
 

@@ -13,6 +13,7 @@ from maml_core.threads import single_threaded
 from maml_core.types import Examples, Params, Tasks
 
 NUM_PATHS = 8
+"""Tasks whose inner paths are shown, at most."""
 
 
 @single_threaded

@@ -23,6 +23,7 @@ from maml_core.threads import single_threaded
 from maml_core.types import Params, Tasks
 
 NUM_BATCHES = 4
+"""Batches of tasks on which the directions are compared."""
 
 
 @single_threaded

@@ -18,6 +18,7 @@ from maml_core.threads import single_threaded
 from maml_core.types import Examples, Params, Tasks
 
 NUM_ORDERS = 24
+"""Numberings of the classes that are tried, at most."""
 
 
 @single_threaded

@@ -85,7 +85,7 @@ def layer_moves(model: Model, start: Params, end: Params) -> dict[str, Numbers]:
 
 
 def linear_cka(one: Tensor, other: Tensor) -> Tensor:
-    """Linear centred kernel alignment of outputs at the same points, [B, points, width] each: [B] (Kornblith et al. 2019, equation 3).
+    """Linear centred kernel alignment of outputs at the same points, [B, points, width] each: [B] (Kornblith et al. 2019, equation 4).
 
     ||Y'X||^2 / (||X'X|| ||Y'Y||) of centred columns, by the points' inner products, which are fewer than a convolution's outputs.
     """

@@ -159,7 +159,7 @@ def last_failure() -> str:
 
 
 def forget_failure() -> None:
-    """A step was compiled, or somebody asks for a new start."""
+    """Forget why a step could not be compiled: one was since, or somebody asks for a new start."""
     place = folder()
     if place is not None:
         with contextlib.suppress(OSError):

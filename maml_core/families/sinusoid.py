@@ -1,4 +1,4 @@
-"""Sinusoids, y = A sin(frequency x - phase), at first of frequency 1."""
+"""Sinusoids, y = A sin(frequency x - phase), of frequency 1 unless it is a parameter of the tasks too."""
 
 from __future__ import annotations
 

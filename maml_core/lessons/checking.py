@@ -79,10 +79,10 @@ def check(lesson: Lesson, seeds: Sequence[int] = SEEDS, *, dial: Dial = "model")
         drawn: list[Mapping[str, Sequence[float]]] = [{} for _ in seeds]
         asks_curve = step.prediction is not None and step.prediction.kind == "curve"
         if (of_step := wanted.get(step.name)) or asks_curve:
-            for seed, pupil in enumerate(pupils(run, seeds)):
+            for row, pupil in enumerate(pupils(run, seeds)):
                 seen = observed(pupil, config, measures=of_step or frozenset(), look=look_of(lesson, at))
-                names[seed] |= {f"{step.name}.{name}": value for name, value in measured(seen).items()}
-                drawn[seed] = curves(seen)
+                names[row] |= {f"{step.name}.{name}": value for name, value in measured(seen).items()}
+                drawn[row] = curves(seen)
         found.append(_judged(step, seeds, names, drawn))
     return LessonCheck(lesson.name, seeds, tuple(found), tuple(names), time.thread_time() - start)
 

@@ -25,6 +25,7 @@ class Line(NamedTuple):
     """A series of a chart."""
 
     name: str
+    """What the legend calls it, as HTML."""
     x: Numbers
     y: Numbers
     color: str
@@ -122,7 +123,7 @@ def _drawn(line: Line, x: Axis, y: Axis) -> str:
         if math.isnan(a) or math.isnan(b):
             pen = "M"
             continue
-        b = min(max(b, -0.0), 1.0)
+        b = min(max(b, 0.0), 1.0)
         path += (
             f"{pen}{_LEFT + a * (WIDTH - _LEFT - _RIGHT):.1f} {HEIGHT - _BOTTOM - b * (HEIGHT - _TOP - _BOTTOM):.1f}"
         )

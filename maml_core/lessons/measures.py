@@ -46,10 +46,11 @@ class Observed(NamedTuple):
     training_loss: float = math.nan
     """Mean of the training query loss over the `RECENT_STEPS` newest outer steps."""
     training_accuracy: float = math.nan
-    """The same of the training query accuracy."""
+    """Mean of the training query accuracy over them."""
 
 
 RECENT_STEPS = 20
+"""Outer steps over which the training loss of a lesson is the mean."""
 
 
 class Seen(Protocol):
@@ -93,7 +94,7 @@ def observed(
         found: What the closer look that is open has found.
         rollbacks: How often it went back.
         losses: Training query losses of its outer steps, the newest last.
-        accuracies: The same of the training query accuracy.
+        accuracies: Training query accuracies, likewise.
     """
     return Observed(
         config=config,
@@ -163,8 +164,8 @@ _ALWAYS = {
     "random_before": "As median_before, of the initial weights.",
     "random_after": "As median_after, of the initial weights.",
     "random_last": "As median_last, of the initial weights.",
-    "training_loss": "Training query loss after N steps, mean over the newest 20 outer steps.",
-    "training_accuracy": "Training query accuracy after N steps, mean over the newest 20 outer steps.",
+    "training_loss": f"Training query loss after N steps, mean over the newest {RECENT_STEPS} outer steps.",
+    "training_accuracy": f"Training query accuracy after N steps, mean over the newest {RECENT_STEPS} outer steps.",
     "lambda_max": "Largest curvature of the support loss at theta_0, median over held-out tasks.",
     "limit": "2 / lambda_max: the step size beyond which steps overshoot on a quadratic.",
     "alpha_lambda": "alpha times lambda_max; 2 is the limit.",

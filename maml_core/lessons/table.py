@@ -14,7 +14,12 @@ Names = frozenset[str]
 
 
 class Table:
-    """A table of the file: every key is asked for once, and what is left over is refused."""
+    """The keys of a table that nobody has asked for yet.
+
+    Args:
+        data: What the file has there.
+        path: What stands before its keys in messages, such as ``steps.trained.``.
+    """
 
     def __init__(self, data: Any, path: str) -> None:
         if not isinstance(data, Mapping):

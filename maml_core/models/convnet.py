@@ -1,4 +1,4 @@
-"""The convolutional network of the MAML papers, with explicit batched parameters (see `forms`)."""
+"""The convolutional network of the MAML papers, with explicit batched parameters (see `conv_forms`)."""
 
 from __future__ import annotations
 

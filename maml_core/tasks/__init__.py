@@ -1,4 +1,4 @@
-"""Task families: what a task is, how tasks are drawn, and which losses no adaptation can beat."""
+"""Task families: what a task is, how tasks are drawn, and below which losses nobody comes without adapting."""
 
 from __future__ import annotations
 

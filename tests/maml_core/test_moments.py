@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from maml_core.config import RunConfig
-from maml_core.moments import Moment, Moments, config_at, light
+from maml_core.moments import Moment, Moments, light, set_ups
 from maml_core.records import Entry
 from maml_core.runs import advance, apply_entry, init_run, replay
 from maml_core.state_bytes import state_from_bytes, state_to_bytes
@@ -123,4 +123,4 @@ def test_the_set_up_at_a_moment() -> None:
         Entry(step=4, kind="resume"),
         Entry(step=9, kind="change", changes={"alpha": 0.25}),
     ]
-    assert [config_at(SMALL, timeline, count).alpha for count in range(4)] == [SMALL.alpha, 0.5, 0.5, 0.25]
+    assert [config.alpha for config in set_ups(SMALL, timeline)] == [SMALL.alpha, 0.5, 0.5, 0.25]
