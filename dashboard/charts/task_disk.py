@@ -25,6 +25,9 @@ from maml_core.records import TaskFit
 _SMALL_SHARE = 0.5
 """Share of the tasks' differences: a plane that holds less shows little of them."""
 
+_SIZE, _SIZES = 6.0, (4.0, 10.0)
+"""Diameter of a point in pixels, and of those of the smallest and the largest amplitude."""
+
 # --- The record -------------------------------------------------------------------------------------------------------
 
 
@@ -36,6 +39,8 @@ class TaskDiskInfo:
     """[T, 2]; NaN for a task whose theta_N is not finite."""
     color: Array
     """What tells the tasks apart, [T]: the phase of a sinusoid, else the first number that defines the task."""
+    amplitude: Array
+    """Of sinusoids, [T]; otherwise empty."""
     explained: float
     """Share of the tasks' differences that lies in the plane, 0..1; NaN where nothing moves apart."""
     r2: float
@@ -53,9 +58,11 @@ def task_disk_info(of: Results) -> TaskDiskInfo | None:
         return None
     vectors: TaskVectors = found.found
     tells, column = _told(found.config)
+    is_sinusoid = isinstance(found.config.tasks, SinusoidConfig)
     return TaskDiskInfo(
         coordinates=vectors.coordinates,
         color=vectors.parameters[:, min(column, vectors.parameters.shape[1] - 1)],
+        amplitude=vectors.parameters[:, 0] if is_sinusoid else np.empty(0),
         explained=float(vectors.explained.sum()),
         r2=vectors.r2,
         tells=tells,
@@ -90,7 +97,7 @@ def _traces(palette: Palette, _looks: Looks) -> dict[str, go.Scatter]:
         "color": [],
         "colorscale": [[at / last, color] for at, color in enumerate(palette.along)],
         "showscale": False,
-        "size": 6,
+        "size": _SIZE,
         "line": {"color": palette.page, "width": 0.5},
     }
     return {
@@ -118,8 +125,12 @@ def _lines(info: TaskDiskInfo) -> dict[str, Line]:
     return {"tasks": (places[:, 0], places[:, 1]), "shown": (info.shown[:1], info.shown[1:])}
 
 
-def _colors(info: TaskDiskInfo) -> Sequence[Update]:
-    return [("tasks", "marker.color", float32(info.color))]
+def _marks(info: TaskDiskInfo) -> Sequence[Update]:
+    """Each point's colour, and its size."""
+    sizes = np.full(len(info.color), _SIZE)
+    if len(info.amplitude) and np.ptp(info.amplitude) > 0.0:
+        sizes = np.interp(info.amplitude, [info.amplitude.min(), info.amplitude.max()], _SIZES)
+    return [("tasks", "marker.color", float32(info.color)), ("tasks", "marker.size", float32(sizes))]
 
 
 def _ranges(info: TaskDiskInfo, previous: Previous) -> Range:
@@ -130,10 +141,10 @@ def _ranges(info: TaskDiskInfo, previous: Previous) -> Range:
 
 _CARD = Card(
     "Where adaptation takes each held-out task: its θ_N, seen in the two directions of weight space in which the tasks differ most. "
-    "The colour is the phase of a sinusoid, else the first number that defines the task (of images the first class); look whether it goes round "
-    "in order. R² says how well the place tells the task (1 at best), and the share how much of the tasks' differences the plane holds.",
+    "The colour is the phase of a sinusoid and the size its amplitude; else the colour is the first number that defines the task (of images the "
+    "first class); look whether it goes round in order. R² says how well the place tells the task (1 at best), and the share how much of the tasks' differences the plane holds.",
     {
-        "tasks": "The θ_N of one task, in the colour of what defines it.",
+        "tasks": "The θ_N of one task, in the colour of what defines it; of sinusoids the larger, the larger its amplitude.",
         "shown": "The task whose fit is shown: it moves as its amplitude and phase are dragged.",
     },
     ("θ_N", "held-out"),
@@ -166,7 +177,7 @@ TASK_DISK = Chart(
     traces=_traces,
     axes=_axes,
     lines=_lines,
-    others=_colors,
+    others=_marks,
     ranges=_ranges,
     summary=_summary,
     subtitle=_subtitle,

@@ -29,6 +29,12 @@ test("colours by number go into the marker, which the figure keeps its own of", 
   assert.equal(figure.data[1].marker.color, undefined);
 });
 
+test("sizes by number grow with the picture, drawn anew and changed alike", () => {
+  const traces = filled({ dots: { x: [0, 1], y: [2, 3], "marker.size": [4, 10] } });
+  assert.deepEqual(traces.fill(figure, 2, new Set())[1].marker.size, [8, 20]);
+  assert.deepEqual(traces.changes(["shades", "dots"], figure.data).data["marker.size"], [[8, 20]]);
+});
+
 test("of points alone nothing but their places changes", () => {
   const traces = filled({ dots: { x: [0, 1], y: [2, 3] } });
   assert.equal(traces.isMoved, true);

@@ -22,7 +22,7 @@ const STROKES = {
   "line-ne": "M5.5 8.5 12.5 1.5",
 };
 /** @type {Record<string, string>} */
-const DASHES = { dash: "5 3", dot: "2 2.5", dashdot: "6 2.5 1.5 2.5", longdash: "8 2", longdashdot: "9 2 1.5 2" };
+const DASHES = { dash: "5 3", dot: "2 2.5", dashdot: "6 2.5 1.5 2.5", longdash: "7 4", longdashdot: "9 2 1.5 2" };
 
 /** @typedef {(tag: string, attributes: Record<string, string | number>) => void} Add Adds a shape to the picture. */
 

@@ -19,6 +19,7 @@ export class Traces {
   #changed = new Set();
   #recolored = false;
   #renamed = false;
+  #scale = 1; // of lines and markers, as they were drawn last
 
   /** Whether a trace has something new. */
   get isChanged() {
@@ -88,7 +89,7 @@ export class Traces {
     /** @type {Record<string, unknown[]>} */
     const data = { x: found.map(({ name }) => this.points(name).x), y: found.map(({ name }) => this.points(name).y) };
     for (const what of new Set(found.flatMap(({ name }) => beyond(this.points(name))))) {
-      data[what] = found.map(({ name }) => valuesOf(this.points(name), what)); // Plotly leaves alone what is undefined
+      data[what] = found.map(({ name }) => valuesOf(this.points(name), what, this.#scale)); // Plotly leaves alone what is undefined
     }
     if (this.#recolored) data["line.color"] = found.map(({ name, place }) => this.#colors[name] ?? drawn[place].line?.color);
     if (this.#renamed) data.name = found.map(({ name, place }) => this.#names[name] ?? drawn[place].name);
@@ -121,6 +122,7 @@ export class Traces {
    * @returns {PlotlyTrace[]}
    */
   fill({ data, layout }, scale, hidden) {
+    this.#scale = scale;
     return data.map((trace, place) => {
       const name = layout.meta.traces[place];
       const numbers = this.points(name);
@@ -129,7 +131,8 @@ export class Traces {
       if (this.#names[name]) drawn.name = this.#names[name];
       if (trace.line) drawn.line = { ...trace.line, width: trace.line.width * scale, color: this.#colors[name] ?? trace.line.color };
       if (trace.marker) drawn.marker = { ...trace.marker, size: trace.marker.size * scale };
-      for (const what of /** @type {const} */ (["z", "text"])) if (numbers[what]) Object.assign(drawn, { [what]: valuesOf(numbers, what) });
+      for (const what of /** @type {const} */ (["z", "text"])) if (numbers[what]) Object.assign(drawn, { [what]: valuesOf(numbers, what, scale) });
+      if (numbers["marker.size"]) Object.assign(drawn.marker ?? {}, { size: valuesOf(numbers, "marker.size", scale) });
       if (numbers["marker.color"]) Object.assign(drawn.marker ?? {}, { color: numbers["marker.color"] });
       return drawn;
     });
@@ -148,9 +151,11 @@ const beyond = (numbers) => /** @type {Filled[]} */ (Object.keys(numbers)).filte
  *
  * @param {Numbers} numbers
  * @param {Filled} what
+ * @param {number} scale Of markers.
  */
-function valuesOf(numbers, what) {
+function valuesOf(numbers, what, scale) {
   const values = numbers[what];
+  if (what === "marker.size") return Array.from(values ?? [], (size) => size * scale);
   if (what === "text") return Array.from(values ?? [], String);
   if (what !== "z" || !values) return values;
   const width = numbers.x.length;

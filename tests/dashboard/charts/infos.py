@@ -276,6 +276,7 @@ def arrows_info(**more: object) -> ArrowsInfo:
 
 def task_disk_info(**more: object) -> TaskDiskInfo:
     found = {"coordinates": array([1.0, 0.0], [-1.0, 0.5], [np.nan, np.nan]), "color": array(0.1, 3.0, 2.0)}
+    found["amplitude"] = array(0.5, 5.0, 2.0)
     told = {"explained": 0.83, "r2": 0.91, "tells": "amplitude and phase", "shown": array(0.2, 0.1)}
     return TaskDiskInfo(**{**found, **told, **more})
 

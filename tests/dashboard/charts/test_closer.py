@@ -157,6 +157,11 @@ def test_the_disk_is_coloured_by_what_tells_tasks_apart(config: RunConfig, colum
     assert info is not None
     updates = {(trace, what): values for trace, what, values in chart_of(info).update(info)}
     assert updates["tasks", "marker.color"].tolist() == parameters[:, column].tolist()
+    sizes = updates["tasks", "marker.size"]
+    if config is CURVES:  # as the amplitudes, which are evenly spaced here
+        np.testing.assert_allclose(sizes, np.linspace(4.0, 10.0, 6), rtol=1e-6)
+    else:
+        assert set(sizes.tolist()) == {6.0}
     assert updates["tasks", "x"].tolist() == found.coordinates[:, 0].tolist()
     assert (info.explained, info.r2, info.tells) == (pytest.approx(0.8), 0.9, tells)
 

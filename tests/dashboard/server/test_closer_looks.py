@@ -105,7 +105,7 @@ def test_it_is_computed_once_for_whoever_has_it_open_at_the_theta_0_that_is_show
         told = client.take()
         assert [state["empty"] for state in states(told)][-2:] == [{"task_disk": MEASURING}, {}]
         filled = {tuple(place[:3]) for message in told if message["type"] == "frame" for place in message["arrays"]}
-        assert {("task_disk", "tasks", what) for what in ("x", "y", "marker.color")} <= filled
+        assert {("task_disk", "tasks", what) for what in ("x", "y", "marker.color", "marker.size")} <= filled
         assert not any("task_disk" in state["charts"] for state in states(other.take()))
         config, state = run.state_config, run.state
         expected = LOOKS["task_vectors"](config, build_problem(config), state_from_bytes(state).meta)
