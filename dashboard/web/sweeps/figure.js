@@ -13,7 +13,7 @@ import { roomyTicks } from "../common/ticks.js";
 /**
  * What a trace is filled with. Numbers come in frames, those of a heat map row by row; texts, and how opaque a curve is, are the page's own.
  *
- * @typedef {{ x?: Values, y?: Values, z?: Float32Array, customdata?: Float32Array, "marker.color"?: Float32Array, "error_y.array"?: Float32Array,
+ * @typedef {{ x?: Values, y?: Values, z?: Float32Array, customdata?: Float32Array, "marker.color"?: Float32Array, "marker.size"?: Float32Array, "error_y.array"?: Float32Array,
  *   text?: string[], opacity?: number }} Numbers
  */
 
