@@ -164,12 +164,12 @@ def _choices(base: RunConfig) -> str:
 def full_name(base: RunConfig, name: str) -> str:
     """The field's name of what people write: ``N``, ``num-filters``, ``difficulty``.
 
-    >>> full_name(RunConfig(), "N"), full_name(RunConfig(), "noise-std")
-    ('num_inner_steps', 'tasks.noise_std')
+    >>> [full_name(RunConfig(), name) for name in ("N", "noise-std", "meta-batch")]
+    ['num_inner_steps', 'tasks.noise_std', 'meta_batch_size']
     """
+    name = name.replace("-", "_")
     if name in NAMES:
         return NAMES[name]
-    name = name.replace("-", "_")
     if name in RunConfig.__dataclass_fields__:
         return name
     return next((full for full in axis_names(base) if full.endswith(f".{name}")), name)

@@ -12,6 +12,7 @@ from maml_core.config import FolderConfig
 from maml_core.errors import ConfigError, StoreError
 from maml_core.store import check_name
 from maml_core.sweeps.claims import LEASE_S
+from maml_core.sweeps.curve_files import CURVES, copy_curves
 from maml_core.sweeps.definition import SweepConfig, fingerprint
 from maml_core.sweeps.images import moved
 from maml_core.sweeps.places import CLAIMS, JOURNAL, is_url, kept_folder, names_in, open_place, storage_errors
@@ -108,6 +109,7 @@ def delete_sweep(name: str, *, storage: str | Path | None = None) -> None:
     """
     import optuna
 
+    files: tuple[str, ...] = ()
     if is_url(storage):
         place = open_place(name, storage, make=False)
         folder = place.folder
@@ -121,12 +123,13 @@ def delete_sweep(name: str, *, storage: str | Path | None = None) -> None:
                 raise StoreError("foreign", f"the study {name} in {place.where} is of no sweep; Optuna deletes it")
             optuna.delete_study(study_name=name, storage=place.storage)
     else:
-        folder = kept_folder(name, storage)
+        folder, files = kept_folder(name, storage), (CLAIMS, f"{CLAIMS}-journal", JOURNAL)
     with storage_errors(str(folder)):
-        for path in (folder / JOURNAL, folder / CLAIMS):
-            path.unlink(missing_ok=True)
-    shutil.rmtree(folder / "curves", ignore_errors=True)
-    with contextlib.suppress(OSError):
+        if (folder / CURVES).is_dir():
+            shutil.rmtree(folder / CURVES)
+        for file in files:  # a sweep until its journal, the last, is gone
+            (folder / file).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # somebody else's files are in it
         folder.rmdir()
 
 
@@ -155,13 +158,12 @@ def rename_sweep(name: str, new: str, *, storage: str | Path | None = None) -> s
             source, target = old.place.storage, place.storage
             try:
                 optuna.copy_study(from_study_name=name, from_storage=source, to_storage=target, to_study_name=new)
+                copy_curves(old.folder, place.folder)
             except optuna.exceptions.DuplicatedStudyError:
                 raise taken from None
             except BaseException:
                 with contextlib.suppress(StoreError):
                     delete_sweep(new, storage=storage)
                 raise
-            if (old.folder / "curves").is_dir():
-                shutil.copytree(old.folder / "curves", place.folder / "curves", dirs_exist_ok=True)
     delete_sweep(name, storage=storage)
     return new

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from maml_core.sweeps.databases import made_by_many
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import URL, Connection, Engine
 
 BEAT_S = 5.0
 LEASE_S = 30.0
@@ -222,13 +222,14 @@ def _runs(client: str) -> bool:
     return True
 
 
-def engine_of(url: str) -> Engine:
+def engine_of(url: str | URL) -> Engine:
     """An engine whose transactions are safe between processes."""
     import sqlalchemy as sql
 
-    if not url.startswith("sqlite"):
-        return sql.create_engine(url, pool_pre_ping=True, **engine_options(url))
-    engine = sql.create_engine(url, connect_args={"timeout": 60.0})
+    address = sql.make_url(url)
+    if address.get_backend_name() != "sqlite":
+        return sql.create_engine(address, pool_pre_ping=True, **engine_options(address.render_as_string()))
+    engine = sql.create_engine(address, connect_args={"timeout": 60.0})
 
     # SQLite's driver begins transactions late, and then two of them can only fail; this one waits at the beginning.
     @sql.event.listens_for(engine, "connect")

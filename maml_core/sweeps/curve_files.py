@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import shutil
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-FOLDER = "curves"
+CURVES = "curves"
 """Name of the folder of the Parquet files; as a data set, other programs read it whole."""
 
 COLUMNS = {"setting": "int32", "seed": "int16", "step": "int32", "training_loss": "float64"}
@@ -50,9 +51,24 @@ def write_curves(folder: Path, results: Sequence[SettingResult]) -> None:
     target = io.BytesIO()
     pq.write_table(table, target)
     with explained(f"cannot save the curves of the sweep in {folder}"):
-        place = folder / FOLDER
+        place = folder / CURVES
         place.mkdir(parents=True, exist_ok=True)
         write_file(place / f"{results[0].number:06d}-{os.getpid()}-{uuid.uuid4().hex[:8]}.parquet", target.getvalue())
+
+
+def copy_curves(folder: Path, other: Path) -> None:
+    """Put the training curves of a sweep beside another one, too.
+
+    Args:
+        folder: Of the sweep.
+        other: Of the one that gets them.
+
+    Raises:
+        OSError: They cannot be copied; some may be there.
+    """
+    for path in sorted((folder / CURVES).glob("*.parquet")):
+        (other / CURVES).mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, other / CURVES)
 
 
 def read_curves(folder: Path) -> pd.DataFrame:
@@ -64,7 +80,7 @@ def read_curves(folder: Path) -> pd.DataFrame:
     import pyarrow as pa
 
     parts = []
-    for path in sorted((folder / FOLDER).glob("*.parquet")):
+    for path in sorted((folder / CURVES).glob("*.parquet")):
         try:
             parts.append(_frame(path))
         except (pa.ArrowException, OSError) as error:

@@ -26,11 +26,6 @@ def max_lanes(config: RunConfig) -> int:
     return max(1, min(MOST_LANES, BATCH_NUMBERS // lane_numbers(config)))
 
 
-def eager_s(config: RunConfig) -> float:
-    """Processor seconds of an eager outer step of one lane among many, very roughly: it moves each number that it holds a few times."""
-    return 3e-9 * lane_numbers(config)
-
-
 def lane_numbers(config: RunConfig) -> int:
     """The most numbers that an outer step of one lane holds at once, about: T tasks, each with some copies of its parameters, and what its
     points leave in the network.

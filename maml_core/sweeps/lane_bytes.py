@@ -100,7 +100,7 @@ def check_lanes(lanes: Lanes, batch: Batch) -> None:
 
 
 class RecentLanes(Recent[Lanes]):
-    """Lanes by their bytes, as `storage.Recent` keeps them: a few batches at most."""
+    """Lanes by their bytes, as `state_bytes.Recent` keeps them: a few batches at most."""
 
     MAX_STATES, MAX_BYTES = 4, 2**25
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import sys
 from collections.abc import Iterator
@@ -52,6 +53,7 @@ class Place(NamedTuple):
 
     url: str | None
     folder: Path
+    """Where its curves are, and, without a database, everything else."""
     storage: BaseStorage
     journal: Any
     """The backend of a journal; None for a database."""
@@ -120,7 +122,7 @@ def open_place(name: str, storage: str | Path | None, *, make: bool) -> Place:
             with alone(url):
                 made_by_many(lambda: optuna.storages.RDBStorage(url, engine_kwargs={"poolclass": NullPool}))
             rdb = optuna.storages.RDBStorage(url, engine_kwargs={"pool_pre_ping": True, **engine_options(url)})
-        return Place(url, default_root() / name, rdb, None)
+        return Place(url, _beside_database(url) / name, rdb, None)
     folder = kept_folder(name, storage) if not make else _root(storage) / name
     if not (folder / JOURNAL).is_file() and folder.exists() and (not folder.is_dir() or _holds_something_else(folder)):
         raise StoreError("foreign", f"{folder} is something else than a sweep; choose another name")
@@ -155,6 +157,11 @@ def deletion(folder: Path) -> str:
 
 def _root(storage: str | Path | None) -> Path:
     return Path(storage) if storage is not None else default_root()
+
+
+def _beside_database(url: str) -> Path:
+    """Where this machine keeps the curves of a database's sweeps: no sweep in a folder, nor of another database, has the same place."""
+    return default_root() / ".databases" / hashlib.sha256(to_copy(url)[0].encode()).hexdigest()[:16]
 
 
 def kept_folder(name: str, storage: str | Path | None) -> Path:

@@ -240,11 +240,11 @@ def open_study(
     with place.used(stay=True):
         study = study_of(name, place, sweep)
         known = _known(study, place)
-        if known["fingerprint"] != fingerprint(sweep) and not _is_of(sweep, study, known):
-            raise StoreError(
-                "taken",
-                f"{name} in {place.where} is another sweep ({_differences(sweep_from_dict(known['sweep']), sweep)}); choose another name",
-            )
+        if known["fingerprint"] != fingerprint(sweep):
+            there = _sweep_of(known, study, place)
+            if not _is_of(sweep, study, there):
+                words = f"{name} in {place.where} is another sweep ({_differences(there, sweep)}); choose another name"
+                raise StoreError("taken", words)
         return SweepStudy(sweep, place, study, claims_of(place, known["key"], lease_s))
 
 
@@ -259,10 +259,7 @@ def load_sweep(name: str, *, storage: str | Path | None = None, lease_s: float =
     with place.used(stay=True):
         study = study_of(name, place, None)
         known = _known(study, place)
-        try:
-            sweep = sweep_from_dict(known["sweep"])
-        except ConfigError as error:
-            raise StoreError("newer", f"the sweep {name} in {place.where} is not of this version: {error}") from None
+        sweep = _sweep_of(known, study, place)
         for folder in _folders(study)[-1:]:
             sweep = moved(sweep, folder)
         study.sampler = sampler_of(sweep)
@@ -308,16 +305,29 @@ def _known(study: Study, place: Place) -> dict[str, Any]:
         time.sleep(0.1)  # it is being made
 
 
-def _is_of(sweep: SweepConfig, study: Study, known: Mapping[str, Any]) -> bool:
+def _sweep_of(known: Mapping[str, Any], study: Study, place: Place) -> SweepConfig:
+    """The sweep that a study says it is of.
+
+    Raises:
+        StoreError: A newer version wrote it.
+    """
+    try:
+        return sweep_from_dict(known["sweep"])
+    except ConfigError as error:
+        words = f"the sweep {study.study_name} in {place.where} is not of this version: {error}"
+        raise StoreError("newer", f"{words}. Update maml-live, or choose another name") from None
+
+
+def _is_of(sweep: SweepConfig, study: Study, there: SweepConfig) -> bool:
     """Whether a sweep is the study's as it is read now: a version with fewer settings may have written it, and its images may lie where they
     were found later.
     """
-    if fingerprint(sweep_from_dict(known["sweep"])) == fingerprint(sweep):
+    if fingerprint(there) == fingerprint(sweep):
         return True
     tasks = sweep.base.tasks
     if not isinstance(tasks, FolderConfig) or tasks.folder not in _folders(study):
         return False
-    return fingerprint(moved(sweep_from_dict(known["sweep"]), tasks.folder)) == fingerprint(sweep)
+    return fingerprint(moved(there, tasks.folder)) == fingerprint(sweep)
 
 
 def _folders(study: Study) -> tuple[str, ...]:
@@ -341,10 +351,13 @@ def _images_of(study: Study, place: Place) -> SweepImages | None:
 
 def claims_of(place: Place, key: str, lease_s: float) -> Claims:
     """The claims of the study with this key."""
-    url = place.url if place.url is not None else f"sqlite:///{place.folder / CLAIMS}"
-    if not place.is_writable:
-        url = "sqlite://"  # in memory: nobody computes where nothing can be written
-    return Claims(engine_of(url), key, lease_s=lease_s)
+    import sqlalchemy as sql
+
+    if place.url is not None:
+        return Claims(engine_of(place.url), key, lease_s=lease_s)
+    # In memory where nothing can be written, since nobody computes there. A path is no text of a URL: it may hold ? and %.
+    file = str(place.folder / CLAIMS) if place.is_writable else None
+    return Claims(engine_of(sql.URL.create("sqlite", database=file)), key, lease_s=lease_s)
 
 
 def _differences(old: SweepConfig, new: SweepConfig) -> str:

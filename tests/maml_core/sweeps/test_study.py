@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import math
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -31,7 +33,7 @@ from maml_core.sweeps.axes import Axis
 from maml_core.sweeps.catalog import delete_sweep, find_sweep, list_sweeps, rename_sweep
 from maml_core.sweeps.claims import Claims, engine_of
 from maml_core.sweeps.definition import Setting, SweepConfig
-from maml_core.sweeps.places import names_in
+from maml_core.sweeps.places import CLAIMS, names_in
 from maml_core.sweeps.results import (
     LaneResult,
     SettingResult,
@@ -341,6 +343,18 @@ def test_a_study_of_a_version_with_fewer_settings_goes_on(storage: str) -> None:
         assert study.sweep == SWEEP
 
 
+def test_a_study_of_a_version_with_more_settings_is_left_to_that_one(storage: str) -> None:
+    open_study(SWEEP, "one", storage=storage).close()
+    seen = as_optuna_sees_it(storage)
+    known = seen.user_attrs["sweep"]
+    base = known["sweep"]["base"] | {"of_tomorrow": 1}
+    seen.set_user_attr("sweep", known | {"fingerprint": "of tomorrow", "sweep": known["sweep"] | {"base": base}})
+    for look in (lambda: load_sweep("one", storage=storage), lambda: open_study(SWEEP, "one", storage=storage)):
+        with pytest.raises(StoreError, match=r"of_tomorrow.*Update maml-live, or choose another name") as caught:
+            look()
+        assert caught.value.kind == "newer"
+
+
 def test_a_study_that_is_not_of_a_sweep_is_left_alone(storage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("maml_core.sweeps.study.MAKING_S", 0.2)
     open_study(SWEEP, "one", storage=storage).close()
@@ -518,6 +532,74 @@ def test_what_cannot_be_renamed_stays_as_it_was(storage: str, monkeypatch: pytes
     assert [info.name for info in list_sweeps(storage)] == ["old", "other"]
     with load_sweep("old", storage=storage) as study:
         assert study.sweep == SWEEP
+
+
+@pytest.mark.parametrize("change", ["delete", "rename"])
+def test_a_sweep_in_a_folder_outlives_one_of_its_name_in_a_database(
+    change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAML_SWEEPS", str(tmp_path / "sweeps"))
+    database = f"sqlite:///{tmp_path / 'sweeps.db'}"
+    curves = {}
+    for storage, loss in ((None, 0.25), (database, 0.75)):
+        with open_study(SWEEP, "one", storage=storage) as study:
+            study.put(*(result(one, loss) for one in study.take(1)))
+            curves[storage] = study.curves()["training_loss"].tolist()
+    assert curves == {None: [1.25, 0.25], database: [1.75, 0.75]}
+    if change == "delete":
+        delete_sweep("one", storage=database)
+    else:
+        rename_sweep("one", "two", storage=database)
+        with load_sweep("two", storage=database) as study:
+            assert study.curves()["training_loss"].tolist() == [1.75, 0.75]
+    with load_sweep("one") as study:
+        assert study.curves()["training_loss"].tolist() == [1.25, 0.25]
+        assert sum(setting.is_finished for setting in study.results()) == 1
+
+
+def test_a_disk_that_is_full_while_curves_are_copied_leaves_the_sweep_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_study(SWEEP, "old", storage=tmp_path) as study:
+        study.put(*(result(one) for one in study.take(1)))
+
+    def full(*_arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "copy2", full)
+        with pytest.raises(StoreError, match="No space left on device"):
+            rename_sweep("old", "new", storage=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]
+    assert rename_sweep("old", "new", storage=tmp_path) == "new"
+
+
+def test_a_deletion_that_is_cut_short_is_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_study(SWEEP, "one", storage=tmp_path) as study:
+        study.put(*(result(one) for one in study.take(1)))
+    (tmp_path / "one" / f"{CLAIMS}-journal").touch()  # of a client that was killed
+    remove, removed = Path.unlink, list[str]()
+
+    def cut_short(path: Path, missing_ok: bool = False) -> None:
+        if removed:
+            raise OSError(errno.EIO, "Input/output error")
+        removed.append(path.name)
+        remove(path, missing_ok=missing_ok)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", cut_short)
+        with pytest.raises(StoreError, match="Input/output error"):
+            delete_sweep("one", storage=tmp_path)
+    assert [info.name for info in list_sweeps(tmp_path)] == ["one"]
+    delete_sweep("one", storage=tmp_path)
+    assert not (tmp_path / "one").exists()
+
+
+@pytest.mark.parametrize("odd", ["what?", "100%20", "a#b", "it's"])
+def test_claims_lie_beside_their_sweep_whatever_its_folder_is_called(odd: str, tmp_path: Path) -> None:
+    open_study(SWEEP, "one", storage=tmp_path / odd).close()
+    assert (tmp_path / odd / "one" / CLAIMS).is_file()
+    assert [path.name for path in tmp_path.iterdir()] == [odd]
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted in /proc")
