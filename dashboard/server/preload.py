@@ -59,7 +59,7 @@ _COVER = (
 def widget_modules() -> tuple[str, ...]:
     """Streamlit's modules of `WIDGETS` and all that they import, beside those that its document asks for; by their addresses in its folder.
 
-    None where Streamlit does not say what it is made of.
+    There are none where Streamlit does not say what it is made of.
     """
     known = Path(streamlit.__file__).parent / "static" / "manifest.json"
     manifest: dict[str, dict[str, Any]] = json.loads(known.read_text(encoding="utf-8")) if known.exists() else {}

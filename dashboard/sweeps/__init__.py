@@ -1,1 +1,1 @@
-"""The sensitivity screen's own parts: what a form means, what the charts show of a sweep's results, and the form's widgets."""
+"""Sweeps on the server: whose chunk is computed next, each sweep's thread, and what a page of the sensitivity screen is told."""

@@ -35,7 +35,6 @@ class SweepPage:
     def __init__(self) -> None:
         self.job: SweepJob | None = None
         self.view: View | None = None
-        self.selected: tuple[int, ...] = ()
         self.pins: tuple[int, ...] = ()
         self.comparison: Comparison | None = None
         """The pinned settings trained side by side, once that was asked for."""
@@ -67,7 +66,7 @@ class SweepPage:
         """Show a sweep; None for none."""
         if job is self.job and self.view is not None:
             return
-        self.job, self.selected, self.pins, self.comparison = job, (), (), None
+        self.job, self.pins, self.comparison = job, (), None
         self.view = first_view(job.sweep) if job is not None else None
         self._forget()
 
@@ -113,8 +112,6 @@ class SweepPage:
             case "view" if self.job is not None:
                 self.view = checked_view(message, self.job.sweep)
                 self._revision += 1
-            case "select":
-                self.selected = self._numbers(message["numbers"])
             case "pin":
                 pins = self._numbers(message["numbers"])
                 for number in pins:

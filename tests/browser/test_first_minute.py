@@ -14,7 +14,7 @@ from tests.browser.server import Server
 from tests.browser.test_axe import assert_accessible
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator
+    from playwright.sync_api import Browser, Locator, Route
 
 MOVED = "() => document.querySelector('.first-moves [aria-pressed=true]')?.textContent === '3'"
 
@@ -98,6 +98,24 @@ def test_it_can_be_stopped_and_stepped_by_keyboard_and_characters_can_be_named(f
     expect(opening(first)).to_have_count(0)
     first.wait("() => window.mamlLive?.lastFrame")
     assert first.status == "Ready"
+
+
+def test_a_picture_that_arrives_late_is_not_shown_in_the_place_of_another(first: LivePage, server: Server) -> None:
+    from playwright.sync_api import expect
+
+    page = first.page
+    held: list[Route] = []
+    page.route("**/characters.json", lambda route: held.append(route))
+    page.goto(server.url)
+    expect(opening(first).locator("figure")).to_have_count(2)
+    page.get_by_role("button", name="Your turn: characters").click()
+    expect(opening(first).locator("figure")).to_have_count(0)
+    page.get_by_role("button", name="Curves").click()
+    expect(opening(first).locator("figure")).to_have_count(2)
+    held[0].continue_()
+    page.wait_for_timeout(500)
+    expect(opening(first).locator("figure")).to_have_count(2)
+    expect(opening(first).get_by_role("group", name="One example of each character")).to_have_count(0)
 
 
 def test_a_setup_in_the_address_has_the_whole_page_at_once(first: LivePage, server: Server) -> None:

@@ -25,8 +25,8 @@ test("the later value of a dial takes the place of the earlier one, and of no ot
 });
 
 test("of a choice only the newest counts", () => {
-  const waiting = waitingFor({ type: "metric", metric: "loss" }, { type: "select", numbers: [1] }, { type: "reset" }, { type: "metric", metric: "accuracy" }, { type: "select", numbers: [1, 2] });
-  assert.deepEqual(asked(waiting), [{ type: "reset" }, { type: "metric", metric: "accuracy" }, { type: "select", numbers: [1, 2] }]);
+  const waiting = waitingFor({ type: "metric", metric: "loss" }, { type: "own_points", text: "1 2" }, { type: "reset" }, { type: "metric", metric: "accuracy" }, { type: "own_points", text: "1 2\n3 4" });
+  assert.deepEqual(asked(waiting), [{ type: "reset" }, { type: "metric", metric: "accuracy" }, { type: "own_points", text: "1 2\n3 4" }]);
 });
 
 test("what the server took is forgotten, and the rest stays", () => {

@@ -77,8 +77,9 @@ function loadStyle(name) {
  * @param {string[]} styles The style sheets that it needs.
  */
 export function mounter(Page, styles) {
-  /** @type {WeakMap<HTMLElement, Screen>} */
-  const pages = new WeakMap(); // by parent element: Streamlit calls again with the same one when the theme changes
+  /** @type {Map<HTMLElement, Screen>} */
+  const pages = new Map(); // by parent element: Streamlit calls again with the same one when the theme changes
+  FORCED_COLORS.addEventListener("change", () => pages.forEach((page) => page.recolor()));
   return async (/** @type {Component} */ component) => {
     const { parentElement } = component;
     const built = pages.get(parentElement);
@@ -89,7 +90,6 @@ export function mounter(Page, styles) {
       const styled = Promise.all(styles.map(loadStyle));
       const page = new Page(component);
       pages.set(parentElement, page);
-      FORCED_COLORS.addEventListener("change", () => pages.get(parentElement)?.recolor());
       await styled;
       page.show();
     }

@@ -179,7 +179,7 @@ export {};
  * @property {boolean} [released] The tab left its page, as a reload does.
  * @property {string} [tab]
  * @property {string} [sender] Whose requests have the numbers.
- * @property {string} [home] Of a lesson: the key of the run that the tab has on Live.
+ * @property {string} [home] In a lesson or a class: the key of the run that the tab has on Live.
  */
 
 /**

@@ -66,7 +66,7 @@ export class Socket {
    * @param {Handlers<Message, Header>} handlers
    * @param {"live" | "sweeps" | "lessons"} path Which screen it feeds.
    * @param {object} [options]
-   * @param {string} [options.lesson] The lesson whose run it feeds; the tab's own run waits meanwhile.
+   * @param {string} [options.lesson] The lesson whose run it feeds, or the class; the tab's own run waits meanwhile.
    * @param {Waiting} [options.waiting] Of the socket before.
    */
   constructor(token, handlers, path, { lesson = "", waiting = new Waiting() } = {}) {
@@ -94,6 +94,7 @@ export class Socket {
     this.close();
     return new Socket(token, this.#handlers, this.#path, { lesson: this.#lesson, waiting: this.#waiting });
   }
+
   /** @param {Request | import("./protocol.js").Visible} message */
   send(message) {
     if (!isRequest(message)) return this.#post(message);

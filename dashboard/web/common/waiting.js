@@ -3,7 +3,7 @@
 export const MOST = 100;
 
 /** Of these only the newest counts, whatever else was asked for in between. */
-const NEWEST_COUNTS = ["speed", "metric", "weights_chart", "task", "own_task", "example_task", "view", "select", "pin", "setting", "freeze"];
+const NEWEST_COUNTS = ["speed", "metric", "weights_chart", "task", "own_task", "own_points", "example_task", "view", "pin", "setting", "freeze"];
 
 /** Every connection says these afresh for itself. */
 const OF_A_CONNECTION = ["ack", "visible", "pause_hidden"];

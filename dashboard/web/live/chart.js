@@ -244,6 +244,7 @@ export class Chart {
   toggle(group) {
     const shown = this.hidden.delete(group);
     if (!shown) this.hidden.add(group);
+    if (!this.#made) return shown;
     const places = this.node.data.flatMap((trace, place) => (trace.legendgroup === group ? [place] : []));
     plotly().restyle(this.node, { visible: shown }, places);
     return shown;

@@ -7,6 +7,7 @@ import { flat } from "../common/pieces.js";
 
 const TICKS = 1000; // resolution of a logarithmic slider
 const HOLD_MS = 500; // after the last touch, how long the server's echo waits
+const LET_GO = ["pointerup", "pointercancel"]; // anywhere: a hand that drags leaves the slider
 
 /** @import { DialName } from "../common/mounting.js" */
 /** @import { Config } from "../common/protocol.js" */
@@ -73,9 +74,9 @@ class Dial {
       oninput: () => this.#move(),
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.#nudge(event),
       onpointerdown: () => this.#hold(),
-      onchange: () => this.#release(),
+      onchange: this.#release,
     });
-    for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => (this.#dragging = false));
+    for (const end of LET_GO) addEventListener(end, this.#release);
     this.#field = el("input", {
       type: "text",
       inputmode: "decimal",
@@ -199,8 +200,13 @@ class Dial {
     this.#take(Math.min(high, Math.max(low, value)));
   }
 
-  #release() {
+  #release = () => {
     this.#dragging = false;
+  };
+
+  destroy() {
+    for (const end of LET_GO) removeEventListener(end, this.#release);
+    clearTimeout(this.#timer);
   }
 
   /** @returns {void} */
@@ -328,6 +334,10 @@ export class Dials {
   restore() {
     for (const dial of this.#dials) dial.restore();
     this.#showFormulas();
+  }
+
+  destroy() {
+    for (const dial of this.#dials) dial.destroy();
   }
 
   /** Not before a first state: what comes with it, and a refusal, may come before it. */

@@ -211,7 +211,7 @@ class Page {
     removeEventListener("resize", this.#resized);
     document.removeEventListener("maml-begin", this.#begun);
     clearTimeout(this.#clearTimer);
-    for (const part of [this.#keys, this.#words, this.#address, this.#draw, this.#points, this.#stage]) part.destroy();
+    for (const part of [this.#keys, this.#words, this.#address, this.#dials, this.#draw, this.#points, this.#presenter, this.#stage]) part.destroy();
     this.#root.remove();
   }
 

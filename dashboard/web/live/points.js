@@ -184,12 +184,12 @@ export class Points {
   async #open() {
     const [file] = this.#file.files ?? [];
     if (!file) return;
+    this.#file.value = ""; // the same file may be opened once more
     if (file.size > MAX_BYTES) {
       this.#refusal = `${file.name} is too large: ${MAX_BYTES / 1000} kB are read at most.`;
       return this.#tell();
     }
     const text = await file.text();
-    this.#file.value = ""; // the same file may be opened once more
     this.#change({ ...this.#version, text });
   }
 

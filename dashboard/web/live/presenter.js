@@ -70,6 +70,11 @@ export class Presenter {
     this.lay();
   }
 
+  /** Another screen has the sidebar now. */
+  destroy() {
+    document.documentElement.classList.remove("maml-presenting");
+  }
+
   /** @param {State} state */
   state({ charts, lesson }) {
     const lit = charts.filter((id) => lesson?.lit.includes(id));

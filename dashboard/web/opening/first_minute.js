@@ -28,6 +28,7 @@ const ACTS = {
 class FirstMinute {
   /** @type {{ root: HTMLElement, stop(): void } | null} */
   #act = null;
+  #loading = new AbortController(); // of the picture that was chosen last
   #title = el("h1", { id: "maml-opening-title", tabindex: "-1" });
   #text = el("p", { class: "first-text" });
   #stage = el("div", { class: "first-stage" });
@@ -63,24 +64,33 @@ class FirstMinute {
     this.#tabs.forEach(([name, tab]) => tab.setAttribute("aria-pressed", String(name === act)));
     this.#title.textContent = title;
     this.#text.textContent = text;
-    this.#act?.stop();
-    this.#act = null;
+    this.#stop();
     this.#stage.replaceChildren();
+    const { signal } = (this.#loading = new AbortController());
     try {
-      const answer = await fetch(new URL(`${act}.json`, import.meta.url));
+      const answer = await fetch(new URL(`${act}.json`, import.meta.url), { signal });
       if (!answer.ok) throw new Error(String(answer.status));
       const data = await answer.json();
+      if (signal.aborted) return;
       this.#act = build(/** @type {never} */ (data));
       this.#stage.replaceChildren(this.#act.root);
     } catch {
+      if (signal.aborted) return;
       this.#stage.replaceChildren(el("p", { role: "alert" }, "This picture could not be loaded. The whole page works all the same."));
     }
+  }
+
+  /** Neither the picture that moves nor one that is on its way is wanted any more. */
+  #stop() {
+    this.#loading.abort();
+    this.#act?.stop();
+    this.#act = null;
   }
 
   /** @param {boolean} plays Whether the run of the page behind it begins to train. */
   leave(plays) {
     remember();
-    this.#act?.stop();
+    this.#stop();
     if (plays) document.documentElement.dataset.mamlBegin = "play";
     document.dispatchEvent(new Event("maml-begin"));
     close(this.root);

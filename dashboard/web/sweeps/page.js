@@ -208,9 +208,11 @@ class Page {
     this.#store.metric = state.metric;
     this.#store.refusals = new Map(state.refused ?? []);
     if (state.name !== before.name) {
+      const { size } = this.#store.selected;
       this.#store.axes = state.axes ?? [];
       this.#store.clear();
       this.#selection.reset(state.name);
+      if (size) this.#selected(); // the plots below were of settings of the other sweep
       this.#header.reset();
       this.#reading = "";
       this.#maps.shown = state.name === null ? "frozen" : "map";

@@ -128,8 +128,8 @@ export {};
  */
 
 /**
- * @typedef {object} Select
- * @property {"select" | "pin"} type
+ * @typedef {object} Pin
+ * @property {"pin"} type
  * @property {number[]} numbers
  */
 
@@ -140,4 +140,4 @@ export {};
  * @property {number} number
  */
 
-/** @typedef {Ack | Visible | SweepPress | ChooseView | Select | AskSetting} SweepRequest */
+/** @typedef {Ack | Visible | SweepPress | ChooseView | Pin | AskSetting} SweepRequest */

@@ -53,7 +53,7 @@ export class Selection {
    */
   reset(sweep) {
     this.#sweep = sweep;
-    this.#chosen = null;
+    this.#chosen = this.#address = this.#cursor = null;
   }
 
   /**
@@ -106,7 +106,6 @@ export class Selection {
       this.#address = null;
       if (chosen !== null) send({ type: "setting", number: chosen });
     }
-    send({ type: "select", numbers: [...selected] });
     this.refresh();
     changed();
     charts.map.draw();

@@ -382,7 +382,7 @@ class TestPage:
                 "metric",
             ),
             ({"type": "view", "x": "alpha"}, "lacks 'y'"),
-            ({"type": "select", "numbers": [99]}, "does not have"),
+            ({"type": "pin", "numbers": [99]}, "does not have"),
             ({"type": "setting", "number": "0"}, "does not have"),
             ({"type": "conquer"}, "conquer"),
         ],
