@@ -126,7 +126,7 @@ def likely_cause(config: RunConfig, state: RunState, problem: Problem) -> str:
             return f"{raised} Try {smaller}{fewer}."
         return f"The inner steps {lowered}, so {beta} is the likelier cause: try a smaller one."
     shape = inner_curvature(config, problem, learner)
-    if math.isnan(shape.median):
+    if not (math.isfinite(shape.median) and math.isfinite(shape.high)):  # not known, or beyond all numbers
         if overshoots:
             return f"{raised} Try a smaller alpha{fewer}."
         return f"The inner steps {lowered}, so {beta} is the likelier cause: try a smaller one."

@@ -18,7 +18,10 @@ def facts_of(data: bytes, name: str) -> Mapping[str, Any]:
     length = int.from_bytes(data[:8], "little")
     if length > len(data):
         raise ValueError("the header is longer than the file")
-    facts = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][name])
+    try:
+        facts = json.loads(json.loads(data[8 : 8 + length])["__metadata__"][name])
+    except RecursionError:
+        raise ValueError("the header is nested too deeply") from None
     if not isinstance(facts, dict):
         raise TypeError("the state's facts are not a table")
     return facts

@@ -107,11 +107,7 @@ def advance(
     (3, [0, 1, 2])
     """
     problem = problem_of(config, state, problem)
-    if num_steps is None and budget_s is None:
-        raise ValueError("give num_steps, budget_s or both: how far shall the run advance?")
-    num_steps = None if num_steps is None else whole_number("num_steps", num_steps)
-    if budget_s is not None and not (isinstance(plain(budget_s), int | float) and budget_s >= 0):
-        raise ValueError(f"budget_s = {budget_s!r}: give seconds, a number from 0 on")
+    num_steps = _how_far(num_steps, budget_s)
     state = state._replace(own_problem=state.own_problem or not problem.is_of(config))
     deadline = time.thread_time() + budget_s if budget_s is not None else float("inf")
     measured: list[tuple[float, ...]] = []
@@ -198,6 +194,10 @@ def advance_through(
 
     Entries that lie beyond the end are left for the next call; entries of earlier steps count as already applied.
 
+    Raises:
+        TypeError: A line that is no `Entry`.
+        ConfigError, StateError, ValueError: As of `advance` and `apply_entry`.
+
     >>> config = RunConfig(meta_batch_size=2, evaluation_tasks=2)
     >>> change = Entry(step=1, kind="change", changes={"alpha": 0.02})
     >>> config, state, records = advance_through(config, init_run(config), [change], num_steps=2)
@@ -206,8 +206,8 @@ def advance_through(
     """
     if wrong := [entry for entry in timeline if not isinstance(entry, Entry)]:
         raise TypeError(f"{wrong[0]!r} is no line of a timeline; give Entry(step=..., kind='change', changes={{...}})")
-    num_steps = None if num_steps is None else whole_number("num_steps", num_steps)
     problem = problem_of(config, state, problem)
+    num_steps = _how_far(num_steps, budget_s)
     until = state.step + num_steps if num_steps is not None else None
     deadline = time.thread_time() + budget_s if budget_s is not None else None
     parts = []
@@ -261,6 +261,19 @@ def problem_of(config: RunConfig, state: RunState, problem: Problem | None) -> P
     problem = problem or build_problem(config)
     check_parameters(at_step(state.meta.theta, 0), problem, torch_dtype(config))
     return problem
+
+
+def _how_far(num_steps: int | None, budget_s: float | None) -> int | None:
+    """The outer steps that are asked for; None where the time alone says how many.
+
+    Raises:
+        ValueError: Neither is given, or one is negative or not a number.
+    """
+    if num_steps is None and budget_s is None:
+        raise ValueError("give num_steps, budget_s or both: how far shall the run advance?")
+    if budget_s is not None and not (isinstance(plain(budget_s), int | float) and budget_s >= 0):
+        raise ValueError(f"budget_s = {budget_s!r}: give seconds, a number from 0 on")
+    return None if num_steps is None else whole_number("num_steps", num_steps)
 
 
 def _left(deadline: float | None) -> float | None:

@@ -238,6 +238,9 @@ def test_advancing_changes_no_earlier_state() -> None:
 def test_how_far_to_advance_must_make_sense(arguments: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"num_steps|budget_s"):
         advance(tiny(), init_run(tiny()), **arguments)
+    later = [Entry(step=3, kind="change", changes={"alpha": 0.02})]
+    with pytest.raises(ValueError, match=r"num_steps|budget_s"):  # before anything is computed that would be lost
+        advance_through(tiny(), init_run(tiny()), later, **arguments)
 
 
 def test_no_steps_leave_the_state() -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from maml_core.causes import inner_descent
+from maml_core.causes import inner_descent, likely_cause
 from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, replace
 from maml_core.divergence import HIGH_LOSS_STEPS
 from maml_core.evaluation import evaluate
@@ -222,6 +222,16 @@ def test_matrices_turn_alpha_so_that_it_is_not_compared_with_a_limit() -> None:
     assert state.status.kind == "diverged"
     assert "beta = 50 is the likelier cause" in state.status.sentence
     assert "lambda_max" not in state.status.sentence
+
+
+def test_a_curvature_beyond_all_numbers_is_no_limit_to_compare_with() -> None:
+    config = tiny(**RELU)
+    state, problem = init_run(config), build_problem(config)
+    huge = {name: (value + 1.0) * 1e15 for name, value in state.meta.theta.items()}
+    good = state.good._replace(meta=state.meta._replace(theta=huge))
+    assert likely_cause(config, state._replace(good=good), problem) == (
+        "The inner step raises the support loss on 100% of the held-out tasks at the last good theta_0: it overshoots. Try a smaller alpha."
+    )
 
 
 def test_a_network_that_is_dead_from_the_start_blames_the_inputs_or_the_seed() -> None:

@@ -100,8 +100,9 @@ def _with_facts(**changes: Any) -> bytes:
         save({"a": np.zeros(3)}, metadata={"run_state": "{}"}),
         save({}, metadata={"run_state": json.dumps({"format": 1})}),
         (1 << 62).to_bytes(8, "little") + DATA[8:],
+        (100_000).to_bytes(8, "little") + b"[" * 100_000,
     ],
-    ids=range(13),
+    ids=range(14),
 )
 def test_what_is_no_run_state_is_a_state_error(data: bytes) -> None:
     with pytest.raises(StateError):
