@@ -163,8 +163,7 @@ def _lanczos(
     step: int = 0,
 ) -> Iterator[_Reached]:
     """See `lanczos_eigenvalues`: what each iteration has reached."""
-    moving = [name for name in theta if not name.startswith(PER_STEP)] if how.names is None else list(how.names)
-    point = leaves({name: theta[name] for name in moving})
+    point = leaves({name: theta[name] for name in adapting(theta, how)})
     with torch.enable_grad():
         prediction = predict(
             problem.model,
@@ -219,6 +218,11 @@ def _lanczos(
         off_diagonal.append(length)
         yield _Reached(torch.stack(diagonal, 1), torch.stack(off_diagonal, 1), iteration == num_iterations - 1)
         vector = product * torch.where(length > 0.0, 1.0 / length, 0.0).unsqueeze(1)
+
+
+def adapting(theta: Params, how: Adaptation) -> list[str]:
+    """Names of the parameters that a rule adapts: all but batch norm's scales and shifts of single steps, where it names none."""
+    return [name for name in theta if not name.startswith(PER_STEP)] if how.names is None else list(how.names)
 
 
 def fit_plane(paths: Tensor, previous: Plane | None = None) -> Plane:

@@ -84,7 +84,13 @@ def clipped(gradient: Params, clip_norm: float | Tensor | None) -> Params:
     """The gradient, scaled down in each lane so that its norm is at most `clip_norm`; None, or inf in a lane, leaves it as it is."""
     if clip_norm is None:
         return gradient
+    factor = clip_factor(gradient, clip_norm)
+    return {name: value * aligned(factor, value) for name, value in gradient.items()}
+
+
+def clip_factor(gradient: Params, clip_norm: float | Tensor) -> Tensor:
+    """What clipping multiplies each lane's gradient with, [L]: 1 where it does not act."""
     factor = (clip_norm / norm(gradient)).clamp(max=1.0)
     if isinstance(clip_norm, Tensor):
         factor = torch.where(clip_norm.isinf(), 1.0, factor)  # also where the norm itself has overflowed
-    return {name: value * aligned(factor, value) for name, value in gradient.items()}
+    return factor

@@ -7,6 +7,7 @@ import numpy as np
 from maml_core.analysis.angles import unit
 from maml_core.analysis_records import Coherence, Spread
 from maml_core.inner import Adaptation, as_adaptation
+from maml_core.landscape import adapting
 from maml_core.outer import meta_gradient
 from maml_core.params import flattened, over_tasks
 from maml_core.problem import Problem
@@ -34,7 +35,7 @@ def coherence(theta_0: Params, tasks: Tasks, *, problem: Problem, how: Adaptatio
     """
     how = as_adaptation(how)._replace(proximal=0.0)  # at theta_0 it has no gradient
     num_tasks = tasks.support.x.shape[0]
-    moving = list(theta_0) if how.names is None else list(how.names)
+    moving = adapting(theta_0, how)
 
     def gradients(halves: Tasks) -> Numbers:
         """Gradients of each task's query loss at theta_0: a lane a task, and no inner step."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from maml_core.analysis_records import LossPlane
 from maml_core.evaluation import evaluate
 from maml_core.inner import Adaptation, as_adaptation
-from maml_core.landscape import explained, fit_plane, flat, inner_thetas, project
+from maml_core.landscape import adapting, explained, fit_plane, flat, inner_thetas, project
 from maml_core.problem import Problem
 from maml_core.records import Floats, Numbers, Plane
 from maml_core.rng import Stream, generator
@@ -64,9 +64,8 @@ def loss_plane(
     start = flat(theta_0).cpu().double()
     moved = (paths - start)[:, 1:]
     moved = torch.where(moved.isfinite().all(2, keepdim=True), moved, 0.0)
-    moves = torch.cat(
-        [torch.full_like(value, how.names is None or name in how.names).flatten() for name, value in theta_0.items()]
-    )
+    moving = adapting(theta_0, how)
+    moves = torch.cat([torch.full_like(value, name in moving).flatten() for name, value in theta_0.items()])
     any_two = torch.tensor(generator(0, Stream.CURVATURE, part=1).standard_normal((2, len(moves)))) * moves.cpu()
     basis = _spanned([any_two] if directions == "random" else [moved[0], moved[1:].flatten(0, 1), any_two])
     plane = Plane(start[0].numpy().astype(np.float32), basis)
@@ -89,7 +88,9 @@ def loss_plane(
 
 
 def _spanned(groups: list[Tensor]) -> Floats:
-    """Two orthonormal directions: the main ones of the first group of rows [rows, D], and what is still missing from the next, and so on."""
+    """Two orthonormal directions: the main ones of the first group of rows [rows, D], and what is still missing from the next, and so on; zero
+    where there are no more.
+    """
     found: Numbers = np.zeros((0, groups[0].shape[1]))
     for rows in groups:
         known = torch.tensor(found)
@@ -98,7 +99,8 @@ def _spanned(groups: list[Tensor]) -> Floats:
             continue
         main = fit_plane(left).basis[: min(2 - len(found), len(rows))]
         found = np.concatenate([found, main])
-    return found.astype(np.float32)
+    missing = np.zeros((2 - len(found), found.shape[1]))  # of one parameter alone there is one direction
+    return np.concatenate([found, missing]).astype(np.float32)
 
 
 def _losses(

@@ -24,10 +24,10 @@ from maml_core.analysis_records import NOT_TAKEN_APART, OneStep
 from maml_core.config import RunConfig
 from maml_core.inner import Adaptation, adapt
 from maml_core.landscape import flat, inner_paths
-from maml_core.optim import clipped
+from maml_core.optim import clip_factor
 from maml_core.outer import judged
 from maml_core.outer_step import moved, numbers_at
-from maml_core.params import flattened, leaves, merge_meta, norm, over_tasks
+from maml_core.params import flattened, leaves, merge_meta, over_tasks
 from maml_core.problem import Problem, training_tasks
 from maml_core.records import Floats, Numbers, Plane
 from maml_core.run_state import Learner, training_rule
@@ -110,7 +110,7 @@ def one_step(
         turn=cosine(back.gradients, back.begins),
         agreement=cosine(back.gradients, mean),
         mean_length=float(length(mean)),
-        clip_factor=float(norm(clipped(merged, config.clip_norm)) / norm(merged)) if config.clip_norm else 1.0,
+        clip_factor=float(clip_factor(merged, config.clip_norm)) if config.clip_norm else 1.0,
         update_length=float(length(end - start)),
         update_cosine=float(cosine(end - start, -mean)),
         theta_0_after=end,

@@ -8,10 +8,11 @@ from typing import Any
 
 from maml_core.analysis_records import Shift
 from maml_core.config import CurveConfig, GlyphsConfig, RunConfig, TaskConfig
+from maml_core.errors import ConfigError, DataError
 from maml_core.evaluation import evaluate, summarize
 from maml_core.families.curves import CurveFamily
 from maml_core.inner import Adaptation
-from maml_core.problem import Problem, build_problem, held_out_tasks
+from maml_core.problem import Problem, build_problem, held_out_tasks, torch_dtype
 from maml_core.rng import Stream
 from maml_core.settings import Interval, hints_of
 from maml_core.threads import single_threaded
@@ -29,7 +30,7 @@ def shifts(
     """What adaptation reaches on tasks like those of training, and on tasks of each kind that training has not seen. Changes nothing.
 
     Of curves each range of the tasks moves up by itself: from its upper end on, half as wide. Glyphs become more difficult; images from files
-    are of the test classes, which may be of other alphabets. Tasks of somebody's own problem are those inside alone.
+    are of the test classes, which may be of other alphabets, where there are enough of them. Tasks of somebody's own problem are those inside alone.
 
     Args:
         config: Of the run, which says how tasks are drawn.
@@ -63,8 +64,24 @@ def _kinds(config: RunConfig, problem: Problem) -> Iterator[tuple[str, str, Task
         if tasks.difficulty < 1.0:
             harder = dataclasses.replace(tasks, difficulty=min(1.0, tasks.difficulty + HARDER))
             yield "difficulty", f"difficulty {harder.difficulty:.3g}", harder, Stream.HELD_OUT_TASKS
-    else:
+    elif _has_test_tasks(config, problem):
         yield "classes", "test classes", tasks, Stream.TEST_TASKS
+
+
+def _has_test_tasks(config: RunConfig, problem: Problem) -> bool:
+    """Whether there are test classes, as many and with as many images as a task takes."""
+    try:
+        problem.draw_tasks(
+            seed=config.evaluation_seed,
+            stream=Stream.TEST_TASKS,
+            num_tasks=1,
+            shots=config.shots,
+            num_query=config.num_query,
+            dtype=torch_dtype(config),
+        )
+    except (ConfigError, DataError):
+        return False
+    return True
 
 
 def _without_test_ranges(tasks: TaskConfig) -> TaskConfig:

@@ -7,7 +7,11 @@ import pytest
 import torch
 
 from maml_core.analysis.coherence import coherence
+from maml_core.config import MLPConfig
 from maml_core.inner import Adaptation
+from maml_core.normalization import PER_STEP
+from maml_core.problem import build_problem, held_out_tasks
+from maml_core.runs import init_run
 from tests.maml_core.analysis.dense import SETUPS, dense_task, gradient, row_of
 from tests.maml_core.helpers import prepared, task_slice, tiny
 
@@ -44,6 +48,16 @@ def test_only_the_parameters_that_adapt_count() -> None:
         cosine(gradient(dense.support, row)[head], gradient(dense.query, row)[head])
     )
     assert found != coherence(theta, tasks, problem=problem, how=Adaptation(0.1))
+
+
+def test_norms_of_single_steps_do_not_adapt_and_do_not_count() -> None:
+    config = tiny(model=MLPConfig(hidden_widths=(3,), batch_norm=True), per_step_norm=True)
+    problem, theta = build_problem(config), init_run(config).meta.theta
+    tasks = held_out_tasks(config, problem, 3)
+    moving = [name for name in theta if not name.startswith(PER_STEP)]
+    assert 0 < len(moving) < len(theta)
+    named = coherence(theta, tasks, problem=problem, how=Adaptation(0.1, names=moving))
+    assert coherence(theta, tasks, problem=problem, how=Adaptation(0.1)) == named
 
 
 def test_one_task_has_no_other() -> None:

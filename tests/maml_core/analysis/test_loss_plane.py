@@ -13,8 +13,11 @@ import torch
 from maml_core.analysis.loss_plane import MARGIN, UNMOVED, loss_plane
 from maml_core.config import MLPConfig
 from maml_core.inner import Adaptation
+from maml_core.normalization import PER_STEP
+from maml_core.problem import build_problem, held_out_tasks
+from maml_core.runs import init_run
 from tests.maml_core.analysis.dense import SETUPS, dense_task, row_of
-from tests.maml_core.helpers import flat, prepared, task_slice, tiny
+from tests.maml_core.helpers import flat, linear, prepared, task_slice, tiny
 
 ALPHA = 0.05
 
@@ -103,6 +106,31 @@ def test_a_random_plane_lies_in_the_parameters_that_adapt() -> None:
     for directions in ("path", "random"):
         found = loss_plane(theta, tasks, problem=problem, how=how, num_steps=2, directions=directions, resolution=2)
         np.testing.assert_allclose(found.plane.basis[:, ~head.numpy()], 0.0, atol=1e-12)
+
+
+def test_a_random_plane_leaves_the_norms_of_single_steps_alone() -> None:
+    config = tiny(model=MLPConfig(hidden_widths=(3,), batch_norm=True), per_step_norm=True)
+    problem, theta = build_problem(config), init_run(config).meta.theta
+    tasks = held_out_tasks(config, problem, 2)
+    found = loss_plane(
+        theta, tasks, problem=problem, how=Adaptation(ALPHA), num_steps=1, directions="random", resolution=2
+    )
+    moves = torch.cat([torch.full((value.numel(),), not name.startswith(PER_STEP)) for name, value in theta.items()])
+    assert (found.plane.basis[:, ~moves.numpy()] == 0.0).all()
+    assert (found.plane.basis[:, moves.numpy()] != 0.0).all()
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2])
+@pytest.mark.parametrize("directions", ["path", "random"])
+def test_of_one_parameter_the_plane_is_a_line(directions: Any, steps: int) -> None:
+    problem, theta, tasks = prepared(linear(1))
+    found = loss_plane(
+        theta, tasks, problem=problem, how=Adaptation(ALPHA), num_steps=steps, directions=directions, resolution=3
+    )
+    np.testing.assert_allclose(np.abs(found.plane.basis), [[1.0], [0.0]])
+    point = row_of(theta) + found.axis[2] * float(found.plane.basis[0, 0])
+    expected = float(dense_task(problem, theta, tasks, 0).query(point))
+    np.testing.assert_allclose(found.query_loss[:, 2], expected, rtol=1e-5)
 
 
 def test_a_path_that_overflows_leaves_a_picture() -> None:

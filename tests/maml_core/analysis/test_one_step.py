@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from maml_core.analysis.one_step import one_step
-from maml_core.config import GlyphsConfig, MLPConfig, RunConfig
+from maml_core.config import GlyphsConfig, LinearConfig, MLPConfig, RunConfig
 from maml_core.problem import build_problem, training_tasks
 from maml_core.records import Entry, Plane
 from maml_core.runs import advance, apply_entry, init_run
@@ -186,6 +186,14 @@ def test_the_numbers_of_the_outer_optimiser() -> None:
     adam = one_step(config, build_problem(config), state.meta)
     assert adam.update_length == pytest.approx(0.01 * np.sqrt(len(adam.theta_0_after)), rel=1e-2)
     assert 0.0 < adam.update_cosine < 1.0
+
+
+def test_a_gradient_of_zero_is_not_clipped() -> None:
+    config = tiny(
+        tasks=LinearConfig(w_std=0.0), model=MLPConfig(hidden_widths=(), use_bias=False), head="zeroed", clip_norm=1.0
+    )
+    found = one_step(config, build_problem(config), init_run(config).meta)
+    assert (found.mean_length, found.clip_factor) == (0.0, 1.0)
 
 
 def test_no_inner_step_leaves_the_query_gradient_as_it_is() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,6 +70,14 @@ def test_images_from_files_are_those_of_the_test_classes(tmp_path: Path) -> None
         expected = summarize(evaluate(theta, drawn, problem=problem, how=Adaptation(0.1), num_steps=1))
         assert [shift.name for shift in found] == ["inside", "classes"]
         assert same(found[1].summary, expected)
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_without_enough_test_classes_there_are_those_inside_alone(tmp_path: Path, count: int) -> None:
+    with images_there(tmp_path) as folder:
+        config = family_run("folder", folder)
+        tasks: Any = dataclasses.replace(config.tasks, ways=4, validation_classes=4, test_classes=count)
+        assert list(ranges(dataclasses.replace(config, tasks=tasks))) == ["inside"]
 
 
 @pytest.mark.parametrize("name", SETUPS)
