@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from maml_core.config import RunConfig
 from maml_core.exports.source import differences, source
-from maml_core.lessons.expressions import names_in
-from maml_core.lessons.lesson import Action, Lesson, Prediction, Step
+from maml_core.lessons.expressions import names_filled, names_in
+from maml_core.lessons.lesson import Action, Case, Lesson, Prediction, Step
 from maml_core.lessons.measures import LOOK_OF
 from maml_core.lessons.reading import look_of, model_value, restarted, used_names
 
@@ -33,7 +33,7 @@ class Run:
     def train(self, until):
         if self.state.status.kind != "ok":  # it went back to its last good state, and goes on from there
             self.apply("resume")
-        self.state, records = advance(self.config, self.state, num_steps=until - self.state.step)
+        self.state, records = advance(self.config, self.state, num_steps=max(0, until - self.state.step))
         self.records.append(records)
         print(f"trained to outer step {self.state.step}", self.state.status.sentence)
 
@@ -144,11 +144,18 @@ def _judged(step: Step) -> list[str]:
     prediction = step.prediction
     if prediction is not None and prediction.kind == "number":
         lines.append(f'print("{_plain(prediction.question)}", {prediction.truth})')
-    for at, case in enumerate(step.verdict):
-        guess = "guess" in (names_in(case.when) if case.when else ())
-        head = "else:" if not case.when else f"{'el' if at else ''}if {case.when}:"
-        lines += [] if guess else [head, f"    print(f{case.says!r})"]
+    for at, case in enumerate(cases := [case for case in step.verdict if not _is_of_guess(case)]):
+        said = f"print(f{case.says!r})"
+        if len(cases) == 1 and not case.when:
+            lines.append(said)
+        else:
+            lines += [f"{'el' if at else ''}if {case.when}:" if case.when else "else:", f"    {said}"]
     return lines
+
+
+def _is_of_guess(case: Case) -> bool:
+    """Whether a case speaks of what somebody has guessed: nobody guesses in a script."""
+    return "guess" in names_filled(case.says) | (names_in(case.when) if case.when else frozenset())
 
 
 def _plain(text: str) -> str:

@@ -118,7 +118,8 @@ class _Walk:
             case Action(kind="train"):
                 if self._state.status.kind != "ok":
                     self._apply(Entry(step=self._state.step, kind="resume"))
-                self._state, records = advance(self._config, self._state, num_steps=action.until - self._state.step)
+                left = max(0, action.until - self._state.step)
+                self._state, records = advance(self._config, self._state, num_steps=left)
                 self._records.append(records)
 
     def _apply(self, entry: Entry) -> None:

@@ -16,6 +16,7 @@ from maml_core.lessons.exporting import lesson_notebook, lesson_script
 from maml_core.lessons.lesson import Lesson
 from maml_core.lessons.reading import read_lesson, shipped
 from maml_core.lessons.template import TEMPLATE
+from maml_core.lessons.twin import twin
 
 LESSONS = list(shipped().values())
 
@@ -84,3 +85,62 @@ def test_a_script_says_what_the_lesson_says() -> None:
     assert lines[0].strip() == "trained to outer step 20"
     assert lines[1:] == list(trained.sentences)
     assert run(code_of(json.loads(lesson_notebook(lesson)))).splitlines()[1:] == list(trained.sentences)
+
+
+GUESSED = """
+title = "Guessed"
+about = "How low?"
+source = "Measured here"
+transfer = "And then?"
+answer = "Lower."
+
+[setup]
+preset = "Fast demo"
+
+[[steps]]
+name = "begun"
+text = "Guess."
+
+[steps.prediction]
+kind = "number"
+question = "The loss?"
+truth = "begun.median_after"
+low = 0.0
+high = 10.0
+
+[[steps.verdict]]
+when = "guess > 2 * begun.median_after"
+says = "{guess:.1f} is too much."
+
+[[steps.verdict]]
+when = "begun.median_after < 100"
+says = "It is {begun.median_after:.2f}."
+taught = true
+
+[[steps.verdict]]
+says = "It is high, and {guess:.1f} is what you said."
+"""
+
+
+def test_a_script_leaves_out_what_is_said_of_a_guess() -> None:
+    lesson = read_lesson(GUESSED, name="guessed")
+    (begun,) = check(lesson, (0,)).steps
+    asked, said = run(lesson_script(lesson)).splitlines()
+    assert asked.startswith("The loss?")
+    assert (said,) == begun.sentences
+
+
+def test_what_a_run_has_behind_it_is_not_trained_again() -> None:
+    """A step that asks for fewer outer steps than the one before it is done at once."""
+    again = """
+[[steps]]
+name = "again"
+text = "Nothing is left to train."
+[steps.action]
+kind = "train"
+says = "Train to outer step 10"
+until = 10
+"""
+    lesson = read_lesson(TEMPLATE.replace("until = 400", "until = 20") + again, name="my-lesson")
+    assert run(lesson_script(lesson)).split("\n").count("trained to outer step 20 ") == 2
+    assert "Nothing is left to train." in twin(lesson)
