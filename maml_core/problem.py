@@ -336,7 +336,7 @@ def held_out_tasks(
         problem.at_test,  # type: ignore[arg-type]  # a Protocol does not say that its members hash, as every plain object does
         config.evaluation_seed,
         stream,
-        num_tasks or config.evaluation_tasks,
+        config.evaluation_tasks if num_tasks is None else num_tasks,
         config.shots,
         config.num_query,
         torch_dtype(config),

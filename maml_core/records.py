@@ -144,7 +144,7 @@ class Summary(NamedTuple):
     mean: Numbers
     """Over all tasks; inf if one task's loss is not finite."""
     ci95: Numbers
-    """Half-width of the 95% confidence interval of the mean over tasks (Student's t)."""
+    """Half-width of the 95% confidence interval of the mean over tasks (Student's t); NaN of one task alone."""
     median: Numbers
     diverged_share: Numbers
     """Share of diverged tasks, 0..1: their loss is not finite, or above 10 times the larger of the family's zero level and their own loss

@@ -74,6 +74,7 @@ def load_state_dict(config: RunConfig, weights: Mapping[str, Tensor], *, problem
 
     Raises:
         StateError: Names or shapes that are not the network's.
+        TypeError: A model that is neither the engine's nor a `ModuleModel`.
         ConfigError: An oracle is asked for, whose first layer is another.
 
     >>> from maml_core import init_run
@@ -109,10 +110,9 @@ def _module(model: Model, theta: Params, averages: Params) -> nn.Module:
     """The plain module of a model, with one lane's parameters and running averages."""
     if isinstance(model, ModuleModel):
         return model.plain(theta)
-    if not isinstance(model, MLP | ConvNet):
-        raise TypeError(f"a {type(model).__name__} has no plain module; the engine's networks and a ModuleModel have")
-    module = _sequential(model, running=bool(averages))
-    names, batch_norms = _names(model), [part for part in module if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d)]
+    own = _engines_own(model)
+    module = _sequential(own, running=bool(averages))
+    names, batch_norms = _names(own), [part for part in module if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d)]
     module.to(next(iter(theta.values())).dtype)
     values = {plain: _turned(name, theta[name][0]) for name, plain in names.items()}
     module.load_state_dict({name: value.detach().cpu().contiguous() for name, value in values.items()}, strict=False)
@@ -124,10 +124,21 @@ def _module(model: Model, theta: Params, averages: Params) -> nn.Module:
     return module.eval()
 
 
+def _engines_own(model: Model) -> MLP | ConvNet:
+    """A network of the engine's own.
+
+    Raises:
+        TypeError: It is another one.
+    """
+    if not isinstance(model, MLP | ConvNet):
+        raise TypeError(f"a {type(model).__name__} has no plain module; the engine's networks and a ModuleModel have")
+    return model
+
+
 def _parameters(model: Model, weights: Mapping[str, Tensor], dtype: torch.dtype) -> Params:
     """A model's parameters, one lane, of a plain state_dict."""
     fresh = model.init(0, dtype)
-    names = {name: name for name in fresh} if isinstance(model, ModuleModel) else _names(model)  # type: ignore[arg-type]
+    names = {name: name for name in fresh} if isinstance(model, ModuleModel) else _names(_engines_own(model))
     lacking = sorted(set(names.values()) - set(weights))
     if lacking:
         raise StateError(

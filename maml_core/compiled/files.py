@@ -78,7 +78,8 @@ def checked(key: str) -> Path | None:
     path = place / f"{key}{LIBRARY}"
     try:
         data, wanted = path.read_bytes(), path.with_suffix(DIGEST).read_text(encoding="ascii").strip()
-        os.utime(path)  # the one that was not used for longest goes first
+        with contextlib.suppress(OSError):  # where nothing can be written, nothing has to be thrown away either
+            os.utime(path)  # the one that was not used for longest goes first
     except (OSError, UnicodeDecodeError):
         if path.is_file():
             drop(key)

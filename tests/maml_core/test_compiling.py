@@ -5,6 +5,7 @@ others can write. What goes wrong on the way leaves the run as it was, eager.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 import shutil
 import subprocess
@@ -144,6 +145,17 @@ def test_a_damaged_one_is_thrown_away_and_the_run_goes_on(place: Path) -> None:
     found = chunk(TINY, None, 20)
     np.testing.assert_array_equal(losses(found), eager(20))
     assert not library.exists()
+
+
+def test_one_in_a_folder_that_nothing_can_be_written_to_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.EROFS, "read-only file system")
+
+    monkeypatch.setenv("MAML_COMPILED", str(tmp_path / "compiled"))
+    files.keep("0" * 32, b"machine code")
+    monkeypatch.setattr(files.os, "utime", refused)
+    assert files.checked("0" * 32) == tmp_path / "compiled" / f"{'0' * 32}{files.LIBRARY}"
+    assert files.has("0" * 32)
 
 
 def test_nothing_is_loaded_from_where_others_can_write(place: Path) -> None:

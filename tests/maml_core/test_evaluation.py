@@ -288,3 +288,11 @@ def test_every_group_of_image_tasks_is_another() -> None:
     assert (len(first.parameters), len(second.parameters)) == (50, 10)
     assert not same(first.parameters[:10], second.parameters)
     assert not same(first.query.x[:10], second.query.x)
+
+
+def test_one_task_alone_has_no_interval_and_none_has_no_tasks() -> None:
+    problem, theta, tasks = prepared(tiny())
+    found = summarize(evaluate(theta, task_slice(tasks, slice(1)), problem=problem, how=Adaptation(0.1), num_steps=2))
+    assert np.isfinite(found.mean).all()
+    assert np.isnan(found.ci95).all()
+    assert held_out_tasks(tiny(), problem, 0).support.x.shape == (0, 4, 1)

@@ -116,6 +116,30 @@ def test_ones_own_module_goes_out_and_comes_in() -> None:
     assert advance(config, back, num_steps=1, problem=problem)[0].step == 1
 
 
+def test_a_model_of_ones_own_that_is_no_module_has_no_plain_one() -> None:
+    class Scaled:
+        head, layers = frozenset({"w"}), {"head": ("w",)}
+
+        def init(self, seed: int, dtype: torch.dtype = torch.float32) -> dict[str, torch.Tensor]:
+            return {"w": torch.ones(1, 1, 1, dtype=dtype)}
+
+        def apply(self, theta: Any, x: torch.Tensor, **_: Any) -> torch.Tensor:
+            return torch.bmm(x, theta["w"])
+
+        def statistics(self, *_: Any, **__: Any) -> dict[str, torch.Tensor]:
+            return {}
+
+        def is_dead(self, _: Any, x: torch.Tensor) -> torch.Tensor:
+            return torch.zeros(len(x), dtype=torch.bool)
+
+    config = tiny()
+    problem: Any = Problem(family=build_problem(config).family, model=Scaled())  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="Scaled has no plain module"):
+        plain_module(config, init_run(config, problem=problem), problem=problem)
+    with pytest.raises(TypeError, match="Scaled has no plain module"):
+        load_state_dict(config, {"w": torch.ones(1, 1)}, problem=problem)
+
+
 def test_a_fine_tuned_module_is_judged_by_the_engine() -> None:
     """Out, a step of torch.optim, in: the loss is that of the module."""
     config = tiny()
