@@ -40,7 +40,7 @@ class TaskDiskInfo:
     color: Array
     """What tells the tasks apart, [T]: the phase of a sinusoid, else the first number that defines the task."""
     amplitude: Array
-    """Of sinusoids, [T]; otherwise empty."""
+    """Amplitudes of sinusoids, [T]; otherwise empty."""
     explained: float
     """Share of the tasks' differences that lies in the plane, 0..1; NaN where nothing moves apart."""
     r2: float

@@ -14,7 +14,7 @@ CODE = "class"
 
 
 MAX_MEMBERS_KEPT = 500
-"""Of so many who came to a class it is known what they have asked for."""
+"""People who came to a class of whom it is known what they have asked for, at most."""
 
 
 @dataclass
