@@ -405,7 +405,7 @@ class Demonstration(NamedTuple):
     own: OwnTask | OwnPoints | None = None
     """Images, or points, that take the drawn task's place."""
     of_step: int | None = None
-    """The first training task of this outer step, as theta_0 adapts to it in training, in place of all that."""
+    """The first training task of this outer step, as theta_0 adapts to it in training, in place of the numbered draw."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
