@@ -18,6 +18,7 @@ interface PlotlyAxis {
 interface PlotlyAnnotation {
   name?: string;
   text: string;
+  hovertext?: string;
   x: number;
   xanchor?: string;
   visible?: boolean;

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.charts.basics import line, points
+from dashboard.charts.basics import column_names, line, points
 from dashboard.charts.chart import Chart
 from dashboard.charts.closer import MEASURING, cosine, is_chosen, looked
 from dashboard.charts.glossary import Card, plain
@@ -23,11 +23,10 @@ from maml_core.analysis_records import DIRECTION_STEPS, Directions
 RULES = {"fomaml": "first order", "joint": "joint", "reptile": MOVED}
 """What the legend calls each rule."""
 _FIRST_LAYER = DIRECTION_STEPS[-1] + 1
-"""Where the columns of the layers begin, each one wide; their names stand at their left edges."""
-_BARS = {"fomaml": 0.54, "joint": 0.72, "reptile": 0.9}
+"""Where the columns of the layers begin, each one wide."""
+_BARS = {"fomaml": 0.3, "joint": 0.5, "reptile": 0.7}
 """Where the bars stand in a column."""
-_TOP = 1.4
-"""Above 1 there is room for what stands over the layers."""
+_TOP = 1.1
 _LITTLE = 0.5
 """Two batches whose own directions agree by less say little of anybody's angle."""
 
@@ -112,7 +111,7 @@ def _traces(palette: Palette, _looks: Looks) -> dict[str, go.Scatter]:
 def _axes(palette: Palette, _looks: Looks) -> dict[str, Any]:
     return {
         "xaxis": {
-            "title": {"text": "inner steps N"},
+            "title": {"text": "inner steps N, then layer by layer"},
             "range": [0.6, 5.4],
             "tickvals": list(DIRECTION_STEPS),
         },
@@ -126,30 +125,24 @@ def _axes(palette: Palette, _looks: Looks) -> dict[str, Any]:
 
 
 def _patch(of: Results, palette: Palette) -> dict[str, Any] | None:
-    """The layers' names, upright beside the bars of each."""
+    """The layers' names under the bars of each, short; whole ones are said on hover and in the table."""
     info = directions_info(of)
     if info is None:
         return None
-    font = {"color": palette.muted}
-    names = [
-        {
-            "name": "column",
-            "text": name,
-            "textangle": -90,
-            "x": _FIRST_LAYER + at,
-            "xanchor": "left",
-            "xshift": -3,
-            "yref": "paper",
-            "y": 0.02,
-            "yanchor": "bottom",
-            "showarrow": False,
-            "font": font,
-        }
-        for at, name in enumerate(info.layers)
-    ]
-    middle = _FIRST_LAYER + len(info.layers) / 2
-    at_top = {"x": middle, "yref": "paper", "y": 1, "yanchor": "top", "showarrow": False, "font": font}
-    return {"annotations": [*names, {**at_top, "text": "by layer"}]}
+    named = column_names({_FIRST_LAYER + at: _short(name) for at, name in enumerate(info.layers)}, palette)
+    for mark, name in zip(named["annotations"], info.layers, strict=True):
+        mark["hovertext"] = name
+    return named
+
+
+def _short(layer: str) -> str:
+    """A layer's name where there is little room.
+
+    >>> _short("hidden 1"), _short("head")
+    ('h1', 'head')
+    """
+    first, _, number = layer.partition(" ")
+    return f"{first[0]}{number}" if number else layer
 
 
 # --- Numbers ----------------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from dashboard.charts.style import Looks
 from dashboard.theme import Palette
 from maml_core.analysis_records import LossPlane
 
-PANELS = {"support": "one task, examples", "before": "all, before", "after": "all, after"}
+PANELS = {"support": "1 task, examples", "before": "all, before", "after": "all, after"}
 """The pictures side by side, and what is said over each."""
 _APART = 2.2
 """Between the middles of two of them; each is 2 wide and high."""

@@ -89,7 +89,7 @@ def test_each_is_opened_in_turn_kept_over_a_reload_and_closed_again(open_page: O
     shows(live, chart)
 
     # Shades are read as a row for each of their points.
-    for read, first in (("spectrum", "start (θ"), ("landscape", "one task, examples")):
+    for read, first in (("spectrum", "start (θ"), ("landscape", "1 task, examples")):
         live.tabs.select_option(read)
         shows(live, read)
         live.menu(read, "Show table")

@@ -281,7 +281,8 @@ export class Chart {
 
   /** @param {number} x Columns are one wide, from a whole number to the next. */
   column(x) {
-    return (this.node.layout?.annotations ?? []).find((mark) => mark.name === "column" && Math.floor(mark.x) === Math.floor(x))?.text;
+    const mark = (this.node.layout?.annotations ?? []).find(({ name, x: place }) => name === "column" && Math.floor(place) === Math.floor(x));
+    return mark?.hovertext ?? mark?.text; // which stands where the text is shorter
   }
 
   axisTitles() {

@@ -131,7 +131,7 @@ NAMES = {
     ],
     "edge": ["10–90% of tasks", "limit (2/λ<sub>max</sub>)", "α"],
     **{
-        landscape: ["one task, examples", "all, before", "all, after", "inner steps", "start (θ<sub>0</sub>)"]
+        landscape: ["1 task, examples", "all, before", "all, after", "inner steps", "start (θ<sub>0</sub>)"]
         for landscape in ("landscape", "surface", "random_plane")
     },
     "label_orders": ["head zeroed", "a numbering"],

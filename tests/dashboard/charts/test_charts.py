@@ -42,7 +42,7 @@ AXES = {
     "adaptation": ("inner step", "held-out query loss (MSE)"),
     "path": ("main direction", "second direction"),
     "layers": ("layer", "distance from the start / its length"),
-    "directions": ("inner steps N", "cosine with the meta-gradient"),
+    "directions": ("inner steps N, then layer by layer", "cosine with the meta-gradient"),
     "arrows": ("main direction", "second direction"),
     "task_disk": ("main direction", "second direction"),
     "coherence": ("outer step", "cosine of gradients"),

@@ -79,7 +79,7 @@ def named(client: Client, chart: str) -> list[str]:
     """The columns that the newest layout of a chart names, since the last look."""
     layouts = [message["layout"] for message in client.take() if "layout" in message]
     marks = layouts[-1].get(chart, {"light": {"annotations": []}})["light"]["annotations"] if layouts else []
-    return [mark["text"] for mark in marks if mark.get("name") == "column"]
+    return [mark.get("hovertext", mark["text"]) for mark in marks if mark.get("name") == "column"]
 
 
 def figures(client: Client) -> list[set[str]]:
