@@ -187,10 +187,10 @@ def _named(name: str, kept: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _draws_from(info: RunInfo, files: set[str]) -> bool:
-    """Whether a saved run draws its tasks from images that one of these files keeps."""
-    if info.problem is not None:
-        return False
-    return _is_kept_in(load_run(info.folder).config.tasks, files)
+    """Whether a saved run draws its tasks from images that one of these files keeps; a damaged one goes on nowhere."""
+    with contextlib.suppress(StoreError):
+        return info.problem is None and _is_kept_in(load_run(info.folder).config.tasks, files)
+    return False
 
 
 def _sweep_draws_from(name: str, files: set[str]) -> bool:

@@ -353,6 +353,8 @@ def _compute(
         failure = error
     if failure is None and (results := study.results()) and all(one.status == "refused" for one in results):
         return results[0].refusal
+    if isinstance(failure, StoreError) and failure.kind == "missing":  # nothing of it is kept
+        raise failure
     with last_words(words):
         if failure is None or not isinstance(failure, StoreError):
             results = study.results()

@@ -12,7 +12,7 @@ from maml_core.cli.sweep import StorageOption, kept_sweeps, print_results
 from maml_core.cli.tables import Column, print_table
 from maml_core.errors import ConfigError
 from maml_core.sweeps.axes import label
-from maml_core.sweeps.catalog import delete_sweep, find_sweep, list_sweeps, rename_sweep
+from maml_core.sweeps.catalog import check_idle, delete_sweep, find_sweep, list_sweeps, rename_sweep
 from maml_core.sweeps.databases import without_password
 from maml_core.sweeps.definition import sweep_to_dict
 from maml_core.sweeps.findings import finished_words, read
@@ -95,8 +95,9 @@ def rename(
 def delete(
     name: Name, storage: StorageOption = None, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False
 ) -> None:
-    """Delete a sweep for good."""
+    """Delete a sweep for good; one that is being computed stays."""
     where = find_sweep(name, storage=storage)
+    check_idle(name, storage=storage)
     if not yes and not typer.confirm(f"Delete the sweep {name} in {where} for good?"):
         typer.echo("Nothing was deleted.")
         raise typer.Exit(1)

@@ -1,6 +1,6 @@
 """A set of images as one array, and the one file that keeps it.
 
-The file is a safetensors file: a header that says what it is, then the class of each image, then the pixels. It takes its place in one
+The file is a safetensors file: a header that says what it is and how many images each class has, then the pixels. It takes its place in one
 step, carries a checksum of all that is in it, and is mapped into memory when it is read, so that workers share it.
 """
 

@@ -14,6 +14,7 @@ from maml_core.files import write_file
 from maml_core.records import Summary
 from maml_core.reproduce.cases import Exam, Published
 from maml_core.reproduce.exams import TEST_SEED
+from maml_core.wording import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,7 @@ class Row:
     @property
     def label(self) -> str:
         """The row's name for people."""
-        return self.name + (f" (rolled back {self.resumed} times)" if self.resumed else "")
+        return self.name + (f" (rolled back {counted(self.resumed, 'time')})" if self.resumed else "")
 
 
 def save_table(rows: Sequence[Row], folder: Path, notes: Sequence[str] = ()) -> None:

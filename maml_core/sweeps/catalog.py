@@ -16,7 +16,7 @@ from maml_core.sweeps.curve_files import CURVES, copy_curves
 from maml_core.sweeps.definition import SweepConfig, fingerprint
 from maml_core.sweeps.images import moved
 from maml_core.sweeps.places import CLAIMS, JOURNAL, is_url, kept_folder, names_in, open_place, storage_errors
-from maml_core.sweeps.study import SWEEP, claims_of, load_sweep, study_of
+from maml_core.sweeps.study import SWEEP, SweepStudy, claims_of, load_sweep, study_of
 
 
 class StudyInfo(NamedTuple):
@@ -101,6 +101,25 @@ def has_moved_to(name: str, asked: SweepConfig, *, storage: str | Path | None = 
     return False
 
 
+def check_idle(name: str, *, storage: str | Path | None = None) -> None:
+    """See that nobody computes a sweep, before it is deleted; one that cannot be read nobody does.
+
+    Raises:
+        StoreError: Somebody does.
+    """
+    try:
+        study = load_sweep(name, storage=storage)
+    except StoreError:
+        return
+    with study:
+        _check_idle(study)
+
+
+def _check_idle(study: SweepStudy) -> None:
+    if study.is_computed:
+        raise StoreError("busy", f"somebody computes the sweep {study.name}; wait for the end of that, or stop it")
+
+
 def delete_sweep(name: str, *, storage: str | Path | None = None) -> None:
     """Remove a sweep for good, damaged or not; files in its folder that are not its own stay.
 
@@ -151,8 +170,7 @@ def rename_sweep(name: str, new: str, *, storage: str | Path | None = None) -> s
             taken = StoreError("taken", f"{old.folder.with_name(new)} is there already; choose another name")
             if os.path.lexists(old.folder.with_name(new)):
                 raise taken
-        if old.is_computed:
-            raise StoreError("busy", f"somebody computes the sweep {name}; wait for the end of that, or stop it")
+        _check_idle(old)
         place = open_place(new, storage, make=True)
         with place.used():
             source, target = old.place.storage, place.storage

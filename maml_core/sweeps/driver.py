@@ -138,11 +138,11 @@ class Sweeping:
         begun = {number for batch in self._batches.values() for number in batch.open}
         steps_each = self._sweep.num_seeds * self._sweep.num_steps
         for group in self._groups:
-            waiting = [number for number in group if number not in begun and not self._is_finished(number)]
-            if waiting:
-                values = (self._known[number].values for number in waiting[: self._count(group, waiting)])
+            unbegun = [number for number in group if number not in begun and not self._is_finished(number)]
+            if unbegun:
+                values = (self._known[number].values for number in unbegun[: self._count(group, unbegun)])
                 lanes = tuple(lane for one in values for lane in lane_configs(self._sweep, one))
-                add(lanes, len(waiting) * steps_each)
+                add(lanes, len(unbegun) * steps_each)
         return list(found.values())
 
     @property

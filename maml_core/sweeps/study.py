@@ -6,7 +6,8 @@ By default a sweep is a folder:
     claims.sqlite    who computes which setting (see `claims`)
     curves/          training curves, as Parquet (see `curve_files`)
 
-With a database by URL, study and claims are there, for as many clients as there are; each keeps the training curves of its own settings.
+With a database by URL, study and claims are there, for as many clients as there are; each keeps the training curves of its own settings, in
+``.databases`` below `places.default_root`.
 A setting is claimed, its trial begins to run, the rungs are reported to it, and it is told its value once. A diverged setting is a
 COMPLETE trial with a capped value and the attribute `diverged`: FAIL would hide the unstable region. Attributes of a trial: `setting`
 (its number), `diverged`, `lanes` (each seed's results); of the study: `sweep` (the whole description, with its `fingerprint`), `images` (the
@@ -49,6 +50,9 @@ _IMAGES, _FOLDERS = "images", "folders"
 
 _CLAIM_OF_IMAGES = -1
 """Stands among the claims for the record of the images: of several clients that begin a sweep, one writes it."""
+
+_GONE = "Record does not exist."
+"""What Optuna says of a study that somebody deletes while it is open."""
 
 _log = logging.getLogger(__name__)
 
@@ -216,8 +220,15 @@ class SweepStudy:
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
-        with storage_errors(self.place.where):
-            yield
+        try:
+            with storage_errors(self.place.where):
+                yield
+        except KeyError as error:
+            if error.args != (_GONE,):
+                raise
+            raise StoreError(
+                "missing", f"the sweep {self.folder.name} in {self.where} was deleted meanwhile"
+            ) from error
 
 
 def open_study(

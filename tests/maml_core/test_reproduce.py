@@ -228,6 +228,9 @@ def test_a_training_that_was_rolled_back_goes_on_and_is_counted(tmp_path: Path) 
     )
     assert state.step == row.outer_steps
     assert "rolled back" in markdown([row])
+    assert [dataclasses.replace(row, name="A", resumed=count).label for count in (0, 1, 2)] == [
+        *("A", "A (rolled back 1 time)", "A (rolled back 2 times)")
+    ]
 
 
 def test_rows_are_judged_on_tasks_that_training_never_uses(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 from maml_core.cli import app
 from maml_core.config import FolderConfig, RunConfig
 from maml_core.datasets.omniglot import load_omniglot
+from maml_core.store import RunStore
 from maml_core.sweeps.axes import Axis
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.study import open_study
@@ -164,6 +166,10 @@ def test_images_that_a_saved_run_needs_are_deleted_on_purpose_alone(two_birds: t
     small = ["--size", "8", "--ways", "2", "--shots", "1", "--num-query", "1", "--model", "mlp", "--hidden-widths", "4"]
     small += ["--meta-batch-size", "2", "--evaluation-tasks", "2"]
     maml("train", "--tasks", "folder", "--folder", str(two_birds[0]), *small, "--steps", "2", "--name", "my run")
+    damaged = RunStore().root / "damaged"
+    shutil.copytree(RunStore().folder("my run"), damaged)
+    for state in damaged.glob("state-*"):
+        state.write_bytes(bytes(state.stat().st_size))
     refused = maml("data", "delete", str(two_birds[0]), code=2)
     assert "saved runs draw their tasks from these images: my run. To delete them nevertheless, add --yes" in said(
         refused

@@ -115,6 +115,15 @@ def test_a_sweep_whose_disk_was_full_at_its_start_is_deleted(tmp_path: Path, mon
     open_study(SWEEP, "one", storage=tmp_path).close()
 
 
+def test_a_sweep_that_somebody_computes_is_not_deleted(tmp_path: Path) -> None:
+    delete = ["sweeps", "delete", "one", "--storage", str(tmp_path), "--yes"]
+    with open_study(SWEEP, "one", storage=tmp_path) as study:
+        study.take(1)
+        result = CliRunner().invoke(app, delete)
+        assert (result.exit_code, "somebody computes the sweep one" in result.output) == (2, True)
+    assert CliRunner().invoke(app, delete).exit_code == 0
+
+
 def test_the_name_of_a_sweep_that_is_not_there_is_answered_with_what_was_meant(tmp_path: Path) -> None:
     open_study(SWEEP, "by-steps", storage=tmp_path).close()
     for command in (["show", "by-step"], ["delete", "by-step", "--yes"], ["export", "by-step", "--csv"]):

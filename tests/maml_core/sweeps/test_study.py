@@ -30,7 +30,7 @@ from maml_core.config import GlyphsConfig, LinearConfig, MLPConfig, RunConfig, S
 from maml_core.errors import ConfigError, StoreError
 from maml_core.rng import Stream
 from maml_core.sweeps.axes import Axis
-from maml_core.sweeps.catalog import delete_sweep, find_sweep, list_sweeps, rename_sweep
+from maml_core.sweeps.catalog import check_idle, delete_sweep, find_sweep, list_sweeps, rename_sweep
 from maml_core.sweeps.claims import Claims, engine_of
 from maml_core.sweeps.definition import Setting, SweepConfig
 from maml_core.sweeps.places import CLAIMS, names_in
@@ -379,6 +379,21 @@ def test_sweeps_are_listed_and_deleted(storage: str) -> None:
         load_sweep("one", storage=storage)
     with open_study(SWEEP, "one", storage=storage) as study:
         assert len(study.take(9)) == 6
+
+
+def test_who_computes_a_sweep_that_is_deleted_is_told(storage: str) -> None:
+    with open_study(SWEEP, "one", storage=storage) as study:
+        (one,) = study.take(1)
+        with pytest.raises(StoreError, match="somebody computes the sweep one"):
+            check_idle("one", storage=storage)
+        study.give_back(one.number)
+        check_idle("one", storage=storage)
+        if "://" in storage:  # a folder may be gone under the feet of this process
+            delete_sweep("one", storage=storage)
+            for ask in (study.results, lambda: study.take(1), lambda: study.put(result(one))):
+                with pytest.raises(StoreError, match=r"the sweep one in .* was deleted meanwhile") as caught:
+                    ask()
+                assert caught.value.kind == "missing"
 
 
 def test_many_first_clients_of_a_fresh_storage_find_one_sweep(storage: str) -> None:
