@@ -165,10 +165,10 @@ class Summary(NamedTuple):
 
 
 class PairedDifference(NamedTuple):
-    """How much higher the second of two runs' held-out losses is than the first's, task by task."""
+    """How much higher the second of two runs' held-out losses, or accuracies, is than the first's, task by task."""
 
     mean: float
-    """Mean of the second's loss minus the first's over all tasks; below 0 the second is better. Not finite where a task's loss is not."""
+    """Mean of the second's value minus the first's over all tasks. Not finite where a task's loss is not."""
     ci95: float
     """Half-width of its 95% interval (Student's t over the tasks' differences)."""
     num_tasks: int
@@ -437,6 +437,8 @@ class View:
     """With the trajectories, the run's held-out losses task by task."""
     against: Numbers | None = None
     """Another run's held-out losses on the same tasks, [T], to give the paired difference from; needs `task_losses`."""
+    against_accuracy: Numbers | None = None
+    """Its accuracies on them, [T], in classification."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -460,8 +462,12 @@ class Snapshot:
     """What the look has found: a record of `analysis_records`, or a tuple of them."""
     task_losses: Numbers | None = None
     """Held-out query loss of each task after N inner steps, or after the last at evaluation where that is sooner, [T]; None unless asked for."""
+    task_accuracy: Numbers | None = None
+    """Accuracies where `task_losses` has the losses, each 0..1, [T]; None in regression."""
     difference: PairedDifference | None = None
     """How much higher the loss of `View.against` is, task by task; None unless asked for."""
+    accuracy_difference: PairedDifference | None = None
+    """How much higher the accuracy of `View.against_accuracy` is; None unless asked for."""
     seconds: Mapping[str, float] = field(default_factory=dict, compare=False)
     """Processor time that each part took, by its name, so that whoever looks can pace it."""
 

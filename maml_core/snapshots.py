@@ -20,7 +20,7 @@ from maml_core.evaluation import Evaluation, evaluate, summarize
 from maml_core.intervals import paired_difference
 from maml_core.landscape import flat, inner_paths, inner_thetas
 from maml_core.problem import Problem, build_problem, held_out_tasks
-from maml_core.records import InnerPaths, LayerMoves, LearnedRates, Numbers, Snapshot, Summary, View
+from maml_core.records import InnerPaths, LayerMoves, LearnedRates, Numbers, PairedDifference, Snapshot, Summary, View
 from maml_core.run_state import Learner, RunState, rule
 from maml_core.runs import problem_of
 from maml_core.scratch import scratch_evaluation
@@ -54,7 +54,7 @@ def snapshot(config: RunConfig, state: RunState, view: View, *, problem: Problem
     )
     found = part("trajectories", view.trajectories, lambda: _trajectories(config, state, view, problem))
     trajectories, held_out = found or ({}, None)
-    losses = _task_losses(config, held_out) if held_out is not None and view.task_losses else None
+    losses, accuracy = _of_tasks(config, held_out) if held_out is not None and view.task_losses else (None, None)
     fits = part("fit", bool(view.tasks), lambda: tuple(task_fit(config, learner, task, problem) for task in view.tasks))
     scratch = part("scratch", view.trajectories and view.scratch, lambda: _scratch_trajectory(config, problem))
     return Snapshot(
@@ -68,7 +68,9 @@ def snapshot(config: RunConfig, state: RunState, view: View, *, problem: Problem
         moves=part("moves", view.moves, lambda: _moves(config, learner, problem)),
         look=part("look", bool(view.look), lambda: LOOKS[view.look](config, problem, learner)),
         task_losses=losses,
-        difference=paired_difference(losses, view.against) if losses is not None and view.against is not None else None,
+        task_accuracy=accuracy,
+        difference=_difference(losses, view.against),
+        accuracy_difference=_difference(accuracy, view.against_accuracy),
         seconds=seconds,
     )
 
@@ -100,10 +102,15 @@ def _trajectories(
     return found, own
 
 
-def _task_losses(config: RunConfig, held_out: Evaluation) -> Numbers:
-    """Losses of the tasks after N inner steps, or after the last that was taken, [T]."""
-    losses: Numbers = held_out.query_loss[min(config.num_inner_steps, config.evaluation_steps), 0].double().numpy()
-    return losses
+def _of_tasks(config: RunConfig, held_out: Evaluation) -> tuple[Numbers, Numbers | None]:
+    """Losses and accuracies of the tasks after N inner steps, or after the last that was taken, [T] each."""
+    after = min(config.num_inner_steps, config.evaluation_steps)
+    accuracy = held_out.accuracy[after, 0].double().numpy() if held_out.accuracy is not None else None
+    return held_out.query_loss[after, 0].double().numpy(), accuracy
+
+
+def _difference(own: Numbers | None, against: Numbers | None) -> PairedDifference | None:
+    return paired_difference(own, against) if own is not None and against is not None else None
 
 
 def _judged(config: RunConfig, **also: Any) -> RunConfig:

@@ -46,6 +46,8 @@ class ImagesInfo:
     """N: theta_N is the one at index N."""
     ink: bool = True
     """Pixels are ink on paper, which has the page's own colours; otherwise they are grey levels or colours of photographs."""
+    beside: float | None = None
+    """Share of the query images that a second run gets right after its inner steps; None where there is none, or nobody knows."""
     dead: bool = False
     """Whether theta_N says the same about every image, because a whole hidden layer is off."""
 
@@ -86,8 +88,21 @@ def images_info(of: Results) -> ImagesInfo | None:
         filters=fit.filters,
         num_inner_steps=min(of.computed.num_inner_steps, len(fit.query_probabilities) - 1),
         ink=is_ink(of.computed.tasks),
+        beside=_of_second(of, fit),
         dead=fit.dead,
     )
+
+
+def _of_second(of: Results, fit: ImageFit) -> float | None:
+    """Where it is a look at the same task, and of now."""
+    found = of.beside.fit if of.beside is not None and of.then is None else None
+    if of.beside is None or not isinstance(found, ImageFit) or (found.query_labels < 0).any():
+        return None
+    if not np.array_equal(found.query_images, fit.query_images):
+        return None
+    says = found.query_probabilities[min(of.beside.num_inner_steps, len(found.query_probabilities) - 1)]
+    is_number = np.isfinite(says).all(axis=1)
+    return float(np.mean(is_number & (np.nan_to_num(says).argmax(axis=1) == found.query_labels)))
 
 
 def is_ink(tasks: TaskConfig) -> bool:
@@ -148,7 +163,7 @@ def _summary(info: ImagesInfo) -> str:
     before, after = info.accuracy[[0, n]]
     return (
         f"Before (θ_0) against after adapting (θ_N) on one held-out task with {of}: {before:.0%} of {_images(len(info.query_images), 'test')} "
-        f"right before, {after:.0%} after {steps(n)}; query loss {number(info.query_loss[0])} and {number(info.query_loss[n])}."
+        f"right before, {after:.0%} after {steps(n)}{_second(info)}; query loss {number(info.query_loss[0])} and {number(info.query_loss[n])}."
     )
 
 
@@ -163,7 +178,11 @@ def _subtitle(info: ImagesInfo) -> str:
         return f"{steps(n).capitalize()} on {examples}; nobody but you knows what the test images are."
     before, after = info.accuracy[[0, n]]
     losses = f"loss {number(info.query_loss[0])} → {number(info.query_loss[n])}"
-    return f"Before adapting (θ_0) {before:.0%} right, after {steps(n)} (θ_{n}) {after:.0%}; {losses}"
+    return f"Before adapting (θ_0) {before:.0%} right, after {steps(n)} (θ_{n}) {after:.0%}{_second(info)}; {losses}"
+
+
+def _second(info: ImagesInfo) -> str:
+    return "" if info.beside is None else f", second run {info.beside:.0%}"
 
 
 def class_letter(label: int) -> str:

@@ -137,7 +137,7 @@ class FrameMaker:
             "metric": viewer.metric(run.config),
             "now": now(run),
             "own": answer(shown.fit, shown.computed.num_inner_steps) if drawn else None,
-            "beside": viewer.second.words() if viewer.second is not None else "",
+            "beside": viewer.second.words(viewer.metric(run.config)) if viewer.second is not None else "",
             "change": viewer.change_id,
         }
         return Content(self._number, header, self._parts)

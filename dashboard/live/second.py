@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from dashboard.charts.results import Beside, Metric
 from dashboard.live.history import History
@@ -39,6 +39,9 @@ PROGRESS_S = 0.25
 MAX_LOST = 3
 """A worker that ends more often in a row than this ends by what it computes."""
 
+Stop = Literal["diverged", "refused", "failed"]
+"""Why a second run goes no further: of itself, since the run was changed to what it cannot follow, or by a fault."""
+
 LONG_S = 0.5
 """Who is longer on the way says how far it is."""
 
@@ -54,6 +57,8 @@ class Goal(NamedTuple):
     num_steps: int
     num_entries: int
     """Changes that had been made by then."""
+    accuracy: Numbers | None = None
+    """Accuracies of these tasks, each 0..1, [T]; None in regression."""
 
 
 class Leg(NamedTuple):
@@ -72,8 +77,10 @@ class Pair(NamedTuple):
     step: int
     num_steps: tuple[int, int]
     """Inner steps after which each is judged, the run's own first."""
-    difference: PairedDifference
+    loss: PairedDifference
     """The run's own loss minus the second's."""
+    accuracy: PairedDifference | None = None
+    """The run's own accuracy minus the second's; None in regression."""
 
 
 class Second:
@@ -97,6 +104,9 @@ class Second:
     def _begin(self) -> None:
         self.why = ""
         """Why it goes no further, in a sentence."""
+        self._stopped: Stop | None = None
+        self._gone_on_at = -1
+        """Outer step at which it last went on after it had diverged."""
         self.other: Other | None = None
         """Its set-up at outer step 0; None before anything was computed."""
         self.pair: Pair | None = None
@@ -133,36 +143,58 @@ class Second:
         self.follow(run)
         if snapshot.task_losses is None:
             return
-        if snapshot.step < self.step:  # it was rolled back
+        if snapshot.step < self.step:  # the run is back at an earlier outer step
             self._begin()
         self._follow_changes(run)
         if self.why:
             return
         num_steps = min(run.state_config.num_inner_steps, run.state_config.evaluation_steps)
-        goal = Goal(snapshot.step, snapshot.task_losses, num_steps, len(self._entries))
-        self._goals = (*self._goals[:1], goal)
+        goal = Goal(snapshot.step, snapshot.task_losses, num_steps, len(self._entries), snapshot.task_accuracy)
+        self._goals = (*(before for before in self._goals[:1] if before.step <= goal.step), goal)
 
     def _follow_changes(self, run: Trained) -> None:
         """Make an entry of each change of the run, so that the one thing stays the only difference."""
-        try:
-            if self._at_end is None:
+        if self._at_end is None:
+            try:
                 self.other = other(self.key, run.changes.start)
-                self._config = self.other.config
-                self._at_end = run.changes.start, self.other.config
-            own, beside = self._at_end
-            for entry in run.changes.done[self._followed :]:
-                if entry.kind != "change":
-                    continue
-                own = replace(own, entry.changes)
-                if changes := followed(beside, other(self.key, own).config):
-                    beside = replace(beside, changes)
-                    self._entries.append(Entry(step=entry.step, kind="change", changes=changes))
-            self._followed, self._at_end = len(run.changes.done), (own, beside)
-        except ValueError as error:
-            self._stop(f"{_begun(str(error))}.")
+            except ValueError as error:
+                self._stop("refused", f"{_begun(str(error))}.")
+                return
+            self._config = self.other.config
+            self._at_end = run.changes.start, self.other.config
+        for entry in run.changes.done[self._followed :]:
+            if entry.kind == "change":
+                self._follow_change(entry)
+            if entry.kind in ("change", "resume") and self._stopped == "diverged":
+                self._go_on()
+        self._followed = len(run.changes.done)
 
-    def _stop(self, why: str) -> None:
-        self.why, self._goals = why, ()
+    def _follow_change(self, entry: Entry) -> None:
+        """One change of the run, as the second makes it; where the one thing cannot be changed then, it waits for a change that lets it."""
+        assert self._at_end is not None
+        own, beside = replace(self._at_end[0], entry.changes), self._at_end[1]
+        self._at_end = own, beside
+        try:
+            changes = followed(beside, other(self.key, own).config)
+        except ValueError as error:
+            if self._stopped is None:
+                self._stop("refused", f"{_begun(str(error))}.")
+            return
+        if self._stopped == "refused":
+            self.why, self._stopped = "", None
+        if changes:
+            self._at_end = own, replace(beside, changes)
+            self._entries.append(Entry(step=entry.step, kind="change", changes=changes))
+
+    def _stop(self, stopped: Stop, why: str) -> None:
+        self._stopped, self.why, self._goals = stopped, why, ()
+
+    def _go_on(self) -> None:
+        """After it has diverged: from its last good parameters, with what has been changed since, at the outer step where it stands."""
+        done = [entry for entry in self._entries if entry.step < self.step]
+        since = [dataclasses.replace(entry, step=self.step) for entry in self._entries[len(done) :]]
+        self._entries = [*done, Entry(step=self.step, kind="resume"), *since]
+        self.why, self._stopped, self._gone_on_at = "", None, self.step
 
     # What is computed
 
@@ -198,7 +230,8 @@ class Second:
         goal = leg.goal
         view: dict[str, Any] = {"tasks": (leg.task,)}
         if goal is not None:
-            view |= {"trajectories": True, "joint_trajectory": False, "task_losses": True, "against": goal.losses}
+            view |= {"trajectories": True, "joint_trajectory": False, "task_losses": True}
+            view |= {"against": goal.losses, "against_accuracy": goal.accuracy}
         return ChunkRequest(
             config=self._config,
             state=self._state,
@@ -225,7 +258,15 @@ class Second:
             self._look(leg, result.snapshot)
         if result.status.kind != "ok":
             what = "has diverged" if result.status.kind == "diverged" else "has a dead network"
-            self._stop(f"{_begun(named(self.key))} {what}, and stands at its last good outer step, {self.step:,}.")
+            goals = self._goals
+            self._stop(
+                "diverged",
+                f"{_begun(named(self.key))} {what} at outer step {self.step:,}, and waits there for the next change of this run.",
+            )
+            is_changed = any(entry.kind == "change" and entry.step >= self.step for entry in self._entries)
+            if is_changed and self._gone_on_at < self.step:  # what it stopped for is no longer set
+                self._go_on()
+                self._goals = tuple(goal._replace(num_entries=len(self._entries)) for goal in goals[-1:])
         elif result.snapshot is None and now - self._shown < PROGRESS_S:
             return False
         self._shown = now
@@ -235,12 +276,15 @@ class Second:
         self._fit, self._task = snapshot.fits[0], leg.task
         if leg.goal is None or snapshot.step != leg.goal.step:
             return
+        if all(goal is not leg.goal for goal in self._goals):  # the run has gone back meanwhile
+            return
         self._adapted = snapshot.trajectories["maml"]
         if self.step == 0:
             self._history.open(self._adapted, self._config.num_inner_steps)
         assert snapshot.difference is not None
         own_steps = min(self._config.num_inner_steps, self._config.evaluation_steps)
-        self.pair = Pair(snapshot.step, (leg.goal.num_steps, own_steps), snapshot.difference)
+        num_steps = leg.goal.num_steps, own_steps
+        self.pair = Pair(snapshot.step, num_steps, snapshot.difference, snapshot.accuracy_difference)
         self._goals = tuple(goal for goal in self._goals if goal is not leg.goal)
 
     def fail(self, leg: Leg, why: str, *, again: bool) -> None:
@@ -256,7 +300,7 @@ class Second:
         self._under_way = None
         self._num_lost += 1
         if not again or self._num_lost > MAX_LOST:
-            self._stop(why)
+            self._stop("failed", why)
 
     # What is shown
 
@@ -271,29 +315,33 @@ class Second:
             num_inner_steps=self._config.num_inner_steps,
         )
 
-    def words(self) -> str:
-        """How both compare, in a sentence or two."""
+    def words(self, metric: Metric) -> str:
+        """How both compare by what the charts show, in a sentence or two."""
         if self.why or self.other is None:
             return self.why or COMING
-        found = in_words(self.pair, self.other) if self.pair is not None else ""
+        found = in_words(self.pair, self.other, metric) if self.pair is not None else ""
         goal = self._goals[0].step if self._goals else 0
         if not found or (goal - self.step) * self._seconds_per_step > LONG_S:
             return f"{_begun(self.other.name)} is on its way: outer step {self.step:,} of {goal:,}."
         return " ".join((found, *self.other.notes))
 
 
-def in_words(pair: Pair, other: Other) -> str:
+def in_words(pair: Pair, other: Other, metric: Metric) -> str:
     """A paired difference of two runs, and whether it shows that one is better."""
+    by_accuracy = metric == "accuracy" and pair.accuracy is not None
+    difference = pair.accuracy if by_accuracy and pair.accuracy is not None else pair.loss
     own_steps, steps = pair.num_steps
     after = str(steps) if own_steps == steps else f"{own_steps} and {steps}"
     when = f"Outer step {pair.step:,}, after {after} inner step{'' if after == '1' else 's'}"
-    mean, ci95, num_tasks = pair.difference
+    mean, ci95, num_tasks = difference
     if not math.isfinite(mean):
         return f"{when}: the loss of a held-out task is not finite, so that {other.beside} and {other.name} cannot be compared."
-    minus = f"{other.beside} minus {other.name} is {'−' if mean < 0 else '+'}{abs(mean):.3g} ± {ci95:.2g}"
+    scale, unit = (100.0, " points of accuracy") if by_accuracy else (1.0, "")
+    figure = f"{'−' if mean < 0 else '+'}{scale * abs(mean):.3g} ± {scale * ci95:.2g}{unit}"
+    minus = f"{other.beside} minus {other.name} is {figure}"
     verdict = "No difference shown"
-    if pair.difference.differs:
-        verdict = f"{_begun(other.beside if mean < 0 else other.name)} is better"
+    if difference.differs:
+        verdict = f"{_begun(other.beside if (mean > 0) == by_accuracy else other.name)} is better"
     return f"{when}: {minus} on the same {num_tasks} held-out tasks (paired). {verdict}."
 
 

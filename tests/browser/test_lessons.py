@@ -137,7 +137,9 @@ def test_a_lesson_from_the_list_to_its_end_by_mouse_and_the_next_one(open_page: 
     is_one_line(live)
     live.shows(SMALL, [])
     live.shows(SMALL_TYPE, [])
+    expect(live.action("compare")).to_be_hidden()
     page.locator("[data-action=lesson-free]").click()  # and the run is one's own
+    expect(live.action("compare")).to_be_visible()
     live.set(num_inner_steps=2)
     live.action("play").click()
     live.wait_step(510)

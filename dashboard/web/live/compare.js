@@ -23,6 +23,7 @@ export class Compare {
   root;
   #send;
   #tell;
+  #follows;
   #options = el("div", { class: "maml-menu", role: "group", "aria-label": "What is changed" });
   #offered = "";
   #own = el("b");
@@ -42,7 +43,7 @@ export class Compare {
     const { button, panel } = popoverButton({ "data-action": "compare", "aria-label": "Compare", title: "A second run beside this one (v)" }, el("span", {}, "Compare"), el("div", { class: "maml-compare" }, el("p", {}, HINT), this.#options));
     [this.button, this.panel] = [button, panel];
     this.button.prepend(icon("compare"));
-    this.button.hidden = follows;
+    this.button.hidden = this.#follows = follows;
     const stop = el("button", { type: "button", "data-action": "compare-stop", title: "No second run any more", onclick: () => this.#choose(null) }, "Stop comparing");
     stop.hidden = follows;
     this.root = el("div", { class: "maml-compared", role: "group", "aria-label": "Comparison", hidden: true }, entry("own", "solid", this.#own), entry("second", "longdashdot", this.#name), this.#words, stop);
@@ -57,7 +58,7 @@ export class Compare {
   /** @param {State} state */
   state({ beside, playing, lesson }) {
     const { options, other, name, own } = beside;
-    if (lesson) this.button.hidden = true;
+    this.button.hidden = this.#follows || (lesson !== null && !lesson.free);
     this.#offer(options, other);
     const hadFocus = this.root.contains(document.activeElement);
     this.root.hidden = other === null;

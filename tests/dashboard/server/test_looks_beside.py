@@ -10,15 +10,21 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
+from dashboard.charts.images import IMAGES as IMAGES_CARD
+from dashboard.charts.images import images_info
+from dashboard.charts.results import Metric
+from dashboard.live.chart_data import results
 from dashboard.live.pacing import Pace
 from dashboard.live.run import LiveRun
-from dashboard.live.second import Second
+from dashboard.live.second import Pair, Second, in_words
 from dashboard.server.hub import Hub
+from dashboard.setups.others import Other
 from maml_core import evaluate, held_out_tasks, replay, rule
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
-from maml_core.config import RunConfig, replace
+from maml_core.config import GlyphsConfig, MLPConfig, RunConfig, replace
+from maml_core.demonstration import task_fit
 from maml_core.problem import build_problem
-from maml_core.records import Demonstration, Entry, Snapshot
+from maml_core.records import Demonstration, Entry, ImageFit, PairedDifference, Snapshot
 from tests.dashboard.server.clients import TINY, Client, Clock, Inline, on_loop, states, turns, until
 
 CONFIG = replace(TINY, {"evaluation_tasks": 12, "num_inner_steps": 2, "evaluation_steps": 3, "alpha": 0.02})
@@ -61,6 +67,17 @@ def losses(config: RunConfig, timeline: list[Entry], step: int) -> np.ndarray:
     return found.query_loss[-1, 0].double().numpy()
 
 
+def accuracies(config: RunConfig, step: int) -> np.ndarray:
+    """Of the held-out tasks after N inner steps, by the engine alone."""
+    config, state, _ = replay(config, [], num_steps=step)
+    problem = build_problem(config)
+    how = rule(config, problem, state.meta)
+    tasks = held_out_tasks(config, problem)
+    found = evaluate(state.meta.theta, tasks, problem=problem, num_steps=config.num_inner_steps, how=how)
+    assert found.accuracy is not None
+    return found.accuracy[-1, 0].double().numpy()
+
+
 OTHERS: dict[str, tuple[RunConfig, dict[str, Any], dict[str, Any]]] = {
     "fomaml": (replace(ALONE, {"order": "first"}), {"alpha": 0.01}, {"alpha": 0.01}),
     "alpha2": (replace(ALONE, {"alpha": 0.04}), {"alpha": 0.01}, {"alpha": 0.02}),
@@ -93,10 +110,10 @@ def test_the_difference_is_that_of_two_runs_of_the_engine_on_the_same_tasks(key:
         assert second.pair is not None
         expected = ttest_rel(own, other)
         interval = expected.confidence_interval(0.95)
-        assert second.pair.difference.mean == pytest.approx(np.mean(own - other), rel=1e-6)
-        assert second.pair.difference.ci95 == pytest.approx((interval.high - interval.low) / 2, rel=1e-6)
-        assert second.pair.difference.num_tasks == 12
-        shown = "No difference shown" not in second.words()
+        assert second.pair.loss.mean == pytest.approx(np.mean(own - other), rel=1e-6)
+        assert second.pair.loss.ci95 == pytest.approx((interval.high - interval.low) / 2, rel=1e-6)
+        assert second.pair.loss.num_tasks == 12
+        shown = "No difference shown" not in second.words("loss")
         assert shown == (expected.pvalue < 0.05)
 
     on_loop(scene)
@@ -250,11 +267,133 @@ def test_a_second_run_that_diverges_says_so_and_the_run_goes_on() -> None:
             return bool(second.why)
 
         await until(is_over, 20_000)
-        assert second.words().startswith("2 α has diverged, and stands at its last good outer step, ")
+        stopped = second.step
+        assert (
+            second.words("loss")
+            == f"2 α has diverged at outer step {stopped}, and waits there for the next change of this run."
+        )
         step = client.page.run.step
         await until(lambda: client.page.run.step > step)
 
+        # Where the run is mended, it goes on with it: from its last good parameters, with what was changed.
+        client.say("pause")
+        await turns(200)
+        client.say("set", changes={"beta": 0.0001, "alpha": 0.01})
+        end = client.page.run.step + 20
+        assert await trained(clock, client, end) is second
+        assert second.why == ""
+        assert second.pair is not None
+        start = replace(CONFIG, {"alpha": 0.1, "beta": 0.1, "joint_baseline": False})
+        mended = Entry(step=stopped, kind="change", changes={"beta": 0.0001, "alpha": 0.02})
+        other = losses(start, [Entry(step=stopped, kind="resume"), mended], end)
+        own = losses(replace(CONFIG, {"alpha": 0.05, "beta": 0.1}), client.page.run.changes.done, end)
+        assert second.pair.loss.mean == pytest.approx(np.mean(own - other), rel=1e-6)
+
+        # Brought back after a reset it is begun anew, diverges where it did, and goes on as it did.
+        found = second.pair
+        client.say("reset")
+        await until(lambda: second.pair is not None and second.pair.step == 0)
+        client.say("undo")
+        again = await trained(clock, client, end)
+        assert (again.why, again.pair) == ("", found)
+
     on_loop(scene)
+
+
+def test_a_change_that_it_cannot_follow_stops_it_until_another_lets_it_go_on() -> None:
+    async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+        client = Client(hub, hub.open_page(CONFIG))
+        client.say("compare", other="steps2")
+        second = await trained(clock, client, 5)
+        client.say("set", changes={"num_inner_steps": 0})  # of which there is no double
+        await until(lambda: bool(second.why), 5_000)
+        client.say("set", changes={"num_inner_steps": 1})
+        await trained(clock, client, 12)
+        assert second.why == ""
+        assert second.pair is not None
+        assert second.pair.num_steps == (1, 2)
+
+    on_loop(scene)
+
+
+def test_the_run_goes_back_while_the_second_is_on_its_way() -> None:
+    async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+        client = Client(hub, hub.open_page(CONFIG))
+        run = client.page.run
+        client.say("run_until", step=400)
+        await until(lambda: run.step == 400, 20_000)
+        client.say("compare", other="alpha2")
+        second = client.page.viewer.second
+        assert second is not None
+        await until(lambda: 0 < second.step < 400, 20_000)
+        client.say("travel", step=30)
+        await until(lambda: client.page.viewer.travel.here is not None, 20_000)
+        here = client.page.viewer.travel.here
+        assert here is not None
+        client.say("branch")
+        client.say("set", changes={"alpha": 0.01})
+        end = here.step + 15
+        assert await trained(clock, client, end) is second
+        assert second.pair is not None
+        change = Entry(step=here.step, kind="change", changes={"alpha": 0.01})
+        branch = Entry(step=here.step, kind="branch")
+        own = losses(CONFIG, [branch, change], end)
+        other = losses(replace(ALONE, {"alpha": 0.04}), [dataclasses.replace(change, changes={"alpha": 0.02})], end)
+        assert second.pair.loss.mean == pytest.approx(np.mean(own - other), rel=1e-6)
+
+    on_loop(scene)
+
+
+IMAGES = replace(
+    CONFIG,
+    {"tasks": GlyphsConfig(ways=3), "model": MLPConfig(hidden_widths=(16,)), "shots": 1, "num_query": 3, "alpha": 0.1},
+)
+
+
+def test_of_images_accuracies_are_compared_as_long_as_the_charts_show_them() -> None:
+    async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+        client = Client(hub, hub.open_page(IMAGES))
+        client.say("compare", other="alpha2")
+        second = await trained(clock, client, 10)
+        assert second.pair is not None
+        config = replace(IMAGES, {"joint_baseline": False})
+        own = accuracies(config, 10)
+        other = accuracies(replace(config, {"alpha": 0.2}), 10)
+        found = second.pair.accuracy
+        assert found is not None
+        interval = ttest_rel(own, other).confidence_interval(0.95)
+        assert found.mean == pytest.approx(np.mean(own - other), abs=1e-9)
+        assert found.ci95 == pytest.approx((interval.high - interval.low) / 2, rel=1e-6)
+        figure = (
+            f"{100 * abs(found.mean):.3g} ± {100 * found.ci95:.2g} points of accuracy on the same 12 held-out tasks"
+        )
+        assert figure in second.words("accuracy")
+        assert "points" not in second.words("loss")
+
+        # The card of the images has the second run's share too, of the same task.
+        client.page.run.audience.measure()
+        await turns(300)
+        info = images_info(results(client.page.run, client.page.viewer))
+        assert info is not None
+        config, state, _ = replay(replace(config, {"alpha": 0.2}), [], num_steps=10)
+        fit = task_fit(config, state.meta, client.page.viewer.task, build_problem(config))
+        assert isinstance(fit, ImageFit)
+        right = np.mean(fit.query_probabilities[2].argmax(axis=1) == fit.query_labels)
+        assert info.beside == pytest.approx(right)
+        assert f"second run {right:.0%}" in IMAGES_CARD.subtitle(info)
+
+    on_loop(scene)
+
+
+@pytest.mark.parametrize(
+    ("metric", "mean", "better"), [("accuracy", 0.05, "This run"), ("accuracy", -0.05, "Α"), ("loss", 0.05, "Α")]
+)
+def test_more_accuracy_is_better_and_more_loss_is_worse(metric: Metric, mean: float, better: str) -> None:
+    difference = PairedDifference(mean, 0.01, 12)
+    other = Other("Α", "this run", CONFIG)
+    assert in_words(Pair(3, (1, 1), difference, difference), other, metric).endswith(f"(paired). {better} is better.")
+    undecided = PairedDifference(mean, 0.06, 12)
+    assert "No difference shown" in in_words(Pair(3, (1, 1), undecided, undecided), other, metric)
 
 
 def test_a_class_sees_it_once_and_cannot_change_it() -> None:
