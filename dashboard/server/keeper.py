@@ -26,6 +26,7 @@ from dashboard.live.page import Page
 from dashboard.setups import workspaces
 from maml_core.errors import ConfigError, StoreError
 from maml_core.files import write_file
+from maml_core.records import Entry
 from maml_core.store import SavedRun, default_root, load_run, save_run
 from maml_core.texts import from_json
 
@@ -70,6 +71,7 @@ class _Done(NamedTuple):
     start: int
     step: int
     playing: bool
+    changes: tuple[Entry, ...]
     at: float
     rests_s: float
     """How long the next copy waits, for what this one took."""
@@ -147,7 +149,7 @@ class Keeper:
             return False
         if done is None or done.tab != page.tab:
             return run.step > 0
-        if (run.num_starts, run.step, run.playback.playing) == done[:3]:
+        if (run.num_starts, run.step, run.playback.playing, tuple(run.changes.done)) == done[:4]:
             return False
         wait = COPY_S if run.playback.playing and run.num_starts == done.start else REST_S
         return now - done.at >= max(wait, done.rests_s)
@@ -158,7 +160,9 @@ class Keeper:
         copies = run.step > 0 and found is not None and len(found.state) <= MAX_COPY_BYTES
         if not copies and run.key not in self._done:
             return
-        self._done[run.key] = _Done(run.num_starts, run.step, run.playback.playing, now, 0.0, page.tab)
+        self._done[run.key] = _Done(
+            run.num_starts, run.step, run.playback.playing, tuple(run.changes.done), now, 0.0, page.tab
+        )
         copy = (
             Copy(
                 found,

@@ -139,6 +139,25 @@ def test_a_server_that_is_killed_leaves_the_copy_of_the_last_save() -> None:
     asyncio.run(scene())
 
 
+def test_a_change_that_is_made_while_it_is_paused_is_in_the_copy() -> None:
+    """Its address has it at once, and a copy without it would be another run than the address names."""
+
+    async def scene() -> None:
+        async with Site() as site:
+            page = site.open()
+            await site.train(page)
+            await site.until(lambda: step_of_copy(page, site) == 30)
+            for alpha in (0.05, 0.06):
+                page.run.change({"alpha": alpha}, now=site.clock())
+
+                def holds(alpha: float = alpha) -> bool:
+                    return step_of_copy(page, site) == 30 and read_copy(kept(page)).run.config.alpha == alpha
+
+                await site.until(holds)
+
+    asyncio.run(scene())
+
+
 def test_of_a_run_that_was_started_again_the_old_copy_does_not_wait_for_the_usual_time() -> None:
     async def scene() -> None:
         async with Site() as site:
