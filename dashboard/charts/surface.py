@@ -17,7 +17,7 @@ from dashboard.charts.landscape import PANELS, LandscapeInfo, landscape_of, land
 from dashboard.charts.names import START
 from dashboard.charts.results import Array, Results
 from dashboard.charts.scales import Line, Previous, Range, joined
-from dashboard.charts.style import Looks
+from dashboard.charts.style import NOT_DATA, Looks
 from dashboard.theme import Palette, with_opacity
 
 _ACROSS, _DEPTH, _HEIGHT = 0.5, 0.24, 1.0
@@ -52,7 +52,7 @@ def _traces(palette: Palette, _looks: Looks) -> dict[str, go.Scatter]:
     """A net of lines a panel, theta_0 on each, and the path on the first."""
     colors = {"support": palette.muted, "before": palette.theta_0, "after": palette.theta_N}
     nets = {
-        name: line(label, with_opacity(colors[name], 0.75), 1, hoverinfo="skip", showlegend=False, meta="not data")
+        name: line(label, with_opacity(colors[name], 0.75), 1, hoverinfo="skip", showlegend=False, meta=NOT_DATA)
         for name, label in PANELS.items()
     }
     return {

@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 
 from dashboard.charts.basics import line, log_axis, tick, verbatim
 from dashboard.charts.results import Metric
-from dashboard.charts.style import NOT_DATA, ONCE_THERE
+from dashboard.charts.style import NOT_DATA, ONCE_THERE, SHARES
 from dashboard.setups.sweep_axes import AxisInfo
 from dashboard.theme import Palette
 from maml_core.sweeps.axes import Value
@@ -119,7 +119,7 @@ def result_axis(metric: Metric, title: str) -> dict[str, Any]:
     """An axis of results: losses by their logarithm."""
     if metric == "loss":
         return log_axis(title, [-1.0, 1.0])
-    return {"title": {"text": title}, "range": [-0.03, 1.03], "tick0": 0, "dtick": 0.2, "tickformat": ".0%"}
+    return {"title": {"text": title}, "range": list(SHARES), "tick0": 0, "dtick": 0.2, "tickformat": ".0%"}
 
 
 def color_axis(palette: Palette, metric: Metric, title: str) -> dict[str, Any]:

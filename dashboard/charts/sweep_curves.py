@@ -14,6 +14,7 @@ from dashboard.charts.chart import assembled
 from dashboard.charts.glossary import Card
 from dashboard.charts.results import Array, Ints, Metric
 from dashboard.charts.scales import Previous, Range, Update, decades, float32, kept
+from dashboard.charts.style import SHARES
 from dashboard.charts.sweep_basics import DASHES, held_out, result_axis
 from dashboard.charts.sweep_chart import SweepChart
 from dashboard.charts.sweep_settings import View
@@ -183,7 +184,7 @@ def _ranges(info: LanesInfo, previous: Previous) -> Range:
     """What the curves span. A few that ran away do not squeeze all the others."""
     outer = [0.0, 1.03 * info.num_steps]
     if info.metric == "accuracy":
-        return {"xaxis": outer, "yaxis": [-0.03, 1.03]}
+        return {"xaxis": outer, "yaxis": list(SHARES)}
     values = np.concatenate(info.values) if info.values else np.empty(0)
     values = values[np.isfinite(values) & (values > 0)]
     if len(values):

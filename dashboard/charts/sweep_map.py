@@ -15,7 +15,7 @@ from dashboard.charts.chart import assembled
 from dashboard.charts.glossary import TERMS, Card
 from dashboard.charts.results import Array, Metric
 from dashboard.charts.scales import Previous, Range, Update, decades, float32
-from dashboard.charts.style import ONCE_THERE
+from dashboard.charts.style import ONCE_THERE, SHARES
 from dashboard.charts.sweep_basics import (
     SIDE,
     color_axis,
@@ -390,7 +390,7 @@ def _ranges(info: MapInfo, previous: Previous) -> Range:
         spread = [s.value + s.ci95 for s in info.shown if s.kind == Kind.OK and math.isfinite(s.ci95)]
         lines = [values, np.array(spread)]
         found["yaxis"] = (
-            decades(lines, previous.get("yaxis") if previous else None) if info.metric == "loss" else [-0.03, 1.03]
+            decades(lines, previous.get("yaxis") if previous else None) if info.metric == "loss" else list(SHARES)
         )
     else:
         found["yaxis"] = list(info.y.span(is_grid=info.is_grid))

@@ -123,7 +123,7 @@ def _ranges(info: PinsInfo, previous: Previous) -> Range:
 CARD = Card(
     "The pinned settings, trained again side by side from the same seeds on the same tasks. The list below gives the difference of each from "
     "the first, task by task, with its 95% interval: where the interval holds 0, there is no difference to be seen.",
-    {letter: f"The pinned setting {letter} of the list below." for letter in "ABCDEF"},
+    {letter: f"The pinned setting {letter} of the list below." for letter in LETTERS},
     ("held-out", "seed", "outer step"),
 )
 

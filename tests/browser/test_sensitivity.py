@@ -163,6 +163,9 @@ def test_what_is_selected_is_selected_everywhere(open_screen: OpenScreen) -> Non
     page.locator(".maml-settings tbody tr[data-selected=false] button").first.click(modifiers=["Shift"])
     page.wait_for_function(HAS_POINTS, arg=["map", "selected", 2])
     page.get_by_text("of the 2 selected settings").wait_for()
+    start(live, "another")
+    page.get_by_text("of all finished settings").wait_for()
+    page.wait_for_function(HAS_POINTS, arg=["map", "selected", 0])
 
 
 def test_cancel_keeps_what_is_done_a_reload_finds_it_and_resume_goes_on(open_screen: OpenScreen) -> None:
