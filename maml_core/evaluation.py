@@ -37,7 +37,7 @@ class Evaluation(NamedTuple):
     """Query losses of every lane, step and task."""
 
     query_loss: Tensor
-    """[N_eval + 1, L, T]; index 0 is before adaptation."""
+    """[N_eval + 1, L, T]; index 0 is before adaptation. Of the ends only: before, and after the last step."""
     zero_level: float
     """Expected loss of the zero predictor over the task family."""
     accuracy: Tensor | None = None
@@ -55,6 +55,7 @@ def evaluate(
     how: Adaptation,
     num_steps: int,
     tasks_at_once: int = 1000,
+    ends_only: bool = False,
 ) -> Evaluation:
     """Adapt theta_0 to every task and measure the query loss before each step and after the last. Changes nothing.
 
@@ -65,6 +66,7 @@ def evaluate(
         how: How the L lanes adapt; `rule` gives a run's.
         num_steps: N_eval >= 0; may be more or fewer steps than in training.
         tasks_at_once: Of all lanes together; bounds the memory. The result does not depend on it beyond rounding.
+        ends_only: Measure before the first step and after the last, and nothing between them.
 
     >>> from maml_core import Adaptation, RunConfig, build_problem, held_out_tasks
     >>> problem = build_problem(RunConfig())
@@ -82,11 +84,13 @@ def evaluate(
             rows, num_tasks = tasks_for_lanes(part, num_lanes)
             way = how.for_tasks(num_tasks)
 
-            def seen(step: int, theta: Params, rows: Tasks = rows, way: Adaptation = way) -> Judged:
+            def seen(step: int, theta: Params, rows: Tasks = rows, way: Adaptation = way) -> Judged | None:
+                if ends_only and 0 < step < num_steps:
+                    return None
                 with torch.no_grad():
                     return judged(problem, theta, rows, num_lanes, step=step, normalization=way.normalization)
 
-            records = adapt(
+            adapted = adapt(
                 over_tasks(theta_0, num_tasks),
                 rows.support,
                 model=problem.model,
@@ -95,7 +99,8 @@ def evaluate(
                 num_steps=num_steps,
                 order="first",
                 record=seen,
-            ).records
+            )
+            records = [record for record in adapted.records if record is not None]
             accuracies = [record.accuracy for record in records if record.accuracy is not None]
             found.append(
                 Evaluation(

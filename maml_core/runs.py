@@ -381,6 +381,7 @@ def _held_out_losses(config: RunConfig, state: RunState, problem: Problem) -> tu
             problem=problem,
             num_steps=config.num_inner_steps,
             how=rule(config, problem, state.meta),
+            ends_only=True,
         )
     )
     accuracy = np.full(2, np.nan) if summary.accuracy is None else summary.accuracy

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import torch
 from maml_core.config import ConvConfig, GlyphsConfig, LinearConfig, MLPConfig, RunConfig, SinusoidConfig
 from maml_core.evaluation import Evaluation, concatenated, evaluate, in_groups, summarize
 from maml_core.inner import Adaptation
+from maml_core.outer import Judged, judged
 from maml_core.problem import build_problem, held_out_tasks
 from maml_core.runs import advance, init_run
 from tests.maml_core.helpers import TOLERANCE, flat, lanes, linear, prepared, quadratic, same, task_slice, tiny
@@ -105,6 +107,25 @@ def test_losses_come_from_the_query_points() -> None:
         evaluate(theta_0, t, problem=problem, how=Adaptation(0.1), num_steps=1).query_loss for t in (tasks, moved)
     )
     assert float((plain - shifted).abs().min()) > 1e-6
+
+
+@pytest.mark.parametrize("num_steps", [0, 1, 3])
+def test_the_ends_alone_are_those_of_all_steps_to_the_bit(num_steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    problem, theta_0, tasks = prepared(tiny())
+    looked: list[int] = []
+
+    def noted(*given: Any, step: int, **also: Any) -> Judged:
+        looked.append(step)
+        return judged(*given, step=step, **also)
+
+    monkeypatch.setattr("maml_core.evaluation.judged", noted)
+    whole, ends = (
+        evaluate(theta_0, tasks, problem=problem, how=Adaptation(0.1), num_steps=num_steps, ends_only=only).query_loss
+        for only in (False, True)
+    )
+    steps = sorted({0, num_steps})
+    assert looked == [*range(num_steps + 1), *steps]
+    assert torch.equal(ends, whole[steps])
 
 
 LOSSES = torch.tensor([[1.0, 2.0, 3.0, 6.0], [0.5, 0.5, 1.0, 50.0]], dtype=torch.float64).unsqueeze(1)
