@@ -81,8 +81,8 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "Too many inner steps",
         "Twenty steps multiply twenty Hessian factors: with a step size that trains well at N = 1, the loss after twenty stays where it began.",
-        RunConfig(alpha=0.05, num_inner_steps=20, evaluation_steps=20),
-        horizon=400,
+        RunConfig(alpha=0.04, num_inner_steps=20, evaluation_steps=20),  # with 0.05 one seed in ten diverges
+        horizon=200,
     ),
     Preset(
         "MAML++",

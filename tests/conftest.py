@@ -4,6 +4,7 @@ has them, and no run and no image in the home folder."""
 from __future__ import annotations
 
 import functools
+import gc
 import signal
 from collections.abc import Iterator
 
@@ -23,6 +24,16 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_I
 
 settings.register_profile("maml", deadline=None, derandomize=True, max_examples=20, database=None)
 settings.load_profile("maml")
+
+
+def pytest_sessionstart() -> None:
+    """Nothing is thrown away while tests are collected, and what they are stays: whoever looks for garbage need not look there."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.enable()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

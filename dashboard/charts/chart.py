@@ -145,5 +145,6 @@ def assembled(
         "help": card_help(card, traces, levels),
         "traces": list(traces),
     }
-    drawn = go.Figure(data=list(traces.values()), layout=layout(palette))
-    return drawn.update_layout(meta=meta).update_layout(**axes)
+    placed = go.Layout(layout(palette))
+    placed.update(meta=meta, **axes)
+    return go.Figure(data=list(traces.values()), layout=placed)

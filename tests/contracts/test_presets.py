@@ -6,6 +6,7 @@ as much as the first, and beyond the horizon goes one only.
 
 from __future__ import annotations
 
+import dataclasses
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -121,16 +122,18 @@ def test_it_has_an_address(preset: Preset) -> None:
 
 @each_preset
 def test_it_is_swept_over_alpha(preset: Preset, tmp_path: Path) -> None:
-    """As the page's form makes the sweep. Each alpha has a cell of its own, the first with what a run with this alpha gives; the alpha that
-    teaches what a divergence looks like is the one that diverges.
+    """As the page's form makes the sweep, but for fewer held-out tasks of images. Each alpha has a cell of its own, the first with what a run with this
+    alpha gives; the alpha that teaches what a divergence looks like is the one that diverges.
     """
+    fewer = {"evaluation_tasks": 4} if preset.config.classifies else {}
     alpha = preset.config.alpha
     draft = Draft(base=preset.name, axes=("alpha",), ranges={"alpha": Range(alpha / 4, alpha, 3)}, num_steps=2)
     with images_there(tmp_path):
         sweep = sweep_of(draft, RunConfig())
+        sweep = dataclasses.replace(sweep, base=replace(sweep.base, fewer))
         with open_study(sweep, "it", storage=str(tmp_path)) as study:
             results = run_sweep(sweep, study, Here(), at_once=1)
-        alone = trained_alone(replace(preset.config, {"alpha": alpha / 4, "joint_baseline": False}), 2)
+        alone = trained_alone(replace(preset.config, {"alpha": alpha / 4, "joint_baseline": False, **fewer}), 2)
     assert [one.status for one in results] == ["ok", "ok", "diverged" if preset.diverges else "ok"]
     seen = map_of(sweep, results, "alpha")
     assert seen.x_values == pytest.approx((alpha / 4, alpha / 2, alpha))
@@ -181,10 +184,10 @@ class TestClaims:
         name = "Too many inner steps"
         assert BY_NAME[name].config.evaluation_steps >= BY_NAME[name].config.num_inner_steps  # or nobody sees it
         left = losses(name, 20) / losses(name, 0)
-        assert left.mean() > 0.9
-        assert left.min() > 0.75
-        one = {"num_inner_steps": 1, "evaluation_steps": 1}
-        assert (losses(name, 1, **one) < 0.8 * losses(name, 0, **one)).all()
+        assert left.min() > 0.9
+        with_one = trained(name, 400, num_inner_steps=1, evaluation_steps=1).summaries
+        assert with_one is not None
+        assert all(summary.median[1] < 0.8 * summary.median[0] for summary in with_one)
 
     def test_anil_is_nearly_as_good_as_adapting_everything(self) -> None:
         assert losses("ANIL", 5).mean() < 1.5 * losses("Fast demo", 3).mean()

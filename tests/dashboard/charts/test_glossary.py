@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -63,8 +64,13 @@ def looks_of_lanes(
     return LanesLooks(color="α", color_names=color_names, metric=metric, loss_name="MSE")
 
 
-def all_figures(palette: Palette = LIGHT) -> Iterator[tuple[str, go.Figure]]:
+@cache
+def all_figures(palette: Palette = LIGHT) -> tuple[tuple[str, go.Figure], ...]:
     """Every card of both screens, in every form that it takes."""
+    return tuple(_figures(palette))
+
+
+def _figures(palette: Palette) -> Iterator[tuple[str, go.Figure]]:
     levels = Levels(zero=4.0, non_adapting=3.0)
     rules = (("", ()), ("only the head adapts", (("joint", 1200), ("oracle", 7))))
     for name, (own_rule, since) in itertools.product(NAMES.values(), rules):
