@@ -118,9 +118,9 @@ export class Presenter {
 
   /** Gives each card its place, and its chart the type that is read from the last row. */
   lay() {
-    const large = this.#shown;
-    const { template, areas } = grid(large, this.#ids.length, this.#grid.clientWidth / innerHeight > BESIDE_FROM);
-    this.#grid.style.gridTemplate = this.isOn ? template : "";
+    const large = this.isOn ? this.#shown : []; // sizes are read in presenter mode alone: reading them has the whole page laid out
+    const { template, areas } = this.isOn ? grid(large, this.#ids.length, this.#grid.clientWidth / innerHeight > BESIDE_FROM) : { template: "", areas: [] };
+    this.#grid.style.gridTemplate = template;
     for (const { root } of this.#charts.cards) {
       const place = this.#placeOf(root);
       root.style.gridArea = this.isOn && place > 0 ? areas[place - 1] : "";
