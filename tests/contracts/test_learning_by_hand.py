@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 NUM_SEEDS: dict[type[TaskConfig], int] = {SinusoidConfig: 3, LinearConfig: 3, GlyphsConfig: 2}
 
-NUM_STEPS: dict[type[TaskConfig], int] = {SinusoidConfig: 300, LinearConfig: 200, GlyphsConfig: 60}
+NUM_STEPS: dict[type[TaskConfig], int] = {SinusoidConfig: 300, LinearConfig: 100, GlyphsConfig: 60}
 """Outer steps of each family; of images, whose steps are long, as many as a quarter of a minute of a demonstration takes."""
 
 

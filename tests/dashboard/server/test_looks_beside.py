@@ -181,7 +181,7 @@ def test_a_page_with_two_runs_has_the_workers_for_no_longer_than_one_with_one() 
             clock.now += 0.02
             for client in (two, one):
                 client.take()
-            return sum(executor.used.values()) > 6.0
+            return sum(executor.used.values()) > 3.0
 
         await until(is_long, 30_000)
         of_two, of_one = executor.used[0] + executor.used[1], executor.used[5]
