@@ -68,7 +68,7 @@ def losses(config: RunConfig, timeline: list[Entry], step: int) -> np.ndarray:
 
 
 def accuracies(config: RunConfig, step: int) -> np.ndarray:
-    """Of the held-out tasks after N inner steps, by the engine alone."""
+    """What the held-out tasks give after N inner steps, by the engine alone."""
     config, state, _ = replay(config, [], num_steps=step)
     problem = build_problem(config)
     how = rule(config, problem, state.meta)
