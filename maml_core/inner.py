@@ -21,7 +21,7 @@ from torch import Tensor
 from maml_core.losses import Loss, per_task
 from maml_core.models import Model
 from maml_core.normalization import BY_BATCH, PER_STEP, Normalization, predict
-from maml_core.params import aligned, detached, leaves, over_tasks, per_lane, preconditioned, step_size, stepped
+from maml_core.params import aligned, detached, leaves, over_tasks, per_lane, preconditioned, step_size
 from maml_core.plain import whole_number
 from maml_core.types import Examples, Params, Rates, as_examples
 
@@ -168,7 +168,7 @@ def adapt(
             if held:
                 pull = pull + aligned(how.proximal, value) * (point[name] - anchor[name])
             rate = alpha if isinstance(alpha, float | int | Tensor) else alpha[min(step, len(alpha) - 1)][name]
-            theta[name] = stepped(value, rate, pull)
+            theta[name] = value - aligned(rate, value) * pull
         if record is not None:
             records.append(record(step + 1, theta))
     return Adapted(theta, records)

@@ -34,13 +34,6 @@ def aligned(values: float | Tensor, like: Tensor) -> float | Tensor:
     return values.view(-1, *[1] * (like.ndim - 1)) if isinstance(values, Tensor) and values.ndim == 1 else values
 
 
-def stepped(value: Tensor, rate: float | Tensor, pull: Tensor) -> Tensor:
-    """`value` [B, ...], moved against `pull` by `rate`, a number or one for each of B tasks [B] or entries. Differentiable."""
-    if isinstance(rate, Tensor):
-        return value - aligned(rate, value) * pull
-    return torch.sub(value, pull, alpha=rate)  # a single pass over the memory, where there would be two
-
-
 def preconditioned(name: str, gradient: Tensor, matrices: Params) -> Tensor:
     """A tensor's gradient [B, ...], multiplied along each of its `preconditioned_axes` i with the matrix ``name/i`` [B, d_i, d_i].
 

@@ -158,7 +158,7 @@ def reproduce(
 
     Ctrl-C saves, and the same command goes on.
 
-    phenomena: a dozen claims about how MAML learns, each measured at three seeds in some minutes, with its 95% interval and a verdict. The last
+    phenomena: fourteen claims about how MAML learns, each measured at three seeds in some minutes, with its 95% interval and a verdict. The last
     line says how many hold; the exit code is 0 if all do, and 1 if not. Nothing is saved.
 
     \b

@@ -331,7 +331,9 @@ def test_a_training_that_loses_its_scheduler_is_saved(tmp_path: Path) -> None:
         arguments = ["train", "--steps", "1000000", "--out", str(tmp_path / "run"), "--save-every", "0"]
         training = Forked([*arguments, "--scheduler", machines.address], stderr=subprocess.PIPE)
         deadline = time.monotonic() + SOON_S
-        while time.monotonic() < deadline and (not (tmp_path / "run").exists() or load_run(tmp_path / "run").step == 0):
+        while time.monotonic() < deadline and (
+            not (tmp_path / "run" / "run.json").exists() or load_run(tmp_path / "run").step == 0
+        ):
             time.sleep(0.1)
         machines.scheduler.kill()
         _, said = training.communicate(timeout=SOON_S)

@@ -142,6 +142,6 @@ export class CurvePad {
     this.#svg.setAttribute("aria-valuenow", String(this.values[this.#at]));
     this.#svg.setAttribute("aria-valuetext", `at ${this.#at}: ${value}`);
     const left = this.#places.filter((each) => each === null).length;
-    setText(this.#said, left === this.#places.length ? "draw here, from left to right" : left > 0 ? `${left} points to go` : `at ${this.#at}: ${value}`);
+    setText(this.#said, left === this.#places.length ? "draw here, from left to right" : left > 0 ? (left === 1 ? "1 point to go" : `${left} points to go`) : `at ${this.#at}: ${value}`);
   }
 }

@@ -158,8 +158,8 @@ def client(name: str, database: str, folder: Path) -> subprocess.Popen[str]:
 
 def finished_by(folder: Path, name: str) -> set[int]:
     """The settings whose training curves a client has kept."""
-    curves = read_curves(folder / name)
-    return set(curves["setting"]) if len(curves) else set()
+    found = [read_curves(place) for place in folder.glob(f".databases/*/{name}")]
+    return {setting for curves in found if len(curves) for setting in curves["setting"]}
 
 
 def test_two_clients_of_one_database_survive_a_kill(
