@@ -1,5 +1,5 @@
 """What holds for every test: one torch thread, as in the workers, property tests that do the same thing every time, signals as a terminal
-has them, and no run and no image in the home folder."""
+has them, no run and no image in the home folder, and of the thorough ones a share."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import torch
 import typer.testing
 from hypothesis import settings
 
+from tests.thorough import commit_of, left_out, share_of, takes_all
+
 torch.set_num_threads(1)
 
 # The runner makes the tree of all commands and options anew for each call, which takes longer than most calls.
@@ -24,6 +26,24 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_I
 
 settings.register_profile("maml", deadline=None, derandomize=True, max_examples=20, database=None)
 settings.load_profile("maml")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--thorough",
+        choices=("share", "all"),
+        default="share",
+        help="which of the tests marked thorough: the share of this commit, or all",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--thorough") == "all" or takes_all(config.args):
+        return
+    others = left_out(items, share_of(commit_of(config.rootpath)))
+    config.hook.pytest_deselected(items=others)
+    known = set(others)
+    items[:] = [item for item in items if item not in known]
 
 
 def pytest_sessionstart() -> None:

@@ -58,6 +58,7 @@ def test_fomaml_is_chosen_while_it_trains(open_page: OpenPage) -> None:
     live.until(lambda: "∇Lquery(θN)" in compact(live))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "inner", "outer"),
     [

@@ -91,6 +91,7 @@ def test_axe_finds_nothing_on_the_live_page(open_page: OpenPage) -> None:
     assert_accessible(live.page)
 
 
+@pytest.mark.thorough
 def test_axe_finds_nothing_on_image_tasks_and_their_drawing_panel(open_page: OpenPage) -> None:
     live = open_page()
     live.choose("Preset", "Glyphs, fast demo")
@@ -129,6 +130,7 @@ def sweep(live: LivePage) -> None:
     live.page.get_by_text("Optuna's plots, of all finished settings.").wait_for()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("size", [(1440, 900), (1280, 720), (390, 844)])
 def test_targets_are_24_pixels_and_letters_11(open_page: OpenPage, size: tuple[int, int]) -> None:
     live = open_page(viewport={"width": size[0], "height": size[1]})
@@ -156,6 +158,7 @@ SHIFTS = """
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("path", ["", "sensitivity"])
 @pytest.mark.parametrize("size", [(1440, 900), (1280, 720), (390, 844)])
 def test_little_moves_while_the_page_loads(open_page: OpenPage, path: str, size: tuple[int, int]) -> None:
@@ -192,6 +195,7 @@ FORCED = """() => {
 }"""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_forced_colours_keep_what_is_told_by_colour(open_page: OpenPage, scheme: str) -> None:
     live = open_page(color_scheme=scheme, forced_colors="active")

@@ -130,6 +130,7 @@ def pixels(image: str) -> np.ndarray:
     return np.frombuffer(base64.b64decode(image), np.uint8).reshape(28, 28)
 
 
+@pytest.mark.thorough
 def test_drawn_characters_are_told_apart_after_training_and_one_inner_step(open_page: OpenPage) -> None:
     live = opened(open_page, TAUGHT)
     draw_three(live)
@@ -161,6 +162,7 @@ def test_drawn_characters_are_told_apart_after_training_and_one_inner_step(open_
     expect(live.page.locator("[data-chart=images] .maml-subtitle")).to_contain_text("nobody but you")
 
 
+@pytest.mark.thorough
 def test_what_the_network_gets_is_like_the_generated_characters(open_page: OpenPage) -> None:
     live = open_page(ready=False, fresh=True)
     sent = tasks_sent(live)
@@ -317,6 +319,7 @@ def test_a_finger_draws_and_does_not_scroll(open_page: OpenPage) -> None:
     assert live.page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop") == before
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("viewport", [(1440, 900), (1024, 768)])
 def test_the_panel_fits_with_as_many_drawings_as_there_can_be(open_page: OpenPage, viewport: tuple[int, int]) -> None:
     width, height = viewport

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.browser.live_page import LivePage
 
 # Every painted frame of the loss chart: the traces as they lie in the document, by their place in the figure.
@@ -17,6 +19,7 @@ WATCH = """() => {
 }"""
 
 
+@pytest.mark.thorough
 def test_the_main_curve_never_sinks_behind_the_noise(live: LivePage) -> None:
     live.run_until(60)
     live.wait_step(60)

@@ -56,6 +56,7 @@ def preset_address(name: str) -> str:
     return f"?{address.write(next(preset.config for preset in PRESETS if preset.name == name), ())}"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("state", STATES)
 def test_one_screen_with_every_word_on_it(open_page: OpenPage, state: str) -> None:
     live = open_page(preset_address(STATES[state]))
@@ -137,6 +138,7 @@ def test_no_status_moves_the_charts(open_page: OpenPage) -> None:
 TABLETS = [(1024, 768), (768, 1024), (1180, 820), (820, 1180)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("state", ["Fast demo", "Glyphs, fast demo"])
 def test_on_a_tablet_charts_stand_side_by_side(open_page: OpenPage, state: str) -> None:
     live = open_page(preset_address(state), viewport={"width": 1024, "height": 768})
@@ -184,6 +186,7 @@ def test_sensitivity_is_one_screen_empty_and_done(open_page: OpenPage) -> None:
     assert all(box is not None and box["height"] > 150 for box in shown)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("path", ["", "sensitivity"])
 def test_the_folded_sidebar_leaves_its_place_to_the_page(open_page: OpenPage, path: str) -> None:
     live = open_page(path, ready=False)
@@ -230,6 +233,7 @@ def test_where_the_sidebar_would_cover_the_page_it_is_folded(open_page: OpenPage
     live.train(3)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", list(STATES.values()))
 def test_a_phone_scrolls_one_way_only(open_page: OpenPage, name: str) -> None:
     live = open_page(preset_address(name), viewport={"width": 390, "height": 844})

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -89,6 +90,7 @@ def test_a_run_whose_folder_moved_is_asked_where_it_lies_and_goes_on_bit_for_bit
     live.wait_step(12)
 
 
+@pytest.mark.thorough
 def test_other_images_take_their_place_only_where_that_is_said(open_page: OpenPage, tmp_path: Path) -> None:
     here = pictures(tmp_path / "fish")
     live = open_page("?" + address.write(config_of(here, "grey")))
@@ -115,6 +117,7 @@ def test_other_images_take_their_place_only_where_that_is_said(open_page: OpenPa
     live.wait_step(6)
 
 
+@pytest.mark.thorough
 def test_a_sweep_whose_folder_moved_asks_where_it_lies_and_goes_on(open_page: OpenPage, tmp_path: Path) -> None:
     here, there = pictures(tmp_path / "plants"), tmp_path / "my plants"
     sweep = SweepConfig(
@@ -147,6 +150,7 @@ def test_a_sweep_whose_folder_moved_asks_where_it_lies_and_goes_on(open_page: Op
         assert study.folders == (str(here), str(there))
 
 
+@pytest.mark.thorough
 def test_an_address_whose_folder_is_missing_waits_for_it_with_all_its_settings(
     open_page: OpenPage, tmp_path: Path
 ) -> None:
@@ -187,6 +191,7 @@ def test_an_address_whose_folder_is_missing_waits_for_it_with_all_its_settings(
     live.wait_step(4)
 
 
+@pytest.mark.thorough
 def test_a_live_run_whose_folder_moves_says_which_and_goes_on_where_it_is_now(
     open_page: OpenPage, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
@@ -111,6 +112,7 @@ def test_it_fits_every_window_and_the_number_keys_choose_what_is_large(open_page
     live.shows(OVERFLOW, {"width": 0, "height": 0})
 
 
+@pytest.mark.thorough
 def test_thumbnails_are_drawn_slowly_and_lessons_and_images_fit_too(open_page: OpenPage) -> None:
     live = open_page(viewport={"width": 1280, "height": 720})
     live.action("presenter").click()

@@ -27,6 +27,7 @@ def of_the_copy(tmp_path: Path) -> Iterator[Server]:
     hold_none(server.stop(), "processes that outlived the server that started them")
 
 
+@pytest.mark.thorough
 def test_the_new_family_is_chosen_trains_is_exported_and_swept(
     open_page: OpenPage, of_the_copy: Server, tmp_path: Path
 ) -> None:

@@ -100,6 +100,7 @@ def test_a_page_goes_on_where_it_was_without_a_click(site: Site) -> None:
     assert live.pause() > step
 
 
+@pytest.mark.thorough
 def test_what_is_pressed_while_the_server_is_away_is_done_by_the_next_one_with_the_run_that_was_kept(
     site: Site,
 ) -> None:
@@ -120,6 +121,7 @@ def test_what_is_pressed_while_the_server_is_away_is_done_by_the_next_one_with_t
     expect(live.field("alpha")).to_have_value("0.05")
 
 
+@pytest.mark.thorough
 def test_a_page_that_trains_goes_on_training(site: Site) -> None:
     live = site.open()
     live.train(60)
@@ -130,6 +132,7 @@ def test_a_page_that_trains_goes_on_training(site: Site) -> None:
     live.wait_step(step + 20)
 
 
+@pytest.mark.thorough
 def test_two_tabs_of_a_server_that_is_killed_take_up_their_own_runs_and_a_damaged_copy_is_said(site: Site) -> None:
     one, other = site.open(), site.open()
     steps = []

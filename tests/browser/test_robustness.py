@@ -163,6 +163,7 @@ def test_a_killed_worker_is_named_and_the_run_goes_on(live: LivePage, server: Se
     assert not set(before) & set(server.workers())
 
 
+@pytest.mark.thorough
 def test_a_lost_worker_leaves_no_trace_in_the_curves(live: LivePage, server: Server) -> None:
     def curve(*, disturbed: bool) -> np.ndarray:
         live.page.get_by_label("Speed").select_option("30")

@@ -149,6 +149,7 @@ def test_a_cell_opens_as_a_live_run_with_its_set_up(open_screen: OpenScreen) -> 
     live.wait_address(r"(?=.*alpha=0\.003)(?=.*beta=0\.0003)")
 
 
+@pytest.mark.thorough
 def test_what_is_selected_is_selected_everywhere(open_screen: OpenScreen) -> None:
     live = open_screen()
     page = live.page
@@ -235,6 +236,7 @@ def test_the_form_survives_a_reload(open_screen: OpenScreen) -> None:
     page.get_by_text("48 settings").wait_for()
 
 
+@pytest.mark.thorough
 def test_the_form_survives_a_reload_with_other_axes_another_sampler_and_a_name(open_screen: OpenScreen) -> None:
     live = open_screen()
     page = live.page

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from playwright.sync_api import expect
 
 from maml_core.config import FolderConfig, MLPConfig, RunConfig
@@ -110,6 +111,7 @@ def test_a_setting_that_is_left_out_says_why_and_names_stay_as_they_are(open_pag
     assert [row[-1].startswith(f"left out: {why}") for row in body].count(True) == 2
 
 
+@pytest.mark.thorough
 def test_an_address_of_a_database_is_typed_and_nothing_is_made(open_page: OpenPage, tmp_path: Path) -> None:
     there, typo = tmp_path / "sweeps.db", tmp_path / "sweps.db"
     base = RunConfig(model=MLPConfig(hidden_widths=(4,)), meta_batch_size=2, evaluation_tasks=4, joint_baseline=False)

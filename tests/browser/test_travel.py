@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
@@ -83,6 +84,7 @@ def test_the_keys_the_curve_and_another_task_while_it_trains_on(open_page: OpenP
     assert label(live) == "now"
 
 
+@pytest.mark.thorough
 def test_going_on_from_there_is_another_run_and_undo_brings_the_first_back(open_page: OpenPage) -> None:
     live = trained(open_page())
     live.drag(live.dial("travel"), 0.5, let_go=False)
@@ -115,6 +117,7 @@ def test_going_on_from_there_is_another_run_and_undo_brings_the_first_back(open_
     np.testing.assert_allclose(found, branched, rtol=1e-5)
 
 
+@pytest.mark.thorough
 def test_by_keys_alone_on_the_slider(open_page: OpenPage) -> None:
     live = trained(open_page())
     slider = live.dial("travel")
@@ -129,6 +132,7 @@ def test_by_keys_alone_on_the_slider(open_page: OpenPage) -> None:
     live.becomes(lambda: label(live), "now")
 
 
+@pytest.mark.thorough
 def test_a_reload_in_the_middle_shows_the_same_step_and_another_page_shows_now(open_page: OpenPage) -> None:
     live = trained(open_page())
     live.drag(live.dial("travel"), 0.3)

@@ -46,6 +46,7 @@ def test_every_action_holds_and_no_control_of_the_page_is_unknown_to_all_of_them
     assert {action.__name__ for action in seen - used} == set()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", [1003, 1011])
 def test_a_random_walk_holds(open_page: OpenPage, seed: int):
     Walk(open_page(fresh=True), seed).go(8, offered)

@@ -69,6 +69,7 @@ def test_it_is_on_the_page_filled_by_name_and_explained(followed: Path) -> None:
     assert list(told["meta"]["help"]["legend"]) == ["got worse"]
 
 
+@pytest.mark.thorough
 def test_what_holds_of_all_charts_holds_of_it(followed: Path) -> None:
     done = pytest_in(
         *(followed, "tests/dashboard/charts", "tests/dashboard/live/test_frames.py", "tests/maml_core/test_layers.py"),

@@ -25,6 +25,9 @@ pytestmark = pytest.mark.slow
 MAKES_A_GRAPH = [one for one in CHOICES if one.partition("=")[0] not in MOVED and not one.startswith("tasks")]
 WITHOUT_FILES = [name for name, config in PRESETS_BY_NAME.items() if config.tasks.kind not in ("omniglot", "folder")]
 
+ALWAYS = ("Fast demo", "MAML++", "Glyphs, fast demo", "algorithm=imaml", "algorithm=meta_curvature", "dtype=float64")
+"""Set-ups that are traced at every commit; of the others each takes a share."""
+
 ROUNDING = {torch.float32: 1e-6, torch.float64: 1e-12}
 """How far two forms may lie apart, as a share of the largest entry."""
 
@@ -75,7 +78,13 @@ def check_same(found: Walk, measured: Measured, wanted: Outcome, rounding: float
             assert number == pytest.approx(float(tensor), rel=1e-3, abs=rounding)
 
 
-@pytest.mark.parametrize("choice", [*MAKES_A_GRAPH, *WITHOUT_FILES])
+@pytest.mark.parametrize(
+    "choice",
+    [
+        pytest.param(choice, marks=() if choice in ALWAYS else pytest.mark.thorough)
+        for choice in (*MAKES_A_GRAPH, *WITHOUT_FILES)
+    ],
+)
 def test_a_traced_step_computes_what_the_engine_does_at_any_step(choice: str, tmp_path: Path) -> None:
     config = run_of(choice, tmp_path / "pictures")
     config = replace(

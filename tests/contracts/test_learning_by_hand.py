@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 import pytest
 
@@ -21,7 +19,6 @@ NUM_STEPS: dict[type[TaskConfig], int] = {SinusoidConfig: 300, LinearConfig: 100
 """Outer steps of each family; of images, whose steps are long, as many as a quarter of a minute of a demonstration takes."""
 
 
-@cache
 def trained(family: type[TaskConfig], choice: Choice) -> tuple[RunConfig, LanesResult]:
     config = chosen(with_tasks(DEFAULT_PRESET.config, family()).config, choice).config
     config = replace(config, {"joint_baseline": False})
@@ -29,6 +26,7 @@ def trained(family: type[TaskConfig], choice: Choice) -> tuple[RunConfig, LanesR
     return config, run_lanes(LanesRequest(configs=seeds, until=NUM_STEPS[family], budget_s=None, evaluate=True))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("choice", NAMES)
 @pytest.mark.parametrize("family", NUM_STEPS, ids=lambda family: family.__name__)
 def test_no_seed_diverges_and_adapting_helps(family: type[TaskConfig], choice: Choice) -> None:
@@ -37,13 +35,8 @@ def test_no_seed_diverges_and_adapting_helps(family: type[TaskConfig], choice: C
     assert result.summaries is not None
     before, after = (np.array([summary.median[n] for summary in result.summaries]) for n in (0, config.num_inner_steps))
     assert (after < 0.85 * before).all()
-
-
-@pytest.mark.parametrize("choice", NAMES)
-def test_classes_are_told_apart_much_better_than_by_chance(choice: Choice) -> None:
-    config, result = trained(GlyphsConfig, choice)
-    assert result.summaries is not None
     accuracies = [
         summary.accuracy[config.num_inner_steps] for summary in result.summaries if summary.accuracy is not None
     ]
-    assert min(accuracies) > 0.4  # of five
+    assert len(accuracies) == (len(result.summaries) if config.classifies else 0)
+    assert min(accuracies, default=1.0) > 0.4  # much better than one of five by chance

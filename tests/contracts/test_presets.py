@@ -80,6 +80,7 @@ def accuracies(name: str, inner_steps: int, **changes: Any) -> np.ndarray:
     return np.array([summary.accuracy[inner_steps] for summary in at_horizon(name, **changes)])  # type: ignore[index]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("preset", GENERATED, ids=lambda preset: preset.name)
 def test_its_seeds_reach_the_horizon(preset: Preset) -> None:
     stopped = trained(preset.name, preset.horizon).stopped
@@ -87,6 +88,7 @@ def test_its_seeds_reach_the_horizon(preset: Preset) -> None:
     assert all(stop.status.kind == "diverged" for stop in stopped)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "preset",
     [p for p in GENERATED if not p.diverges and p.name != "Too many inner steps"],
@@ -97,6 +99,7 @@ def test_adapting_helps_every_seed_at_the_horizon(preset: Preset) -> None:
     assert (after < (0.9 if preset.config.classifies else 0.8) * before).all()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "preset", [p for p in GENERATED if p.config.classifies and p.horizon < LONG], ids=lambda preset: preset.name
 )
@@ -169,6 +172,7 @@ def test_omniglots_is_the_glyphs_with_other_tasks() -> None:
     assert replace(real, {"tasks": glyphs.tasks}) == glyphs
 
 
+@pytest.mark.thorough
 class TestClaims:
     def test_the_papers_setting_is_slower_than_the_fast_demo(self) -> None:
         num_steps = BY_NAME["Fast demo"].horizon

@@ -72,6 +72,7 @@ def test_lanes_have_the_tasks_of_their_single_runs() -> None:
     np.testing.assert_allclose(found.query_loss[:, 1], single_run(config, 5).query_loss, rtol=1e-9)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_with_fixed_labels_classes_are_learned_by_heart_instead_of_how_to_learn() -> None:
     """Yin et al. 2020: the training tasks are solved without a look at their support sets, and new ones are hardly learned."""

@@ -116,6 +116,7 @@ def test_every_lane_of_few_tasks_has_its_number() -> None:
     assert replace(fixed, {"tasks": shuffled.tasks}) == shuffled != fixed
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize("claim", CLAIMS, ids=[claim.name for claim in CLAIMS])
 def test_every_figure_is_measured_at_every_seed(claim: Claim, trained: dict[str, object]) -> None:
@@ -148,6 +149,7 @@ def one_by_one(tasks: Tasks) -> list[tuple[Examples, Examples]]:
     return [(Examples(*one[:2]), Examples(*one[2:])) for one in zip(xs, ys, query_xs, query_ys, strict=True)]
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_what_few_tasks_and_fixed_labels_come_to_is_a_plain_loop_over_tasks(trained: dict[str, Any]) -> None:
     few, fixed = trained["few tasks"], trained["fixed labels"]
@@ -194,6 +196,7 @@ def test_a_training_that_diverged_has_no_figures() -> None:
     assert np.isnan(found["median loss after 10 steps over after 3"]).tolist() == [False, True, False]
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_the_command_prints_verdicts_and_ends_with_a_summary() -> None:
     """After two outer steps nothing has been learned, so that this claim does not hold, and the exit code says so."""

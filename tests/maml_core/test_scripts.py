@@ -90,6 +90,7 @@ def losses(output: str) -> list[float]:
     return [float(loss) for _, loss in rows]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", NAMES)
 def test_the_script_of_every_kind_of_run_prints_its_curve(
     name: str, printed: dict[str, list[float]], pictures: Path

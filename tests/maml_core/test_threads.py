@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 
+import pytest
 import torch
 
 from maml_core.config import ConvConfig, GlyphsConfig, RunConfig
@@ -61,6 +62,7 @@ def printed(threads: int) -> list[object]:
     return found
 
 
+@pytest.mark.thorough
 def test_a_replay_in_python_has_the_bits_of_a_worker_with_one_thread() -> None:
     """The command line and the page compute with one thread; torch's default in Python is one for each core."""
     one, two = printed(1), printed(2)

@@ -139,6 +139,7 @@ def test_what_draws_without_end_only_is_named(own: str) -> None:
     init_run(replace(config, {"num_training_tasks": None}), problem=problem)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize(("count", "is_fitted_alone"), [(3, True), (None, False)])
 def test_few_tasks_are_fitted_alone(count: int | None, is_fitted_alone: bool) -> None:

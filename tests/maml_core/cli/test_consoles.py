@@ -45,7 +45,9 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp437", "cp1252"])
+@pytest.mark.parametrize(
+    "encoding", [*(pytest.param(name, marks=pytest.mark.thorough) for name in ("ascii", "cp437")), "cp1252"]
+)
 def test_every_command_prints_on_a_console_of_another_code_page(encoding: str, tmp_path: Path) -> None:
     kept = {name: str(tmp_path / name) for name in ("MAML_RUNS", "MAML_SWEEPS", "MAML_DATA")}
     environment = {**os.environ, **kept, "PYTHONIOENCODING": encoding, "COLUMNS": "120"}

@@ -131,6 +131,7 @@ def test_ctrl_c_in_a_sweep(when: str, times: int, pause_s: float) -> None:
         ends(command, 130, "Go on with: maml sweep --resume map --workers 2")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("times", [1, 2])
 def test_ctrl_c_in_a_reproduction(times: int, root: Path) -> None:
     with Command("reproduce", "sinusoid", "--only", "MAML", "--folder", "here", "--workers", "2") as command:
@@ -197,6 +198,7 @@ def test_other_signals_save_too(number: signal.Signals) -> None:
     assert RunStore().load("run").step > 0
 
 
+@pytest.mark.thorough
 def test_a_terminal_that_goes_away_loses_nothing(root: Path) -> None:
     pid, terminal = pty.fork()
     if pid == 0:
@@ -230,7 +232,7 @@ def test_nohup_is_heeded(root: Path) -> None:
         ends(command, 130, "and saved")
 
 
-@pytest.mark.parametrize("when", ["measuring some", "Kept in"])
+@pytest.mark.parametrize("when", ["measuring some", pytest.param("Kept in", marks=pytest.mark.thorough)])
 def test_a_sweep_replaces_a_worker_that_is_killed(when: str) -> None:
     axes = ["--axis", "alpha=0.01,0.02,0.03", "--axis", "N=1,2"]
     with Command("sweep", *axes, *SMALL, "--steps", "300", "--name", "map", "--workers", "2") as command:
@@ -248,6 +250,7 @@ def test_a_sweep_replaces_a_worker_that_is_killed(when: str) -> None:
         assert [one.status for one in study.results()] == ["ok"] * 6
 
 
+@pytest.mark.thorough
 def test_a_reproduction_replaces_workers_that_are_killed(root: Path) -> None:
     command_line = ["reproduce", "sinusoid", "--only", "MAML", "--steps", "2000", "--tasks", "50", "--folder", "here"]
     with Command(*command_line, "--workers", "2") as command:

@@ -23,6 +23,7 @@ TURNING = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dial", ["low", "high"])
 @pytest.mark.parametrize("lesson", TURNING, ids=lambda lesson: lesson.name)
 def test_it_shows_at_both_ends_of_its_dials(lesson: Lesson, dial: Dial) -> None:

@@ -68,7 +68,9 @@ def told(url: str, folder: Path) -> str:
     return said + kept.decode(errors="replace")
 
 
-@pytest.mark.parametrize("form", ["//{name}:{word}@", "//{name}@?password={word}"])
+@pytest.mark.parametrize(
+    "form", ["//{name}:{word}@", pytest.param("//{name}@?password={word}", marks=pytest.mark.thorough)]
+)
 def test_no_command_says_or_keeps_the_password_of_a_database(form: str, here: Path) -> None:
     where = programs()
     if where is None:

@@ -83,7 +83,24 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("common", CASES.values(), ids=CASES.keys())
+LONGER = (
+    "sgd",
+    "recomputed",
+    "multi step loss, recomputed",
+    "batch norm by support",
+    "running averages of iMAML",
+    "images, running averages",
+)
+"""Cases that take a turn; the others are looked at each time."""
+
+
+@pytest.mark.parametrize(
+    "common",
+    [
+        pytest.param(common, id=name, marks=pytest.mark.thorough if name in LONGER else ())
+        for name, common in CASES.items()
+    ],
+)
 def test_lanes_equal_the_single_runs_of_their_configs(common: dict[str, Any]) -> None:
     configs = lane_runs(*DIFFERENT, **common)
     found = trained(configs, STEPS)
