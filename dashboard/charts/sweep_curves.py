@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -37,8 +38,8 @@ _SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up", "triangl
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LanesInfo:
-    """The curves of all settings at the rungs, one behind the other with a NaN between them, by colour."""
+class Curves:
+    """A number of all settings at the rungs, one setting behind the other with a NaN between them, by colour."""
 
     color: AxisInfo
     names: tuple[str, ...]
@@ -47,6 +48,22 @@ class LanesInfo:
     values: tuple[Array, ...]
     numbers: tuple[Ints, ...]
     """The setting that a point is of, by colour."""
+
+    def updates(self) -> list[Update]:
+        """What the traces of the colours are filled with."""
+        found: list[Update] = []
+        for color, (steps, values, numbers) in enumerate(zip(self.steps, self.values, self.numbers, strict=True)):
+            trace = color_trace(color)
+            found += [(trace, "x", float32(steps)), (trace, "y", float32(values))]
+            found.append((trace, "customdata", float32(numbers)))
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanesInfo:
+    """The held-out results of all settings at the rungs."""
+
+    curves: Curves
     metric: Metric
     num_steps: int
     """Outer steps of a whole training."""
@@ -54,18 +71,39 @@ class LanesInfo:
 
 def lanes_info(results: Sequence[SettingResult], sweep: SweepConfig, view: View) -> LanesInfo:
     """The curves of a view. They are of what the sweep optimises: the study keeps no other."""
+
+    def curve(result: SettingResult) -> Array | None:
+        return None if result.curve is None else np.where(np.isfinite(result.curve), result.curve, np.nan)
+
+    return LanesInfo(
+        curves=curves_of(results, sweep, view, curve),
+        metric="accuracy" if sweep.base.classifies else "loss",
+        num_steps=sweep.num_steps,
+    )
+
+
+def curves_of(
+    results: Sequence[SettingResult], sweep: SweepConfig, view: View, curve: Callable[[SettingResult], Array | None]
+) -> Curves:
+    """The curves of all settings that have been measured, by the axis that colours them.
+
+    Args:
+        results: Of the sweep's settings.
+        sweep: That they are of.
+        view: Names the axis.
+        curve: A setting's numbers at its rungs, [R]; None where it has none.
+    """
     axes = {axis.name: axis for axis in sweep.axes}
     color = axis_info(axes[view.color or view.x], results)
     groups = groups_of(color)
     bin_of = {value: index for index, group in enumerate(groups) for value in group}
     parts: list[list[tuple[Array, Array, int]]] = [[] for _ in groups]
     for result in results:
-        if result.steps is None or result.curve is None or not len(result.steps):
+        if result.steps is None or not len(result.steps) or (values := curve(result)) is None:
             continue
-        curve = np.where(np.isfinite(result.curve), result.curve, np.nan)
-        parts[bin_of[result.values[color.name]]].append((np.asarray(result.steps, float), curve, result.number))
+        parts[bin_of[result.values[color.name]]].append((np.asarray(result.steps, float), values, result.number))
     gap = np.array([np.nan])
-    return LanesInfo(
+    return Curves(
         color=color,
         names=tuple(_group_name(group) for group in groups),
         steps=tuple(
@@ -78,8 +116,6 @@ def lanes_info(results: Sequence[SettingResult], sweep: SweepConfig, view: View)
             np.concatenate([np.full(len(s) + 1, n) for s, _, n in part]) if part else np.empty(0, dtype=np.int64)
             for part in parts
         ),
-        metric="accuracy" if sweep.base.classifies else "loss",
-        num_steps=sweep.num_steps,
     )
 
 
@@ -118,7 +154,8 @@ class LanesLooks:
 
 def _looks(info: LanesInfo, loss_name: str) -> LanesLooks:
     """The looks that fit curves."""
-    return LanesLooks(color=info.color.title, color_names=info.names, metric=info.metric, loss_name=loss_name)
+    of = info.curves
+    return LanesLooks(color=of.color.title, color_names=of.names, metric=info.metric, loss_name=loss_name)
 
 
 SELECTED = "selected"
@@ -126,10 +163,16 @@ SELECTED = "selected"
 
 
 def _figure(palette: Palette, looks: LanesLooks) -> go.Figure:
-    """The curves of all settings, with a trace for each colour, empty; the last one is of what is selected."""
-    colors = along(palette, len(looks.color_names))
+    """The curves of all settings."""
+    axes = curve_axes(result_axis(looks.metric, held_out(looks.metric, looks.loss_name)), looks.metric)
+    traces = curve_traces(palette, looks.color_names)
+    return assembled(traces, axes, palette, CARD, title=f"Curves, by {looks.color}")
+
+
+def curve_traces(palette: Palette, names: Sequence[str]) -> dict[str, go.Scatter]:
+    """A trace for each colour, empty; the last one is of what is selected."""
     traces = {
-        _trace(number): go.Scatter(
+        color_trace(number): go.Scatter(
             x=[],
             y=[],
             name=verbatim(name),
@@ -140,22 +183,30 @@ def _figure(palette: Palette, looks: LanesLooks) -> go.Figure:
             legendgroup=name,
         )
         for number, (name, color, (dash, symbol)) in enumerate(
-            zip(looks.color_names, colors, itertools.product(DASHES, _SYMBOLS), strict=False)
+            zip(names, along(palette, len(names)), itertools.product(DASHES, _SYMBOLS), strict=False)
         )
     }
-    traces[SELECTED] = line("selected", palette.selected, 2.5, hoverinfo="skip", showlegend=False)
-    axes = {
+    return traces | {SELECTED: line("selected", palette.selected, 2.5, hoverinfo="skip", showlegend=False)}
+
+
+def curve_axes(yaxis: dict[str, Any], what: str) -> dict[str, Any]:
+    """The axes of curves over outer steps.
+
+    Args:
+        yaxis: Of what is shown.
+        what: Names it: where somebody has zoomed is kept for this alone.
+    """
+    return {
         "xaxis": {"title": {"text": "outer step"}, "range": [0, 100], "tickformat": "~s", "nticks": 7},
-        "yaxis": result_axis(looks.metric, held_out(looks.metric, looks.loss_name)),
+        "yaxis": yaxis,
         "margin": {"l": 58, "r": 12, "t": 6, "b": 42},
         "dragmode": "select",
         "selectdirection": "any",
-        "uirevision": f"{UIREVISION} {looks.metric}",
+        "uirevision": f"{UIREVISION} {what}",
     }
-    return assembled(traces, axes, palette, CARD, title=f"Curves, by {looks.color}")
 
 
-def _trace(color: int) -> str:
+def color_trace(color: int) -> str:
     """The name of a colour's trace: values of an axis may look alike in words."""
     return f"color_{color}"
 
@@ -173,11 +224,7 @@ def along(palette: Palette, count: int) -> list[str]:
 
 def _update(info: LanesInfo, _: Range) -> list[Update]:
     """The numbers of the curves."""
-    found: list[Update] = []
-    for color, (steps, values, numbers) in enumerate(zip(info.steps, info.values, info.numbers, strict=True)):
-        trace = _trace(color)
-        found += [(trace, "x", float32(steps)), (trace, "y", float32(values)), (trace, "customdata", float32(numbers))]
-    return found
+    return info.curves.updates()
 
 
 def _ranges(info: LanesInfo, previous: Previous) -> Range:
@@ -185,7 +232,7 @@ def _ranges(info: LanesInfo, previous: Previous) -> Range:
     outer = [0.0, 1.03 * info.num_steps]
     if info.metric == "accuracy":
         return {"xaxis": outer, "yaxis": list(SHARES)}
-    values = np.concatenate(info.values) if info.values else np.empty(0)
+    values = np.concatenate(info.curves.values) if info.curves.values else np.empty(0)
     values = values[np.isfinite(values) & (values > 0)]
     if len(values):
         values = np.minimum(values, max(10.0 * float(np.median(values)), float(np.quantile(values, 0.9))))
@@ -205,7 +252,7 @@ CARD = Card(
 def _subtitle(info: LanesInfo) -> str:
     """Under the curves' title."""
     what = "accuracy" if info.metric == "accuracy" else "loss"
-    return f"Held-out {what} at the rungs, one line a setting, coloured by {symbol(info.color.name)}."
+    return f"Held-out {what} at the rungs, one line a setting, coloured by {symbol(info.curves.color.name)}."
 
 
 LANES: SweepChart[LanesInfo, LanesLooks] = SweepChart(

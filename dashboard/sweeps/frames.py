@@ -10,6 +10,7 @@ from dashboard.charts.results import Metric
 from dashboard.charts.scales import Range
 from dashboard.charts.sweep_chart import Info, SweepChart
 from dashboard.charts.sweep_curves import LANES, lanes_info
+from dashboard.charts.sweep_edge import SWEEP_EDGE, sweep_edge_info
 from dashboard.charts.sweep_frozen import FROZEN, frozen_info
 from dashboard.charts.sweep_map import MAP, map_info
 from dashboard.charts.sweep_pins import PINS, difference, pins_info
@@ -85,6 +86,7 @@ class Frames:
         loss = loss_name(sweep.base)
         self._add(header, body, MAP, seen, loss)
         self._add(header, body, LANES, lanes, loss)
+        self._add(header, body, SWEEP_EDGE, sweep_edge_info(results, sweep, view), loss)
         if len(results) != self._num_told:
             self._num_told = len(results)
             values = [[result.number, *result.values.values()] for result in results]

@@ -67,6 +67,8 @@ class RunningBatch:
         self._lanes: dict[int, LaneResult] = {}
         """What is known of each lane, by its place."""
         self._rungs: dict[int, list[tuple[int, float]]] = {one.number: [] for one in settings}
+        self._curvatures: dict[int, dict[int, float]] = {one.number: {} for one in settings}
+        """lambda_max of each setting by the outer step of the rung."""
         self._open = {one.number: one for one in settings}
         self._first = {one.number: index * sweep.num_seeds for index, one in enumerate(settings)}
         self._width = math.ceil(sweep.num_steps / MAX_STRETCHES)
@@ -127,6 +129,9 @@ class RunningBatch:
             value, _ = value_of(self._sweep, [self._lanes[place] for place in places])
             values[number] = capped(self._sweep, value)
             self._rungs[number].append((self.step, values[number]))
+            lambdas = [self._lanes[place].lambda_max for place in places if place in result.lanes]
+            if known := [value for value in lambdas if math.isfinite(value)]:
+                self._curvatures[number][self.step] = float(np.mean(known))
         return Outcome(self.step, values, _steps_in(result))
 
     def prune(self, numbers: Collection[int]) -> None:
@@ -171,6 +176,7 @@ class RunningBatch:
             lanes,
             done=done,
             rungs=self._rungs[setting.number],
+            curvatures=self._curvatures[setting.number],
             training=self._training(places),
             form_changes=[step for step in self._form_changes if step < reached],
         )

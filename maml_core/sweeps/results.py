@@ -72,6 +72,9 @@ class SettingResult:
     """Outer steps of the rungs that were measured, [R]."""
     curve: Numbers | None = None
     """Held-out value at the rungs, mean over seeds, at worst the cap, [R]."""
+    curvatures: Numbers | None = None
+    """lambda_max at theta_0 of the rungs, mean over the seeds that were measured there, [R]; NaN where none was, or an earlier version
+    measured it."""
     training_steps: Numbers | None = None
     """The last outer steps of the stretches that the training loss is averaged over, [P]."""
     training: Numbers | None = None
@@ -123,6 +126,7 @@ def result_of(
     *,
     done: bool,
     rungs: Sequence[tuple[int, float]] = (),
+    curvatures: Mapping[int, float] | None = None,
     training: tuple[Numbers, Numbers] | None = None,
     form_changes: Sequence[int] = (),
 ) -> SettingResult:
@@ -134,6 +138,7 @@ def result_of(
         lanes: One a seed; empty while nothing was measured.
         done: Whether no lane goes on.
         rungs: Outer steps and values so far.
+        curvatures: lambda_max by the outer steps of the rungs, where it was measured.
         training: Steps and losses of the training curves.
         form_changes: As in `SettingResult`.
     """
@@ -156,6 +161,7 @@ def result_of(
         lanes=tuple(lanes),
         steps=np.array([step for step, _ in rungs], dtype=np.float64),
         curve=np.array([value for _, value in rungs], dtype=np.float64),
+        curvatures=np.array([(curvatures or {}).get(step, math.nan) for step, _ in rungs], dtype=np.float64),
         training_steps=None if training is None else training[0],
         training=None if training is None else training[1],
         form_changes=tuple(form_changes),

@@ -10,8 +10,9 @@ With a database by URL, study and claims are there, for as many clients as there
 ``.databases`` below `places.default_root`.
 A setting is claimed, its trial begins to run, the rungs are reported to it, and it is told its value once. A diverged setting is a
 COMPLETE trial with a capped value and the attribute `diverged`: FAIL would hide the unstable region. Attributes of a trial: `setting`
-(its number), `diverged`, `lanes` (each seed's results); of the study: `sweep` (the whole description, with its `fingerprint`), `images` (the
-record of the images that it is computed on, see `images`) and, once they have moved, `folders` (where they were found, the last at the end).
+(its number), `diverged`, `lanes` (each seed's results), `curvatures` (the outer steps of the rungs with lambda_max there); of the study:
+`sweep` (the whole description, with its `fingerprint`), `images` (the record of the images that it is computed on, see `images`) and, once
+they have moved, `folders` (where they were found, the last at the end).
 """
 
 from __future__ import annotations

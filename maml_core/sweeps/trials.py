@@ -143,6 +143,8 @@ class Trials:
             if result.form_changes:
                 storage.set_trial_user_attr(number, "form_changes", list(result.form_changes))
             storage.set_trial_user_attr(number, "lanes", lanes_to_list(result.lanes))
+            if curvatures := _curvatures_to_list(result):
+                storage.set_trial_user_attr(number, "curvatures", curvatures)
             # Pruned at once: no sampler learns from its value, and no plot of Optuna's shows it.
             state = TrialState.PRUNED if result.status in ("pruned", "refused") else TrialState.COMPLETE
             storage.set_trial_state_values(number, state, [capped(self._sweep, result.value)])
@@ -158,8 +160,15 @@ class Trials:
             return refused(setting, refusal)
         if trial.state.is_finished():
             lanes = lanes_from_list(trial.user_attrs.get("lanes", ()))
-            form_changes = trial.user_attrs.get("form_changes", ())
-            return result_of(self._sweep, setting, lanes, done=True, rungs=rungs, form_changes=form_changes)
+            return result_of(
+                self._sweep,
+                setting,
+                lanes,
+                done=True,
+                rungs=rungs,
+                curvatures=dict(trial.user_attrs.get("curvatures", ())),
+                form_changes=trial.user_attrs.get("form_changes", ()),
+            )
         if not running and trial.state in (TrialState.WAITING, TrialState.RUNNING):
             return waiting(setting)  # its client is gone, and it begins anew
         known = result_of(self._sweep, setting, (), done=False, rungs=rungs)
@@ -169,6 +178,14 @@ class Trials:
         if self._settings is not None:
             return dict(self._settings[trial.user_attrs["setting"]].values)
         return {axis.name: trial.params[axis.name] for axis in self._sweep.axes}
+
+
+def _curvatures_to_list(result: SettingResult) -> list[tuple[int, float]]:
+    """The rungs at which lambda_max is known, each with it: JSON has no NaN."""
+    if result.steps is None or result.curvatures is None:
+        return []
+    pairs = zip(result.steps.tolist(), result.curvatures.tolist(), strict=True)
+    return [(int(step), value) for step, value in pairs if math.isfinite(value)]
 
 
 def sampler_of(sweep: SweepConfig) -> Any:

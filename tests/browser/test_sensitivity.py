@@ -121,6 +121,15 @@ def test_the_map_fills_in_while_it_trains_and_keeps_its_node(open_screen: OpenSc
     assert page.evaluate("window.node === document.querySelector('[data-chart=map] .maml-plot')")
     page.wait_for_function("() => document.querySelector('.maml-sweep-count').textContent.startsWith('9 of 9')")
     live.wait_address("fills")
+    page.locator("[data-chart=lanes] [data-view=sweep_edge]").click()
+    page.wait_for_function(HAS_POINTS, arg=["sweep_edge", "selected", 0])
+    expect(page.locator("[data-chart=sweep_edge] .maml-subtitle")).to_contain_text(
+        "of 9 settings came nearer to the limit"
+    )
+    assert page.evaluate(POINTS, ["sweep_edge", "0.003"]) == 21  # three settings at six rungs, and a gap after each
+    expect(page.locator("[data-chart=sweep_edge] [data-view=pins]")).to_be_hidden()
+    page.locator(".maml-settings tbody button").first.click()
+    page.wait_for_function(HAS_POINTS, arg=["sweep_edge", "selected", 7])
     done = [count for status, count in page.evaluate("window.counted") if status == "Done"]
     assert done
     assert {count.split(" · ")[0] for count in done} == {"9 of 9"}  # also in the moment in which it ends

@@ -155,7 +155,7 @@ def test_it_is_swept_over_alpha(preset: Preset, tmp_path: Path) -> None:
     view = View(x="alpha", y=None, metric=metric)
     drawn = map_info([setting_info(one, sweep, metric) for one in results], sweep, view, results)
     assert [one.value for one in drawn.shown[finite]] == seen.value[0, finite].tolist()
-    curves = lanes_info(results, sweep, view)
+    curves = lanes_info(results, sweep, view).curves
     for line, one in zip(curves.values[finite], results[finite], strict=True):
         np.testing.assert_array_equal(line[:2], one.curve)
 

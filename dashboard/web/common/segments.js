@@ -33,10 +33,15 @@ export class Segments {
    * Shows what is chosen; null where there is no choice.
    *
    * @param {string | null | undefined} value
+   * @param {readonly string[] | null} [among] What is to be had now; null for all.
    */
-  show(value) {
+  show(value, among = null) {
     this.root.hidden = value === null;
-    for (const button of this.#buttons) button.setAttribute("aria-pressed", String(button.dataset.view === value));
+    for (const button of this.#buttons) {
+      const { view = "" } = button.dataset;
+      button.setAttribute("aria-pressed", String(view === value));
+      button.hidden = among !== null && !among.includes(view);
+    }
   }
 
   /**
@@ -47,7 +52,7 @@ export class Segments {
    */
   #press(value, onChoose) {
     if (value === this.value) return;
-    this.show(value);
+    for (const button of this.#buttons) button.setAttribute("aria-pressed", String(button.dataset.view === value));
     onChoose(value);
   }
 

@@ -1,4 +1,4 @@
-// The charts of the sensitivity screen: a sweep's map and curves, its pinned settings side by side, and the frozen map.
+// The charts of the sensitivity screen: a sweep's map and curves, alpha beside its limit, its pinned settings side by side, and the frozen map.
 
 import { percent, short } from "../common/format.js";
 import { Plot } from "./figure.js";
@@ -16,11 +16,14 @@ const SELECTED = "selected";
 const PINNED = "pinned";
 const CELLS = "cells";
 
+const COLOR = "color_"; // begins the name of a colour's trace
+
 const FAINT = 0.22; // opacity of the other curves where some are selected
 
 export class SweepCharts {
   map;
   lanes;
+  edge;
   frozen = new Plot("frozen");
   pins = new Plot("pins");
   #store;
@@ -42,13 +45,19 @@ export class SweepCharts {
     const listeners = { plotly_click: clicked, plotly_selected: boxed };
     this.map = new Plot("map", { listeners, rows });
     this.lanes = new Plot("lanes", { listeners });
+    this.edge = new Plot("sweep_edge", { listeners });
     this.map.node.tabIndex = 0;
     for (const plot of [this.map, this.frozen]) plot.onDrawn = drawn;
   }
 
   /** In the order in which they stand. */
   get all() {
-    return [this.map, this.frozen, this.lanes, this.pins];
+    return [this.map, this.frozen, ...this.curves, this.pins];
+  }
+
+  /** Those with a curve for each setting. */
+  get curves() {
+    return [this.lanes, this.edge];
   }
 
   get palette() {
@@ -97,11 +106,6 @@ export class SweepCharts {
     return touched;
   }
 
-  /** The traces of the curves, one for each colour. */
-  get #colors() {
-    return this.lanes.names.filter((name) => name !== SELECTED);
-  }
-
   /** @param {string} id */
   #plot(id) {
     const plot = this.all.find((each) => each.id === id);
@@ -118,8 +122,8 @@ export class SweepCharts {
   hover(touched, accuracies) {
     const lines = (/** @type {number} */ number) => this.#store.lines(number);
     if (touched.has(this.map)) this.map.set(SETTINGS, "text", mapTexts(this.map.array(SETTINGS), lines));
-    if (touched.has(this.lanes)) {
-      for (const color of this.#colors) this.lanes.set(color, "text", laneTexts(this.lanes.array(color), lines));
+    for (const plot of this.curves.filter((each) => touched.has(each))) {
+      for (const color of colorsOf(plot)) plot.set(color, "text", laneTexts(plot.array(color), lines));
     }
     if (touched.has(this.frozen)) this.frozen.set(CELLS, "text", frozenTexts(this.frozen.array(CELLS), accuracies ? percent : short));
   }
@@ -141,10 +145,13 @@ export class SweepCharts {
     this.map.set(PINNED, "x", letters.x);
     this.map.set(PINNED, "y", letters.y);
     this.map.set(PINNED, "text", letters.text);
-    for (const color of this.#colors) this.lanes.set(color, "opacity", selected.size ? FAINT : 1);
-    const curves = selectedCurves(this.#colors.map((color) => this.lanes.array(color)), selected);
-    this.lanes.set(SELECTED, "x", curves.x);
-    this.lanes.set(SELECTED, "y", curves.y);
+    for (const plot of this.curves) {
+      const colors = colorsOf(plot);
+      for (const color of colors) plot.set(color, "opacity", selected.size ? FAINT : 1);
+      const curves = selectedCurves(colors.map((color) => plot.array(color)), selected);
+      plot.set(SELECTED, "x", curves.x);
+      plot.set(SELECTED, "y", curves.y);
+    }
   }
 
   /**
@@ -153,8 +160,8 @@ export class SweepCharts {
    * @param {PlotlyPoint} point
    */
   numberOf({ data, fullData, curveNumber, pointNumber, pointIndex = 0 }) {
-    const plot = this.map.node.data?.[curveNumber] === data ? this.map : this.lanes;
-    const number = plot.arrayAt(curveNumber).customdata?.[pointNumber ?? pointIndex];
+    const plot = [this.map, ...this.curves].find(({ node }) => node.data?.[curveNumber] === data);
+    const number = plot?.arrayAt(curveNumber).customdata?.[pointNumber ?? pointIndex];
     return number !== undefined && Number.isFinite(number) && fullData ? number : null;
   }
 
@@ -169,3 +176,10 @@ export class SweepCharts {
     return customdata?.length ? nearest(Array.from(customdata), x, y, from, direction) : null;
   }
 }
+
+/**
+ * The traces of the curves, one for each colour.
+ *
+ * @param {Plot} plot
+ */
+const colorsOf = (plot) => plot.names.filter((name) => name.startsWith(COLOR));

@@ -28,6 +28,7 @@ const MAPS = /** @type {const} */ ([
 ]);
 const CURVES = /** @type {const} */ ([
   ["lanes", "Curves"],
+  ["sweep_edge", "Edge"],
   ["pins", "Side by side"],
 ]);
 const LOG_LENGTH = 400;
@@ -92,9 +93,9 @@ class Page {
       reached: (number) => setText(this.#live, flat(this.#store.lines(number).join(", "))),
     });
     this.#settings = new Settings(this.#store, (number, { more }) => this.#selection.select([number], { more, toggle: true }));
-    const { all, map, frozen, lanes, pins } = this.#charts;
+    const { all, map, frozen, curves, pins } = this.#charts;
     this.#maps = new Place("Map", MAPS, [map, frozen], () => this.#present());
-    this.#curves = new Place("Curves", CURVES, [lanes, pins], () => this.#present());
+    this.#curves = new Place("Curves", CURVES, [...curves, pins], () => this.#present());
     frozen.card.addButton(freezeButton(() => this.#send({ type: "freeze" })));
     map.card.controls.append(this.#axes.root);
     pins.card.controls.append(this.#pins.root);
@@ -265,10 +266,9 @@ class Page {
     const { name, comparing = false } = this.#state;
     const has = name !== null;
     this.#header.show(this.#state);
-    this.#maps.present(has, "frozen");
+    this.#maps.present(has ? ["map", "frozen"] : ["frozen"]);
     const pinned = has && this.#pins.numbers.length > 0;
-    if (!pinned) this.#curves.shown = "lanes";
-    this.#curves.present(pinned, has ? "lanes" : null);
+    this.#curves.present(has ? ["lanes", "sweep_edge", ...(pinned ? /** @type {const} */ (["pins"]) : [])] : []);
     this.#charts.pins.card.empty(comparing ? "" : "Pin two settings or more, then train them side by side.");
     this.#pins.draw(name, comparing);
     this.#root.dataset.sweep = String(has);

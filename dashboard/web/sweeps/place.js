@@ -1,4 +1,4 @@
-// A place on the page that two charts share: one of them is shown, and the same switch stands on both cards.
+// A place on the page that some charts share: one of them is shown, and the same switch stands on all their cards.
 
 import { Segments } from "../common/segments.js";
 
@@ -16,7 +16,7 @@ export class Place {
    * @param {string} name Of the switch.
    * @param {readonly (readonly [Id, string])[]} choices The charts, each with its label; the first is shown.
    * @param {Plot[]} plots In the same order.
-   * @param {() => void} changed Called when the other one is chosen; it is to call `present`.
+   * @param {() => void} changed Called when another one is chosen; it is to call `present`.
    */
   constructor(name, choices, plots, changed) {
     this.shown = choices[0][0];
@@ -30,14 +30,14 @@ export class Place {
   }
 
   /**
-   * Shows the chart that is chosen.
+   * Shows the chart that is chosen, or the first one where that is not to be had.
    *
-   * @param {boolean} isChoice Whether there is a choice.
-   * @param {Id | null} only What is shown where there is none.
+   * @param {readonly Id[]} among What is to be had; nothing is shown where that is none.
    */
-  present(isChoice, only) {
-    for (const segments of this.#switches) segments.show(isChoice ? this.shown : null);
-    for (const plot of this.#plots) plot.show(plot.id === (isChoice ? this.shown : only));
+  present(among) {
+    if (among.length && !among.includes(this.shown)) this.shown = among[0];
+    for (const segments of this.#switches) segments.show(among.length > 1 ? this.shown : null, among);
+    for (const plot of this.#plots) plot.show(among.length > 0 && plot.id === this.shown);
   }
 
   /** @param {Id} chosen */

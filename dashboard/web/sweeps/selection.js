@@ -109,7 +109,7 @@ export class Selection {
     this.refresh();
     changed();
     charts.map.draw();
-    charts.lanes.draw();
+    for (const plot of charts.curves) plot.draw();
   }
 
   /** Other numbers, pins or settings: on the charts, and in the words. */

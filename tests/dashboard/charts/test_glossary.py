@@ -12,13 +12,14 @@ from typing import Any, get_args
 import plotly.graph_objects as go
 import pytest
 
-from dashboard.charts import glossary, names, sweep_curves, sweep_frozen, sweep_map, sweep_pins
+from dashboard.charts import glossary, names, sweep_curves, sweep_edge, sweep_frozen, sweep_map, sweep_pins
 from dashboard.charts.all import CHARTS
 from dashboard.charts.glossary import Card
 from dashboard.charts.loss import LOSS, reference_levels
 from dashboard.charts.results import Metric
 from dashboard.charts.style import LEARNERS, Looks
 from dashboard.charts.sweep_curves import LANES, LanesLooks
+from dashboard.charts.sweep_edge import SWEEP_EDGE, SweepEdgeLooks
 from dashboard.charts.sweep_frozen import FROZEN, FrozenLooks
 from dashboard.charts.sweep_map import MAP, MapLooks
 from dashboard.charts.sweep_pins import PINS, PinsLooks
@@ -32,6 +33,7 @@ CARDS: dict[str, Card] = {
     **{chart.id: chart.card for chart in CHARTS},
     "map": sweep_map.CARD,
     "lanes": sweep_curves.CARD,
+    "sweep_edge": sweep_edge.CARD,
     "frozen": sweep_frozen.CARD,
     "pins": sweep_pins.CARD,
     "settings": glossary.SETTINGS,
@@ -89,6 +91,7 @@ def _figures(palette: Palette) -> Iterator[tuple[str, go.Figure]]:
     for metric, y, is_grid in itertools.product(get_args(Metric), ("β", ""), (True, False)):
         yield "map", MAP.figure(palette, looks_of_maps(metric, y=y, is_grid=is_grid))
         yield "lanes", LANES.figure(palette, looks_of_lanes(metric))
+        yield "sweep_edge", SWEEP_EDGE.figure(palette, SweepEdgeLooks(color="α", color_names=("0.01", "0.1")))
         yield "frozen", FROZEN.figure(palette, FrozenLooks(metric, "MSE", 8))
     yield "pins", PINS.figure(palette, PinsLooks("MSE", 6))
 

@@ -9,11 +9,13 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from dashboard.charts.sweep_curves import lanes_info
+from dashboard.charts.sweep_curves import SELECTED, lanes_info
+from dashboard.charts.sweep_edge import SWEEP_EDGE, sweep_edge_info
 from dashboard.charts.sweep_frozen import FROZEN, frozen_info
 from dashboard.charts.sweep_map import map_info
 from dashboard.charts.sweep_settings import Kind, SettingInfo, View, setting_info
 from dashboard.setups.sweep_axes import AxisInfo, axis_info
+from dashboard.theme import LIGHT
 from maml_core.records import Curvature
 from maml_core.sweeps.axes import Axis
 from maml_core.sweeps.definition import SweepConfig
@@ -193,7 +195,7 @@ class TestLimit:
 class TestLanes:
     def test_curves_stand_one_behind_the_other_by_colour(self):
         of = sweep(ALPHA)
-        info = lanes_info(grid(of), of, View(x="alpha", y=None))
+        info = lanes_info(grid(of), of, View(x="alpha", y=None)).curves
         assert info.names == ("0.01", "0.1")
         for trace, loss in enumerate((1.0, 2.0)):
             np.testing.assert_array_equal(info.steps[trace], [4.0, 8.0, np.nan])
@@ -202,7 +204,7 @@ class TestLanes:
 
     def test_many_values_share_colours(self):
         of = sweep(Axis(name="alpha", values=tuple(i / 100 for i in range(1, 15))))
-        info = lanes_info(grid(of), of, View(x="alpha", y=None))
+        info = lanes_info(grid(of), of, View(x="alpha", y=None)).curves
         assert info.names == (
             "0.01 – 0.02",
             "0.03 – 0.04",
@@ -216,8 +218,70 @@ class TestLanes:
 
     def test_settings_without_a_rung_have_none(self):
         of = sweep(ALPHA)
-        info = lanes_info((result(0, {"alpha": 0.01}, "waiting"),), of, View(x="alpha", y=None))
+        info = lanes_info((result(0, {"alpha": 0.01}, "waiting"),), of, View(x="alpha", y=None)).curves
         assert [len(steps) for steps in info.steps] == [0, 0]
+
+
+class TestEdge:
+    def test_alpha_stands_beside_the_limit_of_each_rung(self):
+        of = sweep(ALPHA)
+        results = grid(of, s0={"curvatures": np.array([50.0, 100.0])}, s1={"curvatures": np.array([40.0, np.nan])})
+        info = sweep_edge_info(results, of, View(x="alpha", y=None))
+        # 0.01 of 2 / 50 and of 2 / 100; 0.1 of 2 / 40.
+        np.testing.assert_allclose(info.curves.values[0], [0.01 / 0.04, 0.01 / 0.02, np.nan])
+        np.testing.assert_allclose(info.curves.values[1], [0.1 / 0.05, np.nan, np.nan])
+        np.testing.assert_array_equal(info.curves.steps[0], [4.0, 8.0, np.nan])
+        np.testing.assert_array_equal(info.curves.numbers[1], [1, 1, 1])
+
+    def test_there_is_no_limit_without_an_alpha_above_0_or_where_nothing_curves_upwards(self):
+        of = sweep(Axis(name="alpha", values=(-0.1, 0.1)))
+        results = grid(of, s0={"curvatures": np.array([50.0, 9.0])}, s1={"curvatures": np.array([0.0, -3.0])})
+        for values in sweep_edge_info(results, of, View(x="alpha", y=None)).curves.values:
+            assert np.isnan(values).all()
+
+    def test_learned_step_sizes_have_none(self):
+        of = sweep(ALPHA, Axis(name="algorithm", values=("maml", "meta_sgd")))
+        results = grid(of, **{f"s{number}": {"curvatures": np.array([50.0, 100.0])} for number in range(4)})
+        info = sweep_edge_info(results, of, View(x="alpha", y="algorithm", color="algorithm"))
+        plain, learned = info.curves.values
+        assert np.isfinite(plain).sum() == 4
+        assert not np.isfinite(learned).any()
+
+    def test_it_says_where_the_settings_stand_and_how_many_came_nearer(self):
+        of = sweep(ALPHA)
+        view = View(x="alpha", y=None)
+
+        def said(*curvatures: list[float]) -> str:
+            at = {f"s{number}": {"curvatures": np.array(values)} for number, values in enumerate(curvatures)}
+            return SWEEP_EDGE.subtitle(sweep_edge_info(grid(of, **at), of, view))
+
+        # From 0.25 and 2 to 0.5 and 3: the second has gone away from it.
+        assert said([50.0, 100.0], [40.0, 60.0]) == (
+            "1 of 2 settings came nearer to the limit: α was 0.25 to 2 × it at outer step 4 and is 0.5 to 3 × it by step 8."
+        )
+        # Of one of them nothing is known at the end: it is not compared, and speaks for neither.
+        assert said([50.0, 100.0], [40.0, math.nan]) == (
+            "1 of 1 setting came nearer to the limit: α was 0.25 × it at outer step 4 and is 0.5 × it by step 8."
+        )
+        assert said([50.0, math.nan], [math.nan, 40.0]) == "α is 0.25 to 2 × the limit, by outer step 8."
+        assert said([math.nan] * 2, [math.nan] * 2).startswith("λ_max is not known")
+        assert SWEEP_EDGE.subtitle(sweep_edge_info((), of, view)) == "λ_max is measured at the rungs."
+
+    def test_its_chart_has_the_curves_and_the_line_of_the_limit(self):
+        of = sweep(ALPHA)
+        results = grid(of, s0={"curvatures": np.array([50.0, 100.0])}, s1={"curvatures": np.array([40.0, 60.0])})
+        info = sweep_edge_info(results, of, View(x="alpha", y=None))
+        figure = SWEEP_EDGE.figure(LIGHT, SWEEP_EDGE.looks(info, "MSE"))
+        assert [trace.name for trace in figure.data] == ["0.01", "0.1", "selected", "α = 2/λ<sub>max</sub>"]
+        assert figure.layout.yaxis.title.text == "α ÷ (2/λ<sub>max</sub>)"
+        span = SWEEP_EDGE.ranges(info, None)
+        low, high = span["yaxis"]
+        assert low <= math.log10(0.25)
+        assert math.log10(3.0) <= high
+        found = {(trace, what): values.tolist() for trace, what, values in SWEEP_EDGE.update(info, span)}
+        assert found["limit", "y"] == [1.0, 1.0]
+        assert found["color_1", "y"][:2] == [2.0, 3.0]
+        assert {trace for trace, _ in found} == set(figure.layout.meta["traces"]) - {SELECTED}
 
 
 def frozen(**fields: object) -> FrozenMap:

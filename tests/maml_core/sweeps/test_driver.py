@@ -340,3 +340,4 @@ def test_real_lanes_on_a_pool_agree_with_single_runs_though_a_worker_is_killed(s
         assert result.value == pytest.approx(float(single.summary.mean[config.num_inner_steps]), rel=1e-9)
         assert result.ci95 == pytest.approx(float(single.summary.ci95[config.num_inner_steps]), rel=1e-9)
         assert result.lambda_max == pytest.approx(single.lambda_max, rel=1e-6)
+        assert result.curvatures == pytest.approx([single_run(config, 15).lambda_max, single.lambda_max], rel=1e-6)

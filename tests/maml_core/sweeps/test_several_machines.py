@@ -81,6 +81,9 @@ def agrees(found: Sequence[SettingResult], expected: Sequence[SettingResult]) ->
         np.testing.assert_allclose(
             [lane.lambda_max for lane in one.lanes], [lane.lambda_max for lane in other.lanes], rtol=1e-6
         )
+        assert other.curvatures is not None
+        np.testing.assert_allclose(one.curvatures, other.curvatures, rtol=1e-6)
+    assert all(np.isfinite(one.curvatures).all() for one in expected if one.status == "ok")
 
 
 def each_once(storage: optuna.storages.BaseStorage, name: str) -> None:

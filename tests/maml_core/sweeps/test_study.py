@@ -29,6 +29,7 @@ from psycopg import sql
 from maml_core.config import GlyphsConfig, LinearConfig, MLPConfig, RunConfig, SinusoidConfig
 from maml_core.errors import ConfigError, StoreError
 from maml_core.rng import Stream
+from maml_core.sweeps import trials
 from maml_core.sweeps.axes import Axis
 from maml_core.sweeps.catalog import check_idle, delete_sweep, find_sweep, list_sweeps, rename_sweep
 from maml_core.sweeps.claims import Claims, engine_of
@@ -63,8 +64,10 @@ def lane(loss: float = 1.0, status: str = "ok", seed: int = 0, **more: float) ->
 
 def result(setting: Setting, loss: float = 1.0, status: str = "ok", sweep: SweepConfig = SWEEP) -> SettingResult:
     training = (np.array([3.0, 7.0]), np.array([[loss + 1.0, loss]]))
-    rungs = [(4, loss + 1.0), (8, loss)]
-    return result_of(sweep, setting, [lane(loss, status)], done=True, rungs=rungs, training=training)
+    rungs, lanes = [(4, loss + 1.0), (8, loss)], [lane(loss, status)]
+    return result_of(
+        sweep, setting, lanes, done=True, rungs=rungs, curvatures={4: 30.0 + setting.number}, training=training
+    )
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +149,25 @@ def test_lanes_of_earlier_versions_are_opened_without_their_shares_of_tasks() ->
     assert (kept.diverged_share, kept.worse_share) == (0.25, 0.0)
 
 
+def test_a_sweep_of_earlier_versions_has_no_curvature_of_its_rungs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It opens, and goes on: what is computed now has them."""
+    with open_study(SWEEP, "old", storage=tmp_path) as study:
+        (first,) = study.take(1)
+        with monkeypatch.context() as patch:
+            patch.setattr(trials, "_curvatures_to_list", lambda _: [])
+            study.put(result(first))
+        study.give_back(*(one.number for one in study.take(1)))
+    with load_sweep("old", storage=tmp_path) as study:
+        (second,) = study.take(1)
+        study.put(result(second))
+        old, new, *_ = study.results()
+    assert "curvatures" not in as_optuna_sees_it(str(tmp_path), "old").trials[0].user_attrs
+    np.testing.assert_array_equal(old.curvatures, [math.nan, math.nan])
+    np.testing.assert_array_equal(new.curvatures, [31.0, math.nan])
+
+
 def test_a_setting_is_a_trial_that_optuna_reads(storage: str) -> None:
     with open_study(SWEEP, "one", storage=storage) as study:
         taken = study.take(6)
@@ -182,6 +204,9 @@ def test_results_come_back_as_they_were_put(storage: str) -> None:
         assert repr(after.lanes) == repr(before.lanes)
         assert after.value == before.value
         np.testing.assert_array_equal(after.steps, before.steps)
+        np.testing.assert_array_equal(after.curvatures, before.curvatures)
+    assert found[0].curvatures is not None
+    np.testing.assert_array_equal(found[0].curvatures, [30.0, math.nan])
     curves = study.curves()
     assert curves[curves.setting == 0].training_loss.tolist() == [1.5, 0.5]
     assert curves[curves.setting == 0].step.tolist() == [3, 7]
