@@ -18,7 +18,7 @@ from torch import Tensor
 from maml_core.algorithms import initial_statistics
 from maml_core.config import RunConfig
 from maml_core.errors import ConfigError
-from maml_core.evaluation import Evaluation, evaluate, summarize
+from maml_core.evaluation import Evaluation, Form, evaluate, summarize
 from maml_core.inner import Adaptation
 from maml_core.models import MLP
 from maml_core.normalization import BY_BATCH, Normalization, Treatment
@@ -139,7 +139,14 @@ def _unchanged(tasks: Tasks) -> Tasks:
 
 
 def evaluate_baseline(
-    config: RunConfig, name: str, learner: Trained, tasks: Tasks, *, problem: Problem, num_steps: int
+    config: RunConfig,
+    name: str,
+    learner: Trained,
+    tasks: Tasks,
+    *,
+    problem: Problem,
+    num_steps: int,
+    form: Form | None = None,
 ) -> Evaluation:
     """Held-out losses of a baseline after 0..`num_steps` plain gradient steps of alpha at test; the oracle takes none of them.
 
@@ -150,6 +157,7 @@ def evaluate_baseline(
         tasks: Held-out tasks, as the run sees them.
         problem: The run's.
         num_steps: N_eval >= 0.
+        form: What computes the run's own evaluations; see `evaluate`.
     """
     how = Normalization(config.batch_norm_treatment, learner.statistics)
     if name == "oracle":
@@ -160,6 +168,7 @@ def evaluate_baseline(
         problem=problem,
         how=Adaptation(config.alpha_at_test, normalization=how),
         num_steps=num_steps,
+        form=form,
     )
 
 

@@ -60,7 +60,7 @@ def _make(asked: dict[str, Any], work: Path) -> None:
 
         key = key_of_batch(configs, asked["step"])
         if not files.has(key):
-            files.keep(key, made_of_batch(configs, asked["step"], work))
+            files.keep(key, {files.STEP: made_of_batch(configs, asked["step"], work)})
     else:
         from maml_core.compiled.making import made
 

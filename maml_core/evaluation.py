@@ -6,8 +6,8 @@ that adapting made worse.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -46,6 +46,23 @@ class Evaluation(NamedTuple):
     """Query loss before adaptation, [L, T]; None where that is `query_loss` at index 0."""
 
 
+class Form(Protocol):
+    """Another way to compute what `eagerly` does, of one lane; see `compiled.held_out`."""
+
+    num_tasks: int
+    """Tasks at once."""
+
+    def fits(self, how: Adaptation) -> bool:
+        """Whether it adapts by a rule like this one, whatever its numbers."""
+        ...
+
+    def __call__(
+        self, theta_0: Params, tasks: Tasks, how: Adaptation, num_steps: int, wanted: Collection[int]
+    ) -> list[Judged]:
+        """What the query points say after the wanted ones of 0..`num_steps` inner steps, [1, T]."""
+        ...
+
+
 @single_threaded
 def evaluate(
     theta_0: Params,
@@ -56,6 +73,7 @@ def evaluate(
     num_steps: int,
     tasks_at_once: int = 1000,
     ends_only: bool = False,
+    form: Form | None = None,
 ) -> Evaluation:
     """Adapt theta_0 to every task and measure the query loss before each step and after the last. Changes nothing.
 
@@ -67,6 +85,7 @@ def evaluate(
         num_steps: N_eval >= 0; may be more or fewer steps than in training.
         tasks_at_once: Of all lanes together; bounds the memory. The result does not depend on it beyond rounding.
         ends_only: Measure before the first step and after the last, and nothing between them.
+        form: What computes it where it fits; None for PyTorch's operations one after the other.
 
     >>> from maml_core import Adaptation, RunConfig, build_problem, held_out_tasks
     >>> problem = build_problem(RunConfig())
@@ -78,29 +97,16 @@ def evaluate(
     tasks, how, num_steps = as_tasks(tasks), as_adaptation(how), whole_number("num_steps", num_steps)
     num_lanes = next(iter(theta_0.values())).shape[0]
     at_once = min(tasks_at_once, MAX_INPUTS // tasks.query.x[0].numel()) // num_lanes
+    if form is not None and (num_lanes != 1 or not form.fits(how)):
+        form = None
+    wanted = {0, num_steps} if ends_only else range(num_steps + 1)
     found: list[Evaluation] = []
     with torch.no_grad():
-        for part in in_parts(tasks, max(1, at_once)):
-            rows, num_tasks = tasks_for_lanes(part, num_lanes)
-            way = how.for_tasks(num_tasks)
-
-            def seen(step: int, theta: Params, rows: Tasks = rows, way: Adaptation = way) -> Judged | None:
-                if ends_only and 0 < step < num_steps:
-                    return None
-                with torch.no_grad():
-                    return judged(problem, theta, rows, num_lanes, step=step, normalization=way.normalization)
-
-            adapted = adapt(
-                over_tasks(theta_0, num_tasks),
-                rows.support,
-                model=problem.model,
-                loss=problem.loss,
-                how=way,
-                num_steps=num_steps,
-                order="first",
-                record=seen,
-            )
-            records = [record for record in adapted.records if record is not None]
+        for part in in_parts(tasks, max(1, at_once) if form is None else form.num_tasks):
+            if form is None:
+                records = eagerly(theta_0, part, how, num_steps, wanted, problem=problem)
+            else:
+                records = form(theta_0, part, how, num_steps, wanted)
             accuracies = [record.accuracy for record in records if record.accuracy is not None]
             found.append(
                 Evaluation(
@@ -110,6 +116,33 @@ def evaluate(
                 )
             )
     return concatenated(found)
+
+
+def eagerly(
+    theta_0: Params, tasks: Tasks, how: Adaptation, num_steps: int, wanted: Collection[int], *, problem: Problem
+) -> list[Judged]:
+    """What the query points say after the wanted ones of 0..`num_steps` inner steps, of L lanes and T tasks."""
+    num_lanes = next(iter(theta_0.values())).shape[0]
+    rows, num_tasks = tasks_for_lanes(tasks, num_lanes)
+    way = how.for_tasks(num_tasks)
+
+    def seen(step: int, theta: Params) -> Judged | None:
+        if step not in wanted:
+            return None
+        with torch.no_grad():
+            return judged(problem, theta, rows, num_lanes, step=step, normalization=way.normalization)
+
+    adapted = adapt(
+        over_tasks(theta_0, num_tasks),
+        rows.support,
+        model=problem.model,
+        loss=problem.loss,
+        how=way,
+        num_steps=num_steps,
+        order="first",
+        record=seen,
+    )
+    return [record for record in adapted.records if record is not None]
 
 
 def concatenated(parts: Sequence[Evaluation]) -> Evaluation:

@@ -95,6 +95,7 @@ def adapt(
     order: Literal["second", "first"],
     record: Callable[[int, Params], Record] | None = None,
     first_step: int = 0,
+    anchor: Params | None = None,
 ) -> Adapted[Record]:
     """Adapt B copies of theta_0, each to its own support points.
 
@@ -109,6 +110,7 @@ def adapt(
             "first" treats them as constants. Where nothing is differentiated afterwards, "first" is the cheap and equal choice.
         record: Called with k and theta_k for k = 0..N.
         first_step: Inner steps that `theta_0` has behind it: k of the first theta, where a path is taken up in the middle.
+        anchor: What a proximal term holds theta_k near to, where that is not `theta_0`, for the same reason.
 
     Returns:
         theta_N, differentiable with respect to theta_0 where theta_0 requires a gradient, and the records.
@@ -137,7 +139,8 @@ def adapt(
             f"theta_0 has {rows} rows and support {support.x.shape[0]} tasks; `params.over_tasks` gives each task a row of its own"
         )
     theta = theta_0
-    anchor = theta_0 if order == "second" else detached(theta_0)
+    if anchor is None:
+        anchor = theta_0 if order == "second" else detached(theta_0)
     moving = [name for name in theta_0 if not name.startswith(PER_STEP)] if how.names is None else list(how.names)
     alpha, held = how.alpha, how.is_proximal
     records = [] if record is None else [record(first_step, theta)]

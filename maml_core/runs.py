@@ -19,7 +19,7 @@ from maml_core.compiled.step import Steps
 from maml_core.config import RunConfig, changed, check_is_config
 from maml_core.divergence import CHECKPOINT_EVERY, death, fault, high_loss_steps, loss_scale
 from maml_core.errors import ConfigError
-from maml_core.evaluation import evaluate, summarize
+from maml_core.evaluation import Form, evaluate, summarize
 from maml_core.normalization import at_step
 from maml_core.outer_step import META
 from maml_core.plain import plain, whole_number
@@ -117,7 +117,8 @@ def advance(
     steps = compiled_steps(config, state, problem)
     while state.status.kind == "ok" and (last is None or state.step < last):
         if state.step % config.evaluate_every == 0:
-            held_out.append(_held_out_losses(config, state, problem))
+            form = steps.held_out(schedule(config, state.step), state.compiled)
+            held_out.append(_held_out_losses(config, state, problem, form))
         until = _next_look(config, state.step)
         until = until if last is None else min(until, last)
         state, found = _stretch(config, state, problem, steps, until, deadline)
@@ -372,7 +373,12 @@ def _rollback_entry(state: RunState) -> Entry:
     return Entry(step=state.step, kind="rollback", changes={"to_step": state.good.step})
 
 
-def _held_out_losses(config: RunConfig, state: RunState, problem: Problem) -> tuple[float, ...]:
+def held_out_form(config: RunConfig, state: RunState, problem: Problem) -> Form | None:
+    """What computes a run's evaluations where it stands; None for PyTorch's operations one after the other."""
+    return compiled_steps(config, state, problem).held_out(schedule(config, state.step), state.compiled)
+
+
+def _held_out_losses(config: RunConfig, state: RunState, problem: Problem, form: Form | None) -> tuple[float, ...]:
     """Outer step, mean loss before and after, shares of diverged and of worse tasks, accuracy before and after."""
     summary = summarize(
         evaluate(
@@ -382,6 +388,7 @@ def _held_out_losses(config: RunConfig, state: RunState, problem: Problem) -> tu
             num_steps=config.num_inner_steps,
             how=rule(config, problem, state.meta),
             ends_only=True,
+            form=form,
         )
     )
     accuracy = np.full(2, np.nan) if summary.accuracy is None else summary.accuracy

@@ -22,7 +22,7 @@ from maml_core.landscape import flat, inner_paths, inner_thetas
 from maml_core.problem import Problem, build_problem, held_out_tasks
 from maml_core.records import InnerPaths, LayerMoves, LearnedRates, Numbers, PairedDifference, Snapshot, Summary, View
 from maml_core.run_state import Learner, RunState, rule
-from maml_core.runs import problem_of
+from maml_core.runs import held_out_form, problem_of
 from maml_core.scratch import scratch_evaluation
 from maml_core.threads import single_threaded
 from maml_core.types import Params, Rates
@@ -89,13 +89,13 @@ def _trajectories(
     """By learner, and the run's own task by task. Its theta_0 adapts by its own rule; of the baselines, those that adapt take plain gradient
     steps of alpha."""
     tasks, num_steps = held_out_tasks(config, problem), config.evaluation_steps
-    how = rule(config, problem, state.meta)
-    own = evaluate(state.meta.theta, tasks, problem=problem, num_steps=num_steps, how=how)
+    how, form = rule(config, problem, state.meta), held_out_form(config, state, problem)
+    own = evaluate(state.meta.theta, tasks, problem=problem, num_steps=num_steps, how=how, form=form)
     found = {"maml": summarize(own)}
     for name, learner in state.baselines.items():
         if name != "joint" or view.joint_trajectory:
             found[name] = summarize(
-                evaluate_baseline(config, name, learner, tasks, problem=problem, num_steps=num_steps)
+                evaluate_baseline(config, name, learner, tasks, problem=problem, num_steps=num_steps, form=form)
             )
     kept = _judged(config, alpha=config.alpha_at_test, evaluation_steps=num_steps)
     found["random"] = (_kept_random if _is_known(config, problem) else _random_trajectory)(kept, problem)

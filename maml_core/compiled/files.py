@@ -7,6 +7,7 @@ import hashlib
 import os
 import stat
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +19,11 @@ OFF = "off"
 MAX_BYTES = 2**28
 """Size of the whole folder. What was used last is kept."""
 
-LIBRARY, DIGEST = ".so", ".sha256"
+LIBRARY, DIGESTS = ".so", ".sha256"
+STEP, INNER, QUERY = "step", "inner", "query"
+"""Parts of a compiled form: the outer step, and those of held-out evaluations, an inner step and what the query points say; see `step` and
+`held_out`."""
+
 _FAILURE = "failed.txt"
 
 
@@ -67,31 +72,35 @@ def is_own(place: Path) -> bool:
 def has(key: str) -> bool:
     """Whether there is a compiled step of this name."""
     place = folder()
-    return place is not None and (place / f"{key}{LIBRARY}").is_file()
+    return place is not None and (place / f"{key}{DIGESTS}").is_file()
 
 
-def checked(key: str) -> Path | None:
-    """The file of a compiled step, as it was written; None where there is none. One that is damaged is thrown away."""
+def checked(key: str) -> dict[str, Path] | None:
+    """The libraries of a compiled step by their parts, as they were written; None where there are none. What is damaged is thrown away."""
     place = folder()
-    if place is None or not is_own(place):
+    if place is None or not is_own(place) or not has(key):
         return None
-    path = place / f"{key}{LIBRARY}"
+    path, found = place / f"{key}{DIGESTS}", {}
     try:
-        data, wanted = path.read_bytes(), path.with_suffix(DIGEST).read_text(encoding="ascii").strip()
         with contextlib.suppress(OSError):  # where nothing can be written, nothing has to be thrown away either
             os.utime(path)  # the one that was not used for longest goes first
-    except (OSError, UnicodeDecodeError):
-        if path.is_file():
-            drop(key)
-        return None
-    if hashlib.sha256(data).hexdigest() != wanted:
+        for line in path.read_text(encoding="ascii").splitlines():
+            wanted, part = line.split()
+            found[part] = place / f"{key}.{part}{LIBRARY}"
+            if hashlib.sha256(found[part].read_bytes()).hexdigest() != wanted:
+                raise ValueError(f"{found[part]} is damaged")
+    except (OSError, ValueError):
         drop(key)
         return None
-    return path
+    return found
 
 
-def keep(key: str, library: bytes) -> None:
+def keep(key: str, libraries: Mapping[str, bytes]) -> None:
     """Put a compiled step into the folder, and take those out that there is no room for.
+
+    Args:
+        key: Its name.
+        libraries: By the parts that they compute.
 
     Raises:
         OSError: It cannot be written, or others can write into the folder.
@@ -102,9 +111,10 @@ def keep(key: str, library: bytes) -> None:
     place.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not is_own(place):
         raise OSError(f"others can write into {place}, and what lies there is run: say chmod 700 {place}")
-    path = place / f"{key}{LIBRARY}"
-    write_file(path.with_suffix(DIGEST), hashlib.sha256(library).hexdigest().encode())
-    write_file(path, library)
+    for part, library in libraries.items():
+        write_file(place / f"{key}.{part}{LIBRARY}", library)
+    digests = "".join(f"{hashlib.sha256(library).hexdigest()} {part}\n" for part, library in libraries.items())
+    write_file(place / f"{key}{DIGESTS}", digests.encode())  # last: it says that all are there
     prune(MAX_BYTES)
 
 
@@ -112,9 +122,9 @@ def drop(key: str) -> None:
     """Throw a compiled step away."""
     place = folder()
     if place is not None:
-        for suffix in (LIBRARY, DIGEST):  # the digest last: without it the library counts as damaged
+        for path in (place / f"{key}{DIGESTS}", *place.glob(f"{key}*{LIBRARY}")):
             with contextlib.suppress(OSError):
-                (place / f"{key}{suffix}").unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
 
 
 def prune(max_bytes: int) -> int:
@@ -123,7 +133,7 @@ def prune(max_bytes: int) -> int:
     Returns:
         How many.
     """
-    found = _libraries()
+    found = _steps()
     total, dropped = sum(size for _, size, _ in found), 0
     for _, size, key in found:
         if total <= max_bytes:
@@ -135,7 +145,7 @@ def prune(max_bytes: int) -> int:
 
 def kept() -> Kept:
     """How much is kept."""
-    found = _libraries()
+    found = _steps()
     return Kept(len(found), sum(size for _, size, _ in found))
 
 
@@ -167,12 +177,16 @@ def forget_failure() -> None:
             (place / _FAILURE).unlink(missing_ok=True)
 
 
-def _libraries() -> list[tuple[float, int, str]]:
-    """When each was last used, its bytes and its key; the oldest first."""
-    place, found = folder(), []
+def _steps() -> list[tuple[float, int, str]]:
+    """When each was last used, the bytes of its libraries and its key; the oldest first."""
+    place = folder()
+    found: dict[str, tuple[float, int]] = {}
     if place is not None and place.is_dir():
         for path in place.glob(f"*{LIBRARY}"):
+            key = path.name.partition(".")[0]
             with contextlib.suppress(OSError):
-                facts = path.stat()
-                found.append((facts.st_mtime, facts.st_size, path.stem))
-    return sorted(found)
+                size = path.stat().st_size
+                digests = place / f"{key}{DIGESTS}"
+                used = (digests if digests.is_file() else path).stat().st_mtime
+                found[key] = used, found.get(key, (used, 0))[1] + size
+    return sorted((used, size, key) for key, (used, size) in found.items())

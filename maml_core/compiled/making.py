@@ -1,4 +1,6 @@
-"""An outer step traced, and compiled ahead of time to a library: up to a minute of a processor, and a C++ compiler."""
+"""An outer step, and what its held-out evaluations are made of, traced and compiled ahead of time to libraries: up to a minute of a processor,
+and a C++ compiler.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +11,21 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule
 
+from maml_core.compiled import files
+from maml_core.compiled.held_out import TASKS, InnerStep, QueryLosses, held_out_graph, inner_row, query_row
 from maml_core.compiled.products import graph_of
 from maml_core.compiled.step import Graph, Graphed, graph_at, graph_numbers, key_of, row_of
 from maml_core.config import RunConfig
 from maml_core.outer_step import META
-from maml_core.problem import build_problem, training_tasks
+from maml_core.params import over_tasks
+from maml_core.problem import Problem, build_problem, held_out_tasks, training_tasks
 from maml_core.run_state import Learner, baseline_learners, first_learner
 from maml_core.schedules import schedule
 from maml_core.types import Tasks
 
 
-def made(config: RunConfig, step: int, work: Path) -> tuple[str, bytes]:
-    """The key of an outer step of a run, and the library that computes it.
+def made(config: RunConfig, step: int, work: Path) -> tuple[str, dict[str, bytes]]:
+    """The key of an outer step of a run, and the libraries that compute it and the run's held-out evaluations, by their parts.
 
     Args:
         config: Of the run.
@@ -35,11 +40,12 @@ def made(config: RunConfig, step: int, work: Path) -> tuple[str, bytes]:
     graph = graph_at(config, problem, schedule(config, step))
     learners = {META: first_learner(config, problem), **baseline_learners(config, problem, {})}
     tasks = training_tasks(config, problem, 0)
-    return key_of(graph, learners, tasks), library_of(traced(graph, learners, tasks), work)
+    parts = {files.STEP: traced(graph, learners, tasks), **traced_held_out(config, problem, learners[META])}
+    return key_of(graph, learners, tasks), {part: library_of(found, work) for part, found in parts.items()}
 
 
 class Traced(torch.nn.Module):
-    """An outer step as a graph of PyTorch's own functions.
+    """A function from a row of tensors to another as a graph of PyTorch's own functions.
 
     Args:
         graph: What `torch.fx` has traced.
@@ -52,7 +58,7 @@ class Traced(torch.nn.Module):
         self.row = row
 
     def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
-        """From a row of tensors to another; see `step.Graphed`."""
+        """What the function gives; see `step.Graphed`, `held_out.InnerStep` and `held_out.QueryLosses`."""
         return tuple(self._graph[0](*given))
 
 
@@ -63,6 +69,19 @@ def traced(graph: Graph, learners: dict[str, Learner], tasks: Tasks) -> Traced:
     return Traced(graph_of(Graphed(graph, learners).forward, row), row)
 
 
+def traced_held_out(config: RunConfig, problem: Problem, learner: Learner) -> dict[str, Traced]:
+    """What the held-out evaluations of a run are made of, traced with what it learns at any step, by parts."""
+    graph = held_out_graph(config, problem, learner)
+    tasks = held_out_tasks(config, problem, TASKS)
+    theta, anchor = ({name: one.clone() for name, one in over_tasks(learner.theta, TASKS).items()} for _ in range(2))
+    rows = {
+        files.INNER: inner_row(theta, tasks, graph.how, 0, anchor),
+        files.QUERY: query_row(theta, tasks, graph.how, 0),
+    }
+    modules = {files.INNER: InnerStep(graph, theta), files.QUERY: QueryLosses(graph, theta)}
+    return {part: Traced(graph_of(modules[part].forward, row), row) for part, row in rows.items()}
+
+
 SETTINGS = {"cpp.vec_isa_ok": True, "aot_inductor.precompile_headers": False}
 """Settings of the compiler. Whether AVX works is not tried out, which starts a process with a torch of its own each time: the processor says so, and every
 compiler that knows torch's C++ knows it. No headers are compiled for the sake of later steps: a step is two files.
@@ -70,10 +89,10 @@ compiler that knows torch's C++ knows it. No headers are compiled for the sake o
 
 
 def library_of(step: Traced, work: Path) -> bytes:
-    """Machine code of a traced step.
+    """Machine code of what was traced.
 
     Args:
-        step: What was traced.
+        step: What it computes.
         work: A folder for what is written on the way.
 
     Raises:

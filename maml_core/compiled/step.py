@@ -1,4 +1,5 @@
-"""The compiled form of an outer step: `outer_step`, traced and compiled ahead of time to a library that a worker loads in a millisecond.
+"""The compiled form of an outer step: `outer_step`, traced and compiled ahead of time to a library that a worker loads in a millisecond; beside
+it lie those of its held-out evaluations (`held_out`).
 
 What is computed is named by a `key`: of the settings those that change the graph, the shapes, the versions of torch and of this code, and
 the processor. What dials and schedules move goes in as tensors, so that one file serves while they move. `compiling` makes the files.
@@ -20,9 +21,10 @@ from torch import Tensor
 
 from maml_core.algorithms import InnerNumbers
 from maml_core.compiled import files
+from maml_core.compiled.held_out import HeldOutForm, held_out_graph
 from maml_core.config import RunConfig, to_dict
 from maml_core.optim import OptimizerState
-from maml_core.outer_step import EagerWalk, Measured, Numbers, Walk, numbers_at, outer_step
+from maml_core.outer_step import META, EagerWalk, Measured, Numbers, Walk, numbers_at, outer_step
 from maml_core.problem import Problem, torch_dtype, training_tasks
 from maml_core.run_state import Learner
 from maml_core.schedules import Schedule
@@ -298,10 +300,21 @@ class Steps:
     def walk(self, now: Schedule, learners: Mapping[str, Learner], key: str) -> Walk:
         """Outer steps from here on while the schedule stays: in their compiled form, if this is its key and it is there."""
         numbers = numbers_at(self._config, now)
-        run = loaded(key) if key and self.key(now) == key else None
-        if run is None:
+        libraries = self._libraries(now, key)
+        if libraries is None:
             return EagerWalk(self._config, self._problem, learners, now.order, numbers)
-        return CompiledWalk(graph_at(self._config, self._problem, now), run, learners, numbers)
+        return CompiledWalk(graph_at(self._config, self._problem, now), libraries[files.STEP], learners, numbers)
+
+    def held_out(self, now: Schedule, key: str) -> HeldOutForm | None:
+        """What computes evaluations where outer steps have their compiled form; None where they do not."""
+        libraries = self._libraries(now, key)
+        if libraries is None:
+            return None
+        graph = held_out_graph(self._config, self._problem, self._learners[META])
+        return HeldOutForm(graph, libraries[files.INNER], libraries[files.QUERY])
+
+    def _libraries(self, now: Schedule, key: str) -> Mapping[str, Any] | None:
+        return loaded(key) if key and self.key(now) == key else None
 
 
 _KEYS: dict[tuple[Graph, tuple[torch.Size, ...]], str] = {}
@@ -319,21 +332,23 @@ def _kept_key(graph: Graph, learners: Mapping[str, Learner]) -> str:
     return _KEYS[about]
 
 
-_LOADED: dict[str, Any] = {}
+_LOADED: dict[str, Mapping[str, Any]] = {}
 """By key. What was loaded stays: a library that is called cannot be put out of memory."""
 
 
-def loaded(key: str) -> Any:
-    """What calls a compiled step; None where there is none. One that cannot be loaded is thrown away."""
+def loaded(key: str) -> Mapping[str, Any] | None:
+    """What calls the libraries of a compiled step, by their parts; None where there are none. What cannot be loaded is thrown away."""
     if key in _LOADED:
         return _LOADED[key]
-    path = files.checked(key)
-    if path is None:
+    paths = files.checked(key)
+    if paths is None:
         return None
     try:
-        _LOADED[key] = torch._C._aoti.AOTIModelContainerRunnerCpu(str(path), 1).run
+        _LOADED[key] = {
+            part: torch._C._aoti.AOTIModelContainerRunnerCpu(str(path), 1).run for part, path in paths.items()
+        }
     except (AttributeError, RuntimeError) as error:
-        _log.warning("%s cannot be loaded and is removed: %s", path, error)
+        _log.warning("%s cannot be loaded and is removed: %s", key, error)
         files.drop(key)
         return None
     return _LOADED[key]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from maml_core.algorithms import InnerNumbers
+from maml_core.compiled.files import STEP
 from maml_core.compiled.step import can_be, drawn, key_about, loaded
 from maml_core.config import RunConfig, to_dict
 from maml_core.optim import OptimizerState
@@ -199,8 +200,8 @@ class Forms:
         about = now.order, now.step_weights is not None, lanes.places
         if about not in self._forms:
             graph, _, row = with_row(self._batch, lanes)
-            run = loaded(key_of(graph, row))
-            self._forms[about] = None if run is None else CompiledLanes(graph, run)
+            libraries = loaded(key_of(graph, row))
+            self._forms[about] = None if libraries is None else CompiledLanes(graph, libraries[STEP])
         return self._forms[about]
 
 

@@ -4,18 +4,22 @@ other parameters, with other step sizes. A choice that is added to a config is h
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import pytest
 import torch
 
-from maml_core.compiled.files import EAGER_MODELS
-from maml_core.compiled.making import traced
+from maml_core.compiled.files import EAGER_MODELS, INNER, QUERY
+from maml_core.compiled.held_out import TASKS, HeldOutForm, held_out_graph
+from maml_core.compiled.making import Traced, traced, traced_held_out
 from maml_core.compiled.step import MOVED, CompiledWalk, Graph, can_be, graph_at, key_of
 from maml_core.config import CHANGEABLE, RunConfig, changed, learns_rates, replace
+from maml_core.evaluation import evaluate
+from maml_core.inner import Adaptation
 from maml_core.outer_step import META, EagerWalk, Measured, Outcome, Walk, numbers_at, outer_step
-from maml_core.problem import Problem, build_problem, tasks_of_steps, training_tasks
-from maml_core.run_state import Learner, baseline_learners, first_learner
+from maml_core.problem import Problem, build_problem, held_out_tasks, tasks_of_steps, training_tasks
+from maml_core.run_state import Learner, baseline_learners, first_learner, rule
 from maml_core.runs import advance, init_run
 from maml_core.schedules import schedule
 from tests.contracts.choices import CHOICES, PRESETS_BY_NAME, run_of
@@ -107,6 +111,51 @@ def test_a_traced_step_computes_what_the_engine_does_at_any_step(choice: str, tm
     assert measured.not_finite == ()
     wanted = outer_step(other, problem, learners, tasks, now.order, numbers)
     check_same(walk, measured, wanted, ROUNDING[learners[META].theta[next(iter(learners[META].theta))].dtype])
+
+
+@pytest.mark.parametrize("choice", [*MAKES_A_GRAPH, *WITHOUT_FILES])
+def test_traced_evaluations_find_what_the_engine_does(choice: str, tmp_path: Path) -> None:
+    """Another theta_0 than the traced one, other numbers, more inner steps than it trains, and more tasks than are looked at at once."""
+    config = run_of(choice, tmp_path / "pictures")
+    if config.model.kind in EAGER_MODELS:
+        return
+    problem = build_problem(config)
+    learner = beginning(config, problem)[META]
+    graph, parts = held_out_graph(config, problem, learner), traced_held_out(config, problem, learner)
+    inner, query = (functools.partial(called, parts[part]) for part in (INNER, QUERY))
+    form, other = HeldOutForm(graph, inner, query), moved(config)
+    learner = advance(config, init_run(config, problem=problem), num_steps=2, problem=problem)[0].meta
+    tasks, how = held_out_tasks(other, problem, TASKS + 3), rule(other, problem, learner)
+    assert form.fits(how)
+    for ends_only, num_steps in ((True, 3), (False, 5)):
+        about = {"problem": problem, "how": how, "num_steps": num_steps, "ends_only": ends_only}
+        found = evaluate(learner.theta, tasks, form=form, **about)
+        wanted = evaluate(learner.theta, tasks, **about)
+        losses = wanted.query_loss
+        assert found.query_loss.shape == losses.shape == (2 if ends_only else 6, 1, TASKS + 3)
+        rounding = ROUNDING[losses.dtype] * float(losses.abs().max())
+        torch.testing.assert_close(found.query_loss, losses, rtol=0.0, atol=rounding)
+        assert (found.accuracy is None) == (wanted.accuracy is None)
+
+
+def called(part: Traced, row: list[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+    return part(*row)
+
+
+def test_an_evaluation_by_another_rule_than_the_traced_one_is_not_taken_for_it() -> None:
+    config = RunConfig(algorithm="anil", meta_batch_size=2)
+    problem = build_problem(config)
+    learner = beginning(config, problem)[META]
+
+    def refused(_: list[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+        raise AssertionError("the body adapts, and the traced step moves the head alone")
+
+    form = HeldOutForm(held_out_graph(config, problem, learner), refused, refused)
+    assert form.fits(Adaptation(0.3, names=problem.model.head))
+    about = {"problem": problem, "how": Adaptation(0.1), "num_steps": 1}
+    tasks = held_out_tasks(config, problem, 4)
+    found = evaluate(learner.theta, tasks, form=form, **about)
+    assert found.query_loss.equal(evaluate(learner.theta, tasks, **about).query_loss)
 
 
 def test_steps_of_one_walk_follow_each_other(tmp_path: Path) -> None:

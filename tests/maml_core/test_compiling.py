@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from torch import Tensor
 
 from maml_core import SavedRun, state_at
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
@@ -24,8 +25,9 @@ from maml_core.compiled import files, step
 from maml_core.compiling import Compiler, LaneCompiler
 from maml_core.config import MLPConfig, RunConfig
 from maml_core.moments import Moment, light
-from maml_core.records import Entry
+from maml_core.records import Entry, View
 from maml_core.runs import replay
+from maml_core.snapshots import snapshot
 from maml_core.state_bytes import state_from_bytes
 from maml_core.sweeps.chunks import LanesRequest, run_lanes
 from tests.maml_core.helpers import same, tiny
@@ -103,10 +105,34 @@ def test_a_replay_with_the_line_gives_the_same_bits(place: Path) -> None:
     timeline = [Entry(step=7, kind="change", changes={"beta": 0.002}), *after.entries]
     _, state, records = replay(TINY, timeline, num_steps=37)
     np.testing.assert_array_equal(records.query_loss, [*losses(before), *losses(after)])
+    assert after.records is not None
+    np.testing.assert_array_equal(
+        records.held_out_after[-len(after.records.held_out_steps) :], after.records.held_out_after
+    )
     again = state_from_bytes(after.state)
     for name, value in again.meta.theta.items():
         assert value.equal(state.meta.theta[name])
     assert again.compiled == state.compiled != ""
+
+
+def test_evaluations_and_looks_take_it_as_well(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = chunk(TINY, None, 3)
+    state, calls = state_from_bytes(first.state), []
+    libraries = step.loaded(state.compiled)
+    assert libraries is not None
+
+    def counted(row: list[Tensor]) -> list[Tensor]:
+        calls.append(row)
+        found: list[Tensor] = libraries[files.QUERY](row)
+        return found
+
+    monkeypatch.setitem(step._LOADED, state.compiled, {**libraries, files.QUERY: counted})
+    view = View(tasks=(), paths=False, curvature=False)
+    found, wanted = (snapshot(TINY, one, view).trajectories["maml"] for one in (state, state._replace(compiled="")))
+    np.testing.assert_allclose(found.mean, wanted.mean, rtol=1e-6)
+    assert len(calls) == TINY.evaluation_steps + 1
+    chunk(TINY, first.state, 10)  # past one evaluation, before and after adaptation
+    assert len(calls) == TINY.evaluation_steps + 3
 
 
 def test_a_kept_state_goes_on_in_the_form_of_its_time(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,12 +165,14 @@ def test_a_moved_dial_stays_compiled_and_another_number_of_steps_goes_on_eagerly
     assert chunk(more.config, more.state, 5).uncompiled not in ("", first.entries[0].changes["key"])
 
 
-def test_a_damaged_one_is_thrown_away_and_the_run_goes_on(place: Path) -> None:
-    (library,) = place.glob(f"*{files.LIBRARY}")
+@pytest.mark.parametrize("part", [files.STEP, files.INNER, files.QUERY])
+def test_a_damaged_one_is_thrown_away_and_the_run_goes_on(part: str, place: Path) -> None:
+    """Whole, whichever part it is: a step in one form with evaluations in another would be a third."""
+    (library,) = place.glob(f"*.{part}{files.LIBRARY}")
     library.write_bytes(library.read_bytes()[:-1] + b"?")
     found = chunk(TINY, None, 20)
     np.testing.assert_array_equal(losses(found), eager(20))
-    assert not library.exists()
+    assert not [*place.glob(f"*{files.LIBRARY}")]
 
 
 def test_one_in_a_folder_that_nothing_can_be_written_to_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,9 +180,9 @@ def test_one_in_a_folder_that_nothing_can_be_written_to_serves(tmp_path: Path, m
         raise OSError(errno.EROFS, "read-only file system")
 
     monkeypatch.setenv("MAML_COMPILED", str(tmp_path / "compiled"))
-    files.keep("0" * 32, b"machine code")
+    files.keep("0" * 32, {"step": b"machine code"})
     monkeypatch.setattr(files.os, "utime", refused)
-    assert files.checked("0" * 32) == tmp_path / "compiled" / f"{'0' * 32}{files.LIBRARY}"
+    assert files.checked("0" * 32) == {"step": tmp_path / "compiled" / f"{'0' * 32}.step{files.LIBRARY}"}
     assert files.has("0" * 32)
 
 
@@ -162,19 +190,20 @@ def test_nothing_is_loaded_from_where_others_can_write(place: Path) -> None:
     place.chmod(0o777)
     np.testing.assert_array_equal(losses(chunk(TINY, None, 20)), eager(20))
     with pytest.raises(OSError, match="chmod 700"):
-        files.keep("0" * 32, b"")
+        files.keep("0" * 32, {"step": b""})
 
 
 def test_what_was_not_used_for_longest_goes_first(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (own,) = place.glob(f"*{files.LIBRARY}")
-    monkeypatch.setattr(files, "MAX_BYTES", own.stat().st_size + 2000)
+    (own,) = place.glob(f"*{files.DIGESTS}")
+    monkeypatch.setattr(files, "MAX_BYTES", files.kept().num_bytes + 2000)
     for number, age in (("1", 300), ("2", 100)):
-        files.keep(number * 32, bytes(1500))
-        path = place / f"{number * 32}{files.LIBRARY}"
+        files.keep(number * 32, {"step": bytes(1000), "inner": bytes(500)})
+        path = place / f"{number * 32}{files.DIGESTS}"
         os.utime(path, (time.time() - age, time.time() - age))
     os.utime(own)
-    files.keep("3" * 32, bytes(100))
-    assert {path.stem for path in place.glob(f"*{files.LIBRARY}")} == {own.stem, "2" * 32, "3" * 32}
+    files.keep("3" * 32, {"step": bytes(100)})
+    assert {path.stem for path in place.glob(f"*{files.DIGESTS}")} == {own.stem, "2" * 32, "3" * 32}
+    assert not [*place.glob(f"{'1' * 32}*")]
     assert files.kept().num_steps == 3
 
 
@@ -235,5 +264,5 @@ def test_lanes_of_a_sweep_are_compiled(tmp_path: Path, monkeypatch: pytest.Monke
     found = trained(compiled=True)
     np.testing.assert_allclose(found, eager, rtol=1e-4)
     np.testing.assert_array_equal(found, trained(compiled=True))
-    (library,) = (tmp_path / "lanes").glob(f"*{files.LIBRARY}")
-    assert library.stem in step._LOADED
+    (digests,) = (tmp_path / "lanes").glob(f"*{files.DIGESTS}")
+    assert digests.stem in step._LOADED

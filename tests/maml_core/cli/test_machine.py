@@ -66,8 +66,8 @@ def test_a_folder_that_cannot_be_written_is_what_fails(tmp_path: Path, monkeypat
 
 
 def test_the_cache_is_shown_and_cleared(place: Path) -> None:
-    files.keep("a" * 32, bytes(1_500_000))
-    files.keep("b" * 32, bytes(500_000))
+    files.keep("a" * 32, {"step": bytes(1_000_000), "inner": bytes(500_000)})
+    files.keep("b" * 32, {"step": bytes(500_000)})
     assert f"2 compiled outer steps, 2.0 of at most 268 MB, in {place}." in " ".join(
         maml("cache", "show").stdout.split()
     )

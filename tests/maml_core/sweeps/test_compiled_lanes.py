@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from maml_core.compiled.files import STEP
 from maml_core.config import MLPConfig, RunConfig
 from maml_core.records import Status
 from maml_core.sweeps import compiled_lanes
@@ -105,7 +106,7 @@ def test_a_sweep_that_takes_a_form_over_between_two_chunks_finds_the_same(
         return traced(batch, init_lanes(batch)[0])[1]
 
     def found(configs: tuple[RunConfig, ...] | None, key: str) -> Any:
-        return None if configs is None else lambda row: step_of(configs)(*row)
+        return None if configs is None else {STEP: lambda row: step_of(configs)(*row)}
 
     def computed(name: str, *, there: range, stops_at: int = 99) -> tuple[SettingResult, ...]:
         with open_study(one_group, name, storage=tmp_path) as study:
