@@ -106,7 +106,8 @@ class Page:
         self._owes_frame = False
         self._forget()
         self.viewer.waits = self.viewer.waits or not self.follows
-        self.put({"type": "welcome", "run_key": "" if self.in_class else self.run.key, "tab": self.tab})
+        key = self.token if self.in_class else self.run.key  # the class's run is another's
+        self.put({"type": "welcome", "run_key": key, "tab": self.tab})
         return outbox
 
     @property
@@ -219,7 +220,7 @@ class Page:
             self.send_frame()
 
     def answer_travel(self) -> None:
-        """Show where its viewer has travelled to, and say which outer step that is even if it is the one of before: the slider waits to be told."""
+        """Show where its viewer has travelled to, and say which outer step that is even if it is the one of before: whoever asked waits to be told."""
         self._owes_answer = True
         self.show_now()
 
@@ -233,7 +234,7 @@ class Page:
         if not self.connected:
             return
         told, before = self.feed.told(), self._told
-        if told.look is not None:  # no figure before the reference levels are known
+        if told is not before and told.look is not None:  # no figure before the reference levels are known
             if told.look != self._looks:
                 self._looks, before, self._laid_out, self._figured = told.look, None, (), frozenset()
                 self._shows = None
@@ -241,8 +242,7 @@ class Page:
             if missing := told.figures - self._figured:
                 self.connection.put_text(figures_message(told.look, missing))
                 self._figured |= missing
-        shown = self.run.shown.values
-        if self.drawn is not None and self.drawn != shown:
+        if self.drawn is not None and self.drawn != (shown := self.run.shown.values):
             self.drawn, self.follow = shown, True
         if before is told and not (self.notice or self.follow or self._owes_answer):
             return

@@ -114,6 +114,8 @@ class Classes:
                 "There is no class with this code. Compare it with the teacher’s page; it has five letters."
             )
         if len(room.seats) >= MAX_MEMBERS:
+            self._let_go(room, room.empty_for_longest)
+        if len(room.seats) >= MAX_MEMBERS:
             raise ValueError("This class is full.")
         page = Page(room.page.run, now)
         page.turn_to(room.page.feed)
@@ -122,24 +124,28 @@ class Classes:
         self._pages.add(page)
         return page.token
 
-    def arrived(self, page: Page) -> None:
-        """A page has a new socket: one of a class, or one on which a teacher goes on, who was on another."""
+    def _let_go(self, room: Classroom, seat: Page | None) -> None:
+        """Forget a seat, if there is such a one; whoever comes back to it takes another."""
+        if seat is not None:
+            room.forget(seat.token)
+            self._pages.forget(seat)
+
+    def arrived(self, page: Page, *, before: str = "") -> None:
+        """A page has a new socket: one of a class, or one on which a teacher goes on, who was on another.
+
+        Args:
+            page: Which.
+            before: Of a student: token of the page that the tab had before.
+        """
         room = self.of(page) or next((room for room in self._rooms.values() if _goes_on(room, page)), None)
         if room is None:
             return
         if page.in_class:
-            self._take_seat(room, page)
+            self._let_go(room, room.left_for(page, before))
         elif room.page is not page:
             self._move(room, page)
         room.arrived(page)
         room.tell()
-
-    def _take_seat(self, room: Classroom, page: Page) -> None:
-        """A page takes the place of the one that its tab had before a reload."""
-        for seat in [seat for seat in room.seats.values() if seat.tab == page.tab and seat is not page]:
-            if not seat.connected:
-                room.seats.pop(seat.token)
-                self._pages.forget(seat)
 
     def _move(self, room: Classroom, page: Page) -> None:
         """The class follows its teacher to another page."""
@@ -166,6 +172,7 @@ class Classes:
                 room.seen_at = room.taught_at = now
             elif room.present:
                 room.seen_at = now
+            room.look_for_holder(now)
             if now - room.seen_at > EMPTY_S or now - room.taught_at > AWAY_S:
                 self._end(room, now)
             else:

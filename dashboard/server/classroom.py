@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -12,9 +13,11 @@ from dashboard.live.poll import Poll
 CODE = "class"
 """What an address says of a class: `?class=BKRTW`."""
 
-
 MAX_MEMBERS_KEPT = 500
 """People who came to a class of whom it is known what they have asked for, at most."""
+
+AWAY_MOMENT_S = 3.0
+"""Who has the dials and is gone for less, as in a reload, is not said to be away."""
 
 
 @dataclass
@@ -48,6 +51,8 @@ class Classroom:
         """The member who has the dials; None for the teacher."""
         self.seen_at = self.taught_at = now
         """When somebody was there last, and when the teacher was."""
+        self._holder_seen_at = -math.inf
+        self._is_holder_missed = False
         self._num_hands = self._num_polls = 0
         self._step: tuple[object, int] | None = None
         """Who goes through the lesson that the question is of, and its step; None for a question of the teacher's own."""
@@ -72,6 +77,23 @@ class Classroom:
             self.members.setdefault(page.tab, Member())
             self._forget_who_left()
 
+    @property
+    def empty_for_longest(self) -> Page | None:
+        """Of the seats that nobody is on, the one that was left first."""
+        empty = [seat for seat in self.seats.values() if not seat.connected]
+        return min(empty, key=lambda seat: seat.last_seen, default=None)
+
+    def left_for(self, page: Page, before: str) -> Page | None:
+        """The seat that a tab has left for the one of this page by a reload; a tab that was duplicated is in the class twice, with a seat for each.
+
+        Args:
+            page: The new seat.
+            before: Token of the seat that the tab says it had.
+        """
+        seat = self.seats.get(before)
+        is_left = seat is not None and seat is not page and seat.tab == page.tab and not seat.connected
+        return seat if is_left else None
+
     def forget(self, token: str) -> None:
         """A page that follows has gone for good; its member's hand and dials wait until the tab is there again, as long as the class lasts."""
         self.seats.pop(token)
@@ -87,6 +109,19 @@ class Classroom:
                 self.holder = None
 
     # Hands and dials
+
+    def look_for_holder(self, now: float) -> None:
+        """Notice that who has the dials has been away for a moment."""
+        if self.holder is None or self.holder in self.present:
+            self._holder_seen_at = now
+        self._is_holder_missed = now - self._holder_seen_at >= AWAY_MOMENT_S
+
+    @property
+    def _dials(self) -> str:
+        """Who has the dials, as the teacher and all but that student are told."""
+        if self.holder is None:
+            return "teacher"
+        return "away" if self._is_holder_missed and self.holder not in self.present else "student"
 
     def raise_hand(self, tab: str, up: bool) -> None:
         """A member asks for the dials, or no longer."""
@@ -138,7 +173,6 @@ class Classroom:
 
     def _of(self, page: Page) -> dict[str, Any]:
         teaches, tab = not page.in_class, page.tab or ""
-        holder = "teacher" if self.holder is None else "mine" if self.holder == tab and not teaches else "student"
         member = self.members.get(tab, Member())
         return {
             "type": "class",
@@ -146,7 +180,7 @@ class Classroom:
             "teaches": teaches,
             "here": self.page.connected,
             "follows": page.follows,
-            "dials": holder,
+            "dials": "mine" if self.holder == tab and not teaches else self._dials,
             "hand": not teaches and member.hand > 0,
             "hands": len(self.hands) if teaches else 0,
             "students": len(self.present) if teaches else 0,

@@ -104,7 +104,7 @@ class Hub(Sockets):
                     if self._keeper is not None:
                         self._keeper.look(self.pages.owners(), now)
                     self.sweeps.tidy(now)
-                    self._submit(now)
+                    self._submit(now, self.pages.watched())
                 except Exception:  # a fault of ours with one page must not stop all the others
                     _log.exception("the hub stumbled")
                 # Not `asyncio.wait_for`: before Python 3.12 it may swallow a cancellation.
@@ -124,12 +124,12 @@ class Hub(Sockets):
         if self._keeper is not None:
             await asyncio.to_thread(self._keeper.close, self.pages.owners())
 
-    def _submit(self, now: float) -> None:
+    def _submit(self, now: float, watched: Mapping[LiveRun, list[Page]]) -> None:
         """Give the executor the next chunks: one more than it runs at a time, so that it never waits for us."""
+        looking = self.pages.looking()
         while len(self.in_flight) + sum(len(looks.looking) for looks in self._looks) < self._num_workers + 1:
-            watched = self.pages.watched()
             run = self._next(watched, now)
-            if (run is None or not run.audience.waits) and any(looks.submit() for looks in self._looks):
+            if (run is None or not run.audience.waits) and any(looks.submit(looking) for looks in self._looks):
                 continue
             if run is None:
                 while len(self.in_flight) <= self._num_workers and self.sweeps.submit_next():
@@ -207,7 +207,7 @@ class Hub(Sockets):
             run.changes.replayed = False
         elif isinstance(problem, BrokenProcessPool) and run.num_lost < MAX_LOST:
             run.lost()
-            run.notice = f"A worker process ended; a new one goes on from outer step {run.step}."
+            run.notice = f"A worker process ended; a new one goes on from outer step {run.step:,}."
         else:
             _log.error("a chunk failed", exc_info=problem)
             self._fail(run, problem)
@@ -228,9 +228,7 @@ class Hub(Sockets):
     def _tidy(self, now: float) -> None:
         """Pause what nobody sees, forget what nobody came back to."""
         for page in self.pages.all():
-            # A lesson, as long as its tab is there; a class waits for its teacher.
-            is_kept = self.is_present(page.token) or self.is_present(page.home) or self.classes.keeps(page)
-            if (page.connected and page.visible) or (not page.connected and is_kept):
+            if page.visible if page.connected else self._is_kept(page):
                 page.last_seen = now
             elif not page.connected and now - page.last_seen > KEEP_S:
                 self.pages.forget(page)
@@ -250,6 +248,10 @@ class Hub(Sockets):
                 run.pause()
                 run.notice = "Paused, because this page was out of sight for ten minutes."
                 self.pages.tell(run)
+
+    def _is_kept(self, page: Page) -> bool:
+        """Whether a page without a socket is waited for: a lesson's as long as its tab is there, and a class's teacher's."""
+        return self.is_present(page.token) or self.is_present(page.home) or self.classes.keeps(page)
 
 
 def _failure(problem: Exception | None) -> str:

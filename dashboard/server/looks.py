@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Generic, TypeVar
 
@@ -67,13 +67,17 @@ class Looks(ABC, Generic[Wish]):
         """Whether one more may be under way."""
         return self._most is None or len(self.looking) < self._most
 
-    def submit(self) -> bool:
-        """Give the executor a look, for the page that had least of them; False where none waits, or none may be given."""
+    def submit(self, pages: Sequence[Page]) -> bool:
+        """Give the executor a look, for the page that had least of them; False where none waits, or none may be given.
+
+        Args:
+            pages: One for each viewer (`Pages.looking`).
+        """
         if not self._has_room():
             return False
         waiting = [
             (page, wish)
-            for page in self._pages.all()
+            for page in pages
             if self._is_there(page) and not self._waits(page)
             if (wish := self._wish(page)) is not None
         ]

@@ -12,7 +12,8 @@ class LooksBack(Looks[LookPart]):
     """See the module."""
 
     def _waits(self, page: Page) -> bool:
-        return self.looking.count(page) >= (len(PARTS) if len(self._pages.watched()) == 1 else 1)
+        count = self.looking.count(page)
+        return count > 0 and (count >= len(PARTS) or len(self._pages.watched()) > 1)
 
     def _wish(self, page: Page) -> LookPart | None:
         return page.viewer.look_back(page.run.config, page.run.kept)

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable
 
 from dashboard.charts.symbols import in_greek
+from dashboard.live.feed import Feed
 from dashboard.live.page import Page
 from dashboard.live.run import LiveRun
 from dashboard.setups.settings import refusal
@@ -66,6 +67,14 @@ class Pages:
             if page.connected:
                 found.setdefault(page.run, []).append(page)
         return found
+
+    def looking(self) -> list[Page]:
+        """Of the pages that look through the same viewer, which is one page's but for a class, one that a socket feeds, and that is seen if any is."""
+        found: dict[Feed, Page] = {}
+        for page in self.all():
+            if page.connected and (page.feed not in found or (page.visible and not found[page.feed].visible)):
+                found[page.feed] = page
+        return list(found.values())
 
     def lessons_of(self, home: str) -> list[Page]:
         """The pages on which the visitor of a live page, by its token, goes through lessons."""

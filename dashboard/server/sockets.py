@@ -70,7 +70,7 @@ class Sockets(Scripts):
 
         Args:
             token: Of `open_page` or `open_lesson`; it must be known.
-            resume: Key of the run that the browser tab had before; taken over if its page has gone.
+            resume: Key of the run that the browser tab had before; taken over if its page has gone. In a class, the token of its page there.
             released: The tab says that it left that page itself (a reload, not a duplicate of a tab).
             tab: What the tab was told to prove itself with; empty for a new one.
             home: Of a lesson, and in a class: key of the run that the tab has on its live page.
@@ -87,7 +87,7 @@ class Sockets(Scripts):
                 self.pages.replace(before, page)
         outbox = page.connect(self._clock())
         self.pages.tell(page.run)
-        self.classes.arrived(page)
+        self.classes.arrived(page, before=resume if page.in_class else "")
         return page, outbox
 
     def _find_again(self, page: Page, resume: str) -> None:

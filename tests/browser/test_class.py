@@ -138,6 +138,16 @@ def test_students_follow_answer_get_the_dials_look_for_themselves_and_take_a_cop
     student.set(alpha=0.05)
     teacher.shows("document.querySelector('[data-field=alpha]').value", "0.05")
     expect(phone.dial("alpha")).to_be_disabled()
+    address = student.page.url
+    student.page.goto("about:blank")  # the laptop is closed
+    expect(words(teacher)).to_have_text("1 student, who has the dials is away: wait, or take them back")
+    expect(teacher.action("class-take")).to_have_class("maml-primary")
+    expect(teacher.page.get_by_text("Take the dials back, or wait").first).to_be_attached()  # read out
+    student.page.goto(address)
+    expect(words(student)).to_contain_text("You have the dials")
+    expect(words(teacher)).to_have_text("2 students, a student has the dials")
+    expect(teacher.page.get_by_text("The student who has the dials is back").first).to_be_attached()
+    student.wait_drawn()
     teacher.action("class-take").click()
     expect(student.dial("alpha")).to_be_disabled()
 

@@ -24,7 +24,7 @@ export {};
  * @property {boolean} teaches
  * @property {boolean} here Whether the teacher's page is connected.
  * @property {boolean} follows Whether the page shows what the teacher's shows.
- * @property {"teacher" | "mine" | "student"} dials Who has them.
+ * @property {"teacher" | "mine" | "student" | "away"} dials Who has them; away is a student who is not there.
  * @property {boolean} hand Whether its student has raised a hand.
  * @property {number} hands How many have; for the teacher.
  * @property {number} students How many are there; for the teacher.

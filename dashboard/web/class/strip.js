@@ -12,6 +12,12 @@ import { LOCAL_ONLY } from "./start.js";
 
 const STYLE = new URL("style.css", import.meta.url).href;
 const OVER = "The class has ended.";
+const DIALS = {
+  teacher: "",
+  mine: "",
+  student: "a student has the dials",
+  away: "who has the dials is away: wait, or take them back",
+};
 
 /**
  * @param {number} count
@@ -37,7 +43,17 @@ export function whereabouts({ here, follows, dials }) {
  * @param {ClassState} told
  */
 export function attendance({ students, hands, dials }) {
-  return [counted(students, "student"), ...(hands > 0 ? [counted(hands, "hand") + " up"] : []), ...(dials === "student" ? ["a student has the dials"] : [])].join(", ");
+  return [counted(students, "student"), ...(hands > 0 ? [counted(hands, "hand") + " up"] : []), DIALS[dials]].filter(Boolean).join(", ");
+}
+
+/**
+ * What the teacher hears of the student who has the dials, who has gone, or is back.
+ *
+ * @param {ClassState} told
+ */
+export function returned({ dials }) {
+  if (dials === "away") return "The student who has the dials is away. Take the dials back, or wait: the student has them again on return.";
+  return dials === "student" ? "The student who has the dials is back." : "You have the dials.";
 }
 
 export class ClassStrip {
@@ -120,7 +136,8 @@ export class ClassStrip {
     setText(this.#words, teaches ? attendance(told) : whereabouts(told));
     for (const node of [this.#show.button, this.#ask.button, this.#end.button]) node.hidden = !teaches;
     this.#dials.button.hidden = !teaches || dials !== "teacher";
-    this.#take.hidden = !teaches || dials !== "student";
+    this.#take.hidden = !teaches || dials === "teacher";
+    this.#take.classList.toggle("maml-primary", dials === "away");
     this.#hand.disabled = hands === 0;
     this.#any.disabled = students === 0;
     this.#follow.hidden = teaches || told.follows;
@@ -130,6 +147,7 @@ export class ClassStrip {
     setText(this.#raise, told.hand ? "Hand is up" : "Raise a hand");
     if (teaches) this.#showCode(told, before);
     this.#question(told, before);
+    if (teaches && before && (before.dials === "away") !== (dials === "away")) this.#actions.tell(returned(told));
     if (!teaches && before && whereabouts(before) !== whereabouts(told)) this.#actions.tell(whereabouts(told));
   }
 

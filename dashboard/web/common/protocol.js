@@ -141,7 +141,7 @@ export {};
  * The first message of a socket.
  * @typedef {object} Welcome
  * @property {"welcome"} type
- * @property {string} run_key By which a reload finds the run again.
+ * @property {string} run_key By which a reload finds the run again; in a class, the student's place in it.
  * @property {string} tab By which the tab's saved runs are found.
  */
 

@@ -11,6 +11,7 @@ from dashboard.live.feed import Feed
 from dashboard.live.page import MAX_UNACKNOWLEDGED
 from dashboard.live.poll import NUM_BINS
 from dashboard.server.classes import AWAY_S, CODE_LENGTH, EMPTY_S, LETTERS, MAX_MEMBERS, MAX_TRIES, TRIES_S
+from dashboard.server.classroom import AWAY_MOMENT_S
 from dashboard.server.hub import KEEP_S, Hub
 from maml_core.config import replace
 from tests.dashboard.live.test_protocol import SMALL
@@ -309,6 +310,39 @@ class TestDials:
 
         on_loop(scene)
 
+    def test_the_teacher_is_told_that_who_has_the_dials_is_away_and_is_back(self):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            teacher, student, other = await lesson(hub, 2)
+            for each in (student, other):
+                each.say("class_hand", up=True)
+            teacher.say("class_give", to="hand")
+
+            async def after(seconds: float) -> str:
+                clock.now += seconds
+                await wake(hub)
+                return teacher.draw().told["dials"]
+
+            assert await after(60.0) == "student"
+            student.close()
+            assert await after(1.0) == "student"  # a reload is no absence
+            back = Student(hub, teacher.told["code"], tab=student.page.tab, resume=student.page.token)
+            assert await after(60.0) == "student"
+            back.close()
+            assert await after(AWAY_MOMENT_S + 0.5) == "away"
+            other.close()
+            assert await after(1.0) == "away"  # of others who go nobody is told
+            again = Student(hub, teacher.told["code"], tab=student.page.tab, resume=back.page.token)
+            assert (teacher.draw().told["dials"], again.draw().told["dials"]) == ("student", "mine")  # at once
+            again.close()
+            await after(AWAY_MOMENT_S + 0.5)
+            teacher.say("class_take")
+            assert teacher.draw().told["dials"] == "teacher"
+            late = Student(hub, teacher.told["code"], tab=student.page.tab)
+            teacher.say("class_give", to="any")
+            assert (teacher.draw().told["dials"], late.draw().told["dials"]) == ("student", "mine")
+
+        on_loop(scene)
+
 
 CHOICE = {"kind": "choice", "question": "What if alpha doubles?", "options": ["Faster", "Slower", "It bursts"]}
 NUMBER = {"kind": "number", "question": "The loss after one step?", "low": 0, "high": 2, "unit": "MSE"}
@@ -485,9 +519,28 @@ class TestComingAndGoing:
             teacher, student = await lesson(hub, 1)
             for _ in range(2 * MAX_MEMBERS):
                 student.close()
-                student = Student(hub, teacher.told["code"], tab=student.page.tab)
+                seat = student.page
+                student = Student(hub, teacher.told["code"], tab=seat.tab, resume=seat.token)
             assert teacher.draw().told["students"] == 1
             assert sum(page.in_class for page in hub.pages.all()) == 1
+
+        on_loop(scene)
+
+    def test_a_duplicated_tab_takes_no_seat_but_its_own(self):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            teacher, student = await lesson(hub, 1)
+            twin = Student(hub, teacher.told["code"], tab=student.page.tab)
+            assert teacher.draw().told["students"] == 1  # one person, whose answer counts once
+            for seat in (student, twin):
+                seat.close()  # both lose the connection at once, and come back one after the other
+            assert Person(hub, student.page.token, tab=student.page.tab, resume=student.page.token).draw().told
+            assert hub.pages.get(twin.page.token) is twin.page
+            stranger = Student(hub, teacher.told["code"], resume=twin.page.token)
+            assert hub.pages.get(twin.page.token) is twin.page
+            assert stranger.page.tab != twin.page.tab
+            Student(hub, teacher.told["code"], tab=twin.page.tab, resume=twin.page.token)  # its reload
+            assert hub.pages.get(twin.page.token) is None
+            assert hub.pages.get(student.page.token) is student.page
 
         on_loop(scene)
 
@@ -553,7 +606,7 @@ class TestComingAndGoing:
                 clock.now += KEEP_S
                 await wake(hub)
             assert hub.pages.get(student.page.token) is hub.pages.get(other.page.token) is None
-            assert (teacher.draw().told["students"], teacher.told["dials"], teacher.told["hands"]) == (0, "student", 0)
+            assert (teacher.draw().told["students"], teacher.told["dials"], teacher.told["hands"]) == (0, "away", 0)
             await trained(hub, teacher, 70)
             back, second = (Student(hub, teacher.told["code"], tab=each.page.tab) for each in (student, other))
             await at_rest(hub, teacher, second, back)
@@ -579,7 +632,7 @@ class TestComingAndGoing:
             first.close()
             clock.now += KEEP_S + 60.0
             await wake(hub)
-            assert teacher.draw().told["dials"] == "student"
+            assert teacher.draw().told["dials"] == "away"
             Student(hub, teacher.told["code"])
             assert (teacher.draw().told["dials"], teacher.told["hands"]) == ("teacher", 1)
             assert Student(hub, teacher.told["code"], tab=first.page.tab).draw().told["dials"] == "teacher"
@@ -663,13 +716,20 @@ class TestComingAndGoing:
 
         on_loop(scene)
 
-    def test_a_class_has_an_end_of_room(self):
+    def test_a_class_has_an_end_of_room(self, monkeypatch: pytest.MonkeyPatch):
         async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
-            (teacher,) = await lesson(hub, 0)
-            for _ in range(MAX_MEMBERS):
-                join(hub, teacher.told["code"], home="", client="a")
+            monkeypatch.setattr("dashboard.server.classes.MAX_MEMBERS", 3)
+            teacher, *students = await lesson(hub, 3)
             with pytest.raises(ValueError, match="full"):
                 join(hub, teacher.told["code"], home="", client="a")
+            for student in students[1:]:  # who left is no reason to send others away: the first who did makes room
+                clock.now += 1.0
+                student.close()
+            joined = Student(hub, teacher.told["code"])
+            assert hub.pages.get(students[1].page.token) is None
+            assert hub.pages.get(students[2].page.token) is not None
+            assert teacher.draw().told["students"] == 2
+            assert joined.draw().told["follows"]
 
         on_loop(scene)
 
