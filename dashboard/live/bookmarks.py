@@ -71,7 +71,7 @@ def open_again(page: Page, message: Mapping[str, Any]) -> None:
         run.pause()
         viewer.travel.go(None if found is there else found)
     _look(viewer, message["view"], run.config)
-    page.show_now()
+    page.answer_travel()
 
 
 def _now(run: LiveRun) -> Moment | None:

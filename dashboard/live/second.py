@@ -320,7 +320,9 @@ class Second:
         if self.why or self.other is None:
             return self.why or COMING
         found = in_words(self.pair, self.other, metric) if self.pair is not None else ""
-        goal = self._goals[0].step if self._goals else 0
+        goal = self._goals[0].step if self._goals else self.step
+        if not found and goal == self.step:
+            return f"{_begun(self.other.name)} is being judged on the held-out tasks." if self._goals else COMING
         if not found or (goal - self.step) * self._seconds_per_step > LONG_S:
             return f"{_begun(self.other.name)} is on its way: outer step {self.step:,} of {goal:,}."
         return " ".join((found, *self.other.notes))

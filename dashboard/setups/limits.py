@@ -52,7 +52,7 @@ def checked(opened: Address, default: RunConfig) -> Address:
         try:
             config = check(changed(config, entry.changes))
         except ConfigError as error:
-            note = f"{error}. The changes from outer step {entry.step} on are left out."
+            note = f"{error}. The changes from outer step {entry.step:,} on are left out."
             return opened._replace(timeline=opened.timeline[:count], notes=(*opened.notes, note), at=0)
     return opened
 

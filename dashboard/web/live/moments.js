@@ -80,6 +80,30 @@ export function read(text) {
 }
 
 /**
+ * A moment that was opened and that the page does not show yet.
+ *
+ * @typedef {object} Opening
+ * @property {string} from The run that was there before.
+ * @property {string | null} there The run in its place by which it is shown; null where none has come yet.
+ * @property {number} step
+ */
+
+/** @typedef {Pick<State, "run" | "step" | "then" | "playing" | "computing">} RunSeen */
+
+/**
+ * What has become of a moment that was opened: it is of the run that was there and is shown, it was trained anew up to there, something else has
+ * come in its place, or none of it yet.
+ *
+ * @param {Opening} opening
+ * @param {RunSeen} state
+ */
+export function fate({ from, there, step }, state) {
+  if (there !== null && state.run !== there) return "gone";
+  if (state.run === from) return step === (state.then ?? state.step) ? "shown" : "awaited";
+  return !state.playing && !state.computing && step === state.step ? "trained" : "awaited";
+}
+
+/**
  * @typedef {object} MomentActions
  * @property {(message: LiveRequest) => void} send
  * @property {boolean} isLesson A lesson's run is its own: no moment of another is shown in its place.
@@ -95,8 +119,8 @@ export class Moments {
   #kept = read(recall("sessionStorage", KEPT));
   /** @type {Removed | null} */
   #removed = null; // the newest
-  /** @type {{ run: string, k: number | null, step: number, words: string } | null} */
-  #opening = null; // a moment that may be of another run than this one
+  /** @type {Opening & { k: number | null, words: string } | null} */
+  #opening = null;
   #run = "";
   #list = el("ol", { class: "maml-moments" });
   #none = el("p", {}, "None yet: save one with b, then step through them with PageDown and PageUp, as a clicker does.");
@@ -150,21 +174,22 @@ export class Moments {
     this.#actions.see(sight);
     this.#actions.look(sight.k);
     const words = `Moment ${place + 1} of ${this.#kept.all.length}: ${name}.`;
-    this.#opening = { run: this.#run, k: sight.k, step, words };
+    this.#opening = { from: this.#run, there: null, step, k: sight.k, words };
     this.#actions.send({ type: "open_moment", step, address, view });
     this.#actions.note(words);
   }
 
-  /** @param {Pick<State, "run" | "step" | "playing" | "computing">} state */
-  state({ run, step, playing, computing }) {
+  /** @param {RunSeen} state */
+  state(state) {
+    this.#run = state.run;
     const opening = this.#opening;
-    const isAnother = this.#run !== run;
-    this.#run = run;
-    if (!opening || opening.run === run) return;
-    if (isAnother) this.#actions.look(opening.k);
-    if (playing || computing || step !== opening.step) return;
-    this.#actions.note(opening.words); // it is trained up to there: that it is being trained is not true any more
-    this.#opening = null;
+    if (!opening) return;
+    const found = fate(opening, state);
+    if (found === "trained") this.#actions.note(opening.words); // that it is being trained is not true any more
+    if (found !== "awaited") this.#opening = null;
+    if (opening.there !== null || state.run === opening.from) return;
+    opening.there = state.run;
+    this.#actions.look(opening.k);
   }
 
   /** @param {number} place */

@@ -77,6 +77,13 @@ def test_a_moment_is_shown_again_while_its_run_is_there_also_after_many_more_ste
     opened.open_again(saved)
     opened.open_again(now)
     assert viewer.travel.target is None
+    outbox = opened.page.connect(opened.driver.now)
+    opened.page.hear()
+    while not outbox.empty():
+        outbox.get_nowait()
+    opened.open_again(now)  # shown already: whoever asked is told nevertheless
+    opened.page.hear()
+    assert '"then":null' in str(outbox.get_nowait())
 
 
 def test_a_run_that_was_undone_or_opened_again_is_still_its_run() -> None:

@@ -43,11 +43,13 @@ class TestTrouble:
             executor.finish()
             await until(lambda: len(executor.waiting) == 1)
             lost = executor.waiting[0][1]
+            client.page.run.step = 12_000
             executor.fail(BrokenProcessPool("a worker died"))
             await until(lambda: len(executor.waiting) == 1)
             again = executor.waiting[0][1]
             assert (again.state, again.config, again.timeline) == (lost.state, lost.config, lost.timeline)
-            assert any("worker" in state["notice"] for state in states(client.take()))
+            notices = [state["notice"] for state in states(client.take())]
+            assert "A worker process ended; a new one goes on from outer step 12,000." in notices
             assert client.page.run.playback.playing
 
         on_loop(scene, Held())

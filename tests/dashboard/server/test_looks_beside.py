@@ -93,6 +93,26 @@ OTHERS: dict[str, tuple[RunConfig, dict[str, Any], dict[str, Any]]] = {
 """By what is changed: the second run's set-up, a change of the run, and what becomes of it there."""
 
 
+def test_before_both_were_judged_at_the_beginning_it_is_not_on_its_way_to_there() -> None:
+    async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+        client = Client(hub, hub.open_page(CONFIG))
+        client.say("compare", other="joint")
+        second = client.page.viewer.second
+        assert second is not None
+        said = {second.words("loss")}
+
+        def is_judged() -> bool:
+            clock.now += 0.01
+            said.add(second.words("loss"))
+            return second.pair is not None
+
+        await until(is_judged)
+        assert "Joint pretraining is being judged on the held-out tasks." in said
+        assert not any("on its way" in words for words in said)
+
+    on_loop(scene)
+
+
 @pytest.mark.parametrize("key", OTHERS)
 def test_the_difference_is_that_of_two_runs_of_the_engine_on_the_same_tasks(key: str) -> None:
     config, change, there = OTHERS[key]

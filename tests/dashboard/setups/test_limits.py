@@ -141,9 +141,9 @@ def test_an_address_that_asks_for_too_much_opens_with_the_default_and_a_note() -
 def test_a_timeline_that_asks_for_too_much_ends_before_it() -> None:
     entries = [
         Entry(step=step, kind="change", changes=changes)
-        for step, changes in ((5, {"alpha": 0.1}), (9, {"meta_batch_size": 500}))
+        for step, changes in ((5, {"alpha": 0.1}), (12_000, {"meta_batch_size": 500}))
     ]
     config = RunConfig(model=MLPConfig(hidden_widths=(400, 400)))
     opened = limits.checked(Address(config, tuple(entries), ()), RunConfig())
     assert opened.timeline == (entries[0],)
-    assert "outer step 9" in opened.notes[0]
+    assert "outer step 12,000" in opened.notes[0]
