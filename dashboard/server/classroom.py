@@ -79,7 +79,7 @@ class Classroom:
 
     @property
     def empty_for_longest(self) -> Page | None:
-        """Of the seats that nobody is on, the one that was left first."""
+        """The seat that was left first, of those that nobody is on."""
         empty = [seat for seat in self.seats.values() if not seat.connected]
         return min(empty, key=lambda seat: seat.last_seen, default=None)
 

@@ -69,7 +69,7 @@ class Pages:
         return found
 
     def looking(self) -> list[Page]:
-        """Of the pages that look through the same viewer, which is one page's but for a class, one that a socket feeds, and that is seen if any is."""
+        """One page for each viewer, through which all of a class look: one that a socket feeds, and that is seen if any is."""
         found: dict[Feed, Page] = {}
         for page in self.all():
             if page.connected and (page.feed not in found or (page.visible and not found[page.feed].visible)):
