@@ -131,6 +131,8 @@ interface Scheme {
 }
 
 interface Window {
+  /** Where the page's server is, seen from whoever reads the page; the document says so. */
+  mamlRoot?: string;
   Plotly?: Plotly;
   /** Made by `common/scheme.js`, which stands in the document itself. */
   mamlScheme?: Scheme;

@@ -6,5 +6,7 @@ from starlette.middleware import Middleware
 from dashboard.server.preload import Preload
 from dashboard.server.routes import routes
 from dashboard.server.start import get_hub, lifespan
+from dashboard.setups.reach import base_path
 
-app = st.App("main.py", routes=routes(get_hub()), lifespan=lifespan, middleware=[Middleware(Preload)])
+base = base_path(st.get_option("server.baseUrlPath"))
+app = st.App("main.py", routes=routes(get_hub(), base), lifespan=lifespan, middleware=[Middleware(Preload, base=base)])

@@ -17,7 +17,7 @@ from dashboard.charts.glossary import page_help
 # asked for them already. It is kept this short because Streamlit sends it again at every mount.
 _LOADER = """
 export default async function (component) {
-  const { default: mount } = await import(location.origin + (window.mamlWeb ?? "/maml/web") + "/MODULE");
+  const { default: mount } = await import(window.mamlWeb + "/MODULE");
   return mount(component);
 }
 """

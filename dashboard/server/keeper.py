@@ -83,12 +83,10 @@ class Keeper:
     """See the module.
 
     Args:
-        shared: Whether several people use the server: each tab then has a workspace of its own.
         clock: Seconds that only grow.
     """
 
-    def __init__(self, *, shared: bool, clock: Callable[[], float] = time.monotonic) -> None:
-        self._shared = shared
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._writer = ThreadPoolExecutor(1, "keeper")
         self._done: dict[str, _Done] = {}
@@ -139,8 +137,8 @@ class Keeper:
     def keep_before(self, page: Page, run: SavedRun) -> None:
         """Keep a run whose place another takes among those of the page's visitor."""
         assert page.tab is not None
-        tab, name = page.tab, page.workspace
-        self._writer.submit(_guarded, lambda: workspaces.workspace_of(tab, name, shared=self._shared).keep_before(run))
+        tab, name, shared = page.tab, page.workspace, page.is_shared
+        self._writer.submit(_guarded, lambda: workspaces.workspace_of(tab, name, shared=shared).keep_before(run))
 
     def _is_due(self, page: Page, now: float) -> bool:
         run = page.run

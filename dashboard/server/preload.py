@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from dashboard.server.routes import OWN_FILES, WEB, web_address
 from dashboard.theme import DARK, LIGHT, css
 
-# Opened below the page's root, Streamlit looks for its server there first, and its console fills with errors.
-_SERVER = "window.__streamlit = { BACKEND_BASE_URL: location.origin + location.pathname.replace(/(sensitivity|lessons)\\/?$/, '') };"
+# Opened below the page's root, Streamlit looks for its server there first, and its console fills with errors. Where that root lies for whoever
+# reads the page only the browser knows: a proxy may have taken a part of the path away.
+_SERVER = "window.mamlRoot = location.origin + location.pathname.replace(/(sensitivity|lessons)\\/?$/, ''); window.__streamlit = { BACKEND_BASE_URL: mamlRoot };"
 # In a lesson, in a class, and in presenter mode, the sidebar is folded.
 _FOLDED = (
     'try { if (/[?&](lesson|class)=/.test(location.search) || (!location.pathname.endsWith("sensitivity") && localStorage["maml-presenter"] === "1")) '
     'document.documentElement.dataset.mamlFolded = ""; } catch {}'
 )
 _PLOTLY = "plotly/plotly.min.js"
-_SCHEME = "common/scheme.js"
-"""Stands in the document itself."""
+_SCHEME, _UNREACHABLE = "common/scheme.js", "common/unreachable.js"
+"""Stand in the document itself."""
+_NO_DOCUMENTS = ("/_stcore", "/maml/", "/media/", "/component/", "/static/")
 _TYPES_ALONE = "protocol.js"
 _OPENING, _CLASS = "opening", "class"
 """The folders of the first minute and of a class, which few who come are shown."""
@@ -31,7 +34,7 @@ MODULES = sorted(
     name
     for name in OWN_FILES
     if name.endswith(".js")
-    and name not in (_PLOTLY, _SCHEME)
+    and name not in (_PLOTLY, _SCHEME, _UNREACHABLE)
     and not name.endswith(f"/{_TYPES_ALONE}")
     and not name.startswith((f"{_OPENING}/", f"{_CLASS}/"))
 )
@@ -44,6 +47,8 @@ STYLES = {
 """Style sheets that a screen waits for before it is seen (the last lines of each `page.js` in `web/`), by its address."""
 WIDGETS = ("BidiComponent", "ButtonGroup", "Html", "NumberInput", "PageLink", "Selectbox", "TextInput")
 """What Streamlit draws on the live page with modules of their own, which it asks for only when a script has told it of them."""
+FRAMED_BY = "MAML_FRAMED_BY"
+"""The environment variable with the origins, apart by spaces, of pages that may show this one in a frame; others could lay theirs over it."""
 _HEAD = b"<head>"
 _SEEN = "maml_seen"
 """The cookie of whoever has seen the first minute."""
@@ -84,16 +89,21 @@ def hints(path: str, *, first_time: bool = False) -> bytes:
     """What stands at the start of the page's own document at an address. Whoever comes for the first time is shown the first minute: its files come
     before all others, and the charts' library, which is behind it, when it is asked for.
     """
-    base = web_address()
+    base = f"./{web_address()}"
     scripts = "".join(f'<link rel="modulepreload" href="{base}/{name}">' for name in MODULES)
     styles = "".join(f'<link rel="preload" as="style" href="{base}/{name}">' for name in STYLES[path])
     return (
-        f"<script>{_SERVER} {_FOLDED} window.mamlWeb = {base!r};</script>"  # which the components' loaders read
+        f"<script>{_SERVER} {_FOLDED} window.mamlWeb = mamlRoot + {web_address()!r};</script>"  # which the components' loaders read
         + f"<script>{(WEB / _SCHEME).read_text(encoding='utf-8')}</script>"
+        + f"<script>{_unreachable()}</script>"
         + f"<style>{(WEB / 'common' / 'frame.css').read_text(encoding='utf-8')}</style>"
         + (_first_minute(base) if first_time else f'<script async src="{base}/{_PLOTLY}"></script>{styles}{scripts}')
         + "".join(f'<link rel="modulepreload" crossorigin href="./{name}">' for name in widget_modules())
     ).encode()
+
+
+def _unreachable() -> str:
+    return (WEB / _UNREACHABLE).read_text(encoding="utf-8")
 
 
 def _first_minute(base: str) -> str:
@@ -106,21 +116,27 @@ def _first_minute(base: str) -> str:
     )
 
 
-def _is_first_time(scope: Scope) -> bool:
+def _is_first_time(scope: Scope, path: str) -> bool:
     """Whether a document is asked for by somebody who has not been here, at an address without a set-up."""
     seen = any(name.strip().startswith(f"{_SEEN}=") for name in Headers(scope=scope).get("cookie", "").split(";"))
-    return bool(scope["path"] == "/" and not scope["query_string"] and not seen)
+    return bool(path == "/" and not scope["query_string"] and not seen)
 
 
 class Preload:
-    """Middleware that puts `hints` behind the first ``<head>`` of the page's own document; everything else passes untouched."""
+    """Middleware that puts `hints` behind the first ``<head>`` of the page's own document, and into every other one what says why it stays empty.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    Args:
+        app: What it stands before.
+        base: Stands before each path; see `base_path`.
+    """
+
+    def __init__(self, app: ASGIApp, base: str = "") -> None:
+        self._app, self._base = app, base
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or scope["path"] not in STYLES or scope["method"] != "GET":
+        added = self._added(scope) if scope["type"] == "http" and scope["method"] == "GET" else b""
+        if not added:
             await self._app(scope, receive, send)
             return
         start: Message | None = None
@@ -138,7 +154,6 @@ class Preload:
                 return
             body += message.get("body", b"")
             if not message.get("more_body", False):
-                added = hints(scope["path"], first_time=_is_first_time(scope))
                 await _send_with_hints(start, body, added, send)
 
         # Without this extension the document comes as bytes.
@@ -149,6 +164,14 @@ class Preload:
         left_out = (b"accept-encoding", b"if-none-match", b"if-modified-since")
         headers = [(name, value) for name, value in scope["headers"] if name not in left_out]
         await self._app({**scope, "extensions": extensions, "headers": headers}, receive, gather)
+
+    def _added(self, scope: Scope) -> bytes:
+        """What to put into the document at an address; nothing where there is none."""
+        path = scope["path"].removeprefix(self._base)
+        if path in STYLES:
+            return hints(path, first_time=_is_first_time(scope, path))
+        is_file = "." in path.rpartition("/")[2] or path.startswith(_NO_DOCUMENTS)
+        return b"" if is_file else f"<script>{_unreachable()}</script>".encode()
 
 
 def _is_plain_html(start: Message) -> bool:
@@ -164,5 +187,6 @@ async def _send_with_hints(start: Message, body: bytes, added: bytes, send: Send
     for name in ("etag", "last-modified"):
         del headers[name]
     headers["cache-control"] = "no-store"
+    headers["content-security-policy"] = f"frame-ancestors 'self' {os.environ.get(FRAMED_BY, '')}".strip()
     await send({**start, "headers": headers.raw})
     await send({"type": "http.response.body", "body": with_hints})

@@ -1,6 +1,7 @@
 """The routes beside Streamlit's own: the page's socket, and the static files of the component.
 
-Streamlit checks the origin of its own routes only; the socket checks the origin and a random token by itself.
+Streamlit checks the origin of its own routes only; the socket checks the origin and a random token by itself. All lie below the server's base path, if
+it has one.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ import contextlib
 import gzip
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import streamlit as st
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -104,8 +106,13 @@ class LessonsScreen(LiveScreen):
         return self._hub.connect_lessons(token, resume=str(hello.get("resume", "")), tab=str(hello.get("tab", "")))
 
 
-def routes(hub: Hub) -> list[BaseRoute]:
-    """The routes that `st.App` mounts."""
+def routes(hub: Hub, base: str = "") -> list[BaseRoute]:
+    """The routes that `st.App` mounts.
+
+    Args:
+        hub: Whom the sockets feed.
+        base: Stands before each of their paths; see `base_path`.
+    """
 
     live_requests, sweeps_requests, lessons_requests = (Requests(hub.knows) for _ in range(3))
 
@@ -119,19 +126,20 @@ def routes(hub: Hub) -> list[BaseRoute]:
         await _serve(hub, LessonsScreen(hub), lessons_requests, socket)
 
     return [
-        WebSocketRoute("/maml/live", live),
-        WebSocketRoute("/maml/sweeps", sweeps),
-        WebSocketRoute("/maml/lessons", lessons),
-        Route("/maml/lessons/{file}", _lesson_file),
-        Route("/maml/web/at/{version}/{name:path}", _web_file),
-        Route("/maml/web/{name:path}", _web_file),
+        WebSocketRoute(f"{base}/maml/live", live),
+        WebSocketRoute(f"{base}/maml/sweeps", sweeps),
+        WebSocketRoute(f"{base}/maml/lessons", lessons),
+        Route(f"{base}/maml/arrived", _arrived),
+        Route(f"{base}/maml/lessons/{{file}}", _lesson_file),
+        Route(f"{base}/maml/web/at/{{version}}/{{name:path}}", _web_file),
+        Route(f"{base}/maml/web/{{name:path}}", _web_file),
     ]
 
 
 async def _serve(hub: Hub, screen: Screen[Any], requests: Requests, socket: WebSocket) -> None:
     """One page's socket, from its hello to its end."""
     await socket.accept()
-    if not _same_origin(socket):
+    if not _is_own(socket.headers, hub.origins):
         await socket.close(_FORBIDDEN, "this socket serves its own page only")
         return
     token = socket.query_params.get("token", "")
@@ -149,6 +157,7 @@ async def _serve(hub: Hub, screen: Screen[Any], requests: Requests, socket: WebS
         await socket.send_text(json.dumps({"type": "gone"}))
         await socket.close(_GONE, "unknown page")
         return
+    hub.came(token, socket.headers)
     page, outbox = screen.connect(token, hello)
     outbox.put_nowait(requests.begin(token, str(hello.get("sender", ""))))
     writer = asyncio.create_task(_write(socket, outbox))
@@ -197,17 +206,28 @@ async def _lesson_file(request: Request) -> Response:
     return Response(write(lesson), media_type="text/plain; charset=utf-8", headers=headers)
 
 
-def _same_origin(socket: WebSocket) -> bool:
-    """Whether the page that opened the socket came from this server. Programs that are no browsers send no origin."""
-    origin = socket.headers.get("origin")
+def _is_own(headers: Mapping[str, str], origins: Container[str]) -> bool:
+    """Whether the page that opened a socket came from this server. Programs that are no browsers send no origin.
+
+    Args:
+        headers: Of the request.
+        origins: Others from which pages came that Streamlit's own socket has let in.
+    """
+    origin = headers.get("origin")
     # An origin is scheme://host[:port] and nothing else, so there is no need to parse it.
-    return origin is None or origin.partition("://")[2] == socket.headers.get("host")
+    return origin is None or origin.partition("://")[2] == headers.get("host") or origin in origins
+
+
+async def _arrived(request: Request) -> Response:
+    """What of a request arrives here: a page that cannot reach its server says by it what is missing on the way (`web/common/unreachable.js`)."""
+    said = {"host": request.headers.get("host", ""), "limits_hosts": bool(st.get_option("server.allowedHosts"))}
+    return JSONResponse(said, headers={"Cache-Control": "no-store"})
 
 
 def web_address() -> str:
-    """Where the component's files are found as they are now: elsewhere as soon as one of them is edited."""
+    """Where the component's files are found as they are now, seen from the page: elsewhere as soon as one of them is edited."""
     state = [(name, path.stat().st_mtime_ns) for name, path in OWN_FILES.items()]
-    return f"/maml/web/at/{hashlib.sha256(repr(state).encode()).hexdigest()[:16]}"
+    return f"maml/web/at/{hashlib.sha256(repr(state).encode()).hexdigest()[:16]}"
 
 
 async def _web_file(request: Request) -> Response:

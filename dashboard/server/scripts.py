@@ -47,6 +47,8 @@ class Scripts:
         self._executor = executor
         self._clock = clock
         self.loop = Loop()
+        self.origins: set[str] = set()
+        """From where pages came that Streamlit's own socket has let in; behind a proxy these need not be the host that a request names."""
         self.reach: Reach | None = None
         """Where the server can be reached; None where nobody knows."""
         self.compiler: Compiler | None = None

@@ -13,6 +13,7 @@ from dashboard.live.page import Page
 from dashboard.live.run import LiveRun
 from dashboard.server.recovery import Recovery, address_of, continues
 from dashboard.server.scripts import Scripts
+from dashboard.setups.workspaces import is_shared
 from dashboard.sweeps.page import SweepPage
 from dashboard.wire.connection import Outbox
 from maml_core.lessons.lesson import Lesson
@@ -25,6 +26,15 @@ class Sockets(Scripts):
     """See the module. The arguments are those of `Scripts`."""
 
     _recovery: Recovery | None = None
+
+    listens_on: str | None = "127.0.0.1"
+    """The address that the server listens on; None for all of this machine's."""
+
+    def came(self, token: str, headers: Mapping[str, str]) -> None:
+        """What a page's own request says of where its visitor sits."""
+        page = self.pages.get(token)
+        if page is not None:
+            page.is_shared = is_shared(self.listens_on, headers=headers)
 
     def is_present(self, token: str) -> bool:
         """Whether a page's visitor is still there, on this screen or on another one."""

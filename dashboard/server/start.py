@@ -15,7 +15,6 @@ import streamlit as st
 
 from dashboard.server.hub import Hub
 from dashboard.server.keeper import Keeper
-from dashboard.setups import workspaces
 from dashboard.setups.reach import reach_of
 from maml_core.cluster import ClusterExecutor, open_executor
 from maml_core.compiling import Compiler
@@ -72,7 +71,8 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
     else:
         pool.warm_up()
     listens_on = st.get_option("server.address")
-    hub.keep(Keeper(shared=workspaces.is_shared(listens_on)))
+    hub.listens_on = listens_on
+    hub.keep(Keeper())
     hub.reach = reach_of(listens_on)
     if isinstance(pool, ChunkPool):
         hub.compiler = Compiler()

@@ -1,4 +1,4 @@
-"""Where a page can be opened from: an address with the loopback's name leads everybody else to their own machine."""
+"""Where a page can be opened from, and below which path: an address with the loopback's name leads everybody else to their own machine."""
 
 from __future__ import annotations
 
@@ -30,6 +30,15 @@ def reach_of(listens_on: str | None) -> Reach:
         return Reach(local_only=True, lan=None)
     everywhere = not listens_on or listens_on in ("0.0.0.0", "::")
     return Reach(local_only=False, lan=lan_address() if everywhere else listens_on)
+
+
+def base_path(option: str) -> str:
+    """What stands before every path of this server: a slash before each part and none behind the last, as Streamlit's `server.baseUrlPath` says.
+
+    >>> base_path(""), base_path("class"), base_path("/group/class/")
+    ('', '/class', '/group/class')
+    """
+    return "".join(f"/{part}" for part in option.split("/") if part)
 
 
 def lan_address() -> str | None:

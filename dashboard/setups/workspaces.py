@@ -44,25 +44,44 @@ MAX_BEFORE, KEEP_BEFORE_S = 5, 7 * 86_400.0
 
 TABS, NAMED, BEFORE, _DELETED = ".tabs", ".workspaces", ".before", ".deleted"
 _KEY = re.compile("[0-9a-f]{64}")
+_PASSED_ON = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
+"""What proxies put before a request that they pass on."""
 _LOOPBACK = re.compile(r"localhost|127(\.[0-9]{1,3}){3}|\[?::1\]?", re.IGNORECASE)
 
 
-def is_shared(address: str | None, environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether several people share the server: unless it listens on this machine only, or as MAML_SHARED (1 or 0) says.
-
-    A server behind a proxy on the same machine needs MAML_SHARED=1: to it, everybody seems to sit there.
+def is_shared(
+    address: str | None, environment: Mapping[str, str] = os.environ, *, headers: Mapping[str, str] | None = None
+) -> bool:
+    """Whether a visitor shares the server with others: unless it listens on this machine only and no proxy stands before it, or as
+    MAML_SHARED (1 or 0) says.
 
     >>> is_shared("127.0.0.1", {}), is_shared(None, {}), is_shared("127.0.0.1", {"MAML_SHARED": "1"})
     (False, True, True)
+    >>> is_shared("127.0.0.1", {}, headers={"Host": "class.example.edu"})
+    True
 
     Args:
         address: What the server listens on; None for everything.
         environment: Where MAML_SHARED may be set.
+        headers: Of the visitor's request, by names in capitals or not; None where there is none.
     """
     said = environment.get("MAML_SHARED", "")
     if said:
         return said != "0"
-    return not is_loopback(address)
+    return not is_loopback(address) or (headers is not None and _came_by_proxy(headers))
+
+
+def _came_by_proxy(headers: Mapping[str, str]) -> bool:
+    """Whether a request that reached the loopback was sent to another name, or a proxy says that it passed it on."""
+    known = {name.lower(): value for name, value in headers.items()}
+    hosts = [known.get("host", ""), known.get("origin", "").partition("://")[2]]
+    return any(name in known for name in _PASSED_ON) or not all(
+        is_loopback(_without_port(host)) for host in hosts if host
+    )
+
+
+def _without_port(host: str) -> str:
+    return re.sub(":[0-9]*$", "", host)
 
 
 def is_loopback(address: str | None) -> bool:

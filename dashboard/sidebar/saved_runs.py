@@ -110,6 +110,10 @@ def _workspace(token: str) -> Workspace | None:
         help="Empty: only this browser tab sees its runs, and they are gone with it. With a name: whoever types the same name sees, "
         "changes and deletes the same runs. Choose one that nobody guesses, and note it.",
     )
+    if state.is_shared_by_proxy():
+        st.caption(
+            "You came by a proxy, so others may use this server too, and each tab has runs of its own. If it is yours alone, start it with MAML_SHARED=0."
+        )
     show_said("workspace")
     return workspaces.workspace_of(tab, hub.workspace(token), shared=True)
 

@@ -53,6 +53,8 @@ def page_token() -> str:
             look=opened.look,
             beside=opened.beside,
         )
+        if origin := st.context.headers.get("Origin"):
+            hub.origins.add(origin)
         st.session_state[_TOKEN] = token
         st.session_state[_NOTES] = [plain(sentence) for sentence in opened.notes[:MAX_NOTES]]
         if len(opened.notes) > MAX_NOTES:
@@ -156,8 +158,13 @@ def show_draft_in_address() -> None:
 
 
 def is_shared() -> bool:
-    """Whether others use this server too."""
-    return workspaces.is_shared(st.get_option("server.address"))
+    """Whether others use this server too, as far as this visitor's way to it tells."""
+    return workspaces.is_shared(st.get_option("server.address"), headers=st.context.headers)
+
+
+def is_shared_by_proxy() -> bool:
+    """Whether that others use this server is only taken from the visitor's way to it."""
+    return is_shared() and not workspaces.is_shared(st.get_option("server.address"))
 
 
 def show_notes() -> None:

@@ -21,7 +21,8 @@ VIEWPORT = {"width": 1440, "height": 900}
 OPENED_WITH = {name: getattr(DEFAULT_PRESET.config, name) for name in ("alpha", "beta", "num_inner_steps")}
 
 HAS_BEEN_HERE: list[SetCookieParam] = [
-    {"name": "maml_seen", "value": "1", "domain": host, "path": "/"} for host in ("127.0.0.1", "localhost")
+    {"name": "maml_seen", "value": "1", "domain": host, "path": "/"}
+    for host in ("127.0.0.1", "localhost", "class.localhost", "[::1]")
 ]
 """The cookies of somebody who has seen the first minute."""
 

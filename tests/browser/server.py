@@ -22,18 +22,24 @@ class Server:
 
     Args:
         port: A free one where none is given.
+        address: Of this machine, where it listens.
         settings: Environment variables beside those of the tests.
         repository: Whose page it serves: this one's, or that of a copy.
     """
 
     def __init__(
-        self, port: int | None = None, settings: Mapping[str, str] | None = None, repository: Path = REPOSITORY
+        self,
+        port: int | None = None,
+        settings: Mapping[str, str] | None = None,
+        repository: Path = REPOSITORY,
+        address: str = "127.0.0.1",
     ) -> None:
-        self.port = port or _free_port()
-        self.host = f"127.0.0.1:{self.port}"
+        self.port = port or free_port()
+        self.host = f"[{address}]:{self.port}" if ":" in address else f"{address}:{self.port}"
+        self._path = (settings or {}).get("STREAMLIT_SERVER_BASE_URL_PATH", "").rstrip("/")
         self.url = f"http://{self.host}/"
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the server)
-        arguments = ["run", "dashboard/app.py", "--server.port", str(self.port), "--server.address", "127.0.0.1"]
+        arguments = ["run", "dashboard/app.py", "--server.port", str(self.port), "--server.address", address]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", *arguments],
             cwd=repository,
@@ -59,7 +65,9 @@ class Server:
             if self._process.poll() is not None:
                 break
             try:
-                with urllib.request.urlopen(f"{self.url}_stcore/health", timeout=2) as answer:
+                with urllib.request.urlopen(
+                    f"{self.url}{self._path and f'{self._path}/'}_stcore/health", timeout=2
+                ) as answer:
                     if answer.status == 200:
                         return
             except (urllib.error.URLError, OSError):
@@ -129,7 +137,8 @@ def _still_alive(started: dict[int, str]) -> list[int]:
         time.sleep(0.1)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine on which nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

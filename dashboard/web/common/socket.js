@@ -2,6 +2,7 @@
 // is no connection, or is lost with one, is sent once there is one.
 
 import { recall, remember } from "./dom.js";
+import { ofServer } from "./place.js";
 import { unpacked } from "./unpacked.js";
 import { Waiting, isRequest } from "./waiting.js";
 
@@ -131,8 +132,9 @@ export class Socket {
   }
 
   #open() {
-    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const socket = new WebSocket(`${scheme}//${location.host}/maml/${this.#path}?token=${encodeURIComponent(this.#token)}`);
+    const address = ofServer(`maml/${this.#path}?token=${encodeURIComponent(this.#token)}`);
+    address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+    const socket = new WebSocket(address);
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
     socket.onopen = () => {

@@ -3,6 +3,7 @@
 
 import { el, popoverButton, recall, remember, setNamed, setRich, setText } from "../common/dom.js";
 import { whole } from "../common/format.js";
+import { ofServer } from "../common/place.js";
 import { BoxOfPrediction } from "./prediction.js";
 
 /** @import { Lesson, LiveRequest, State } from "./protocol.js" */
@@ -208,8 +209,8 @@ export class LessonStrip {
     setText(this.#next, step === steps - 1 ? "All lessons" : "Next");
     const live = location.pathname.replace(/lessons\/?$/, "");
     this.#link.href = `${live}?${share}`;
-    this.#script.href = `/maml/lessons/${name}.py`;
-    this.#notebook.href = `/maml/lessons/${name}.ipynb`;
+    this.#script.href = ofServer(`maml/lessons/${name}.py`).href;
+    this.#notebook.href = ofServer(`maml/lessons/${name}.ipynb`).href;
     this.#again.href = `${location.pathname}?lesson=${encodeURIComponent(name)}&seed=${seed + 1}`;
   }
 

@@ -40,7 +40,7 @@ class Site:
     def __init__(self) -> None:
         self.clock = Clock()
         self.hub = Hub(Inline(), clock=self.clock)
-        self.hub.keep(Keeper(shared=False, clock=self.clock))
+        self.hub.keep(Keeper(clock=self.clock))
 
     async def __aenter__(self) -> Site:
         self._running = asyncio.create_task(self.hub.run())
@@ -80,7 +80,7 @@ def step_of_copy(page: Page, site: Site) -> int:
 
 
 def kept(page: Page) -> Path:
-    return Keeper(shared=False).place(TAB, page.run.key)
+    return Keeper().place(TAB, page.run.key)
 
 
 def test_the_next_server_goes_on_with_the_same_theta_0_curves_and_timeline() -> None:
@@ -334,8 +334,8 @@ def test_a_run_that_was_reset_does_not_come_back_by_itself() -> None:
 def test_the_run_before_a_restart_is_kept_among_the_visitors_runs() -> None:
     async def scene() -> None:
         async with Site() as site:
-            site.hub.keep(Keeper(shared=True, clock=site.clock))
             page = site.open()
+            page.is_shared = True
             await site.train(page)
             state = page.run.state
             page.run.restart()
@@ -421,7 +421,7 @@ def test_a_run_with_two_pages_is_copied_for_the_first_and_then_for_the_one_that_
         async with Site() as site:
             first = site.open()
             second, _ = site.hub.connect(site.hub.open_beside(first.token), resume="", released=False, tab="y" * 22)
-            place = Keeper(shared=False).place
+            place = Keeper().place
             folders = [place(page.tab or "", page.run.key) for page in (first, second)]
             await site.train(first)
             await site.until(lambda: step_of_copy(first, site) == 30)

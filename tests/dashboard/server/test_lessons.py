@@ -139,7 +139,7 @@ def test_a_lesson_is_kept_as_long_as_its_tab_is_there_and_no_longer():
 
 def test_a_lesson_leaves_no_copy_and_nothing_among_the_runs():
     async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
-        keeper = Keeper(shared=False, clock=clock)
+        keeper = Keeper(clock=clock)
         hub.keep(keeper)
         pupil = Client(hub, hub.open_lesson(SMALL, home=hub.open_page(TINY)))
         pupil.say("lesson_answer", answer=1)

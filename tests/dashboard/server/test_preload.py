@@ -42,6 +42,7 @@ def get(
     query: bytes = b"",
     cookie: bytes = b"maml_seen=1",
     also: Sequence[tuple[bytes, bytes]] = (),
+    base: str = "",
 ) -> tuple[dict[str, str], bytes]:
     sent: list[Any] = []
 
@@ -53,7 +54,7 @@ def get(
 
     scope = {"type": "http", "method": "GET", "path": path, "query_string": query, "root_path": ""}
     scope["headers"] = [(b"cookie", cookie), *also]
-    asyncio.run(Preload(Starlette(routes=[Route(path, handler)]))(scope, receive, send))
+    asyncio.run(Preload(Starlette(routes=[Route(path, handler)]), base)(scope, receive, send))
     start, *bodies = sent
     headers = {name.decode(): value.decode() for name, value in start["headers"]}
     return headers, b"".join(body["body"] for body in bodies)
@@ -100,7 +101,7 @@ def test_the_document_is_asked_for_anew_each_time() -> None:
 
 def test_the_first_minute_comes_before_all_that_is_behind_it() -> None:
     found = hints("/", first_time=True).decode()
-    assert found.index("/opening/curves.json") < found.index('crossorigin href="./')
+    assert found.index("/opening/curves.json") < found.index('modulepreload" crossorigin')
     assert "plotly" not in found
     assert "live/page.js" not in found
     names = re.findall(r"/opening/(\w+\.js)\"", found)
@@ -108,7 +109,27 @@ def test_the_first_minute_comes_before_all_that_is_behind_it() -> None:
     assert names[0] == "begin.js"
 
 
-@pytest.mark.parametrize(("handler", "path"), [(page, "/other"), (data, "/"), (compressed, "/")])
+def test_below_a_path_the_document_is_the_same() -> None:
+    _, body = get(page, "/class/sensitivity", base="/class")
+    assert body == DOCUMENT.encode().replace(b"<head>", b"<head>" + hints("/sensitivity"), 1)
+    assert b'="/maml' not in body  # all of it is found from the document, wherever a proxy puts that
+
+
+@pytest.mark.parametrize("path", ["/class", "/other", "/class/lessons"])
+def test_a_document_at_an_address_that_is_none_says_why_it_stays_empty(path: str) -> None:
+    _, body = get(page, path)
+    script = (WEB / "common" / "unreachable.js").read_bytes()
+    assert body == DOCUMENT.encode().replace(b"<head>", b"<head><script>" + script + b"</script>", 1)
+    assert script in hints("/")
+
+
+@pytest.mark.parametrize("path", ["/static/other", "/_stcore/host-config", "/other.js"])
+def test_what_is_no_document_is_passed_on_at_once(path: str) -> None:
+    _, body = get(page, path)
+    assert body == DOCUMENT.encode()
+
+
+@pytest.mark.parametrize(("handler", "path"), [(page, "/static/other"), (data, "/"), (compressed, "/")])
 def test_everything_else_passes_untouched(handler: Any, path: str) -> None:
     _, body = get(handler, path)
     assert b"mamlWeb" not in body
@@ -122,7 +143,7 @@ def test_every_module_of_the_component_is_hinted_at() -> None:
 @pytest.mark.parametrize(("path", "screen"), [("/", "live"), ("/sensitivity", "sweeps")])
 def test_the_style_sheets_that_a_screen_waits_for_are_hinted_at_and_no_others(path: str, screen: str) -> None:
     (names,) = re.findall(r"mounter\(Page, \[(.*)\]\)", (WEB / screen / "page.js").read_text(encoding="utf-8"))
-    hinted = re.findall(rb'as="style" href="/maml/web/at/\w+/([^"]*)"', hints(path))
+    hinted = re.findall(rb'as="style" href="\./maml/web/at/\w+/([^"]*)"', hints(path))
     assert [name.decode() for name in hinted] == re.findall(r'"([^"]*)"', names)
 
 

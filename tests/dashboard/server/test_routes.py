@@ -260,7 +260,7 @@ class TestStatic:
 
     @pytest.mark.parametrize("name", ["live/page.js", "common/style.css", "plotly/plotly.min.js"])
     def test_at_the_address_of_their_version_they_are_kept(self, name: str):
-        kept = get(f"{web_address()}/{name}")
+        kept = get(f"/{web_address()}/{name}")
         assert kept.body == get(f"/maml/web/{name}").body
         assert "immutable" in kept.headers["cache-control"]
 
@@ -393,6 +393,25 @@ class TestOrigin:
             assert (await socket.next())["type"] == "websocket.accept"
             closed = await socket.next()
             assert (closed["type"], closed["code"]) == ("websocket.close", 4403)
+
+        serve(scene)
+
+    def test_a_page_may_that_streamlits_own_socket_has_let_in(self):
+        """Behind a proxy that does not pass on for which host a request was."""
+
+        async def scene(server: Server) -> None:
+            server.hub.origins.add("https://class.example")
+            await server.socket(origin="https://class.example").hello().until("welcome")
+
+        serve(scene)
+
+    def test_whoever_comes_by_a_proxy_shares_the_server(self):
+        async def scene(server: Server) -> None:
+            server.hub.origins.add("https://class.example")
+            own, other = server.hub.open_page(TINY), server.hub.open_page(TINY)
+            await server.socket(own).hello().until("welcome")
+            await server.socket(other, origin="https://class.example").hello().until("welcome")
+            assert [server.hub.pages.get(token).is_shared for token in (own, other)] == [False, True]
 
         serve(scene)
 

@@ -405,6 +405,16 @@ class TestSharedServer:
         ]
         assert [button.label for button in panel.app.button if button.label == "Save"] == []
 
+    def test_whoever_came_by_a_proxy_is_told_what_to_do_about_it(self, monkeypatch: pytest.MonkeyPatch):
+        words = "start it with MAML_SHARED=0"
+        panel = Panel()
+        connected(panel)
+        assert not any(words in caption.value for caption in panel.rerun().app.caption)
+        monkeypatch.delenv("MAML_SHARED")
+        monkeypatch.setattr("dashboard.setups.workspaces._came_by_proxy", lambda headers: True)
+        monkeypatch.setattr(st, "get_option", {"server.address": "127.0.0.1"}.get)
+        assert any(words in caption.value for caption in panel.rerun().app.caption)
+
     def test_two_tabs_do_not_see_each_others_runs(self):
         one, other = Panel(), Panel()
         connected(one)

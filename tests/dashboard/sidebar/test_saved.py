@@ -59,6 +59,26 @@ class TestSharing:
     def test_any_other_is_shared(self, address: str | None):
         assert is_shared(address, {})
 
+    @pytest.mark.parametrize("host", ["127.0.0.1:8501", "localhost:8501", "LOCALHOST", "[::1]:8501", ""])
+    def test_who_comes_to_this_machine_by_its_own_name_is_at_it(self, host: str):
+        assert not is_shared("127.0.0.1", {}, headers={"Host": host, "Origin": host and f"http://{host}"})
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"Host": "class.example.edu"},
+            {"host": "class.example.edu:8501"},
+            {"Host": "127.0.0.1:8501", "Origin": "https://class.example.edu"},
+            {"Host": "localhost", "X-Forwarded-For": "10.0.0.7"},
+            {"Host": "localhost", "Forwarded": "for=10.0.0.7"},
+            {"Host": "localhost", "x-real-ip": "10.0.0.7"},
+            {"Host": "localhost.example.edu"},
+        ],
+    )
+    def test_who_comes_by_a_proxy_shares_it(self, headers: dict[str, str]):
+        assert is_shared("127.0.0.1", {}, headers=headers)
+        assert not is_shared("127.0.0.1", {"MAML_SHARED": "0"}, headers=headers)
+
     def test_maml_shared_decides(self):
         assert is_shared("127.0.0.1", {"MAML_SHARED": "1"})
         assert not is_shared("0.0.0.0", {"MAML_SHARED": "0"})
