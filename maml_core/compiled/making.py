@@ -82,9 +82,14 @@ def traced_held_out(config: RunConfig, problem: Problem, learner: Learner) -> di
     return {part: Traced(graph_of(modules[part].forward, row), row) for part, row in rows.items()}
 
 
-SETTINGS = {"cpp.vec_isa_ok": True, "aot_inductor.precompile_headers": False}
+SETTINGS = {
+    "cpp.vec_isa_ok": True,
+    "aot_inductor.precompile_headers": False,
+    "aot_inductor.enable_line_tables": False,
+}
 """Settings of the compiler. Whether AVX works is not tried out, which starts a process with a torch of its own each time: the processor says so, and every
-compiler that knows torch's C++ knows it. No headers are compiled for the sake of later steps: a step is two files.
+compiler that knows torch's C++ knows it. No headers are compiled for the sake of later steps: a step is two files. Tables of
+lines, which are three quarters of a library, are for whoever debugs it.
 """
 
 

@@ -2,7 +2,8 @@
 
 Autograd multiplies for every task alone. Where all tasks of a lane share a matrix, as theta_0's at the first inner step, their points are the
 rows of one product; where products are summed over tasks, as in the meta-gradient, the sum is one product over all their points, and what each
-task adds to it is never written down. It is the same sum in another order, so it is equal to rounding.
+task adds to it is never written down. Vectors are no matrices: their products are left to the compiler. It is the same sum in another order, so
+it is equal to rounding.
 
 Shapes below: L lanes of T tasks of p points; B = L * T.
 """
@@ -33,7 +34,7 @@ def graph_of(function: Callable[..., tuple[Tensor, ...]], row: list[Tensor]) -> 
     # One mode for what is known of all values: otherwise every value gets a mode of its own, which takes half of the tracing.
     with tracing(TracingContext(FakeTensorMode(allow_fallback_kernels=True))):
         graph: GraphModule = make_fx(function)(*row)
-    for rewrite in (_turn_factors, _sum_in_products, _share_matrices):
+    for rewrite in (_turn_factors, _sum_in_products, _share_matrices, _write_out_thin):
         rewrite(graph.graph)
         graph.graph.eliminate_dead_code()
         graph.recompile()
@@ -104,6 +105,58 @@ def _share_matrices(graph: Graph) -> None:
             if added is not None:
                 found = graph.call_function(aten.add.Tensor, (found, added))
         node.replace_all_uses_with(found)
+
+
+def _write_out_thin(graph: Graph) -> None:
+    """A product with an axis of length 1 becomes products of numbers and their sum, and what is added to a product is added by itself: both are
+    computed together with what is around them, where a library of matrices takes as long for a column as for forty.
+    """
+    for node in list(graph.nodes):
+        if _calls(node, aten.bmm.default):
+            added, (left, right) = None, node.args
+        elif _calls(node, aten.baddbmm.default) and not node.kwargs:
+            added, left, right = node.args
+        else:
+            continue
+        with graph.inserting_before(node):
+            found = _written_out(graph, left, right)
+            if added is not None:
+                found = graph.call_function(aten.add.Tensor, (found, added))
+        found.meta["tensor_meta"] = node.meta["tensor_meta"]  # the next product may be of it
+        node.replace_all_uses_with(found)
+
+
+def _written_out(graph: Graph, left: Any, right: Any) -> Node:
+    """The product of [B, i, k] and [B, k, j], written out where i, j or k is 1."""
+    (_, num_rows, length), num_columns = _shape(left), _shape(right)[2]
+    if length == 1:
+        return graph.call_function(aten.mul.Tensor, (left, right))
+    if num_columns == 1:
+        return _times_column(graph, left, right)
+    if num_rows == 1:
+        return _row_times(graph, left, right)
+    return graph.call_function(aten.bmm.default, (left, right))
+
+
+def _times_column(graph: Graph, matrix: Any, column: Any) -> Node:
+    """A matrix [B, i, k] times a column [B, k, 1], in the order in which the matrix lies in the memory."""
+    lying = _turned(matrix)
+    if lying is None:
+        return _summed_products(graph, matrix, _turn(graph, column), 2)
+    return _turn(graph, _summed_products(graph, lying, column, 1))
+
+
+def _row_times(graph: Graph, row: Any, matrix: Any) -> Node:
+    """A row [B, 1, k] times a matrix [B, k, j], in the order in which the matrix lies in the memory."""
+    lying = _turned(matrix)
+    if lying is None:
+        return _summed_products(graph, matrix, _turn(graph, row), 1)
+    return _turn(graph, _summed_products(graph, lying, row, 2))
+
+
+def _summed_products(graph: Graph, one: Any, other: Any, axis: int) -> Node:
+    terms = graph.call_function(aten.mul.Tensor, (one, other))
+    return graph.call_function(aten.sum.dim_IntList, (terms, [axis], True))
 
 
 # Patterns
