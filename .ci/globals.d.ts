@@ -6,11 +6,13 @@ type PlotlyNumbers = ArrayLike<number | null>;
 interface PlotlyAxis {
   type?: string;
   range: number[];
-  title?: { text?: string; font: { size: number } };
+  title?: { text?: string; font: { size: number }; standoff?: number };
   tickmode?: string;
   tickvals?: number[];
   ticktext?: string[];
   nticks?: number;
+  dtick?: number;
+  showticklabels?: boolean;
   tickangle?: number;
 }
 

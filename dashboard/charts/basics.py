@@ -129,7 +129,7 @@ def tick(value: float) -> str:
 def columns(title: str) -> dict[str, Any]:
     """Columns of one unit each; their names stand under them and come with the layout of a run."""
     ticks = {"showticklabels": False, "ticks": "", "tickmode": "linear", "tick0": 0, "dtick": 1, "range": [0, 1]}
-    return {**ticks, "title": {"text": title, "standoff": 22}}
+    return {**ticks, "title": {"text": title, "standoff": 24}}
 
 
 def column_names(shown: Mapping[int, str], palette: Palette) -> dict[str, Any]:

@@ -125,24 +125,11 @@ def _axes(palette: Palette, _looks: Looks) -> dict[str, Any]:
 
 
 def _patch(of: Results, palette: Palette) -> dict[str, Any] | None:
-    """The layers' names under the bars of each, short; whole ones are said on hover and in the table."""
+    """The layers' names under the bars of each."""
     info = directions_info(of)
     if info is None:
         return None
-    named = column_names({_FIRST_LAYER + at: _short(name) for at, name in enumerate(info.layers)}, palette)
-    for mark, name in zip(named["annotations"], info.layers, strict=True):
-        mark["hovertext"] = name
-    return named
-
-
-def _short(layer: str) -> str:
-    """A layer's name where there is little room.
-
-    >>> _short("hidden 1"), _short("head")
-    ('h1', 'head')
-    """
-    first, _, number = layer.partition(" ")
-    return f"{first[0]}{number}" if number else layer
+    return column_names({_FIRST_LAYER + at: name for at, name in enumerate(info.layers)}, palette)
 
 
 # --- Numbers ----------------------------------------------------------------------------------------------------------

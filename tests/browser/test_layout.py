@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from dashboard.setups import address
+from maml_core.config import MLPConfig, replace
 from maml_core.presets import PRESETS
 from tests.browser.conftest import OpenPage
 from tests.browser.live_page import WAIT_MS, LivePage
@@ -133,6 +134,43 @@ def test_no_status_moves_the_charts(open_page: OpenPage) -> None:
         assert live.page.evaluate(said, ["open", text, "123\u202f456", "1000/s"]) == before, text
     for link, text in (("lost", "Reconnecting"), ("gone", "Reopening")):
         assert live.page.evaluate(said, [link, text, "123\u202f456", "1000/s"]) == before, text
+
+
+# Pairs of names in a chart that touch, and ticks that are turned upright. The letters of a name are lower than its box.
+TOUCHING = """() => [...document.querySelectorAll(".maml-card:not([hidden]) .maml-plot")].flatMap((plot) => {
+  const names = [...plot.querySelectorAll(".xtick text, .ytick text, .xtitle, .ytitle, .annotation-text")]
+    .filter((node) => node.textContent.trim() && node.checkVisibility({ visibilityProperty: true }))
+    .map((node) => {
+      const box = node.getBoundingClientRect(), upright = node.matches(".ytitle");
+      const [x, y] = upright ? [0.19 * box.width, 0] : [0, Math.min(0.19 * box.height, 4)];
+      return { node, text: node.textContent, left: box.left + x, right: box.right - x, top: box.top + y, bottom: box.bottom - y };
+    });
+  const turned = names.filter(({ node }) => node.closest(".xtick") && /rotate\\((?!0)/.test(node.getAttribute("transform") ?? "")).map(({ text }) => `${text} is turned`);
+  const touching = names.flatMap((one, at) => names.slice(at + 1).flatMap((other) => {
+    const beside = Math.max(one.left, other.left) - Math.min(one.right, other.right);
+    const above = Math.max(one.top, other.top) - Math.min(one.bottom, other.bottom);
+    return beside < 1 && above < 0 ? [`${one.text} and ${other.text}`] : [];
+  }));
+  return [...turned, ...touching].map((words) => `${plot.closest(".maml-card").dataset.chart}: ${words}`);
+})"""
+
+
+def test_names_of_ticks_columns_and_axes_do_not_touch_however_small_a_chart_is(open_page: OpenPage) -> None:
+    long = replace(PRESETS[0].config, {"evaluation_steps": 20, "model": MLPConfig(hidden_widths=(20,) * 5)})
+    live = open_page(f"?{address.write(long, (), look='layers')}")
+    live.run_until(5)
+    live.wait_step(5)
+    live.wait_steady()
+    for presents in (False, True):
+        if presents:
+            live.page.set_viewport_size({"width": 1280, "height": 720})
+            live.page.keyboard.press("l")
+            live.page.locator(".maml-presenter").wait_for()
+        for width, height in ((1024, 768), (1280, 720)) if presents else ((1366, 768), (1024, 768), (390, 844)):
+            live.page.set_viewport_size({"width": width, "height": height})
+            live.page.evaluate(RESTS)
+            live.shows(TOUCHING, [])
+            live.shows(CUT_NAMES, [])
 
 
 TABLETS = [(1024, 768), (768, 1024), (1180, 820), (820, 1180)]

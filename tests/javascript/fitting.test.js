@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { pictureLayout } from "../../dashboard/web/common/picture.js";
-import { axisName, nameMarks, stepTicks } from "../../dashboard/web/live/fitting.js";
+import { axisName, fewTicks, nameColumns, nameMarks } from "../../dashboard/web/live/fitting.js";
 import { Traces } from "../../dashboard/web/live/traces.js";
 
 const along = (size) => ({ size, before: 50, behind: 10 });
@@ -13,9 +13,26 @@ test("an axis is named as far as it has room: whole, without its brackets, or no
   assert.equal(axisName("", 12, along(400)), "");
 });
 
-test("outer steps have as many ticks as fit, at least two and no more than the figure asks for", () => {
-  assert.deepEqual([1000, 200, 10].map((length) => stepTicks(7, 10, length).nticks), [7, 6, 2]);
-  assert.deepEqual(stepTicks(undefined, 10, 1000), {});
+test("an axis has as many ticks as fit, at least two and no more than the figure asks for", () => {
+  assert.deepEqual([1000, 200, 10].map((length) => fewTicks({ nticks: 7 }, [0, 1], length, 32).nticks), [7, 6, 2]);
+  assert.deepEqual([400, 100, 60].map((length) => fewTicks({}, [0, 1], length, 20).nticks), [10, 5, 3]); // Plotly names five at least
+  const steps = (length) => fewTicks({ dtick: 2 }, [-0.2, 20.2], length, 20).dtick;
+  assert.deepEqual([400, 150, 60, 10].map(steps), [2, 4, 10, 100]);
+  assert.deepEqual([200, 80, 30].map((length) => fewTicks({ dtick: 0.2 }, [0, 1], length, 20).dtick), [0.2, 0.5, 1]);
+});
+
+test("columns are named whole, or short, or some of them and the last", () => {
+  const named = (length, texts) => {
+    const columns = texts.map((text, at) => ({ name: "column", text, x: at + 0.5 }));
+    nameColumns(columns, [0, texts.length], length, 10);
+    return columns.flatMap(({ text, visible }) => (visible ? [text] : []));
+  };
+  const layers = ["conv 1", "conv 2", "conv 3", "head"];
+  assert.deepEqual(named(200, layers), layers);
+  assert.deepEqual(named(120, layers), ["c1", "c2", "c3", "head"]);
+  assert.deepEqual(named(60, layers), ["c2", "head"]);
+  assert.deepEqual(named(10, layers), ["head"]);
+  assert.deepEqual(named(10, []), []);
 });
 
 test("the newest mark is named first; an older one only where it does not run into it, and none outside", () => {

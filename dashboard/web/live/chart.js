@@ -157,8 +157,8 @@ export class Chart {
     }
     if (!this.zoomed) this.#drawnRanges = JSON.stringify(this.#ranges);
     Object.assign(layout.yaxis, look.ticks(layout.yaxis.range));
-    look.nameMarks(layout.annotations, layout.xaxis.range);
-    Object.assign(layout.xaxis, look.steps(layout));
+    look.name(layout.annotations, layout.xaxis.range);
+    Object.assign(layout.xaxis, look.steps(layout.xaxis.range));
     const data = this.#traces.fill(look.figure, look.scale, this.hidden);
     if (this.#made) return plotly().react(this.node, data, layout, CONFIG);
     const made = plotly().newPlot(this.node, data, layout, CONFIG);
@@ -192,10 +192,11 @@ export class Chart {
       for (const [axis, range] of Object.entries(ranges)) layout[`${axis}.range`] = [...range];
       this.#drawnRanges = JSON.stringify(ranges);
       if (ranges.yaxis) for (const [key, list] of Object.entries(look.ticks(ranges.yaxis))) layout[`yaxis.${key}`] = list;
+      if (ranges.xaxis) for (const [key, list] of Object.entries(look.steps(ranges.xaxis))) layout[`xaxis.${key}`] = list;
     }
-    if (this.id === "loss" && Object.keys(layout).length) {
-      layout.annotations ??= structuredClone(this.node.layout.annotations ?? []);
-      look.nameMarks(layout.annotations, ranges?.xaxis ?? this.node.layout.xaxis.range ?? [0, 1]);
+    if (this.#marks && (ranges?.xaxis || this.#marksChanged)) {
+      layout.annotations = JSON.parse(this.#marks).annotations ?? [];
+      look.name(layout.annotations, ranges?.xaxis ?? this.node.layout.xaxis.range ?? [0, 1]);
     }
     const moved = Object.keys(layout).length > 0;
     if (!moved && this.#traces.isMoved) {

@@ -10,6 +10,9 @@ import { roomyTicks } from "../common/ticks.js";
 export const AXES = /** @type {const} */ (["xaxis", "yaxis"]);
 const SIDES = /** @type {const} */ (["l", "r", "t", "b"]);
 const LETTER = 0.54; // width of one, of the height of the type
+const OF_WHOLE = [1, 2, 5, 10, 20, 50, 100]; // multiples of the distance between ticks
+const OF_SHARES = [1, 2.5, 5]; // 20% is followed by 50%
+const [BESIDE, ABOVE] = [0.9, 1.55]; // room for a name beside the next one besides its letters, and above it, of the height of the type
 
 /**
  * What an axis measures, as far as its length has room for it: without what stands in brackets, or not at all, rather than cut.
@@ -28,15 +31,43 @@ export function axisName(name, fontSize, { size, before, behind }) {
 }
 
 /**
- * As many ticks of the outer steps as have room beside each other: Plotly would turn their names upright, into the axis' own.
+ * As many ticks as have room along an axis: Plotly names a lowest number of them whatever room there is, and turns names upright, into the axis' own.
  *
- * @param {number | undefined} nticks Of the figure; none where it leaves them to Plotly.
- * @param {number} fontSize
+ * @param {Pick<PlotlyAxis, "nticks" | "dtick">} asked By the figure.
+ * @param {number[]} range
  * @param {number} length Of the axis, in pixels.
- * @returns {{ nticks?: number, tickangle?: number }}
+ * @param {number} each Pixels that one name takes.
+ * @returns {{ nticks?: number, dtick?: number }}
  */
-export function stepTicks(nticks, fontSize, length) {
-  return nticks ? { nticks: Math.max(2, Math.min(nticks, Math.floor(length / (3.2 * fontSize)))), tickangle: 0 } : {};
+export function fewTicks({ nticks, dtick }, [low, high], length, each) {
+  const room = Math.max(2, Math.floor(length / each));
+  if (dtick) {
+    const multiples = Number.isInteger(dtick) ? OF_WHOLE : OF_SHARES;
+    return { dtick: dtick * known(multiples.find((by) => (length * dtick * by) / (high - low) >= each) ?? multiples.at(-1)) };
+  }
+  return { nticks: Math.min(nticks || Math.max(5, Math.floor(length / 40)), room) };
+}
+
+/**
+ * Names columns whole where each has room, else short (h1 for hidden 1), else every second one, every third, ... and the last.
+ *
+ * @param {PlotlyAnnotation[]} annotations Changed in place; the columns' stand in their order.
+ * @param {number[]} range
+ * @param {number} length Of the axis, in pixels.
+ * @param {number} fontSize
+ */
+export function nameColumns(annotations, range, length, fontSize) {
+  const columns = annotations.filter(({ name }) => name === "column");
+  const whole = columns.map(({ text }) => text);
+  const briefly = whole.map((text) => text.replace(/^(\w)\w* (\d+)$/, "$1$2"));
+  const width = (/** @type {string} */ text) => LETTER * fontSize * text.replace(/<.*?>/g, "").length;
+  for (let [texts, stride] = [whole, 1]; columns.length; [texts, stride] = [briefly, texts === whole ? 1 : stride + 1]) {
+    const named = columns.map((_, at) => (columns.length - 1 - at) % stride === 0);
+    columns.forEach((column, at) => Object.assign(column, { text: texts[at], visible: named[at], ...(texts === whole ? {} : { hovertext: whole[at] }) }));
+    const shown = columns.filter(({ visible }) => visible);
+    const fits = shown.slice(1).every(({ x, text }, at) => ((x - shown[at].x) / (range[1] - range[0])) * length >= (width(text) + width(shown[at].text)) / 2 + 0.4 * fontSize);
+    if (fits) return;
+  }
 }
 
 /**
@@ -90,6 +121,7 @@ export class Look {
     layout.font.family = getComputedStyle(this.#node).fontFamily;
     for (const axis of AXES) if (layout[axis].title) layout[axis].title.font.size = layout.font.size;
     for (const side of SIDES) layout.margin[side] *= this.#scale;
+    for (const axis of AXES) if (layout[axis].title?.standoff) layout[axis].title.standoff *= Math.max(1, this.#scale);
     for (const axis of AXES) setTitle(layout[axis], this.axisName(axis, layout));
     return layout;
   }
@@ -109,28 +141,49 @@ export class Look {
     return this.figure.layout[axis].title?.text ?? "";
   }
 
-  /** @param {PlotlyLayout} layout */
-  steps({ margin, font }) {
-    return stepTicks(this.figure.layout.xaxis.nticks, font.size, this.#node.clientWidth - margin.l - margin.r);
+  /** Of the axes, in pixels. */
+  get #lengths() {
+    const { l, r, t, b } = this.figure.layout.margin;
+    return { xaxis: this.#node.clientWidth - (l + r) * this.#scale, yaxis: this.#node.clientHeight - (t + b) * this.#scale };
+  }
+
+  get #fontSize() {
+    return this.figure.layout.font.size * this.#scale;
   }
 
   /**
-   * Of a log axis's list of ticks (1, 1.5, 2, ...) as many as its range has room for.
+   * The ticks beside each other for which the chart has room.
    *
    * @param {number[]} range
-   * @returns {{ tickvals?: number[], ticktext?: string[] }}
    */
-  ticks(range) {
-    const { tickmode, tickvals, ticktext } = this.figure.layout.yaxis;
-    return tickmode === "array" ? roomyTicks(known(tickvals), known(ticktext), range, this.#node.clientHeight / (26 * this.#scale)) : {};
+  steps(range) {
+    const { nticks, dtick, tickvals, showticklabels } = this.figure.layout.xaxis;
+    if (!(nticks || dtick) || tickvals || showticklabels === false) return {};
+    const letters = Math.max(...range.map((end) => Math.round(end).toLocaleString("en").length));
+    return { ...fewTicks({ nticks, dtick }, range, this.#lengths.xaxis, (LETTER * letters + BESIDE) * this.#fontSize), tickangle: 0 };
   }
 
   /**
-   * @param {PlotlyAnnotation[] | undefined} annotations
-   * @param {number[]} range Outer steps that are shown.
+   * The ticks above each other for which the chart has room: of a log axis's list (1, 1.5, 2, ...), or of those that Plotly finds.
+   *
+   * @param {number[]} range
+   * @returns {{ tickvals?: number[], ticktext?: string[], nticks?: number, dtick?: number }}
    */
-  nameMarks(annotations = [], range) {
-    nameMarks(annotations, range, this.#node._fullLayout?._size?.w ?? this.#node.clientWidth - 160, this.figure.layout.font.size * this.#scale);
+  ticks(range) {
+    const { tickmode, tickvals, ticktext, nticks, dtick, showticklabels } = this.figure.layout.yaxis;
+    if (tickmode === "array") return roomyTicks(known(tickvals), known(ticktext), range, this.#node.clientHeight / (26 * this.#scale));
+    return showticklabels === false ? {} : fewTicks({ nticks, dtick }, range, this.#lengths.yaxis, ABOVE * this.#fontSize);
+  }
+
+  /**
+   * Names the marks of changes, and columns, as far as they have room.
+   *
+   * @param {PlotlyAnnotation[] | undefined} annotations
+   * @param {number[]} range What is shown along the horizontal axis.
+   */
+  name(annotations = [], range) {
+    nameMarks(annotations, range, this.#lengths.xaxis, this.#fontSize);
+    nameColumns(annotations, range, this.#lengths.xaxis, this.#fontSize);
   }
 }
 
