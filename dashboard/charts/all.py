@@ -46,7 +46,7 @@ CLOSER: tuple[Chart[Any], ...] = (
     LABEL_ORDERS,
     SHIFTS,
 )
-"""Closer looks, of which one stands in the place of the paths; computed for whoever has it open."""
+"""Closer looks, of which one stands in the place of the paths, and another in that of the held-out tasks; computed for whoever has them open."""
 
 CHARTS: tuple[Chart[Any], ...] = (LOSS, FIT, IMAGES, ADAPTATION, PATH, LAYERS, *CLOSER, GAUGE, RATES)
 """In the order in which the page shows them."""
@@ -57,26 +57,38 @@ SHARING: dict[str, Chart[Any]] = {chart.id: chart for chart in CHARTS if chart.t
 
 def infos(results: Results) -> list[tuple[Chart[Any], Any]]:
     """The charts of a run that have something to show, each with its record."""
-    found = ((chart, chart.make(results)) for chart in CHARTS)
+    found = ((chart, chart.make(results.for_chart(chart.id))) for chart in CHARTS)
     return [(chart, info) for chart, info in found if info is not None]
 
 
-def charts_of(config: RunConfig, weights_chart: str = "path") -> tuple[str, ...]:
-    """The charts that a run has: learned rates take the gauge's place, images the curves', and paths, layers and closer looks share one."""
-    return tuple(chart.id for chart in CHARTS if chart.belongs(config, weights_chart))
+def charts_of(config: RunConfig, weights_chart: str = "path", tasks_chart: str = ADAPTATION.id) -> tuple[str, ...]:
+    """The charts that a run has: learned rates take the gauge's place, images the curves', paths, layers and closer looks share one, and a second
+    closer look may take that of the held-out tasks.
+    """
+    return tuple(chart.id for chart in _own(config, weights_chart, tasks_chart))
 
 
-def why_empty(config: RunConfig, weights_chart: str = "path") -> dict[str, str]:
+def why_empty(config: RunConfig, weights_chart: str = "path", tasks_chart: str = ADAPTATION.id) -> dict[str, str]:
     """Charts of such a run that have nothing to show of it, each with the reason in a sentence."""
-    own = (chart for chart in CHARTS if chart.belongs(config, weights_chart))
+    own = _own(config, weights_chart, tasks_chart)
     return {chart.id: reason for chart in own if (reason := chart.why_empty(config))}
+
+
+def _own(config: RunConfig, weights_chart: str, tasks_chart: str) -> list[Chart[Any]]:
+    def belongs(chart: Chart[Any]) -> bool:
+        if chart is ADAPTATION:
+            return tasks_chart == chart.id
+        return chart.id == tasks_chart or chart.belongs(config, weights_chart)
+
+    return [chart for chart in CHARTS if belongs(chart)]
 
 
 def layouts(results: Results) -> dict[str, dict[str, Any]]:
     """What a run's charts have besides their looks, for both palettes: marks and reference lines, and the names of the learned rates and layers."""
     found: dict[str, dict[str, Any]] = {}
     for chart in CHARTS:
-        patches: dict[str, Any] = {name: chart.patch(results, palette) for name, palette in PALETTES.items()}
+        of = results.for_chart(chart.id)
+        patches: dict[str, Any] = {name: chart.patch(of, palette) for name, palette in PALETTES.items()}
         if None not in patches.values():
             found[chart.id] = patches
     return found

@@ -6,7 +6,7 @@ Nothing here draws and nothing here knows streamlit, plotly or torch.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -157,6 +157,15 @@ class Looked:
     """What earlier looks have found, each with its outer step, for a chart that shows them."""
 
 
+class SecondLook(NamedTuple):
+    """A closer look that stands in the place of the held-out tasks."""
+
+    chart: str
+    """By its id."""
+    looked: Looked | None
+    """What was found for it; None before there is anything."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
     """What was last seen of a run, in the metric shown; what was not looked at is None or empty."""
@@ -198,7 +207,15 @@ class Results:
     edge: Sequence[EdgePoint] = ()
     """The gauge's history, oldest first."""
     looked: Looked | None = None
-    """The newest closer look; None before there is one."""
+    """What was found for the closer look in that place; None before there is anything."""
+    second: SecondLook | None = None
+    """A closer look beside that; None where the held-out tasks are shown."""
+
+    def for_chart(self, chart: str) -> Results:
+        """The same for one of the charts: the second closer look is made as the first one is."""
+        if self.second is None or self.second.chart != chart:
+            return self
+        return replace(self, weights_chart=chart, looked=self.second.looked, second=None)
 
     @property
     def shown(self) -> RunConfig:

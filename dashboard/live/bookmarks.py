@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+from dashboard.charts.adaptation import ADAPTATION
 from dashboard.live.run import LiveRun
 from dashboard.live.viewer import Viewer
 from dashboard.setups import address, limits
@@ -46,6 +47,7 @@ def save(run: LiveRun, viewer: Viewer) -> dict[str, Any]:
         "num_inner_steps": config.num_inner_steps,
         "view": {
             "chart": choices.weights_chart,
+            "tasks_chart": choices.tasks_chart,
             "metric": choices.metric,
             "task": list(choices.task_parameters) if choices.task_parameters is not None else None,
             "draw": choices.task_draw,
@@ -113,4 +115,5 @@ def _look(viewer: Viewer, view: Mapping[str, Any], config: RunConfig) -> None:
     viewer.task_draw = draw
     viewer.choose_metric(view["metric"])
     viewer.choose_weights_chart(view["chart"])
+    viewer.choose_tasks_chart(view.get("tasks_chart", ADAPTATION.id))
     viewer.waits = True

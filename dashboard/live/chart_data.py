@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dashboard.charts.all import SHARING
 from dashboard.charts.fit import family_axes
 from dashboard.charts.loss import reference_levels
-from dashboard.charts.results import EdgePoint, Learner, Metric, Now, Results
+from dashboard.charts.results import EdgePoint, Learner, Metric, Now, Results, SecondLook
 from dashboard.charts.style import Looks
 from dashboard.live.run import LiveRun
 from dashboard.live.viewer import Viewer
@@ -51,6 +52,7 @@ def results(run: LiveRun, viewer: Viewer) -> Results:
         rates=seen.rates,
         edge=run.audience.seen.edge,
         looked=viewer.closer.looked,
+        second=SecondLook(viewer.tasks_chart, viewer.second_closer.looked) if viewer.tasks_chart in SHARING else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from dashboard.charts.all import SHARING
@@ -16,7 +17,8 @@ LEAST_S = 1.0
 """Between two looks at a run that trains."""
 
 REST = 4.0
-"""A run that trains is looked at again after so many times as long as the last look took: a fifth of one processor at most."""
+"""A run that trains is looked at again after so many times as long as the last look took: a fifth of one processor at most, of all that one
+viewer has open."""
 
 
 MAX_PAST = 200
@@ -48,13 +50,19 @@ class Closer:
         self._past: dict[int, object] = {}
         """What looks have found, by outer step, where that is shown."""
         self._sent: Wanted | None = None
+        self.answered_at = -math.inf
+        """When it was found last, or could not be."""
         self._rested_at = 0.0
 
     def forget(self) -> None:
         """Another one is opened, or another run is looked at: what was seen is no answer any more."""
         self._found = self._failed = self._sent = None
         self._past = {}
-        self._rested_at = 0.0
+        self._rested_at, self.answered_at = 0.0, -math.inf
+
+    def rest(self, other: Closer) -> None:
+        """Wait as long as the other one that the same viewer has open: both together follow a run no more often than one alone."""
+        self._rested_at = max(self._rested_at, other._rested_at)
 
     def is_due(self, wanted: Wanted, now: float, *, playing: bool) -> bool:
         """Whether that is not seen yet, and it is time for it: of a run that trains not at once after the last look.
@@ -109,14 +117,14 @@ class Closer:
             past=tuple(self._past.items()),
         )
         self._found, self._failed = (wanted, looked), None
-        self._rested_at = now + max(LEAST_S, REST * result.cpu_s)
+        self._rested_at, self.answered_at = now + max(LEAST_S, REST * result.cpu_s), now
         return True
 
     def fail(self, wanted: Wanted, why: str, now: float) -> None:
         """It could not be computed, for a reason in a sentence; it is tried again when the run has moved on."""
         if self._sent is wanted:
             self._sent = None
-            self._failed, self._rested_at = (wanted, why), now + LEAST_S
+            self._failed, self._rested_at, self.answered_at = (wanted, why), now + LEAST_S, now
 
     @property
     def looked(self) -> Looked | None:

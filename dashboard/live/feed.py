@@ -53,12 +53,12 @@ class Told:
         self.notice = notice
         self.run = run.name
         # All that `layouts` is made of: a figure's own reference levels are replaced by it.
-        looked = viewer.closer.looked
-        columns = state["layers"], viewer.weights_chart, looked.name if looked is not None else None
+        found = [(chart, closer.looked) for chart, closer in viewer.open_closers]
+        columns = state["layers"], [(chart, looked.name if looked is not None else None) for chart, looked in found]
         self.laid_out = (run.name, look, state["marks"], state["tensors"], columns)
-        closed = {chart.id for chart in CLOSER} - {viewer.weights_chart}
+        closed = {chart.id for chart in CLOSER} - {chart for chart, _ in viewer.open_closers}
         self.figures = frozenset(chart.id for chart in CHARTS if chart.id not in closed)
-        """The charts whose figures a page must have: of closer looks only the one that is open."""
+        """The charts whose figures a page must have: of closer looks only those that are open."""
         self._feed = feed
         self._text = ""
         self._layout = ""
@@ -176,8 +176,9 @@ class Feed:
             "left": run.num_left,
             "before": run.before.step if run.before is not None else None,
             "metric": viewer.metric(run.config) if run.config.classifies else None,
-            "charts": charts_of(run.config, viewer.weights_chart),
-            "empty": {**viewer.closer.why_nothing(viewer.weights_chart), **why_empty(run.config, viewer.weights_chart)},
+            "charts": charts_of(run.config, viewer.weights_chart, viewer.tasks_chart),
+            "tasks_chart": viewer.tasks_chart,
+            "empty": _empty(run.config, viewer),
             "tensors": seen.rates.names if seen.rates is not None else (),
             "layers": _layers(run, viewer),
             "then": viewer.travel.target.step if viewer.travel.target is not None else None,
@@ -289,3 +290,11 @@ def _own(config: RunConfig, viewer: Viewer) -> dict[str, Any] | None:
 
 def _json(value: Mapping[str, Any]) -> str:
     return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def _empty(config: RunConfig, viewer: Viewer) -> dict[str, str]:
+    """Why charts have nothing to show, by their ids."""
+    found: dict[str, str] = {}
+    for chart, closer in viewer.open_closers:
+        found |= closer.why_nothing(chart)
+    return found | why_empty(config, viewer.weights_chart, viewer.tasks_chart)

@@ -158,7 +158,8 @@ def _step_of(chart: Chart[Any], shown: Results) -> int | None:
     """The earlier outer step that a chart shows; None for now. A closer look may still be of another one than the charts around it."""
     if not chart.look:
         return shown.then
-    return shown.looked.step if shown.looked is not None and shown.looked.is_earlier else None
+    looked = shown.for_chart(chart.id).looked
+    return looked.step if looked is not None and looked.is_earlier else None
 
 
 def _of_what(shown: Results, chart: Chart[Any], words: tuple[str, str]) -> tuple[str, str]:

@@ -150,6 +150,8 @@ class Guide:
         reasons = (self.locked.get(name, "" if name in DIALS else LOCKED) for name in changes)
         if refused := next(filter(None, reasons), ""):
             raise ValueError(refused)
+        if kind == "tasks_chart" and not self.plays_freely:
+            raise ValueError(LOCKED)
         is_another = kind == "weights_chart" and message["chart"] != self._look
         if is_another and self._look != "path" and not self.plays_freely:
             raise ValueError(LOCKED)

@@ -103,6 +103,8 @@ def obey(page: Page, message: Mapping[str, Any], now: float) -> None:
             page.send_frame()
         case "weights_chart":
             viewer.choose_weights_chart(message["chart"])
+        case "tasks_chart":
+            viewer.choose_tasks_chart(message["chart"])
         case "task" if message.get("redraw") is True:
             viewer.draw_task()
         case "task":

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from dashboard.charts.all import SHARING
+from dashboard.charts.chart import Chart
 from dashboard.charts.style import Looks
-from dashboard.live.closer import Wanted
+from dashboard.live.closer import Closer, Wanted
 from dashboard.live.feed import Feed, Told, figures_message
 from dashboard.live.frames import Content
 from dashboard.live.run import LiveRun
@@ -175,9 +176,13 @@ class Page:
         """Whether it has been hidden for a moment, and the run is to pause where that holds of all its pages."""
         return not self.visible and self.pauses_hidden and now - self.hidden_at >= HIDDEN_MOMENT_S
 
-    def wants_look(self) -> Wanted | None:
-        """The closer look that its viewer has open, at the run as it is there; None where none is, or where there is none to be had yet."""
-        run, viewer, chart = self.run, self.viewer, SHARING[self.viewer.weights_chart]
+    def wants_looks(self) -> list[tuple[Closer, Wanted]]:
+        """The closer looks that its viewer has open, at the run as it is there; without those that are not to be had yet."""
+        wanted = [(closer, self._wants_look(SHARING[chart])) for chart, closer in self.viewer.open_closers]
+        return [(closer, wish) for closer, wish in wanted if wish is not None]
+
+    def _wants_look(self, chart: Chart[Any]) -> Wanted | None:
+        run, viewer = self.run, self.viewer
         moment = viewer.travel.target
         state = run.state if moment is None else moment.state
         if not chart.look or state is None or run.playback.jumping or chart.why_empty(run.config):

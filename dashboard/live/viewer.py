@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple, get_args
 from weakref import WeakSet
 
-from dashboard.charts.all import SHARING
+from dashboard.charts.adaptation import ADAPTATION
+from dashboard.charts.all import CLOSER, SHARING
 from dashboard.charts.results import Metric
 from dashboard.live.apart import Apart
 from dashboard.live.aside import Aside
@@ -45,6 +46,7 @@ class Choices(NamedTuple):
     points: OwnPoints | None = None
     beside: str = ""
     """What the run is compared with, as an address calls it; empty for nothing."""
+    tasks_chart: str = ADAPTATION.id
 
 
 class Reset(NamedTuple):
@@ -64,7 +66,11 @@ class Viewer:
         self.weights_chart = "path"
         """Which of the charts that share one place is shown there: the inner paths, how far each layer moves, or a closer look."""
         self.closer = Closer()
-        """What was found for the closer look that is open."""
+        """What was found for the closer look that is open there."""
+        self.tasks_chart = ADAPTATION.id
+        """What stands in the place of the held-out tasks: these, or a second closer look."""
+        self.second_closer = Closer()
+        """What was found for that one."""
         self.task_parameters: tuple[float, ...] | None = None
         """What defines the task that somebody has chosen; None for one that was drawn."""
         self.task_draw = 0
@@ -109,7 +115,7 @@ class Viewer:
     def choices(self) -> Choices:
         """What is chosen."""
         chosen = self.weights_chart, self._metric, self.task_parameters, self.task_draw, self.own.task, self.points
-        return Choices(*chosen, self.second.key if self.second is not None else "")
+        return Choices(*chosen, self.second.key if self.second is not None else "", self.tasks_chart)
 
     # What its page asks for
 
@@ -117,6 +123,7 @@ class Viewer:
         """Choose all of it, as it was chosen before."""
         self.choose_metric(choices.metric)
         self.choose_weights_chart(choices.weights_chart)
+        self.choose_tasks_chart(choices.tasks_chart)
         self.task_parameters, self.task_draw = choices.task_parameters, choices.task_draw
         self.points = choices.points
         self.choose_own_task(choices.own_task)
@@ -143,6 +150,28 @@ class Viewer:
         self.weights_chart = chart
         self.waits = self.waits or not SHARING[chart].look
         self.closer.forget()
+        if chart == self.tasks_chart:
+            self.choose_tasks_chart(ADAPTATION.id)
+
+    def choose_tasks_chart(self, chart: str) -> None:
+        """Show the held-out tasks, or a closer look in their place; the one in the place of the paths changes places.
+
+        Raises:
+            ValueError: No such chart.
+        """
+        accepted = (ADAPTATION.id, *(closer.id for closer in CLOSER))
+        if chart not in accepted:
+            raise ValueError(f"chart {str(chart)[:20]!r}: choose one of {', '.join(accepted)}")
+        self.tasks_chart = chart
+        self.second_closer.forget()
+        if chart == self.weights_chart:
+            self.choose_weights_chart("path")
+
+    @property
+    def open_closers(self) -> tuple[tuple[str, Closer], ...]:
+        """The charts that may be closer looks, each with what was found for it."""
+        second = ((self.tasks_chart, self.second_closer),) if self.tasks_chart in SHARING else ()
+        return ((self.weights_chart, self.closer), *second)
 
     def compare(self, key: str) -> None:
         """Train a second run beside the one that is watched, with one thing changed (`setups.others`); empty for none."""
@@ -212,7 +241,8 @@ class Viewer:
     @property
     def looks_elsewhere(self) -> bool:
         """Whether it looks at an earlier outer step, or waits for a closer look that it has opened: what is drawn of now would delay that."""
-        return self.travel.target is not None or (self.closer.is_measuring and self.closer.looked is None)
+        awaits = any(closer.is_measuring and closer.looked is None for _, closer in self.open_closers)
+        return self.travel.target is not None or awaits
 
     @property
     def task(self) -> Demonstration:
@@ -226,7 +256,11 @@ class Viewer:
 
     @property
     def look(self) -> str:
-        """The chart in the place of the paths as an address names it; empty for these."""
+        """The chart in the place of the paths as an address names it, and the one in the place of the held-out tasks behind a comma; empty for
+        these.
+        """
+        if self.tasks_chart != ADAPTATION.id:
+            return f"{self.weights_chart},{self.tasks_chart}"
         return "" if self.weights_chart == "path" else self.weights_chart
 
     def metric(self, config: RunConfig) -> Metric:
@@ -253,6 +287,7 @@ class Viewer:
         self.fit = self.change_id = self.asked_id = None
         self.travel.go(None)
         self.closer.forget()
+        self.second_closer.forget()
         self.apart.close()
         if self.aside is not None:
             self.aside.start_over()

@@ -41,7 +41,7 @@ TIDY_S = 0.5
 OVER_S = 3600.0
 """For so long a code that was one is told from one that never was."""
 
-LOOKS = frozenset({"task", "own_task", "own_points", "example_task", "travel", "travel_by", "metric", "weights_chart", "ghost"})  # fmt: skip
+LOOKS = frozenset({"task", "own_task", "own_points", "example_task", "travel", "travel_by", "metric", "weights_chart", "tasks_chart", "ghost"})  # fmt: skip
 """What somebody who follows may ask for, and then looks at for themselves."""
 
 TRAINS = frozenset({"play", "pause", "outer_step", "run_until", "speed"})

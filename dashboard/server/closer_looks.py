@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import Any
+from typing import Any, NamedTuple
 
-from dashboard.live.closer import Wanted
+from dashboard.live.closer import Closer, Wanted
 from dashboard.live.page import Page
 from dashboard.server.looks import LongLooks, Looks
 from dashboard.server.looks_apart import LooksApart
@@ -21,11 +21,18 @@ from dashboard.server.pages import Pages
 from maml_core.chunks import ChunkRequest, ChunkResult
 
 
-class CloserLooks(LongLooks[Wanted]):
-    """See the module."""
+class Due(NamedTuple):
+    """A look that is to be taken, and for which of those that a viewer has open."""
+
+    closer: Closer
+    wanted: Wanted
+
+
+class CloserLooks(LongLooks[Due]):
+    """See the module. Two that one viewer has open take turns."""
 
     def _waits(self, page: Page) -> bool:
-        return page.viewer.closer.is_measuring
+        return any(closer.is_measuring for _, closer in page.viewer.open_closers)
 
     def _has_room(self) -> bool:
         if super()._has_room():
@@ -33,25 +40,32 @@ class CloserLooks(LongLooks[Wanted]):
         is_left = sum(self._waits(page) for page in set(self.looking)) < len(self.looking)
         return is_left and len(self.looking) < self._num_workers and len(self._pages.watched()) == 1
 
-    def _wish(self, page: Page) -> Wanted | None:
-        wanted, closer = page.wants_look(), page.viewer.closer
-        is_due = wanted is not None and closer.is_due(wanted, self._clock(), playing=page.run.playback.playing)
-        return wanted if is_due else None
+    def _wish(self, page: Page) -> Due | None:
+        now, playing = self._clock(), page.run.playback.playing
+        due = [Due(*pair) for pair in page.wants_looks() if pair[0].is_due(pair[1], now, playing=playing)]
+        return min(due, key=lambda one: one.closer.answered_at, default=None)
 
     def _used_s(self, page: Page) -> float:
-        return page.viewer.closer.cpu_s
+        return page.viewer.closer.cpu_s + page.viewer.second_closer.cpu_s
 
-    def _request(self, page: Page, wish: Wanted) -> ChunkRequest:
-        request = page.viewer.closer.request(wish, page.run.images)
+    def _request(self, page: Page, wish: Due) -> ChunkRequest:
+        request = wish.closer.request(wish.wanted, page.run.images)
         page.tell()  # that it is measured now, and waits no longer
         return request
 
-    def _take(self, page: Page, wish: Wanted, result: ChunkResult) -> bool:
-        return page.viewer.closer.take(wish, result, self._clock())
+    def _take(self, page: Page, wish: Due, result: ChunkResult) -> bool:
+        is_awaited = wish.closer.take(wish.wanted, result, self._clock())
+        self._rest(page, wish)
+        return is_awaited
 
-    def _fail(self, page: Page, wish: Wanted, error: Exception) -> None:
+    def _fail(self, page: Page, wish: Due, error: Exception) -> None:
         why = f"This could not be measured ({type(error).__name__}; the server's log says more)."
-        page.viewer.closer.fail(wish, why, self._clock())
+        wish.closer.fail(wish.wanted, why, self._clock())
+        self._rest(page, wish)
+
+    def _rest(self, page: Page, wish: Due) -> None:
+        for _, other in page.viewer.open_closers:
+            other.rest(wish.closer)
 
 
 def kinds_of_looks(

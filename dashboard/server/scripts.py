@@ -280,11 +280,17 @@ class Scripts:
 
 
 def _look(page: Page, look: str, beside: str) -> None:
-    """Show the chart that an address asks for, and compare the run as it asks; what it asks in vain is said."""
-    if look in SHARING:
-        page.viewer.choose_weights_chart(look)
-    elif look:
-        page.notice = f"The address asks for a chart {look!r}, which this page does not have: it shows the paths."
+    """Show the charts that an address asks for, and compare the run as it asks; what it asks in vain is said."""
+    chart, _, second = look.partition(",")
+    if chart in SHARING:
+        page.viewer.choose_weights_chart(chart)
+    elif chart:
+        page.notice = f"The address asks for a chart {chart!r}, which this page does not have: it shows the paths."
+    if second:
+        try:
+            page.viewer.choose_tasks_chart(second)
+        except ValueError:
+            page.notice = f"The address asks for a chart {second!r} in the place of the held-out tasks, where it is not to be had: these are shown."
     try:
         compare(page, beside)
     except ValueError as error:

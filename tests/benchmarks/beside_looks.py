@@ -15,6 +15,9 @@ from tests.browser.server import Server
 LOOKS = ("directions", "arrows", "task_disk", "landscape", "spectrum", "features", "shifts")
 """Closer looks that take more of a processor than a frame does."""
 
+PAIRS = ("landscape,directions", "spectrum,task_disk")
+"""Two of them that one page has open."""
+
 NUM_ROUNDS, CHANGES_A_ROUND = 4, 3
 
 
@@ -36,7 +39,7 @@ def _taken_s(changes: Client, looks: Client) -> dict[bool, list[float]]:
     draw, taken_s = random.Random(0), {True: [], False: []}
     number = 0
     for _ in range(NUM_ROUNDS):
-        for look in (*LOOKS, "travel"):
+        for look in (*LOOKS, *PAIRS, "travel"):
             for is_looking, _ in product((True, False), range(CHANGES_A_ROUND)):
                 _ask(looks, look if is_looking else "path", draw)
                 time.sleep(0.12 * draw.random())
@@ -52,5 +55,7 @@ def _ask(page: Client, look: str, draw: random.Random) -> None:
         page.say(type="weights_chart", chart="path")
         page.say(type="travel", step=int(page.seen[-1][1] * draw.random()))
     else:
+        chart, _, second = look.partition(",")
         page.say(type="travel", step=None)
-        page.say(type="weights_chart", chart=look)
+        page.say(type="weights_chart", chart=chart)
+        page.say(type="tasks_chart", chart=second or "adaptation")

@@ -69,11 +69,26 @@ CHANGE_TIMES = """(before) => {
 }"""
 
 
+VIEWS = ("", "landscape", "path,landscape", "landscape,directions", "surface,task_disk", "spectrum,features")
+"""Closer looks that are open while the default run trains, as an address names them: none, one, and pairs."""
+
+
+def _with(views: str) -> str:
+    return f"with {views.replace(',', ' and ') or 'no closer look'}: "
+
+
 def _about_redraws(case: str, charts: Sequence[str]) -> tuple[Figure, ...]:
     # Four charts are asked for; the gauge moves when the curvature was measured again, about once a second.
     return (
         *(at_least(f"{case}redraws of the {chart} chart", 4.0, "/s") for chart in charts if chart != "gauge"),
         at_least(f"{case}charts with 4 redraws a second", 4, ""),
+        at_most(f"{case}main thread busy", 60, "%"),
+    )
+
+
+def _about_views(case: str) -> tuple[Figure, ...]:
+    return (
+        *(at_least(f"{case}redraws of the {chart} chart", 4.0, "/s") for chart in ("loss", "fit")),
         at_most(f"{case}main thread busy", 60, "%"),
     )
 
@@ -99,6 +114,7 @@ FIGURES = figures(
     at_most("answers of the server until then, warm browser cache", 20, ""),
     *_about_redraws("", CHARTS),
     *_about_changes(""),
+    *(figure for views in VIEWS for figure in _about_views(_with(views))),
     at_most("work for a closed tab stops, slowest", 1.0, "s"),
     at_most("ten pages: most over least outer steps", 1.1, "x"),
     at_least("ten pages: frames a second of the slowest", 2.0, "/s"),
@@ -146,7 +162,7 @@ def measured() -> Iterator[dict[str, float]]:
         for config in (PAPER, DEFAULT_PRESET.config):
             compiled(config)
         yield trained(browser, server, "compiled before")
-        for measure in (opening, redraws, changes, closing, ten_pages, glyphs, sensitivity):
+        for measure in (opening, redraws, changes, views, closing, ten_pages, glyphs, sensitivity):
             yield measure(browser, server)
 
 
@@ -266,6 +282,16 @@ def redraws(browser: Browser, server: Server, query: str = "", charts: Sequence[
         "charts with 4 redraws a second": fast_enough,
         "main thread busy": 100 * busy,
     }
+
+
+def views(browser: Browser, server: Server) -> dict[str, float]:
+    """The same of the two large charts with closer looks open."""
+    found: dict[str, float] = {}
+    for looks in VIEWS:
+        query = f"?v=1&look={looks}" if looks else ""
+        of = redraws(browser, server, query, ("loss", "fit"))
+        found |= {_with(looks) + name: value for name, value in of.items() if not name.startswith("charts")}
+    return found
 
 
 def changes(browser: Browser, server: Server, query: str = "") -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from dashboard.charts.all import CLOSER
@@ -102,6 +103,29 @@ def test_each_is_opened_in_turn_kept_over_a_reload_and_closed_again(open_page: O
     assert {"x", "y", "z", "marker.color"} <= {name for _, held, _ in arrays for name in held}
     assert all(told == held for _, held, told in arrays)  # as the page's own bundle finds them
     live.until(lambda: "look=" not in live.page.url)
+
+    # A second one stands where the held-out tasks do, to the left, and is there again after a reload.
+    second = live.page.get_by_label("Chart in the place of held-out tasks")
+    live.tabs.select_option("directions")
+    second.select_option("landscape")
+    for again in (False, True):
+        if again:
+            live.wait_address("look=directions,landscape")
+            live.page.reload()
+            live.wait_drawn()
+        for each in ("directions", "landscape"):
+            shows(live, each)
+        assert (live.tabs.input_value(), second.input_value()) == ("directions", "landscape")
+        expect(live.page.locator("[data-chart=adaptation]")).to_be_hidden()
+        left, right = (live.page.locator(f"[data-chart={each}]").bounding_box() for each in ("landscape", "directions"))
+        assert left is not None
+        assert right is not None
+        assert (left["y"], left["x"] + left["width"]) == (right["y"], pytest.approx(right["x"], abs=12))
+        assert places(live) == before
+        assert live.page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight <= innerHeight")
+    second.select_option("adaptation")
+    live.until(lambda: live.plot("adaptation").evaluate(POINTS) > 2)
+    expect(live.page.locator("[data-chart=landscape]")).to_be_hidden()
 
 
 def title(chart: str) -> str:

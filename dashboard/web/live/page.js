@@ -331,6 +331,7 @@ class Page {
     this.#root.toggleAttribute("data-many-ghosts", state.ghosts.length > 2);
     for (const part of [this.#transport, this.#dials, this.#task, this.#draw, this.#points, this.#switches, this.#travel, this.#ghosts, this.#compare, this.#apart, this.#lesson, this.#afresh, this.#moments, this.#words]) part.state(state);
     this.#root.toggleAttribute("data-closer", this.#switches.isCloser);
+    this.#root.toggleAttribute("data-second", this.#switches.hasSecond);
     this.#dials.formulas.light(state.apart?.kind ?? "");
     this.#charts.present(state.charts, state.empty);
     this.#presenter.state(state);

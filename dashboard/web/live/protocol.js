@@ -201,6 +201,7 @@ export {};
  * @property {number | null} before The outer step of the run before a restart.
  * @property {"loss" | "accuracy" | null} metric
  * @property {string[]} charts
+ * @property {string} tasks_chart What stands in the place of the held-out tasks: these, or a second closer look.
  * @property {Record<string, string>} empty Why charts have nothing to show.
  * @property {string[]} tensors
  * @property {string[]} layers
@@ -221,6 +222,7 @@ export {};
  * What was looked at besides the run.
  * @typedef {object} MomentView
  * @property {string} chart In the place of the paths.
+ * @property {string} [tasks_chart] In the place of the held-out tasks; what an earlier version saved has none.
  * @property {"loss" | "accuracy"} metric
  * @property {number[] | null} task What defines the demonstration task; null where it was drawn.
  * @property {number} draw Which one was drawn.
@@ -428,9 +430,9 @@ export {};
  */
 
 /**
- * Which of the charts that share one place is shown there.
- * @typedef {object} ChooseWeights
- * @property {"weights_chart"} type
+ * Which of the charts that share one place is shown there, or what stands in the place of the held-out tasks: these, or a second closer look.
+ * @typedef {object} ChooseChart
+ * @property {"weights_chart" | "tasks_chart"} type
  * @property {string} chart By its id.
  */
 
@@ -491,4 +493,4 @@ export {};
  * @property {number} [id]
  */
 
-/** @typedef {Ack | Visible | PauseHidden | SetChanges | Press | ShowGhost | Compare | RemoveGhosts | RunUntil | GoTo | GoBy | OpenMoment | ApartBy | LessonGo | LessonAnswer | Speed | ChooseMetric | ChooseWeights | NewTask | ShapeTask | OwnTask | ClearOwnTask | OwnPoints | ClearOwnPoints | AskExample | ClassStart | ClassAskChoice | ClassAskNumber | ClassGive | ClassHand | ClassAnswer | ClassPress} LiveRequest */
+/** @typedef {Ack | Visible | PauseHidden | SetChanges | Press | ShowGhost | Compare | RemoveGhosts | RunUntil | GoTo | GoBy | OpenMoment | ApartBy | LessonGo | LessonAnswer | Speed | ChooseMetric | ChooseChart | NewTask | ShapeTask | OwnTask | ClearOwnTask | OwnPoints | ClearOwnPoints | AskExample | ClassStart | ClassAskChoice | ClassAskNumber | ClassGive | ClassHand | ClassAnswer | ClassPress} LiveRequest */

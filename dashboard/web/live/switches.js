@@ -1,4 +1,5 @@
-// What is looked at of a run: the metric, and which of the charts that share one place. What is chosen on one card shows on all.
+// What is looked at of a run: the metric, which of the charts that share one place, and which closer look in the place of the held-out tasks. What is chosen on
+// one card shows on all.
 
 import { el } from "../common/dom.js";
 import { Segments } from "../common/segments.js";
@@ -11,14 +12,16 @@ const METRICS = /** @type {const} */ ([
   ["loss", "Loss"],
 ]);
 
+const TASKS = "adaptation"; // the chart whose place a second closer look may take
+
 /** @typedef {[string, string, boolean]} Tab A chart by its id, what it is called in the list, and whether it is a closer look. */
 
 export class Switches {
   #charts;
   #metrics;
   #tabs;
-  #list;
-  #asked = ""; // what was chosen and the server has not shown yet
+  #weights;
+  #tasks;
 
   /**
    * @param {Charts} charts
@@ -30,33 +33,70 @@ export class Switches {
     this.#metrics = onCards(charts, ["loss", "adaptation"], "Metric", METRICS, (metric) => send({ type: "metric", metric }));
     this.#tabs = tabs;
     for (const [id, , isCloser] of tabs) charts.get(id).card.root.toggleAttribute("data-closer", isCloser);
-    const option = (/** @type {Tab} */ [id, name]) => el("option", { value: id }, name);
-    const closer = el("optgroup", { label: "Closer look" }, ...tabs.filter(([, , isCloser]) => isCloser).map(option));
-    const onchange = () => {
-      this.#asked = this.#list.value;
-      send({ type: "weights_chart", chart: this.#list.value });
-    };
-    this.#list = el("select", { class: "maml-tabs", "aria-label": "Chart in this place", onchange }, ...tabs.filter(([, , isCloser]) => !isCloser).map(option), closer);
+    const closer = tabs.filter(([, , isCloser]) => isCloser);
+    const others = tabs.filter(([, , isCloser]) => !isCloser);
+    this.#weights = new List(charts, "Chart in this place", others, closer, (chart) => send({ type: "weights_chart", chart }));
+    this.#tasks = new List(charts, "Chart in the place of held-out tasks", [[TASKS, "Held-out tasks", false]], closer, (chart) => send({ type: "tasks_chart", chart }));
   }
 
-  /** Whether a closer look is chosen. */
+  /** Whether a closer look is chosen in the place of the paths. */
   get isCloser() {
-    return this.#tabs.some(([id, , isCloser]) => isCloser && id === this.#list.value);
+    return this.#tabs.some(([id, , isCloser]) => isCloser && id === this.#weights.value);
+  }
+
+  /** Whether one is chosen in the place of the held-out tasks. */
+  get hasSecond() {
+    return this.#tasks.value !== TASKS;
   }
 
   /** @param {State} state */
-  state({ metric, charts }) {
+  state({ metric, charts, tasks_chart: second }) {
     for (const segments of this.#metrics) segments.show(metric);
-    const shown = this.#tabs.find(([id]) => charts.includes(id))?.[0];
-    if (shown === undefined || (this.#asked && this.#asked !== shown)) return;
+    const first = this.#tabs.find(([id]) => charts.includes(id) && id !== second)?.[0];
+    if (first !== undefined) this.#weights.show(first);
+    this.#tasks.show(second);
+    for (const [id] of this.#tabs) this.#charts.get(id).card.root.toggleAttribute("data-second", id === second);
+  }
+}
+
+/** A list of charts of which one stands in a place; it stands on the card of the one that is shown. */
+class List {
+  #charts;
+  #root;
+  #asked = ""; // what was chosen and the server has not shown yet
+
+  /**
+   * @param {Charts} charts
+   * @param {string} name
+   * @param {Tab[]} usual What may stand there besides closer looks.
+   * @param {Tab[]} closer
+   * @param {(chart: string) => void} choose
+   */
+  constructor(charts, name, usual, closer, choose) {
+    this.#charts = charts;
+    const option = (/** @type {Tab} */ [id, called]) => el("option", { value: id }, called);
+    const onchange = () => {
+      this.#asked = this.#root.value;
+      choose(this.#asked);
+    };
+    this.#root = el("select", { class: "maml-tabs", "aria-label": name, title: name, onchange }, ...usual.map(option), el("optgroup", { label: "Closer look" }, ...closer.map(option)));
+  }
+
+  get value() {
+    return this.#root.value;
+  }
+
+  /** @param {string} shown */
+  show(shown) {
+    if (this.#asked && this.#asked !== shown) return;
     this.#asked = "";
-    this.#list.value = shown;
-    const { root } = this.#charts.get(shown).card;
-    if (root.contains(this.#list)) return;
-    // The list stands on the card that is shown, and keeps the focus on its way.
-    const focused = document.activeElement === this.#list;
-    this.#charts.get(shown).card.addSwitch({ root: this.#list });
-    if (focused) requestAnimationFrame(() => this.#list.focus());
+    this.#root.value = shown;
+    const { card } = this.#charts.get(shown);
+    if (card.root.contains(this.#root)) return;
+    // It keeps the focus on its way.
+    const focused = document.activeElement === this.#root;
+    card.addSwitch({ root: this.#root });
+    if (focused) requestAnimationFrame(() => this.#root.focus());
   }
 }
 

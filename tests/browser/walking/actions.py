@@ -128,7 +128,7 @@ REACHED: dict[str, Action | str] = {
     r"slider (alpha|beta|num_inner_steps)": live.drag_dial,
     r"field (alpha|beta|num_inner_steps)": live.type_dial,
     r"Run until outer step|Go": live.undo,
-    r"Speed|Chart in this place|Keyboard help|option pause-hidden|explanation|legend|menu|a chart's menu|▸ inner steps|■ stop|table": live.look,
+    r"Speed|Chart in this place|Chart in the place of held-out tasks|Keyboard help|option pause-hidden|explanation|legend|menu|a chart's menu|▸ inner steps|■ stop|table": live.look,
     r"action (reset-all|[\w-]*moments?)|field moment": "tests/browser/test_moments.py",
     r"action (enlarge|full|scheme|spotlight)": "tests/browser/test_presenter.py",
     r"(action|slider|option) lesson[\w-]*": "tests/browser/test_lessons.py",

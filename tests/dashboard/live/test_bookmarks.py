@@ -52,7 +52,8 @@ class Opened:
 def test_a_moment_is_shown_again_while_its_run_is_there_also_after_many_more_steps() -> None:
     opened = Opened(20)
     viewer = opened.page.viewer
-    viewer.choose(Choices("layers", "loss", (2.0, 1.0), 3))
+    choices = Choices("layers", "loss", (2.0, 1.0), 3, tasks_chart="landscape")
+    viewer.choose(choices)
     saved = opened.save()
     assert (saved["step"], saved["alpha"], saved["num_inner_steps"]) == (20, TINY.alpha, TINY.num_inner_steps)
     assert opened.run.kept.moments.newest is not None
@@ -66,7 +67,7 @@ def test_a_moment_is_shown_again_while_its_run_is_there_also_after_many_more_ste
     target = viewer.travel.target
     assert target is not None
     assert (target.step, target.config.alpha) == (20, TINY.alpha)
-    assert viewer.choices == Choices("layers", "loss", (2.0, 1.0), 3)
+    assert viewer.choices == choices
     assert opened.run.num_left == 0  # nothing was left for it
     opened.train(5)
     later = opened.save()  # of the earlier step, which is what is seen

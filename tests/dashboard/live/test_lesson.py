@@ -43,10 +43,10 @@ class Attended(Driver):
         return self
 
     def look(self) -> None:
-        wanted = self.page.wants_look()
-        if wanted is not None and self.viewer.closer.is_due(wanted, self.now, playing=False):
-            request: ChunkRequest = self.viewer.closer.request(wanted, None)
-            self.viewer.closer.take(wanted, run_chunk(request), self.now)
+        for closer, wanted in self.page.wants_looks():
+            if closer.is_due(wanted, self.now, playing=False):
+                request: ChunkRequest = closer.request(wanted, None)
+                closer.take(wanted, run_chunk(request), self.now)
 
     def say(self, kind: str, **fields: Any) -> Attended:
         obey(self.page, {"type": kind, **fields}, self.now)
@@ -164,6 +164,8 @@ class TestPredictFirst:
         assert page.viewer.weights_chart == "directions"
         with pytest.raises(ValueError, match=LOCKED):
             page.say("weights_chart", chart="layers")
+        with pytest.raises(ValueError, match=LOCKED):
+            page.say("tasks_chart", chart="landscape")  # held-out tasks may be what the step points at
 
 
 class TestActions:

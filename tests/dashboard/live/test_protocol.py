@@ -383,7 +383,7 @@ SAID: dict[str, dict[str, Any]] = {
     "LessonAnswer": {"type": "lesson_answer", "answer": 1},
     "Speed": {"type": "speed", "steps_per_s": None},
     "ChooseMetric": {"type": "metric", "metric": "loss"},
-    "ChooseWeights": {"type": "weights_chart", "chart": "layers"},
+    "ChooseChart": {"type": "tasks_chart", "chart": "task_disk"},
     "ShapeTask": {"type": "task", "amplitude": 1.0, "phase_rad": 0.5},
     "OwnTask": {key: value for key, value in DRAWN.items() if key != "id"},
     "OwnPoints": {"type": "own_points", "text": "1 2", "hold_back": False},

@@ -285,6 +285,69 @@ def test_the_address_holds_it_and_an_unknown_one_is_told():
     on_loop(scene)
 
 
+def test_a_second_one_stands_in_the_place_of_the_held_out_tasks():
+    async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+        client = await opened(hub, "coherence")
+        client.say("tasks_chart", chart="task_disk")
+        await turns()
+        told = client.take()
+        shown = states(told)[-1]
+        assert {"coherence", "task_disk"} <= set(shown["charts"])
+        assert "adaptation" not in shown["charts"]
+        assert (shown["tasks_chart"], shown["empty"]) == ("task_disk", {})
+        assert "look=coherence,task_disk" in shown["share"]
+        client.page.acknowledge([message for message in told if message["type"] == "frame"][-1]["frame"])
+        filled = {tuple(place[:3]) for frame in await drawn(client) for place in frame["arrays"]}
+        assert ("task_disk", "tasks", "x") in filled
+        # Each is the engine's own, at the same theta_0.
+        config, learner = client.page.run.state_config, state_from_bytes(client.page.run.state).meta
+        viewer = client.page.viewer
+        expected = LOOKS["task_vectors"](config, build_problem(config), learner)
+        np.testing.assert_array_equal(viewer.second_closer.looked.found.coordinates, expected.coordinates)
+        assert shown_of(client) == LOOKS["coherence"](config, build_problem(config), learner)
+
+        # An address opens both; the one that is asked for in the other's place changes places.
+        again = Client(hub, hub.open_page(TINY, look="coherence,task_disk"))
+        await turns()
+        assert {"coherence", "task_disk"} <= set(states(again.take())[-1]["charts"])
+        again.say("weights_chart", chart="task_disk")
+        await turns()
+        shown = states(again.take())[-1]
+        assert ("adaptation" in shown["charts"], "task_disk" in shown["charts"]) == (True, True)
+        again.say("tasks_chart", chart="task_disk")
+        await turns()
+        assert (again.page.viewer.weights_chart, again.page.viewer.tasks_chart) == ("path", "task_disk")
+        odd = Client(hub, hub.open_page(TINY, look="coherence,path"))
+        await turns()
+        told = states(odd.take())
+        assert {"coherence", "adaptation"} <= set(told[-1]["charts"])
+        assert any("'path' in the place of the held-out tasks" in state["notice"] for state in told)
+
+        client.say("tasks_chart", chart="adaptation")
+        await turns()
+        assert "adaptation" in states(client.take())[-1]["charts"]
+
+    on_loop(scene)
+
+
+def test_two_that_are_open_take_turns_and_follow_a_run_no_more_often_than_one():
+    async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+        client = await opened(hub, "coherence")
+        client.say("tasks_chart", chart="task_disk")
+        await turns()
+        client.say("play")
+        for count in (2, 3, 4, 5):
+            step = client.page.run.step
+            await until(lambda: client.page.run.step >= step + 20)  # noqa: B023  (awaited here)
+            assert num_looks(executor) == count  # both rest since the last one
+            clock.now += 100 * LEAST_S
+            await until(lambda: num_looks(executor) > count)  # noqa: B023
+        names = [request.view.look for request in executor.requests if looked(request)]
+        assert names == ["coherence", "task_vectors"] * 3
+
+    on_loop(scene)
+
+
 def test_the_next_one_does_not_wait_for_one_that_was_closed_and_what_that_finds_is_thrown_away():
     async def scene(hub: Hub, executor: Slow, clock: Clock) -> None:
         client = Client(hub, hub.open_page(TINY))

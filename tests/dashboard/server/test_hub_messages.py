@@ -321,6 +321,8 @@ class TestMessages:
             {"type": "metric"},
             {"type": "metric", "metric": ["accuracy"]},
             {"type": "weights_chart", "chart": "loss"},
+            {"type": "tasks_chart", "chart": "path"},
+            {"type": "tasks_chart", "chart": ["landscape"]},
             {"type": "speed", "steps_per_s": True},
             {"type": "task"},
             {"type": "task", "amplitude": None, "phase_rad": 1},
