@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +14,7 @@ from torch.nn import functional
 from maml_core.config import RunConfig
 from maml_core.errors import ConfigError
 from maml_core.first_layer import first_layer, most_moved
-from maml_core.inner import Adaptation, adapt
+from maml_core.inner import Adaptation, PathForm, adapt
 from maml_core.landscape import flat, floats
 from maml_core.losses import Loss
 from maml_core.models import Model
@@ -28,8 +30,17 @@ GRID_POINTS = 121
 """Values of x at which the curves of a fit are drawn."""
 
 
-def task_fit(config: RunConfig, learner: Learner, shown: Demonstration, problem: Problem) -> TaskFit | ImageFit | None:
+def task_fit(
+    config: RunConfig, learner: Learner, shown: Demonstration, problem: Problem, form: PathForm | None = None
+) -> TaskFit | ImageFit | None:
     """theta_0..theta_K on a demonstration task, K the larger of N and N_eval; None for inputs that nobody can draw.
+
+    Args:
+        config: Of the run.
+        learner: Whose theta_0 adapts.
+        shown: The task.
+        problem: Of the run.
+        form: What computes the thetas where it fits.
 
     Raises:
         ConfigError: A task of somebody's own that does not fit the network.
@@ -40,12 +51,17 @@ def task_fit(config: RunConfig, learner: Learner, shown: Demonstration, problem:
     if isinstance(family, FewShotImages):
         return _image_fit(config, learner, shown, problem, family)
     if isinstance(family, Regression) and family.num_inputs == 1:
-        return _curve_fit(config, learner, shown, problem, family)
+        return _curve_fit(config, learner, shown, problem, family, form)
     return None
 
 
 def _curve_fit(
-    config: RunConfig, learner: Learner, shown: Demonstration, problem: Problem, family: Regression
+    config: RunConfig,
+    learner: Learner,
+    shown: Demonstration,
+    problem: Problem,
+    family: Regression,
+    form: PathForm | None,
 ) -> TaskFit:
     own = shown.own if isinstance(shown.own, OwnPoints) else None
     task = _points(own, config) if own is not None else _curve(config, shown, problem, family)
@@ -61,6 +77,7 @@ def _curve_fit(
         how=_rule_for(shown, config, problem, learner),
         loss=problem.loss,
         watched=grid,
+        form=form,
     )
     truth = family.target(task.parameters, grid)[0, :, 0] if own is None else grid[0, :0, 0]
     support_loss = path.losses(task.support, problem.loss)
@@ -80,7 +97,7 @@ def _curve_fit(
         ),
         dead=path.dead,
         vector=floats(path.rows[config.num_inner_steps] - path.rows[0]),
-        path=floats(torch.stack(path.rows)[: 0 if own is None else config.num_inner_steps + 1]),
+        path=floats(path.rows[: 0 if own is None else config.num_inner_steps + 1]),
     )
 
 
@@ -159,8 +176,8 @@ class _Path(NamedTuple):
     """theta_0..theta_K."""
     together: Params
     """All of them as the model takes them, one a row."""
-    rows: list[Tensor]
-    """All parameters of each in a row, [D]."""
+    rows: Tensor
+    """All parameters of each in a row, [K + 1, D]."""
     dead: bool
     """Whether theta_N is dead on the watched inputs."""
 
@@ -187,6 +204,7 @@ def _followed(
     loss: Loss,
     watched: Tensor,
     alone: bool = False,
+    form: PathForm | None = None,
 ) -> _Path:
     """The way of theta_0 to theta_K on one task. What is said of it is computed of all its points at once: each alone costs as much.
 
@@ -197,25 +215,35 @@ def _followed(
     if alone and judged.treatment == "batch":
         judged = judged._replace(treatment="support")
 
-    def record(step: int, theta: Params) -> tuple[Params, Params, Tensor]:
-        taken = as_taken(model, theta, step=step, normalization=judged, support_x=support.x, first_order_only=True)
-        return at_step(theta, step), taken, flat(theta)[0]
-
+    num_steps = max(config.num_inner_steps, config.evaluation_steps)
+    found = None if form is None else form.path(learner.theta, support, how, num_steps)
     with torch.no_grad():
-        records = adapt(
-            learner.theta,
-            support,
-            model=model,
-            loss=loss,
-            num_steps=max(config.num_inner_steps, config.evaluation_steps),
-            order="first",
-            record=record,
-            how=how,
-        ).records
-        thetas, taken, rows = (list(part) for part in zip(*records, strict=True))
-        together = {name: torch.cat([one[name] for one in taken]) for name in taken[0]}
+        found = (
+            found
+            or adapt(
+                learner.theta,
+                support,
+                model=model,
+                loss=loss,
+                num_steps=num_steps,
+                order="first",
+                record=lambda _, theta: theta,
+                how=how,
+            ).records
+        )
+        thetas = [at_step(theta, step) for step, theta in enumerate(found)]
+        taken = [
+            as_taken(model, theta, step=step, normalization=judged, support_x=support.x, first_order_only=True)
+            for step, theta in enumerate(found)
+        ]
+        together, rows = _together(taken), flat(_together(found))
         dead = bool(model.is_dead(thetas[config.num_inner_steps], watched)[0])
     return _Path(model, thetas, together, rows, dead)
+
+
+def _together(thetas: Sequence[Params]) -> Params:
+    """Parameters of one task each, [1, ...], as those of as many tasks."""
+    return {name: torch.cat([theta[name] for theta in thetas]) for name in thetas[0]}
 
 
 def _rule_for(shown: Demonstration, config: RunConfig, problem: Problem, learner: Learner) -> Adaptation:
@@ -226,14 +254,21 @@ def _drawn(config: RunConfig, shown: Demonstration, problem: Problem) -> Tasks:
     if shown.of_step is not None:
         support, query, parameters = training_tasks(config, problem, shown.of_step)
         return Tasks(Examples(support.x[:1], support.y[:1]), Examples(query.x[:1], query.y[:1]), parameters[:1])
+    shape = config.shots, config.num_query, torch_dtype(config)
+    return _demonstration(problem, config.evaluation_seed, shown.draw, *shape)
+
+
+@lru_cache(maxsize=64)
+def _demonstration(problem: Problem, seed: int, index: int, shots: int, num_query: int, dtype: torch.dtype) -> Tasks:
+    """A demonstration task, which every look at it shows again."""
     return problem.draw_tasks(
-        seed=config.evaluation_seed,
+        seed=seed,
         stream=Stream.DEMO_TASK,
-        index=shown.draw,
+        index=index,
         num_tasks=1,
-        shots=config.shots,
-        num_query=config.num_query,
-        dtype=torch_dtype(config),
+        shots=shots,
+        num_query=num_query,
+        dtype=dtype,
     )
 
 

@@ -13,7 +13,7 @@ to know of the way is another, `record`.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Generic, Literal, NamedTuple, TypeVar
+from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -82,6 +82,14 @@ class Adapted(NamedTuple, Generic[Record]):
     """theta_N, [B, ...]."""
     records: list[Record]
     """``record(k, theta_k)`` for k = 0..N; empty without `record`."""
+
+
+class PathForm(Protocol):
+    """Another way to compute the thetas of `adapt`; see `compiled.held_out`."""
+
+    def path(self, theta_0: Params, support: Examples, how: Adaptation, num_steps: int) -> list[Params] | None:
+        """theta_0..theta_N of T tasks, [T, ...] each, from theta_0 [1, ...] by a lane's rule; None where it does not fit."""
+        ...
 
 
 def adapt(

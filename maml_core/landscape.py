@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from maml_core.inner import Adaptation, adapt, as_adaptation
+from maml_core.inner import Adaptation, PathForm, adapt, as_adaptation
 from maml_core.normalization import PER_STEP, predict
 from maml_core.outer import tasks_for_lanes
 from maml_core.params import detached, flattened, leaves, over_tasks, per_lane
@@ -276,10 +276,21 @@ def explained(paths: Tensor, plane: Plane) -> float:
 
 
 def inner_thetas(
-    theta_0: Params, tasks: Tasks, *, problem: Problem, how: Adaptation, num_steps: int
+    theta_0: Params,
+    tasks: Tasks,
+    *,
+    problem: Problem,
+    how: Adaptation,
+    num_steps: int,
+    form: PathForm | None = None,
 ) -> tuple[Params, ...]:
-    """theta_0..theta_N of T tasks, [T, ...] each, outside any graph. The arguments are those of `adapt`, of one lane [1, ...] and N steps."""
-    num_tasks = tasks.support.x.shape[0]
+    """theta_0..theta_N of T tasks, [T, ...] each, outside any graph. The arguments are those of `adapt`, of one lane [1, ...] and N steps; `form`
+    computes them where it fits.
+    """
+    num_tasks, how = tasks.support.x.shape[0], as_adaptation(how)
+    found = None if form is None else form.path(theta_0, tasks.support, how, num_steps)
+    if found is not None:
+        return tuple(found)
     with torch.no_grad():
         return tuple(
             adapt(
@@ -287,7 +298,7 @@ def inner_thetas(
                 tasks.support,
                 model=problem.model,
                 loss=problem.loss,
-                how=as_adaptation(how).for_tasks(num_tasks),
+                how=how.for_tasks(num_tasks),
                 num_steps=num_steps,
                 order="first",
                 record=lambda _, theta: theta,

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from maml_core.causes import cause_of_death, likely_cause
+from maml_core.compiled.held_out import HeldOutForm
 from maml_core.compiled.step import Steps
 from maml_core.config import RunConfig, changed, check_is_config
 from maml_core.divergence import CHECKPOINT_EVERY, death, fault, high_loss_steps, loss_scale
@@ -373,8 +374,8 @@ def _rollback_entry(state: RunState) -> Entry:
     return Entry(step=state.step, kind="rollback", changes={"to_step": state.good.step})
 
 
-def held_out_form(config: RunConfig, state: RunState, problem: Problem) -> Form | None:
-    """What computes a run's evaluations where it stands; None for PyTorch's operations one after the other."""
+def held_out_form(config: RunConfig, state: RunState, problem: Problem) -> HeldOutForm | None:
+    """What computes a run's evaluations, and its looks at a few tasks, where it stands; None for PyTorch's operations one after the other."""
     return compiled_steps(config, state, problem).held_out(schedule(config, state.step), state.compiled)
 
 

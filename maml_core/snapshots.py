@@ -16,7 +16,8 @@ from maml_core.baselines import evaluate_baseline, initial, repeated
 from maml_core.causes import inner_curvature, inner_descent
 from maml_core.config import RunConfig, learns_rates
 from maml_core.demonstration import task_fit
-from maml_core.evaluation import Evaluation, evaluate, summarize
+from maml_core.evaluation import Evaluation, Form, evaluate, summarize
+from maml_core.inner import PathForm
 from maml_core.intervals import paired_difference
 from maml_core.landscape import flat, inner_paths, inner_thetas
 from maml_core.problem import Problem, build_problem, held_out_tasks
@@ -37,7 +38,7 @@ Part = TypeVar("Part")
 def snapshot(config: RunConfig, state: RunState, view: View, *, problem: Problem | None = None) -> Snapshot:
     """Everything that `view` asks for, at theta_0 of `state`. Changes nothing."""
     problem = problem_of(config, state, problem)
-    learner, seconds = state.meta, {}
+    learner, form, seconds = state.meta, held_out_form(config, state, problem), {}
 
     def part(name: str, wanted: bool, compute: Callable[[], Part]) -> Part | None:
         if not wanted:
@@ -52,20 +53,22 @@ def snapshot(config: RunConfig, state: RunState, view: View, *, problem: Problem
         view.curvature,
         lambda: (inner_curvature(config, problem, learner), inner_descent(config, problem, learner)),
     )
-    found = part("trajectories", view.trajectories, lambda: _trajectories(config, state, view, problem))
+    found = part("trajectories", view.trajectories, lambda: _trajectories(config, state, view, problem, form))
     trajectories, held_out = found or ({}, None)
     losses, accuracy = _of_tasks(config, held_out) if held_out is not None and view.task_losses else (None, None)
-    fits = part("fit", bool(view.tasks), lambda: tuple(task_fit(config, learner, task, problem) for task in view.tasks))
+    fits = part(
+        "fit", bool(view.tasks), lambda: tuple(task_fit(config, learner, task, problem, form) for task in view.tasks)
+    )
     scratch = part("scratch", view.trajectories and view.scratch, lambda: _scratch_trajectory(config, problem))
     return Snapshot(
         step=state.step,
         fits=fits or (),
         trajectories=trajectories if scratch is None else {**trajectories, "scratch": scratch},
-        paths=part("paths", view.paths, lambda: _paths(config, learner, view, problem)),
+        paths=part("paths", view.paths, lambda: _paths(config, learner, view, problem, form)),
         curvature=shape[0] if shape is not None else None,
         descent=shape[1] if shape is not None else None,
         rates=part("rates", view.rates and learns_rates(config), lambda: _rates(learner.rates)),
-        moves=part("moves", view.moves, lambda: _moves(config, learner, problem)),
+        moves=part("moves", view.moves, lambda: _moves(config, learner, problem, form)),
         look=part("look", bool(view.look), lambda: LOOKS[view.look](config, problem, learner)),
         task_losses=losses,
         task_accuracy=accuracy,
@@ -84,12 +87,12 @@ def _rates(rates: Rates) -> LearnedRates:
 
 
 def _trajectories(
-    config: RunConfig, state: RunState, view: View, problem: Problem
+    config: RunConfig, state: RunState, view: View, problem: Problem, form: Form | None
 ) -> tuple[dict[str, Summary], Evaluation]:
     """By learner, and the run's own task by task. Its theta_0 adapts by its own rule; of the baselines, those that adapt take plain gradient
     steps of alpha."""
     tasks, num_steps = held_out_tasks(config, problem), config.evaluation_steps
-    how, form = rule(config, problem, state.meta), held_out_form(config, state, problem)
+    how = rule(config, problem, state.meta)
     own = evaluate(state.meta.theta, tasks, problem=problem, num_steps=num_steps, how=how, form=form)
     found = {"maml": summarize(own)}
     for name, learner in state.baselines.items():
@@ -156,7 +159,7 @@ _kept_random = lru_cache(maxsize=64)(_random_trajectory)
 _kept_scratch = lru_cache(maxsize=64)(_scratch_end)
 
 
-def _inner_thetas(config: RunConfig, learner: Learner, problem: Problem) -> tuple[Params, ...]:
+def _inner_thetas(config: RunConfig, learner: Learner, problem: Problem, form: PathForm | None) -> tuple[Params, ...]:
     """theta_0..theta_N of some held-out tasks, [P, ...] each."""
     return inner_thetas(
         learner.theta,
@@ -164,17 +167,19 @@ def _inner_thetas(config: RunConfig, learner: Learner, problem: Problem) -> tupl
         problem=problem,
         how=rule(config, problem, learner),
         num_steps=config.num_inner_steps,
+        form=form,
     )
 
 
-def _moves(config: RunConfig, learner: Learner, problem: Problem) -> LayerMoves:
-    thetas = _inner_thetas(config, learner, problem)
+def _moves(config: RunConfig, learner: Learner, problem: Problem, form: PathForm | None) -> LayerMoves:
+    thetas = _inner_thetas(config, learner, problem, form)
     moves = [layer_moves(problem.model, thetas[0], theta) for theta in thetas]
     found = np.array([list(at_step.values()) for at_step in moves])  # [N + 1, layers, P]
     low, median, high = np.quantile(np.where(np.isnan(found), np.inf, found), [0.1, 0.5, 0.9], axis=2, method="nearest")
     return LayerMoves(tuple(moves[0]), low, median, high)
 
 
-def _paths(config: RunConfig, learner: Learner, view: View, problem: Problem) -> InnerPaths:
-    thetas = torch.stack([flat(theta) for theta in _inner_thetas(config, learner, problem)], dim=1)  # [P, N + 1, D]
+def _paths(config: RunConfig, learner: Learner, view: View, problem: Problem, form: PathForm | None) -> InnerPaths:
+    found = _inner_thetas(config, learner, problem, form)
+    thetas = torch.stack([flat(theta) for theta in found], dim=1)  # [P, N + 1, D]
     return inner_paths(thetas, flat(learner.theta), plane=view.plane, previous=view.previous_plane)

@@ -20,9 +20,9 @@ MAX_BYTES = 2**28
 """Size of the whole folder. What was used last is kept."""
 
 LIBRARY, DIGESTS = ".so", ".sha256"
-STEP, INNER, QUERY = "step", "inner", "query"
-"""Parts of a compiled form: the outer step, and those of held-out evaluations, an inner step and what the query points say; see `step` and
-`held_out`."""
+STEP, INNER, QUERY, FEW = "step", "inner", "query", "few"
+"""Parts of a compiled form: the outer step; an inner step and what the query points say, of evaluations; an inner step of a few tasks, of what is
+drawn. See `step` and `held_out`."""
 
 _FAILURE = "failed.txt"
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.fx import GraphModule
 
 from maml_core.compiled import files
-from maml_core.compiled.held_out import TASKS, InnerStep, QueryLosses, held_out_graph, inner_row, query_row
+from maml_core.compiled.held_out import FEW, TASKS, InnerStep, QueryLosses, held_out_graph, inner_row, query_row
 from maml_core.compiled.products import graph_of
 from maml_core.compiled.step import Graph, Graphed, graph_at, graph_numbers, key_of, row_of
 from maml_core.config import RunConfig
@@ -21,7 +21,7 @@ from maml_core.params import over_tasks
 from maml_core.problem import Problem, build_problem, held_out_tasks, training_tasks
 from maml_core.run_state import Learner, baseline_learners, first_learner
 from maml_core.schedules import schedule
-from maml_core.types import Tasks
+from maml_core.types import Params, Tasks
 
 
 def made(config: RunConfig, step: int, work: Path) -> tuple[str, dict[str, bytes]]:
@@ -70,16 +70,23 @@ def traced(graph: Graph, learners: dict[str, Learner], tasks: Tasks) -> Traced:
 
 
 def traced_held_out(config: RunConfig, problem: Problem, learner: Learner) -> dict[str, Traced]:
-    """What the held-out evaluations of a run are made of, traced with what it learns at any step, by parts."""
+    """What the evaluations of a run, and its looks at a few tasks, are made of, traced with what it learns at any step, by parts."""
     graph = held_out_graph(config, problem, learner)
-    tasks = held_out_tasks(config, problem, TASKS)
-    theta, anchor = ({name: one.clone() for name, one in over_tasks(learner.theta, TASKS).items()} for _ in range(2))
-    rows = {
-        files.INNER: inner_row(theta, tasks, graph.how, 0, anchor),
-        files.QUERY: query_row(theta, tasks, graph.how, 0),
-    }
-    modules = {files.INNER: InnerStep(graph, theta), files.QUERY: QueryLosses(graph, theta)}
-    return {part: Traced(graph_of(modules[part].forward, row), row) for part, row in rows.items()}
+
+    def inner(num_tasks: int) -> Traced:
+        theta, anchor = (_copies(learner.theta, num_tasks) for _ in range(2))
+        support = held_out_tasks(config, problem, num_tasks).support
+        row = inner_row(theta, support, graph.how, 0, anchor)
+        return Traced(graph_of(InnerStep(graph, theta, num_tasks).forward, row), row)
+
+    theta = _copies(learner.theta, TASKS)
+    row = query_row(theta, held_out_tasks(config, problem, TASKS), graph.how, 0)
+    query = Traced(graph_of(QueryLosses(graph, theta).forward, row), row)
+    return {files.INNER: inner(TASKS), files.QUERY: query, files.FEW: inner(FEW)}
+
+
+def _copies(theta: Params, num_tasks: int) -> Params:
+    return {name: value.clone() for name, value in over_tasks(theta, num_tasks).items()}
 
 
 SETTINGS = {

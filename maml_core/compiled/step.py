@@ -311,7 +311,7 @@ class Steps:
         if libraries is None:
             return None
         graph = held_out_graph(self._config, self._problem, self._learners[META])
-        return HeldOutForm(graph, libraries[files.INNER], libraries[files.QUERY])
+        return HeldOutForm(graph, libraries)
 
     def _libraries(self, now: Schedule, key: str) -> Mapping[str, Any] | None:
         return loaded(key) if key and self.key(now) == key else None

@@ -11,12 +11,14 @@ import pytest
 import torch
 
 from maml_core.compiled.files import EAGER_MODELS, INNER, QUERY
-from maml_core.compiled.held_out import TASKS, HeldOutForm, held_out_graph
+from maml_core.compiled.files import FEW as FEW_INNER
+from maml_core.compiled.held_out import FEW, TASKS, HeldOutForm, held_out_graph
 from maml_core.compiled.making import Traced, traced, traced_held_out
 from maml_core.compiled.step import MOVED, CompiledWalk, Graph, can_be, graph_at, key_of
 from maml_core.config import CHANGEABLE, RunConfig, changed, learns_rates, replace
 from maml_core.evaluation import evaluate
 from maml_core.inner import Adaptation
+from maml_core.landscape import inner_thetas
 from maml_core.outer_step import META, EagerWalk, Measured, Outcome, Walk, numbers_at, outer_step
 from maml_core.problem import Problem, build_problem, held_out_tasks, tasks_of_steps, training_tasks
 from maml_core.run_state import Learner, baseline_learners, first_learner, rule
@@ -128,8 +130,8 @@ def test_traced_evaluations_find_what_the_engine_does(choice: str, tmp_path: Pat
     problem = build_problem(config)
     learner = beginning(config, problem)[META]
     graph, parts = held_out_graph(config, problem, learner), traced_held_out(config, problem, learner)
-    inner, query = (functools.partial(called, parts[part]) for part in (INNER, QUERY))
-    form, other = HeldOutForm(graph, inner, query), moved(config)
+    form = HeldOutForm(graph, {part: functools.partial(called, traced) for part, traced in parts.items()})
+    other = moved(config)
     learner = advance(config, init_run(config, problem=problem), num_steps=2, problem=problem)[0].meta
     tasks, how = held_out_tasks(other, problem, TASKS + 3), rule(other, problem, learner)
     assert form.fits(how)
@@ -142,6 +144,13 @@ def test_traced_evaluations_find_what_the_engine_does(choice: str, tmp_path: Pat
         rounding = ROUNDING[losses.dtype] * float(losses.abs().max())
         torch.testing.assert_close(found.query_loss, losses, rtol=0.0, atol=rounding)
         assert (found.accuracy is None) == (wanted.accuracy is None)
+    about = {"problem": problem, "how": how, "num_steps": 4}
+    few = held_out_tasks(other, problem, FEW - 2)
+    assert form.path(learner.theta, tasks.support, how, 4) is None  # too many of them
+    for found, wanted in zip(
+        inner_thetas(learner.theta, few, form=form, **about), inner_thetas(learner.theta, few, **about), strict=True
+    ):
+        assert largest_difference(found, wanted) <= 4 * ROUNDING[losses.dtype]  # each of four steps rounds again
 
 
 def called(part: Traced, row: list[torch.Tensor]) -> tuple[torch.Tensor, ...]:
@@ -156,12 +165,13 @@ def test_an_evaluation_by_another_rule_than_the_traced_one_is_not_taken_for_it()
     def refused(_: list[torch.Tensor]) -> tuple[torch.Tensor, ...]:
         raise AssertionError("the body adapts, and the traced step moves the head alone")
 
-    form = HeldOutForm(held_out_graph(config, problem, learner), refused, refused)
+    form = HeldOutForm(held_out_graph(config, problem, learner), dict.fromkeys((INNER, QUERY, FEW_INNER), refused))
     assert form.fits(Adaptation(0.3, names=problem.model.head))
     about = {"problem": problem, "how": Adaptation(0.1), "num_steps": 1}
     tasks = held_out_tasks(config, problem, 4)
     found = evaluate(learner.theta, tasks, form=form, **about)
     assert found.query_loss.equal(evaluate(learner.theta, tasks, **about).query_loss)
+    assert form.path(learner.theta, tasks.support, Adaptation(0.1), 1) is None
 
 
 def test_steps_of_one_walk_follow_each_other(tmp_path: Path) -> None:

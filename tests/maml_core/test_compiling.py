@@ -165,7 +165,7 @@ def test_a_moved_dial_stays_compiled_and_another_number_of_steps_goes_on_eagerly
     assert chunk(more.config, more.state, 5).uncompiled not in ("", first.entries[0].changes["key"])
 
 
-@pytest.mark.parametrize("part", [files.STEP, files.INNER, files.QUERY])
+@pytest.mark.parametrize("part", [files.STEP, files.INNER, files.QUERY, files.FEW])
 def test_a_damaged_one_is_thrown_away_and_the_run_goes_on(part: str, place: Path) -> None:
     """Whole, whichever part it is: a step in one form with evaluations in another would be a third."""
     (library,) = place.glob(f"*.{part}{files.LIBRARY}")
