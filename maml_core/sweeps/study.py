@@ -35,7 +35,7 @@ from maml_core.sweeps.images import SweepImages, images_from_plain, images_to_pl
 from maml_core.sweeps.places import CLAIMS, JOURNAL, Place, deletion, open_place, storage_errors
 from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.tables import table
-from maml_core.sweeps.trials import Trials, sampler_of
+from maml_core.sweeps.trials import Trials, UnreadableError, sampler_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -224,6 +224,10 @@ class SweepStudy:
         try:
             with storage_errors(self.place.where):
                 yield
+        except UnreadableError as error:
+            raise StoreError(
+                "damaged", f"the sweep {self.folder.name} in {self.where}: {error}; restore it, or delete it"
+            ) from error
         except KeyError as error:
             if error.args != (_GONE,):
                 raise

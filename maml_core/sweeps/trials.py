@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
+class UnreadableError(Exception):
+    """A finished setting's record that is none."""
+
+
 class Trials:
     """The trials of one study, by the numbers of the settings that they are of; what is finished is read once.
 
@@ -159,16 +163,18 @@ class Trials:
         if (refusal := trial.user_attrs.get("refused")) is not None:
             return refused(setting, refusal)
         if trial.state.is_finished():
-            lanes = lanes_from_list(trial.user_attrs.get("lanes", ()))
-            return result_of(
-                self._sweep,
-                setting,
-                lanes,
-                done=True,
-                rungs=rungs,
-                curvatures=dict(trial.user_attrs.get("curvatures", ())),
-                form_changes=trial.user_attrs.get("form_changes", ()),
-            )
+            try:
+                return result_of(
+                    self._sweep,
+                    setting,
+                    lanes_from_list(trial.user_attrs.get("lanes", ())),
+                    done=True,
+                    rungs=rungs,
+                    curvatures=dict(trial.user_attrs.get("curvatures", ())),
+                    form_changes=trial.user_attrs.get("form_changes", ()),
+                )
+            except (ValueError, TypeError, KeyError, IndexError) as error:
+                raise UnreadableError(f"what setting {number} came to cannot be read ({error})") from error
         if not running and trial.state in (TrialState.WAITING, TrialState.RUNNING):
             return waiting(setting)  # its client is gone, and it begins anew
         known = result_of(self._sweep, setting, (), done=False, rungs=rungs)

@@ -20,13 +20,16 @@ from maml_core.errors import StoreError
 from maml_core.sweeps.axes import Axis
 from maml_core.sweeps.catalog import delete_sweep, list_sweeps
 from maml_core.sweeps.definition import SweepConfig
+from maml_core.sweeps.driver import run_sweep
 from maml_core.sweeps.places import CLAIMS, JOURNAL
 from maml_core.sweeps.study import load_sweep, open_study
+from tests.contracts.test_choices import Here
 from tests.maml_core.commands import needs_processes
+from tests.maml_core.helpers import tiny
 
 pytestmark = pytest.mark.slow
 
-SWEEP = SweepConfig(axes=(Axis(name="alpha", values=(0.1, 0.2)),))
+SWEEP = SweepConfig(base=tiny(), axes=(Axis(name="alpha", values=(0.1, 0.2)),), num_steps=1)
 
 
 @pytest.fixture
@@ -99,6 +102,21 @@ def test_a_sweep_that_was_damaged_is_listed_with_what_to_do_and_deleted(content:
     result = CliRunner().invoke(app, ["sweeps", "delete", "one", *storage, "--yes"])
     assert (result.exit_code, result.output) == (0, "Deleted one.\n")
     assert not path.parent.exists()
+
+
+@pytest.mark.parametrize(("word", "instead"), [(b'"seed"', b'"3eed"'), (b'"loss":', b'"loss":"nanan","was":')])
+def test_a_sweep_with_a_damaged_result_is_listed_beside_the_others(tmp_path: Path, word: bytes, instead: bytes) -> None:
+    for name in ("one", "two"):
+        with open_study(SWEEP, name, storage=tmp_path) as study:
+            run_sweep(SWEEP, study, Here(), at_once=1)
+    path = tmp_path / "one" / JOURNAL
+    assert word in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(word, instead))
+    one, two = list_sweeps(tmp_path)
+    assert "what setting 0 came to cannot be read" in one.problem
+    assert (two.problem, two.num_done) == (None, 2)
+    delete_sweep("one", storage=tmp_path)
+    assert [info.name for info in list_sweeps(tmp_path)] == ["two"]
 
 
 def test_a_sweep_whose_disk_was_full_at_its_start_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
