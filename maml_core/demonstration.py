@@ -167,6 +167,7 @@ def _image_fit(
             [first_layer(theta, family.image_shape) for theta in path.thetas], num_inner_steps=config.num_inner_steps
         ),
         dead=path.dead,
+        vector=floats(path.rows[config.num_inner_steps] - path.rows[0]),
     )
 
 

@@ -370,6 +370,8 @@ class ImageFit(NamedTuple):
     """What the inner steps do to the first layer: its kernels, or those of its units that they move most."""
     dead: bool
     """Whether theta_N has a whole hidden layer off on the task's images."""
+    vector: Floats
+    """theta_N - theta_0, [D]: where the task stands among the task vectors of others."""
 
 
 class LayerMoves(NamedTuple):

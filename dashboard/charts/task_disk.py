@@ -20,7 +20,6 @@ from dashboard.charts.style import Looks
 from dashboard.theme import Palette
 from maml_core.analysis_records import TaskVectors
 from maml_core.config import RunConfig, SinusoidConfig
-from maml_core.records import TaskFit
 
 _SMALL_SHARE = 0.5
 """Share of the tasks' differences: a plane that holds less shows little of them."""
@@ -48,7 +47,7 @@ class TaskDiskInfo:
     tells: str
     """What it tells: ``amplitude and phase``."""
     shown: Array
-    """Place of the task that the fit shows, [2]; NaN where it has none."""
+    """Place of the task that is shown, [2]; NaN where it has none."""
 
 
 def task_disk_info(of: Results) -> TaskDiskInfo | None:
@@ -72,7 +71,7 @@ def task_disk_info(of: Results) -> TaskDiskInfo | None:
 
 def _place(of: Results, vectors: TaskVectors) -> Array:
     """Where the demonstration task lies by its own task vector, which follows the run and the dials at once."""
-    if not isinstance(of.fit, TaskFit) or of.apart is not None or not np.isfinite(of.fit.vector).all():
+    if of.fit is None or of.apart is not None or not np.isfinite(of.fit.vector).all():
         return np.full(2, np.nan)
     place: Array = (of.fit.vector - vectors.mean) @ vectors.plane.basis.T
     return place
@@ -91,7 +90,7 @@ def _told(config: RunConfig) -> tuple[str, int]:
 
 
 def _traces(palette: Palette, _looks: Looks) -> dict[str, go.Scatter]:
-    """A point a task, and a large one for the task of the fit."""
+    """A point a task, and a large one for the task that is shown."""
     last = len(palette.along) - 1
     marker = {
         "color": [],
@@ -145,7 +144,7 @@ _CARD = Card(
     "first class); look whether it goes round in order. R² says how well the place tells the task (1 at best), and the share how much of the tasks' differences the plane holds.",
     {
         "tasks": "The θ_N of one task, in the colour of what defines it; of sinusoids the larger, the larger its amplitude.",
-        "shown": "The task whose fit is shown: it moves as its amplitude and phase are dragged.",
+        "shown": "The task that is shown: it moves as its amplitude and phase are dragged, and with another task.",
     },
     ("θ_N", "held-out"),
 )

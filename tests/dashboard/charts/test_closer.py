@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional
 
 from dashboard.charts.all import CLOSER, SHARING, charts_of
 from dashboard.charts.arrows import arrows_info
@@ -38,8 +40,11 @@ from maml_core.analysis_records import (
     Spread,
     TaskVectors,
 )
-from maml_core.config import GlyphsConfig, LinearConfig, RunConfig
-from maml_core.records import Curvature, InnerPaths, Plane, Summary, TaskFit
+from maml_core.config import GlyphsConfig, LinearConfig, MLPConfig, RunConfig
+from maml_core.problem import build_problem
+from maml_core.records import Curvature, Demonstration, ImageFit, InnerPaths, Plane, Summary, TaskFit, View
+from maml_core.runs import init_run
+from maml_core.snapshots import snapshot
 from tests.dashboard.charts.infos import chart_of, lines, ranges, subtitle, summary
 from tests.dashboard.charts.infos import directions_info as directions_by_hand
 from tests.dashboard.charts.infos import task_disk_info as disk_by_hand
@@ -173,6 +178,35 @@ def test_the_task_of_the_fit_lies_where_its_own_task_vector_takes_it() -> None:
     info = task_disk_info(open_disk)
     assert info is not None
     assert np.isnan(info.shown).all()
+
+
+def test_a_task_of_images_lies_where_one_gradient_step_of_autograd_takes_it() -> None:
+    config = RunConfig(
+        tasks=GlyphsConfig(ways=3),
+        model=MLPConfig(hidden_widths=(8,)),
+        shots=2,
+        num_query=2,
+        alpha=0.3,
+        num_inner_steps=1,
+        evaluation_tasks=12,
+        joint_baseline=False,
+    )
+    problem, state = build_problem(config), init_run(config)
+    seen = snapshot(config, state, View(tasks=(Demonstration(),), trajectories=False, curvature=False, paths=False))
+    found = LOOKS["task_vectors"](config, problem, state.meta)
+    of = dataclasses.replace(results("task_disk", found, config), fit=seen.fits[0])
+    info = task_disk_info(of)
+    assert info is not None
+    theta = {name: value.detach().clone().requires_grad_() for name, value in state.meta.theta.items()}
+    fit = seen.fits[0]
+    assert isinstance(fit, ImageFit)
+    images = torch.tensor(fit.support_images, dtype=torch.float32)[None] / 255
+    loss = functional.cross_entropy(problem.model.apply(theta, images)[0], torch.tensor(fit.support_labels))
+    gradients = torch.autograd.grad(loss, list(theta.values()))
+    stepped = [(value - 0.3 * by).detach().ravel() for value, by in zip(theta.values(), gradients, strict=True)]
+    place = (torch.cat(stepped).numpy() - found.plane.origin) @ found.plane.basis.T
+    np.testing.assert_allclose(info.shown, place, rtol=0.02)  # images are bytes on the page
+    assert np.abs(place).max() > 1e-3
 
 
 def fit_of(vector: np.ndarray) -> TaskFit:

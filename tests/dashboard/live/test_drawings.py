@@ -44,6 +44,7 @@ def fit(images: np.ndarray, *, names: tuple[str, ...] = ("one", "two"), **change
         query_loss=np.zeros(2, np.float32),
         filters=Filters(np.zeros((2, 1, channels, height, width), np.float32), np.array([0]), 1),
         dead=False,
+        vector=np.zeros(3, np.float32),
     )
     return record._replace(**changes)
 

@@ -54,6 +54,7 @@ def image_fit(**more: object) -> ImageFit:
         query_loss=np.array([1.5, 0.5, np.nan], dtype=np.float32),
         filters=Filters(np.arange(3 * 2 * 2, dtype=np.float32).reshape(3, 2, 1, 1, 2), np.array([1, 4]), 6),
         dead=False,
+        vector=np.zeros(3, np.float32),
     )
     return fit._replace(**more)
 
