@@ -126,11 +126,13 @@ def likely_cause(config: RunConfig, state: RunState, problem: Problem) -> str:
             return f"{raised} Try {smaller}{fewer}."
         return f"The inner steps {lowered}, so {beta} is the likelier cause: try a smaller one."
     shape = inner_curvature(config, problem, learner)
-    if not (math.isfinite(shape.median) and math.isfinite(shape.high)):  # not known, or beyond all numbers
+    limit, strict = Curvature.stability_limit(shape.median), Curvature.stability_limit(shape.high)
+    if not (
+        math.isfinite(shape.high) and math.isfinite(limit)
+    ):  # not known, beyond all numbers, or nothing curves upwards
         if overshoots:
             return f"{raised} Try a smaller alpha{fewer}."
         return f"The inner steps {lowered}, so {beta} is the likelier cause: try a smaller one."
-    limit, strict = Curvature.stability_limit(shape.median), Curvature.stability_limit(shape.high)
     size = f"alpha = {config.alpha:.3g}"
     stands = (
         f"{ratio(config.alpha / limit)} times"

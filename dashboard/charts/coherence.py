@@ -107,7 +107,7 @@ def _ranges(info: CoherenceInfo, previous: Previous) -> Range:
 _CARD = Card(
     "Whether gradients at θ_0 agree: of the support and the query loss of one held-out task, and of two tasks; 1 is the same direction, 0 a right "
     "angle. A step that helps both halves of a task is what meta-training is after, while tasks need not agree with each other. The bands hold "
-    "80% of the tasks, or of their pairs, and the curves grow for as long as this chart is open.",
+    "80% of the tasks, or of their pairs; it is measured only while this chart is open, so that the curves begin when it was opened.",
     {
         "same_task": "Cosine of the gradients on a task's support and on its query points, mean over tasks.",
         "two_tasks": "Cosine of the gradients on one task's support and on another's query points, mean over pairs.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,7 +40,7 @@ def asked(message: Mapping[str, Any]) -> Prediction:
             )
         case "number":
             low, high, unit = message["low"], message["high"], message["unit"]
-            if not (_is_number(low) and _is_number(high) and low < high):
+            if not (_is_number(low) and _is_number(high) and low < high and math.isfinite(float(high) - float(low))):
                 raise ValueError("the axis of a number goes from a smaller number to a larger one")
             if not isinstance(unit, str) or len(unit) > MAX_UNIT:
                 raise ValueError(f"a unit has at most {MAX_UNIT} letters")
@@ -56,7 +57,7 @@ def _text(value: object, what: str, most: int) -> str:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 class Poll:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any, NamedTuple
 
+from dashboard.charts.symbols import of_error
 from dashboard.live.closer import Closer, Wanted
 from dashboard.live.page import Page
 from dashboard.server.looks import LongLooks, Looks
@@ -19,6 +20,7 @@ from dashboard.server.looks_back import LooksBack
 from dashboard.server.looks_beside import LooksBeside
 from dashboard.server.pages import Pages
 from maml_core.chunks import ChunkRequest, ChunkResult
+from maml_core.errors import ConfigError, DataError
 
 
 class Due(NamedTuple):
@@ -59,7 +61,10 @@ class CloserLooks(LongLooks[Due]):
         return is_awaited
 
     def _fail(self, page: Page, wish: Due, error: Exception) -> None:
-        why = f"This could not be measured ({type(error).__name__}; the server's log says more)."
+        if isinstance(error, ConfigError | DataError):
+            why = f"This could not be measured: {of_error(error)}."
+        else:
+            why = f"This could not be measured ({type(error).__name__}; the server's log says more)."
         wish.closer.fail(wish.wanted, why, self._clock())
         self._rest(page, wish)
 

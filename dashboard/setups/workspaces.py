@@ -111,10 +111,19 @@ def named_workspace(name: str) -> Workspace:
     Raises:
         ConfigError: It is no name.
     """
-    words = unicodedata.normalize("NFKC", name).casefold().split()
-    if not words or len(name) > 80:
+    same = same_name(name)
+    if not same or len(name) > 80:
         raise ConfigError("workspace", name[:80], "1 to 80 letters, digits or signs")
-    return Workspace(default_root() / NAMED / hashed(" ".join(words)), is_limited=True)
+    return Workspace(default_root() / NAMED / hashed(same), is_limited=True)
+
+
+def same_name(name: str) -> str:
+    """A workspace's name without what does not count in it.
+
+    >>> same_name("  Group  3 ") == same_name("GROUP 3")
+    True
+    """
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def workspace_of(tab: str, name: str, *, shared: bool) -> Workspace:

@@ -219,15 +219,15 @@ def _go_on(token: str, fetch: Callable[[OnProgress], Chosen]) -> None:
     try:
         new, notes = fetch(told)
         limits.check(new)
-    except (DataError, ConfigError) as error:
+        if (awaited := get_hub().awaited(token)) is not None:
+            state.open_awaited(awaited._replace(config=new))
+        else:
+            get_hub().restart(token, lambda _: new)
+            state.ask_for_images()
+    except (DataError, ConfigError, StoreError) as error:
         bar.empty()
         st.error(plain(f"{error}."))
         return
-    if (awaited := get_hub().awaited(token)) is not None:
-        state.open_awaited(awaited._replace(config=new))
-    else:
-        get_hub().restart(token, lambda _: new)
-        state.ask_for_images()
     for note in notes:
         state.note(note)
     st.rerun()

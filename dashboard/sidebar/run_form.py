@@ -90,6 +90,7 @@ def _about(family: type[Any]) -> str:
 def _presets(token: str, running: str | None) -> None:
     ready = pretrained()
     known: dict[str, Preset | Pretrained] = {**{preset.name: preset for preset in PRESETS}, **ready}
+    running = running if running in known else None  # a run's folder may have gone since it was opened
 
     def start() -> None:
         name = st.session_state["preset"]

@@ -6,7 +6,6 @@ shared server each browser tab, or whoever knows the name of a workspace, has a 
 
 from __future__ import annotations
 
-import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +16,7 @@ from maml_core.cluster import ClusterExecutor
 from maml_core.errors import ConfigError, DataError, StoreError
 from maml_core.store import check_name
 from maml_core.sweeps.budget import Budget, groups, reckoned
-from maml_core.sweeps.catalog import delete_sweep, has_moved_to
+from maml_core.sweeps.catalog import check_idle, check_others, delete_sweep, has_moved_to
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.places import default_root, is_url, names_in
 from maml_core.sweeps.study import SweepStudy, load_sweep, open_study
@@ -39,8 +38,7 @@ def own_place(url: str = "") -> Storage:
 def shared_place(tab: str, workspace: str) -> Storage:
     """The sweeps of one browser tab, or of a workspace that it has entered."""
     if workspace:
-        words = " ".join(unicodedata.normalize("NFKC", workspace).casefold().split())
-        return default_root() / workspaces.NAMED / workspaces.hashed(words)
+        return default_root() / workspaces.NAMED / workspaces.hashed(workspaces.same_name(workspace))
     return default_root() / workspaces.TABS / workspaces.hashed(tab)
 
 
@@ -176,9 +174,14 @@ def delete(hub: Hub, name: str, place: Storage) -> None:
     """Delete a sweep: from a database for good, from a folder so that `restore` brings it back until the next one is deleted.
 
     Raises:
-        ConfigError, StoreError: It cannot be deleted.
+        ConfigError, StoreError: It cannot be deleted, or another process computes it.
     """
-    hub.forget_sweep(key_of(place, name))
+    key = key_of(place, name)
+    if (job := hub.sweeps.job(key)) is not None:
+        check_others(job.study)
+    else:
+        check_idle(name, storage=place)
+    hub.forget_sweep(key)
     if not keeps_deleted(place):
         delete_sweep(name, storage=place)
         return

@@ -338,11 +338,10 @@ def _earlier(token: str, place: Storage | None) -> None:
             st.caption("The page is still connecting; open this again in a moment.")
             return
         try:
-            names = sweep_actions.names(place)
+            names, deleted = sweep_actions.names(place), sweep_actions.deleted(place)
         except (ConfigError, StoreError) as error:
             st.error(plain(f"{error}."))
             return
-        deleted = sweep_actions.deleted(place)
         if names:
             if st.session_state.get(_CHOSEN) not in names:  # deleted meanwhile
                 st.session_state.pop(_CHOSEN, None)

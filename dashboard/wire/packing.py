@@ -7,6 +7,7 @@ into. Pixels stand among them as bytes, with zeros up to a multiple of 4; every 
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections.abc import Mapping
 from typing import Any
@@ -15,10 +16,24 @@ import numpy as np
 
 
 def packed(header: Mapping[str, Any], body: Floats) -> bytes:
-    """A frame."""
-    text = json.dumps(header, separators=(",", ":")).encode()
+    """A frame. In its header a number that is not finite is null: a browser reads no other JSON."""
+    try:
+        text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
+    except ValueError:
+        text = json.dumps(_finite(header), separators=(",", ":"), allow_nan=False).encode()
     padding = b"\0" * (-(4 + len(text)) % 4)
     return struct.pack("<I", len(text)) + text + padding + body.bytes()
+
+
+def _finite(value: Any) -> Any:
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case Mapping():
+            return {key: _finite(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_finite(each) for each in value]
+    return value
 
 
 class Floats:

@@ -112,10 +112,15 @@ def check_idle(name: str, *, storage: str | Path | None = None) -> None:
     except StoreError:
         return
     with study:
-        _check_idle(study)
+        check_others(study)
 
 
-def _check_idle(study: SweepStudy) -> None:
+def check_others(study: SweepStudy) -> None:
+    """See that nobody but who has this study open computes its sweep.
+
+    Raises:
+        StoreError: Somebody does.
+    """
     if study.is_computed:
         raise StoreError("busy", f"somebody computes the sweep {study.name}; wait for the end of that, or stop it")
 
@@ -170,7 +175,7 @@ def rename_sweep(name: str, new: str, *, storage: str | Path | None = None) -> s
             taken = StoreError("taken", f"{old.folder.with_name(new)} is there already; choose another name")
             if os.path.lexists(old.folder.with_name(new)):
                 raise taken
-        _check_idle(old)
+        check_others(old)
         place = open_place(new, storage, make=True)
         with place.used():
             source, target = old.place.storage, place.storage

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from maml_core import causes
 from maml_core.causes import inner_descent, likely_cause
 from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, replace
 from maml_core.divergence import HIGH_LOSS_STEPS
@@ -20,7 +21,7 @@ from maml_core.models import MLP
 from maml_core.params import all_finite
 from maml_core.presets import PRESETS
 from maml_core.problem import Problem, build_problem, held_out_tasks
-from maml_core.records import Entry, InnerDescent, Records, Status, View
+from maml_core.records import Curvature, Entry, InnerDescent, Records, Status, View
 from maml_core.run_state import RunState
 from maml_core.runs import CHECKPOINT_EVERY, advance, advance_through, apply_entry, init_run, replay
 from maml_core.snapshots import snapshot
@@ -232,6 +233,16 @@ def test_a_curvature_beyond_all_numbers_is_no_limit_to_compare_with() -> None:
     assert likely_cause(config, state._replace(good=good), problem) == (
         "The inner step raises the support loss on 100% of the held-out tasks at the last good theta_0: it overshoots. Try a smaller alpha."
     )
+
+
+def test_where_nothing_curves_upwards_no_limit_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tiny(alpha=0.01)
+    state, problem = init_run(config), build_problem(config)
+    monkeypatch.setattr(causes, "inner_curvature", lambda *_: Curvature(-0.5, -1.0, 4.0))
+    said = likely_cause(config, state, problem)
+    assert "likelier cause" in said
+    assert "inf" not in said
+    assert "lambda_max" not in said
 
 
 def test_a_network_that_is_dead_from_the_start_blames_the_inputs_or_the_seed() -> None:

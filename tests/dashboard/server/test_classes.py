@@ -394,6 +394,8 @@ class TestQuestions:
             {**CHOICE, "question": "x" * 201},
             {**NUMBER, "low": 3},
             {**NUMBER, "high": float("inf")},
+            {**NUMBER, "high": 10**400},
+            {**NUMBER, "low": -1.7e308, "high": 1.7e308},  # no part of this axis can be told
             {**NUMBER, "kind": "curve"},
         ],
     )

@@ -15,6 +15,7 @@ from maml_core.analysis import looks
 from maml_core.analysis.looks import CURVES, LOOKS
 from maml_core.analysis_records import Coherence, TaskVectors
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
+from maml_core.errors import DataError
 from maml_core.problem import build_problem
 from maml_core.state_bytes import state_from_bytes
 from tests.dashboard.server.clients import TINY, Client, Clock, Held, Inline, on_loop, states, turns, until, wake
@@ -31,6 +32,15 @@ class Failing(Inline):
     def compute(self, request: ChunkRequest) -> ChunkResult:
         if looked(request):
             raise MemoryError
+        return super().compute(request)
+
+
+class Refusing(Inline):
+    """A worker to which the images of a run are lost."""
+
+    def compute(self, request: ChunkRequest) -> ChunkResult:
+        if looked(request):
+            raise DataError("missing", "there are no images in /data/birds")
         return super().compute(request)
 
 
@@ -181,6 +191,15 @@ def test_one_that_fails_says_so_and_is_tried_again_when_the_run_has_moved_on():
         assert num_looks(executor) == 2
 
     on_loop(scene, Failing())
+
+
+def test_a_refusal_is_told_in_its_own_words():
+    async def scene(hub: Hub, executor: Refusing, clock: Clock) -> None:
+        client = await opened(hub)
+        said = states(client.take())[-1]["empty"]["task_disk"].replace("\u2060", "")
+        assert said == "This could not be measured: there are no images in /data/birds."
+
+    on_loop(scene, Refusing())
 
 
 def test_one_worker_is_left_to_the_runs():

@@ -25,6 +25,7 @@ from maml_core.config import (
     replace,
 )
 from maml_core.datasets.omniglot import find_omniglot
+from maml_core.errors import StoreError
 from maml_core.presets import DEFAULT_PRESET, few_shot
 from tests.dashboard.sidebar.test_main_page import Visit, hub, own_hub
 from tests.maml_core.datasets.layout import drawing, official, png
@@ -234,6 +235,20 @@ class TestOmniglot:
             visit.choose(**{field: value})
             assert (visit.run.step, getattr(visit.config.tasks, field)) == (0, value)
             assert is_consistent(visit)
+
+    def test_a_server_that_does_not_answer_is_said_and_the_run_stays(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        visit = begun()
+        visit.choose(family="omniglot")
+
+        def busy(*_: object) -> None:
+            raise StoreError("refused", "the server is busy; try again")
+
+        monkeypatch.setattr(type(hub()), "restart", busy)
+        (error,) = visit.type(official(tmp_path / "omniglot")).press("Import").errors
+        assert error == "the server is busy; try again."
+        assert (visit.run.step, visit.config) == (50, DEFAULT_PRESET.config)
 
     def test_there_already_they_are_chosen_like_any_family(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setenv("MAML_OMNIGLOT", str(official(tmp_path / "omniglot")))

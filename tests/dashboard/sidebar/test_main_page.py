@@ -18,8 +18,10 @@ from dashboard.live.run import LiveRun
 from dashboard.server import start
 from dashboard.server.hub import Hub
 from dashboard.setups.algorithms import NAMES, NORM_SWITCHES, SWITCHES, choice_of, chosen, why_no_order, why_not
+from dashboard.setups.pretrained import pretrained
 from dashboard.setups.setting_names import SETTING_NAMES
 from dashboard.setups.settings import on_the_page
+from dashboard.sidebar import run_form
 from dashboard.sidebar.run_form import MORE, PLUS_PLUS
 from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, replace
 from maml_core.presets import DEFAULT_PRESET, PRESETS, Preset
@@ -144,6 +146,15 @@ def own_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def _own_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with own_hub(monkeypatch):
         yield
+
+
+def test_a_pretrained_run_whose_folder_is_gone_leaves_the_sidebar_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    name, *_ = pretrained()
+    visit = Visit().preset(name)
+    assert visit.app.selectbox(key="preset").value == name
+    monkeypatch.setattr(run_form, "pretrained", dict)
+    assert visit.rerun().app.selectbox(key="preset").value is None
+    assert visit.run.config.alpha == 0.02  # the run itself goes on
 
 
 class TestOpening:

@@ -18,8 +18,10 @@ from streamlit.util import calc_hash
 
 from dashboard.server import start
 from dashboard.server.hub import Hub
+from dashboard.sidebar import sweep_actions
 from dashboard.sweeps.job import SweepJob
 from maml_core.config import RunConfig
+from maml_core.errors import StoreError
 from maml_core.presets import DEFAULT_PRESET
 from maml_core.sweeps.chunks import refusal_of_all, run_lanes
 from maml_core.sweeps.recognition import find_images
@@ -459,6 +461,15 @@ class TestStartedTwice:
 
 @pytest.mark.usefixtures("_running")
 class TestDeleting:
+    def test_a_place_of_deleted_sweeps_that_cannot_be_read_is_said(self, monkeypatch: pytest.MonkeyPatch):
+        def unreadable(_: object) -> None:
+            raise StoreError("refused", "the folder of deleted sweeps cannot be read")
+
+        monkeypatch.setattr(sweep_actions, "deleted", unreadable)
+        visit = Visit().open("sweep.earlier")
+        (error,) = visit.app.error
+        assert error.value.replace("\\", "") == "the folder of deleted sweeps cannot be read."
+
     def opened(self, tmp_path: Path) -> Visit:
         open_study(sweep(), "mine", storage=tmp_path)
         return Visit(sweep="mine").open("sweep.earlier")
