@@ -16,6 +16,7 @@ from maml_core.analysis_records import DIRECTION_STEPS, Directions
 from maml_core.inner import Adaptation, as_adaptation
 from maml_core.landscape import flat, inner_thetas
 from maml_core.outer import MetaGradient, meta_gradient
+from maml_core.normalization import PER_STEP
 from maml_core.params import flattened, over_tasks
 from maml_core.problem import Problem
 from maml_core.records import Floats, Numbers, Plane
@@ -85,6 +86,19 @@ def directions(
         # One path of the most steps has all shorter ones in it.
         path = inner_thetas(theta_0, tasks, problem=problem, how=how, num_steps=max(steps))
         rules["reptile"] = lambda count: _moved(path, count, alpha=alpha, num_batches=num_batches)
+        if not any(name.startswith(PER_STEP) for name in theta_0) and how.normalization.treatment != "running":
+            # What a step owns of theta_0 moves with no theta_k; without that first order is the query gradient where the path has come to.
+            alone = how.for_tasks(len(tasks.parameters))
+
+            def at_the_end(count: int) -> Numbers:
+                found = meta_gradient(
+                    path[count], tasks, problem=problem, how=alone, num_inner_steps=0, order="first", own_tasks=True
+                )
+                rows = _rows(found)
+                means: Numbers = rows.reshape(num_batches, -1, rows.shape[1]).mean(1)
+                return means
+
+            rules["fomaml"] = at_the_end
     maml = np.stack([_rows(ours("second", count)) for count in steps])  # [S, B, D]
     others = np.stack([[direction(count) for count in steps] for direction in rules.values()])  # [R, S, B, D]
     layers = {"all": np.arange(maml.shape[-1]), **columns_of_layers(problem.model, theta_0)}
