@@ -135,12 +135,12 @@ def middles(apart: float) -> tuple[float, ...]:
 
 
 def panel_lines(info: LandscapeInfo) -> dict[str, Line]:
-    """Where the panels, the path and theta_0 lie."""
+    """Where the panels, the path and theta_0 lie: the cells of a panel end at 1, and touch neither the next panel nor its own name."""
     places = middles(_APART)
-    found: dict[str, Line] = {
-        name: (info.axis + middle, info.axis) for name, middle in zip(PANELS, places, strict=True)
-    }
-    inside = np.where(np.abs(info.path).max(axis=1, keepdims=True) <= 1.0, info.path, np.nan)
+    smaller = 1.0 / (1.0 + 1.0 / max(len(info.axis) - 1, 1))  # by half a cell on each side
+    axis = smaller * info.axis
+    found: dict[str, Line] = {name: (axis + middle, axis) for name, middle in zip(PANELS, places, strict=True)}
+    inside = smaller * np.where(np.abs(info.path).max(axis=1, keepdims=True) <= 1.0, info.path, np.nan)
     found["path"] = (inside[:, 0] + places[0], inside[:, 1])
     found["theta_0"] = (places, [0.0] * len(places))
     return found

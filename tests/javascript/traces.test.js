@@ -35,6 +35,13 @@ test("sizes by number grow with the picture, drawn anew and changed alike", () =
   assert.deepEqual(traces.changes(["shades", "dots"], figure.data).data["marker.size"], [[8, 20]]);
 });
 
+test("a trace beside one with sizes, shades or texts by number keeps its own", () => {
+  const traces = filled({ shades: { x: [0], y: [1], "marker.size": [4], text: [1], z: [2] }, dots: { x: [0], y: [1] } });
+  const { data } = traces.changes(["shades", "dots"], figure.data);
+  for (const what of ["marker.size", "text", "z"]) assert.equal(data[what][1], undefined); // Plotly leaves that alone
+  assert.deepEqual(data["marker.size"][0], [4]);
+});
+
 test("of points alone nothing but their places changes", () => {
   const traces = filled({ dots: { x: [0, 1], y: [2, 3] } });
   assert.equal(traces.isMoved, true);

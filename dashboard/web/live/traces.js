@@ -155,9 +155,10 @@ const beyond = (numbers) => /** @type {Filled[]} */ (Object.keys(numbers)).filte
  */
 function valuesOf(numbers, what, scale) {
   const values = numbers[what];
-  if (what === "marker.size") return Array.from(values ?? [], (size) => size * scale);
-  if (what === "text") return Array.from(values ?? [], String);
-  if (what !== "z" || !values) return values;
+  if (!values) return undefined;
+  if (what === "marker.size") return Array.from(values, (size) => size * scale);
+  if (what === "text") return Array.from(values, String);
+  if (what !== "z") return values;
   const width = numbers.x.length;
   return Array.from(numbers.y, (_, row) => Array.from({ length: width }, (_, at) => (Number.isNaN(values[row * width + at]) ? null : values[row * width + at])));
 }

@@ -349,10 +349,12 @@ def test_the_landscape_has_three_losses_on_one_scale_and_the_path_in_the_first()
         shown = 10.0 ** updates[name, "z"].reshape(5, 5)
         np.testing.assert_allclose(shown, loss, rtol=1e-4)
         middle = (updates[name, "x"][0] + updates[name, "x"][-1]) / 2
-        np.testing.assert_allclose(updates[name, "x"] - middle, found.axis / 2, atol=1e-6)
+        # Five cells a side, whose edges are at -1 and 1: the panels are 2.2 apart, their names begin at 1.04.
+        np.testing.assert_allclose(updates[name, "x"] - middle, [-0.8, -0.4, 0.0, 0.4, 0.8], atol=1e-6)
+        np.testing.assert_allclose(updates[name, "y"], [-0.8, -0.4, 0.0, 0.4, 0.8], atol=1e-6)
     start = updates["support", "x"].mean()
-    np.testing.assert_allclose(updates["path", "x"] - start, [0.0, 0.5], atol=1e-6)
-    np.testing.assert_allclose(updates["path", "y"], [0.0, 0.25], atol=1e-6)
+    np.testing.assert_allclose(updates["path", "x"] - start, [0.0, 0.4], atol=1e-6)
+    np.testing.assert_allclose(updates["path", "y"], [0.0, 0.2], atol=1e-6)
     assert subtitle(info) == "The plane holds 93% of the path. At the start (θ_0) 3 tasks: 6 before, 0.2 after."
     little = landscape_info(results("landscape", plane(0.2)))
     assert little is not None
