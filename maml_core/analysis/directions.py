@@ -15,8 +15,8 @@ from maml_core.analysis.angles import columns_of_layers, cosine, length_ratio, u
 from maml_core.analysis_records import DIRECTION_STEPS, Directions
 from maml_core.inner import Adaptation, as_adaptation
 from maml_core.landscape import flat, inner_thetas
-from maml_core.outer import MetaGradient, meta_gradient
 from maml_core.normalization import PER_STEP
+from maml_core.outer import MetaGradient, meta_gradient
 from maml_core.params import flattened, over_tasks
 from maml_core.problem import Problem
 from maml_core.records import Floats, Numbers, Plane
