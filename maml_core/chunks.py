@@ -65,7 +65,7 @@ class ChunkResult:
     entries: tuple[Entry, ...] = ()
     """Lines of the timeline that the chunk has made by itself before its first step: the change to a compiled form that is there now."""
     uncompiled: str = ""
-    """Key of the compiled form that the next step could have, and that is not there."""
+    """Key of the best compiled form that the next step could have, where that is not there."""
 
 
 def run_chunk(request: ChunkRequest) -> ChunkResult:
@@ -99,11 +99,11 @@ def run_chunk(request: ChunkRequest) -> ChunkResult:
     advance_start = time.thread_time()
     if request.num_steps is not None or request.budget_s is not None:
         replays = any(entry.step >= state.step for entry in request.timeline)  # then its own lines say when
-        key = compiled_steps(config, state, problem).key(schedule(config, state.step))
-        if key and not has(key):
-            uncompiled = key
-        elif key and key != state.compiled and not replays:
-            entries = (Entry(step=state.step, kind="compiled", changes={"key": key}),)
+        keys = compiled_steps(config, state, problem).keys(schedule(config, state.step))
+        there = [key for key in keys if has(key)]
+        uncompiled = "" if there[-1:] == [*keys[-1:]] else keys[-1]
+        if there and there[-1] != state.compiled and not replays:
+            entries = (Entry(step=state.step, kind="compiled", changes={"key": there[-1]}),)
             config, state = apply_entry(config, state, entries[0], problem=problem)
         config, state, records = advance_through(
             config, state, request.timeline, num_steps=request.num_steps, budget_s=request.budget_s, problem=problem

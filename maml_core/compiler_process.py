@@ -64,7 +64,8 @@ def _make(asked: dict[str, Any], work: Path) -> None:
     else:
         from maml_core.compiled.making import made
 
-        files.keep(*made(configs[0], asked["step"], work))
+        for key, libraries in made(configs[0], asked["step"], work):
+            files.keep(key, libraries)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ and a C++ compiler.
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -24,8 +25,9 @@ from maml_core.schedules import schedule
 from maml_core.types import Params, Tasks
 
 
-def made(config: RunConfig, step: int, work: Path) -> tuple[str, dict[str, bytes]]:
-    """The key of an outer step of a run, and the libraries that compute it and the run's held-out evaluations, by their parts.
+def made(config: RunConfig, step: int, work: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """The key of an outer step of a run and the library that computes it, and then its key with what is looked at beside it and the libraries of
+    both, by their parts: who trains need not wait for the second half.
 
     Args:
         config: Of the run.
@@ -40,8 +42,11 @@ def made(config: RunConfig, step: int, work: Path) -> tuple[str, dict[str, bytes
     graph = graph_at(config, problem, schedule(config, step))
     learners = {META: first_learner(config, problem), **baseline_learners(config, problem, {})}
     tasks = training_tasks(config, problem, 0)
-    parts = {files.STEP: traced(graph, learners, tasks), **traced_held_out(config, problem, learners[META])}
-    return key_of(graph, learners, tasks), {part: library_of(found, work) for part, found in parts.items()}
+    libraries = {files.STEP: library_of(traced(graph, learners, tasks), work)}
+    yield key_of(graph, learners, tasks), libraries
+    for part, found in traced_held_out(config, problem, learners[META]).items():
+        libraries[part] = library_of(found, work)
+    yield key_of(graph, learners, tasks, whole=True), libraries
 
 
 class Traced(torch.nn.Module):

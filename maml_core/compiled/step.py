@@ -62,13 +62,14 @@ def graph_at(config: RunConfig, problem: Problem, now: Schedule) -> Graph:
     return Graph(config, problem, now.order, now.step_weights is not None)
 
 
-def key_of(graph: Graph, learners: Mapping[str, Learner], tasks: Tasks) -> str:
+def key_of(graph: Graph, learners: Mapping[str, Learner], tasks: Tasks, *, whole: bool = False) -> str:
     """Name of what a graph computes on this machine, 32 hexadecimal digits.
 
     Args:
         graph: What is computed.
         learners: The run's, `META`, and its baselines', at any step.
         tasks: Of any step.
+        whole: Whether with what is looked at beside it; see `held_out`.
     """
     settings = {name: value for name, value in to_dict(graph.config).items() if name not in MOVED}
     numbers = tensors_of_numbers(graph, graph_numbers(graph))
@@ -78,6 +79,7 @@ def key_of(graph: Graph, learners: Mapping[str, Learner], tasks: Tasks) -> str:
         "multi_step": graph.is_multi_step,
         "loss": [graph.config.tasks.kind if graph.config.oracle_baseline else "", graph.config.classifies],
         "clips": graph.config.clip_norm is not None,
+        "whole": whole,
     }
     return key_about(about, [*_learned(learners), *drawn(tasks), *numbers])
 
@@ -286,19 +288,21 @@ class Steps:
     def __init__(self, config: RunConfig, problem: Problem, learners: Mapping[str, Learner]) -> None:
         self._config, self._problem, self._learners = config, problem, learners
         self._can_be = can_be(config, problem)
-        self._keys: dict[tuple[str, bool], str] = {}
+        self._keys: dict[tuple[str, bool], tuple[str, str]] = {}
 
-    def key(self, now: Schedule) -> str:
-        """Name of the step's compiled form, whether it is there or not; empty where it can have none."""
+    def keys(self, now: Schedule) -> tuple[str, ...]:
+        """Names of the step's compiled forms, whether they are there or not: of the step alone, which is made first, and with what is looked at
+        beside it. None where it can have none.
+        """
         if not self._can_be:
-            return ""
+            return ()
         which = now.order, now.step_weights is not None
         if which not in self._keys:
-            self._keys[which] = _kept_key(graph_at(self._config, self._problem, now), self._learners)
+            self._keys[which] = _kept_keys(graph_at(self._config, self._problem, now), self._learners)
         return self._keys[which]
 
     def walk(self, now: Schedule, learners: Mapping[str, Learner], key: str) -> Walk:
-        """Outer steps from here on while the schedule stays: in their compiled form, if this is its key and it is there."""
+        """Outer steps from here on while the schedule stays: in their compiled form, if this is one of its keys and it is there."""
         numbers = numbers_at(self._config, now)
         libraries = self._libraries(now, key)
         if libraries is None:
@@ -306,29 +310,30 @@ class Steps:
         return CompiledWalk(graph_at(self._config, self._problem, now), libraries[files.STEP], learners, numbers)
 
     def held_out(self, now: Schedule, key: str) -> HeldOutForm | None:
-        """What computes evaluations where outer steps have their compiled form; None where they do not."""
+        """What computes evaluations where outer steps have the compiled form that goes with it; None where they have not."""
         libraries = self._libraries(now, key)
-        if libraries is None:
+        if libraries is None or files.QUERY not in libraries:
             return None
         graph = held_out_graph(self._config, self._problem, self._learners[META])
         return HeldOutForm(graph, libraries)
 
     def _libraries(self, now: Schedule, key: str) -> Mapping[str, Any] | None:
-        return loaded(key) if key and self.key(now) == key else None
+        return loaded(key) if key in self.keys(now) else None
 
 
-_KEYS: dict[tuple[Graph, tuple[torch.Size, ...]], str] = {}
+_KEYS: dict[tuple[Graph, tuple[torch.Size, ...]], tuple[str, str]] = {}
 """Keys that were asked for, by what is computed and the shapes of what is learned: each chunk of a run asks again."""
 
 _MAX_KEYS = 256
 
 
-def _kept_key(graph: Graph, learners: Mapping[str, Learner]) -> str:
+def _kept_keys(graph: Graph, learners: Mapping[str, Learner]) -> tuple[str, str]:
     about = graph, tuple(one.shape for one in _learned(learners))
     if about not in _KEYS:
         if len(_KEYS) >= _MAX_KEYS:
             _KEYS.clear()
-        _KEYS[about] = key_of(graph, learners, training_tasks(graph.config, graph.problem, 0))
+        tasks = training_tasks(graph.config, graph.problem, 0)
+        _KEYS[about] = key_of(graph, learners, tasks), key_of(graph, learners, tasks, whole=True)
     return _KEYS[about]
 
 

@@ -79,8 +79,8 @@ def _made(settings: Mapping[str, Any]) -> str:
 
         config = from_dict(settings)
         assert isinstance(config, RunConfig)
-        key, libraries = made(config, 0, Path(work))
-        files.keep(key, libraries)
+        for key, libraries in made(config, 0, Path(work)):
+            files.keep(key, libraries)
         return key
 
 

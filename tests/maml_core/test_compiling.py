@@ -115,6 +115,24 @@ def test_a_replay_with_the_line_gives_the_same_bits(place: Path) -> None:
     assert again.compiled == state.compiled != ""
 
 
+def test_a_step_is_taken_over_before_what_is_looked_at_beside_it_is_there(made: Path, place: Path) -> None:
+    (whole,) = (path.name.partition(".")[0] for path in place.glob(f"*.{files.FEW}{files.LIBRARY}"))
+    files.drop(whole)
+    first = chunk(TINY, None, 9)
+    assert first.uncompiled == whole
+    assert state_from_bytes(first.state).compiled == first.entries[0].changes["key"] != whole
+    for path in made.glob(f"{whole}*"):
+        shutil.copy(path, place)
+    later = chunk(TINY, first.state, 20)
+    assert (later.uncompiled, [entry.changes["key"] for entry in later.entries]) == ("", [whole])
+    _, state, records = replay(TINY, [*first.entries, *later.entries], num_steps=29)
+    assert same(state.meta, state_from_bytes(later.state).meta)
+    for result in (first, later):
+        assert result.records is not None
+    held_out = [result.records.held_out_after for result in (first, later) if result.records is not None]
+    np.testing.assert_array_equal(records.held_out_after, np.concatenate(held_out))
+
+
 def test_evaluations_and_looks_take_it_as_well(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = chunk(TINY, None, 3)
     state, calls = state_from_bytes(first.state), []
@@ -168,11 +186,15 @@ def test_a_moved_dial_stays_compiled_and_another_number_of_steps_goes_on_eagerly
 @pytest.mark.parametrize("part", [files.STEP, files.INNER, files.QUERY, files.FEW])
 def test_a_damaged_one_is_thrown_away_and_the_run_goes_on(part: str, place: Path) -> None:
     """Whole, whichever part it is: a step in one form with evaluations in another would be a third."""
-    (library,) = place.glob(f"*.{part}{files.LIBRARY}")
+    (whole,) = place.glob(f"*.{files.FEW}{files.LIBRARY}")
+    key = whole.name.partition(".")[0]
+    library = place / f"{key}.{part}{files.LIBRARY}"
     library.write_bytes(library.read_bytes()[:-1] + b"?")
     found = chunk(TINY, None, 20)
     np.testing.assert_array_equal(losses(found), eager(20))
-    assert not [*place.glob(f"*{files.LIBRARY}")]
+    assert not [*place.glob(f"{key}*")]
+    (entry,) = chunk(TINY, found.state, 1).entries  # that of the step alone is still there
+    assert entry.changes["key"] != key
 
 
 def test_one_in_a_folder_that_nothing_can_be_written_to_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,17 +216,19 @@ def test_nothing_is_loaded_from_where_others_can_write(place: Path) -> None:
 
 
 def test_what_was_not_used_for_longest_goes_first(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (own,) = place.glob(f"*{files.DIGESTS}")
+    own = {*place.glob(f"*{files.DIGESTS}")}
+    assert len(own) == 2  # of the step alone, and with what is looked at beside it
     monkeypatch.setattr(files, "MAX_BYTES", files.kept().num_bytes + 2000)
     for number, age in (("1", 300), ("2", 100)):
         files.keep(number * 32, {"step": bytes(1000), "inner": bytes(500)})
         path = place / f"{number * 32}{files.DIGESTS}"
         os.utime(path, (time.time() - age, time.time() - age))
-    os.utime(own)
+    for path in own:
+        os.utime(path)
     files.keep("3" * 32, {"step": bytes(100)})
-    assert {path.stem for path in place.glob(f"*{files.DIGESTS}")} == {own.stem, "2" * 32, "3" * 32}
+    assert {path.stem for path in place.glob(f"*{files.DIGESTS}")} == {path.stem for path in own} | {"2" * 32, "3" * 32}
     assert not [*place.glob(f"{'1' * 32}*")]
-    assert files.kept().num_steps == 3
+    assert files.kept().num_steps == 4
 
 
 def test_without_a_compiler_it_stays_eager_and_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
