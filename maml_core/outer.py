@@ -103,22 +103,56 @@ def meta_gradient(
         raise ValueError(f"{len(step_weights)} step weights for {num_inner_steps} inner steps; one a step is needed")
     rates = learned_rates(how)
     matrices = None if how.matrices is None else leaves(how.matrices)
-    num_lanes = next(iter(theta_0.values())).shape[0]
-    rows, num_tasks = tasks_for_lanes(tasks, num_lanes, own=own_tasks)
-    loop = _Loop(
-        tasks=rows,
-        problem=problem,
-        num_lanes=num_lanes,
-        num_tasks=num_tasks,
-        how=how._replace(alpha=rates or how.alpha, matrices=matrices),
-        normalization=how.normalization.for_tasks(num_tasks),
-    )
+    learned = how._replace(alpha=rates or how.alpha, matrices=matrices)
+    loop = _Loop.of(theta_0, tasks, problem, learned, own_tasks=own_tasks)
     learned_entries = rates if matrices is None else (*rates, matrices)
     last_only = (*[0.0] * num_inner_steps, 1.0)
     weights = last_only if step_weights is None else (0.0, *step_weights)
     if recompute and order == "second":
         return _recomputed(loop, theta_0, learned_entries, weights)
     return _stored(loop, theta_0, learned_entries, weights, order)
+
+
+def meta_gradients(
+    theta_0: Params,
+    tasks: Tasks,
+    *,
+    problem: Problem,
+    how: Adaptation,
+    num_inner_steps: Sequence[int],
+    own_tasks: bool = False,
+) -> tuple[Params, ...]:
+    """Second-order gradients of the mean query loss after each of several numbers of inner steps, through the graph of the longest path, which
+    has all shorter ones in it. The other arguments are those of `meta_gradient`.
+
+    >>> from maml_core import RunConfig, build_problem, training_tasks
+    >>> config = RunConfig(meta_batch_size=4)
+    >>> problem = build_problem(config)
+    >>> theta_0, tasks = problem.model.init(0), training_tasks(config, problem, 0)
+    >>> one, two = meta_gradients(theta_0, tasks, problem=problem, how=Adaptation(0.01), num_inner_steps=[1, 2])
+    >>> one["w0"].shape == two["w0"].shape == theta_0["w0"].shape
+    True
+    """
+    how = as_adaptation(how)
+    if how.is_proximal:
+        raise ValueError(f"proximal = {how.proximal}: `meta_gradients` does not take a proximal term")
+    loop = _Loop.of(theta_0, tasks, problem, how, own_tasks=own_tasks)
+
+    def watch(step: int, theta: Params) -> Tensor | None:
+        return loop.judged(step, theta).losses.mean(1).sum() if step in num_inner_steps else None
+
+    start = leaves(theta_0)
+    with torch.enable_grad():
+        path = over_tasks(start, loop.num_tasks)
+        losses = loop.walk(path, num_steps=max(num_inner_steps), order="second", record=watch).records
+        found = []
+        for count in num_inner_steps:
+            loss = losses[count]
+            assert loss is not None
+            wanted = list(start.values())
+            gradients = torch.autograd.grad(loss, wanted, allow_unused=True, materialize_grads=True, retain_graph=True)
+            found.append(dict(zip(start, gradients, strict=True)))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +169,20 @@ class _Loop:
     """Inner loop of the lanes, with leaves for what is learned."""
     normalization: Normalization
     """Normalisation of every task of every lane."""
+
+    @staticmethod
+    def of(theta_0: Params, tasks: Tasks, problem: Problem, how: Adaptation, *, own_tasks: bool) -> _Loop:
+        """The loop of these lanes, whose leaves are in `how`."""
+        num_lanes = next(iter(theta_0.values())).shape[0]
+        rows, num_tasks = tasks_for_lanes(tasks, num_lanes, own=own_tasks)
+        return _Loop(
+            tasks=rows,
+            problem=problem,
+            num_lanes=num_lanes,
+            num_tasks=num_tasks,
+            how=how,
+            normalization=how.normalization.for_tasks(num_tasks),
+        )
 
     def walk(
         self,

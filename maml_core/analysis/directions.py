@@ -16,7 +16,7 @@ from maml_core.analysis_records import DIRECTION_STEPS, Directions
 from maml_core.inner import Adaptation, as_adaptation
 from maml_core.landscape import flat, inner_thetas
 from maml_core.normalization import PER_STEP
-from maml_core.outer import MetaGradient, meta_gradient
+from maml_core.outer import meta_gradient, meta_gradients
 from maml_core.params import flattened, over_tasks
 from maml_core.problem import Problem
 from maml_core.records import Floats, Numbers, Plane
@@ -65,20 +65,15 @@ def directions(
         raise ValueError(f"num_inner_steps = {list(steps)}: give one N or more, each at least 1")
     lanes, by_lane = over_tasks(theta_0, num_batches), how.for_tasks(num_batches)
 
-    def ours(order: str, count: int) -> MetaGradient:
-        return meta_gradient(
-            lanes,
-            tasks,
-            problem=problem,
-            how=by_lane,
-            num_inner_steps=count,
-            order="second" if order == "second" else "first",
-            own_tasks=True,
+    def first_order(count: int) -> Numbers:
+        found = meta_gradient(
+            lanes, tasks, problem=problem, how=by_lane, num_inner_steps=count, order="first", own_tasks=True
         )
+        return _rows(found.gradient)
 
-    joint = _rows(ours("first", 0))
+    joint = first_order(0)
     rules: dict[str, Callable[[int], Numbers]] = {
-        "fomaml": lambda count: _rows(ours("first", count)),
+        "fomaml": first_order,
         "joint": lambda _: joint,
     }
     if isinstance(how.alpha, float | int | Tensor):
@@ -94,12 +89,13 @@ def directions(
                 found = meta_gradient(
                     path[count], tasks, problem=problem, how=alone, num_inner_steps=0, order="first", own_tasks=True
                 )
-                rows = _rows(found)
+                rows = _rows(found.gradient)
                 means: Numbers = rows.reshape(num_batches, -1, rows.shape[1]).mean(1)
                 return means
 
             rules["fomaml"] = at_the_end
-    maml = np.stack([_rows(ours("second", count)) for count in steps])  # [S, B, D]
+    of_maml = meta_gradients(lanes, tasks, problem=problem, how=by_lane, num_inner_steps=steps, own_tasks=True)
+    maml = np.stack([_rows(gradient) for gradient in of_maml])  # [S, B, D]
     others = np.stack([[direction(count) for count in steps] for direction in rules.values()])  # [R, S, B, D]
     layers = {"all": np.arange(maml.shape[-1]), **columns_of_layers(problem.model, theta_0)}
 
@@ -121,8 +117,8 @@ def directions(
     )
 
 
-def _rows(found: MetaGradient) -> Numbers:
-    rows: Numbers = flattened(found.gradient).double().cpu().numpy()
+def _rows(gradient: Params) -> Numbers:
+    rows: Numbers = flattened(gradient).double().cpu().numpy()
     return rows
 
 

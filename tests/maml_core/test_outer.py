@@ -15,7 +15,7 @@ from torch.autograd.functional import hessian
 from maml_core.config import MLPConfig
 from maml_core.inner import Adaptation, adapt
 from maml_core.losses import mse
-from maml_core.outer import meta_gradient
+from maml_core.outer import meta_gradient, meta_gradients
 from maml_core.params import over_tasks
 from maml_core.problem import Problem, build_problem, training_tasks
 from maml_core.types import Examples, Params, Tasks
@@ -40,6 +40,17 @@ def test_gradient_of_linear_regression_is_the_closed_form(num_features: int, num
         for task in range(3)
     ]
     np.testing.assert_allclose(flat(found.gradient), np.mean(each, axis=0), rtol=0, atol=TOLERANCE)
+
+
+def test_gradients_of_several_numbers_of_steps_through_one_graph_are_the_closed_forms() -> None:
+    problem, theta_0, tasks = prepared(linear(3))
+    counts = (1, 5, 2)
+    found = meta_gradients(theta_0, tasks, problem=problem, how=Adaptation(0.1), num_inner_steps=counts)
+    for count, gradient in zip(counts, found, strict=True):
+        each = [quadratic(tasks, task).second_order(flat(theta_0), 0.1, count) for task in range(3)]
+        np.testing.assert_allclose(flat(gradient), np.mean(each, axis=0), rtol=0, atol=TOLERANCE)
+    with pytest.raises(ValueError, match="proximal"):
+        meta_gradients(theta_0, tasks, problem=problem, how=Adaptation(0.1, proximal=1.0), num_inner_steps=[1])
 
 
 # Fixed points of two tasks (a, c) = (1, 0), (4, 1) with query = support and alpha = 0.1: weighted means of the optima c.
