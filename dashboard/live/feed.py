@@ -170,6 +170,7 @@ class Feed:
             "speed": run.playback.steps_per_s,
             "share": share,
             "idea": _idea(run),
+            "invitation": _invitation(run, viewer),
             "offer": run.origin.offer(run.step, jumping=run.playback.jumping),
             "reach": self.reach._asdict() if self.reach is not None else None,
             "locked": {**run.locked, **(viewer.guide.locked if viewer.guide is not None else {})},
@@ -227,9 +228,9 @@ def _layers(run: LiveRun, viewer: Viewer) -> tuple[str, ...]:
 
 
 def _idea(run: LiveRun) -> str:
-    """What the algorithm is about, and what to do now; of a run that somebody shared, what its address holds."""
-    config, shared = run.config, run.origin.shared
-    if shared is not None and run.step == 0 and not run.origin.has_left_shared:
+    """What the algorithm is about; of a run that somebody shared, what its address holds."""
+    shared = run.origin.shared
+    if shared is not None and _waits_as_shared(run):
         count = shared.num_changes
         changes = counted(count, "change")
         if not shared.at:
@@ -238,8 +239,23 @@ def _idea(run: LiveRun) -> str:
         return (
             f"This run {has}was at outer step {shared.at:,}: Jump goes there at full speed and pauses, Play replays it."
         )
-    dials = "β and N" if learns_rates(config) else "α, β and N"
-    return f"{IDEAS[choice_of(config)]} Press Play, then drag {dials} while it trains."
+    return IDEAS[choice_of(run.config)]
+
+
+def _waits_as_shared(run: LiveRun) -> bool:
+    """Whether a run stands as somebody shared it."""
+    return run.origin.shared is not None and run.step == 0 and not run.origin.has_left_shared
+
+
+def _invitation(run: LiveRun, viewer: Viewer) -> str:
+    """What to do now; empty where something else says so, as the step of a lesson does."""
+    in_step = viewer.guide is not None and not viewer.guide.plays_freely
+    if in_step or _waits_as_shared(run):
+        return ""
+    dials = "β and N" if learns_rates(run.config) else "α, β and N"
+    if run.playback.playing:
+        return f"Drag {dials} and see what changes."
+    return f"Press Play, then drag {dials} while it trains."
 
 
 def _beside(run: LiveRun, viewer: Viewer) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import re
 
 from playwright.sync_api import Locator, expect
 
+from dashboard.setups.algorithms import IDEAS
 from tests.browser.conftest import OpenPage
 from tests.browser.live_page import LivePage
 from tests.browser.test_axe import SMALL, SMALL_TYPE, assert_accessible
@@ -96,6 +97,7 @@ def test_students_follow_answer_get_the_dials_look_for_themselves_and_take_a_cop
     for each in (student, phone):
         expect(words(each)).to_contain_text("You see what the teacher sees")
         expect(each.dial("alpha")).to_be_disabled()
+        expect(each.words).to_have_text(IDEAS["maml"].replace("θ_0", "θ0"))  # and nothing that they cannot do
         assert each.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
     teacher.run_until(40)

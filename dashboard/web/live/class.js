@@ -32,7 +32,8 @@ const DIALS = ["alpha", "beta", "num_inner_steps"];
 export function inClass(state, told) {
   if (!told || told.teaches) return state;
   const locked = told.dials === "mine" ? state.locked : Object.fromEntries(DIALS.map((dial) => [dial, OTHERS_RUN]));
-  return { ...state, locked, offer: null, left: 0, before: null, removed: null };
+  const invitation = told.dials === "mine" ? state.invitation : ""; // to what the others cannot do
+  return { ...state, locked, invitation, offer: null, left: 0, before: null, removed: null };
 }
 
 export class ClassOfPage {

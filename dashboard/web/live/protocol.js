@@ -194,6 +194,7 @@ export {};
  * @property {number | null} speed Outer steps a second; null as fast as it goes.
  * @property {string} share The query of the run's address.
  * @property {string} idea
+ * @property {string} invitation What to do now; empty where something else says so.
  * @property {Offer | null} offer
  * @property {Reach | null} reach
  * @property {Record<string, string>} locked Why dials cannot be moved.

@@ -77,11 +77,11 @@ export class Words {
   }
 
   /** @param {State} state */
-  state({ status, idea, notice, computing }) {
+  state({ status, idea, invitation, notice, computing }) {
     if (computing) setText(this.#readout, COMPUTING);
     else if (this.#readout.textContent === COMPUTING) setText(this.#readout, "");
     this.#status = status;
-    this.#idea = idea;
+    this.#idea = `${idea} ${invitation}`.trim();
     if (notice && notice !== this.#notice) this.note(notice);
     this.#notice = notice;
     this.#say();

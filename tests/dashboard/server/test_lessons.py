@@ -40,10 +40,14 @@ def test_the_live_run_is_as_it_was_after_a_long_lesson():
         live = Client(hub, home)
         live.say("run_until", step=4)
         await until(lambda: live.page.run.step == 4 and not live.page.run.playback.playing)
+        told = states(live.take())
+        assert {state["invitation"] for state in told if state["playing"]} == {"Drag α, β and N and see what changes."}
+        assert told[-1]["invitation"] == "Press Play, then drag α, β and N while it trains."
         run = live.page.run
         live.close()
         pupil = attended(hub, home, live)
         assert pupil.page.run is not run
+        assert states(pupil.take())[-1]["invitation"] == ""  # the step says what to do
         pupil.say("lesson_answer", answer=1)
         pupil.say("lesson_act")
         await until(lambda: pupil.page.run.step == 6)
