@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from dashboard.charts.symbols import in_greek
+from maml_core.lessons.expressions import names_filled
 from maml_core.lessons.judging import Answer, Verdict, verdict
 from maml_core.lessons.lesson import Lesson, Prediction, Step
 from maml_core.lessons.reading import used_names
 
 Curves = Mapping[str, tuple[float, ...]]
+
+MEDIANS = (
+    "Losses said here are medians, of the task in the middle; the charts show means, which a few hard tasks raise."
+)
 
 
 class Pupil:
@@ -109,6 +115,13 @@ class Pupil:
             )
         return verdict(step, self.names, self._curves[self.at], answer)
 
+    @property
+    def _note(self) -> str:
+        """How the losses of the verdict differ from those of the charts; empty where they do not, and where it says so itself."""
+        says = [case.says for case in self.step.verdict]
+        are_medians = any(name.partition(".")[2].startswith("median_") for text in says for name in names_filled(text))
+        return MEDIANS if are_medians and not any("median" in re.sub("{.*?}", "", text) for text in says) else ""
+
     def _passed_over(self) -> int:
         """Number of the first step that its verdict speaks of and that nothing was measured in; 0 for none."""
         spoken_of = {name.partition(".")[0] for name in used_names(self.step)}
@@ -136,6 +149,7 @@ class Pupil:
             "verdict": in_greek(said.sentence) if said is not None else "",
             "found": in_greek(found.sentence) if found is not None else "",
             "right": said.right if said is not None else None,
+            "note": self._note if found is not None else "",
             "transfer": in_greek(lesson.transfer) if self.is_last and self.is_done else "",
             "answer": in_greek(lesson.answer) if self.is_last and self.is_done else "",
         }

@@ -76,6 +76,7 @@ export class LessonStrip {
   #act = el("button", { type: "button", class: "maml-primary", "data-action": "lesson-act", onclick: () => this.#press() });
   #todo = el("p", { class: "maml-lesson-todo" });
   #verdict = el("p", { class: "maml-lesson-verdict" });
+  #note = el("p", { class: "maml-lesson-note" });
   #transfer = el("p", {});
   #answer = el("p", {});
   #free = el("button", { type: "button", "data-action": "lesson-free", title: "With this run: all dials are free", onclick: () => this.#actions.send({ type: "lesson_free" }) }, "Keep playing");
@@ -95,7 +96,7 @@ export class LessonStrip {
     el("div", { class: "maml-menu maml-lesson-menu" }, this.#link, this.#script, this.#notebook, this.#again),
   );
   #end = el("div", { class: "maml-lesson-end" }, this.#more.button, this.#more.panel, this.#free);
-  #work = el("div", { class: "maml-lesson-work" }, this.#prediction.root, this.#prediction.lock, this.#act, this.#todo, this.#verdict, this.#end);
+  #work = el("div", { class: "maml-lesson-work" }, this.#prediction.root, this.#prediction.lock, this.#act, this.#todo, this.#verdict, this.#note, this.#end);
   root = el(
     "section",
     { class: "maml-lesson", "aria-label": "Lesson", hidden: true },
@@ -177,7 +178,7 @@ export class LessonStrip {
    * @param {Lesson} lesson
    * @param {number} step
    */
-  #showWork({ button, action, asks, done, busy, verdict, right, transfer, answer, free, idle, times, count }, step) {
+  #showWork({ button, action, asks, done, busy, verdict, right, note, transfer, answer, free, idle, times, count }, step) {
     const isPressed = action !== null && action !== "set";
     this.#act.hidden = !isPressed || done;
     this.#todo.hidden = done || (isPressed ? !asks : !button);
@@ -189,6 +190,8 @@ export class LessonStrip {
     this.#verdict.hidden = !verdict;
     this.#verdict.dataset.right = String(right);
     setNamed(this.#verdict, verdict);
+    this.#note.hidden = !verdict || !note;
+    setText(this.#note, note);
     this.#end.hidden = !transfer;
     this.#free.hidden = free;
     setRich(this.#transfer, transfer);
