@@ -9,7 +9,7 @@ from typing import Any
 
 from dashboard.charts.symbols import in_greek
 from maml_core.lessons.expressions import names_filled
-from maml_core.lessons.judging import Answer, Verdict, verdict
+from maml_core.lessons.judging import Answer, Verdict, judge, verdict
 from maml_core.lessons.lesson import Lesson, Prediction, Step
 from maml_core.lessons.reading import used_names
 
@@ -118,9 +118,13 @@ class Pupil:
     @property
     def _note(self) -> str:
         """How the losses of the verdict differ from those of the charts; empty where they do not, and where it says so itself."""
-        says = [case.says for case in self.step.verdict]
-        are_medians = any(name.partition(".")[2].startswith("median_") for text in says for name in names_filled(text))
-        return MEDIANS if are_medians and not any("median" in re.sub("{.*?}", "", text) for text in says) else ""
+        if not self.step.verdict:
+            return ""
+        answer = self.answers.get(self.at)
+        guess = {"guess": float(answer)} if isinstance(answer, int | float) else {}
+        says = judge(self.step, {**self.names, **guess}).says
+        are_medians = any(name.partition(".")[2].startswith("median_") for name in names_filled(says))
+        return MEDIANS if are_medians and "median" not in re.sub("{.*?}", "", says) else ""
 
     def _passed_over(self) -> int:
         """Number of the first step that its verdict speaks of and that nothing was measured in; 0 for none."""
@@ -149,7 +153,7 @@ class Pupil:
             "verdict": in_greek(said.sentence) if said is not None else "",
             "found": in_greek(found.sentence) if found is not None else "",
             "right": said.right if said is not None else None,
-            "note": self._note if found is not None else "",
+            "note": self._note if found is not None and not self._passed_over() else "",
             "transfer": in_greek(lesson.transfer) if self.is_last and self.is_done else "",
             "answer": in_greek(lesson.answer) if self.is_last and self.is_done else "",
         }

@@ -125,6 +125,8 @@ def test_a_lesson_from_the_list_to_its_end_by_mouse_and_the_next_one(open_page: 
     pad = page.locator(".maml-curve-pad")
     box = pad.bounding_box()
     assert box is not None
+    pad.press("ArrowRight")  # by keys none is left out either
+    expect(page.locator(".maml-curve").get_by_text("9 points to go")).to_be_visible()
     page.mouse.move(box["x"] + box["width"] * 0.125, box["y"] + 50)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.97, box["y"] + 90, steps=8)

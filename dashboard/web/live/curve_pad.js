@@ -123,9 +123,9 @@ export class CurvePad {
     event.preventDefault();
     event.stopPropagation();
     if (along !== undefined) {
-      const from = this.#places[this.#at];
+      const from = (this.#places[this.#at] ??= 0.5); // none is left out on the way
       this.#at = Math.min(this.#places.length - 1, Math.max(0, this.#at + along));
-      this.#places[this.#at] ??= from ?? 0.5; // it begins where the one before it lies
+      this.#places[this.#at] ??= from; // it begins where the one before it lies
     } else this.#places[this.#at] = Math.min(1, Math.max(0, (this.#places[this.#at] ?? 0.5) + (up ?? 0)));
     this.#show();
     this.#drawn();
