@@ -12,7 +12,6 @@ from maml_core.analysis_records import OneStep
 from maml_core.compiled.files import has
 from maml_core.config import RunConfig
 from maml_core.datasets.trained import TrainedImages
-from maml_core.moments import light
 from maml_core.records import Entry, Levels, Records, Snapshot, Status, View
 
 
@@ -82,7 +81,7 @@ def run_chunk(request: ChunkRequest) -> ChunkResult:
     from maml_core.runs import advance_through, apply_entry, compiled_steps, init_run
     from maml_core.schedules import schedule
     from maml_core.snapshots import snapshot
-    from maml_core.state_bytes import RecentStates, check_state, state_from_bytes
+    from maml_core.state_bytes import RecentStates, check_state, state_from_bytes, state_to_bytes
     from maml_core.tasks import images_of
 
     start = time.thread_time()
@@ -131,7 +130,7 @@ def run_chunk(request: ChunkRequest) -> ChunkResult:
         levels=Levels(problem.at_test.zero_level(), problem.at_test.non_adapting_level()),
         cpu_s=time.thread_time() - start,
         advance_s=advance_s,
-        light=light(data) if request.keep else None,
+        light=state_to_bytes(state, checkpoints=False) if request.keep else None,
         images=images_of(problem.family) if request.images is None else None,
         entries=entries,
         uncompiled=uncompiled,

@@ -90,6 +90,7 @@ def test_a_light_state_is_a_third_and_goes_back_to_itself() -> None:
     state, _ = advance(SMALL, init_run(SMALL), num_steps=120)
     data = state_to_bytes(state)
     small = light(data)
+    assert small == state_to_bytes(state, checkpoints=False)
     assert len(small) < 0.4 * len(data)
     read = state_from_bytes(small)
     assert read.good.step == read.candidate.step == 120
