@@ -142,7 +142,7 @@ def test_students_follow_answer_get_the_dials_look_for_themselves_and_take_a_cop
     expect(phone.dial("alpha")).to_be_disabled()
     address = student.page.url
     student.page.goto("about:blank")  # the laptop is closed
-    expect(words(teacher)).to_have_text("1 student, who has the dials is away: wait, or take them back")
+    expect(words(teacher)).to_have_text("1 student, the one who has the dials is away: wait, or take them back")
     expect(teacher.action("class-take")).to_have_class("maml-primary")
     expect(teacher.page.get_by_text("Take the dials back, or wait").first).to_be_attached()  # read out
     student.page.goto(address)

@@ -16,7 +16,7 @@ const DIALS = {
   teacher: "",
   mine: "",
   student: "a student has the dials",
-  away: "who has the dials is away: wait, or take them back",
+  away: "the one who has the dials is away: wait, or take them back",
 };
 
 /**
