@@ -110,7 +110,7 @@ def _traces(palette: Palette, _looks: Looks) -> dict[str, go.Scatter]:
 
 def _axes(palette: Palette, _looks: Looks) -> dict[str, Any]:
     """One column of step sizes, on a log scale."""
-    zone = {"xref": "paper", "x": 0.5, "xanchor": "center", "yref": "paper", "showarrow": False}
+    zone = {"name": "zone", "xref": "paper", "x": 0.5, "xanchor": "center", "yref": "paper", "showarrow": False}
     axis = log_axis("", [-4.0, 1.0])
     decades = slice(None, None, 6)  # no 0.3, 3, ...: the scale is long and the chart slim
     return {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { pictureLayout } from "../../dashboard/web/common/picture.js";
-import { axisName, fewTicks, nameColumns, nameMarks } from "../../dashboard/web/live/fitting.js";
+import { axisName, fewTicks, nameColumns, nameMarks, nameZones } from "../../dashboard/web/live/fitting.js";
 import { Traces } from "../../dashboard/web/live/traces.js";
 
 const along = (size) => ({ size, before: 50, behind: 10 });
@@ -33,6 +33,15 @@ test("columns are named whole, or short, or some of them and the last", () => {
   assert.deepEqual(named(60, layers), ["c2", "head"]);
   assert.deepEqual(named(10, layers), ["head"]);
   assert.deepEqual(named(10, []), []);
+});
+
+test("zones are named where a mark has room between their names", () => {
+  const shown = (length) => {
+    const annotations = [{ name: "zone", text: "beyond the limit", x: 0.5 }, { name: "mark", text: "alpha", x: 1 }];
+    nameZones(annotations, length, 10);
+    return annotations.map(({ visible }) => visible);
+  };
+  assert.deepEqual([shown(200), shown(60)], [[true, undefined], [false, undefined]]);
 });
 
 test("the newest mark is named first; an older one only where it does not run into it, and none outside", () => {

@@ -12,6 +12,7 @@ const SIDES = /** @type {const} */ (["l", "r", "t", "b"]);
 const LETTER = 0.54; // width of one, of the height of the type
 const OF_WHOLE = [1, 2, 5, 10, 20, 50, 100]; // multiples of the distance between ticks
 const OF_SHARES = [1, 2.5, 5]; // 20% is followed by 50%
+const ZONES = 8; // of the height of the type: two names, a mark, its name, and what moves it
 const [BESIDE, ABOVE] = [0.9, 1.55]; // room for a name beside the next one besides its letters, and above it, of the height of the type
 
 /**
@@ -91,6 +92,17 @@ export function nameMarks(annotations, range, length, fontSize) {
     mark.visible = left >= 0 && left <= length && taken.every(([from, to]) => end <= from || start >= to);
     if (mark.visible) taken.push([start, end]);
   }
+}
+
+/**
+ * Names the zones of a chart that is high enough for marks between their names; in a lower one a mark would lie over them.
+ *
+ * @param {PlotlyAnnotation[]} annotations Changed in place.
+ * @param {number} length Of the vertical axis, in pixels.
+ * @param {number} fontSize
+ */
+export function nameZones(annotations, length, fontSize) {
+  for (const zone of annotations.filter(({ name }) => name === "zone")) zone.visible = length >= ZONES * fontSize;
 }
 
 /** A figure in the type size of the page, and in the room that its chart has. */
@@ -176,7 +188,7 @@ export class Look {
   }
 
   /**
-   * Names the marks of changes, and columns, as far as they have room.
+   * Names the marks of changes, columns and zones, as far as they have room.
    *
    * @param {PlotlyAnnotation[] | undefined} annotations
    * @param {number[]} range What is shown along the horizontal axis.
@@ -184,6 +196,7 @@ export class Look {
   name(annotations = [], range) {
     nameMarks(annotations, range, this.#lengths.xaxis, this.#fontSize);
     nameColumns(annotations, range, this.#lengths.xaxis, this.#fontSize);
+    nameZones(annotations, this.#lengths.yaxis, this.#fontSize);
   }
 }
 
