@@ -87,7 +87,7 @@ class RunStore:
             folders = sorted(self.root.iterdir()) if self.root.is_dir() else []
         infos = []
         for folder in folders:
-            if folder.is_symlink() or not os.path.lexists(folder / DOCUMENT):
+            if folder.name.startswith(".") or folder.is_symlink() or not os.path.lexists(folder / DOCUMENT):
                 continue
             info = run_info(folder)
             try:
@@ -158,8 +158,11 @@ def delete_run(folder: Path) -> None:
         with locked(folder):
             check_ours(folder)
             check_untrained(folder)
-            for file in sorted(ours(folder), key=lambda file: file == DOCUMENT):  # a run until its last file is gone
-                (folder / file).unlink()
+            others = sorted(ours(folder) - {DOCUMENT})
+            (folder / DOCUMENT).unlink()  # from here on there is no run, whatever becomes of its other files
+            with explained(f"{folder.name} is deleted, but not every file of it in {folder}"):
+                for file in others:
+                    (folder / file).unlink()
             with contextlib.suppress(OSError):  # somebody else's files are in it
                 folder.rmdir()
 

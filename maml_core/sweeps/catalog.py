@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -166,27 +167,45 @@ def rename_sweep(name: str, new: str, *, storage: str | Path | None = None) -> s
         ConfigError: A name that no file system would take.
         StoreError: There is no such sweep, somebody computes it, the new name is taken, or it cannot be copied; then all is as it was.
     """
-    import optuna
-
     name, new = check_name(name), check_name(new)
     with load_sweep(name, storage=storage) as old:
-        taken = StoreError("taken", f"there is a sweep {new} in {old.where} already; choose another name")
-        if not is_url(storage):
-            taken = StoreError("taken", f"{old.folder.with_name(new)} is there already; choose another name")
-            if os.path.lexists(old.folder.with_name(new)):
-                raise taken
+        folder = old.folder.with_name(new)
+        if not is_url(storage) and os.path.lexists(folder):
+            raise StoreError("taken", f"{folder} is there already; choose another name")
         check_others(old)
-        place = open_place(new, storage, make=True)
-        with place.used():
-            source, target = old.place.storage, place.storage
+        if is_url(storage):
             try:
-                optuna.copy_study(from_study_name=name, from_storage=source, to_storage=target, to_study_name=new)
-                copy_curves(old.folder, place.folder)
-            except optuna.exceptions.DuplicatedStudyError:
-                raise taken from None
-            except BaseException:
-                with contextlib.suppress(StoreError):
-                    delete_sweep(new, storage=storage)
+                _copy(old, new, str(storage))
+            except BaseException as error:
+                if not isinstance(error, StoreError) or error.kind != "taken":
+                    with contextlib.suppress(StoreError):
+                        delete_sweep(new, storage=storage)
                 raise
-    delete_sweep(name, storage=storage)
+        else:
+            with storage_errors(str(folder)):
+                beside = Path(tempfile.mkdtemp(prefix=".rename-", dir=folder.parent))
+                try:
+                    _copy(old, new, beside)
+                    (beside / new).rename(folder)  # whole, or not at all
+                finally:
+                    shutil.rmtree(beside, ignore_errors=True)
+    try:
+        delete_sweep(name, storage=storage)
+    except StoreError as error:
+        raise StoreError(error.kind, f"{new} is there now, but {name} could not be deleted: {error}") from error
     return new
+
+
+def _copy(old: SweepStudy, new: str, storage: str | Path) -> None:
+    """Make a copy of a sweep under another name."""
+    import optuna
+
+    place = open_place(new, storage, make=True)
+    with place.used():
+        try:
+            optuna.copy_study(
+                from_study_name=old.name, from_storage=old.place.storage, to_storage=place.storage, to_study_name=new
+            )
+        except optuna.exceptions.DuplicatedStudyError:
+            raise StoreError("taken", f"there is a sweep {new} in {old.where} already; choose another name") from None
+        copy_curves(old.folder, place.folder)

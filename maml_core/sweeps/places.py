@@ -185,6 +185,10 @@ def _holds_something_else(folder: Path) -> bool:
     return JOURNAL not in names and any(not name.startswith(f"{JOURNAL}.") for name in names)
 
 
+LOST_LOCK_S = 10
+"""After so long a journal's lock is taken for that of a process that was killed."""
+
+
 def _journal(path: Path) -> tuple[Any, bool]:
     """The journal in a file, and whether it can be written to."""
     from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalFileSymlinkLock
@@ -212,7 +216,7 @@ def _journal(path: Path) -> tuple[Any, bool]:
                     super().append_logs(logs)
 
     kind = JournalFileOpenLock if sys.platform == "win32" else JournalFileSymlinkLock
-    lock = kind(str(path), grace_period=10)
+    lock = kind(str(path), grace_period=LOST_LOCK_S)
     is_writable = True
     try:
         with get_lock_file(lock):
@@ -247,7 +251,8 @@ def names_in(storage: str | Path | None) -> list[str]:
         place = open_place("all", storage, make=False)
         with place.used():
             return sorted(summary.study_name for summary in optuna.get_all_study_summaries(place.storage))
-    return sorted(path.parent.name for path in _root(storage).glob(f"*/{JOURNAL}"))
+    found = (path.parent.name for path in _root(storage).glob(f"*/{JOURNAL}"))
+    return sorted(name for name in found if not name.startswith("."))  # what is being made
 
 
 @contextlib.contextmanager
@@ -269,3 +274,7 @@ def storage_errors(where: str) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise StoreError("refused", f"the sweep in {where} cannot be read or written: {reason}") from error
+    except RuntimeError as error:
+        if "possess lock" not in str(error):  # as Optuna says of a lock's file that it could not take away
+            raise
+        raise StoreError("refused", f"the sweep in {where} cannot be read or written: its lock is lost") from error

@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 MAKING_S = 10.0
 """How long somebody may take between making a study and saying what it is of."""
 
+LOOKING_S = 0.5
+"""How long who only looks waits for that."""
+
 SWEEP = "sweep"
 """Attribute of a study that says of what sweep it is."""
 
@@ -255,7 +258,7 @@ def open_study(
     place = open_place(name, storage, make=True)
     with place.used(stay=True):
         study = study_of(name, place, sweep)
-        known = _known(study, place)
+        known = _known(study, place, sweep)
         if known["fingerprint"] != fingerprint(sweep):
             there = _sweep_of(known, study, place)
             if not _is_of(sweep, study, there):
@@ -302,22 +305,30 @@ def study_of(name: str, place: Place, sweep: SweepConfig | None) -> Study:
         study = optuna.create_study(storage=place.storage, sampler=sampler, study_name=name, direction=direction)
     except optuna.exceptions.DuplicatedStudyError:  # by somebody else, just now
         return optuna.load_study(study_name=name, storage=place.storage, sampler=sampler)
-    known = {"fingerprint": fingerprint(sweep), "key": uuid.uuid4().hex, "sweep": sweep_to_dict(sweep)}
-    study.set_user_attr(SWEEP, known)
+    study.set_user_attr(SWEEP, _said_of(sweep))
     return study
 
 
-def _known(study: Study, place: Place) -> dict[str, Any]:
-    """What a study says it is of."""
-    deadline = time.monotonic() + MAKING_S
+def _said_of(sweep: SweepConfig) -> dict[str, Any]:
+    """What a new study says it is of."""
+    return {"fingerprint": fingerprint(sweep), "key": uuid.uuid4().hex, "sweep": sweep_to_dict(sweep)}
+
+
+def _known(study: Study, place: Place, sweep: SweepConfig | None = None) -> dict[str, Any]:
+    """What a study says it is of. In a folder, where nobody has said it since whoever began it was ended in between, it becomes the study of `sweep`."""
+    deadline = time.monotonic() + (LOOKING_S if sweep is None else MAKING_S)
     while True:
         known = study.user_attrs.get(SWEEP)
         if isinstance(known, dict) and {"fingerprint", "key", "sweep"} <= known.keys():
             return known
-        if time.monotonic() >= deadline or study.get_trials(deepcopy=False):
+        has_trials = bool(study.get_trials(deepcopy=False))
+        is_late = time.monotonic() >= deadline
+        if has_trials or (is_late and (sweep is None or place.url is not None)):
             raise StoreError(
                 "foreign", f"the study {study.study_name} in {place.where} is of no sweep; choose another name"
             )
+        if sweep is not None and is_late:
+            study.set_user_attr(SWEEP, _said_of(sweep))
         time.sleep(0.1)  # it is being made
 
 

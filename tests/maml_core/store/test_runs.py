@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from maml_core.errors import ConfigError, StoreError
 from maml_core.store import DOCUMENT, RunStore, check_name, load_run, run_info, save_run
 from tests.maml_core.helpers import tiny
-from tests.maml_core.store.saved import OTHER, RUN, FullDisk, contents, equal, trained, unstamped
+from tests.maml_core.store.saved import NUM_FILES, OTHER, RUN, FullDisk, contents, equal, trained, unstamped
 
 
 @pytest.mark.parametrize(
@@ -152,22 +152,28 @@ def test_a_new_run_does_not_take_the_place_of_another(tmp_path: Path) -> None:
     assert contents(store.folder(RUN.name)) == before
 
 
-def test_a_run_whose_deletion_fails_half_way_is_a_run_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("fails_at", "left"), [(0, [RUN.name]), (1, []), (2, [])])
+def test_a_run_whose_deletion_fails_is_whole_or_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails_at: int, left: list[str]
+) -> None:
     store = RunStore(tmp_path)
     store.save(RUN)
     removed: list[str] = []
+    unlinked = Path.unlink
 
     def unlink(path: Path, missing_ok: bool = False) -> None:
-        if len(removed) == 1:
+        if len(removed) == fails_at:
             raise OSError(errno.EIO, "Input/output error")
         removed.append(path.name)
+        unlinked(path)
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", unlink)
-        with pytest.raises(StoreError, match="cannot delete"):
+        with pytest.raises(StoreError, match="cannot delete" if left else "is deleted, but not every file of it"):
             store.delete(RUN.name)
-    assert removed
-    assert DOCUMENT not in removed
+    assert [(info.name, info.problem) for info in store.list()] == [(name, None) for name in left]
+    store.save(RUN)  # its name is free, and what was left is tidied
+    assert len(contents(store.folder(RUN.name))) == NUM_FILES
 
 
 def test_delete_removes_the_run_and_nothing_else(tmp_path: Path) -> None:

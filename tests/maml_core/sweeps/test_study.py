@@ -385,10 +385,26 @@ def test_a_study_that_is_not_of_a_sweep_is_left_alone(storage: str, monkeypatch:
     open_study(SWEEP, "one", storage=storage).close()
     seen = as_optuna_sees_it(storage)
     optuna.delete_study(study_name="one", storage=seen._storage)
-    optuna.create_study(study_name="one", storage=seen._storage)
+    optuna.create_study(study_name="one", storage=seen._storage).ask()
     with pytest.raises(StoreError, match="is of no sweep") as caught:
         open_study(SWEEP, "one", storage=storage)
     assert caught.value.kind == "foreign"
+
+
+def test_a_sweep_whose_first_client_was_ended_before_it_said_what_it_is_can_be_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maml_core.sweeps.study.MAKING_S", 0.2)
+    with monkeypatch.context() as patched:
+        patched.setattr(optuna.Study, "set_user_attr", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            open_study(SWEEP, "one", storage=tmp_path)
+    (listed,) = list_sweeps(tmp_path)
+    assert "is of no sweep" in str(listed.problem)
+    for _ in range(2):
+        with open_study(SWEEP, "one", storage=tmp_path) as study:
+            assert study.sweep == SWEEP
+    assert [info.problem for info in list_sweeps(tmp_path)] == [None]
 
 
 def test_sweeps_are_listed_and_deleted(storage: str) -> None:

@@ -1,0 +1,219 @@
+"""Whatever file operation fails, or is the last of a process that is killed: what was kept is read as it was or as it should be, nothing is half there, and
+the same thing done once more is done.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from maml_core.errors import ConfigError, StoreError
+from maml_core.store import RunStore, SavedRun
+from maml_core.store.archive import import_run
+from maml_core.sweeps import places
+from maml_core.sweeps import study as study_module
+from maml_core.sweeps.axes import Axis
+from maml_core.sweeps.catalog import delete_sweep, list_sweeps, rename_sweep
+from maml_core.sweeps.definition import SweepConfig
+from maml_core.sweeps.driver import run_sweep
+from maml_core.sweeps.study import load_sweep, open_study
+from tests.contracts.test_choices import Here
+from tests.maml_core.file_faults import failing, killed
+from tests.maml_core.helpers import tiny
+from tests.maml_core.store.saved import OTHER, RUN, equal, unstamped
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*grace_period:UserWarning")]
+
+MOST = 400
+"""Operations of any of them."""
+
+
+class Case(NamedTuple):
+    """Something that is done to what is kept."""
+
+    prepare: Callable[[Path], None]
+    act: Callable[[Path], object]
+    check: Callable[[Path], None]
+    """Holds whatever happened."""
+    is_done: Callable[[Path], bool]
+    """Whether it was done."""
+
+
+# Runs
+
+
+def _names(root: Path) -> dict[str, int]:
+    """The runs of a store and their steps, each of them whole."""
+    store, found = RunStore(root / "runs"), {}
+    for info in store.list():
+        assert info.problem is None, info.problem
+        run = store.load(info.name)
+        assert equal(unstamped(run), called(OTHER if run.step == OTHER.step else RUN, info.name))
+        found[info.name] = run.step
+    return found
+
+
+def called(run: SavedRun, name: str) -> SavedRun:
+    return dataclasses.replace(run, name=name)
+
+
+def _saved(root: Path, run: SavedRun = OTHER, name: str = "one") -> None:
+    RunStore(root / "runs").save(called(run, name))
+
+
+def _zipped(root: Path) -> None:
+    _saved(root)
+    (root / "one.zip").write_bytes(RunStore(root / "runs").zip("one"))
+    RunStore(root / "runs").delete("one")
+
+
+RUNS = {
+    "a first save": Case(
+        lambda root: None,
+        lambda root: _saved(root, RUN),
+        lambda root: None,
+        lambda root: _names(root) == {"one": RUN.step},
+    ),
+    "a save over another": Case(
+        _saved,
+        lambda root: _saved(root, RUN),
+        lambda root: _is_one_of(_names(root), {"one": OTHER.step}, {"one": RUN.step}),
+        lambda root: _names(root) == {"one": RUN.step},
+    ),
+    "a new name": Case(
+        _saved,
+        lambda root: RunStore(root / "runs").rename("one", "two"),
+        lambda root: _is_one_of(_names(root), {"one": OTHER.step}, {"two": OTHER.step}),
+        lambda root: _names(root) == {"two": OTHER.step},
+    ),
+    "a deletion": Case(
+        _saved,
+        lambda root: RunStore(root / "runs").delete("one"),
+        lambda root: _is_one_of(_names(root), {"one": OTHER.step}, {}),
+        lambda root: _names(root) == {},
+    ),
+    "an import": Case(
+        _zipped,
+        lambda root: import_run(root / "one.zip", RunStore(root / "runs")),
+        lambda root: _is_one_of(_names(root), {"one": OTHER.step}, {}),
+        lambda root: _names(root) == {"one": OTHER.step},
+    ),
+}
+
+
+def _is_one_of(found: object, *expected: object) -> None:
+    assert found in expected
+
+
+# Sweeps
+
+SWEEP = SweepConfig(base=tiny(), axes=(Axis(name="alpha", values=(0.01, 0.02)),), num_steps=1)
+
+
+def _swept(root: Path) -> None:
+    with open_study(SWEEP, "one", storage=root / "sweeps") as study:
+        run_sweep(SWEEP, study, Here(), at_once=1)
+
+
+def _finished(root: Path, name: str = "one") -> list[int]:
+    """The settings that are done, each with its result."""
+    with load_sweep(name, storage=root / "sweeps") as study:
+        done = [result for result in study.results() if result.is_finished]
+    assert all(result.status == "ok" and np.isfinite(result.value) for result in done)
+    return [result.number for result in done]
+
+
+def _is_listed(root: Path) -> dict[str, int]:
+    found = list_sweeps(root / "sweeps")
+    return {info.name: info.num_done for info in found if not info.problem}
+
+
+SWEEPS = {
+    "a sweep": Case(lambda root: None, _swept, lambda root: None, lambda root: _finished(root) == [0, 1]),
+    "a new name of a sweep": Case(
+        _swept,
+        lambda root: rename_sweep("one", "two", storage=root / "sweeps"),
+        lambda root: _is_one_of(_is_listed(root), {"one": 2}, {"two": 2}, {"one": 2, "two": 2}),
+        lambda root: _is_listed(root).get("two") == 2,
+    ),
+    "a deletion of a sweep": Case(
+        _swept,
+        lambda root: delete_sweep("one", storage=root / "sweeps"),
+        lambda root: _is_one_of(_is_listed(root), {"one": 2}, {}),
+        lambda root: _is_listed(root) == {},
+    ),
+}
+
+CASES = {**RUNS, **SWEEPS}
+LONG = ("a sweep", "a new name of a sweep")
+"""Those of some hundred operations, which wait for locks that are lost."""
+EACH = 9
+"""Each ninth of their operations fails."""
+
+
+@pytest.mark.parametrize("lasts", [False, True], ids=["once", "from then on"])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.thorough if name in LONG else ()) for name in CASES]
+)
+def test_a_file_operation_that_fails_loses_nothing(
+    tmp_path: Path, name: str, lasts: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "LOST_LOCK_S", 0.2)
+    monkeypatch.setattr(study_module, "MAKING_S", 0.2)
+    monkeypatch.setattr(study_module, "LOOKING_S", 0.0)
+    case = CASES[name]
+    for at in range(1, MOST, EACH if name in LONG else 1):
+        root = tmp_path / str(at)
+        root.mkdir()
+        case.prepare(root)
+        with failing(root, at, lasts=lasts) as were_as_many:
+            try:
+                case.act(root)
+                failed = False
+            except (StoreError, ConfigError):
+                failed = True
+        if not were_as_many():
+            break
+        case.check(root)
+        if not failed:
+            assert case.is_done(root), f"operation {at} failed, and nobody said so"
+        else:
+            _once_more(case, root, at)
+        shutil.rmtree(root)
+    assert 2 < at < MOST - 1
+    assert case.is_done(root)
+
+
+def _once_more(case: Case, root: Path, at: int) -> None:
+    """Who is told that it failed, or sees that nobody is there any more, does it again."""
+    with contextlib.suppress(StoreError):  # it had been done, but for what follows
+        case.act(root)
+    assert case.is_done(root), f"after operation {at} it cannot be done again"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are killed where they fork")
+@pytest.mark.parametrize("name", [*RUNS, "a new name of a sweep", "a deletion of a sweep"])
+def test_a_process_that_is_killed_at_a_file_operation_loses_nothing(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "LOST_LOCK_S", 0.2)
+    case = CASES[name]
+    for at in range(1, MOST, EACH if name in LONG else 1):
+        root = tmp_path / str(at)
+        root.mkdir()
+        case.prepare(root)
+        if not killed(root, at, functools.partial(case.act, root)):
+            break
+        case.check(root)
+        _once_more(case, root, at)
+        shutil.rmtree(root)
+    assert 2 < at < MOST - 1
