@@ -19,6 +19,7 @@ import pytest
 import maml_core.outer_step
 from maml_core import runs
 from maml_core.compiled import step as compiled_step
+from maml_core.compiled.files import STEP
 from maml_core.config import RunConfig
 from maml_core.problem import build_problem
 from maml_core.runs import advance, init_run
@@ -140,7 +141,8 @@ def parts(num_inner_steps: int, key: str, *, rounds: int) -> dict[str, float]:
                 patch.setattr(owner, name, watch.around(part, getattr(owner, name)))
         patch.setattr(runs, "time", SimpleNamespace(thread_time=clock_that_cuts))
         if key:
-            patch.setitem(compiled_step._LOADED, key, watch.around(GRADIENT, compiled_step._LOADED[key]))
+            libraries = compiled_step._LOADED[key]
+            patch.setitem(compiled_step._LOADED, key, {**libraries, STEP: watch.around(GRADIENT, libraries[STEP])})
         for _ in range(rounds):
             watch.start()
             advance(config, state, num_steps=NUM_STEPS, problem=problem)
