@@ -104,7 +104,7 @@ class Hub(Sockets):
                     if self._keeper is not None:
                         self._keeper.look(self.pages.owners(), now)
                     self.sweeps.tidy(now)
-                    self._submit(now, self.pages.watched())
+                    self._submit(now)
                 except Exception:  # a fault of ours with one page must not stop all the others
                     _log.exception("the hub stumbled")
                 # Not `asyncio.wait_for`: before Python 3.12 it may swallow a cancellation.
@@ -124,8 +124,9 @@ class Hub(Sockets):
         if self._keeper is not None:
             await asyncio.to_thread(self._keeper.close, self.pages.owners())
 
-    def _submit(self, now: float, watched: Mapping[LiveRun, list[Page]]) -> None:
+    def _submit(self, now: float) -> None:
         """Give the executor the next chunks: one more than it runs at a time, so that it never waits for us."""
+        watched = self.pages.watched()
         looking = self.pages.looking()
         while len(self.in_flight) + sum(len(looks.looking) for looks in self._looks) < self._num_workers + 1:
             run = self._next(watched, now)
@@ -205,6 +206,10 @@ class Hub(Sockets):
             for page in pages:
                 page.follow = page.follow or (run.changes.replayed and not page.in_class)
             run.changes.replayed = False
+            try:
+                self._submit(self._clock())  # the next chunk is computed while this one is shown
+            except Exception:  # nothing of this run's: the loop tries again
+                _log.exception("the hub stumbled")
         elif isinstance(problem, BrokenProcessPool) and run.num_lost < MAX_LOST:
             run.lost()
             run.notice = f"A worker process ended; a new one goes on from outer step {run.step:,}."
