@@ -68,7 +68,7 @@ def test_two_runs_are_compared_from_the_keyboard_found_again_and_stopped(open_pa
     live.wait(
         """() => {
           const line = document.querySelector(".maml-line").getBoundingClientRect();
-          const words = document.querySelector(".maml-compared p").getBoundingClientRect();
+          const words = document.querySelector(".maml-comparison").getBoundingClientRect();
           return words.height > 2 && words.top >= line.top - 1 && words.bottom <= line.bottom + 1;
         }"""
     )

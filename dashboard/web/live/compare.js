@@ -28,7 +28,7 @@ export class Compare {
   #offered = "";
   #own = el("b");
   #name = el("b");
-  #words = el("p");
+  #words = el("p", { class: "maml-comparison" });
   #heard = ""; // what it was told about last
   #text = "";
   #playing = false;
