@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import OpenPage
@@ -24,6 +25,7 @@ def compared_at(live: LivePage) -> str:
     return found[1].replace(",", "") if found else ""
 
 
+@pytest.mark.thorough
 def test_two_runs_are_compared_from_the_keyboard_found_again_and_stopped(open_page: OpenPage) -> None:
     live = open_page(ADDRESS)
     expect(strip(live)).to_be_hidden()

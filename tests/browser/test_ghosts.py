@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import OPENED_WITH, VIEWPORT, OpenPage
@@ -37,6 +38,7 @@ def reset(live: LivePage, **settings: float) -> None:
     live.set(**settings)
 
 
+@pytest.mark.thorough
 def test_several_runs_are_compared_hidden_removed_and_found_again(open_page: OpenPage) -> None:
     live = open_page()
     expect(ghosts(live)).to_be_hidden()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from maml_core.lessons.exporting import lesson_script
@@ -172,6 +173,7 @@ def test_a_lesson_from_the_list_to_its_end_by_mouse_and_the_next_one(open_page: 
     is_as_it_was(live, key)
 
 
+@pytest.mark.thorough
 def test_a_lesson_by_keyboard_with_a_reload_in_the_middle(open_page: OpenPage) -> None:
     live = trained_on_live(open_page, reduced_motion="reduce")
     page, key = live.page, live.run_key

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
@@ -58,6 +59,7 @@ def choose_everything(live: LivePage) -> dict[str, Any]:
     return live.page.evaluate(CHOSEN)
 
 
+@pytest.mark.thorough
 def test_everything_is_reset_and_one_undo_brings_all_of_it_back(open_page: OpenPage) -> None:
     live = open_page()
     chosen = choose_everything(live)
@@ -83,6 +85,7 @@ SEEN = """() => ({
 })"""
 
 
+@pytest.mark.thorough
 def test_saved_moments_are_stepped_through_with_a_clicker_also_after_a_reload_and_from_another_run(
     open_page: OpenPage,
 ) -> None:

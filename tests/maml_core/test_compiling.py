@@ -273,6 +273,7 @@ def test_switched_off_nothing_is_wanted() -> None:
     assert chunk(TINY, None, 3).uncompiled == ""
 
 
+@pytest.mark.thorough
 def test_lanes_of_a_sweep_are_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAML_COMPILED", str(tmp_path / "lanes"))
     configs = tuple(dataclasses.replace(TINY, alpha=0.01 * place) for place in range(1, 6))
