@@ -48,7 +48,7 @@ Object.assign(globalThis, {
   WebSocket: Line,
   window: { sessionStorage: storage },
   document: { hidden: false, addEventListener: noop, removeEventListener: noop },
-  location: { protocol: "http:", host: "here" },
+  location: { href: "http://here/" },
   addEventListener: noop,
   removeEventListener: noop,
 });

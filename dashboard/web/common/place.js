@@ -6,6 +6,16 @@
  * @param {string} path Below the server's own address, without a slash at its beginning.
  */
 export function ofServer(path) {
-  const self = import.meta.url;
-  return new URL(path, self.slice(0, self.lastIndexOf("/maml/web/") + 1));
+  return new URL(path, rootOf(import.meta.url, location.href));
+}
+
+/**
+ * The address that a server's own paths are below.
+ *
+ * @param {string} script The address of one of its scripts.
+ * @param {string} page Taken where that tells nothing, as in tests.
+ */
+export function rootOf(script, page) {
+  const at = script.lastIndexOf("/maml/web/");
+  return at < 0 ? page : script.slice(0, at + 1);
 }
