@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.fuzzing.targets import Target, targets
 
 LIMIT_S = 0.1
-"""Processor time that no input may take."""
+"""Processor time that no input of a server's should take; what takes more is counted, and is no fault on a busy machine."""
 
 
 def case(target: Target, seed: str) -> bytes:
@@ -45,19 +45,23 @@ def main() -> int:
             if asked.target not in name:
                 continue
             known: set[str] = set()
-            slowest_s = 0.0
+            slowest_s, num_slow = 0.0, 0
             for number in range(asked.cases):
                 data = case(target, f"{asked.seed}/{number}")
                 began = time.thread_time()
                 found = fault(target, data)
                 took_s = time.thread_time() - began
-                slowest_s = max(slowest_s, took_s)
+                slowest_s, num_slow = max(slowest_s, took_s), num_slow + (took_s > LIMIT_S)
                 last = found.strip().rpartition("\n")[0].rpartition("File")[2]
                 if found and last not in known:
                     known.add(last)
                     print(f"\n{name}, --seed {asked.seed}, input {number}: {data[:200]!r}\n{found}")
             failed += len(known)
-            print(f"{name}: {asked.cases:,} inputs, {len(known)} faults, at most {1000 * slowest_s:.0f} ms", flush=True)
+            slow = f", {num_slow} beyond {1000 * LIMIT_S:.0f}" if num_slow else ""
+            print(
+                f"{name}: {asked.cases:,} inputs, {len(known)} faults, at most {1000 * slowest_s:.0f} ms{slow}",
+                flush=True,
+            )
     return 1 if failed else 0
 
 

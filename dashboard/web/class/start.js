@@ -1,6 +1,7 @@
 // What a class is, and how one starts or is entered: a window over the page.
 
 import { el } from "../common/dom.js";
+import { ofServer } from "../common/place.js";
 import { classQuery, forOthers } from "../live/address.js";
 
 /** @import { ClassActions } from "../live/class.js" */
@@ -16,7 +17,7 @@ export function openClass(page, { send, reach }) {
   const code = el("input", { type: "text", maxlength: 8, size: 8, autocomplete: "off", autocapitalize: "characters", spellcheck: "false", "aria-label": "Code of a class", "data-field": "class-code" });
   const start = () => {
     const { origin } = forOthers(reach, location);
-    send({ type: "class_start", address: `${origin}${location.pathname.replace(/lessons\/?$/, "")}` });
+    send({ type: "class_start", address: `${origin}${ofServer("").pathname}` });
     dialog.close();
   };
   /** @type {HTMLDialogElement} */
@@ -33,7 +34,7 @@ export function openClass(page, { send, reach }) {
         class: "maml-class-row",
         onsubmit: (/** @type {SubmitEvent} */ event) => {
           event.preventDefault();
-          if (code.value.trim()) location.assign(`${location.pathname.replace(/lessons\/?$/, "")}${classQuery(code.value.trim().toUpperCase())}`);
+          if (code.value.trim()) location.assign(`${ofServer("").pathname}${classQuery(code.value.trim().toUpperCase())}`);
         },
       },
       el("span", {}, "Or follow one: its code"),

@@ -210,7 +210,7 @@ export class LessonStrip {
     this.#next.setAttribute("aria-disabled", String(!done));
     this.#next.classList.toggle("maml-primary", done);
     setText(this.#next, step === steps - 1 ? "All lessons" : "Next");
-    const live = location.pathname.replace(/lessons\/?$/, "");
+    const live = ofServer("").pathname;
     this.#link.href = `${live}?${share}`;
     this.#script.href = ofServer(`maml/lessons/${name}.py`).href;
     this.#notebook.href = ofServer(`maml/lessons/${name}.ipynb`).href;
