@@ -58,7 +58,7 @@ class Aside:
         if look is None or look.is_as(self._of) or viewer.travel.target is not None or run.playback.jumping:
             return False
         asks = self._of is None or look.chart != self._of.chart or not is_same_task(look.task, self._of.task)
-        return asks or not run.playback.playing or now - self._at >= AGAIN_S
+        return asks or not run.playback.trains or now - self._at >= AGAIN_S
 
     def request(self, run: Watched, viewer: Watching, now: float) -> ChunkRequest:
         """What to compute next."""

@@ -159,7 +159,7 @@ class Feed:
         run, viewer, seen = self.run, self.viewer, self.run.audience.seen
         return {
             "run": run.name,
-            "computing": not viewer.is_seen and not run.sentence,
+            "computing": not viewer.is_seen and (not run.sentence or run.playback.in_line is not None),
             "playing": run.playback.playing,
             "status": {"kind": status_kind(run), "sentence": in_greek(run.sentence)},
             "config": to_dict(run.config),

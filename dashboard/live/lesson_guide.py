@@ -255,7 +255,7 @@ class Guide:
     def told(self, run: Watched, viewer: Watching) -> dict[str, Any]:
         """What the page's strip says."""
         pupil, action = self.pupil, self.pupil.step.action
-        trains = run.playback.playing and action is not None and action.kind == "train" and not pupil.is_done
+        trains = run.playback.trains and action is not None and action.kind == "train" and not pupil.is_done
         return {
             **pupil.told(),
             "seed": self._seed,

@@ -66,6 +66,8 @@ class Page:
         """The visitor wants the run to pause while all its pages are hidden."""
         self.last_seen = now
         """When the page was last connected and visible."""
+        self.touched_at = now
+        """When its visitor last asked for something."""
         self.notice = ""
         """A sentence to show once."""
         self.follow = False
@@ -157,7 +159,7 @@ class Page:
     def measure_rate(self, now: float) -> None:
         """Outer steps per second over the last second or so."""
         since, step = self._rate_from
-        if not self.run.playback.playing or self.run.step < step:
+        if not self.run.playback.trains or self.run.step < step:
             self._rate_from, self.steps_per_s = (now, self.run.step), math.nan
         elif now - since >= 1.0:
             self.steps_per_s = (self.run.step - step) / (now - since)

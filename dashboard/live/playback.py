@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from maml_core.wording import counted
+
 MIN_SPEED, MAX_SPEED = 0.1, 1000.0
 """Outer steps a second that can be asked for."""
 
@@ -22,6 +24,25 @@ class Held(NamedTuple):
     jumps: bool
 
 
+class InLine(NamedTuple):
+    """Where somebody stands who wants to train on a server that has its hands full."""
+
+    training: int
+    """Pages that have a place to train."""
+    ahead: int
+    """Those that wait and came before."""
+
+    @property
+    def sentence(self) -> str:
+        """What the page says of it."""
+        train = "trains" if self.training == 1 else "train"
+        place = f"waits behind {counted(self.ahead, 'other')}" if self.ahead else "is the next in line"
+        return (
+            f"{counted(self.training, 'page')} {train} here, all that there is room for. Yours {place}, and begins by itself. "
+            "Meanwhile it can watch: follow a class, open a lesson, look at a sweep."
+        )
+
+
 class Playback:
     """See the module. At first it stands still, and plays as fast as possible."""
 
@@ -31,6 +52,8 @@ class Playback:
         self.playing = self.jumping = False
         self.stop_at: int | None = None
         """The outer step at which it pauses by itself."""
+        self.in_line: InLine | None = None
+        """It plays as soon as there is a place for it on the server; None where it has one, or does not play."""
         self.held: Held | None = None
         """It stands still because nobody sees it; None where it does not, or somebody has asked for something since."""
         self._num_single = 0
@@ -53,7 +76,7 @@ class Playback:
     def pause(self) -> None:
         """Stand still."""
         self.playing, self.stop_at, self.jumping, self.held = False, None, False, None
-        self._was_playing, self._num_single = False, 0
+        self._was_playing, self._num_single, self.in_line = False, 0, None
 
     def hold(self) -> None:
         """Stand still as long as nobody sees it."""
@@ -91,7 +114,7 @@ class Playback:
     def interrupt(self) -> None:
         """The run cannot go on as it is; `go_on` remembers whether it played."""
         self._was_playing = self.playing
-        self.playing, self.jumping, self._num_single = False, False, 0
+        self.playing, self.jumping, self._num_single, self.in_line = False, False, 0, None
 
     def go_on(self) -> None:
         """What interrupted it is mended: play if it played then."""
@@ -103,6 +126,11 @@ class Playback:
             self._num_single -= 1
 
     # What is next
+
+    @property
+    def trains(self) -> bool:
+        """Whether it plays, and has a place on the server to do so."""
+        return self.playing and self.in_line is None
 
     @property
     def has_single(self) -> bool:
@@ -118,8 +146,8 @@ class Playback:
         return self.steps_per_s is None or self.jumping or now >= self._next_due
 
     def seconds_until_due(self, now: float) -> float:
-        """How long the speed makes it wait; inf when it does not play."""
-        return max(0.0, self._next_due - now) if self.playing else math.inf
+        """How long the speed makes it wait; inf when it does not train."""
+        return max(0.0, self._next_due - now) if self.trains else math.inf
 
     def next_steps(self, now: float, step: int) -> int | None:
         """How many outer steps to take now: 0 for none, None for as many as there is time for.
@@ -130,7 +158,7 @@ class Playback:
         """
         if self.has_single:
             return 1
-        if not self.playing or not self.may_step(now):
+        if not self.trains or not self.may_step(now):
             return 0
         if self.steps_per_s is not None and not self.jumping:
             # Late by less than a step keeps the pace; whoever comes from a pause starts a new one.

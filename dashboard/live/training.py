@@ -24,7 +24,7 @@ from maml_core.datasets.trained import TrainedImages
 from maml_core.records import Levels, Status
 from maml_core.store import SavedRun
 
-StatusKind = Literal["ready", "running", "paused", "diverged", "dead", "replaying"]
+StatusKind = Literal["ready", "running", "waiting", "paused", "diverged", "dead", "replaying"]
 
 LONG_STEP_S = 0.015
 """Somebody who waits for an answer does not wait for an outer step that takes longer."""
@@ -132,7 +132,7 @@ class Training:
         """Whether there is something to compute now."""
         if self.audience.waits or self.playback.has_single or self.changes.waits or self.audience.pacing.owed:
             return True
-        return self.playback.playing and self.playback.may_step(now)
+        return self.playback.trains and self.playback.may_step(now)
 
     def next_request(
         self, now: float, *, budget_s: float, pace: Pace, watching: Sequence[Viewer] | None = None
@@ -145,7 +145,7 @@ class Training:
             pace: Least times between two looks.
             watching: Whose tasks are looked at; None for all viewers.
         """
-        audience, playing, waits = self.audience, self.playback.playing, self.audience.waits
+        audience, playing, waits = self.audience, self.playback.trains, self.audience.waits
         is_stopped = self.status.kind != "ok" and not self.changes.resumes
         num_steps = 0 if is_stopped else self.playback.next_steps(now, self.step)
         answers = waits and not self._answered and num_steps != 0 and self.seconds_per_step > LONG_STEP_S
@@ -278,13 +278,16 @@ class Training:
     @property
     def sentence(self) -> str:
         """Why the run stands still by itself; empty where it does not."""
-        return self.failure or self.status.sentence
+        in_line = self.playback.in_line
+        return self.failure or self.status.sentence or (in_line.sentence if in_line is not None else "")
 
 
 def status_kind(run: Training) -> StatusKind:
     """The status of a run in one word."""
     if run.status.kind != "ok":
         return run.status.kind
+    if run.playback.in_line is not None:
+        return "waiting"
     if run.playback.playing:
         return "replaying" if run.changes.scheduled or run.playback.jumping else "running"
     return "ready" if run.step == 0 else "paused"

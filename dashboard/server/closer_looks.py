@@ -43,7 +43,7 @@ class CloserLooks(LongLooks[Due]):
         return is_left and len(self.looking) < self._num_workers and len(self._pages.watched()) == 1
 
     def _wish(self, page: Page) -> Due | None:
-        now, playing = self._clock(), page.run.playback.playing
+        now, playing = self._clock(), page.run.playback.trains
         due = [Due(*pair) for pair in page.wants_looks() if pair[0].is_due(pair[1], now, playing=playing)]
         return min(due, key=lambda one: one.closer.answered_at, default=None)
 

@@ -25,6 +25,7 @@ from dashboard.server.closer_looks import kinds_of_looks
 from dashboard.server.keeper import Keeper
 from dashboard.server.loop import submitted
 from dashboard.server.pages import Pages
+from dashboard.server.places import PER_WORKER, Places
 from dashboard.server.recovery import Recovery
 from dashboard.server.sockets import Sockets
 from dashboard.sweeps.hub import SweepHub
@@ -53,6 +54,7 @@ class Hub(Sockets):
         executor: Any `concurrent.futures.Executor` whose workers can import `maml_core`.
         num_workers: Chunks that it runs at a time.
         num_sweep_workers: How many of them may be of sweeps; None for all.
+        most_training: How many pages may train at a time; None for as many as the workers serve well.
         clock: Seconds that only grow.
     """
 
@@ -62,6 +64,7 @@ class Hub(Sockets):
         *,
         num_workers: int = 1,
         num_sweep_workers: int | None = None,
+        most_training: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._wake = asyncio.Event()
@@ -73,7 +76,8 @@ class Hub(Sockets):
             is_present=self.is_present,
             is_known=self.knows,
         )
-        super().__init__(Pages(self.wake), sweeps, executor, clock)
+        places = Places(most_training or PER_WORKER * num_workers)
+        super().__init__(Pages(self.wake), sweeps, executor, clock, places)
         self._num_workers = num_workers
         self.in_flight: set[LiveRun] = set()
         """The runs that a chunk is computed of."""
@@ -101,6 +105,7 @@ class Hub(Sockets):
                 now = self._clock()
                 try:
                     self._tidy(now)
+                    self.admit()
                     if self._keeper is not None:
                         self._keeper.look(self.pages.owners(), now)
                     self.sweeps.tidy(now)
@@ -137,7 +142,7 @@ class Hub(Sockets):
                     pass  # no live run waits, neither here nor in the executor's queue: sweeps have what is left
                 return
             seeing = [page for page in watched[run] if page.visible]
-            training = 1 if self.classes.leads(run) else sum(other.playback.playing for other in watched)
+            training = 1 if self.classes.leads(run) else sum(other.playback.trains for other in watched)
             crowd = turns.crowd(training, self._num_workers)
             is_behind = all(page.connection.is_behind for page in seeing)  # the quickest counts: others skip frames
             is_away = all(page.viewer.looks_elsewhere for page in seeing)
@@ -165,7 +170,7 @@ class Hub(Sockets):
         waiting = [
             turns.Waiting(run.turn, run.audience.waits, leads) for run, leads in zip(ready, leading, strict=True)
         ]
-        computing = (run for run in self.in_flight if run.playback.playing and not self.classes.leads(run))
+        computing = (run for run in self.in_flight if run.playback.trains and not self.classes.leads(run))
         chosen = turns.next_turn(waiting, [run.turn for run in computing])
         if chosen is None:
             return None

@@ -48,7 +48,7 @@ class LooksBeside(Looks[Leg]):
 
     def _least_used_s(self, page: Page) -> float:
         """The fewest processor seconds that one of the others' runs that train has had."""
-        others = (run for run in self._pages.watched() if run is not page.run and run.playback.playing)
+        others = (run for run in self._pages.watched() if run is not page.run and run.playback.trains)
         return min((run.turn for run in others), default=math.inf)
 
     def _used_s(self, page: Page) -> float:

@@ -266,6 +266,7 @@ class Scripts:
 
         def act(page: Page) -> None:
             page.drawn = page.run.playback.held = None
+            page.touched_at = self._clock()
             action(page)
 
         self._ask(act, token)

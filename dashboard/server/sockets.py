@@ -4,16 +4,20 @@ lesson, which has a page of its own, the live run of a tab waits for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from typing import Any
 
 from dashboard.live.lesson_guide import Guide
 from dashboard.live.messages import OF_THE_SOCKET, obey
 from dashboard.live.page import Page
 from dashboard.live.run import LiveRun
+from dashboard.server.pages import Pages
+from dashboard.server.places import Claim, Places
 from dashboard.server.recovery import Recovery, address_of, continues
 from dashboard.server.scripts import Scripts
 from dashboard.setups.workspaces import is_shared
+from dashboard.sweeps.hub import SweepHub
 from dashboard.sweeps.page import SweepPage
 from dashboard.wire.connection import Outbox
 from maml_core.lessons.lesson import Lesson
@@ -23,12 +27,27 @@ MAX_WAITING = 1000
 
 
 class Sockets(Scripts):
-    """See the module. The arguments are those of `Scripts`."""
+    """See the module. The arguments are those of `Scripts`, and who may train."""
 
     _recovery: Recovery | None = None
 
     listens_on: str | None = "127.0.0.1"
     """The address that the server listens on; None for all of this machine's."""
+
+    def __init__(
+        self, pages: Pages, sweeps: SweepHub, executor: Executor, clock: Callable[[], float], places: Places
+    ) -> None:
+        super().__init__(pages, sweeps, executor, clock)
+        self.places = places
+
+    def admit(self) -> None:
+        """Give the places to train that are free to those who wait for one, and tell them."""
+        claims: dict[LiveRun, Claim] = {}
+        for page in self.pages.all():
+            was = claims.get(page.run) or Claim(None, is_here=False, is_seen=False, leads=self.classes.leads(page.run))
+            claims[page.run] = was.with_page(page)
+        for run in self.places.look(claims, self._clock()):
+            self.pages.tell(run)
 
     def came(self, token: str, headers: Mapping[str, str]) -> None:
         """What a page's own request says of where its visitor sits."""
@@ -96,6 +115,7 @@ class Sockets(Scripts):
             if has_gone and page.run.step == 0 and _asks_for(page, before):
                 self.pages.replace(before, page)
         outbox = page.connect(self._clock())
+        self.admit()  # before anything is computed: its run may have lost its place meanwhile
         self.pages.tell(page.run)
         self.classes.arrived(page, before=resume if page.in_class else "")
         return page, outbox
@@ -138,17 +158,25 @@ class Sockets(Scripts):
     def receive(self, page: Page, message: Mapping[str, Any]) -> None:
         """Do what the page asks for; what is refused is answered with a sentence. What is asked of a run that is being read from its copy
         waits for it."""
+        if message.get("type") not in OF_THE_SOCKET:
+            page.touched_at = self._clock()
         if message.get("type") == "ack":  # comes with every frame, of every page, and is nobody else's business
             self.pages.attempt(page, lambda: obey(page, message, self._clock()), tells=False)
         elif self.classes.takes(page, message):
             self.pages.attempt(page, lambda: self.classes.obey(page, message, self._clock()))
         elif not page.recovering or message.get("type") in OF_THE_SOCKET:
-            self.pages.attempt(page, lambda: obey(page, message, self._clock()))
+            self.pages.attempt(page, lambda: self._obey(page, message))
             self.classes.changed(page)
         elif len(page.waiting) < MAX_WAITING:
             page.waiting.append(message)
         else:
             page.put({"type": "error", "message": "The run is still being read, and much was asked for: ask again."})
+
+    def _obey(self, page: Page, message: Mapping[str, Any]) -> None:
+        """Do what the page of a run asks for, and see at once whether there is a place for it, if it is to train."""
+        obey(page, message, self._clock())
+        if page.run.playback.playing and not self.places.has(page.run):
+            self.admit()
 
     def receive_sweeps(self, token: str, page: SweepPage, message: Mapping[str, Any]) -> None:
         """Do what the sensitivity screen of a page asks for."""

@@ -15,6 +15,7 @@ import streamlit as st
 
 from dashboard.server.hub import Hub
 from dashboard.server.keeper import Keeper
+from dashboard.server.places import num_places
 from dashboard.setups.reach import reach_of
 from maml_core.cluster import ClusterExecutor, open_executor
 from maml_core.compiling import Compiler
@@ -41,10 +42,18 @@ def get_pool() -> ChunkPool | ClusterExecutor:
 
 @lru_cache(maxsize=1)
 def get_hub() -> Hub:
-    """The hub that pages and sockets share."""
+    """The hub that pages and sockets share.
+
+    Raises:
+        SystemExit: The environment names a number of pages that may train which is none.
+    """
     pool = get_pool()
     for_sweeps = default_workers() if isinstance(pool, ChunkPool) else pool.num_workers
-    return Hub(pool, num_workers=pool.num_workers, num_sweep_workers=for_sweeps)
+    try:
+        most = num_places(pool.num_workers)
+    except ValueError as error:
+        raise SystemExit(str(error)) from error
+    return Hub(pool, num_workers=pool.num_workers, num_sweep_workers=for_sweeps, most_training=most)
 
 
 def send_at_once() -> None:

@@ -9,7 +9,7 @@ export {};
 
 /**
  * @typedef {object} Status
- * @property {"ready" | "running" | "paused" | "diverged" | "dead" | "replaying"} kind
+ * @property {"ready" | "running" | "waiting" | "paused" | "diverged" | "dead" | "replaying"} kind
  * @property {string} sentence Empty where nothing is to be said.
  */
 

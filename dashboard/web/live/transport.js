@@ -40,6 +40,7 @@ const UNDO_MS = 10_000;
 const STATUS = {
   ready: "Ready",
   running: "Training",
+  waiting: "Waiting",
   paused: "Paused",
   diverged: "Diverged",
   dead: "Network dead",
