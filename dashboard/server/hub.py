@@ -75,6 +75,7 @@ class Hub(Sockets):
             wake=self.wake,
             is_present=self.is_present,
             is_known=self.knows,
+            visitor=self.visitor,
         )
         places = Places(most_training or PER_WORKER * num_workers)
         super().__init__(Pages(self.wake), sweeps, executor, clock, places)

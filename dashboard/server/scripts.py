@@ -19,8 +19,9 @@ from dashboard.server.recovery import usable
 from dashboard.setups import address
 from dashboard.setups.reach import Reach
 from dashboard.setups.settings import Shown
-from dashboard.sweeps.hub import JobKey, SweepHub
+from dashboard.sweeps.hub import SweepHub
 from dashboard.sweeps.job import SweepJob
+from dashboard.sweeps.quotas import JobKey
 from maml_core.compiling import Compiler
 from maml_core.config import RunConfig
 from maml_core.datasets.again import FileConfig

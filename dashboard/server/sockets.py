@@ -55,6 +55,11 @@ class Sockets(Scripts):
         if page is not None:
             page.is_shared = is_shared(self.listens_on, headers=headers)
 
+    def visitor(self, token: str) -> str | None:
+        """What tells the visitor of a page from all others; None where nobody shares the server, or the page is not known."""
+        page = self.pages.get(token)
+        return page.tab if page is not None and page.is_shared else None
+
     def is_present(self, token: str) -> bool:
         """Whether a page's visitor is still there, on this screen or on another one."""
         page, sweeps = self.pages.get(token), self.sweeps.page(token)
@@ -184,6 +189,8 @@ class Sockets(Scripts):
         if message.get("type") == "freeze" and visitor is not None:
             run = visitor.run
             self.sweeps.freeze(token, run.state_config, run.state, f"The live run's θ_0 at outer step {run.step:,}")
+        elif message.get("type") == "resume" and (why := self.sweeps.why_no_more(token)):
+            page.put({"type": "error", "message": f"{why}."})
         else:
             self.sweeps.receive(page, message)
 

@@ -259,7 +259,7 @@ class Workspace:
         """
         with self._discreet():
             store = self._store_of_before
-            if shutil.disk_usage(_existing(self._root)).free < MIN_FREE_BYTES + len(run.state):
+            if shutil.disk_usage(existing(self._root)).free < MIN_FREE_BYTES + len(run.state):
                 raise StoreError("full", "the disk is almost full; the run before a restart is kept with its page only")
             now = datetime.now()
             name = f"before reset {now:%Y-%m-%d %H.%M.%S}.{now.microsecond // 1000:03}"
@@ -325,7 +325,7 @@ class Workspace:
         size = len(run.state) + sum(getattr(column, "nbytes", 0) for column in run.records)
         if sum(info.size_bytes for info in others) + size > MAX_BYTES:
             raise StoreError("full", f"the runs here take {MAX_BYTES / 1e9:g} GB together; delete one first")
-        if shutil.disk_usage(_existing(self._root)).free < MIN_FREE_BYTES + size:
+        if shutil.disk_usage(existing(self._root)).free < MIN_FREE_BYTES + size:
             raise StoreError("full", "the server's disk is almost full; download the run instead")
 
     @contextlib.contextmanager
@@ -340,7 +340,8 @@ class Workspace:
         return sentence.replace(f"{self._root}{os.sep}", "") if self._is_limited else sentence
 
 
-def _existing(folder: Path) -> Path:
+def existing(folder: Path) -> Path:
+    """The folder, or what there is of the way to it."""
     return next(place for place in (folder, *folder.parents) if place.is_dir())
 
 

@@ -6,12 +6,13 @@ shared server each browser tab, or whoever knows the name of a workspace, has a 
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
 from dashboard.server.hub import Hub
 from dashboard.setups import workspaces
-from dashboard.sweeps.hub import JobKey
+from dashboard.sweeps.quotas import JobKey
 from maml_core.cluster import ClusterExecutor
 from maml_core.errors import ConfigError, DataError, StoreError
 from maml_core.store import check_name
@@ -28,6 +29,9 @@ _DELETED = ".deleted"
 
 MAX_SWEEPS = 100
 """Sweeps in a workspace of a shared server."""
+
+MAX_BYTES = 2 * 10**9
+"""Bytes of all of them."""
 
 
 def own_place(url: str = "") -> Storage:
@@ -83,16 +87,17 @@ def start(
     """
     key = key_of(place, name)
     job = hub.sweeps.job(key)
+    is_on = job is not None and job.status == "running"
+    if is_limited and not is_on and (why := hub.sweeps.why_no_more(token)):
+        raise StoreError("full", why)
     if job is not None and job.sweep == sweep:
         if job.needs_images:
             hub.sweeps.preparation.find_images(job)
         hub.start_sweep(token, key, job)
         return
     known = names(place)
-    if is_limited and len(known) >= MAX_SWEEPS and name not in known:
-        raise StoreError(
-            "full", f"there are {MAX_SWEEPS} sweeps here, which is all there is room for; delete one first"
-        )
+    if is_limited:
+        _check_room(Path(place), known, name)
     cluster = ClusterExecutor(scheduler.strip()) if scheduler.strip() else None
     try:
         if name not in known:  # of one that is there its images are looked at, which says more
@@ -104,6 +109,22 @@ def start(
         raise
     costs = hub.sweeps.preparation.costs(groups(sweep), 1.0)
     hub.start_sweep(token, key, hub.sweeps.preparation.new_job(key.name, sweep, study, costs, cluster))
+
+
+def _check_room(place: Path, known: list[str], name: str) -> None:
+    """See that there is room for a sweep in a workspace of a shared server.
+
+    Raises:
+        StoreError: There is none; says what to do.
+    """
+    if len(known) >= MAX_SWEEPS and name not in known:
+        raise StoreError(
+            "full", f"there are {MAX_SWEEPS} sweeps here, which is all there is room for; delete one first"
+        )
+    if sum(path.lstat().st_size for path in place.rglob("*")) > MAX_BYTES:
+        raise StoreError("full", f"the sweeps here take {MAX_BYTES / 1e9:g} GB together; delete one first")
+    if shutil.disk_usage(workspaces.existing(place)).free < workspaces.MIN_FREE_BYTES:
+        raise StoreError("full", "the server's disk is almost full: no sweep can be kept; tell whoever runs the server")
 
 
 def _study(hub: Hub, sweep: SweepConfig, name: str, place: Storage, cluster: ClusterExecutor | None) -> SweepStudy:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from dashboard.charts.symbols import in_greek, of_error
 from dashboard.sweeps.comparison import Comparison
@@ -22,6 +22,7 @@ from dashboard.sweeps.job import MAX_LOST, SweepJob
 from dashboard.sweeps.page import SweepPage
 from dashboard.sweeps.pieces import Piece
 from dashboard.sweeps.preparation import Preparation
+from dashboard.sweeps.quotas import JobKey, why_no_more
 from dashboard.wire.connection import Outbox
 from maml_core.config import RunConfig
 from maml_core.sweeps.chunks import LanesResult, run_lanes
@@ -39,13 +40,6 @@ FRAME_S = 0.4
 """Least time between two pictures of a sweep."""
 
 
-class JobKey(NamedTuple):
-    """Where a sweep is kept, and its name."""
-
-    place: str
-    name: str
-
-
 class SweepHub:
     """See the module.
 
@@ -56,6 +50,7 @@ class SweepHub:
         wake: Called when there may be something to compute.
         is_present: Whether the visitor of a page token is there, on whatever screen.
         is_known: Whether that page is still remembered, since its visitor may come back.
+        visitor: Who sits at that page, where several people share the server; None where nobody is to be told apart.
     """
 
     def __init__(
@@ -67,13 +62,11 @@ class SweepHub:
         wake: Callable[[], None] = lambda: None,
         is_present: Callable[[str], bool] = lambda _: False,
         is_known: Callable[[str], bool] = lambda _: True,
+        visitor: Callable[[str], str | None] = lambda _: None,
     ) -> None:
-        self._executor = executor
-        self._num_workers = num_workers
-        self._clock = clock
-        self._wake = wake
-        self._is_present = is_present
-        self._is_known = is_known
+        self._executor, self._num_workers = executor, num_workers
+        self._clock, self._wake = clock, wake
+        self._is_present, self._is_known, self._visitor = is_present, is_known, visitor
         self._jobs: dict[JobKey, SweepJob] = {}
         self._owners: dict[JobKey, set[str]] = {}
         self._pages: dict[str, SweepPage] = {}
@@ -92,6 +85,10 @@ class SweepHub:
     def page(self, token: str) -> SweepPage | None:
         """The page of a token, once it has been connected or given a sweep."""
         return self._pages.get(token)
+
+    def why_no_more(self, token: str) -> str:
+        """Why the visitor of a page may have no other sweep computed now; empty where that is not so."""
+        return why_no_more(self._jobs, self._owners, self._visitor, token)
 
     # The loop
 

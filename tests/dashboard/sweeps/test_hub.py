@@ -16,8 +16,9 @@ import pytest
 
 from dashboard.server.hub import Hub
 from dashboard.sweeps import frozen as frozen_module
-from dashboard.sweeps.hub import FRAME_S, KEEP_S, JobKey
+from dashboard.sweeps.hub import FRAME_S, KEEP_S
 from dashboard.sweeps.job import MAX_LOST, SweepJob
+from dashboard.sweeps.quotas import JobKey
 from maml_core.chunks import run_chunk
 from maml_core.errors import ConfigError
 from maml_core.sweeps.budget import MEASURED_TASKS, PIECE_S, Cost, groups, measuring
@@ -598,6 +599,53 @@ def test_a_shared_server_has_room_for_so_many_sweeps_and_one_that_is_there_goes_
     sweep_actions.start(again, again.open_page(TINY), sweep(), "two", root, is_limited=True)
     sweep_actions.start(hub, hub.open_page(TINY), sweep(), "three", root, is_limited=False)
     assert sorted(sweep_actions.names(root)) == ["one", "three", "two"]
+
+
+def test_a_shared_server_computes_two_sweeps_of_a_visitor_at_a_time(root: Path) -> None:
+    from dashboard.sidebar import sweep_actions
+    from maml_core.errors import StoreError
+
+    hub = Hub(Mixed())
+    tokens = [hub.open_page(TINY) for _ in range(3)]
+    for token, tab in zip(tokens, ("a" * 22, "a" * 22, "b" * 22), strict=True):
+        hub.pages.meet(token, tab)
+        hub.came(token, {"host": "class.example.edu"})
+    for name in ("one", "two"):
+        sweep_actions.start(hub, tokens[0], sweep(), name, root, is_limited=True)
+    says = "computes 2 sweeps of a visitor at a time, and now one and two; cancel one, or wait until it is done"
+    with pytest.raises(StoreError, match=says):
+        sweep_actions.start(hub, tokens[1], sweep(), "three", root, is_limited=True)
+    sweep_actions.start(hub, tokens[0], sweep(), "two", root, is_limited=True)  # which is on already
+    sweep_actions.start(hub, tokens[2], sweep(), "of another", root, is_limited=True)
+    job = hub.sweeps.job(sweep_actions.key_of(root, "one"))
+    assert job is not None
+    job.cancel()
+    sweep_actions.start(hub, tokens[1], sweep(), "three", root, is_limited=True)
+    page, _ = hub.sweeps.connect(tokens[0])
+    page.show(job)
+    job.status = "stopped"
+    hub.receive_sweeps(tokens[0], page, {"type": "resume"})
+    assert job.status == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("limit", "says"),
+    [("MAX_BYTES", "the sweeps here take"), ("MIN_FREE_BYTES", "the server's disk is almost full")],
+)
+def test_a_sweep_that_has_no_room_on_a_shared_disk_is_refused(
+    root: Path, monkeypatch: pytest.MonkeyPatch, limit: str, says: str
+) -> None:
+    from dashboard.setups import workspaces
+    from dashboard.sidebar import sweep_actions
+    from maml_core.errors import StoreError
+
+    open_study(sweep(), "kept", storage=root).close()
+    of, most = (sweep_actions, 0) if limit == "MAX_BYTES" else (workspaces, 10**18)
+    monkeypatch.setattr(of, limit, most)
+    hub = Hub(Mixed())
+    with pytest.raises(StoreError, match=says):
+        sweep_actions.start(hub, hub.open_page(TINY), sweep(), "more", root, is_limited=True)
+    assert sweep_actions.names(root) == ["kept"]
 
 
 def test_a_study_of_another_sweep_is_refused(root: Path) -> None:
