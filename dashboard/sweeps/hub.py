@@ -287,7 +287,5 @@ class SweepHub:
 
     def results_of(self, token: str) -> tuple[SweepConfig, tuple[SettingResult, ...]] | None:
         """The sweep that a page shows, and what is known of its settings."""
-        page = self._pages.get(token)
-        if page is None or page.job is None:
-            return None
-        return page.job.sweep, page.job.results
+        job = page.job if (page := self._pages.get(token)) is not None else None
+        return (job.sweep, job.results) if job is not None else None
