@@ -73,6 +73,10 @@ class CloserLooks(LongLooks[Due]):
             other.rest(wish.closer)
 
 
+NUM_LIGHT = 2
+"""How many of the kinds of looks, the first, are over soon; the others keep a worker for long."""
+
+
 def kinds_of_looks(
     pages: Pages, executor: Executor, wake: Callable[[], None], num_workers: int, clock: Callable[[], float]
 ) -> tuple[Looks[Any], ...]:

@@ -21,13 +21,14 @@ from dashboard.charts.symbols import of_error
 from dashboard.live.page import Page
 from dashboard.live.run import LiveRun
 from dashboard.server import turns
-from dashboard.server.closer_looks import kinds_of_looks
+from dashboard.server.closer_looks import NUM_LIGHT, kinds_of_looks
 from dashboard.server.keeper import Keeper
 from dashboard.server.loop import submitted
 from dashboard.server.pages import Pages
 from dashboard.server.places import PER_WORKER, Places
 from dashboard.server.recovery import Recovery
 from dashboard.server.sockets import Sockets
+from dashboard.setups.limits import is_long
 from dashboard.sweeps.hub import SweepHub
 from maml_core.chunks import ChunkResult
 from maml_core.errors import ClusterError, ConfigError, DataError
@@ -135,8 +136,10 @@ class Hub(Sockets):
         watched = self.pages.watched()
         looking = self.pages.looking()
         while len(self.in_flight) + sum(len(looks.looking) for looks in self._looks) < self._num_workers + 1:
-            run = self._next(watched, now)
-            if (run is None or not run.audience.waits) and any(looks.submit(looking) for looks in self._looks):
+            has_room = len(watched) == 1 or self._num_long < turns.most_long(self._num_workers)
+            run = self._next(watched, now, with_long=has_room)
+            kinds = self._looks if has_room else self._looks[:NUM_LIGHT]
+            if (run is None or not run.audience.waits) and any(looks.submit(looking) for looks in kinds):
                 continue
             if run is None:
                 while len(self.in_flight) <= self._num_workers and self.sweeps.submit_next():
@@ -155,16 +158,30 @@ class Hub(Sockets):
             )
             future = submitted(self._executor, request)
             self.in_flight.add(run)
-            task = asyncio.get_running_loop().create_task(self._finish(run, run.generation, future))
+            work = self._finish(run, run.generation, future, is_answer=request.num_steps == 0)
+            task = asyncio.get_running_loop().create_task(work)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    def _next(self, watched: Mapping[LiveRun, list[Page]], now: float) -> LiveRun | None:
-        """The run that is computed next. One whose only page has a look under way lets the others have the workers that are left."""
+    @property
+    def _num_long(self) -> int:
+        """Chunks and looks under way that keep a worker for long."""
+        runs = sum(is_long(run.config) for run in self.in_flight)
+        return runs + sum(len(looks.looking) for looks in self._looks[NUM_LIGHT:])
+
+    def _next(self, watched: Mapping[LiveRun, list[Page]], now: float, *, with_long: bool) -> LiveRun | None:
+        """The run that is computed next. One whose only page has a look under way lets the others have the workers that are left.
+
+        Args:
+            watched: The runs that a socket feeds a page of.
+            now: The clock.
+            with_long: Whether it may keep a worker for long.
+        """
         pays = {page.run for looks in self._looks for page in looks.looking if len(watched) > 1}
         rests = {run for run in pays if len(watched.get(run, ())) == 1 and not run.audience.waits}
         rests |= {run for run, pages in watched.items() if any(page.awaits_second for page in pages)}
         ready = [run for run in watched if run not in self.in_flight and run not in rests and run.is_due(now)]
+        ready = ready if with_long else [run for run in ready if not is_long(run.config)]
         for run in ready:
             run.turn = turns.counted(run.turn, self._turn)
         leading = [self.classes.leads(run) for run in ready]
@@ -179,7 +196,9 @@ class Hub(Sockets):
             self._turn = max(self._turn, ready[chosen].turn)
         return ready[chosen]
 
-    async def _finish(self, run: LiveRun, generation: int, future: asyncio.Future[ChunkResult]) -> None:
+    async def _finish(
+        self, run: LiveRun, generation: int, future: asyncio.Future[ChunkResult], *, is_answer: bool
+    ) -> None:
         """Take a chunk's result to its run, and what it shows to the pages that watch it."""
         result: ChunkResult | None = None
         problem: Exception | None = None
@@ -192,7 +211,8 @@ class Hub(Sockets):
             self.wake()
         if result is not None:
             if not self.classes.leads(run):  # whose turn is the first whatever it has used
-                run.turn += result.advance_s  # looking is paced by the clock, the same for all
+                # Looking is paced by the clock, the same for all, but for whoever asks and asks.
+                run.turn += result.cpu_s if is_answer else result.advance_s
             if self.compiler is not None:
                 self.compiler.trained(result)
         if generation != run.generation:

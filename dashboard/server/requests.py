@@ -1,4 +1,4 @@
-"""Which requests of each page were taken: one that is sent again over a new socket is obeyed once."""
+"""What of each page's requests is taken: one that is sent again over a new socket once, and no more in a time than a page may ask for."""
 
 from __future__ import annotations
 
@@ -6,9 +6,29 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from dashboard.wire.rate import Rate
+
+
+class Rates:
+    """How much each page may still ask for, whichever of its sockets it comes by.
+
+    Args:
+        is_known: Whether a page with a token is open; what others asked for is forgotten.
+    """
+
+    def __init__(self, is_known: Callable[[str], bool]) -> None:
+        self._is_known = is_known
+        self._rates: dict[str, Rate] = {}
+
+    def of(self, token: str) -> Rate:
+        """That of a page."""
+        if token not in self._rates:
+            self._rates = {known: rate for known, rate in self._rates.items() if self._is_known(known)}
+        return self._rates.setdefault(token, Rate())
+
 
 class Requests:
-    """See the module. One for each screen.
+    """Which requests of each page were taken. One for each screen.
 
     Args:
         is_known: Whether a page with a token is open; what others asked for is forgotten.

@@ -11,7 +11,8 @@ import contextlib
 import gzip
 import hashlib
 import json
-from collections.abc import Container, Mapping
+import time
+from collections.abc import Callable, Container, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -24,9 +25,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from dashboard.live.page import Page
 from dashboard.server.hub import Hub
-from dashboard.server.requests import Requests
+from dashboard.server.requests import Rates, Requests
 from dashboard.sweeps.page import SweepPage
-from dashboard.wire.connection import Outbox
+from dashboard.wire.connection import FLOODING, REFUSED, Outbox
+from dashboard.wire.rate import OPENING, TOO_LONG_S, Rate, cost
 from maml_core.lessons.exporting import lesson_notebook, lesson_script
 from maml_core.lessons.reading import shipped
 
@@ -39,8 +41,9 @@ OWN_FILES = {path.relative_to(WEB).as_posix(): path for path in sorted(WEB.glob(
 """The component's scripts, style sheets and data, by their names in the address."""
 _MAX_MESSAGE = 800_000
 """A drawn task of 26 images of 84 x 84 pixels in three channels, as base64; everything else is far shorter."""
-_GONE, _FORBIDDEN = 4404, 4403
+_GONE = 4404
 _HELLO_S = 30.0
+_FAREWELL_S = 1.0
 
 
 class Screen(Protocol[P]):
@@ -115,15 +118,16 @@ def routes(hub: Hub, base: str = "") -> list[BaseRoute]:
     """
 
     live_requests, sweeps_requests, lessons_requests = (Requests(hub.knows) for _ in range(3))
+    rates = Rates(hub.knows)
 
     async def live(socket: WebSocket) -> None:
-        await _serve(hub, LiveScreen(hub), live_requests, socket)
+        await _serve(hub, LiveScreen(hub), live_requests, rates, socket)
 
     async def sweeps(socket: WebSocket) -> None:
-        await _serve(hub, SweepsScreen(hub), sweeps_requests, socket)
+        await _serve(hub, SweepsScreen(hub), sweeps_requests, rates, socket)
 
     async def lessons(socket: WebSocket) -> None:
-        await _serve(hub, LessonsScreen(hub), lessons_requests, socket)
+        await _serve(hub, LessonsScreen(hub), lessons_requests, rates, socket)
 
     return [
         WebSocketRoute(f"{base}/maml/live", live),
@@ -136,11 +140,11 @@ def routes(hub: Hub, base: str = "") -> list[BaseRoute]:
     ]
 
 
-async def _serve(hub: Hub, screen: Screen[Any], requests: Requests, socket: WebSocket) -> None:
+async def _serve(hub: Hub, screen: Screen[Any], requests: Requests, rates: Rates, socket: WebSocket) -> None:
     """One page's socket, from its hello to its end."""
     await socket.accept()
     if not _is_own(socket.headers, hub.origins):
-        await socket.close(_FORBIDDEN, "this socket serves its own page only")
+        await socket.close(REFUSED, "this socket serves its own page only")
         return
     token = socket.query_params.get("token", "")
     hello: dict[str, Any] | None = {}
@@ -149,7 +153,7 @@ async def _serve(hub: Hub, screen: Screen[Any], requests: Requests, socket: WebS
             async with asyncio.timeout(_HELLO_S):
                 hello = await _receive(socket)
         except TimeoutError:
-            await socket.close(_FORBIDDEN, "no hello")
+            await socket.close(REFUSED, "no hello")
             return
     if hello is None:
         return
@@ -157,20 +161,55 @@ async def _serve(hub: Hub, screen: Screen[Any], requests: Requests, socket: WebS
         await socket.send_text(json.dumps({"type": "gone"}))
         await socket.close(_GONE, "unknown page")
         return
+    rate = rates.of(token)
+    if (wait_s := rate.take(OPENING, time.monotonic())) > TOO_LONG_S:
+        rate.give_back(OPENING)
+        await socket.close(FLOODING, "this page opens too many sockets")
+        return
+    await asyncio.sleep(wait_s)
+    if not hub.knows(token):
+        await socket.close(_GONE, "unknown page")
+        return
     hub.came(token, socket.headers)
     page, outbox = screen.connect(token, hello)
     outbox.put_nowait(requests.begin(token, str(hello.get("sender", ""))))
+
+    def receive(message: dict[str, Any]) -> None:
+        is_new, taken = requests.take(token, message)
+        if is_new:
+            screen.receive(page, message)
+        if taken:
+            outbox.put_nowait(taken)
+
+    reader = asyncio.create_task(_read(socket, outbox, rate, receive))
     writer = asyncio.create_task(_write(socket, outbox))
+    over = asyncio.create_task(outbox.is_over.wait())
     try:
-        while (message := await _receive(socket)) is not None:
-            is_new, taken = requests.take(token, message)
-            if is_new:
-                screen.receive(page, message)
-            if taken:
-                outbox.put_nowait(taken)
+        await asyncio.wait({reader, over}, return_when=asyncio.FIRST_COMPLETED)
+        if reader.done():
+            reader.result()
     finally:
         screen.disconnect(page, outbox)
-        writer.cancel()
+        for task in (reader, writer, over):
+            task.cancel()
+    if outbox.is_over.is_set():
+        # Whoever does not read holds up the word on why: then the connection ends without it.
+        with contextlib.suppress(TimeoutError, WebSocketDisconnect, RuntimeError):
+            async with asyncio.timeout(_FAREWELL_S):
+                await socket.close(*outbox.why)
+
+
+async def _read(socket: WebSocket, outbox: Outbox, rate: Rate, receive: Callable[[dict[str, Any]], None]) -> None:
+    """Take in what a page asks for, until it ends, no faster than it may ask; who never stops asking for more is cut off."""
+    while (found := await _receive_text(socket)) is not None:
+        now = time.monotonic()
+        wait_s = rate.take(cost(found), now)
+        if rate.floods(now):
+            outbox.end(FLOODING, "this page asks for too much")
+            return
+        if wait_s > 0.0:
+            await asyncio.sleep(wait_s)
+        receive(_message(found))
 
 
 async def _write(socket: WebSocket, outbox: Outbox) -> None:
@@ -182,12 +221,20 @@ async def _write(socket: WebSocket, outbox: Outbox) -> None:
 
 
 async def _receive(socket: WebSocket) -> dict[str, Any] | None:
-    """A page's next message, None at the end. What is no JSON object becomes an empty one, which the hub refuses with a sentence."""
+    """A page's next message, None at the end."""
+    found = await _receive_text(socket)
+    return None if found is None else _message(found)
+
+
+async def _receive_text(socket: WebSocket) -> str | None:
+    """A page's next message as it came, None at the end; empty where it is no text."""
     received = await socket.receive()
-    if received["type"] == "websocket.disconnect":
-        return None
-    text = received.get("text")
-    if text is None or len(text) > _MAX_MESSAGE:
+    return None if received["type"] == "websocket.disconnect" else received.get("text") or ""
+
+
+def _message(text: str) -> dict[str, Any]:
+    """What a message says. What is no JSON object becomes an empty one, which the hub refuses with a sentence."""
+    if len(text) > _MAX_MESSAGE:
         return {}
     try:
         message = json.loads(text)

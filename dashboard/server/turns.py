@@ -76,6 +76,11 @@ def crowd(num_training: int, num_workers: int) -> float:
     return max(1, num_training) / num_workers
 
 
+def most_long(num_workers: int) -> int:
+    """How many workers may be kept for long at a time: the last one is left to those whose chunks are short."""
+    return max(1, num_workers - 1)
+
+
 def chunk_budget_s(crowd: float, *, is_urgent: bool) -> float:
     """Processor seconds of a chunk: whoever waits for an answer gets it before more training."""
     return MIN_CHUNK_S if is_urgent else min(MAX_CHUNK_S, max(MIN_CHUNK_S, ROUND_S / crowd))

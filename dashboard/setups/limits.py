@@ -31,6 +31,9 @@ MAX_NUMBERS = 50_000_000
 MAX_OPERATIONS = 5e10
 """Multiplications of one outer step or one evaluation: about ten seconds of one processor."""
 
+LONG_OPERATIONS = 2e9
+"""From here on, about 0.4 s of one processor, a step or an evaluation is so long that others would wait for it."""
+
 MAX_ACTIVATIONS = 500_000_000
 """Numbers that one outer step leaves behind for its way back: 2 GB."""
 
@@ -137,17 +140,28 @@ def check(config: RunConfig) -> RunConfig:
     if kept > MAX_ACTIVATIONS:
         accepted = f"too much for the memory of a live page; take {_LESS}"
         raise ConfigError("meta_batch_size", config.meta_batch_size, accepted)
+    for field, work in zip(("meta_batch_size", "evaluation_tasks"), _work(config), strict=True):
+        if work > MAX_OPERATIONS:
+            accepted = f"too much work at once for the live page; take {_LESS}"
+            raise ConfigError(field, getattr(config, field), accepted)
+    return config
+
+
+def is_long(config: RunConfig) -> bool:
+    """Whether one outer step, or one evaluation, keeps a worker for so long that others would wait for it."""
+    return max(_work(config)) > LONG_OPERATIONS
+
+
+def _work(config: RunConfig) -> tuple[float, float]:
+    """Multiplications of one outer step, and of one evaluation."""
+    size = network_size(config)
     turning = size.turning if TRAITS[config.algorithm].learns == "matrices" else 0
     training = config.meta_batch_size * (
         size.operations * _points_of_a_step(config) + config.num_inner_steps * turning * 9
     )
     shots, num_query = _points(config)
     adapting = config.evaluation_steps * (size.operations * (shots * 3 + num_query) + turning)
-    for field, work in (("meta_batch_size", training), ("evaluation_tasks", config.evaluation_tasks * adapting)):
-        if work > MAX_OPERATIONS:
-            accepted = f"too much work at once for the live page; take {_LESS}"
-            raise ConfigError(field, getattr(config, field), accepted)
-    return config
+    return training, config.evaluation_tasks * adapting
 
 
 _LESS = "fewer tasks, points or inner steps, or a smaller network"

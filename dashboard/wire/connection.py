@@ -7,7 +7,45 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-Outbox = asyncio.Queue[str | bytes]
+MAX_WAITING = 8_000_000
+"""Characters and bytes that may wait for a browser which does not read. All that a new socket is told first is less than a tenth of it."""
+
+REPLACED, BEHIND, FLOODING, REFUSED = 4409, 4408, 4429, 4403
+"""Why a socket is closed: another one feeds its page, it does not read, it asks for too much, it may not be there."""
+
+
+class Outbox(asyncio.Queue[str | bytes]):
+    """What a socket must send, in order. Whoever does not read is cut off, and is told everything by its next socket."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_over = asyncio.Event()
+        """The socket is to be closed."""
+        self.why = (0, "")
+        """Code and reason."""
+        self._size = 0
+
+    def end(self, code: int, reason: str) -> None:
+        """Send nothing more, and close the socket."""
+        if not self.is_over.is_set():
+            self.why = (code, reason)
+            self.is_over.set()
+
+    def put_nowait(self, item: str | bytes) -> None:
+        """Send this after all that waits."""
+        if self._size > MAX_WAITING:
+            self.end(BEHIND, "this page does not read what it is sent")
+        if not self.is_over.is_set():
+            super().put_nowait(item)
+
+    def _put(self, item: str | bytes) -> None:
+        self._size += len(item)
+        super()._put(item)
+
+    def _get(self) -> str | bytes:
+        item = super()._get()
+        self._size -= len(item)
+        return item
 
 
 class Connection:
@@ -33,8 +71,10 @@ class Connection:
         return len(self._unacknowledged) >= self._max_unacknowledged
 
     def open(self) -> Outbox:
-        """Begin with a new socket, which sends whatever comes out of the queue."""
-        self._outbox, self._unacknowledged = asyncio.Queue(), []
+        """Begin with a new socket, which sends whatever comes out of the queue; one that is there still ends."""
+        if self._outbox is not None:
+            self._outbox.end(REPLACED, "another socket feeds this page now")
+        self._outbox, self._unacknowledged = Outbox(), []
         return self._outbox
 
     def close(self, outbox: Outbox | None = None) -> bool:

@@ -10,6 +10,7 @@ const RUN = "maml-run"; // of a lesson with its name behind it
 const TAB = "maml-tab";
 const RELEASED = "maml-released";
 const ASK_MS = 1000;
+const REPLACED = 4409; // another socket feeds the page now: two would take it from each other for ever
 
 /** @typedef {"open" | "lost" | "gone"} Link Whether there is a connection; gone is the page of a server that was started again. */
 
@@ -146,7 +147,10 @@ export class Socket {
       if (document.hidden) this.#visibility();
     };
     socket.onmessage = ({ data }) => (typeof data === "string" ? this.#receive(JSON.parse(data)) : this.#handlers.frame(unpacked(data)));
-    socket.onclose = () => this.#reconnect();
+    socket.onclose = ({ code }) => {
+      if (code === REPLACED) this.#closed = true;
+      this.#reconnect();
+    };
   }
 
   /** @param {import("./protocol.js").OfSocket | Message} received */

@@ -9,6 +9,7 @@ import pytest
 
 from dashboard.live.page import HIDDEN_MOMENT_S, Page
 from dashboard.live.run import LiveRun
+from dashboard.server import hub as hub_module
 from dashboard.server.hub import HIDDEN_PAUSE_S, KEEP_S, Hub
 from maml_core.config import replace
 from maml_core.records import Entry
@@ -443,3 +444,53 @@ class TestEnding:
             assert ended
 
         asyncio.run(scene())
+
+
+class TestLongChunks:
+    """Somebody's large set-up keeps a worker for seconds: another one is left to those whose chunks are short."""
+
+    @staticmethod
+    def _alphas(executor: Held) -> list[float]:
+        return sorted(request.config.alpha for _, request in executor.waiting)
+
+    def test_two_of_them_are_not_computed_at_a_time(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(hub_module, "is_long", lambda config: config.alpha > 0.1)
+
+        async def scene(hub: Hub, executor: Held, clock: Clock) -> None:
+            configs = [replace(TINY, {"alpha": alpha}) for alpha in (0.5, 0.6, 0.01)]
+            for config in configs:
+                Client(hub, hub.open_page(config)).say("play")
+            await wake(hub)
+            assert self._alphas(executor) == [0.01, 0.5]
+            executor.finish()
+            await wake(hub)
+            assert len([alpha for alpha in self._alphas(executor) if alpha > 0.1]) == 1
+
+        on_loop(scene, Held(), num_workers=2)
+
+    def test_alone_on_the_server_nobody_waits_for_that(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(hub_module, "is_long", lambda config: True)
+
+        async def scene(hub: Hub, executor: Held, clock: Clock) -> None:
+            Client(hub, hub.open_page(TINY)).say("play")
+            await wake(hub)
+            assert len(executor.waiting) == 1
+
+        on_loop(scene, Held(), num_workers=2)
+
+
+def test_who_asks_and_asks_pays_for_the_answers():
+    """Or whoever only looks, again and again, would always come before those who train."""
+
+    async def scene(hub: Hub, executor: Priced, clock: Clock) -> None:
+        asking, training = (Client(hub, hub.open_page(replace(TINY, {"weights_seed": seed}))) for seed in (1, 2))
+        await turns()
+        before = asking.page.run.turn
+        asked = len(executor.requests)
+        asking.say("task", redraw=True)
+        await until(lambda: any(request.config.weights_seed == 1 for request in executor.requests[asked:]))
+        await turns()
+        assert asking.page.run.turn >= before + TINY.alpha
+        assert training.page.run.turn <= asking.page.run.turn
+
+    on_loop(scene, Priced())

@@ -15,9 +15,13 @@ import pytest
 from starlette.applications import Starlette
 
 from dashboard.charts.all import CHARTS, CLOSER
+from dashboard.server import requests as requests_module
 from dashboard.server import routes as routes_module
 from dashboard.server.hub import Hub
 from dashboard.server.routes import WEB, routes, web_address
+from dashboard.wire import connection as connection_module
+from dashboard.wire import rate as rate_module
+from dashboard.wire.rate import OPENING, Rate
 from tests.dashboard.server.clients import TINY, Clock, Inline, strict
 
 WAIT_S = 20.0
@@ -50,7 +54,11 @@ class Socket:
         }
         self._to_app.put_nowait({"type": "websocket.connect"})
 
+        self.stops_reading = False
+
         async def put(message: Any) -> None:
+            while self.stops_reading:
+                await asyncio.sleep(0)
             self._from_app.put_nowait(message)
 
         self.task = asyncio.ensure_future(app(scope, self._to_app.get, put))  # type: ignore[arg-type]
@@ -145,6 +153,12 @@ class Server:
 
     async def get(self, path: str, **headers: str) -> Reply:
         return await got(self.app, path, **headers)
+
+    async def break_off(self, socket: Socket) -> None:
+        """End a socket that would not hear that the browser hangs up."""
+        self._sockets.remove(socket)
+        socket.task.cancel()
+        await asyncio.gather(socket.task, return_exceptions=True)
 
     async def close(self) -> None:
         for socket in self._sockets:
@@ -422,6 +436,78 @@ class TestOrigin:
             await server.socket(token, origin="http://elsewhere.example").hello().until("websocket.close")
             socket.say("outer_step")
             assert (await socket.until("frame"))["step"] == 1
+
+        serve(scene)
+
+
+def let_ask(monkeypatch: pytest.MonkeyPatch, burst: float) -> None:
+    """Let each page ask for this much, and then for nothing more."""
+    monkeypatch.setattr(requests_module, "Rate", lambda: Rate(per_s=1e-6, burst=burst))
+
+
+class TestFlood:
+    def test_a_page_that_asks_for_more_than_it_may_waits(self, monkeypatch: pytest.MonkeyPatch):
+        """The rest is read only once it may be asked for: what a page sends meanwhile waits on its own machine."""
+        let_ask(monkeypatch, OPENING + 10.0)
+
+        async def scene(server: Server) -> None:
+            socket = await server.opened()
+            taken = 0
+            for number in range(1, 31):
+                socket.say("speed", steps_per_s=1, request=number)
+            for _ in range(200):
+                await asyncio.sleep(0)
+                said = [message for message in socket.waiting() if message["type"] == "taken"]
+                taken = max([taken, *(message["request"] for message in said)])
+            assert taken == 10
+            await server.break_off(socket)
+
+        serve(scene)
+
+    def test_who_never_stops_asking_is_cut_off(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(rate_module, "FLOODING_S", -1.0)
+        let_ask(monkeypatch, OPENING + 5.0)
+
+        async def scene(server: Server) -> None:
+            socket = await server.opened()
+            for _ in range(6):
+                socket.say("speed", steps_per_s=1)
+            closed = await socket.until("websocket.close")
+            assert (closed["code"], closed["reason"]) == (4429, "this page asks for too much")
+            await socket.task
+
+        serve(scene)
+
+    def test_a_page_opens_so_many_sockets_and_no_more(self, monkeypatch: pytest.MonkeyPatch):
+        let_ask(monkeypatch, 3 * OPENING)
+
+        async def scene(server: Server) -> None:
+            token = server.hub.open_page(TINY)
+            sockets = [await server.opened(token) for _ in range(3)]
+            for old in sockets[:-1]:
+                closed = await old.until("websocket.close")
+                assert closed["code"] == 4409
+            refused = await server.socket(token).hello().until("websocket.close")
+            assert (refused["code"], refused["reason"]) == (4429, "this page opens too many sockets")
+            other = await server.opened()
+            other.say("outer_step")
+            assert (await other.until("frame"))["step"] == 1
+
+        serve(scene)
+
+    def test_who_does_not_read_is_cut_off(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(connection_module, "MAX_WAITING", 3_000_000)
+
+        async def scene(server: Server) -> None:
+            socket = server.socket().hello()
+            await socket.until("welcome")
+            socket.stops_reading = True
+            page = next(page for page in server.hub.pages.all() if page.connected)
+            while page.connected:
+                page.put({"type": "error", "message": "x" * 500_000})
+                await asyncio.sleep(0)
+            socket.stops_reading = False
+            assert (await socket.until("websocket.close"))["code"] == 4408
 
         serve(scene)
 

@@ -121,3 +121,8 @@ class TestLeading:
 
     def test_the_others_share_what_is_left(self):
         assert turns.next_turn([Waiting(3.0), Waiting(2.0)], [2.5]) == 1
+
+
+@pytest.mark.parametrize(("num_workers", "expected"), [(1, 1), (2, 1), (4, 3)])
+def test_a_worker_is_left_to_short_chunks(num_workers: int, expected: int) -> None:
+    assert turns.most_long(num_workers) == expected

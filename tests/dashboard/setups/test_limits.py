@@ -26,6 +26,23 @@ def test_presets_are_within_the_limits(preset: Any) -> None:
     assert limits.check(preset.config) is preset.config
 
 
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
+def test_nobody_waits_for_the_chunks_of_a_preset(preset: Any) -> None:
+    assert not limits.is_long(preset.config)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"evaluation_tasks": 10_000, "evaluation_steps": 50},
+        {"meta_batch_size": 400, "num_inner_steps": 20, "shots": 100},
+    ],
+    ids=str,
+)
+def test_what_a_page_may_ask_for_may_still_take_long(changes: dict[str, Any]) -> None:
+    assert limits.is_long(limits.check(RunConfig(**changes)))
+
+
 @pytest.mark.parametrize("widths", [(), (40, 40), (200, 200), (100, 100, 100), (512,)])
 def test_usual_networks_are_within_the_limits(widths: tuple[int, ...]) -> None:
     limits.check(RunConfig(model=MLPConfig(hidden_widths=widths), num_inner_steps=20))

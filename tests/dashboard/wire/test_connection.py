@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from dashboard.wire.connection import Connection
+from dashboard.wire import connection as connection_module
+from dashboard.wire.connection import BEHIND, REPLACED, Connection
 
 
 def test_messages_and_frames_come_out_in_order() -> None:
@@ -66,3 +67,37 @@ def test_a_message_is_strict_json() -> None:
     connection.open()
     with pytest.raises(ValueError, match="JSON"):
         connection.put({"loss": float("nan")})
+
+
+def test_a_socket_that_another_replaces_ends_with_a_word() -> None:
+    connection = Connection(1)
+    old = connection.open()
+    assert not old.is_over.is_set()
+    new = connection.open()
+    assert old.is_over.is_set()
+    assert old.why == (REPLACED, "another socket feeds this page now")
+    assert not new.is_over.is_set()
+
+
+def test_whoever_does_not_read_is_cut_off_and_nothing_more_is_kept_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "MAX_WAITING", 100)
+    connection = Connection(1)
+    outbox = connection.open()
+    for _ in range(4):
+        connection.put_text("x" * 40)
+    assert (outbox.qsize(), outbox.is_over.is_set()) == (3, True)
+    assert outbox.why[0] == BEHIND
+    connection.put_text("x")
+    assert outbox.qsize() == 3
+
+
+def test_whoever_reads_is_sent_any_amount(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "MAX_WAITING", 100)
+    connection = Connection(1)
+    outbox = connection.open()
+    for number in range(50):
+        connection.put_text("x" * 40)
+        connection.put_frame(number, b"y" * 40)
+        outbox.get_nowait()
+        outbox.get_nowait()
+    assert not outbox.is_over.is_set()

@@ -1,0 +1,70 @@
+"""How much a page may ask for in a time: whoever asks for more waits, and whoever does not stop is cut off."""
+
+from __future__ import annotations
+
+import math
+
+PER_S, BURST = 120.0, 400.0
+"""What a page may ask for in a second, and at once, in the cost of short messages. A slider that is dragged sends 60 a second; all that waits for a
+lost connection is 100 messages."""
+
+CHARACTERS = 4000
+"""Of a message, which cost as much as another short one: a drawn task of 800,000 costs half of a burst."""
+
+OPENING = 40.0
+"""Cost of a socket that is opened: its page is told everything anew."""
+
+TOO_LONG_S = 5.0
+"""A socket that would have to wait for longer before it is opened is refused."""
+
+FLOODING_S = 10.0
+"""Who has asked for more than it may for so long without a pause is cut off."""
+
+
+def cost(message: str) -> float:
+    """What a message counts for.
+
+    >>> cost("{}"), cost("x" * 8000)
+    (1.0, 3.0)
+    """
+    return 1.0 + len(message) // CHARACTERS
+
+
+class Rate:
+    """What one page has asked for lately, over all of its sockets.
+
+    Args:
+        per_s: What it may ask for in a second, in the long run.
+        burst: And at once.
+    """
+
+    def __init__(self, per_s: float = PER_S, burst: float = BURST) -> None:
+        self._per_s, self._burst = per_s, burst
+        self._left = burst
+        self._at = -math.inf
+        self._since = math.inf
+        """When it began to ask for more than it may; it has not paused since, which would have filled half of its burst again."""
+
+    def take(self, asked: float, now: float) -> float:
+        """Seconds to wait before this much is done.
+
+        Args:
+            asked: As `cost` gives it.
+            now: The clock.
+        """
+        self._left = min(self._burst, self._left + (now - self._at) * self._per_s)
+        self._at = now
+        if self._left >= self._burst / 2.0:
+            self._since = math.inf
+        self._left -= asked
+        if self._left < 0.0:
+            self._since = min(self._since, now)
+        return max(0.0, -self._left / self._per_s)
+
+    def give_back(self, asked: float) -> None:
+        """This much was not done after all."""
+        self._left += asked
+
+    def floods(self, now: float) -> bool:
+        """Whether it has not stopped for too long."""
+        return now - self._since > FLOODING_S
