@@ -24,6 +24,9 @@ class Benchmark(StrEnum):
     PAGE = "page"
     CLASSROOM = "classroom"
     FOLLOWERS = "followers"
+    CLASS = "class"
+    HOSTILE = "hostile"
+    SOAK = "soak"
     SWEEP = "sweep"
     CLUSTER = "cluster"
 
@@ -32,7 +35,7 @@ def bench(
     which: Annotated[
         list[Benchmark] | None,
         typer.Argument(
-            help="engine: speed, eager and compiled, against a loop over tasks (3 min). quality: losses reached (5 min). memory: stored against recomputed inner gradients (3 min). images: the convolutional network against a loop over tasks (1 min). page: the live page (7 min). classroom: thirty pages that train at once, and two of which one looks closer (2 min). followers: a class that follows its teacher's page (3 min). sweep: settings as lanes, eager and compiled, against one after another (3 min). cluster: chunks over TCP, studies with several clients, and what a sweep of 100,000 settings costs (3 min)."
+            help="engine: speed, eager and compiled, against a loop over tasks (3 min). quality: losses reached (5 min). memory: stored against recomputed inner gradients (3 min). images: the convolutional network against a loop over tasks (1 min). page: the live page (7 min). classroom: thirty pages that train at once, and two of which one looks closer (2 min). followers: a class that follows its teacher's page (3 min). class: thirty people in every way, who train, follow, sweep, come and go (10 min). hostile: a page beside one that attacks the server (2 min). soak: ten pages for hours (15 min where --hours says nothing else). sweep: settings as lanes, eager and compiled, against one after another (3 min). cluster: chunks over TCP, studies with several clients, and what a sweep of 100,000 settings costs (3 min)."
         ),
     ] = None,
     as_json: Annotated[
@@ -45,6 +48,10 @@ def bench(
     jax: Annotated[
         bool, typer.Option("--jax", help="engine: compare with JAX as well, where it is installed (2 min more).")
     ] = False,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", min=0.0, help="class: how long people come and go at least.")
+    ] = None,
+    hours: Annotated[float | None, typer.Option("--hours", min=0.01, help="soak: for how long.")] = None,
 ) -> None:
     """Run benchmarks, and print what they measure.
 
@@ -58,14 +65,22 @@ def bench(
         )
         raise typer.Exit(2)
     names = which or [Benchmark.ENGINE]
-    if jax and Benchmark.ENGINE not in names:
-        typer.echo("--jax is for engine alone: say maml bench engine --jax.", err=True)
-        raise typer.Exit(2)
+    options: dict[Benchmark, tuple[str, Any, str]] = {
+        Benchmark.ENGINE: ("jax", jax or None, ""),
+        Benchmark.CLASS: ("minutes", minutes, " 10"),
+        Benchmark.SOAK: ("hours", hours, " 2"),
+    }
+    for benchmark, (option, value, example) in options.items():
+        if value is not None and benchmark not in names:
+            say = f"maml bench {benchmark.value} --{option}{example}"
+            typer.echo(f"--{option} is for {benchmark.value} alone: say {say}.", err=True)
+            raise typer.Exit(2)
     sys.path.insert(0, str(root))
     rows: list[Any] = []
     for name in names:
         module = importlib.import_module(f"tests.benchmarks.{name.value}")
         with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
-            rows += module.main(jax=jax) if name is Benchmark.ENGINE else module.main()
+            option, value, _ = options.get(name, ("", None, ""))
+            rows += module.main(**({} if value is None else {option: value}))
     if as_json:
         print_json([row._asdict() for row in rows])

@@ -62,6 +62,10 @@ class Client:
 
     def __init__(self) -> None:
         self.seen: list[tuple[float, int]] = []
+        self.key = ""
+        """Of its run, by which a reload finds it again; empty before it was welcomed."""
+        self.is_there = threading.Event()
+        """It was shown its run, and plays."""
         self.stop = threading.Event()
         self._asked = (0, 0.0)
         self.answered = threading.Event()
@@ -70,8 +74,10 @@ class Client:
     def watch(self, client: ProtocolClient) -> None:
         """Play, and read what comes until it is told to stop."""
         self._client = client
+        self.key = client.receive_until("welcome")["run_key"]
         client.receive_until("state")
         client.send(type="play")
+        self.is_there.set()
         while not self.stop.is_set():
             with contextlib.suppress(TimeoutError):
                 message = client.receive(0.2)
@@ -160,9 +166,12 @@ def page_tokens(host: str, count: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def session(host: str, query: str = "") -> Iterator[str]:
-    """A session of the page at an address, and the token of its live page. No browser is needed to open one."""
+def session(host: str, query: str = "", screen: str = "") -> Iterator[str]:
+    """A session of the page at an address, on a screen other than the live page where one is named, and the token of its live page. No browser is
+    needed to open one.
+    """
     begin = BackMsg()
+    begin.rerun_script.page_name = screen
     begin.rerun_script.query_string = query.removeprefix("?")
     # Without a limit to what waits to be read, or the end of the connection would wait behind it.
     with connect(
@@ -175,10 +184,10 @@ def session(host: str, query: str = "") -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def watching(host: str, token: str) -> Iterator[Client]:
-    """A client that feeds this page and plays its run."""
+def watching(host: str, token: str, resume: str = "") -> Iterator[Client]:
+    """A client that feeds this page and plays its run, or the one with this key that it had before it was loaded again."""
     watcher = Client()
-    with protocol_client(host, token) as client:
+    with protocol_client(host, token, resume=resume) as client:
         thread = threading.Thread(target=watcher.watch, args=(client,), daemon=True)
         thread.start()
         try:

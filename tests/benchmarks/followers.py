@@ -115,7 +115,7 @@ def measured() -> dict[str, float]:
         browser = playwright.chromium.launch(**launch_options(str(browser_path())))
         stack.callback(browser.close)
         teacher = stack.enter_context(opened(browser, server))
-        query = _started(teacher)
+        query = started(teacher)
         teacher.play()
         windows: tuple[list[Pace], list[Pace]] = [], []
         slowest: list[float] = []
@@ -128,7 +128,7 @@ def measured() -> dict[str, float]:
                 windows[1].append(_pace(teacher, server))
                 slowest.append(min(f.num_frames - was for f, was in zip(followers, frames, strict=True)) / WINDOW_S)
                 if window == NUM_WINDOWS - 1:
-                    own_s, received_s = _received_s(teacher, followers)
+                    own_s, received_s = changes_received_s(teacher, followers)
         grown_mb = windows[1][0].memory_mb - windows[0][0].memory_mb
         alone, beside = (Pace(*map(statistics.median, zip(*of, strict=True))) for of in windows)
         with following(server, query, NUM_FOLLOWERS - 1), opened(browser, server, query) as student:
@@ -153,7 +153,7 @@ def measured() -> dict[str, float]:
     }
 
 
-def _started(teacher: LivePage) -> str:
+def started(teacher: LivePage) -> str:
     """Start a class; gives the query of its address."""
     teacher.page.keyboard.press("g")
     teacher.action("class-start").click()
@@ -212,7 +212,7 @@ def _changes(teacher: LivePage, count: int) -> Iterator[tuple[int, float]]:
         teacher.page.wait_for_timeout(150 + 37 * (index % 5))  # not in step with the frames
 
 
-def _received_s(teacher: LivePage, followers: list[Follower]) -> tuple[list[float], list[float]]:
+def changes_received_s(teacher: LivePage, followers: list[Follower]) -> tuple[list[float], list[float]]:
     """How long each change took to the teacher's own page, and to each follower."""
     own, theirs = [], []
     for change, pressed_at in _changes(teacher, NUM_CHANGES):

@@ -299,7 +299,7 @@ def changes(browser: Browser, server: Server, query: str = "") -> dict[str, floa
     with opened(browser, server, query) as live:
         live.play()
         live.page.wait_for_timeout(WARM_UP_S * 1e3)
-        shown, received, drawn = zip(*_change_times_ms(live, NUM_CHANGES), strict=True)
+        shown, received, drawn = zip(*change_times_ms(live, NUM_CHANGES), strict=True)
     return {
         "slider shows its value, p95": p95(shown),
         "first frame with a change received, p95": p95(received),
@@ -329,7 +329,7 @@ def ten_pages(browser: Browser, server: Server) -> dict[str, float]:
     """One real page and nine clients that only acknowledge their frames, all training the same set-up."""
     with opened(browser, server) as live, crowd(live, server, NUM_CLIENTS) as pages:
         found = pages.measured(1.5 * WINDOW_S)
-        drawn = [times[2] for times in _change_times_ms(live, NUM_CHANGES_SHARED)]
+        drawn = [times[2] for times in change_times_ms(live, NUM_CHANGES_SHARED)]
     return {
         "ten pages: most over least outer steps": found.most_over_least,
         "ten pages: frames a second of the slowest": found.frames_per_s,
@@ -377,7 +377,7 @@ def sensitivity(browser: Browser, server: Server) -> dict[str, float]:
             live.play()
             live.page.wait_for_timeout(WARM_UP_S * 1e3)
             beside = _maps_per_s(screen)
-            _, received, drawn = zip(*_change_times_ms(live, NUM_CHANGES), strict=True)
+            _, received, drawn = zip(*change_times_ms(live, NUM_CHANGES), strict=True)
         screen.get_by_role("button", name="Cancel").click()
     return {
         "sensitivity: map of a frozen theta_0, from the click on": frozen_s,
@@ -412,7 +412,7 @@ def _first_drawn_s(live: LivePage) -> float:
     return live.page.evaluate("mamlLive.log.find(({ event }) => event === 'drawn').t") / 1e3
 
 
-def _change_times_ms(live: LivePage, count: int) -> list[tuple[float, float, float]]:
+def change_times_ms(live: LivePage, count: int) -> list[tuple[float, float, float]]:
     """Shown, received, drawn: after each of so many key presses on the alpha slider."""
     live.page.evaluate(WATCH_CHANGES)
     live.dial("alpha").focus()

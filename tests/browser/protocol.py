@@ -14,11 +14,16 @@ MAX_FRAME = 2**24
 
 
 class ProtocolClient:
-    """One connected socket that has said hello."""
+    """One connected socket that has said hello.
 
-    def __init__(self, socket: ClientConnection) -> None:
+    Args:
+        socket: The connection.
+        resume: Key of the run that the page had before it was loaded again; empty for none.
+    """
+
+    def __init__(self, socket: ClientConnection, resume: str = "") -> None:
         self._socket = socket
-        self.send(type="hello", resume="", released=False)
+        self.send(type="hello", resume=resume, released=bool(resume))
 
     def send(self, **message: Any) -> None:
         self._socket.send(json.dumps(message))
@@ -46,13 +51,19 @@ class ProtocolClient:
 
 @contextlib.contextmanager
 def protocol_client(
-    host: str, token: str, *, hello: bool = True, headers: Mapping[str, str] | None = None
+    host: str,
+    token: str,
+    *,
+    hello: bool = True,
+    headers: Mapping[str, str] | None = None,
+    screen: str = "live",
+    resume: str = "",
 ) -> Iterator[Any]:
-    """Connect with a page token; without `hello`, the bare connection."""
+    """Connect to a screen (live or sweeps) with a page token; without `hello`, the bare connection."""
     with connect(
-        f"ws://{host}/maml/live?token={token}", additional_headers=headers, max_size=MAX_FRAME, proxy=None
+        f"ws://{host}/maml/{screen}?token={token}", additional_headers=headers, max_size=MAX_FRAME, proxy=None
     ) as socket:
-        yield ProtocolClient(socket) if hello else socket
+        yield ProtocolClient(socket, resume) if hello else socket
 
 
 def frame_header(frame: bytes) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def test_nobody_waits_for_the_chunks_of_a_preset(preset: Any) -> None:
     "changes",
     [
         {"evaluation_tasks": 10_000, "evaluation_steps": 50},
-        {"meta_batch_size": 400, "num_inner_steps": 20, "shots": 100},
+        {"meta_batch_size": 200, "num_inner_steps": 10, "shots": 100},
     ],
     ids=str,
 )

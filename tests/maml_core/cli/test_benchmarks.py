@@ -74,10 +74,11 @@ def fake(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
             put("_ms", lambda run, clock: 1.0)
             put("meta_gradient", lambda *args, **settings: Gradient())
             put("sequential_gradient", lambda *args, **settings: ())
-        case "page" | "classroom" | "followers":
-            put("missing", lambda which: False)
+        case "page" | "classroom" | "followers" | "class" | "soak" | "hostile":
+            if name != "hostile":
+                put("missing", lambda which: False)
             found = dict.fromkeys(module.FIGURES, 1.0)
-            put("measured", lambda: iter([found]) if name == "page" else found)
+            put("measured", lambda *of: iter([found]) if name == "page" else found)
         case "sweep":
             split = "64 settings", "1,024 settings", "sinusoid", "glyphs"
             parts = [{one: 1.0 for one in module.FIGURES if one.startswith(begin)} for begin in split]
@@ -161,8 +162,29 @@ def test_without_jax_a_sentence_says_so(monkeypatch: pytest.MonkeyPatch) -> None
     assert "JAX is not installed, so nothing was compared with it: pip install -e '.[jax]'" in said(result)
 
 
-def test_jax_is_for_the_engine_alone() -> None:
-    assert "--jax is for engine alone" in said(maml("bench", "quality", "--jax", code=2))
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        (["--jax"], "--jax is for engine alone: say maml bench engine --jax."),
+        (["--minutes", "3"], "--minutes is for class alone: say maml bench class --minutes 10."),
+        (["--hours", "1"], "--hours is for soak alone: say maml bench soak --hours 2."),
+    ],
+    ids=lambda given: given[0],
+)
+def test_an_option_is_for_one_benchmark_alone(option: list[str], says: str) -> None:
+    assert says in said(maml("bench", "quality", *option, code=2))
+
+
+@pytest.mark.parametrize(("name", "option", "value"), [("class", "minutes", 0.5), ("soak", "hours", 0.25)])
+def test_a_benchmark_is_told_for_how_long(
+    monkeypatch: pytest.MonkeyPatch, name: str, option: str, value: float
+) -> None:
+    fake(name, monkeypatch)
+    told: list[float] = []
+    found = dict.fromkeys(MODULES[name].FIGURES, 1.0)
+    monkeypatch.setattr(MODULES[name], "measured", lambda of: (told.append(of), found)[1])
+    maml("bench", name, f"--{option}", str(value))
+    assert told == [value]
 
 
 @pytest.mark.parametrize(
