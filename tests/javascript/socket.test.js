@@ -32,9 +32,9 @@ class Line {
     this.say({ type: "welcome", run_key: "key", tab: "tab" });
     this.say({ type: "taken", request: taken });
   }
-  lose() {
+  lose(code = 1006) {
     this.readyState = 3;
-    this.onclose();
+    this.onclose({ code });
   }
   get asked() {
     return this.sent.filter(({ type }) => type !== "hello").map(({ type, request }) => `${type} ${request ?? ""}`.trim());
@@ -92,6 +92,15 @@ test("what is pressed while the connection is lost is sent once, in order, when 
   newest().welcome(2);
   assert.deepEqual(newest().asked, []);
   assert.deepEqual(links, ["open", "lost", "open", "lost", "open"]);
+});
+
+test("a page whose place another socket has taken does not take it back", () => {
+  new Socket("token", handlers, "live");
+  newest().welcome();
+  newest().lose(4409);
+  mock.timers.tick(60_000);
+  assert.equal(Line.all.length, 1);
+  assert.deepEqual(links, ["open", "lost"]);
 });
 
 test("what went out over a connection that was dead already is sent again, and nothing that arrived", () => {

@@ -147,10 +147,7 @@ export class Socket {
       if (document.hidden) this.#visibility();
     };
     socket.onmessage = ({ data }) => (typeof data === "string" ? this.#receive(JSON.parse(data)) : this.#handlers.frame(unpacked(data)));
-    socket.onclose = ({ code }) => {
-      if (code === REPLACED) this.#closed = true;
-      this.#reconnect();
-    };
+    socket.onclose = ({ code }) => this.#reconnect(code === REPLACED);
   }
 
   /** @param {import("./protocol.js").OfSocket | Message} received */
@@ -173,10 +170,12 @@ export class Socket {
     }
   }
 
-  #reconnect() {
+  /** @param {boolean} isReplaced Another socket has the place of this one. */
+  #reconnect(isReplaced) {
     this.#isTaking = false;
     if (this.#closed) return;
     this.#handlers.link("lost");
+    if (isReplaced) return;
     this.#timer = setTimeout(() => this.#open(), this.#wait_ms);
     this.#wait_ms = Math.min(5000, this.#wait_ms * 1.7);
   }
