@@ -9,7 +9,7 @@ PER_S, BURST = 120.0, 400.0
 lost connection is 100 messages."""
 
 CHARACTERS = 4000
-"""Of a message, which cost as much as another short one: a drawn task of 800,000 costs half of a burst."""
+"""So many characters of a message cost as much as another short one: a drawn task of 800,000 costs half of a burst."""
 
 OPENING = 40.0
 """Cost of a socket that is opened: its page is told everything anew."""

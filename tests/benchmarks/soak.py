@@ -23,7 +23,7 @@ from tests.browser.server import Server
 
 NUM_TRAINING, NUM_SWEEPING = 6, 3
 SETTINGS, STEPS = 4096, 10_000
-"""Of each sweep: more than hours can compute."""
+"""Size of each sweep: more than hours can compute."""
 
 HOURS = 0.25
 """Where nothing else is said."""
@@ -35,7 +35,7 @@ SETTLED = 0.25
 """Share of the time after which pages are taken to have all that they keep; memory then is what memory at the end is compared with."""
 
 ERRORS = re.compile(r"Traceback|\bERROR\b|\bCRITICAL\b|stumbled|Exception in ")
-"""Of a line of the server's log."""
+"""What tells a line of the server's log that is an error."""
 
 FIGURES = figures(
     at_most("memory at the end, more than when all had settled", 5.0, "%"),
