@@ -63,7 +63,7 @@ class Client:
     def __init__(self) -> None:
         self.seen: list[tuple[float, int]] = []
         self.key = ""
-        """Of its run, by which a reload finds it again; empty before it was welcomed."""
+        """Key of its run, by which a reload finds it again; empty before it was welcomed."""
         self.is_there = threading.Event()
         """It was shown its run, and plays."""
         self.stop = threading.Event()
