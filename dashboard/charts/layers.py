@@ -118,7 +118,8 @@ def _moved(info: LayersInfo, previous: Sequence[float] | None) -> list[float]:
 
 _CARD = Card(
     "How far the inner steps move each layer away from θ_0, as a share of that layer's length; a column for each layer, in it the steps "
-    "from left to right. Where only the head moves, the body's features are reused; where the body moves too, they are learned anew.",
+    "from left to right. Where only the head moves, the body's features are reused; where the body moves too, they are learned anew. "
+    "As a whole the body moves as far as its median layer.",
     {
         "spread": "A tenth of the tasks lie below the bar and a tenth above it.",
         "inner_steps": "From θ_0 at the left of a column to θ_N at its right, the median over tasks.",
@@ -150,10 +151,10 @@ def _subtitle(info: LayersInfo) -> str:
     if min(usual, head) == 0:
         return "Some layers do not move."
     far, near = (
-        ("The head moves", "the median body layer") if head >= usual else ("The median body layer moves", "the head")
+("The head moves", "the body") if head >= usual else ("The body moves", "the head")
     )
     ratio = max(head, usual) / min(head, usual)
-    times = "as far as" if ratio < 1.05 else f"{wording.ratio(ratio)} times as far as"
+    times = "as far as" if ratio < 1.05 else f"{wording.ratio(ratio)} × as far as"
     return f"{far} {times} {near}."
 
 

@@ -9,18 +9,24 @@ import math
 
 from dashboard.charts.results import Metric
 
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
 
 def number(value: float) -> str:
-    """Three significant digits, and words where there is no number.
+    """Three significant digits, powers of ten as the axes write them, and words where there is no number.
 
-    >>> [number(value) for value in (0.04321, 3.0, 70000, 1.2e-9, float("inf"))]
-    ['0.0432', '3', '7e+04', '1.2e-09', 'infinite']
+    >>> [number(value) for value in (0.04321, 3.0, 1234.5, -70000, 1.2e-9, 4.5e12, float("inf"))]
+    ['0.0432', '3', '1,230', '-70,000', '1.2 × 10⁻⁹', '4.5 × 10¹²', 'infinite']
     """
     if math.isnan(value):
         return "not a number"
     if math.isinf(value):
         return "infinite"
-    return f"{value:.3g}"
+    mantissa, exponent = f"{value:.2e}".split("e")
+    if value and not -4 <= int(exponent) < 6:
+        return f"{float(mantissa):g} × 10{exponent.removeprefix('+').lstrip('0').translate(_RAISED)}"
+    digits = float(f"{value:.3g}")
+    return f"{digits:,.0f}" if abs(digits) >= 1000.0 else f"{digits:g}"
 
 
 def measured(value: float, metric: Metric) -> str:
@@ -41,6 +47,15 @@ def percent(share: float) -> str:
     ('25%', 'less than 1%')
     """
     return "less than 1%" if 0 < share < 0.005 else f"{share:.0%}"
+
+
+def share_of_tasks(share: float) -> str:
+    """A share of tasks, with the word.
+
+    >>> share_of_tasks(1.0), share_of_tasks(0.25)
+    ('all tasks', '25% of tasks')
+    """
+    return "all tasks" if share == 1.0 else f"{percent(share)} of tasks"
 
 
 def steps(count: int) -> str:

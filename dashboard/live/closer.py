@@ -64,6 +64,11 @@ class Closer:
         """Wait as long as the other one that the same viewer has open: both together follow a run no more often than one alone."""
         self._rested_at = max(self._rested_at, other._rested_at)
 
+    def adopt(self, other: Closer) -> None:
+        """See what the other one that the same viewer has open has found: both show the same look."""
+        self._found, self._failed, self._past = other._found, other._failed, dict(other._past)
+        self._rested_at, self.answered_at = other._rested_at, other.answered_at
+
     def is_due(self, wanted: Wanted, now: float, *, playing: bool) -> bool:
         """Whether that is not seen yet, and it is time for it: of a run that trains not at once after the last look.
 

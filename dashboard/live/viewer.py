@@ -152,6 +152,7 @@ class Viewer:
         self.closer.forget()
         if chart == self.tasks_chart:
             self.choose_tasks_chart(ADAPTATION.id)
+        self.share_look(self.second_closer)
 
     def choose_tasks_chart(self, chart: str) -> None:
         """Show the held-out tasks, or a closer look in their place; the one in the place of the paths changes places.
@@ -166,6 +167,14 @@ class Viewer:
         self.second_closer.forget()
         if chart == self.weights_chart:
             self.choose_weights_chart("path")
+        self.share_look(self.closer)
+
+    def share_look(self, found: Closer) -> None:
+        """Where both closer looks that are open draw what one and the same measurement finds, give the other what this one has found."""
+        (chart, first), *second = self.open_closers
+        for name, other in second:
+            if SHARING[chart].look and SHARING[chart].look == SHARING[name].look and found.looked is not None:
+                (first if found is other else other).adopt(found)
 
     @property
     def open_closers(self) -> tuple[tuple[str, Closer], ...]:

@@ -57,6 +57,8 @@ class CloserLooks(LongLooks[Due]):
 
     def _take(self, page: Page, wish: Due, result: ChunkResult) -> bool:
         is_awaited = wish.closer.take(wish.wanted, result, self._clock())
+        if is_awaited:
+            page.viewer.share_look(wish.closer)
         self._rest(page, wish)
         return is_awaited
 

@@ -117,7 +117,7 @@ def test_the_layers_take_the_place_of_the_paths(live: LivePage) -> None:
     expect(live.page.locator("[data-chart=path]")).to_be_hidden()
     live.becomes(live.page.locator("[data-chart=layers]").bounding_box, place)
     expect(live.page.locator("[data-chart=layers] h3")).to_have_text("Does the body change?")
-    live.page.locator("[data-chart=layers] .maml-subtitle", has_text="median body layer").wait_for()
+    live.page.locator("[data-chart=layers] .maml-subtitle", has_text="as far as the body").wait_for()
     names = "node => node.layout.annotations.map(({ text }) => text)"
     live.becomes(lambda: live.plot("layers").evaluate(names), ["hidden 1", "hidden 2", "head"])
     live.wait_trace("layers", "adapted", lambda values: values.size > 0 and (values[1] > 0).all())

@@ -45,6 +45,11 @@ export class Sentence {
     if (this.#timer && this.root.dataset.kind === "error") this.#end();
   }
 
+  /** @param {string} text What was said for a while and holds no more. */
+  retract(text) {
+    if (this.#timer && this.root.dataset.rich === text) this.#end();
+  }
+
   destroy() {
     clearTimeout(this.#timer);
   }

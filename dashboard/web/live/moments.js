@@ -108,6 +108,7 @@ export function fate({ from, there, step }, state) {
  * @property {(message: LiveRequest) => void} send
  * @property {boolean} isLesson A lesson's run is its own: no moment of another is shown in its place.
  * @property {(sentence: string) => void} note
+ * @property {(sentence: string) => void} retract Ends a note that is not true any more.
  * @property {(sentence: string) => void} refused
  * @property {() => Sight} sight What is seen now.
  * @property {(sight: Sight) => void} see
@@ -121,6 +122,8 @@ export class Moments {
   #removed = null; // the newest
   /** @type {Opening & { k: number | null, words: string } | null} */
   #opening = null;
+  /** @type {{ run: string, step: number, words: string } | null} */
+  #shown = null; // the moment that was said last, while the page is at it
   #run = "";
   #list = el("ol", { class: "maml-moments" });
   #none = el("p", {}, "None yet: save one with b, then step through them with PageDown and PageUp, as a clicker does.");
@@ -171,6 +174,7 @@ export class Moments {
   #show(place) {
     const { name, step, address, view, sight } = this.#kept.all[place];
     this.#keep({ ...this.#kept, at: place });
+    this.#shown = null;
     this.#actions.see(sight);
     this.#actions.look(sight.k);
     const words = `Moment ${place + 1} of ${this.#kept.all.length}: ${name}.`;
@@ -182,14 +186,24 @@ export class Moments {
   /** @param {RunSeen} state */
   state(state) {
     this.#run = state.run;
+    this.#leave(state);
     const opening = this.#opening;
     if (!opening) return;
     const found = fate(opening, state);
+    if (found === "gone") this.#actions.retract(opening.words);
+    if (found === "shown" || found === "trained") this.#shown = { run: state.run, step: opening.step, words: opening.words };
     if (found === "trained") this.#actions.note(opening.words); // that it is being trained is not true any more
     if (found !== "awaited") this.#opening = null;
     if (opening.there !== null || state.run === opening.from) return;
     opening.there = state.run;
     this.#actions.look(opening.k);
+  }
+
+  /** @param {RunSeen} state By which another run, or another outer step, may have taken the place of the moment that was said. */
+  #leave({ run, step, then }) {
+    if (!this.#shown || (run === this.#shown.run && (then ?? step) === this.#shown.step)) return;
+    this.#actions.retract(this.#shown.words);
+    this.#shown = null;
   }
 
   /** @param {number} place */

@@ -107,6 +107,7 @@ class Page {
       send,
       isLesson: Boolean(lesson || follows),
       note: (sentence) => this.#words.note(sentence),
+      retract: (sentence) => this.#words.retract(sentence),
       refused,
       sight: () => ({ presents: this.#presenter.isOn, large: this.#presenter.large, k: this.#task.chosen }),
       see: ({ presents, large }) => {

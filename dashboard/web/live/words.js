@@ -53,6 +53,11 @@ export class Words {
     this.#sentence.toast(sentence, "notice");
   }
 
+  /** @param {string} sentence A notice that is not true any more. */
+  retract(sentence) {
+    this.#sentence.retract(sentence);
+  }
+
   /** What was refused is put right. */
   forgive() {
     this.#sentence.forgive();

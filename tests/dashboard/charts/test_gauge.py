@@ -40,9 +40,9 @@ def test_the_gauge_says_of_what_its_limit_is() -> None:
 @pytest.mark.parametrize(
     ("lower", "higher", "raised", "words"),
     [
-        (0.97, 0.03, 0.39, "5 × limit; loss falls on 97%"),
-        (0.94, 0.06, 0.69, "5 × limit; overshoots on 69%"),
-        (0.2, 0.8, 0.8, "5 × limit; overshoots on 80%"),
+        (0.97, 0.03, 0.39, "5 × limit; loss falls on 97% of tasks"),
+        (0.94, 0.06, 0.69, "5 × limit; steps overshoot on 69% of tasks"),
+        (0.2, 0.8, 0.8, "5 × limit; steps overshoot on 80% of tasks"),
         (0.1, 0.2, 0.3, "5 × limit; loss rises on 20%"),
         (0.0, 0.0, 0.0, "5 × limit; loss stays as it is"),
     ],
@@ -89,7 +89,7 @@ def test_the_gauge_judges(alpha: float, words: str) -> None:
 @pytest.mark.parametrize(
     ("lower", "higher", "words"),
     [
-        (0.5, 0.5, "loss falls on 50%"),
+        (0.5, 0.5, "loss falls on 50% of tasks"),
         (0.0, 0.03, "loss rises on 3%"),
         (0.0, 0.004, "loss rises on less than 1%"),
     ],

@@ -55,10 +55,10 @@ def test_a_few_diverging_tasks_do_not_hide_how_the_layers_move() -> None:
 @pytest.mark.parametrize(
     ("far", "words"),
     [
-        ((0.01, 0.02, 0.03, 0.25), "The head moves 12 times as far as the median body layer."),
-        ((0.1, 0.15), "The head moves 1.5 times as far as the median body layer."),
-        ((0.1, 0.102), "The head moves as far as the median body layer."),
-        ((0.4, 0.1), "The median body layer moves 4 times as far as the head."),
+        ((0.01, 0.02, 0.03, 0.25), "The head moves 12 × as far as the body."),
+        ((0.1, 0.15), "The head moves 1.5 × as far as the body."),
+        ((0.1, 0.102), "The head moves as far as the body."),
+        ((0.4, 0.1), "The body moves 4 × as far as the head."),
         ((0.0, 0.0, 0.3), "Only the head moves."),
         ((0.0, 0.2, 0.0, 0.3), "Some layers do not move."),
         ((0.0, 0.0), "No layer moves."),

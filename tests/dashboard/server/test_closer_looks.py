@@ -367,6 +367,29 @@ def test_two_that_are_open_take_turns_and_follow_a_run_no_more_often_than_one():
     on_loop(scene)
 
 
+def test_the_landscape_and_its_surface_are_two_pictures_of_one_measurement():
+    async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+        client = await opened(hub, "landscape")
+        client.say("tasks_chart", chart="surface")
+        await turns()
+        viewer = client.page.viewer
+        assert num_looks(executor) == 1
+        assert viewer.second_closer.looked is viewer.closer.looked is not None
+        step = client.page.run.step
+        client.say("play")
+        await until(lambda: client.page.run.step >= step + 20)
+        clock.now += 100 * LEAST_S
+        await until(lambda: num_looks(executor) > 1)
+        await turns()
+        assert viewer.second_closer.looked is viewer.closer.looked
+        assert viewer.closer.looked.step > step
+        clock.now += 0.5 * LEAST_S
+        await turns()
+        assert num_looks(executor) == 2  # none for the other one
+
+    on_loop(scene)
+
+
 def test_the_next_one_does_not_wait_for_one_that_was_closed_and_what_that_finds_is_thrown_away():
     async def scene(hub: Hub, executor: Slow, clock: Clock) -> None:
         client = Client(hub, hub.open_page(TINY))
