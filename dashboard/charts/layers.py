@@ -150,9 +150,7 @@ def _subtitle(info: LayersInfo) -> str:
         return "Only the head moves." if head > 0 else "No layer moves."
     if min(usual, head) == 0:
         return "Some layers do not move."
-    far, near = (
-("The head moves", "the body") if head >= usual else ("The body moves", "the head")
-    )
+    far, near = ("The head moves", "the body") if head >= usual else ("The body moves", "the head")
     ratio = max(head, usual) / min(head, usual)
     times = "as far as" if ratio < 1.05 else f"{wording.ratio(ratio)} × as far as"
     return f"{far} {times} {near}."

@@ -83,17 +83,20 @@ class Work:
         assert trained is not None
         if not self._parts:
             return trained
-        found: dict[int, tuple[Summary, float]] = {}
+        found: dict[int, tuple[Summary, float, bytes]] = {}
         for part in self._parts:
             assert part.summaries is not None
             assert part.curvatures is not None
             found |= {
-                lane: (summary, float(curvature))
-                for lane, summary, curvature in zip(part.lanes, part.summaries, part.curvatures, strict=True)
+                lane: (summary, float(curvature), values)
+                for lane, summary, curvature, values in zip(
+                    part.lanes, part.summaries, part.curvatures, part.by_task, strict=True
+                )
             }
         return dataclasses.replace(
             trained,
             summaries=tuple(found[lane][0] for lane in trained.lanes),
             curvatures=np.array([found[lane][1] for lane in trained.lanes]),
+            by_task=tuple(found[lane][2] for lane in trained.lanes),
             cpu_s=trained.cpu_s + sum(part.cpu_s for part in self._parts),
         )

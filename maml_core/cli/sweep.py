@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from maml_core.cli.console import (
@@ -446,8 +447,7 @@ def print_results(asked: SweepConfig, results: Sequence[SettingResult]) -> None:
     ):
         # As on the page the first axis goes across and the second up, unless only the other way fits.
         x, *y = (axis.name for axis in (asked.axes if lengths[0] <= MAX_COLUMNS else asked.axes[::-1]))
-        best = best_of(asked, results)
-        _print_map(asked, map_of(asked, results, x, y[0] if y else None), None if best is None else best.number)
+        print_map(asked, map_of(asked, results, x, y[0] if y else None))
         return
 
     ok = [one for one in results if one.status == "ok"]
@@ -463,7 +463,10 @@ def print_results(asked: SweepConfig, results: Sequence[SettingResult]) -> None:
         print_table(f"The best {len(ranked)} of {len(ok):,} settings", columns)
 
 
-def _print_map(asked: SweepConfig, seen: Map, best: int | None) -> None:
+def print_map(asked: SweepConfig, seen: Map) -> None:
+    """A map as a table, the best of its cells marked."""
+    found = np.where(seen.status == STATUSES.index("ok"), seen.value if not asked.maximises else -seen.value, np.inf)
+    best = int(seen.number.flat[int(found.argmin())]) if np.isfinite(found).any() else None
     what = "accuracy" if asked.maximises else "loss"
     rows = []
     for row in reversed(range(len(seen.y_values))):  # a map has its larger values above

@@ -8,7 +8,8 @@ import typer
 
 from maml_core.cli.console import PlainErrors, print_json
 from maml_core.cli.output import OutOption, write_out
-from maml_core.cli.sweep import StorageOption, kept_sweeps, print_results
+from maml_core.cli.sweep import StorageOption, kept_sweeps, print_map, print_results
+from maml_core.cli.sweep_scores import compared, comparison_words, plain_map, plain_scores, print_scores, wanted_map
 from maml_core.cli.tables import Column, print_table
 from maml_core.errors import ConfigError
 from maml_core.sweeps.axes import label
@@ -17,6 +18,7 @@ from maml_core.sweeps.databases import without_password
 from maml_core.sweeps.definition import sweep_to_dict
 from maml_core.sweeps.findings import finished_words, read
 from maml_core.sweeps.places import default_root
+from maml_core.sweeps.scores import scores
 from maml_core.sweeps.study import load_sweep
 from maml_core.sweeps.tables import table
 from maml_core.values import shown, written
@@ -59,10 +61,26 @@ def list_kept(storage: StorageOption = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def show(name: Name, storage: StorageOption = None, as_json: AsJson = False) -> None:
+def show(
+    name: Name,
+    x: Annotated[str | None, typer.Option("--x", help="Axis that goes across the map.")] = None,
+    y: Annotated[str | None, typer.Option("--y", help="Axis that goes up.")] = None,
+    slices: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--slice",
+            help="Value of another axis, as in algorithm=anil; may be repeated. Of the others the best is shown.",
+        ),
+    ] = None,
+    storage: StorageOption = None,
+    as_json: AsJson = False,
+) -> None:
     """Show a sweep: what it is of, its map or its best settings, and what they say."""
     with load_sweep(name, storage=storage) as study:
         results = study.results()
+        wanted = (
+            None if x is None and y is None and not slices else wanted_map(study.sweep, results, x, y, slices or ())
+        )
         if as_json:
             print_json(
                 {
@@ -70,6 +88,7 @@ def show(name: Name, storage: StorageOption = None, as_json: AsJson = False) -> 
                     "storage": study.where,
                     "sweep": sweep_to_dict(study.sweep),
                     "settings": table(study.sweep, results).to_dict("records"),
+                    "map": None if wanted is None else plain_map(wanted),
                     "reading": list(read(study.sweep, results)),
                 }
             )
@@ -78,8 +97,43 @@ def show(name: Name, storage: StorageOption = None, as_json: AsJson = False) -> 
         for axis in study.sweep.axes:
             values = ", ".join(shown(value) for value in axis.values) or f"{shown(axis.low)} to {shown(axis.high)}"
             typer.echo(f"  {label(axis.name)}: {values}{' (log)' if axis.log else ''}")
-        print_results(study.sweep, results)
+        if wanted is None:
+            print_results(study.sweep, results)
+        else:
+            print_map(study.sweep, wanted)
         typer.echo("\n".join(read(study.sweep, results)))
+
+
+@app.command("scores")
+def show_scores(name: Name, storage: StorageOption = None, as_json: AsJson = False) -> None:
+    """Show how sensitive a sweep's problem is: to alpha and beta, over all settings, and to how many are tried."""
+    with load_sweep(name, storage=storage) as study:
+        found = scores(study.sweep, study.results())
+        if as_json:
+            print_json(None if found is None else plain_scores(found))
+        elif found is None:
+            typer.echo("No setting has trained to the end: there is nothing to score.")
+        else:
+            print_scores(study.sweep, found)
+
+
+@app.command()
+def compare(
+    name: Name,
+    first: Annotated[
+        int, typer.Argument(help="Number of a setting, as the table of `maml sweeps export --csv` has it.")
+    ],
+    second: Annotated[int, typer.Argument(help="Number of another one.")],
+    storage: StorageOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare two settings of a sweep, task by task and seed by seed."""
+    with load_sweep(name, storage=storage) as study:
+        found = compared(study.sweep, study.results(), first, second)
+        if as_json:
+            print_json(found._asdict())
+        else:
+            typer.echo("\n".join(comparison_words(study.sweep, found)))
 
 
 @app.command()
@@ -109,6 +163,9 @@ def delete(
 def export(
     name: Name,
     as_csv: Annotated[bool, typer.Option("--csv", help="All settings as a table: NAME.csv.")] = False,
+    by_seed: Annotated[
+        bool, typer.Option("--seeds", help="All trainings as a table, a row a setting and seed: NAME-seeds.csv.")
+    ] = False,
     curves: Annotated[
         bool, typer.Option("--curves", help="The training curves that lie here: NAME-curves.csv.")
     ] = False,
@@ -117,12 +174,14 @@ def export(
     storage: StorageOption = None,
 ) -> None:
     """Write a sweep to a file for other programs."""
-    if not as_csv and not curves:
-        raise ConfigError("export", name, "say what to write: --csv or --curves")
+    if not as_csv and not by_seed and not curves:
+        raise ConfigError("export", name, "say what to write: --csv, --seeds or --curves")
     with load_sweep(name, storage=storage) as study:
         frames = {}
         if as_csv:
-            frames[f"{name}.csv"] = table(study.sweep, study.results())
+            frames[f"{name}.csv"] = study.frame()
+        if by_seed:
+            frames[f"{name}-seeds.csv"] = study.frame(by_seed=True)
         if curves:
             frames[f"{name}-curves.csv"] = study.curves()
         for file, frame in frames.items():

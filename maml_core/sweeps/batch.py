@@ -120,7 +120,7 @@ class RunningBatch:
             return Outcome(None, {}, _steps_in(result))
         for index, (place, summary) in enumerate(zip(result.lanes, result.summaries, strict=True)):
             curvature = math.nan if result.curvatures is None else float(result.curvatures[index])
-            self._lanes[place] = self._measured(place, summary, curvature)
+            self._lanes[place] = self._measured(place, summary, curvature)._replace(task_values=result.by_task[index])
         values = {}
         for number in self._open:
             places = self._places(number)

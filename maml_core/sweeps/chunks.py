@@ -63,6 +63,8 @@ class LanesResult:
     """Lanes that left by themselves in this chunk."""
     summaries: tuple[Summary, ...] | None
     """Held-out results of `lanes` after 0..N_eval inner steps; None unless asked for and `until` was reached."""
+    by_task: tuple[bytes, ...]
+    """As `LaneResult.task_values`, of `lanes`, with the summaries; empty without."""
     curvatures: Numbers | None
     """lambda_max at theta_0 of `lanes` (median over held-out tasks), with the summaries."""
     cpu_s: float
@@ -110,7 +112,7 @@ def run_lanes(request: LanesRequest) -> LanesResult:
     from maml_core.problem import build_problem, try_drawing
     from maml_core.sweeps.compiled_lanes import Forms
     from maml_core.sweeps.lane_bytes import RecentLanes, check_lanes
-    from maml_core.sweeps.lanes import Batch, init_lanes, lane_curvatures, outer_step, summaries
+    from maml_core.sweeps.lanes import Batch, HeldOut, held_out, init_lanes, lane_curvatures, outer_step
 
     start = time.thread_time()
     if request.state is None:
@@ -155,6 +157,7 @@ def run_lanes(request: LanesRequest) -> LanesResult:
             break
     advance_s = time.thread_time() - advance_start
     judged = request.evaluate and lanes.step >= request.until
+    found = held_out(batch, lanes, num_steps=batch.first.evaluation_steps) if judged else HeldOut((), ())
     return LanesResult(
         state=RecentLanes.shared().data(lanes),
         step=lanes.step,
@@ -164,7 +167,8 @@ def run_lanes(request: LanesRequest) -> LanesResult:
         accuracy=np.array(accuracies).reshape(len(steps), len(columns)) if batch.first.classifies else None,
         query_lanes=tuple(columns),
         stopped=tuple(stopped),
-        summaries=summaries(batch, lanes, num_steps=batch.first.evaluation_steps) if judged else None,
+        summaries=found.summaries if judged else None,
+        by_task=found.by_task,
         curvatures=lane_curvatures(batch, lanes) if judged else None,
         cpu_s=time.thread_time() - start,
         advance_s=advance_s,
@@ -184,6 +188,7 @@ def _nothing(refusal: str) -> LanesResult:
         query_lanes=(),
         stopped=(),
         summaries=None,
+        by_task=(),
         curvatures=None,
         cpu_s=0.0,
         advance_s=0.0,

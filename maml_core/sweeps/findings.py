@@ -1,8 +1,8 @@
 """What a sweep's results say: sentences that read the map, from the results alone and never more than they support.
 
-Two settings differ where their values are further apart than their 95% intervals together (the root of the sum of the squares); one that
-diverged is worse than any that did not. A sentence about a trend needs both of its ends: each best value must beat the other's at its own end.
-Divergence is told along an axis where Fisher's exact test, corrected for all cuts that were tried, puts chance below 1 in 100.
+Which settings differ is told by `comparing`: of several seeds, never of one. A sentence about a trend needs both of its ends: each best value must
+beat the other's at its own end. Divergence is told along an axis where Fisher's exact test, corrected for all cuts that were tried, puts chance
+below 1 in 100. So on tables without any effect at most 5% of sweeps make any claim.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from maml_core.sweeps.axes import Axis, Value, in_sentence, is_number, label, setting_words, with_values
+from maml_core.sweeps.comparing import Comparison
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.tables import best_of, rank_of, values_along
+from maml_core.traits import TRAITS
 from maml_core.values import shown
 from maml_core.wording import ratio
 
@@ -26,6 +28,11 @@ MIN_SETTINGS = 4
 
 MAX_VALUES = 40
 """An axis with more values than this was drawn at random: its values do not repeat, and there is no best one for each."""
+
+ONE_SEED = (
+    "Each setting was trained from one seed, and how much another seed would change is not known: no setting is called better than another. "
+    "Three seeds or more can tell."
+)
 
 CHANCE = 0.01
 """How likely chance may be where a sentence says that divergence depends on an axis."""
@@ -42,14 +49,17 @@ def read(sweep: SweepConfig, results: Sequence[SettingResult]) -> tuple[str, ...
     if len(finished) < MIN_SETTINGS:
         return (f"{len(finished)} of {size:,} settings are finished: too few to read the map.", *why)
     found = [one for one in finished if one.status == "ok"]
+    by = Comparison(sweep, finished)
     so_far = () if len(finished) >= size else (f"So far {len(finished):,} of {size:,} settings are finished.",)
     if not found:
         return (*so_far, _none_ok(finished), *why)
-    trends = [trend for axis in sweep.axes for trend in _trends(sweep, found, finished, axis)]
+    trends = [trend for axis in sweep.axes for trend in _trends(sweep, found, finished, axis, by)]
     trends.sort(key=lambda trend: -trend.size)
-    sentences = [_of_the_best(sweep, found), *(trend.sentence for trend in trends[:3])]
-    sentences += _of_each_axis(sweep, found, finished)
+    sentences = [_of_the_best(sweep, found, by), *(trend.sentence for trend in trends[:3])]
+    sentences += _of_each_axis(sweep, found, finished, by)
     sentences += [_of_divergence(sweep, finished)]
+    if sweep.num_seeds == 1:
+        sentences += [ONE_SEED]
     return (*so_far, *(sentence for sentence in sentences if sentence), *why)
 
 
@@ -71,16 +81,6 @@ def _of_left_out(sweep: SweepConfig, left_out: Sequence[SettingResult]) -> str:
     return f"{count} ({where}{more}): {first.refusal}.{others}"
 
 
-def differs(better: SettingResult, worse: SettingResult, sweep: SweepConfig) -> bool:
-    """Whether the first setting is better than the second by more than their intervals together."""
-    if better.status == "diverged":
-        return False
-    if worse.status == "diverged":
-        return True
-    gain = better.value - worse.value if sweep.maximises else worse.value - better.value
-    return gain > math.hypot(better.ci95, worse.ci95)  # false where an interval is not known
-
-
 def _groups(results: Sequence[SettingResult], name: str) -> dict[Value, list[SettingResult]]:
     found: dict[Value, list[SettingResult]] = {}
     for one in results:
@@ -95,7 +95,11 @@ class _Trend(NamedTuple):
 
 
 def _trends(
-    sweep: SweepConfig, found: Sequence[SettingResult], finished: Sequence[SettingResult], axis: Axis
+    sweep: SweepConfig,
+    found: Sequence[SettingResult],
+    finished: Sequence[SettingResult],
+    axis: Axis,
+    by: Comparison,
 ) -> Iterator[_Trend]:
     """How the best value of an axis of numbers moves along each of the others."""
     if not axis.is_numeric or len(values_along(sweep, finished, axis.name)) > MAX_VALUES:
@@ -109,7 +113,7 @@ def _trends(
         places = [float(best.values[axis.name]) for best in bests if best is not None]  # type: ignore[arg-type]
         first, last = (0, len(values) - 1) if other.is_numeric else (int(np.argmin(places)), int(np.argmax(places)))
         ends = (values[first], places[first]), (values[last], places[last])
-        if places[first] == places[last] or not _is_supported(sweep, finished, axis, other, *ends):
+        if places[first] == places[last] or not _is_supported(sweep, finished, axis, other, *ends, by):
             continue
         low, high = sorted((places[first], places[last]))
         size = math.log(high / low) if low > 0 else high - low
@@ -123,13 +127,14 @@ def _is_supported(
     other: Axis,
     first: tuple[Value, float],
     last: tuple[Value, float],
+    by: Comparison,
 ) -> bool:
     """Whether each end's best value beats the other end's at its own end."""
     for (at, mine), (_, theirs) in ((first, last), (last, first)):
         there = [one for one in finished if one.values[other.name] == at]
         better = _best_at(sweep, there, axis.name, mine)
         worse = _best_at(sweep, there, axis.name, theirs)
-        if better is None or worse is None or not differs(better, worse, sweep):
+        if better is None or worse is None or not by.differs(better, worse):
             return False
     return True
 
@@ -152,23 +157,36 @@ def _trend_sentence(
     return f"The best {what} {verb} from {low} to {high} as {along} grows from {shown(values[first])} to {shown(values[last])}."
 
 
-def _of_the_best(sweep: SweepConfig, found: Sequence[SettingResult]) -> str:
+def _of_the_best(sweep: SweepConfig, found: Sequence[SettingResult], by: Comparison) -> str:
     best = best_of(sweep, found)
     assert best is not None
     where = setting_words(best.values) or "the base"
-    sentence = f"The best of {len(found):,} settings is {where}: {value_words(sweep, best)}"
-    equal = sum(not differs(best, one, sweep) for one in found) - 1
+    kind = "trainings" if sweep.num_seeds == 1 else "settings"
+    sentence = f"The best of {len(found):,} {kind} is {where}: {value_words(sweep, best)}"
+    equal = len(by.as_good_as(best, found))
     if equal:
         sentence += f"; {equal:,} {'others are' if equal > 1 else 'other is'} too close to tell apart"
-    alpha = with_values(sweep.base, best.values).alpha_at_test
-    limit = best.stability_limit
-    if alpha >= 0.0 and math.isfinite(limit):
-        sentence += f". There alpha is {ratio(alpha / limit)} times the stability limit 2 / lambda_max = {limit:.2g}"
-    return f"{sentence}."
+    return f"{sentence}.{_of_its_limit(sweep, best)}"
+
+
+def _of_its_limit(sweep: SweepConfig, best: SettingResult) -> str:
+    """Where alpha lies below the stability limit, with a space before it; nothing where alpha is not the size of any step, or nothing was measured."""
+    config = with_values(sweep.base, best.values)
+    alpha, limit, learns = config.alpha_at_test, best.stability_limit, TRAITS[config.algorithm].learns
+    if (
+        learns == "rates"
+        or config.per_step_rates
+        or config.num_inner_steps == 0
+        or alpha < 0.0
+        or not math.isfinite(limit)
+    ):
+        return ""
+    of = "2 / lambda_max, without what its matrices have learned," if learns == "matrices" else "2 / lambda_max"
+    return f" There alpha is {ratio(alpha / limit)} times the stability limit {of} = {limit:.2g}."
 
 
 def _of_each_axis(
-    sweep: SweepConfig, found: Sequence[SettingResult], finished: Sequence[SettingResult]
+    sweep: SweepConfig, found: Sequence[SettingResult], finished: Sequence[SettingResult], by: Comparison
 ) -> Iterator[str]:
     """What the best result owes to an axis: words and switches compared, and numbers along which it keeps getting better or worse."""
     for axis in sweep.axes:
@@ -180,7 +198,7 @@ def _of_each_axis(
         name = label(axis.name)
         if not axis.is_numeric:
             ordered = sorted(bests, key=lambda one: rank_of(one, sweep))
-            if differs(ordered[0], ordered[-1], sweep):
+            if by.differs(ordered[0], ordered[-1]):
                 ends = [
                     f"{setting_words({axis.name: one.values[axis.name]})} ({value_words(sweep, one)})"
                     for one in (ordered[0], ordered[-1])
@@ -189,7 +207,7 @@ def _of_each_axis(
         elif axis.name not in ("alpha", "beta") and len(values) >= 3:
             steps = np.diff([best.value for best in bests])
             for verb, holds in (("falls", (steps < 0).all()), ("rises", (steps > 0).all())):
-                ends_differ = differs(bests[0], bests[-1], sweep) or differs(bests[-1], bests[0], sweep)
+                ends_differ = by.differs(bests[0], bests[-1]) or by.differs(bests[-1], bests[0])
                 if holds and ends_differ:
                     yield (
                         f"The best {_objective(sweep)} {verb} from {_number(sweep, bests[0].value)} to {_number(sweep, bests[-1].value)} "
@@ -260,8 +278,9 @@ def _none_ok(finished: Sequence[SettingResult]) -> str:
 
 
 def value_words(sweep: SweepConfig, one: SettingResult) -> str:
-    """A setting's value and its interval, as people read it."""
-    known = f" ± {_number(sweep, one.ci95)}" if math.isfinite(one.ci95) else ""
+    """A setting's value and its interval, as people read it, with what that is over."""
+    over = f"over {len(one.lanes)} seeds" if len(one.lanes) > 1 else "over its tasks"
+    known = f" ± {_number(sweep, one.ci95)} {over}" if math.isfinite(one.ci95) else ""
     return f"{_objective(sweep)} {_number(sweep, one.value)}{known}"
 
 

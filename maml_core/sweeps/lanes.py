@@ -7,6 +7,7 @@ number of tensors. A lane that goes wrong leaves the batch, which shrinks; nothi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -40,7 +41,7 @@ from maml_core.problem import Problem, build_problem, held_out_tasks, torch_dtyp
 from maml_core.records import Curvature, Numbers, Status, Summary
 from maml_core.schedules import schedule
 from maml_core.sweeps.definition import LANE_FIELDS, group_key
-from maml_core.sweeps.results import LaneStop
+from maml_core.sweeps.results import MOST_TASKS, LaneStop
 from maml_core.types import Examples, Params, Tasks
 
 ROW = "row"
@@ -226,7 +227,7 @@ def init_lanes(batch: Batch) -> tuple[Lanes, tuple[LaneStop, ...]]:
         high_loss_steps=(0,) * count,
     )
     zero_level = batch.problem.family.zero_level()
-    initial = [float(found.mean[0]) for found in summaries(batch, lanes, num_steps=0)]
+    initial = [float(found.mean[0]) for found in held_out(batch, lanes, num_steps=0).summaries]
     return watched(batch, lanes._replace(loss_scale=tuple(loss_scale(zero_level, loss) for loss in initial)))
 
 
@@ -338,10 +339,19 @@ def tasks_of(batch: Batch, lanes: Lanes) -> tuple[Tasks, bool]:
 # Measured
 
 
-def summaries(batch: Batch, lanes: Lanes, *, num_steps: int) -> tuple[Summary, ...]:
+class HeldOut(NamedTuple):
+    """What held-out tasks say of L lanes."""
+
+    summaries: tuple[Summary, ...]
+    """After 0..N_eval inner steps."""
+    by_task: tuple[bytes, ...]
+    """As `LaneResult.task_values`, of each lane."""
+
+
+def held_out(batch: Batch, lanes: Lanes, *, num_steps: int) -> HeldOut:
     """Held-out results of every lane after 0..`num_steps` inner steps, on common tasks."""
     if not lanes.places:
-        return ()
+        return HeldOut((), ())
     theta, _ = batch.meta_parameters(lanes)
     found = evaluate(
         theta,
@@ -350,7 +360,14 @@ def summaries(batch: Batch, lanes: Lanes, *, num_steps: int) -> tuple[Summary, .
         num_steps=num_steps,
         how=batch.adaptation(lanes),
     )
-    return tuple(summarize(found, lane) for lane in range(len(lanes.places)))
+    summaries = tuple(summarize(found, lane) for lane in range(len(lanes.places)))
+    values = found.query_loss if found.accuracy is None else found.accuracy
+    after = [min(batch.configs[place].num_inner_steps, num_steps) for place in lanes.places]
+    rows = [
+        values[n, lane, :MOST_TASKS].float().nan_to_num(nan=math.inf, posinf=math.inf).cpu().numpy()
+        for lane, n in enumerate(after)
+    ]
+    return HeldOut(summaries, tuple(row.astype("<f4").tobytes() for row in rows))
 
 
 def lane_curvatures(batch: Batch, lanes: Lanes) -> Numbers:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from maml_core.run_state import RunState
 
 
+COMMON = ("tasks", "evaluation_seed", "evaluation_tasks", "num_query", "dtype")
+"""What runs have in common that are judged on common tasks."""
+
+
 def check_common_tasks(configs: tuple[RunConfig, ...]) -> None:
     """Refuse runs that are not judged on common tasks.
 
@@ -21,7 +25,7 @@ def check_common_tasks(configs: tuple[RunConfig, ...]) -> None:
         ConfigError: Their held-out tasks differ; says in what.
     """
     for config in configs[1:]:
-        for name in ("tasks", "evaluation_seed", "evaluation_tasks", "num_query", "dtype"):
+        for name in COMMON:
             if getattr(config, name) != getattr(configs[0], name):
                 accepted = "the same for all that are compared: only then are they judged on common tasks"
                 raise ConfigError(name, getattr(config, name), accepted)

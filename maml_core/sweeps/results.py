@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from maml_core.intervals import half_width
 from maml_core.records import Curvature, Numbers, Status
 from maml_core.sweeps.axes import Value
 from maml_core.sweeps.definition import Setting, SweepConfig
+
+MOST_TASKS = 1000
+"""Held-out tasks whose values are kept one by one, of each lane."""
 
 
 class LaneStop(NamedTuple):
@@ -52,6 +56,16 @@ class LaneResult(NamedTuple):
     """Share of the held-out tasks whose loss after N inner steps is higher than before adaptation."""
     lambda_max: float
     """NaN where it was not measured."""
+    task_values: bytes = b""
+    """See `by_task`: float32, little-endian. Empty where the lane left by itself, or an earlier version measured it."""
+
+    @property
+    def by_task(self) -> Numbers:
+        """What is optimised after N inner steps, task by task: held-out loss, or accuracy of classes, of the first `MOST_TASKS` held-out tasks,
+        [T]; empty where it is not known.
+        """
+        values: Numbers = np.frombuffer(self.task_values, dtype="<f4").astype(np.float64)
+        return values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,11 +222,14 @@ def capped(sweep: SweepConfig, value: float) -> float:
 
 
 def lanes_to_list(lanes: Sequence[LaneResult]) -> list[dict[str, Any]]:
-    """Lanes as plain JSON values; a number that is not finite is its name."""
-    return [
-        {name: value if not isinstance(value, float) or math.isfinite(value) else str(value) for name, value in lane}
-        for lane in (lane._asdict().items() for lane in lanes)
-    ]
+    """Lanes as plain JSON values; a number that is not finite is its name, and bytes are in base 64, left out where there are none."""
+
+    def plain(value: object) -> object:
+        if isinstance(value, bytes):
+            return base64.b64encode(value).decode("ascii")
+        return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+    return [{name: plain(value) for name, value in lane._asdict().items() if value != b""} for lane in lanes]
 
 
 def lanes_from_list(data: Sequence[Mapping[str, Any]]) -> tuple[LaneResult, ...]:
@@ -222,8 +239,11 @@ def lanes_from_list(data: Sequence[Mapping[str, Any]]) -> tuple[LaneResult, ...]
 
     def read(lane: Mapping[str, Any]) -> LaneResult:
         known: dict[str, Any] = {
-            key: value if key == "status" or not isinstance(value, str) else float(value) for key, value in lane.items()
+            key: value if key == "status" or not isinstance(value, str) else float(value)
+            for key, value in lane.items()
+            if key != "task_values"
         }
+        known["task_values"] = base64.b64decode(lane.get("task_values", ""), validate=True)
         if "worse_share" not in known:
             known |= {"diverged_share": math.nan, "worse_share": math.nan}
         return LaneResult(**known)

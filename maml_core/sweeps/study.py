@@ -34,7 +34,7 @@ from maml_core.sweeps.definition import Setting, SweepConfig, fingerprint, sweep
 from maml_core.sweeps.images import SweepImages, images_from_plain, images_to_plain, moved
 from maml_core.sweeps.places import CLAIMS, JOURNAL, Place, deletion, open_place, storage_errors
 from maml_core.sweeps.results import SettingResult
-from maml_core.sweeps.tables import table
+from maml_core.sweeps.tables import seed_table, table
 from maml_core.sweeps.trials import Trials, UnreadableError, sampler_of
 
 if TYPE_CHECKING:
@@ -208,9 +208,9 @@ class SweepStudy:
         with self._explained():
             return self._trials.results(self._claims.held())
 
-    def frame(self) -> pd.DataFrame:
-        """All settings as a table of pandas, `tables.table` of the results: a row a setting, with what is known of it so far."""
-        return table(self.sweep, self.results())
+    def frame(self, *, by_seed: bool = False) -> pd.DataFrame:
+        """What is known so far as a table of pandas: a row a setting (`tables.table`), or a row a setting and seed (`tables.seed_table`)."""
+        return (seed_table if by_seed else table)(self.sweep, self.results())
 
     def curves(self) -> pd.DataFrame:
         """The training curves that lie here: columns setting, seed, step and training_loss."""

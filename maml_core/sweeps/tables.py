@@ -10,6 +10,7 @@ import numpy as np
 
 from maml_core.records import Curvature, Ints, Numbers
 from maml_core.sweeps.axes import Axis, Value, is_number, label
+from maml_core.sweeps.comparing import Comparison
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.results import SettingResult
 
@@ -94,7 +95,9 @@ def map_of(
 
 
 def table(sweep: SweepConfig, results: Sequence[SettingResult]) -> pd.DataFrame:
-    """All settings, a row each, by number. Columns: the axes by their short names, status, value and interval, and means over the seeds."""
+    """All settings, a row each, by number. Columns: the axes by their short names, status, value and interval, whether it is the best or not told
+    apart from it (see `comparing`; with one seed as a training), and means over the seeds.
+    """
     import pandas as pd
 
     def mean(one: SettingResult, name: str) -> float:
@@ -109,6 +112,7 @@ def table(sweep: SweepConfig, results: Sequence[SettingResult]) -> pd.DataFrame:
         "status": [one.status for one in results],
         "value": [one.value for one in results],
         "ci95": [one.ci95 for one in results],
+        "as_good_as_best": _as_good_as_best(sweep, results),
         **{
             name: [mean(one, name) for one in results]
             for name in ("loss", "before", "accuracy", "diverged_share", "worse_share")
@@ -121,6 +125,31 @@ def table(sweep: SweepConfig, results: Sequence[SettingResult]) -> pd.DataFrame:
         "refusal": [one.refusal for one in results],
     }
     return pd.DataFrame(columns).sort_values("setting", ignore_index=True)
+
+
+def seed_table(sweep: SweepConfig, results: Sequence[SettingResult]) -> pd.DataFrame:
+    """What is known of every training, a row a setting and seed. Columns: the setting's number, the axes by their short names, seed, and the fields of
+    `LaneResult` but for the values task by task. A setting that waits, runs or was left out has no row.
+    """
+    import pandas as pd
+
+    rows = []
+    for one in sorted(results, key=lambda one: one.number):
+        axes = {label(axis.name): one.values[axis.name] for axis in sweep.axes}
+        for lane in one.lanes:
+            known = lane._asdict()
+            del known["task_values"]
+            rows.append({"setting": one.number, **axes, **known})
+    return pd.DataFrame(rows)
+
+
+def _as_good_as_best(sweep: SweepConfig, results: Sequence[SettingResult]) -> list[bool]:
+    best = best_of(sweep, results)
+    if best is None:
+        return [False] * len(results)
+    found = [one for one in results if one.status == "ok"]
+    good = {best.number, *(one.number for one in Comparison(sweep, results).as_good_as(best, found))}
+    return [one.number in good for one in results]
 
 
 def compiled_words(form_changes: Sequence[int]) -> str:

@@ -66,7 +66,7 @@ def test_a_sweep_is_computed_kept_and_read() -> None:
     assert found["num_finished"] == 6
     assert [row["setting"] for row in found["settings"]] == list(range(6))
     assert {row["algorithm"] for row in found["settings"]} == {"maml", "fomaml"}
-    assert found["reading"][0].startswith("The best of 6 settings is alpha = ")
+    assert found["reading"][0].startswith("The best of 6 trainings is alpha = ")
     assert sweep_from_dict(found["sweep"]).num_steps == 12
     with load_sweep("one") as study:
         assert [one.status for one in study.results()] == ["ok"] * 6
@@ -161,6 +161,47 @@ def test_an_unreachable_database_is_said_before_anything_starts() -> None:
     result = maml("sweep", "--axis", "alpha=0.1,0.2", "--storage", url, "--workers", "1", code=4)
     assert "cannot be reached" in result.stderr
     assert "secret" not in result.output
+
+
+def test_a_kept_sweep_is_read_by_map_scores_pairs_and_seeds() -> None:
+    swept(*AXES, "--steps", "12", "--seeds", "3", "--name", "three")
+    text = maml("sweeps", "show", "three", "--x", "algorithm", "--y", "alpha").stdout
+    assert "alpha \\ algorithm" in text
+    assert text.count("*") == 2  # the best cell, and what the title says of it
+    seen = json.loads(maml("sweeps", "show", "three", "--slice", "algorithm=fomaml", "--json").stdout)["map"]
+    assert (seen["x"], seen["number"]) == ("alpha", [[1, 3, 5]])
+    for options, words in (
+        (("--x", "gamma"), "an axis of this sweep: alpha, algorithm"),
+        (("--slice", "algorithm=anil"), "maml, fomaml"),
+        (("--x", "alpha", "--y", "alpha"), "alpha cannot be both axes of a map"),
+    ):
+        assert words in " ".join(maml("sweeps", "show", "three", *options, code=2).output.split())
+    text = maml("sweeps", "scores", "three").stdout
+    assert "Sensitivity to alpha: loss " in text
+    assert "over 3 seeds)" in text
+    found = json.loads(maml("sweeps", "scores", "three", "--json").stdout)
+    assert found["rates"][0]["cost"]["low"] <= found["rates"][0]["cost"]["value"] <= found["rates"][0]["cost"]["high"]
+    assert found["tuning"]["num_tried"] == [1, 2, 4, 6]
+
+    pair = json.loads(maml("sweeps", "compare", "three", "0", "4", "--json").stdout)
+    assert (pair["num_tasks"], pair["num_seeds"]) == (4, 3)
+    text = maml("sweeps", "compare", "three", "0", "4").stdout
+    assert text.startswith("0: alpha = 0.01, algorithm = maml: held-out loss ")
+    assert "over 4 tasks in common, paired." in text
+    assert "a number from 0 to 5" in maml("sweeps", "compare", "three", "0", "9", code=2).output
+    with load_sweep("three") as study:
+        lanes = study.frame(by_seed=True)
+        by_task = [[lane.by_task for lane in one.lanes] for one in study.results()]
+    assert lanes[["setting", "seed"]].to_numpy().tolist() == [[n, seed] for n in range(6) for seed in range(3)]
+    assert list(lanes.columns[:4]) == ["setting", "alpha", "algorithm", "seed"]
+    assert [[len(values) for values in one] for one in by_task] == [[4] * 3] * 6
+    # The difference by hand, from the tasks' own losses.
+    by_hand = (sum(by_task[4]) - sum(by_task[0])).mean() / 3
+    assert abs(pair["difference"] - by_hand) < 1e-6
+    losses = lanes.set_index(["setting", "seed"]).loss
+    assert abs(pair["difference"] - (losses[4].mean() - losses[0].mean())) < 1e-5
+    maml("sweeps", "export", "three", "--seeds")
+    assert len(Path("three-seeds.csv").read_text().splitlines()) == 19
 
 
 def test_sweeps_are_shown_exported_and_deleted(root: Path) -> None:

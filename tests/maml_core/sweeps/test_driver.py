@@ -67,6 +67,7 @@ def made_up_lanes(request: LanesRequest) -> LanesResult:
         query_lanes=tuple(began),
         stopped=tuple(stopped),
         summaries=summaries,
+        by_task=() if summaries is None else (b"",) * len(lanes),
         curvatures=None if summaries is None else np.full(len(lanes), 20.0),
         cpu_s=0.0,
         advance_s=0.0,

@@ -228,7 +228,7 @@ def eight() -> SweepConfig:
 
 def test_sentences_do_not_count_what_is_left_out() -> None:
     said = read(eight(), some(0, 7))
-    assert said[0].startswith("The best of 6 settings is alpha = 0.02")
+    assert said[0].startswith("The best of 6 trainings is alpha = 0.02")
     assert "None of the 6 settings diverges." in said
     assert said[-1] == "2 of the 8 settings are left out (alpha = 0.01 and 1 more): of this."
     assert not any("So far" in sentence for sentence in said)

@@ -1,0 +1,209 @@
+"""Which settings of a sweep differ: paired, on the seeds and the held-out tasks that all have in common, and corrected for all that are compared.
+
+Of several seeds, two things must hold before one setting is called better than another. The difference of their means over seeds is larger than
+chance makes the largest difference of any two settings, where chance is measured by dealing each seed's values anew among the settings
+(Westfall & Young 1993, the max-T procedure: without any effect the values of one seed could have been dealt in any order, whatever their
+distribution, so that at most 4% of sweeps make any claim; a sentence about divergence has another 1%). Where settings and seeds are so few that
+there are too few ways to deal them, the bound is Tukey's studentised range, which supposes normal values. And the difference, task by task,
+is beyond the tasks' own chance (Student's t, Bonferroni over the settings). Losses are compared as logarithms, since seeds scatter by a share of
+the loss; a lane that diverged has the cap.
+
+Of one seed nothing is known of a setting but that one training, whatever its tasks say, so that no setting is called better: the spread over
+seeds is 0.7 standard errors over 100 tasks, and 3.9 over 4,000. What can be told is which *trainings* are as good as the best one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from maml_core.intervals import paired_difference
+from maml_core.records import Numbers, PairedDifference
+from maml_core.sweeps.definition import SweepConfig
+from maml_core.sweeps.paired import COMMON
+from maml_core.sweeps.results import LaneResult, SettingResult, capped
+
+LEVEL = 0.04
+"""Share of the sweeps without any effect in which some two settings are called different."""
+
+_FEWEST_WAYS = 200
+"""One setting that stands apart stands apart by chance in one of K to the power of S - 1 deals; where these are fewer, it could hardly be told."""
+
+_MOST_DEALT = 999
+_LEAST_DEALT = 199
+_NUMBERS = 2_000_000
+"""How often values are dealt anew: as often as makes so many numbers, within these bounds."""
+
+
+class Scatter(NamedTuple):
+    """Settings whose seeds are compared."""
+
+    places: dict[int, int]
+    """Columns by the numbers of the settings."""
+    means: Numbers
+    """Over seeds, on the scale that is compared (see `_on_scale`), [K]."""
+    variances: Numbers
+    """Over seeds, without what a seed does to all settings, [K]."""
+    typical: float
+    """Their median, of those that scatter at all; or where settings are few, the residual variance of all together."""
+    bound: float
+    """Of a difference of two means over a typical deviation, beyond which `LEVEL` of sweeps without any effect have some two settings."""
+
+
+class Comparison:
+    """Compares the settings of one sweep that were trained to the end, those that diverged included. Pruned ones are not compared.
+
+    Args:
+        sweep: That they are of.
+        results: Of its settings, in any order.
+    """
+
+    def __init__(self, sweep: SweepConfig, results: Sequence[SettingResult]) -> None:
+        self._sweep = sweep
+        self._compared = [one for one in results if one.status in ("ok", "diverged") and one.lanes]
+        self.num_seeds = sweep.num_seeds
+        self._scatter = _scatter(sweep, self._compared) if self.num_seeds > 1 and len(self._compared) > 1 else None
+        self._has_common_tasks = not {axis.name.split(".")[0] for axis in sweep.axes} & set(COMMON)
+
+    def differs(self, better: SettingResult, worse: SettingResult) -> bool:
+        """Whether the first setting is better than the second, beyond what seeds, tasks and the number of settings make by chance.
+
+        With one seed never.
+        """
+        found = self._scatter
+        if found is None or better.number not in found.places or worse.number not in found.places:
+            return False
+        first, second = found.places[better.number], found.places[worse.number]
+        gain = float(found.means[second] - found.means[first])  # larger is worse
+        variance = max(found.typical, float(found.variances[first] + found.variances[second]) / 2.0)
+        return gain > found.bound * math.sqrt(variance) and self._is_beyond_tasks(better, worse)
+
+    def trainings_differ(self, better: SettingResult, worse: SettingResult) -> bool:
+        """Whether the first one's trainings are better than the second's on the held-out tasks in common, whatever other seeds would give."""
+        return self._is_ahead(better, worse) and self._is_beyond_tasks(better, worse)
+
+    def difference(self, first: SettingResult, second: SettingResult) -> PairedDifference | None:
+        """How much higher the second one's held-out value is, task by task, mean over the seeds in common; None where the tasks' values are
+        not known, or the two are not judged on common tasks.
+        """
+        ours, theirs = (self._by_task(one) for one in (first, second))
+        if ours is None or theirs is None or len(ours) != len(theirs) or len(ours) < 2:
+            return None
+        return paired_difference(ours, theirs)
+
+    def as_good_as(self, best: SettingResult, others: Sequence[SettingResult]) -> list[SettingResult]:
+        """Those of the others that are not told apart from the best: as settings, or with one seed as trainings."""
+        tells = self.differs if self.num_seeds > 1 else self.trainings_differ
+        return [one for one in others if one.number != best.number and not tells(best, one)]
+
+    def _is_ahead(self, better: SettingResult, worse: SettingResult) -> bool:
+        if worse.status == "diverged" or better.status == "diverged":
+            return better.status != "diverged"
+        return better.value > worse.value if self._sweep.maximises else better.value < worse.value
+
+    def _is_beyond_tasks(self, better: SettingResult, worse: SettingResult) -> bool:
+        """Whether the difference is more than the tasks' own chance; of those that diverged there is nothing to ask."""
+        if worse.status == "diverged":
+            return True
+        found = self.difference(better, worse)
+        if found is None:
+            return self.num_seeds > 1 or abs(better.value - worse.value) > math.hypot(better.ci95, worse.ci95)
+        if not math.isfinite(found.mean):
+            return not self._has_infinite(better)
+        return abs(found.mean) > found.ci95 * _widening(found.num_tasks, len(self._compared) - 1)
+
+    def _has_infinite(self, one: SettingResult) -> bool:
+        values = self._by_task(one)
+        return values is None or not np.isfinite(values).all()
+
+    def _by_task(self, one: SettingResult) -> Numbers | None:
+        if not self._has_common_tasks or not one.lanes:
+            return None
+        values = [lane.by_task for lane in one.lanes]
+        if not all(len(value) == len(values[0]) > 0 for value in values):
+            return None
+        mean: Numbers = np.mean(values, axis=0)
+        return mean
+
+
+def _widening(num_tasks: int, num_comparisons: int) -> float:
+    """How much wider than 95% an interval is that holds for so many comparisons at once (Bonferroni)."""
+    from scipy.special import stdtrit
+
+    usual, corrected = (float(stdtrit(num_tasks - 1, 1.0 - 0.025 / count)) for count in (1, max(1, num_comparisons)))
+    return corrected / usual
+
+
+def _scatter(sweep: SweepConfig, compared: Sequence[SettingResult]) -> Scatter | None:
+    """The settings of which every seed is known."""
+    known = [one for one in compared if {lane.seed for lane in one.lanes} == set(range(sweep.num_seeds))]
+    if len(known) < 2:
+        return None
+    rows = [[_on_scale(sweep, lane) for lane in sorted(one.lanes, key=lambda lane: lane.seed)] for one in known]
+    values = np.array(rows, dtype=np.float64).T
+    means, variances, middle = (found[0] for found in _moments(values[np.newaxis]))
+    num_seeds, num_settings = values.shape
+    if num_settings ** (num_seeds - 1) < _FEWEST_WAYS:
+        freedom = (num_settings - 1) * (num_seeds - 1)
+        left = values - means - (values.mean(axis=1, keepdims=True) - means.mean())
+        typical, bound = float((left**2).sum()) / freedom, _tukey(num_settings, freedom) / math.sqrt(num_seeds)
+    else:
+        typical, bound = float(middle), _bound(values)
+    places = {one.number: place for place, one in enumerate(known)}
+    return Scatter(places, means, variances, typical, bound)
+
+
+def _on_scale(sweep: SweepConfig, lane: LaneResult) -> float:
+    """A lane's value on a scale on which smaller is better: the logarithm of a loss, or an accuracy's opposite."""
+    if sweep.maximises:
+        return -capped(sweep, lane.accuracy if lane.status == "ok" else math.nan)
+    return math.log(max(capped(sweep, lane.loss if lane.status == "ok" else math.inf), 1e-12))
+
+
+def _moments(values: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+    """Means [B, K], variances [B, K] and typical variances [B] of B tables of S seeds and K settings, [B, S, K]."""
+    means: Numbers = values.mean(axis=1)
+    left = values - means[:, np.newaxis]
+    left -= np.median(
+        left, axis=2, keepdims=True
+    )  # what the seed does to most settings; few that diverge do not move it
+    variances: Numbers = (left**2).sum(axis=1) / (values.shape[1] - 1)
+    scattered = np.where(variances > 0.0, variances, np.nan)
+    none = np.isnan(scattered).all(axis=1)
+    scattered[none] = 0.0
+    return means, variances, np.nanmedian(scattered, axis=1)
+
+
+def _bound(values: Numbers) -> float:
+    """Of the largest difference of two means, in typical deviations, when each seed's values [S, K] are dealt anew among the settings."""
+    num_seeds, num_settings = values.shape
+    count = int(np.clip(_NUMBERS // values.size, _LEAST_DEALT, _MOST_DEALT))
+    random, largest = np.random.default_rng(0), np.empty(count)
+    at_once = max(1, _NUMBERS // 10 // values.size)
+    for start in range(0, count, at_once):
+        size = min(at_once, count - start)
+        dealt = random.permuted(np.broadcast_to(values, (size, num_seeds, num_settings)), axis=2)
+        means, _, typical = _moments(dealt)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            largest[start : start + size] = np.nan_to_num((means.max(axis=1) - means.min(axis=1)) / np.sqrt(typical))
+    return float(np.sort(largest)[_place(count)])
+
+
+@lru_cache(maxsize=256)
+def _tukey(num_settings: int, freedom: int) -> float:
+    from scipy.stats import studentized_range  # a tenth of a second
+
+    return float(studentized_range.ppf(1.0 - LEVEL, num_settings, freedom))
+
+
+def _place(count: int) -> int:
+    """Of so many sorted values that chance has made, the one that `LEVEL` of all, the observed one among them, may exceed.
+
+    >>> _place(199), _place(999)
+    (191, 959)
+    """
+    return math.ceil((1.0 - LEVEL) * (count + 1)) - 1
