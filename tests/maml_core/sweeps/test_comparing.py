@@ -187,7 +187,7 @@ def test_settings_are_paired_where_their_own_intervals_overlap_by_far() -> None:
     found = by.difference(results[0], results[1])
     assert found is not None
     assert found.mean == pytest.approx(0.01 * tasks.mean(), rel=0.1)
-    assert found.ci95 < 0.2 * found.mean < results[0].lanes[0].ci95
+    assert found.ci95 < 0.4 * found.mean < results[0].lanes[0].ci95
 
 
 def test_a_difference_that_all_seeds_show_but_few_tasks_is_not_enough() -> None:
