@@ -68,7 +68,8 @@ def test_below_0_the_gauge_names_no_limit_and_marks_no_place() -> None:
 def test_one_step_that_raises_the_loss_ends_higher_and_is_said_so() -> None:
     found = InnerDescent(1.0, 1, 32, 0.2, 0.8, 0.8)
     assert (
-        subtitle(dataclasses.replace(gauge_info(alpha=1.0, limit=0.2), descent=found)) == "5 × limit; loss rises on 80% of tasks"
+        subtitle(dataclasses.replace(gauge_info(alpha=1.0, limit=0.2), descent=found))
+        == "5 × limit; loss rises on 80% of tasks"
     )
 
 
