@@ -51,7 +51,7 @@ class Scatter(NamedTuple):
     typical: float
     """Their median, of those that scatter at all; or where settings are few, the residual variance of all together."""
     bound: float
-    """Of a difference of two means over a typical deviation, beyond which `LEVEL` of sweeps without any effect have some two settings."""
+    """A difference of two means over a typical deviation, beyond which `LEVEL` of sweeps without any effect have some two settings."""
 
 
 class Comparison:
@@ -179,7 +179,7 @@ def _moments(values: Numbers) -> tuple[Numbers, Numbers, Numbers]:
 
 
 def _bound(values: Numbers) -> float:
-    """Of the largest difference of two means, in typical deviations, when each seed's values [S, K] are dealt anew among the settings."""
+    """The largest difference of two means that chance makes, in typical deviations, when each seed's values [S, K] are dealt anew among the settings."""
     num_seeds, num_settings = values.shape
     count = int(np.clip(_NUMBERS // values.size, _LEAST_DEALT, _MOST_DEALT))
     random, largest = np.random.default_rng(0), np.empty(count)

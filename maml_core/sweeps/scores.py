@@ -135,7 +135,7 @@ def _losses(sweep: SweepConfig, rows: Sequence[Sequence[SettingResult]]) -> Numb
 
 
 def _cost(table: Numbers, spacing: Numbers) -> float:
-    """Of mean losses [rates, settings]."""
+    """What an untuned rate costs, from mean losses [rates, settings]."""
     lowest = np.nanmin(table, axis=1)
     return float(spacing @ (lowest - lowest.min()))
 
