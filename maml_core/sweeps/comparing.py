@@ -201,7 +201,7 @@ def _tukey(num_settings: int, freedom: int) -> float:
 
 
 def _place(count: int) -> int:
-    """Of so many sorted values that chance has made, the one that `LEVEL` of all, the observed one among them, may exceed.
+    """The place, among so many sorted values that chance has made, of the one that `LEVEL` of all, the observed one among them, may exceed.
 
     >>> _place(199), _place(999)
     (191, 959)
