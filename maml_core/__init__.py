@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from maml_core.exports.curves import curves_csv, write_tensorboard
     from maml_core.exports.script import script
     from maml_core.inner import Adaptation, Adapted, adapt
+    from maml_core.inner_optimizers import InnerOptimizer, adam, chained, momentum, weight_decay
     from maml_core.intervals import paired_difference
     from maml_core.losses import accuracy, cross_entropy, mse, per_task
     from maml_core.models import MLP, ConvNet, Model, ModuleModel
@@ -98,6 +99,7 @@ _HOMES = {
     "exports.script": ("script",),
     "intervals": ("paired_difference",),
     "inner": ("Adaptation", "Adapted", "adapt"),
+    "inner_optimizers": ("InnerOptimizer", "adam", "chained", "momentum", "weight_decay"),
     "losses": ("accuracy", "cross_entropy", "mse", "per_task"),
     "models": ("MLP", "ConvNet", "Model", "ModuleModel"),
     "outer": ("MetaGradient", "meta_gradient"),
@@ -160,6 +162,7 @@ __all__ = [
     "GlyphsConfig",
     "ImageSet",
     "ImageSource",
+    "InnerOptimizer",
     "LanesRequest",
     "LanesResult",
     "LinearConfig",
@@ -191,12 +194,14 @@ __all__ = [
     "Tasks",
     "View",
     "accuracy",
+    "adam",
     "adapt",
     "advance",
     "advance_through",
     "apply_entry",
     "axis_from_text",
     "build_problem",
+    "chained",
     "cross_entropy",
     "curves_csv",
     "default_root",
@@ -221,6 +226,7 @@ __all__ = [
     "load_sweep",
     "map_of",
     "meta_gradient",
+    "momentum",
     "mse",
     "open_executor",
     "open_study",
@@ -249,6 +255,7 @@ __all__ = [
     "task_losses",
     "to_dict",
     "training_tasks",
+    "weight_decay",
     "write_tensorboard",
 ]
 

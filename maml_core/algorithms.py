@@ -143,6 +143,7 @@ def adaptation(
         proximal=numbers.proximal if traits.is_proximal else 0.0,
         matrices=matrices,
         normalization=Normalization(config.batch_norm_treatment, statistics),
+        optimizer=problem.inner_optimizer,
     )
 
 

@@ -3,8 +3,8 @@
 theta_k = theta_{k-1} - alpha * grad L_support(theta_{k-1}),  k = 1..N
 
 alpha may be learned (one rate per parameter: Meta-SGD; one per tensor and step: MAML++), learned matrices may turn the gradient
-(Meta-Curvature), only some parameters may move (ANIL), and a proximal term may hold theta_k near theta_0 (iMAML): all of them are
-fields of an `Adaptation`, which the same loop takes.
+(Meta-Curvature), only some parameters may move (ANIL), a proximal term may hold theta_k near theta_0 (iMAML), and an inner optimizer may
+make another step of the gradient (momentum, Adam): all of them are fields of an `Adaptation`, which the same loop takes.
 
 Training, evaluation, curvature and every screen adapt through `adapt`; by which rule they adapt is one argument, `how`, and what they want
 to know of the way is another, `record`.
@@ -18,6 +18,7 @@ from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 import torch
 from torch import Tensor
 
+from maml_core.inner_optimizers import InnerOptimizer
 from maml_core.losses import Loss, per_task
 from maml_core.models import Model
 from maml_core.normalization import BY_BATCH, PER_STEP, Normalization, predict
@@ -45,6 +46,8 @@ class Adaptation(NamedTuple):
     """What the gradient is multiplied with, [B, d, d], see `params.preconditioned`; None for nothing."""
     normalization: Normalization = BY_BATCH
     """Whose statistics batch norm uses."""
+    optimizer: InnerOptimizer | None = None
+    """What is made of the gradient before the step along it (`inner_optimizers`); None for nothing: plain gradient descent."""
 
     @property
     def is_proximal(self) -> bool:
@@ -151,6 +154,11 @@ def adapt(
         anchor = theta_0 if order == "second" else detached(theta_0)
     moving = [name for name in theta_0 if not name.startswith(PER_STEP)] if how.names is None else list(how.names)
     alpha, held = how.alpha, how.is_proximal
+    if how.optimizer is not None and first_step:
+        raise ValueError(
+            "a path that is taken up in the middle has lost its inner optimizer's state: begin at its first step"
+        )
+    state = None if how.optimizer is None else how.optimizer.begin({name: theta[name] for name in moving})
     records = [] if record is None else [record(first_step, theta)]
     for step in range(first_step, first_step + num_steps):
         point = {name: theta[name] for name in moving}
@@ -172,12 +180,17 @@ def adapt(
             if not total.requires_grad:
                 raise ValueError("the loss has no gradient: neither it nor the model may detach the predictions")
             gradients = torch.autograd.grad(total, list(point.values()), create_graph=second, materialize_grads=True)
-        theta = dict(theta)
-        for name, gradient in zip(moving, gradients, strict=True):
-            value = theta[name]
+        theta, pulls = dict(theta), dict(zip(moving, gradients, strict=True))
+        for name, gradient in pulls.items():
             pull = gradient if how.matrices is None else preconditioned(name, gradient, how.matrices)
             if held:
-                pull = pull + aligned(how.proximal, value) * (point[name] - anchor[name])
+                pull = pull + aligned(how.proximal, pull) * (point[name] - anchor[name])
+            pulls[name] = pull
+        if how.optimizer is not None:
+            with torch.set_grad_enabled(second):
+                pulls, state = how.optimizer.update(pulls, state, point)
+        for name in moving:
+            value, pull = theta[name], pulls[name]
             rate = alpha if isinstance(alpha, float | int | Tensor) else alpha[min(step, len(alpha) - 1)][name]
             theta[name] = value - aligned(rate, value) * pull
         if record is not None:

@@ -84,7 +84,8 @@ def meta_gradient(
         own_tasks: Each lane has T tasks of its own, lane by lane: [L * T, ...].
 
     Raises:
-        ValueError: `step_weights` are not N numbers, or a proximal term, whose meta-gradient is `implicit.implicit_gradient`.
+        ValueError: `step_weights` are not N numbers; `recompute` with an inner optimizer; or a proximal term, whose meta-gradient is
+            `implicit.implicit_gradient`.
 
     >>> from maml_core import RunConfig, build_problem, training_tasks
     >>> config = RunConfig(meta_batch_size=4)
@@ -99,6 +100,8 @@ def meta_gradient(
         raise ValueError(
             f"proximal = {how.proximal}: `implicit_gradient` takes a proximal term, `meta_gradient` does not"
         )
+    if how.optimizer is not None and recompute:
+        raise ValueError("recompute: inner steps that are taken again have lost their optimizer's state; leave it out")
     if step_weights is not None and len(step_weights) != num_inner_steps:
         raise ValueError(f"{len(step_weights)} step weights for {num_inner_steps} inner steps; one a step is needed")
     rates = learned_rates(how)

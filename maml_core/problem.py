@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from maml_core.config import ModelConfig, RunConfig, TaskConfig, at_test, check_is_config
 from maml_core.datasets.trained import TrainedImages
 from maml_core.errors import ConfigError, StateError
+from maml_core.inner_optimizers import InnerOptimizer
 from maml_core.losses import Loss, accuracy, cross_entropy, mse, per_task
 from maml_core.models import Model, build_model
 from maml_core.rng import Stream
@@ -59,6 +60,8 @@ class Problem:
     """Share of right predictions of each task, where tasks are of classes."""
     held_out: TaskFamily | None = None
     """Where held-out tasks are drawn from, if not from `family`."""
+    inner_optimizer: InnerOptimizer | None = None
+    """What the inner loop makes of a gradient before it steps along it (`inner_optimizers`); None for plain steps."""
     device: torch.device = torch.device("cpu")
     """Where tasks, parameters and all that is computed of them lie."""
     named: Named | None = field(default=None, repr=False, compare=False)
@@ -68,7 +71,7 @@ class Problem:
 
     def is_of(self, config: RunConfig) -> bool:
         """Whether a config's settings name this problem whole. They name neither one of your own nor one of which you changed a part."""
-        if self.named is None:
+        if self.named is None or self.inner_optimizer is not None:
             return False
         parts = (self.family, self.model, self.loss, self.accuracy, self.held_out)
         settings = (self.named.tasks, self.named.model)

@@ -214,7 +214,7 @@ def _kind(how: Adaptation) -> tuple[Any, ...]:
     """What of a rule is no number."""
     has_number, names = isinstance(how.alpha, float | int | Tensor), how.names and frozenset(how.names)
     treatment, running = how.normalization
-    return has_number, names, how.is_proximal, how.matrices is None, treatment, frozenset(running)
+    return has_number, names, how.is_proximal, how.matrices is None, how.optimizer, treatment, frozenset(running)
 
 
 def _filled(examples: Examples, num_tasks: int) -> Examples:
