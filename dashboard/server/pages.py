@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable
+from typing import Any
 
 from dashboard.charts.symbols import in_greek
 from dashboard.live.feed import Feed
@@ -107,22 +108,23 @@ class Pages:
 
     # What they are told
 
-    def attempt(self, page: Page, action: Callable[[], None], *, tells: bool = True) -> None:
+    def attempt(self, page: Page, action: Callable[[], None], *, tells: bool = True, asked: object = None) -> None:
         """Do what a page asks for; what is refused is answered with a sentence.
 
         Args:
             page: Who asks.
             action: Does it.
             tells: Whether it may have changed what the pages of the run are told.
+            asked: The number under which the page asks, if it does so under one: the answer has it too.
         """
         try:
             action()
         except KeyError as error:
-            page.put({"type": "error", "message": f"The page's message lacks {error}; reload the page."})
+            page.put(_refused(f"The page's message lacks {error}; reload the page.", asked))
         except ConfigError as error:
-            page.put({"type": "error", "message": in_greek(refusal(error, page.run.config))})
+            page.put(_refused(in_greek(refusal(error, page.run.config)), asked))
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
-            page.put({"type": "error", "message": in_greek(f"{str(error).removesuffix('.')}.")})
+            page.put(_refused(in_greek(f"{str(error).removesuffix('.')}."), asked))
         if tells:
             self.tell(page.run)
 
@@ -168,3 +170,8 @@ class Pages:
             page.tell_progress(now)
         for page in shown:
             page.catch_up()
+
+
+def _refused(sentence: str, asked: object) -> dict[str, Any]:
+    known = {"id": asked} if isinstance(asked, int) and not isinstance(asked, bool) else {}
+    return {"type": "error", "message": sentence, **known}

@@ -168,9 +168,9 @@ class Sockets(Scripts):
         if message.get("type") == "ack":  # comes with every frame, of every page, and is nobody else's business
             self.pages.attempt(page, lambda: obey(page, message, self._clock()), tells=False)
         elif self.classes.takes(page, message):
-            self.pages.attempt(page, lambda: self.classes.obey(page, message, self._clock()))
+            self.pages.attempt(page, lambda: self.classes.obey(page, message, self._clock()), asked=message.get("id"))
         elif not page.recovering or message.get("type") in OF_THE_SOCKET:
-            self.pages.attempt(page, lambda: self._obey(page, message))
+            self.pages.attempt(page, lambda: self._obey(page, message), asked=message.get("id"))
             self.classes.changed(page)
         elif len(page.waiting) < MAX_WAITING:
             page.waiting.append(message)

@@ -109,15 +109,18 @@ test("a question is asked once, and answered by the frame that has seen it", () 
   assert.equal(said.length, 4);
 });
 
-test("a refusal is of the question while no answer came, and of something else after it", () => {
+test("a refusal is of the question whose number it has, and of something else after an answer", () => {
   const question = new Question(() => 1);
-  question.refused("nothing was asked");
+  question.refused("nothing was asked", 1);
   question.ask(TASK, false, false);
-  question.refused("too many");
+  question.refused("of a dial");
+  question.refused("of a dial", 2);
+  assert.equal(question.refusal, "");
+  question.refused("too many", 1);
   assert.equal(question.refusal, "too many");
   question.ask(TASK, true, true);
   assert.equal(question.refusal, "");
   question.hear({ own: ANSWER, change: 1 });
-  question.refused("of a dial");
+  question.refused("too late", 1);
   assert.equal(question.refusal, "");
 });

@@ -107,9 +107,12 @@ export class Draw {
     this.#book.copy(task, known(this.#own).max_classes);
   }
 
-  /** @param {string} sentence Why the server refused something: whoever draws reads it here. */
-  refused(sentence) {
-    this.#question.refused(sentence);
+  /**
+   * @param {string} sentence Why the server refused something: whoever draws reads it here.
+   * @param {number} [id] Under which it was asked for.
+   */
+  refused(sentence, id) {
+    this.#question.refused(sentence, id);
     if (this.#open) this.#tell();
   }
 

@@ -192,6 +192,7 @@ class Page {
     this.#root.style.visibility = "";
     this.recolor();
     this.#resized();
+    this.#begun();
   }
 
   /** @param {Component} component Another theme, or another page token after the server came back. */
@@ -289,8 +290,8 @@ class Page {
         this.#draw.example(message);
         break;
       case "error":
-        if (this.#points.refused(message.message)) break;
-        this.#draw.refused(message.message);
+        if (this.#points.refused(message.message, message.id)) break;
+        this.#draw.refused(message.message, message.id);
         this.#refused(message.message);
         break;
     }
@@ -348,7 +349,10 @@ class Page {
   /** What somebody chose in the first minute, as soon as there is a run. */
   #begun = () => {
     const { dataset } = document.documentElement;
-    if (this.#run === null || dataset.mamlBegin !== "play") return;
+    if (this.#run === null || this.#root.style.visibility === "hidden") return;
+    if ("mamlFocus" in dataset) this.#transport.focus();
+    delete dataset.mamlFocus;
+    if (dataset.mamlBegin !== "play") return;
     delete dataset.mamlBegin;
     if (!this.#transport.playing) this.#transport.toggle();
   };

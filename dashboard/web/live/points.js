@@ -109,10 +109,11 @@ export class Points {
    * The server refused something.
    *
    * @param {string} sentence
+   * @param {number} [id] Under which it was asked for.
    * @returns {boolean} Whether it was the points, so that it is said here.
    */
-  refused(sentence) {
-    if (this.#asked === null) return false;
+  refused(sentence, id) {
+    if (this.#asked === null || id !== this.#asked) return false;
     this.#asked = null;
     this.#refusal = sentence;
     this.#tell();

@@ -1,7 +1,7 @@
 // The messages of the live page's socket, both ways, written as `common/protocol.js` says.
 
 /** @import { ClassAnswer, ClassAskChoice, ClassAskNumber, ClassCopied, ClassGive, ClassHand, ClassOver, ClassPress, ClassStart, ClassState } from "../class/protocol.js" */
-/** @import { Ack, Config, Figures, Gone, Ranges, Refusal, Stretch, Taken, Visible, Welcome } from "../common/protocol.js" */
+/** @import { Ack, Config, Figures, Gone, Ranges, Stretch, Taken, Visible, Welcome } from "../common/protocol.js" */
 
 export {};
 
@@ -325,7 +325,15 @@ export {};
  * @property {number | null} change The newest of the page's own changes that it shows.
  */
 
-/** @typedef {Welcome | Gone | Taken | Refusal | Figures | State | Progress | SavedMoment | ExampleTask | ClassState | ClassOver | ClassCopied} LiveMessage */
+/**
+ * Something was refused, and why.
+ * @typedef {object} LiveRefusal
+ * @property {"error"} type
+ * @property {string} message
+ * @property {number} [id] The number under which it was asked for, if it was under one.
+ */
+
+/** @typedef {Welcome | Gone | Taken | LiveRefusal | Figures | State | Progress | SavedMoment | ExampleTask | ClassState | ClassOver | ClassCopied} LiveMessage */
 
 // --- What the page sends ---
 

@@ -83,11 +83,12 @@ export class Question {
   }
 
   /**
-   * The server refused something; if an answer is awaited, it was the question.
+   * The server refused something, which may be the question.
    *
    * @param {string} sentence
+   * @param {number} [id] Under which it was asked for.
    */
-  refused(sentence) {
-    if (this.#sent && !this.#told) this.#refusal = sentence;
+  refused(sentence, id) {
+    if (this.#sent && !this.#told && id === this.#sent.id) this.#refusal = sentence;
   }
 }

@@ -46,14 +46,14 @@ class FirstMinute {
       el(
         "div",
         { class: "first-on" },
-        el("button", { type: "button", class: "first-main", onclick: () => this.leave(true) }, "Play: train it yourself"),
+        el("button", { type: "button", class: "first-main", onclick: (/** @type {MouseEvent} */ { detail }) => this.leave(true, detail === 0) }, "Play: train it yourself"),
         el("button", { type: "button", onclick: () => this.#toLessons() }, "Lessons"),
-        el("button", { type: "button", onclick: () => this.leave(false) }, "The whole page"),
+        el("button", { type: "button", onclick: (/** @type {MouseEvent} */ { detail }) => this.leave(false, detail === 0) }, "The whole page"),
       ),
     );
     this.root.addEventListener("keydown", (event) => {
       event.stopPropagation(); // the page behind it has keys of its own
-      if (event.key === "Escape") this.leave(false);
+      if (event.key === "Escape") this.leave(false, true);
     });
     this.show("curves");
   }
@@ -87,13 +87,18 @@ class FirstMinute {
     this.#act = null;
   }
 
-  /** @param {boolean} plays Whether the run of the page behind it begins to train. */
-  leave(plays) {
+  /**
+   * @param {boolean} plays Whether the run of the page behind it begins to train.
+   * @param {boolean} byKeyboard Who has left with a key goes on at the button that the first minute has become, not at the page's beginning.
+   */
+  leave(plays, byKeyboard) {
     remember();
     this.#stop();
-    if (plays) document.documentElement.dataset.mamlBegin = "play";
-    document.dispatchEvent(new Event("maml-begin"));
+    const { dataset } = document.documentElement;
+    if (plays) dataset.mamlBegin = "play";
+    if (byKeyboard) dataset.mamlFocus = "";
     close(this.root);
+    document.dispatchEvent(new Event("maml-begin"));
   }
 
   #toLessons() {

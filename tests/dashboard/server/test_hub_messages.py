@@ -294,6 +294,19 @@ class TestMessages:
 
         on_loop(scene)
 
+    @pytest.mark.parametrize(("asked", "told"), [({"id": 7}, 7), ({}, None), ({"id": True}, None), ({"id": "7"}, None)])
+    def test_a_refusal_has_the_number_under_which_it_was_asked_for(self, asked: dict[str, Any], told: int | None):
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(TINY))
+            await turns()
+            client.take()
+            hub.receive(client.page, {"type": "own_points", "text": "1 2\n3 abc", "hold_back": False, **asked})
+            await turns()
+            (error,) = [message for message in client.take() if message["type"] == "error"]
+            assert error.get("id") == told
+
+        on_loop(scene)
+
     @pytest.mark.parametrize(
         "message",
         [
