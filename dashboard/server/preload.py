@@ -97,7 +97,11 @@ def hints(path: str, *, first_time: bool = False) -> bytes:
         + f"<script>{(WEB / _SCHEME).read_text(encoding='utf-8')}</script>"
         + f"<script>{_unreachable()}</script>"
         + f"<style>{(WEB / 'common' / 'frame.css').read_text(encoding='utf-8')}</style>"
-        + (_first_minute(base) if first_time else f'<script async src="{base}/{_PLOTLY}"></script>{styles}{scripts}')
+        + (
+            _first_minute(base)
+            if first_time
+            else f'<script async src="{base}/{_PLOTLY}" onerror="this.remove()"></script>{styles}{scripts}'
+        )
         + "".join(f'<link rel="modulepreload" crossorigin href="./{name}">' for name in widget_modules())
     ).encode()
 

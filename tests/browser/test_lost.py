@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.live_page import LivePage
@@ -118,3 +118,21 @@ def test_a_sweep_that_is_cancelled_and_looked_at_while_the_connection_is_lost_is
     page.locator(".maml-pill", has_text="Stopped").wait_for()
     page.locator("[data-action=resume]").wait_for()
     expect(page.locator(".maml-pins li")).to_have_count(2)
+
+
+def test_the_library_of_the_charts_is_asked_for_again_after_a_failure(open_page: OpenPage) -> None:
+    live = open_page("", ready=False, fresh=True)
+    asked: list[str] = []
+
+    def once_in_vain(route: Route) -> None:
+        asked.append(route.request.url)
+        if len(asked) == 1:
+            route.abort()
+        else:
+            route.continue_()
+
+    live.page.route("**/plotly.min.js*", once_in_vain)
+    live.page.goto(live.page.url)
+    live.wait_drawn()
+    assert len(asked) == 2
+    live.train(3)

@@ -1,6 +1,7 @@
 // What every screen's module does: load Plotly and a style sheet once, and build one page in Streamlit's element, however often it calls.
 
 /** @import { Help, Palette } from "./protocol.js" */
+import { attempted } from "./attempts.js";
 import { el, known } from "./dom.js";
 import { letSwipesScroll } from "./touch.js";
 
@@ -44,18 +45,34 @@ nameOverlays();
  * @property {() => void} destroy
  */
 
+const AGAIN_MS = [1000, 4000]; // after a failure: a Wi-Fi that is gone for a moment
+
 /** @type {Promise<unknown> | null} */
 let plotly = null;
+
+/** Loads Plotly; after a failure once more, and anew for whoever asks after the last one. */
 export function loadPlotly() {
-  plotly ??= new Promise((resolve, reject) => {
-    if (window.Plotly) return resolve(null);
-    const src = new URL("plotly/plotly.min.js", BASE).href;
-    let script = [...document.scripts].find((known) => known.src === src); // the document may have asked for it already
-    if (!script) document.head.append((script = el("script", { src })));
-    script.addEventListener("load", resolve);
-    script.addEventListener("error", reject);
+  plotly ??= attempted(script, AGAIN_MS).catch((error) => {
+    plotly = null;
+    throw error;
   });
   return plotly;
+}
+
+/** Plotly's script, which the document may have asked for already. */
+function script() {
+  return new Promise((resolve, reject) => {
+    if (window.Plotly) return resolve(null);
+    const src = new URL("plotly/plotly.min.js", BASE).href;
+    let node = [...document.scripts].find((known) => known.src === src);
+    if (!node) document.head.append((node = el("script", { src })));
+    const asked = node;
+    asked.addEventListener("load", resolve);
+    asked.addEventListener("error", (event) => {
+      asked.remove(); // one that failed is never asked for again
+      reject(event);
+    });
+  });
 }
 
 /**
