@@ -16,10 +16,6 @@ Info = TypeVar("Info")
 Looks = TypeVar("Looks")
 
 
-def _no_words(*_: object) -> str:
-    return ""
-
-
 def _no_matrix(*_: object) -> None:
     return None
 
@@ -39,8 +35,8 @@ class SweepChart(Generic[Info, Looks]):
     """Every array of the record; takes what the axes span."""
     subtitle: Callable[[Info], str]
     """The line under the title."""
-    summary: Callable[[Info], str] = _no_words
-    """Its content in a plain sentence, for the aria-label; empty where the page makes its own."""
+    summary: Callable[[Info], str]
+    """Its content in a plain sentence, for the aria-label."""
     shape: Callable[[Info], tuple[int, int] | None] = _no_matrix
     """Rows and columns of its matrices; None where it has none."""
 

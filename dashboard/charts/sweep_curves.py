@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 from dashboard.charts.basics import UIREVISION, line, verbatim
 from dashboard.charts.chart import assembled
 from dashboard.charts.glossary import Card
+from dashboard.charts.phrases import measured
 from dashboard.charts.results import Array, Ints, Metric
 from dashboard.charts.scales import Previous, Range, Update, decades, float32, kept
 from dashboard.charts.style import SHARES
@@ -255,6 +256,29 @@ def _subtitle(info: LanesInfo) -> str:
     return f"Held-out {what} at the rungs, one line a setting, coloured by {symbol(info.curves.color.name)}."
 
 
+def _summary(info: LanesInfo) -> str:
+    """How many settings are measured, and what the best and the worst of them have come to."""
+    name = symbol(info.curves.color.name)
+    newest = {
+        setting: (value, step, group)
+        for group, steps, values, numbers in zip(
+            info.curves.names, info.curves.steps, info.curves.values, info.curves.numbers, strict=True
+        )
+        for step, value, setting in zip(steps.tolist(), values.tolist(), numbers.tolist(), strict=True)
+        if np.isfinite(value)
+    }
+    what = f"Held-out {info.metric} of every setting at the rungs, by {name}"
+    if not newest:
+        return f"{what}: none is measured yet."
+    low, high = min(newest.values()), max(newest.values())
+    ends = [
+        f"{measured(value, info.metric)} ({name} {group}, outer step {step:,.0f})" for value, step, group in (low, high)
+    ]
+    if len(newest) == 1:
+        return f"{what}: one setting, {ends[0]}."
+    return f"{what}: {len(newest)} settings, at their newest rungs from {ends[0]} to {ends[1]}."
+
+
 LANES: SweepChart[LanesInfo, LanesLooks] = SweepChart(
-    id="lanes", looks=_looks, figure=_figure, ranges=_ranges, update=_update, subtitle=_subtitle
+    id="lanes", looks=_looks, figure=_figure, ranges=_ranges, update=_update, subtitle=_subtitle, summary=_summary
 )

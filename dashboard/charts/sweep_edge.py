@@ -140,6 +140,11 @@ def _subtitle(info: SweepEdgeInfo) -> str:
     )
 
 
+def _summary(info: SweepEdgeInfo) -> str:
+    """The chart in a sentence, for its aria-label."""
+    return f"α of every setting as a multiple of its limit 2/λ_max over the outer steps. {_subtitle(info)}"
+
+
 def _between(ratios: Sequence[float] | Array) -> str:
     low, high = number(float(np.min(ratios))), number(float(np.max(ratios)))
     return f"{low} ×" if low == high else f"{low} to {high} ×"
@@ -162,5 +167,5 @@ def _ends(curves: Curves) -> tuple[_Ends, _Ends]:
 
 
 SWEEP_EDGE: SweepChart[SweepEdgeInfo, SweepEdgeLooks] = SweepChart(
-    id="sweep_edge", looks=_looks, figure=_figure, ranges=_ranges, update=_update, subtitle=_subtitle
+    id="sweep_edge", looks=_looks, figure=_figure, ranges=_ranges, update=_update, subtitle=_subtitle, summary=_summary
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 import warnings
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
 from dashboard.charts.basics import layout, verbatim
+from dashboard.charts.symbols import plain
 from dashboard.setups.setting_names import symbol
 from dashboard.theme import Palette
 from maml_core.sweeps.axes import Value
@@ -143,7 +145,47 @@ def optuna_figure(plot: OptunaPlot, study: Study, palette: Palette, target_name:
             case "slice":
                 figure = draw.plot_slice(study, params=varied, target_name=target_name)
     height = 110 + 56 * len(varied) if plot == "importance" else 420
-    return _themed(figure, palette, height, maximises=study.direction.name == "MAXIMIZE")
+    return _themed(figure, palette, height, maximises=_maximises(study))
+
+
+def optuna_table(plot: OptunaPlot, figure: go.Figure, study: Study) -> dict[str, list[str]]:
+    """The numbers behind one of Optuna's plots as columns by their names, each a text that Streamlit may set: of importance a row an axis, the
+    weightiest first, of the others a row a setting, the best first."""
+    if plot == "importance":
+        (bars,) = figure.select_traces(selector={"type": "bar"})
+        shares = sorted(zip(bars.y, bars.x, strict=True), key=lambda pair: -pair[1])
+        return {"axis": [plain(axis) for axis, _ in shares], "share": [f"{share:.0%}" for _, share in shares]}
+    trials = sorted(study.get_trials(deepcopy=False), key=_result, reverse=_maximises(study))
+    axes = {name: [plain(html.unescape(shown(trial.params[name]))) for trial in trials] for name in trials[0].params}
+    results = [_result(trial) if _maximises(study) else 10.0 ** _result(trial) for trial in trials]
+    settings = [str(trial.user_attrs["setting"]) for trial in trials]
+    what = "held-out accuracy" if _maximises(study) else "held-out loss"
+    return {"setting": settings, **axes, what: [f"{result:.3g}" for result in results]}
+
+
+def optuna_words(table: Mapping[str, Sequence[str]]) -> str:
+    """What one of these plots shows, in a sentence that Streamlit may set, made of its table.
+
+    >>> optuna_words({"axis": ["α", "β"], "share": ["90%", "10%"]})
+    "Of the results' differences α explains 90%, β explains 10%."
+    >>> optuna_words({"setting": ["3", "0"], "α": ["0.1", "0.2"], "held-out loss": ["0.5", "0.7"]})
+    '2 settings; the best, number 3: held-out loss 0.5 at α 0.1.'
+    """
+    rows = list(zip(*table.values(), strict=True))
+    if "share" in table:
+        return f"Of the results' differences {', '.join(f'{axis} explains {share}' for axis, share in rows)}."
+    (_, number), *axes, (what, result) = zip(table, rows[0], strict=True)
+    where = ", ".join(f"{plain(name)} {value}" for name, value in axes)
+    return f"{len(rows)} settings; the best, number {number}: {what} {result} at {where}."
+
+
+def _result(trial: FrozenTrial) -> float:
+    assert trial.value is not None, "study_of gives every trial a value"
+    return trial.value
+
+
+def _maximises(study: Study) -> bool:
+    return study.direction.name == "MAXIMIZE"
 
 
 def _themed(figure: go.Figure, palette: Palette, height: int, *, maximises: bool) -> go.Figure:

@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from dashboard.charts.basics import line
 from dashboard.charts.chart import assembled
 from dashboard.charts.glossary import Card
+from dashboard.charts.phrases import number
 from dashboard.charts.results import Array
 from dashboard.charts.scales import Previous, Range, Update, decades, filled, kept, tamed
 from dashboard.charts.sweep_basics import DASHES, held_out, result_axis
@@ -135,6 +136,18 @@ def _subtitle(info: PinsInfo) -> str:
     return f"The same seeds and tasks. Differences are paired, task by task{tasks}, with their 95% interval."
 
 
+def _summary(info: PinsInfo) -> str:
+    """Where each setting stands, and by how much it differs from the first."""
+    said = []
+    for letter, steps, losses, stopped, found in zip(
+        LETTERS, info.steps, info.losses, info.stopped, (None, *info.differences), strict=False
+    ):
+        at = f"{number(float(losses[-1]))} at outer step {steps[-1]:,.0f}" if len(steps) else "not measured yet"
+        beside = f" (from A: {difference(found)})" if found is not None else ""
+        said.append(f"{letter} {'diverged' if stopped else at}{beside}")
+    return f"Held-out loss of {len(info.numbers)} pinned settings side by side: {'; '.join(said)}."
+
+
 def difference(found: PairedDifference | None) -> str:
     """A paired difference in words.
 
@@ -151,5 +164,5 @@ def difference(found: PairedDifference | None) -> str:
 
 
 PINS: SweepChart[PinsInfo, PinsLooks] = SweepChart(
-    id="pins", looks=_looks, figure=_figure, ranges=_ranges, update=_update, subtitle=_subtitle
+    id="pins", looks=_looks, figure=_figure, ranges=_ranges, update=_update, subtitle=_subtitle, summary=_summary
 )

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard.charts.sweep_optuna import HELP, PLOTS, OptunaPlot, objective, optuna_figure, study_of, why_not
+from dashboard.charts.sweep_optuna import (
+    HELP,
+    PLOTS,
+    OptunaPlot,
+    objective,
+    optuna_figure,
+    optuna_table,
+    optuna_words,
+    study_of,
+    why_not,
+)
 from dashboard.charts.symbols import literal
 from dashboard.screens.component import mount_sweeps
 from dashboard.screens.shared import links, style
@@ -89,6 +99,10 @@ def _plots(token: str, selected: tuple[int, ...]) -> None:
         st.caption(reason)
         return
     palette = PALETTES["dark" if st.context.theme.type == "dark" else "light"]
-    st.plotly_chart(
-        optuna_figure(plot, study, palette, objective(sweep)), key="optuna.chart", theme=None, config=_PLAIN
-    )
+    figure = optuna_figure(plot, study, palette, objective(sweep))
+    st.plotly_chart(figure, key="optuna.chart", theme=None, config=_PLAIN)
+    table = optuna_table(plot, figure, study)
+    with st.container(horizontal=True, vertical_alignment="center", key="optuna-told"):
+        st.caption(optuna_words(table))
+        with st.popover("Table", key="optuna.table"):
+            st.table(table)

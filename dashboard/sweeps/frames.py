@@ -126,8 +126,7 @@ class Frames:
             ]
         header["ranges"][chart.id] = span
         header["subtitles"][chart.id] = chart.subtitle(info)
-        if summary := chart.summary(info):
-            header["summaries"][chart.id] = summary
+        header["summaries"][chart.id] = chart.summary(info)
         if shape := chart.shape(info):
             header["shapes"][chart.id] = list(shape)
 

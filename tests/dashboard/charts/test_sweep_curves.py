@@ -12,6 +12,7 @@ from dashboard.charts.sweep_curves import BINS, LANES, MOST_NUMBERS, MOST_WORDS,
 from dashboard.charts.sweep_pins import PINS, PinsInfo, PinsLooks
 from dashboard.setups.sweep_axes import axis_info
 from dashboard.theme import DARK, LIGHT, Palette
+from maml_core.records import PairedDifference
 from maml_core.sweeps.axes import Axis
 from tests.dashboard.charts.test_sweep_map import PROFILE, drawn, lanes_looks_of
 from tests.dashboard.sweeps.results import ALPHA, sweep
@@ -90,3 +91,22 @@ def test_pinned_settings_fit_their_chart() -> None:
     low, high = found["yaxis"]
     assert low <= 0.0
     assert high >= np.log10(4.0)
+
+
+def test_the_summary_says_what_the_settings_have_come_to():
+    _, lanes = drawn(sweep(ALPHA), PROFILE)
+    assert LANES.summary(lanes) == (
+        "Held-out loss of every setting at the rungs, by α: 2 settings, at their newest rungs "
+        "from 1 (α 0.01, outer step 8) to 2 (α 0.1, outer step 8)."
+    )
+    nothing = dataclasses.replace(lanes.curves, steps=(), values=(), numbers=(), names=())
+    assert LANES.summary(dataclasses.replace(lanes, curves=nothing)).endswith("none is measured yet.")
+
+
+def test_the_summary_of_pinned_settings_says_where_each_stands_and_how_they_differ():
+    compared = dataclasses.replace(PINNED, stopped=(False, False), differences=(PairedDifference(0.5, 0.1, 100),))
+    assert PINS.summary(compared) == (
+        "Held-out loss of 2 pinned settings side by side: A 1 at outer step 20; "
+        "B not a number at outer step 10 (from A: +0.5 ± 0.1, worse)."
+    )
+    assert "B diverged" in PINS.summary(PINNED)

@@ -12,7 +12,15 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from dashboard.charts.sweep_optuna import OptunaPlot, objective, optuna_figure, study_of, why_not
+from dashboard.charts.sweep_optuna import (
+    OptunaPlot,
+    objective,
+    optuna_figure,
+    optuna_table,
+    optuna_words,
+    study_of,
+    why_not,
+)
 from dashboard.theme import DARK, LIGHT, Palette
 from maml_core.config import ConvConfig, GlyphsConfig, RunConfig, replace
 from maml_core.sweeps.axes import Axis
@@ -129,3 +137,23 @@ def test_a_contour_needs_two_axes_that_vary() -> None:
     study = study_of(same, of)
     assert why_not("contour", study) == "A contour plot needs two axes that vary among these settings."
     assert why_not("slice", study) == ""
+
+
+@pytest.mark.parametrize("base", [TINY, IMAGES], ids=["loss", "accuracy"])
+@pytest.mark.parametrize("plot", get_args(OptunaPlot))
+def test_each_plot_has_its_table_and_a_sentence_of_it(plot: OptunaPlot, base: RunConfig) -> None:
+    of = sweep(ALPHA, Axis(name="algorithm", values=("maml", "anil")), base=base)
+    study = study_of(grid(of), of)
+    table = optuna_table(plot, optuna_figure(plot, study, LIGHT, objective(of)), study)
+    said = optuna_words(table)
+    if plot == "importance":
+        assert sorted(table["axis"]) == ["algorithm", "α"]
+        assert sum(int(share.removesuffix("%")) for share in table["share"]) in range(98, 103)
+        assert said.startswith(f"Of the results' differences {table['axis'][0]} explains {table['share'][0]}")
+    else:
+        assert list(table) == ["setting", "α", "algorithm", "held-out accuracy" if of.maximises else "held-out loss"]
+        results = {str(each.number): each.value for each in grid(of)}
+        shown = [float(value) for value in list(table.values())[-1]]
+        assert shown == pytest.approx([results[number] for number in table["setting"]], rel=0.01)
+        assert shown == sorted(shown, reverse=of.maximises)
+        assert f"the best, number {table['setting'][0]}" in said

@@ -266,6 +266,7 @@ class TestEdge:
         assert said([50.0, math.nan], [math.nan, 40.0]) == "α is 0.25 to 2 × the limit, by outer step 8."
         assert said([math.nan] * 2, [math.nan] * 2).startswith("λ_max is not known")
         assert SWEEP_EDGE.subtitle(sweep_edge_info((), of, view)) == "λ_max is measured at the rungs."
+        assert SWEEP_EDGE.summary(sweep_edge_info((), of, view)).endswith(" λ_max is measured at the rungs.")
 
     def test_its_chart_has_the_curves_and_the_line_of_the_limit(self):
         of = sweep(ALPHA)
