@@ -1,7 +1,8 @@
 """One colour for each idea, the same on every chart, for a light and a dark page.
 
 The hues are Okabe and Ito's ("Color Universal Design", 2008), shifted in lightness where a thin line or small text
-would otherwise have too little contrast with the page. Lines that share a chart also differ in dash or in marker.
+would otherwise have too little contrast with the page. Lines that share a chart also differ in dash or in marker, for
+those who see no colours (`tests/dashboard/charts/test_greys.py`).
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Palette:
     unstable: str
     """Step sizes at which gradient descent diverges."""
     negative: str
-    """Weights below zero."""
+    """Weights below zero: darker than those above, also where no colours are seen."""
     positive: str
     """Weights above zero."""
     selected: str
@@ -90,7 +91,7 @@ LIGHT = Palette(
     stable="#009e73",
     caution="#e69f00",
     unstable="#d55e00",
-    negative="#c51b7d",
+    negative="#8e0f5c",
     positive="#4d9221",
     selected="#d1008f",
     best_to_worst=_RESULTS,
@@ -121,7 +122,7 @@ DARK = Palette(
     stable="#2fc79a",
     caution="#f5bd41",
     unstable="#ff8533",
-    negative="#f06db5",
+    negative="#dd3f97",
     positive="#9bd35a",
     selected="#ff3fb4",
     best_to_worst=_RESULTS,
