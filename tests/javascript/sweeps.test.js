@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { choices } from "../../dashboard/web/sweeps/axes.js";
 import { counts } from "../../dashboard/web/sweeps/header.js";
-import { frozenTexts, laneTexts, mapTexts, marks, selectedCurves } from "../../dashboard/web/sweeps/marking.js";
+import { frozenRows, frozenTexts, laneTexts, mapTexts, marks, selectedCurves } from "../../dashboard/web/sweeps/marking.js";
 import { short } from "../../dashboard/web/common/format.js";
 import { compared } from "../../dashboard/web/sweeps/table.js";
 
@@ -74,4 +74,9 @@ test("a cell of the frozen map says what adapting came to there", () => {
     "α 0.01, 1 inner step: 0.5 ± 0.25<br>0.0% of the tasks diverged, 50.0% got worse by adapting",
     "α 0.1, 5 inner steps: diverged<br>100.0% of the tasks diverged, 100.0% got worse by adapting",
   ]);
+});
+
+test("the frozen map's rows have its numbers, and say diverged where there are none", () => {
+  const cells = { x: [-2, -1], y: [3, 3], customdata: Float32Array.of(0.5, 0.25, 0, 0.125, NaN, NaN, 1, 0) };
+  assert.deepEqual(frozenRows(cells, "Frozen θ_0").rows, [["Frozen θ_0", 0.01, 3, 0.5, 0.25, 0, 0.125], ["Frozen θ_0", 0.1, 3, "diverged", NaN, 1, 0]]);
 });

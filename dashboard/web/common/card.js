@@ -4,6 +4,7 @@ import { el, newId, popoverButton, rich, setRich } from "./dom.js";
 import { explanation } from "./explain.js";
 import { Legend } from "./legend.js";
 import { flat, fromPlotly } from "./pieces.js";
+import { Reader } from "./reader.js";
 import { csv, download, table } from "./table.js";
 
 /** @import { Figure } from "./protocol.js" */
@@ -23,6 +24,7 @@ import { csv, download, table } from "./table.js";
  * @property {(group: string) => boolean} [toggle] Shows or hides a group, and says which.
  * @property {(trace: string) => { x?: ArrayLike<number> } | undefined} [array] Numbers of a trace.
  * @property {() => void} [unzoom]
+ * @property {boolean} [hasKeys] It can be read with the arrow keys by itself.
  */
 const TABLE_REFRESH_MS = 1000;
 const WAITING = "Chart, waiting for data";
@@ -43,12 +45,16 @@ export class Card {
   plot = el("div", { class: "maml-plot", role: "img", "aria-label": WAITING });
   controls = el("div", { class: "maml-card-controls" });
   #empty = el("p", { class: "maml-empty", hidden: true });
+  /** @type {Reader | null} */
+  #reader = null;
   root;
 
   /** @param {Pictured & Tabular} chart */
   constructor(chart) {
     this.#chart = chart;
     const stage = el("div", { class: "maml-stage" }, this.plot, this.#empty, this.#table);
+    if (!chart.hasKeys) this.#reader = new Reader(chart, this.plot);
+    if (this.#reader) this.plot.after(this.#reader.root);
     this.#legend = new Legend(chart, stage);
     const menu = this.#menu();
     this.root = el(
@@ -142,6 +148,7 @@ export class Card {
   /** After a redraw: the legend names what is there, and an open table follows, slowly enough to be read, or at once where something else is looked at. */
   refresh(now = false) {
     this.#legend.refresh();
+    this.#reader?.refresh();
     if (this.#table.hidden || (!now && performance.now() - this.#tableRefreshed < TABLE_REFRESH_MS)) return;
     this.#tableRefreshed = performance.now();
     this.#table.replaceChildren(table(this.#chart));
@@ -150,6 +157,7 @@ export class Card {
   /** @param {Figure} figure */
   describe(figure) {
     setRich(this.#title, fromPlotly(figure.layout.meta.title));
+    this.#reader?.name(fromPlotly(figure.layout.meta.title));
     this.#hint = figure.layout.meta.hint;
     if (!this.#subtitle.dataset.text) this.subtitle(this.#hint);
     this.#why.show(figure.layout.meta.title, figure.layout.meta.help);
@@ -193,6 +201,7 @@ export class Card {
     if (this.#empty.textContent === sentence) return false;
     this.#empty.textContent = sentence;
     this.#empty.hidden = !sentence;
+    this.#reader?.enable(!sentence);
     for (const node of [this.plot, this.controls, this.#legend.root, this.#subtitle]) node.style.visibility = sentence ? "hidden" : "";
     return Boolean(sentence);
   }

@@ -12,12 +12,19 @@ import { fromPlotly, spelled } from "./pieces.js";
  */
 
 /**
+ * Points under one name. What its legend has hidden is in the table all the same.
+ *
+ * @typedef {{ name: string, x: ArrayLike<number>, y: ArrayLike<number>, hidden?: boolean }} Series
+ */
+
+/**
  * A chart as far as its numbers go: rows of its own, or else series of points. Its title, its axes and its series are called as Plotly has it.
  *
  * @typedef {object} Tabular
  * @property {string} title
  * @property {() => Rows} [rows]
- * @property {() => { name: string, x: ArrayLike<number>, y: ArrayLike<number> }[]} [traces]
+ * @property {() => Series[]} [traces]
+ * @property {(x: number) => number} [across] Where an x of its rows lies along its axis, where that is not x itself.
  * @property {() => { x: string, y: string }} [axisTitles]
  * @property {(x: number) => string | undefined} [column] What stands under the column that an x lies in, if it lies in one.
  */
@@ -29,19 +36,19 @@ const MAX_ROWS = 200;
  *
  * @param {Tabular} chart
  */
-function series(chart) {
-  return (chart.traces?.() ?? []).flatMap(({ name, x, y }) => {
+export function series(chart) {
+  return (chart.traces?.() ?? []).flatMap(({ name, x, y, hidden = false }) => {
     /** @type {[number | string, number][]} */
     const points = [];
     for (let i = 0; i < Math.min(x.length, y.length); i++) {
       if (!Number.isNaN(x[i]) && !Number.isNaN(y[i])) points.push([chart.column?.(x[i]) ?? x[i], y[i]]);
     }
-    return points.length ? [{ name: fromPlotly(name), points }] : [];
+    return points.length ? [{ name: fromPlotly(name), hidden, points }] : [];
   });
 }
 
 /** @param {Tabular} chart */
-function head(chart) {
+export function head(chart) {
   const { x, y } = chart.axisTitles?.() ?? { x: "x", y: "y" };
   return ["series", fromPlotly(x), fromPlotly(y)];
 }

@@ -267,7 +267,7 @@ export class Chart {
   // --- What the card's menu needs ---
 
   traces() {
-    return (this.node.data ?? []).filter(({ meta, z }) => meta !== "not data" && !z).map(({ name = "", x = [], y = [] }) => ({ name, x: /** @type {Values} */ (x), y: /** @type {Values} */ (y) }));
+    return (this.node.data ?? []).filter(({ meta, z }) => meta !== "not data" && !z).map(({ name = "", x = [], y = [], visible }) => ({ name, x: /** @type {Values} */ (x), y: /** @type {Values} */ (y), hidden: visible === false }));
   }
 
   /** A picture in shades has a row for each of its points; other charts have none of their own. */

@@ -35,6 +35,7 @@ export class Images {
   formats = ["png"];
   /** @type {Set<string>} */
   hidden = new Set();
+  hasKeys = true;
   shown = true;
   lastDrawn = -Infinity;
   #canvas = el("canvas", { "aria-hidden": "true" });

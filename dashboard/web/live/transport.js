@@ -3,6 +3,7 @@
 import { el, popoverButton, setText } from "../common/dom.js";
 import { short, whole } from "../common/format.js";
 import { actionButton, icon } from "./icons.js";
+import { keysAct, letKeysAct } from "./keys.js";
 import { undoable } from "./undo.js";
 
 const SPEEDS = [
@@ -98,6 +99,9 @@ export class Transport {
   /** @type {Offer | null} */
   #offered = null;
   #pauses = el("input", { type: "checkbox", "data-option": "pause-hidden" });
+  #act = el("input", { type: "checkbox", "data-option": "keys" });
+  #keysLine = el("p", {});
+  #keys;
   #undo;
   #undoTimer = 0;
   /** @type {Offered | null} */
@@ -131,11 +135,15 @@ export class Transport {
       send({ type: "speed", steps_per_s: this.#speed.value ? Number(this.#speed.value) : null });
       this.#speed.blur();
     });
-    const keys = el(
-      "dl",
-      { class: "maml-keys" },
-      el("p", {}, "Keys, while no field has the focus"),
-      ...KEYS.flatMap(([key, text]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, text)]),
+    this.#act.addEventListener("change", () => {
+      letKeysAct(this.#act.checked);
+      this.#listKeys();
+    });
+    this.#keys = el(
+      "div",
+      {},
+      el("div", { class: "maml-keys-head" }, this.#keysLine, el("label", { class: "maml-option" }, this.#act, " Single-key shortcuts")),
+      el("dl", { class: "maml-keys" }, ...KEYS.flatMap(([key, text]) => [el("dt", { "data-single": !key.startsWith("Pg") }, el("kbd", {}, key)), el("dd", {}, text)])),
     );
     this.#pauses.addEventListener("change", () => actions.pauseHidden(this.#pauses.checked));
     const again = el("button", { type: "button", "data-action": "first-minute", onclick: async () => (await import("../opening/first_minute.js")).open() }, "The first minute again");
@@ -147,7 +155,7 @@ export class Transport {
       this.#help.panel.hidePopover();
       actions.openClass();
     });
-    this.#panel = el("div", {}, keys, actions.tools, el("label", { class: "maml-option" }, this.#pauses, " Pause while this page is hidden"), el("div", { class: "maml-tools" }, followed, again, all));
+    this.#panel = el("div", {}, this.#keys, actions.tools, el("label", { class: "maml-option" }, this.#pauses, " Pause while this page is hidden"), el("div", { class: "maml-tools" }, followed, again, all));
     this.#help = popoverButton({ class: "maml-icon", "aria-label": "Keyboard help", title: "Keys and options (?)" }, "?", this.#panel);
     this.root = el(
       "div",
@@ -185,8 +193,18 @@ export class Transport {
         ...[this.#share, this.#presenter, this.#help.button, this.#help.panel],
       ),
     );
+    this.#help.panel.addEventListener("beforetoggle", () => this.#listKeys()); // another page of this browser may have switched them
+    this.#listKeys();
     this.#drawPlay();
     this.#drawPill();
+  }
+
+  /** Says whether the keys act. */
+  #listKeys() {
+    const act = keysAct();
+    this.#act.checked = act;
+    this.#keys.dataset.off = String(!act);
+    setText(this.#keysLine, act ? "Keys, while no field has the focus" : "Keys are switched off in this browser, but for Esc, arrows, PgDn and PgUp");
   }
 
   /** How the run stands, for those who hear the page. */
@@ -239,6 +257,10 @@ export class Transport {
   /** @param {boolean} on */
   pausesHidden(on) {
     this.#pauses.checked = on;
+  }
+
+  focus() {
+    this.#play.focus({ preventScroll: true });
   }
 
   help() {

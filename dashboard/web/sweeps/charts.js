@@ -1,8 +1,9 @@
 // The charts of the sensitivity screen: a sweep's map and curves, alpha beside its limit, its pinned settings side by side, and the frozen map.
 
 import { percent, short } from "../common/format.js";
+import { forPlotly, fromPlotly } from "../common/pieces.js";
 import { Plot } from "./figure.js";
-import { frozenTexts, laneTexts, mapTexts, marks, selectedCurves } from "./marking.js";
+import { frozenRows, frozenTexts, laneTexts, mapTexts, marks, selectedCurves } from "./marking.js";
 import { nearest } from "./nearest.js";
 import { LETTERS } from "./pins.js";
 
@@ -24,7 +25,7 @@ export class SweepCharts {
   map;
   lanes;
   edge;
-  frozen = new Plot("frozen");
+  frozen;
   pins = new Plot("pins");
   #store;
   /** @type {Record<string, { light: Figure, dark: Figure }>} */
@@ -43,9 +44,11 @@ export class SweepCharts {
   constructor(store, { clicked, boxed, rows, drawn }) {
     this.#store = store;
     const listeners = { plotly_click: clicked, plotly_selected: boxed };
-    this.map = new Plot("map", { listeners, rows });
-    this.lanes = new Plot("lanes", { listeners });
-    this.edge = new Plot("sweep_edge", { listeners });
+    const named = (/** @type {number} */ number) => `${number}: ${forPlotly(this.#store.lines(number)[0])}`;
+    this.map = new Plot("map", { listeners, rows, hasKeys: true });
+    this.frozen = new Plot("frozen", { rows: () => frozenRows(this.frozen.array(CELLS), fromPlotly(this.frozen.title)), across: Math.log10 });
+    this.lanes = new Plot("lanes", { listeners, named });
+    this.edge = new Plot("sweep_edge", { listeners, named });
     this.map.node.tabIndex = 0;
     for (const plot of [this.map, this.frozen]) plot.onDrawn = drawn;
   }

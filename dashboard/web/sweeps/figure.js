@@ -40,17 +40,24 @@ export class Plot {
   #made = false;
   #revision = 0;
   #listeners;
+  #named;
 
   /**
    * @param {string} id
    * @param {object} options
    * @param {{ [Name in "plotly_click" | "plotly_selected"]?: (event: PlotlyEvents[Name]) => void }} [options.listeners]
-   * @param {(() => import("../common/rows.js").Rows) | null} [options.rows] What the card's table shows.
+   * @param {() => import("../common/rows.js").Rows} [options.rows] What the card's table shows.
+   * @param {(x: number) => number} [options.across] Where an x of these rows lies along the axis.
+   * @param {(number: number) => string} [options.named] Whose a curve is, by its number, where a trace has those of several settings.
+   * @param {boolean} [options.hasKeys] It can be read with the arrow keys by itself.
    */
-  constructor(id, { listeners = {}, rows = null } = {}) {
+  constructor(id, { listeners = {}, rows, across, named, hasKeys = false } = {}) {
     this.id = id;
     this.#listeners = listeners;
-    if (rows) this.rows = rows;
+    this.#named = named;
+    this.rows = rows;
+    this.across = across;
+    this.hasKeys = hasKeys;
     this.card = new Card(this);
     this.node = /** @type {PlotlyNode} */ (/** @type {HTMLElement} */ (this.card.plot));
     this.draw = perFrame(() => this.#draw());
@@ -180,8 +187,20 @@ export class Plot {
 
   unzoom() {}
 
+  /**
+   * The series of a chart that has no rows of its own.
+   *
+   * @returns {import("../common/rows.js").Series[]}
+   */
   traces() {
-    return (this.node.data ?? []).filter(({ type, meta }) => type === "scatter" && meta !== "not data").map(({ name = "", x = [], y = [] }) => ({ name, x: /** @type {Values} */ (x), y: /** @type {Values} */ (y) }));
+    if (this.rows) return [];
+    return (this.node.data ?? []).flatMap(({ type, meta, name = "", x = [], y = [], visible }, place) => {
+      if (type !== "scatter" || meta === "not data") return [];
+      /** @type {import("../common/rows.js").Series} */
+      const series = { name, x: /** @type {Values} */ (x), y: /** @type {Values} */ (y), hidden: visible === false };
+      const { customdata } = this.arrayAt(place);
+      return customdata && this.#named ? apart(series, customdata, this.#named) : [series];
+    });
   }
 
   axisTitles() {
@@ -198,6 +217,21 @@ export class Plot {
     const layout = pictureLayout(this.node.layout, this.title, 90);
     return plotly().toImage({ data: this.node.data.flatMap(named), layout }, { format, width: 1000, height: 720, scale: 2 });
   }
+}
+
+/**
+ * The curves of a trace one by one, each under the name of its setting.
+ *
+ * @param {import("../common/rows.js").Series} series
+ * @param {Float32Array} numbers Of the setting that a point is of.
+ * @param {(number: number) => string} named
+ * @returns {import("../common/rows.js").Series[]}
+ */
+function apart({ x, y, hidden }, numbers, named) {
+  return [...new Set(numbers)].map((number) => {
+    const [from, to] = [numbers.indexOf(number), numbers.lastIndexOf(number) + 1];
+    return { name: named(number), x: Array.from(x).slice(from, to), y: Array.from(y).slice(from, to), hidden };
+  });
 }
 
 /** @type {Record<string, string>} Marks with an area, for those that have none. */

@@ -47,6 +47,21 @@ export function frozenTexts({ customdata = NONE, x = NONE, y = NONE }, written) 
 }
 
 /**
+ * The frozen map in rows, for its table and for whoever reads it with the keyboard.
+ *
+ * @param {Places} places As `frozenTexts` takes them.
+ * @param {string} name
+ * @returns {import("../common/rows.js").Rows}
+ */
+export function frozenRows({ customdata = NONE, x = NONE, y = NONE }, name) {
+  const rows = Array.from(x, (place, i) => {
+    const [value, ...others] = customdata.subarray(4 * i, 4 * i + 4);
+    return [name, Number((10 ** place).toPrecision(6)), y[i], Number.isNaN(value) ? "diverged" : value, ...others];
+  });
+  return { caption: name, head: ["map", "α", "inner steps at test", "held-out result", "± 95%", "tasks diverged", "tasks worse"], rows };
+}
+
+/**
  * Where settings are on the map, each with what stands there; those that are not on it are left out.
  *
  * @param {Places} places

@@ -130,6 +130,7 @@ REACHED: dict[str, Action | str] = {
     r"Run until outer step|Go": live.undo,
     r"Speed|Chart in this place|Chart in the place of held-out tasks|Keyboard help|option pause-hidden|explanation|legend|menu|a chart's menu|▸ inner steps|■ stop|table": live.look,
     r"action (reset-all|[\w-]*moments?)|field moment": "tests/browser/test_moments.py",
+    r"option keys": "tests/browser/test_keyboard.py",
     r"action (enlarge|full|scheme|spotlight)": "tests/browser/test_presenter.py",
     r"(action|slider|option) lesson[\w-]*": "tests/browser/test_lessons.py",
     r"(action|slider|option|field) class[\w-]*": "tests/browser/test_class.py",
