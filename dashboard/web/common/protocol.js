@@ -167,6 +167,14 @@ export {};
  * @property {string} message
  */
 
+/**
+ * Something was refused on a live page, and why.
+ * @typedef {object} LiveRefusal
+ * @property {"error"} type
+ * @property {string} message
+ * @property {number} [id] The number under which it was asked for, if it was under one.
+ */
+
 // --- What every page sends ---
 //
 // To all that a person asks for the socket adds its number as `request`, and sends it again over the next connection if it was not taken.

@@ -1,7 +1,7 @@
 // The messages of the live page's socket, both ways, written as `common/protocol.js` says.
 
 /** @import { ClassAnswer, ClassAskChoice, ClassAskNumber, ClassCopied, ClassGive, ClassHand, ClassOver, ClassPress, ClassStart, ClassState } from "../class/protocol.js" */
-/** @import { Ack, Config, Figures, Gone, Ranges, Stretch, Taken, Visible, Welcome } from "../common/protocol.js" */
+/** @import { Ack, Config, Figures, Gone, LiveRefusal, Ranges, Stretch, Taken, Visible, Welcome } from "../common/protocol.js" */
 
 export {};
 
@@ -323,14 +323,6 @@ export {};
  * @property {Answer | null} own
  * @property {string} beside How the run and the second one compare, in words; empty where there is none.
  * @property {number | null} change The newest of the page's own changes that it shows.
- */
-
-/**
- * Something was refused, and why.
- * @typedef {object} LiveRefusal
- * @property {"error"} type
- * @property {string} message
- * @property {number} [id] The number under which it was asked for, if it was under one.
  */
 
 /** @typedef {Welcome | Gone | Taken | LiveRefusal | Figures | State | Progress | SavedMoment | ExampleTask | ClassState | ClassOver | ClassCopied} LiveMessage */
