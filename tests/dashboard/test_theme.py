@@ -57,7 +57,7 @@ def lab(rgb: np.ndarray) -> np.ndarray:
 
 
 def lightness(color: str) -> float:
-    """Of what is left without colours, from 0 for black to 100."""
+    """How light a colour is, which is what is left of it without colours: from 0 for black to 100."""
     return float(lab(linear_rgb(color))[0])
 
 
