@@ -32,6 +32,7 @@ from dashboard.setups.limits import is_long
 from dashboard.sweeps.hub import SweepHub
 from maml_core.chunks import ChunkResult
 from maml_core.errors import ClusterError, ConfigError, DataError
+from maml_core.memory import is_small
 
 _log = logging.getLogger(__name__)
 
@@ -44,8 +45,8 @@ HIDDEN_PAUSE_S = 600.0
 MAX_LOST = 3
 """A run whose chunks are lost more often in a row stops, instead of killing one worker after the other."""
 
-MAX_KEPT_BYTES = 256 * 2**20
-"""Size of the states that all runs together keep to go back to."""
+MAX_KEPT_BYTES, SMALL_MAX_KEPT_BYTES = 256 * 2**20, 64 * 2**20
+"""Size of the states that all runs together keep to go back to; and on a small server."""
 
 
 class Hub(Sockets):
@@ -267,8 +268,9 @@ class Hub(Sockets):
                 self.pages.tell(page.run)
                 self.classes.changed(page)
         self.classes.tidy(now)
+        most_kept = SMALL_MAX_KEPT_BYTES if is_small() else MAX_KEPT_BYTES
         for run, pages in (watched := self.pages.watched()).items():
-            run.kept.limit(MAX_KEPT_BYTES // len(watched))
+            run.kept.limit(most_kept // len(watched))
             if not run.playback.playing:
                 continue
             deciding = [page for page in pages if not page.in_class]

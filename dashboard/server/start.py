@@ -21,6 +21,7 @@ from maml_core.cluster import ClusterExecutor, open_executor
 from maml_core.compiling import Compiler
 from maml_core.errors import ClusterError, ConfigError
 from maml_core.execution import ChunkPool, default_workers, most_workers
+from maml_core.memory import is_small
 
 SCHEDULER = "MAML_SCHEDULER"
 """The environment variable that names a Dask scheduler; live runs are then computed by its workers."""
@@ -29,13 +30,14 @@ SCHEDULER = "MAML_SCHEDULER"
 @lru_cache(maxsize=1)
 def get_pool() -> ChunkPool | ClusterExecutor:
     """Where live runs are computed; on this machine no process starts before the first chunk, and the last one only where more than one
-    chunk waits: a run alone leaves a processor to whoever serves and draws, and of a crowd most look at it on other machines.
+    chunk waits: a run alone leaves a processor to whoever serves and draws, and of a crowd most look at it on other machines. A small server
+    has one.
 
     Raises:
         SystemExit: The environment names a scheduler that cannot be used.
     """
     try:
-        return open_executor(os.environ.get(SCHEDULER) or None, num_workers=most_workers())
+        return open_executor(os.environ.get(SCHEDULER) or None, num_workers=1 if is_small() else most_workers())
     except (ClusterError, ConfigError) as error:
         raise SystemExit(f"{SCHEDULER}: {error}") from error
 
@@ -48,7 +50,7 @@ def get_hub() -> Hub:
         SystemExit: The environment names a number of pages that may train which is none.
     """
     pool = get_pool()
-    for_sweeps = default_workers() if isinstance(pool, ChunkPool) else pool.num_workers
+    for_sweeps = min(default_workers(), pool.num_workers) if isinstance(pool, ChunkPool) else pool.num_workers
     try:
         most = num_places(pool.num_workers)
     except ValueError as error:
@@ -76,14 +78,14 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
     send_at_once()
     pool, hub = get_pool(), get_hub()
     if isinstance(pool, ChunkPool):
-        pool.warm_up(default_workers())
+        pool.warm_up(min(default_workers(), pool.num_workers))
     else:
         pool.warm_up()
     listens_on = st.get_option("server.address")
     hub.listens_on = listens_on
     hub.keep(Keeper())
     hub.reach = reach_of(listens_on)
-    if isinstance(pool, ChunkPool):
+    if isinstance(pool, ChunkPool) and not is_small():  # compiling takes as much memory as all the rest
         hub.compiler = Compiler()
         hub.sweeps.preparation.compiles = True
     turning = asyncio.create_task(hub.run())

@@ -21,6 +21,7 @@ from maml_core.config import (
 )
 from maml_core.datasets.omniglot import find_omniglot
 from maml_core.errors import ConfigError
+from maml_core.memory import is_small
 from maml_core.presets import few_shot
 from maml_core.sizes import network_size
 from maml_core.traits import TRAITS
@@ -34,8 +35,8 @@ MAX_OPERATIONS = 5e10
 LONG_OPERATIONS = 2e9
 """From here on, about 0.4 s of one processor, a step or an evaluation is so long that others would wait for it."""
 
-MAX_ACTIVATIONS = 500_000_000
-"""Numbers that one outer step leaves behind for its way back: 2 GB."""
+MAX_ACTIVATIONS, SMALL_MAX_ACTIVATIONS = 500_000_000, 125_000_000
+"""Numbers that one outer step leaves behind for its way back: 2 GB; and on a small server 0.5 GB."""
 
 
 def checked(opened: Address, default: RunConfig) -> Address:
@@ -137,7 +138,7 @@ def check(config: RunConfig) -> RunConfig:
         name = "num_filters" if isinstance(config.model, ConvConfig) else "hidden_widths"
         raise ConfigError(name, getattr(config.model, name), f"{what}; use fewer or narrower layers")
     kept = config.meta_batch_size * _points_of_a_step(config) * size.activations
-    if kept > MAX_ACTIVATIONS:
+    if kept > (SMALL_MAX_ACTIVATIONS if is_small() else MAX_ACTIVATIONS):
         accepted = f"too much for the memory of a live page; take {_LESS}"
         raise ConfigError("meta_batch_size", config.meta_batch_size, accepted)
     for field, work in zip(("meta_batch_size", "evaluation_tasks"), _work(config), strict=True):

@@ -17,6 +17,7 @@ from maml_core.cli.console import STOPPED, print_json
 from maml_core.compiled import files
 from maml_core.datasets.imageset import data_root
 from maml_core.execution import default_workers
+from maml_core.memory import is_small, memory_bytes
 from maml_core.store.runs import default_root as default_runs
 from maml_core.sweeps.places import default_root as default_sweeps
 from maml_core.wording import counted
@@ -55,6 +56,9 @@ def _findings() -> Iterator[Finding]:
     yield Finding("Python", True, f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     torch = importlib.metadata.version("torch")
     yield Finding("PyTorch", True, f"{torch}, training in {counted(default_workers(), 'worker process')}")
+    if (memory := memory_bytes()) is not None:
+        said = "a small server: one worker, nothing compiled" if is_small() else "enough for all that the page does"
+        yield Finding("memory", True, f"{memory / 1e9:.1f} GB, {said}")
     for what, place in (("runs", default_runs()), ("sweeps", default_sweeps()), ("images", data_root())):
         yield _place(what, place)
     yield from _compiled()

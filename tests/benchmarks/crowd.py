@@ -7,7 +7,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -166,7 +166,7 @@ def page_tokens(host: str, count: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def session(host: str, query: str = "", screen: str = "") -> Iterator[str]:
+def session(host: str, query: str = "", screen: str = "", *, headers: Mapping[str, str] | None = None) -> Iterator[str]:
     """A session of the page at an address, on a screen other than the live page where one is named, and the token of its live page. No browser is
     needed to open one.
     """
@@ -175,7 +175,12 @@ def session(host: str, query: str = "", screen: str = "") -> Iterator[str]:
     begin.rerun_script.query_string = query.removeprefix("?")
     # Without a limit to what waits to be read, or the end of the connection would wait behind it.
     with connect(
-        f"ws://{host}/_stcore/stream", subprotocols=["streamlit"], max_size=MAX_FRAME, max_queue=None, proxy=None
+        f"ws://{host}/_stcore/stream",
+        subprotocols=["streamlit"],
+        additional_headers=headers,
+        max_size=MAX_FRAME,
+        max_queue=None,
+        proxy=None,
     ) as stream:
         stream.send(begin.SerializeToString())
         while not (found := TOKEN.search(stream.recv(20.0))):

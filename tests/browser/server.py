@@ -10,7 +10,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
@@ -25,6 +25,7 @@ class Server:
         address: Of this machine, where it listens.
         settings: Environment variables beside those of the tests.
         repository: Whose page it serves: this one's, or that of a copy.
+        python: The interpreter, with its options.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Server:
         settings: Mapping[str, str] | None = None,
         repository: Path = REPOSITORY,
         address: str = "127.0.0.1",
+        python: Sequence[str] = (sys.executable,),
     ) -> None:
         self.port = port or free_port()
         self.host = f"[{address}]:{self.port}" if ":" in address else f"{address}:{self.port}"
@@ -41,7 +43,7 @@ class Server:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the server)
         arguments = ["run", "dashboard/app.py", "--server.port", str(self.port), "--server.address", address]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", *arguments],
+            [*python, "-m", "streamlit", *arguments],
             cwd=repository,
             env={**os.environ, "PYTHONPATH": str(repository), **(settings or {})},
             stdin=subprocess.DEVNULL,

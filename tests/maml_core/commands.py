@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -35,16 +34,16 @@ class Command:
 
     Args:
         arguments: After `maml`.
-        from_nothing: Start Python anew, to import what the environment says.
+        python: Interpreter of the environment in which to start it; None to fork it from a process that has imported all.
     """
 
-    def __init__(self, *arguments: str, from_nothing: bool = False) -> None:
+    def __init__(self, *arguments: str, python: Path | None = None) -> None:
         self._tag = uuid.uuid4().hex
         self.err: list[str] = []
         environment = {**os.environ, TAG: self._tag}
         self.process: Forked | subprocess.Popen[str] = (
             subprocess.Popen(
-                [sys.executable, "-c", "from maml_core.cli import main; main()", *arguments],
+                [python.parent / "maml", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
@@ -52,7 +51,7 @@ class Command:
                 start_new_session=True,
                 env=environment,
             )
-            if from_nothing
+            if python is not None
             else Forked(arguments, stderr=subprocess.PIPE, start_new_session=True, env=environment)
         )
         self._reading = threading.Thread(target=self._read, daemon=True)

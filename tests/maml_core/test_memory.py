@@ -1,12 +1,15 @@
-"""Freed memory stays with the process, up to a bound."""
+"""Freed memory stays with the process, up to a bound; a server with little memory knows it."""
 
 from __future__ import annotations
 
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from maml_core import memory
 
 ROUNDS = """
 import resource, sys
@@ -36,3 +39,22 @@ def test_a_round_of_work_finds_the_memory_of_the_last() -> None:
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="what is set is glibc's")
 def test_more_than_is_kept_goes_back() -> None:
     assert faults_of_a_round("kept", "80") > 10_000
+
+
+@pytest.mark.parametrize("file", ["sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes"])
+def test_a_containers_limit_counts_where_it_is_less_than_the_machines_memory(file: str, tmp_path: Path) -> None:
+    whole = memory.memory_bytes(tmp_path)
+    assert whole is not None
+    limit = tmp_path / file
+    limit.parent.mkdir(parents=True)
+    for said, expected in (("1500000000", 1_500_000_000), ("max", whole), (str(2**62), whole)):
+        limit.write_text(f"{said}\n")
+        assert memory.memory_bytes(tmp_path) == expected
+
+
+def test_memory_says_whether_a_server_is_a_small_one_where_nobody_else_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    for found, expected in ((2_700_000_000, True), (3_900_000_000, False), (None, False)):
+        monkeypatch.setattr(memory, "memory_bytes", lambda found=found: found)
+        assert memory.is_small({}) is expected
+        assert memory.is_small({"MAML_SMALL": "0"}) is False
+        assert memory.is_small({"MAML_SMALL": "1"}) is True

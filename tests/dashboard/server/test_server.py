@@ -41,6 +41,14 @@ def test_a_crowd_has_a_worker_for_every_processor_and_a_sweep_leaves_one_free(mo
     pool.shutdown()
 
 
+def test_a_small_server_has_one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(start.SCHEDULER, raising=False)
+    monkeypatch.setenv("MAML_SMALL", "1")
+    hub, pool = start.get_hub.__wrapped__(), start.get_pool()
+    assert (pool.num_workers, hub.sweeps.preparation.num_workers) == (1, 1)
+    pool.shutdown()
+
+
 def test_a_scheduler_that_is_none_ends_the_server_with_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(start.SCHEDULER, "8786")
     with pytest.raises(SystemExit, match=r"MAML_SCHEDULER: scheduler = '8786' is not accepted: tcp://HOST:PORT"):

@@ -127,6 +127,18 @@ def test_what_would_not_fit_into_memory_is_refused_with_what_to_do() -> None:
         limits.check(replace(FEW_SHOT, large))
 
 
+def test_a_small_server_takes_less_into_memory_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = replace(
+        FEW_SHOT,
+        {"num_inner_steps": 15, "meta_batch_size": 20, "model": ConvConfig(num_filters=16, downsample="max_pool")},
+    )
+    monkeypatch.setenv("MAML_SMALL", "0")
+    limits.check(images)
+    monkeypatch.setenv("MAML_SMALL", "1")
+    with pytest.raises(ConfigError, match="too much for the memory of a live page; take fewer tasks"):
+        limits.check(images)
+
+
 def test_a_timeline_that_moves_learned_rates_start_ends_before_it() -> None:
     entries = (
         Entry(step=5, kind="change", changes={"beta": 0.01}),
