@@ -150,7 +150,7 @@ def test_a_clone_that_nobody_installed_trains_on_a_small_server_whose_settings_a
     checkout: Path, cloud_python: Path, tmp_path: Path
 ) -> None:
     found = subprocess.run(
-        [cloud_python, "-c", "import torch, maml_core"], cwd=tmp_path, capture_output=True, text=True, check=False
+        [cloud_python, "-I", "-c", "import torch, maml_core"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert "No module named 'maml_core'" in found.stderr
     kept = {name: str(tmp_path / name) for name in ("MAML_RUNS", "MAML_SWEEPS", "MAML_DATA", "MAML_COMPILED")}
