@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import plotly.graph_objects as go
@@ -20,8 +19,7 @@ from dashboard.charts.sweep_chart import SweepChart
 from dashboard.charts.sweep_curves import Curves, curve_axes, curve_traces, curves_of
 from dashboard.charts.sweep_settings import View
 from dashboard.theme import Palette
-from maml_core.config import RunConfig, learns_rates
-from maml_core.sweeps.axes import Value, with_values
+from maml_core.sweeps.axes import Value, steps_by_alpha
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.results import SettingResult
 
@@ -42,15 +40,11 @@ class SweepEdgeInfo:
 
 def sweep_edge_info(results: Sequence[SettingResult], sweep: SweepConfig, view: View) -> SweepEdgeInfo:
     """The curves of a view."""
-    learned: dict[tuple[Value, ...], bool] = {}
-    """Whether step sizes are learned, by what decides it: no number does."""
 
     def alpha(values: Mapping[str, Value]) -> float:
-        decides = tuple(values.get(name) for name in ("algorithm", "per_step_rates"))
-        if decides not in learned:
-            learned[decides] = _learns_rates(sweep.base, tuple(values.items()))
         size = values.get("alpha", sweep.base.alpha)
-        return np.nan if learned[decides] or not isinstance(size, int | float) else float(size)
+        is_size = isinstance(size, int | float) and steps_by_alpha(sweep.base, values)
+        return float(size) if is_size else np.nan  # type: ignore[arg-type]
 
     def ratios(result: SettingResult) -> Array | None:
         if result.curvatures is None:
@@ -63,11 +57,6 @@ def sweep_edge_info(results: Sequence[SettingResult], sweep: SweepConfig, view: 
         num_steps=sweep.num_steps,
         has_results=any(result.steps is not None and len(result.steps) for result in results),
     )
-
-
-@lru_cache(maxsize=256)  # a set-up takes 0.3 ms to check, and every frame asks
-def _learns_rates(base: RunConfig, values: tuple[tuple[str, Value], ...]) -> bool:
-    return learns_rates(with_values(base, dict(values)))
 
 
 # --- The figure -------------------------------------------------------------------------------------------------------

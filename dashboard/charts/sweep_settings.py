@@ -13,7 +13,7 @@ from enum import IntEnum
 
 from dashboard.charts.results import Metric
 from maml_core.records import Curvature
-from maml_core.sweeps.axes import Value
+from maml_core.sweeps.axes import Value, steps_by_alpha
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.results import SettingResult
 
@@ -60,7 +60,7 @@ class SettingInfo:
     worse_share: float
     """Share of the held-out tasks whose loss is higher than before adaptation."""
     limit: float
-    """2 / lambda_max at its theta_0; NaN where that was not measured."""
+    """2 / lambda_max at its theta_0; NaN where that was not measured, or alpha is not the size of its inner steps."""
     step: int
     """Outer steps of its shortest lane."""
 
@@ -98,7 +98,7 @@ def setting_info(result: SettingResult, sweep: SweepConfig, metric: Metric, trai
         before=_mean([lane.before for lane in lanes]),
         diverged_share=_mean([lane.diverged_share for lane in lanes]),
         worse_share=_mean([lane.worse_share for lane in lanes]),
-        limit=_limit([lane.lambda_max for lane in lanes]),
+        limit=_limit([lane.lambda_max for lane in lanes]) if steps_by_alpha(sweep.base, result.values) else math.nan,
         step=min((lane.step for lane in lanes), default=0),
     )
 

@@ -15,6 +15,7 @@ from maml_core.config import ALIASES, SHORT_NAMES, RunConfig, from_dict, to_dict
 from maml_core.errors import ConfigError
 from maml_core.plain import plain
 from maml_core.settings import checked, hints_of, members_of
+from maml_core.traits import TRAITS
 from maml_core.values import parsed, shown
 from maml_core.wording import one_of
 
@@ -290,6 +291,24 @@ def with_values(base: RunConfig, values: Mapping[str, Value]) -> RunConfig:
         else:
             data[path[0]][path[1]] = value
     return from_dict(data)
+
+
+def steps_by_alpha(base: RunConfig, values: Mapping[str, Value]) -> bool:
+    """Whether alpha is the size of a setting's inner steps, so that the stability limit can be held against it: there are steps, and no rates are
+    learned.
+
+    >>> [steps_by_alpha(RunConfig(), values) for values in ({"alpha": 0.1}, {"algorithm": "meta_sgd"}, {"num_inner_steps": 0})]
+    [True, False, False]
+    """
+    # Without the set-up, which takes 0.3 ms to check: every frame asks it of every setting.
+    algorithm = values.get("algorithm", base.algorithm)
+    named: Mapping[str, Any] = ALIASES.get(str(algorithm), {"algorithm": algorithm})
+
+    def value(name: str) -> Any:
+        return values.get(name, named.get(name, getattr(base, name)))
+
+    learns = TRAITS[named["algorithm"]].learns == "rates" or value("per_step_rates")
+    return not learns and value("num_inner_steps") > 0
 
 
 _RANGE = re.compile(r"(?P<low>[^:,]+?)\.\.(?P<high>[^:,]+)(?P<rest>(:[^:,]*)*)")

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from maml_core.sweeps.axes import Axis, Value, in_sentence, is_number, label, setting_words, with_values
+from maml_core.sweeps.axes import Axis, Value, in_sentence, is_number, label, setting_words, steps_by_alpha, with_values
 from maml_core.sweeps.comparing import Comparison
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.results import SettingResult
@@ -173,13 +173,7 @@ def _of_its_limit(sweep: SweepConfig, best: SettingResult) -> str:
     """Where alpha lies below the stability limit, with a space before it; nothing where alpha is not the size of any step, or nothing was measured."""
     config = with_values(sweep.base, best.values)
     alpha, limit, learns = config.alpha_at_test, best.stability_limit, TRAITS[config.algorithm].learns
-    if (
-        learns == "rates"
-        or config.per_step_rates
-        or config.num_inner_steps == 0
-        or alpha < 0.0
-        or not math.isfinite(limit)
-    ):
+    if not steps_by_alpha(sweep.base, best.values) or alpha < 0.0 or not math.isfinite(limit):
         return ""
     of = "2 / lambda_max, without what its matrices have learned," if learns == "matrices" else "2 / lambda_max"
     return f" There alpha is {ratio(alpha / limit)} times the stability limit {of} = {limit:.2g}."

@@ -16,12 +16,13 @@ from dashboard.charts.sweep_map import map_info
 from dashboard.charts.sweep_settings import Kind, SettingInfo, View, setting_info
 from dashboard.setups.sweep_axes import AxisInfo, axis_info
 from dashboard.theme import LIGHT
+from maml_core.config import replace
 from maml_core.records import Curvature
 from maml_core.sweeps.axes import Axis
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.frozen import FrozenMap
 from maml_core.sweeps.results import SettingResult
-from tests.dashboard.sweeps.results import ALPHA, BETA, STEPS, grid, result, sweep
+from tests.dashboard.sweeps.results import ALPHA, BETA, STEPS, TINY, grid, result, sweep
 
 OF_ALPHA_BETA = View(x="alpha", y="beta", color="alpha")
 
@@ -332,3 +333,11 @@ class TestFrozen:
         shares = np.array([[0.2, 0.5], [0.2, 0.6], [0.2, 0.3]])
         info = frozen_info(frozen(accuracy=shares, accuracy_ci95=0.01 * shares), "accuracy", "A θ_0")
         np.testing.assert_array_equal(info.values[0], [0.2, 0.2, 0.2])
+
+
+def test_the_limit_is_held_against_alpha_only_where_alpha_is_the_size_of_the_steps() -> None:
+    of = sweep(ALPHA, Axis(name="algorithm", values=("maml", "meta_sgd")))
+    shown = [setting_info(one, of, "loss") for one in grid(of, **{f"s{n}": {"limit": 0.05} for n in range(of.size)})]
+    assert [math.isfinite(s.limit) for s in shown] == [s.values["algorithm"] == "maml" for s in shown]
+    without_steps = sweep(ALPHA, base=replace(TINY, {"num_inner_steps": 0}))
+    assert math.isnan(setting_info(result(0, {"alpha": 0.1}, limit=0.05), without_steps, "loss").limit)
