@@ -1,4 +1,4 @@
-"""Journeys with the keyboard alone: the first minute, a lesson with its predictions, a live run, a drawing, a sweep. Nothing is clicked."""
+"""Journeys with the keyboard alone: the first minute, a live run, a drawing, a sweep. Nothing is clicked."""
 
 from __future__ import annotations
 
@@ -128,62 +128,6 @@ def test_single_keys_can_be_switched_off_and_the_list_says_so(open_page: OpenPag
     page.evaluate("document.activeElement?.blur()")
     hands.press("o")
     live.wait_step(1)
-
-
-@pytest.mark.thorough
-def test_a_lesson_with_its_predictions(open_page: OpenPage) -> None:
-    live = open_page(TINY)
-    page, hands = live.page, Hands(live, one_screen=False)
-    live.wait_synced()
-    hands.go("Lessons")
-    hands.press("Enter")
-    page.locator("[data-lesson=a-start-not-a-curve]").wait_for()
-    live.wait_synced()
-    hands.go("A start, not a curve")
-    hands.press("Enter")
-    expect(page.locator(".maml-lesson-place")).to_have_text("Step 1 of 4")
-    live.wait_drawn()
-    verdict = page.locator(".maml-lesson-verdict")
-
-    def act() -> None:
-        expect(page.locator("[data-action=lesson-act]")).to_have_attribute("aria-disabled", "false")
-        hands.go("lesson-act")
-        hands.press("Enter")
-
-    def go_on(step: int) -> None:
-        expect(page.locator("[data-action=lesson-next]")).to_have_attribute("aria-disabled", "false")
-        hands.go("lesson-next")
-        hands.press("Enter")
-        expect(page.locator(".maml-lesson-place")).to_contain_text(f"Step {step} of")
-
-    act()
-    expect(verdict).to_contain_text("almost nothing is learned")
-    go_on(2)
-    while page.evaluate("document.activeElement.type") != "radio":
-        hands.tab()
-    hands.press(" ", "ArrowDown")
-    expect(page.locator(".maml-lesson input[type=radio]:checked, .maml-guide input[type=radio]:checked")).to_have_count(
-        1
-    )
-    hands.go("lesson-answer")
-    hands.press("Enter")
-    act()
-    live.wait_step(250)
-    expect(verdict).to_contain_text(re.compile("right|You said"))
-    go_on(3)
-    act()
-    page.evaluate("document.activeElement.blur()")
-    hands.press("t")  # another task
-    go_on(4)
-    hands.go("dial lesson")  # a curve, drawn with arrows
-    hands.press("ArrowUp", *["ArrowRight", "ArrowDown"] * 10)
-    hands.go("lesson-answer")
-    hands.press("Enter")
-    expect(verdict).to_contain_text("Your curve lies")
-    hands.go("lesson-leave")
-    hands.press("Enter")
-    expect(page.locator(".maml-live[data-lesson]")).to_have_count(0)
-    hands.hold()
 
 
 @pytest.mark.thorough
