@@ -22,7 +22,7 @@ from tests.browser.conftest import browser_path, launch_options
 from tests.browser.server import Server
 
 NUM_TRAINING, NUM_SWEEPING = 6, 3
-SETTINGS, STEPS = 4096, 10_000
+SETTINGS, STEPS = 1024, 50_000
 """Size of each sweep: more than hours can compute."""
 
 HOURS = 0.25
@@ -65,8 +65,6 @@ def measured(hours: float) -> dict[str, float]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
         server = Server(settings=stores(folder))
         stack.callback(server.stop)
-        for at in range(NUM_SWEEPING):
-            stack.enter_context(sweeping(server, folder, f"sweep {at}", sweep_of(SETTINGS, STEPS)))
         playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(**launch_options(str(browser_path())))
         stack.callback(browser.close)
@@ -74,6 +72,8 @@ def measured(hours: float) -> dict[str, float]:
         errors: list[str] = []
         live.page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         pages = stack.enter_context(crowd(live, server, NUM_TRAINING))
+        for at in range(NUM_SWEEPING):
+            stack.enter_context(sweeping(server, folder, f"sweep {at}", sweep_of(SETTINGS, STEPS)))
         seen = _watched(pages, 3600.0 * hours)
         before = _steps(pages)
         live.page.wait_for_timeout(1e4)
