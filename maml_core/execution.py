@@ -3,7 +3,8 @@
 Workers start from a fork server that has the engine loaded (spawned where there is none), use one torch thread each, run at lower
 priority than whoever serves the page, and end when their parent does. A killed worker breaks the whole pool of the standard library;
 `ChunkPool` puts a new one in its place, and the caller, who still holds the last state of every run, submits again. One that is killed
-while it answers leaves the pool waiting for the rest of its answer for ever: somebody watches, and ends that.
+while it answers leaves the pool waiting for the rest of its answer for ever: somebody watches, and ends that. A worker that hangs, or swells,
+is ended too (see `worker_health`), and its chunk is lost like that of one that was killed.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from maml_core.chunks import ChunkRequest, run_chunk
 from maml_core.config import RunConfig
 from maml_core.memory import keep_freed_memory
 from maml_core.records import View
+from maml_core.worker_health import HANGS_S, Health, Tasks, join, noted
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,6 +61,9 @@ NICENESS = 10
 WATCH_S = 1.0
 """How often it is looked whether a worker has ended."""
 
+TOLD_S = 10.0
+"""For how long it is known why a worker was ended."""
+
 UNNOTICED_S = 3.0
 """A pool notices within milliseconds that a worker has ended, unless it waits for the rest of an answer."""
 
@@ -68,10 +73,16 @@ class ChunkPool(Executor):
 
     Args:
         num_workers: Processes; by default one for every processor but one, which is left to whoever serves and draws.
+        hangs_s: As of `worker_health.Health`.
+        max_bytes: As of `worker_health.Health`.
     """
 
-    def __init__(self, num_workers: int | None = None) -> None:
+    def __init__(
+        self, num_workers: int | None = None, *, hangs_s: float = HANGS_S, max_bytes: int | None = None
+    ) -> None:
         self.num_workers = num_workers or default_workers()
+        self._hangs_s, self._max_bytes = hangs_s, max_bytes
+        self._ends = Ends()
         self.num_rebuilt = 0
         """How often a broken pool was replaced."""
         self._lock = threading.Lock()
@@ -101,7 +112,12 @@ class ChunkPool(Executor):
 
     def _submitted(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         with _starting():
-            return self._pool.submit(fn, *args, **kwargs)
+            return self._pool.submit(noted, fn, *args, **kwargs)
+
+    @property
+    def lost_because(self) -> str:
+        """What became of the worker that was lost last, as it follows "a worker process"."""
+        return self._ends.newest
 
     def warm_up(self, count: int | None = None) -> list[Future[int]]:
         """Start workers now and load the engine in them; the futures give their process ids.
@@ -127,10 +143,30 @@ class ChunkPool(Executor):
 
     def _new_pool(self) -> ProcessPoolExecutor:
         with _starting():
-            pool = ProcessPoolExecutor(self.num_workers, mp_context=self._context, initializer=_init_worker)
-            watch = _Watch(weakref.ref(pool), pool._processes, pool._result_queue)
+            tasks = Tasks(self._context, self.num_workers)
+            health = Health(tasks, hangs_s=self._hangs_s, max_bytes=self._max_bytes)
+            pool = ProcessPoolExecutor(
+                self.num_workers, mp_context=self._context, initializer=_init_worker, initargs=(tasks,)
+            )
+            watch = _Watch(weakref.ref(pool), pool._processes, pool._result_queue, health, self._ends)
             threading.Thread(target=watch.run, name="watch of the workers", daemon=True).start()
         return pool
+
+
+class Ends:
+    """Why workers were ended."""
+
+    def __init__(self) -> None:
+        self._newest, self._at = "", -TOLD_S
+
+    def note(self, why: str) -> None:
+        """A worker is ended."""
+        self._newest, self._at = why, time.monotonic()
+
+    @property
+    def newest(self) -> str:
+        """Why one was, within the last `TOLD_S`; that it ended, where nobody ended it."""
+        return self._newest if time.monotonic() - self._at < TOLD_S else "ended"
 
 
 class _Watch(NamedTuple):
@@ -141,16 +177,27 @@ class _Watch(NamedTuple):
     """The pool's own: it grows as workers start."""
     answers: Any
     """The queue that they answer through."""
+    health: Health
+    ends: Ends
 
     def run(self) -> None:
         """Until the pool has ended."""
         since: float | None = None
         while (is_stuck := self._is_stuck()) is not None:
+            self._end_unwell()
             since = None if not is_stuck else time.monotonic() if since is None else since
             if since is not None and time.monotonic() - since > UNNOTICED_S:
                 self._end()
                 return
             time.sleep(WATCH_S)
+
+    def _end_unwell(self) -> None:
+        """End the workers that hang or swell: the pool breaks, and whoever waits submits again."""
+        for pid, why in self.health.unwell(WATCH_S):
+            if (worker := self.workers.get(pid)) is not None:
+                _log.warning("a worker process %s", why)
+                self.ends.note(why)
+                worker.kill()
 
     def _is_stuck(self) -> bool | None:
         """Whether a worker has ended that should not have; None where there is nothing more to watch."""
@@ -227,8 +274,10 @@ def _context() -> Any:
     return context
 
 
-def _init_worker() -> None:
+def _init_worker(tasks: Tasks) -> None:
     import torch
+
+    join(tasks)
 
     torch.set_num_threads(1)
     keep_freed_memory()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import socket
 import stat
 import sys
@@ -16,6 +17,10 @@ from maml_core.errors import DataError, StoreError
 
 ATTEMPTS = 10
 """How often something is tried that others may have spoiled by what they did at the same moment."""
+
+
+LEFT_S = 3600.0
+"""What is made on the way to a whole takes seconds: where nobody has touched it for so long, its process was killed."""
 
 
 def write_file(path: Path, *parts: bytes | memoryview) -> None:
@@ -51,6 +56,34 @@ def write_file(path: Path, *parts: bytes | memoryview) -> None:
     except OSError as error:
         error.filename, error.filename2 = str(path), None  # what a person asked for, whatever was tried on the way
         raise
+
+
+def append_file(path: Path, data: bytes) -> None:
+    """Put data at the end of a file and see it on the disk. Where there is no room for all of it, a part of it may be there afterwards.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(handle, rest) :]
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def remove_leftovers(folder: Path, pattern: str) -> None:
+    """Remove what processes that were killed have left on their way: the files and folders that match and that nobody has touched for `LEFT_S`."""
+    with contextlib.suppress(OSError):  # they harm nobody, and the next one tries again
+        for path in folder.glob(pattern):
+            if time.time() - path.lstat().st_mtime < LEFT_S:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
 
 
 def whole_path(path: Path) -> Path:

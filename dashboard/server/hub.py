@@ -239,7 +239,8 @@ class Hub(Sockets):
                 _log.exception("the hub stumbled")
         elif isinstance(problem, BrokenProcessPool) and run.num_lost < MAX_LOST:
             run.lost()
-            run.notice = f"A worker process ended; a new one goes on from outer step {run.step:,}."
+            why = getattr(self._executor, "lost_because", "ended")
+            run.notice = f"A worker process {why}; a new one goes on from outer step {run.step:,}."
         else:
             _log.error("a chunk failed", exc_info=problem)
             self._fail(run, problem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import TypeVar
@@ -56,6 +57,24 @@ class Loop:
             return answer.result(ANSWER_S)
         except TimeoutError as error:
             raise StoreError("refused", "the server is too busy to answer; try again") from error
+
+    def done(self, begin: Callable[[], asyncio.Task[None] | None]) -> None:
+        """Have the loop begin something, and wait until it is done.
+
+        Raises:
+            StoreError: It does not answer, or takes too long.
+        """
+        ended = threading.Event()
+
+        def act() -> None:
+            if (task := begin()) is None:
+                ended.set()
+            else:
+                task.add_done_callback(lambda _: ended.set())
+
+        self.answer(act)
+        if not ended.wait(ANSWER_S):
+            raise StoreError("refused", "the server is too busy to answer; try again")
 
 
 def submitted(executor: Executor, request: ChunkRequest) -> asyncio.Future[ChunkResult]:

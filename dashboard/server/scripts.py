@@ -241,12 +241,12 @@ class Scripts:
         self.loop.post(lambda: self.sweeps.inherit(old, new))
 
     def forget_sweep(self, key: JobKey) -> None:
-        """Let go of a sweep that is about to be deleted. Waits for the loop: for other threads only.
+        """Let go of a sweep that is about to be deleted, with all that is open of it. Waits for the loop: for other threads only.
 
         Raises:
             StoreError: The loop does not answer.
         """
-        self.loop.answer(lambda: self.sweeps.forget(key))
+        self.loop.done(lambda: self.sweeps.forget(key))
 
     def _ask(self, action: Callable[[Page], T], token: str) -> T | None:
         """Have the loop do something with a page, and wait for what comes out; None where the page is not known."""

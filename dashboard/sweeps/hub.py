@@ -6,10 +6,9 @@ It lives on the hub's event loop. The hub asks it for a chunk whenever no chunk 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
@@ -138,17 +137,17 @@ class SweepHub:
     async def _computed(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.wrap_future(self._executor.submit(function, *arguments))
 
-    def forget(self, key: JobKey) -> None:
-        """Let go of a sweep, whose study somebody deletes."""
+    def forget(self, key: JobKey) -> asyncio.Task[None] | None:
+        """Let go of a sweep, whose study somebody deletes; gives what ends once its files are left, None where none is held."""
         job = self._jobs.pop(key, None)
         self._owners.pop(key, None)
         if job is None:
-            return
+            return None
         for page in self._pages.values():
             if page.job is job:
                 page.show(None)
                 self._tell(page)
-        self._spawn(job.leave())
+        return self._spawn(_left(job))
 
     def next_piece(self) -> tuple[SweepJob, Piece] | None:
         """The sweep's piece to compute next, of each sweep in turn; None where there is none."""
@@ -213,6 +212,7 @@ class SweepHub:
             await job.finished(piece, result)
         elif problem is not None:
             await job.lost(piece, problem, is_worker=isinstance(problem, BrokenProcessPool))
+            _tell_of_loss([page for page in self._pages.values() if page.job is job], problem, executor)
         self._wake()
 
     def tidy(self, now: float) -> None:
@@ -244,16 +244,16 @@ class SweepHub:
         await job.turn()
         self._wake()
 
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+    def _spawn(self, work: Any) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def close(self) -> None:
         """Give back what is not finished."""
         for job in list(self._jobs.values()):
-            with contextlib.suppress(Exception):
-                await job.leave()
+            await _left(job)
         self._jobs.clear()
         for task in list(self._tasks):
             task.cancel()
@@ -289,3 +289,19 @@ class SweepHub:
         """The sweep that a page shows, and what is known of its settings."""
         job = page.job if (page := self._pages.get(token)) is not None else None
         return (job.sweep, job.results) if job is not None else None
+
+
+def _tell_of_loss(pages: Sequence[SweepPage], problem: Exception, executor: Executor) -> None:
+    """Say on the pages of a sweep that its worker had to be ended; one that ended by itself is replaced without a word."""
+    why = getattr(executor, "lost_because", "ended")
+    if isinstance(problem, BrokenProcessPool) and why != "ended":
+        for page in pages:
+            page.put({"type": "error", "message": f"A worker process {why}; a new one goes on in its place."})
+
+
+async def _left(job: SweepJob) -> None:
+    """Leave a sweep, whatever has become of its storage meanwhile."""
+    try:
+        await job.leave()
+    except Exception as error:
+        _log.warning("the sweep %s could not be left in order: %s", job.name, error)

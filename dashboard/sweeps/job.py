@@ -62,7 +62,7 @@ class SweepJob:
         self.name = name
         self.status: JobStatus = "stopped"
         self.sentence = ""
-        """Why it failed."""
+        """Why it failed, or what it waits for."""
         self.results = known
         self.progress: Progress | None = None
         self.executor = executor
@@ -78,6 +78,7 @@ class SweepJob:
             budget_s=budget_s,
             new_compiling=new_compiling,
         )
+        study.patience.tell, study.patience.goes_on = self._wait_for, lambda: self.status == "running"
         self._at_once = at_once
         self._ready: list[Ticket] = []
         self._work: dict[int, Work] = {}
@@ -244,8 +245,11 @@ class SweepJob:
                 self.executor.shutdown(wait=False, cancel_futures=True)
 
         self.cancel()
-        await self.driver.run(close)
-        self.driver.shutdown()
+        self._work.clear()  # what comes of them is nobody's any more
+        try:
+            await self.driver.run(close)
+        finally:
+            self.driver.shutdown()
 
     def _look(self) -> Seen:
         """The thread's look at the driver, with what there is room for by then."""
@@ -258,12 +262,14 @@ class SweepJob:
     def _take_in(self, seen: Seen) -> None:
         self.results, self.progress, self.sentences = seen.results, seen.progress, seen.sentences
         self._ready += seen.tickets
-        self._hungry = True
         if seen.is_done and self.status == "running":
             self.status = "done"
-        if not seen.tickets and not self._ready:
-            self._hungry = bool(self._work)
+        self._hungry = bool(self._ready or self._work)
         self.revision += 1
+
+    def _wait_for(self, what: str) -> None:
+        """In the driver's thread: its storage does not answer for a while; empty once it is back."""
+        self.sentence, self.revision = what, self.revision + 1
 
     def _fail(self, error: Exception) -> None:
         _log.error("the sweep %s stopped", self.name, exc_info=error)

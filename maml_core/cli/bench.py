@@ -29,13 +29,14 @@ class Benchmark(StrEnum):
     SOAK = "soak"
     SWEEP = "sweep"
     CLUSTER = "cluster"
+    FAULTS = "faults"
 
 
 def bench(
     which: Annotated[
         list[Benchmark] | None,
         typer.Argument(
-            help="engine: speed, eager and compiled, against a loop over tasks (3 min). quality: losses reached (5 min). memory: stored against recomputed inner gradients (3 min). images: the convolutional network against a loop over tasks (1 min). page: the live page (7 min). classroom: thirty pages that train at once, and two of which one looks closer (2 min). followers: a class that follows its teacher's page (3 min). class: thirty people in every way, who train, follow, sweep, come and go (10 min). hostile: a page beside one that attacks the server (2 min). soak: ten pages for hours (15 min where --hours says nothing else). sweep: settings as lanes, eager and compiled, against one after another (3 min). cluster: chunks over TCP, studies with several clients, and what a sweep of 100,000 settings costs (3 min)."
+            help="engine: speed, eager and compiled, against a loop over tasks (3 min). quality: losses reached (5 min). memory: stored against recomputed inner gradients (3 min). images: the convolutional network against a loop over tasks (1 min). page: the live page (7 min). classroom: thirty pages that train at once, and two of which one looks closer (2 min). followers: a class that follows its teacher's page (3 min). class: thirty people in every way, who train, follow, sweep, come and go (10 min). hostile: a page beside one that attacks the server (2 min). soak: ten pages for hours (15 min where --hours says nothing else). sweep: settings as lanes, eager and compiled, against one after another (3 min). cluster: chunks over TCP, studies with several clients, and what a sweep of 100,000 settings costs (3 min). faults: sweeps in a folder, in PostgreSQL and on a Dask cluster whose clients, workers and servers are killed at random, a thousand times (half an hour)."
         ),
     ] = None,
     as_json: Annotated[
@@ -52,6 +53,10 @@ def bench(
         float | None, typer.Option("--minutes", min=0.0, help="class: how long people come and go at least.")
     ] = None,
     hours: Annotated[float | None, typer.Option("--hours", min=0.01, help="soak: for how long.")] = None,
+    kills: Annotated[
+        int | None, typer.Option(min=1, help="faults: how many processes to kill, over all storages. (Default: 1000.)")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="faults: of which processes are killed, and when.")] = None,
 ) -> None:
     """Run benchmarks, and print what they measure.
 
@@ -65,12 +70,14 @@ def bench(
         )
         raise typer.Exit(2)
     names = which or [Benchmark.ENGINE]
-    options: dict[Benchmark, tuple[str, Any, str]] = {
-        Benchmark.ENGINE: ("jax", jax or None, ""),
-        Benchmark.CLASS: ("minutes", minutes, " 10"),
-        Benchmark.SOAK: ("hours", hours, " 2"),
-    }
-    for benchmark, (option, value, example) in options.items():
+    options: list[tuple[Benchmark, str, Any, str]] = [
+        (Benchmark.ENGINE, "jax", jax or None, ""),
+        (Benchmark.CLASS, "minutes", minutes, " 10"),
+        (Benchmark.SOAK, "hours", hours, " 2"),
+        (Benchmark.FAULTS, "kills", kills, " 300"),
+        (Benchmark.FAULTS, "seed", seed, " 1"),
+    ]
+    for benchmark, option, value, example in options:
         if value is not None and benchmark not in names:
             say = f"maml bench {benchmark.value} --{option}{example}"
             typer.echo(f"--{option} is for {benchmark.value} alone: say {say}.", err=True)
@@ -80,7 +87,7 @@ def bench(
     for name in names:
         module = importlib.import_module(f"tests.benchmarks.{name.value}")
         with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
-            option, value, _ = options.get(name, ("", None, ""))
-            rows += module.main(**({} if value is None else {option: value}))
+            chosen = {option: value for of, option, value, _ in options if of == name and value is not None}
+            rows += module.main(**chosen)
     if as_json:
         print_json([row._asdict() for row in rows])

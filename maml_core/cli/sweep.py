@@ -325,6 +325,8 @@ def _compute(
         if caught:
             raise _Stopped
 
+    study.patience.tell = lambda what: say(f"maml: {what or 'the storage of the sweep answers again'}.")
+    study.patience.goes_on = lambda: not caught
     try:
         if len(finished) < study.sweep.size:
             with last_words(words):

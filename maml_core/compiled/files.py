@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from maml_core.files import write_file
+from maml_core.files import remove_leftovers, write_file
 
 OFF = "off"
 """What the environment variable MAML_COMPILED says where every step is to be computed eagerly."""
@@ -115,6 +115,7 @@ def keep(key: str, libraries: Mapping[str, bytes]) -> None:
         write_file(place / f"{key}.{part}{LIBRARY}", library)
     digests = "".join(f"{hashlib.sha256(library).hexdigest()} {part}\n" for part, library in libraries.items())
     write_file(place / f"{key}{DIGESTS}", digests.encode())  # last: it says that all are there
+    remove_leftovers(place, "*.part")
     prune(MAX_BYTES)
 
 

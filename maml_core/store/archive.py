@@ -13,13 +13,16 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from maml_core.errors import StoreError
-from maml_core.files import explained, whole_path, write_file
+from maml_core.files import explained, remove_leftovers, whole_path, write_file
 from maml_core.store.document import DOCUMENT, MAX_DOCUMENT_BYTES, SavedRun, from_document
 from maml_core.store.folder import load_run, read_folder
 from maml_core.store.runs import RunStore
 
 MAX_FILE_BYTES = 2**31
 """Most bytes of a data file of an archive; larger ones are taken for a trap."""
+
+_BESIDE = ".import-"
+"""How the name of a folder begins that becomes a run's once it is whole."""
 
 
 def import_run(source: str | os.PathLike[str], store: RunStore, *, name: str | None = None) -> SavedRun:
@@ -44,7 +47,8 @@ def import_run(source: str | os.PathLike[str], store: RunStore, *, name: str | N
         raise _taken(target)
     with explained(f"cannot keep the run in {store.root}"):
         store.root.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=".import-", dir=store.root))
+        remove_leftovers(store.root, f"{_BESIDE}*")
+        beside = Path(tempfile.mkdtemp(prefix=_BESIDE, dir=store.root))
         try:
             for file in sorted(contents, key=lambda file: file == DOCUMENT):  # no run until it is whole
                 write_file(beside / file, contents[file])

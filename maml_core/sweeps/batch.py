@@ -14,6 +14,7 @@ from maml_core.datasets.trained import TrainedImages
 from maml_core.records import Numbers, Summary
 from maml_core.sweeps.chunks import LanesRequest, LanesResult
 from maml_core.sweeps.definition import Setting, SweepConfig, group_key, lane_configs
+from maml_core.sweeps.kept_batches import KeptBatch
 from maml_core.sweeps.results import LaneResult, SettingResult, capped, refused, result_of, value_of
 
 MAX_STRETCHES = 200
@@ -77,6 +78,46 @@ class RunningBatch:
         self._counts = np.zeros(stretches, dtype=np.int64)
         self._form_changes: list[int] = []
         """As `SettingResult.form_changes`, of all lanes."""
+
+    @property
+    def at_rung(self) -> KeptBatch | None:
+        """What to keep of it at a rung, before what is complete there is taken out; None where no lane goes on from there."""
+        if self._state is None or self.step >= self._sweep.num_steps or not self._alive:
+            return None
+        return KeptBatch(
+            settings=self.settings,
+            open=frozenset(self._open),
+            step=self.step,
+            state=self._state,
+            alive=frozenset(self._alive),
+            dropped=frozenset(self._dropped),
+            lanes=self._lanes,
+            rungs=self._rungs,
+            curvatures=self._curvatures,
+            sums=self._sums,
+            counts=self._counts,
+            form_changes=tuple(self._form_changes),
+        )
+
+    def go_on(self, kept: KeptBatch, taken: Collection[int]) -> None:
+        """Go on from a rung, instead of from the beginning.
+
+        Args:
+            kept: Of a batch of the same settings.
+            taken: Which of them are ours. The others' lanes stay, so that ours come to the bits that they would have come to.
+        """
+        self._state, self.step = kept.state, kept.step
+        self._alive, self._dropped, self._lanes = set(kept.alive), set(kept.dropped), dict(kept.lanes)
+        self._rungs = {number: list(pairs) for number, pairs in kept.rungs.items()}
+        self._curvatures = {number: dict(found) for number, found in kept.curvatures.items()}
+        self._open = {number: one for number, one in self._open.items() if number in kept.open and number in taken}
+        self._sums, self._counts = kept.sums.copy(), kept.counts.copy()
+        self._form_changes = [*kept.form_changes]
+
+    @property
+    def has_rung(self) -> bool:
+        """Whether it has reached one, from which somebody may go on."""
+        return self.step >= self._sweep.rungs[0]
 
     @property
     def is_done(self) -> bool:

@@ -11,13 +11,18 @@ from typing import NamedTuple
 
 from maml_core.config import FolderConfig
 from maml_core.errors import ConfigError, StoreError
+from maml_core.files import remove_leftovers
 from maml_core.store import check_name
 from maml_core.sweeps.claims import LEASE_S
 from maml_core.sweeps.curve_files import CURVES, copy_curves
 from maml_core.sweeps.definition import SweepConfig, fingerprint
 from maml_core.sweeps.images import moved
+from maml_core.sweeps.kept_batches import STATES, copy_states
 from maml_core.sweeps.places import CLAIMS, JOURNAL, is_url, kept_folder, names_in, open_place, storage_errors
 from maml_core.sweeps.study import SWEEP, SweepStudy, claims_of, load_sweep, study_of
+
+_BESIDE = ".rename-"
+"""How the name of a folder begins that becomes a sweep's once it is whole."""
 
 
 class StudyInfo(NamedTuple):
@@ -150,8 +155,9 @@ def delete_sweep(name: str, *, storage: str | Path | None = None) -> None:
     else:
         folder, files = kept_folder(name, storage), (CLAIMS, f"{CLAIMS}-journal", JOURNAL)
     with storage_errors(str(folder)):
-        if (folder / CURVES).is_dir():
-            shutil.rmtree(folder / CURVES)
+        for part in (STATES, CURVES):
+            if (folder / part).is_dir():
+                shutil.rmtree(folder / part)
         for file in files:  # a sweep until its journal, the last, is gone
             (folder / file).unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # somebody else's files are in it
@@ -183,7 +189,8 @@ def rename_sweep(name: str, new: str, *, storage: str | Path | None = None) -> s
                 raise
         else:
             with storage_errors(str(folder)):
-                beside = Path(tempfile.mkdtemp(prefix=".rename-", dir=folder.parent))
+                remove_leftovers(folder.parent, f"{_BESIDE}*")
+                beside = Path(tempfile.mkdtemp(prefix=_BESIDE, dir=folder.parent))
                 try:
                     _copy(old, new, beside)
                     (beside / new).rename(folder)  # whole, or not at all
@@ -209,3 +216,4 @@ def _copy(old: SweepStudy, new: str, storage: str | Path) -> None:
         except optuna.exceptions.DuplicatedStudyError:
             raise StoreError("taken", f"there is a sweep {new} in {old.where} already; choose another name") from None
         copy_curves(old.folder, place.folder)
+        copy_states(old.folder, place.folder)

@@ -8,6 +8,7 @@ one machine a client whose process has ended counts as dead at once. Optuna's ow
 from __future__ import annotations
 
 import logging
+import math
 import os
 import socket
 import sys
@@ -71,6 +72,10 @@ class Claims:
             sql.Column("client", sql.String(200), nullable=False),
         )
         made_by_many(lambda: tables.create_all(engine))
+        self._given = set[int]()
+        """Those of ours that were given out: of the others nobody knows, since the database went away before it could answer."""
+        self._trusts_until = 0.0
+        """Everybody counts as living: the database was away, and nobody could beat."""
         self._ended = threading.Event()
         self._beating: threading.Thread | None = None
 
@@ -85,12 +90,13 @@ class Claims:
                 with self._engine.begin() as connection:
                     holders = self._holders(connection, part)
                     living = self._living(connection)
-                    free = [n for n in part if holders.get(n, "") not in living]
+                    free = [n for n in part if self._is_free(n, holders.get(n, ""), living)]
                     # Rising numbers: two clients that wait for each other's rows would never end.
                     tried = sorted(free[: count - len(mine)])
                     mine += [n for n in tried if self._claim(connection, n, holders.get(n))]
                 if len(tried) == len(free):
                     break
+        self._given |= set(mine)
         return [n for n in order if n in set(mine)]
 
     def held(self) -> set[int]:
@@ -105,12 +111,14 @@ class Claims:
         with self._engine.begin() as connection:
             for number in sorted(numbers):
                 connection.execute(table.delete().where(*self._at(number), table.c.client == self.client))
+        self._given -= set(numbers)
 
     def done(self, numbers: Collection[int]) -> None:
         """Nobody needs to have these any more."""
         with self._engine.begin() as connection:
             for number in sorted(numbers):
                 connection.execute(self._claims.update().where(*self._at(number)).values(client=_DONE))
+        self._given -= set(numbers)
 
     @property
     def num_clients(self) -> int:
@@ -135,18 +143,27 @@ class Claims:
     def close(self) -> None:
         """Give up every claim of ours, stop beating, and leave the database."""
         self._ended.set()
-        if self._beating is not None:
-            self._beating.join()
-            self._beating = None
-            with self._engine.begin() as connection:
-                connection.execute(self._claims.delete().where(self._claims.c.client == self.client))
-                connection.execute(self._clients.delete().where(self._clients.c.client == self.client))
-        self._engine.dispose()
+        try:
+            if self._beating is not None:
+                self._beating.join()
+                self._beating = None
+                if not self._was_deleted:
+                    with self._engine.begin() as connection:
+                        connection.execute(self._claims.delete().where(self._claims.c.client == self.client))
+                        connection.execute(self._clients.delete().where(self._clients.c.client == self.client))
+        finally:
+            self._engine.dispose()
 
     def forget(self) -> None:
         """Remove all claims on the sweep."""
         with self._engine.begin() as connection:
             connection.execute(self._claims.delete().where(self._claims.c.sweep == self._sweep))
+
+    @property
+    def _was_deleted(self) -> bool:
+        """Whether somebody has deleted the sweep, or put it elsewhere, while its claims are open here: a file of SQLite is gone then."""
+        file = self._engine.url.database
+        return self._is_local and file is not None and not os.path.exists(file)
 
     def _at(self, number: int) -> tuple[Any, Any]:
         return self._claims.c.sweep == self._sweep, self._claims.c.setting == number
@@ -162,10 +179,13 @@ class Claims:
     def _living(self, connection: Connection) -> set[str]:
         import sqlalchemy as sql
 
-        oldest = self._now(connection) - self._lease_s
+        oldest = -math.inf if time.monotonic() < self._trusts_until else self._now(connection) - self._lease_s
         rows = connection.execute(sql.select(self._clients.c.client).where(self._clients.c.beat >= oldest))
         names = {str(row.client) for row in rows}
         return {name for name in names if not self._is_local or _runs(name)} | {_DONE, self.client}
+
+    def _is_free(self, number: int, holder: str, living: Collection[str]) -> bool:
+        return number not in self._given if holder == self.client else holder not in living
 
     def _claim(self, connection: Connection, number: int, holder: str | None) -> bool:
         import sqlalchemy as sql
@@ -205,7 +225,14 @@ class Claims:
             try:
                 self.beat()
             except sql.exc.SQLAlchemyError as error:  # it may be back at the next beat; until then others may take over
-                _log.warning("the sweep's database does not answer: %s", error)
+                if self._was_deleted:
+                    return
+                if not math.isinf(self._trusts_until):
+                    _log.warning("the sweep's database does not answer: %s", error)
+                self._trusts_until = math.inf
+            else:
+                if math.isinf(self._trusts_until):
+                    self._trusts_until = time.monotonic() + self._lease_s
 
 
 def _runs(client: str) -> bool:

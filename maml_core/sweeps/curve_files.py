@@ -75,14 +75,19 @@ def read_curves(folder: Path) -> pd.DataFrame:
     """All training curves: a row a setting, seed and step. A file that is no Parquet is passed over: its settings have no curve here.
 
     A setting whose client was killed between its curve and its result was trained again: the same curve twice, of which one is given.
+
+    Raises:
+        StoreError: The disk does not give a file.
     """
     import pandas as pd
     import pyarrow as pa
 
     parts = []
     for path in sorted((folder / CURVES).glob("*.parquet")):
+        with explained(f"cannot read {path}"):
+            data = path.read_bytes()
         try:
-            parts.append(_frame(path))
+            parts.append(_frame(data))
         except (pa.ArrowException, OSError) as error:
             _log.warning("%s cannot be read (%s); its settings have no curve", path, error)
     if not parts:
@@ -91,13 +96,13 @@ def read_curves(folder: Path) -> pd.DataFrame:
     return whole.sort_values(["setting", "seed", "step"], ignore_index=True)
 
 
-def _frame(path: Path) -> pd.DataFrame:
+def _frame(data: bytes) -> pd.DataFrame:
     """A file of curves, read from memory and without threads: with one that reads, pyarrow now and then aborts a process that ends soon
     afterwards.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(pa.BufferReader(path.read_bytes())) as file:
+    with pq.ParquetFile(pa.BufferReader(data)) as file:
         frame: pd.DataFrame = file.read(columns=list(COLUMNS), use_threads=False).to_pandas(use_threads=False)
     return frame

@@ -165,14 +165,42 @@ def _somebody_was_faster(error: BaseException) -> bool:
     return getattr(database.orig, "sqlstate", None) in _MADE_BEFORE or "already exists" in said or "is locked" in said
 
 
+def is_away(error: Exception) -> bool:
+    """Whether a server of databases does not answer, rather than refuse what it is asked: it may be back in a while."""
+    import sqlalchemy as sql
+
+    database = _said_by(error)
+    is_server = isinstance(database, sql.exc.DBAPIError) and "sqlite" not in type(database.orig).__module__
+    return is_server and isinstance(database, sql.exc.OperationalError | sql.exc.InterfaceError) and not _is_full(error)
+
+
+def reason_of(error: Exception) -> str:
+    """What a database says, in its own words."""
+    import sqlalchemy as sql
+
+    database = _said_by(error)
+    said = database.orig if isinstance(database, sql.exc.DBAPIError) and database.orig is not None else database
+    return (str(said).strip() or type(said).__name__).splitlines()[0]
+
+
+def _said_by(error: Exception) -> BaseException:
+    """What a database raised, without Optuna's words around it."""
+    import sqlalchemy as sql
+
+    return error if isinstance(error, sql.exc.DBAPIError) else error.__cause__ or error
+
+
+def _is_full(error: Exception) -> bool:
+    reason = reason_of(error)
+    return "is full" in reason or "No space left" in reason
+
+
 def refusal(where: str, error: Exception) -> str:
     """What a database says, in a sentence with what to do."""
     import sqlalchemy as sql
 
-    database = error if isinstance(error, sql.exc.DBAPIError) else error.__cause__ or error
-    said = database.orig if isinstance(database, sql.exc.DBAPIError) and database.orig is not None else database
-    reason = (str(said).strip() or type(said).__name__).splitlines()[0]
-    if "is full" in reason or "No space left" in reason:
+    database, reason = _said_by(error), reason_of(error)
+    if _is_full(error):
         return f"the disk of the sweep's storage {where} is full ({reason}); make room there"
     if isinstance(database, sql.exc.OperationalError):
         return (

@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, wait
 from typing import NamedTuple
 
@@ -29,6 +29,7 @@ from maml_core.sweeps.batch import RunningBatch
 from maml_core.sweeps.chunks import LanesRequest, LanesResult, max_lanes, run_lanes
 from maml_core.sweeps.compiling_beside import CompilingBeside, Left, StepTimes
 from maml_core.sweeps.definition import Setting, SweepConfig, group_key, lane_configs, refusal_of
+from maml_core.sweeps.kept_batches import KeptBatch, KeptBatches
 from maml_core.sweeps.recognition import find_images
 from maml_core.sweeps.results import SettingResult, refused, waiting
 from maml_core.sweeps.sampling import groups_of, refused_of
@@ -116,7 +117,8 @@ class Sweeping:
         self._is_dry = False
         """Nothing more was to be had when it was last tried."""
         self._num_batches = self._lane_steps = self._revision = 0
-        left_out = refused_of(sweep) | self._without_images()
+        self._kept, self._may_go_on = KeptBatches(study.folder, sweep), True
+        left_out = refused_of(sweep) | _without_images(study, sweep, self._known)
         left_out = {number: why for number, why in left_out.items() if not self._is_finished(number)}
         if left_out:
             taken = study.take(len(left_out), list(left_out))
@@ -135,10 +137,9 @@ class Sweeping:
 
         for batch in self._batches.values():
             add(batch.configs, batch.lane_steps_left)
-        begun = {number for batch in self._batches.values() for number in batch.open}
         steps_each = self._sweep.num_seeds * self._sweep.num_steps
         for group in self._groups:
-            unbegun = [number for number in group if number not in begun and not self._is_finished(number)]
+            unbegun = [number for number in group if not (number in self._ours or self._is_finished(number))]
             if unbegun:
                 values = (self._known[number].values for number in unbegun[: self._count(group, unbegun)])
                 lanes = tuple(lane for one in values for lane in lane_configs(self._sweep, one))
@@ -159,8 +160,7 @@ class Sweeping:
     def progress(self) -> Progress:
         """How far it is."""
         statuses = [result.status for result in self._known.values()]
-        ours = {number for batch in self._batches.values() for number in batch.open}
-        elsewhere = self._sweep.size - sum(result.is_done for result in self._known.values()) - len(ours)
+        elsewhere = self._sweep.size - sum(result.is_done for result in self._known.values()) - len(self._ours)
         return Progress(
             num_settings=self._sweep.size,
             num_ok=statuses.count("ok"),
@@ -203,12 +203,11 @@ class Sweeping:
             if self._sweep.prune > 0.0 and outcome.rung < self._sweep.num_steps:
                 leaving = worst(self._study.at_rung(outcome.rung), self._sweep)
                 batch.prune(leaving & outcome.values.keys())
-        if complete := batch.completed():
-            self._study.put(*complete)
-        if outcome.rung is not None or complete:
-            self._known |= {one.number: one for one in (*batch.running(), *complete)}
-        if batch.is_done:
-            del self._batches[ticket.batch]
+        if outcome.rung is not None and (kept := batch.at_rung) is not None:
+            self._kept.keep(kept)
+        self._complete(batch)
+        if outcome.rung is not None:
+            self._known |= {one.number: one for one in batch.running()}
         self._revision += 1
 
     def _leave_out(self, results: Sequence[SettingResult]) -> None:
@@ -223,27 +222,33 @@ class Sweeping:
 
     def refresh(self) -> None:
         """Look at what other clients have done, and whether something is to be had again."""
-        ours = {number for batch in self._batches.values() for number in batch.open}
+        ours = self._ours
         for result in self._study.results():
             known = self._known.get(result.number)
             if result.number not in ours and not (known is not None and known.is_done):
                 self._known[result.number] = result
-        self._is_dry = False
+        self._is_dry, self._may_go_on = False, True
         self._revision += 1
 
     def close(self) -> None:
         """Give back what is not finished, so that another driver of the study may take it; what is finished stays."""
-        left = [number for batch in self._batches.values() for number in batch.open]
-        left += [one.number for part in self._dealt for one in part]
-        if left:
-            self._study.give_back(*left)
+        at_rung = {number for batch in self._batches.values() if batch.has_rung for number in batch.open}
+        if left := [*self._ours, *(one.number for part in self._dealt for one in part)]:
+            self._study.give_back(*left, at_rung=at_rung)
         self._batches.clear()
         self._dealt.clear()
         for number in left:
             self._known[number] = waiting(Setting(number, self._known[number].values))
         self._revision += 1
 
+    @property
+    def _ours(self) -> set[int]:
+        """The settings that are under way here."""
+        return {number for batch in self._batches.values() for number in batch.open}
+
     def _begin_batch(self) -> None:
+        if self._may_go_on and not self._dealt and self._go_on():
+            return
         while not self._dealt and not self._is_dry:  # TPE may draw settings of which all are left out
             if self._sweep.sampler == "tpe":
                 taken = self._study.take(math.ceil(self._sweep.size / (TPE_ROUNDS * self._at_once)))
@@ -253,14 +258,38 @@ class Sweeping:
             self._is_dry = not taken
         if not self._dealt:
             return
+        self._begin(self._dealt.pop(0))
+
+    def _begin(self, settings: Sequence[Setting], kept: KeptBatch | None = None, taken: Collection[int] = ()) -> None:
         self._num_batches += 1
-        settings = self._dealt.pop(0)
         images = _images_of(self._study, self._sweep, settings[0].values)
         assert not isinstance(images, str)
         batch = RunningBatch(self._num_batches, self._sweep, settings, images, self._takes_over)
-        self._batches[batch.number] = batch
+        self._batches[self._num_batches] = batch
+        if kept is not None:
+            batch.go_on(kept, taken)
+            self._complete(batch)
         self._known |= {one.number: one for one in batch.running()}
         self._revision += 1
+
+    def _go_on(self) -> bool:
+        """Go on with a batch that somebody has left at a rung, where nobody else has it; gives whether there was one."""
+        for kept in self._kept.found(self._known, self._ours):
+            left = [number for number in sorted(kept.open) if not self._is_finished(number)]
+            if taken := [one.number for one in self._study.take(len(left), left)]:
+                self._begin(kept.settings, kept, taken)
+                return True
+        self._may_go_on = False
+        return False
+
+    def _complete(self, batch: RunningBatch) -> None:
+        """Tell the study what is complete of a batch, and let go of one that is."""
+        if complete := batch.completed():
+            self._study.put(*complete)
+            self._known |= {one.number: one for one in (*batch.running(), *complete)}
+        if batch.is_done:
+            self._batches.pop(batch.number, None)
+            self._kept.drop(batch.settings)
 
     def _taken(self) -> list[Setting]:
         """Settings of one group for one batch."""
@@ -285,10 +314,10 @@ class Sweeping:
 
     def _in_batches(self, settings: Sequence[Setting]) -> list[tuple[Setting, ...]]:
         """The settings by what they share; of TPE nobody knew before what it would draw."""
-        groups: dict[object, list[Setting]] = {}
+        groups = dict[object, list[Setting]]()
         for one in settings:
             self._known.setdefault(one.number, waiting(one))
-            if refusal := refusal_of(self._sweep, one.values) or self._why_no_images(one.values):
+            if refusal := refusal_of(self._sweep, one.values) or _why_no_images(self._study, self._sweep, one.values):
                 self._leave_out([refused(one, refusal)])
                 continue
             groups.setdefault(group_key(lane_configs(self._sweep, one.values)[0]), []).append(one)
@@ -299,28 +328,29 @@ class Sweeping:
             for at in range(0, len(group), size)
         ]
 
-    def _why_no_images(self, values: Mapping[str, Value]) -> str:
-        images = _images_of(self._study, self._sweep, values)
-        return images if isinstance(images, str) else ""
-
-    def _without_images(self) -> dict[int, str]:
-        """The settings whose split asks for more classes than the sweep's images have, and why they are left out."""
-        images = self._study.images
-        if images is None or all(not isinstance(of, str) for _, of in images.views):
-            return {}
-        left_out = refused_of(self._sweep)
-        found = {n: self._why_no_images(one.values) for n, one in self._known.items() if n not in left_out}
-        return {number: why for number, why in found.items() if why}
-
     def _is_finished(self, number: int) -> bool:
-        known = self._known.get(number)
-        return known is not None and known.is_done
+        return number in self._known and self._known[number].is_done
 
 
 def _images_of(study: SweepStudy, sweep: SweepConfig, values: Mapping[str, Value]) -> TrainedImages | str | None:
     """What a setting is computed on, or why there is nothing."""
     images = study.images
     return None if images is None else images.of(sweep, with_values(sweep.base, values).tasks)
+
+
+def _why_no_images(study: SweepStudy, sweep: SweepConfig, values: Mapping[str, Value]) -> str:
+    images = _images_of(study, sweep, values)
+    return images if isinstance(images, str) else ""
+
+
+def _without_images(study: SweepStudy, sweep: SweepConfig, known: Mapping[int, SettingResult]) -> dict[int, str]:
+    """The settings whose split asks for more classes than the sweep's images have, and why they are left out."""
+    images = study.images
+    if images is None or all(not isinstance(of, str) for _, of in images.views):
+        return {}
+    left_out = refused_of(sweep)
+    found = {n: _why_no_images(study, sweep, one.values) for n, one in known.items() if n not in left_out}
+    return {number: why for number, why in found.items() if why}
 
 
 def worst(values: Mapping[int, float], sweep: SweepConfig) -> set[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from maml_core.errors import ConfigError, StoreError
+from maml_core.files import append_file
 from maml_core.shells import quoted, quoted_path, with_secret
 from maml_core.store import check_name
 from maml_core.sweeps.claims import engine_options
@@ -195,15 +197,23 @@ def _journal(path: Path) -> tuple[Any, bool]:
     from optuna.storages.journal._file import get_lock_file
 
     class Journal(JournalFileBackend):
-        """A journal that can wait with its writes."""
+        """A journal that can wait with its writes, and in which whatever a client was killed at, or had no room for, is no line."""
 
         waiting: list[dict[str, Any]] | None = None
 
         def append_logs(self, logs: list[dict[str, Any]]) -> None:
-            if self.waiting is None:
-                super().append_logs(logs)
-            else:
+            if self.waiting is not None:
                 self.waiting += logs
+                return
+            lines = "".join(f"{json.dumps(log, separators=(',', ':'))}\n" for log in logs)
+            with get_lock_file(lock):
+                _cut_half_a_line(path)
+                try:
+                    append_file(path, lines.encode())
+                except OSError:
+                    with contextlib.suppress(OSError):
+                        _cut_half_a_line(path)
+                    raise
 
         @contextlib.contextmanager
         def together(self) -> Iterator[None]:
@@ -213,7 +223,7 @@ def _journal(path: Path) -> tuple[Any, bool]:
             finally:
                 logs, self.waiting = self.waiting, None
                 if logs:
-                    super().append_logs(logs)
+                    self.append_logs(logs)
 
     kind = JournalFileOpenLock if sys.platform == "win32" else JournalFileSymlinkLock
     lock = kind(str(path), grace_period=LOST_LOCK_S)
@@ -232,6 +242,9 @@ def _cut_half_a_line(path: Path) -> None:
     """What a client wrote when it was killed would spoil the line of the next one."""
     with open(path, "ab+") as file:
         size = file.tell()
+        file.seek(max(0, size - 1))
+        if file.read() in (b"", b"\n"):
+            return
         file.seek(max(0, size - _LONGEST_LINE))
         tail = file.read()
         half = tail[tail.rfind(b"\n") + 1 :]

@@ -5,6 +5,7 @@ By default a sweep is a folder:
     study.log        the study, in Optuna's journal storage: `optuna.load_study` and Optuna's dashboard open it
     claims.sqlite    who computes which setting (see `claims`)
     curves/          training curves, as Parquet (see `curve_files`)
+    states/          batches under way, as they were at their last rung (see `kept_batches`)
 
 With a database by URL, study and claims are there, for as many clients as there are; each keeps the training curves of its own settings, in
 ``.databases`` below `places.default_root`.
@@ -21,9 +22,9 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from maml_core.config import FolderConfig
 from maml_core.errors import ConfigError, StoreError
@@ -32,6 +33,7 @@ from maml_core.sweeps.claims import LEASE_S, Claims, engine_of
 from maml_core.sweeps.curve_files import read_curves, write_curves
 from maml_core.sweeps.definition import Setting, SweepConfig, fingerprint, sweep_from_dict, sweep_to_dict
 from maml_core.sweeps.images import SweepImages, images_from_plain, images_to_plain, moved
+from maml_core.sweeps.patience import Patience
 from maml_core.sweeps.places import CLAIMS, JOURNAL, Place, deletion, open_place, storage_errors
 from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.tables import seed_table, table
@@ -40,6 +42,8 @@ from maml_core.sweeps.trials import Trials, UnreadableError, sampler_of
 if TYPE_CHECKING:
     import pandas as pd
     from optuna.study import Study
+
+T = TypeVar("T")
 
 MAKING_S = 10.0
 """How long somebody may take between making a study and saying what it is of."""
@@ -76,6 +80,8 @@ class SweepStudy:
         """They are there, and those of the record (see `recognition`)."""
         self.place = place
         """Where it is kept."""
+        self.patience = Patience(place.where)
+        """With a database that does not answer for a while."""
         self._study, self._claims = study, claims
         self._trials = Trials(sweep, study, place.storage)
 
@@ -108,12 +114,12 @@ class SweepStudy:
     @property
     def num_clients(self) -> int:
         """Clients that work at it or at another sweep of its storage, at least one."""
-        return self._claims.num_clients
+        return self._asked(lambda: self._claims.num_clients)
 
     @property
     def is_computed(self) -> bool:
         """Whether somebody else works at it."""
-        return self._claims.has_others
+        return self._asked(lambda: self._claims.has_others)
 
     def take(self, count: int, among: Sequence[int] | None = None) -> list[Setting]:
         """Up to `count` settings that nobody else has; each is given out once. Empty where none is left for us.
@@ -122,39 +128,54 @@ class SweepStudy:
             count: How many; for TPE, so many are drawn before the results of the first are known.
             among: The numbers to choose from, in the order of preference; None for all.
         """
-        with self._explained():
+        wanted = range(self.sweep.size) if among is None else among
+
+        def claimed() -> list[int]:
             finished = self._trials.finished()
-            order = [n for n in (range(self.sweep.size) if among is None else among) if n not in finished]
-            numbers = self._claims.take(order, count) if order and count > 0 else []
-            if not numbers:
-                return []
-            # What others told before we had the claim.
+            order = [n for n in wanted if n not in finished]
+            return self._claims.take(order, count) if order and count > 0 else []
+
+        numbers = self._asked(claimed)
+
+        def begun() -> list[Setting]:
+            # What others told before we had the claim, and what we began before the storage went away.
             finished, trials = self._trials.finished(), self._trials.unfinished()
             self._claims.done([n for n in numbers if n in finished])
             return [self._trials.begin(n, trials.get(n)) for n in numbers if n not in finished]
 
-    def give_back(self, *numbers: int) -> None:
-        """Settings that were taken and not finished."""
+        return self._asked(begun) if numbers else []
+
+    def give_back(self, *numbers: int, at_rung: Collection[int] = ()) -> None:
+        """Settings that were taken and not finished.
+
+        Args:
+            numbers: Which.
+            at_rung: Those of them from whose last rung somebody may go on.
+        """
         with self._explained():
-            self._trials.give_back(numbers)
+            self._trials.give_back(numbers, at_rung)
             self._claims.release(numbers)
 
     def report(self, step: int, values: Mapping[int, float]) -> None:
         """Held-out values at a rung, by the settings' numbers."""
-        with self._explained(), self.place.together():
-            self._trials.report(step, values)
+
+        def reported() -> None:
+            with self.place.together():
+                self._trials.report(step, values)
+
+        self._asked(reported)
 
     def at_rung(self, step: int) -> dict[int, float]:
         """The values of all settings that reached a rung, at worst the cap."""
-        with self._explained():
-            return self._trials.at_rung(step)
+        return self._asked(lambda: self._trials.at_rung(step))
 
     def put(self, *results: SettingResult) -> None:
         """Results of settings; of a setting that somebody else finished in the meantime the first one stays."""
         if wrong := [result.number for result in results if not result.is_done]:
             raise ValueError(f"settings {wrong} are not finished")
         write_curves(self.folder, results)  # first: a result always has its curve
-        with self._explained():
+
+        def told() -> None:
             trials = self._trials.unfinished()
             with self.place.together():
                 for result in results:
@@ -162,6 +183,8 @@ class SweepStudy:
                         self._trials.tell(trial, result)
             self._trials.finished()
             self._claims.done([result.number for result in results])
+
+        self._asked(told)
 
     @property
     def has_trials(self) -> bool:
@@ -205,8 +228,7 @@ class SweepStudy:
 
     def results(self) -> tuple[SettingResult, ...]:
         """All settings, by number, as the storage knows them. TPE's are known when they are drawn."""
-        with self._explained():
-            return self._trials.results(self._claims.held())
+        return self._asked(lambda: self._trials.results(self._claims.held()))
 
     def frame(self, *, by_seed: bool = False) -> pd.DataFrame:
         """What is known so far as a table of pandas: a row a setting (`tables.table`), or a row a setting and seed (`tables.seed_table`)."""
@@ -221,6 +243,11 @@ class SweepStudy:
         with self._explained():
             self._claims.close()
             self.place.leave()
+
+    def _asked(self, act: Callable[[], T]) -> T:
+        """What the storage answers; a database that goes away meanwhile is waited for. What is done of it may be done again."""
+        with self._explained():
+            return self.patience.tried(act)
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:

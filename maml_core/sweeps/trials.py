@@ -104,15 +104,15 @@ class Trials:
         asked.set_user_attr("setting", number)
         return Setting(number, self._values(self._storage.get_trial(asked._trial_id)))
 
-    def give_back(self, numbers: Sequence[int]) -> None:
-        """Let the trials of settings wait again."""
+    def give_back(self, numbers: Sequence[int], at_rung: Collection[int] = ()) -> None:
+        """Let the trials of settings wait again; those that are kept at a rung have the values that TPE has drawn, and no others."""
         from optuna.trial import TrialState
 
-        trials = self.unfinished()
+        trials, draws = self.unfinished(), self._sweep.sampler == "tpe"
         for number in numbers:
-            if (trial := trials.get(number)) is not None:
+            if (trial := trials.get(number)) is not None and not (draws and number in at_rung):
                 # A waiting trial would be the next that TPE is asked for, under whatever number.
-                state = TrialState.FAIL if self._sweep.sampler == "tpe" else TrialState.WAITING
+                state = TrialState.FAIL if draws else TrialState.WAITING
                 self._storage.set_trial_state_values(trial._trial_id, state=state)
 
     def report(self, step: int, values: Mapping[int, float]) -> None:
@@ -176,7 +176,7 @@ class Trials:
             except (ValueError, TypeError, KeyError, IndexError) as error:
                 raise UnreadableError(f"what setting {number} came to cannot be read ({error})") from error
         if not running and trial.state in (TrialState.WAITING, TrialState.RUNNING):
-            return waiting(setting)  # its client is gone, and it begins anew
+            return waiting(setting)  # its client is gone
         known = result_of(self._sweep, setting, (), done=False, rungs=rungs)
         return dataclasses.replace(known, value=rungs[-1][1] if rungs else math.nan)
 

@@ -9,9 +9,11 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+START_S = 60.0
 DEBIAN = Path("/usr/lib/postgresql")
 USER = "postgres"
 """Whom Debian's package makes: the server refuses to run as root."""
@@ -28,29 +30,76 @@ def programs() -> Path | None:
     return Path(found).parent if found else None
 
 
-@contextlib.contextmanager
-def postgres(where: Path) -> Iterator[str]:
-    """Start a server in a temporary folder; gives the URL of its database. What is left at the end is nothing.
+class Postgres:
+    """A server that can be stopped and started.
 
     Args:
         where: `programs`.
+        folder: For its files.
     """
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+
+    def __init__(self, where: Path, folder: Path) -> None:
+        self._where, self._folder = where, folder
         if os.geteuid() == 0:
             owner = pwd.getpwnam(USER)
             os.chown(folder, owner.pw_uid, owner.pw_gid)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        data = str(folder / "data")
-        _run(where / "initdb", "-D", data, "-A", "trust", "-U", USER, "-E", "UTF8", "--locale=C", "--no-sync")
-        options = f"-h 127.0.0.1 -p {port} -k {folder} -c fsync=off"
-        _run(where / "pg_ctl", "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start")
+            self._port = probe.getsockname()[1]
+        self.url = f"postgresql+psycopg://{USER}@127.0.0.1:{self._port}/postgres"
+        """The address of its database."""
+        self._data = str(folder / "data")
+        _run(where / "initdb", "-D", self._data, "-A", "trust", "-U", USER, "-E", "UTF8", "--locale=C", "--no-sync")
+
+    def start(self) -> None:
+        """Start it, and wait until it takes connections."""
+        options = f"-h 127.0.0.1 -p {self._port} -k {self._folder} -c fsync=off"
+        log = str(self._folder / "log")
+        _run(self._where / "pg_ctl", "-D", self._data, "-w", "-l", log, "-o", options, "start")
+
+    def start_again(self) -> None:
+        """Start it after its first process was killed, as soon as the others have ended."""
+        deadline = time.monotonic() + START_S
+        while True:
+            try:
+                self.start()
+                return
+            except subprocess.CalledProcessError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
+    def stop(self) -> None:
+        """End it at once, with all connections; what was committed stays."""
+        _run(self._where / "pg_ctl", "-D", self._data, "-w", "-m", "immediate", "stop")
+
+    @property
+    def pid(self) -> int:
+        """Its first process."""
+        return int((Path(self._data) / "postmaster.pid").read_text().split()[0])
+
+
+@contextlib.contextmanager
+def postgres_server(where: Path) -> Iterator[Postgres]:
+    """Start a server in a temporary folder. What is left at the end is nothing.
+
+    Args:
+        where: `programs`.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        server = Postgres(where, Path(name))
+        server.start()
         try:
-            yield f"postgresql+psycopg://{USER}@127.0.0.1:{port}/postgres"
+            yield server
         finally:
-            _run(where / "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
+            server.stop()
+
+
+@contextlib.contextmanager
+def postgres(where: Path) -> Iterator[str]:
+    """`postgres_server`; gives the URL of its database."""
+    with postgres_server(where) as server:
+        yield server.url
 
 
 def _run(program: Path, *arguments: str) -> None:

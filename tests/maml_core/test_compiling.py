@@ -231,6 +231,18 @@ def test_what_was_not_used_for_longest_goes_first(place: Path, monkeypatch: pyte
     assert files.kept().num_steps == 4
 
 
+def test_what_a_killed_process_left_half_written_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAML_COMPILED", str(tmp_path / "compiled"))
+    files.keep("0" * 32, {"step": b"machine code"})
+    old, new = (tmp_path / "compiled" / f"{number * 32}.step.so.part" for number in ("1", "2"))
+    for path in (old, new):
+        path.write_bytes(b"machine")
+    os.utime(old, (0, 0))
+    files.keep("3" * 32, {"step": b"machine code"})
+    assert not old.exists()
+    assert new.exists()
+
+
 def test_without_a_compiler_it_stays_eager_and_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAML_COMPILED", str(tmp_path / "none"))
     monkeypatch.setenv("CXX", "no-such-compiler")

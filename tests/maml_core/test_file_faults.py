@@ -8,15 +8,12 @@ import contextlib
 import dataclasses
 import functools
 import os
-import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 
-from maml_core.errors import ConfigError, StoreError
+from maml_core.errors import StoreError
 from maml_core.store import RunStore, SavedRun
 from maml_core.store.archive import import_run
 from maml_core.sweeps import places
@@ -27,26 +24,11 @@ from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.driver import run_sweep
 from maml_core.sweeps.study import load_sweep, open_study
 from tests.contracts.test_choices import Here
-from tests.maml_core.file_faults import failing, killed
+from tests.maml_core.file_faults import Case, fail_at_each, failing, filling, kill_at_each
 from tests.maml_core.helpers import tiny
 from tests.maml_core.store.saved import OTHER, RUN, equal, unstamped
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*grace_period:UserWarning")]
-
-MOST = 400
-"""Operations of any of them."""
-
-
-class Case(NamedTuple):
-    """Something that is done to what is kept."""
-
-    prepare: Callable[[Path], None]
-    act: Callable[[Path], object]
-    check: Callable[[Path], None]
-    """Holds whatever happened."""
-    is_done: Callable[[Path], bool]
-    """Whether it was done."""
-
 
 # Runs
 
@@ -74,6 +56,15 @@ def _zipped(root: Path) -> None:
     _saved(root)
     (root / "one.zip").write_bytes(RunStore(root / "runs").zip("one"))
     RunStore(root / "runs").delete("one")
+
+
+def _listed(root: Path) -> None:
+    """What cannot be read is said to be so, and never left out."""
+    [info] = RunStore(root / "runs").list()
+    assert info.name == "one"
+    assert info.problem is not None or info.step == OTHER.step
+    found = RunStore(root / "runs").load("one")
+    assert equal(unstamped(found), called(OTHER, "one"))
 
 
 RUNS = {
@@ -107,7 +98,15 @@ RUNS = {
         lambda root: _is_one_of(_names(root), {"one": OTHER.step}, {}),
         lambda root: _names(root) == {"one": OTHER.step},
     ),
+    "a list": Case(
+        _saved,
+        _listed,
+        lambda root: _is_one_of(_names(root), {"one": OTHER.step}),
+        lambda root: _names(root) == {"one": OTHER.step},
+    ),
 }
+READING = ("a list", "a new name", "a deletion", "a deletion of a sweep")
+"""What writes nothing."""
 
 
 def _is_one_of(found: object, *expected: object) -> None:
@@ -132,18 +131,27 @@ def _finished(root: Path, name: str = "one") -> list[int]:
     return [result.number for result in done]
 
 
+def _some_finished(root: Path) -> None:
+    """What is finished is read, each with its result; a sweep that was not yet made, or only begun, says so."""
+    with contextlib.suppress(StoreError):
+        _finished(root)
+
+
 def _is_listed(root: Path) -> dict[str, int]:
     found = list_sweeps(root / "sweeps")
     return {info.name: info.num_done for info in found if not info.problem}
 
 
 SWEEPS = {
-    "a sweep": Case(lambda root: None, _swept, lambda root: None, lambda root: _finished(root) == [0, 1]),
+    "a sweep": Case(
+        lambda root: None, _swept, lambda root: _some_finished(root), lambda root: _finished(root) == [0, 1], each=9
+    ),
     "a new name of a sweep": Case(
         _swept,
         lambda root: rename_sweep("one", "two", storage=root / "sweeps"),
         lambda root: _is_one_of(_is_listed(root), {"one": 2}, {"two": 2}, {"one": 2, "two": 2}),
         lambda root: _is_listed(root).get("two") == 2,
+        each=9,
     ),
     "a deletion of a sweep": Case(
         _swept,
@@ -154,66 +162,32 @@ SWEEPS = {
 }
 
 CASES = {**RUNS, **SWEEPS}
-LONG = ("a sweep", "a new name of a sweep")
+LONG = [name for name, case in CASES.items() if case.each > 1]
 """Those of some hundred operations, which wait for locks that are lost."""
-EACH = 9
-"""Each ninth of their operations fails."""
+TRIED = [pytest.param(name, marks=pytest.mark.thorough if name in LONG else ()) for name in CASES]
 
 
-@pytest.mark.parametrize("lasts", [False, True], ids=["once", "from then on"])
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.thorough if name in LONG else ()) for name in CASES]
-)
-def test_a_file_operation_that_fails_loses_nothing(
-    tmp_path: Path, name: str, lasts: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits long for the lock of a process that was killed."""
     monkeypatch.setattr(places, "LOST_LOCK_S", 0.2)
     monkeypatch.setattr(study_module, "MAKING_S", 0.2)
     monkeypatch.setattr(study_module, "LOOKING_S", 0.0)
-    case = CASES[name]
-    for at in range(1, MOST, EACH if name in LONG else 1):
-        root = tmp_path / str(at)
-        root.mkdir()
-        case.prepare(root)
-        with failing(root, at, lasts=lasts) as were_as_many:
-            try:
-                case.act(root)
-                failed = False
-            except (StoreError, ConfigError):
-                failed = True
-        if not were_as_many():
-            break
-        case.check(root)
-        if not failed:
-            assert case.is_done(root), f"operation {at} failed, and nobody said so"
-        else:
-            _once_more(case, root, at)
-        shutil.rmtree(root)
-    assert 2 < at < MOST - 1
-    assert case.is_done(root)
 
 
-def _once_more(case: Case, root: Path, at: int) -> None:
-    """Who is told that it failed, or sees that nobody is there any more, does it again."""
-    with contextlib.suppress(StoreError):  # it had been done, but for what follows
-        case.act(root)
-    assert case.is_done(root), f"after operation {at} it cannot be done again"
+@pytest.mark.parametrize("lasts", [False, True], ids=["once", "from then on"])
+@pytest.mark.parametrize("name", TRIED)
+def test_a_file_operation_that_fails_loses_nothing(tmp_path: Path, name: str, lasts: bool) -> None:
+    assert fail_at_each(CASES[name], tmp_path, functools.partial(failing, lasts=lasts)) > 2
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks in /proc for what is written to")
+@pytest.mark.parametrize("name", [name for name in CASES if name not in READING])
+def test_a_disk_that_is_full_loses_nothing(tmp_path: Path, name: str) -> None:
+    assert fail_at_each(CASES[name]._replace(each=1), tmp_path, filling) > 1
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are killed where they fork")
-@pytest.mark.parametrize("name", [*RUNS, "a new name of a sweep", "a deletion of a sweep"])
-def test_a_process_that_is_killed_at_a_file_operation_loses_nothing(
-    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(places, "LOST_LOCK_S", 0.2)
-    case = CASES[name]
-    for at in range(1, MOST, EACH if name in LONG else 1):
-        root = tmp_path / str(at)
-        root.mkdir()
-        case.prepare(root)
-        if not killed(root, at, functools.partial(case.act, root)):
-            break
-        case.check(root)
-        _once_more(case, root, at)
-        shutil.rmtree(root)
-    assert 2 < at < MOST - 1
+@pytest.mark.parametrize("name", TRIED)
+def test_a_process_that_is_killed_at_a_file_operation_loses_nothing(tmp_path: Path, name: str) -> None:
+    assert kill_at_each(CASES[name], tmp_path) > 2

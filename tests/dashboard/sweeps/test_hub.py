@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from dashboard.server.hub import Hub
+from dashboard.sidebar import sweep_actions
 from dashboard.sweeps import frozen as frozen_module
 from dashboard.sweeps.hub import FRAME_S, KEEP_S
 from dashboard.sweeps.job import MAX_LOST, SweepJob
@@ -565,6 +566,22 @@ class TestLeaving:
             assert [m for m in viewer.take() if m["type"] == "sweep"][-1]["name"] is None
 
         play(scene)
+
+    def test_one_that_is_deleted_under_way_is_left_before_its_files_go(
+        self, root: Path, caplog: pytest.LogCaptureFixture
+    ):
+        async def scene(hub: Hub, executor: Held, clock: Clock) -> None:
+            key, job = new_job(hub, root, sweep(num_steps=10_000))
+            hub.start_sweep(hub.open_page(TINY), key, job)
+            await until(lambda: bool(executor.waiting))
+            await asyncio.to_thread(sweep_actions.delete, hub, "s", root)
+            assert job.study._claims._beating is None
+            executor.finish()
+            await turns()
+
+        play(scene, Held())
+        assert sweep_actions.names(root) == []
+        assert [record.getMessage() for record in caplog.records] == []
 
 
 def test_sweeps_take_turns() -> None:

@@ -33,9 +33,10 @@ KINDS = {
 }
 
 
-def begins(name: str, prefix: str) -> dict[str, float]:
+def begins(name: str, prefix: str, ending: str = "") -> dict[str, float]:
     """Figures of a benchmark below a prefix, as its measurements name them."""
-    found = {one.removeprefix(prefix): 1.0 for one in MODULES[name].FIGURES if one.startswith(prefix)}
+    names = [one for one in MODULES[name].FIGURES if one.startswith(prefix) and one.endswith(ending)]
+    found = {one.removeprefix(prefix): 1.0 for one in names}
     assert found, prefix
     return found
 
@@ -85,6 +86,9 @@ def fake(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
             put("compare", lambda rounds: parts[0])
             put("memory", lambda: parts[1])
             put("by_number_of_lanes", lambda rounds: parts[2] | parts[3])
+        case "faults":
+            put("programs", lambda: "here")
+            put("measured", lambda storage, kills, seed: begins("faults", "", f", {storage}"))
         case "cluster":
             put("Cluster", lambda count: contextlib.nullcontext(Machines()))
             put("ClusterExecutor", lambda address: Idle())
@@ -185,6 +189,17 @@ def test_a_benchmark_is_told_for_how_long(
     monkeypatch.setattr(MODULES[name], "measured", lambda of: (told.append(of), found)[1])
     maml("bench", name, f"--{option}", str(value))
     assert told == [value]
+
+
+def test_kills_and_their_seed_are_for_faults_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "--kills is for faults alone" in said(maml("bench", "quality", "--kills", "3", code=2))
+    assert "--seed is for faults alone" in said(maml("bench", "--seed", "3", code=2))
+    fake("faults", monkeypatch)
+    asked: list[tuple[int, int]] = []
+    measured = MODULES["faults"].measured
+    monkeypatch.setattr(MODULES["faults"], "measured", lambda *of: asked.append(of[1:]) or measured(*of))
+    maml("bench", "faults", "--kills", "10", "--seed", "3")
+    assert asked == [(4, 3), (3, 3), (3, 3)]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -172,3 +173,15 @@ def test_a_locked_archive_is_a_sentence(away: Path, store: RunStore, tmp_path: P
     (tmp_path / "run.zip").write_bytes(data)
     with pytest.raises(StoreError, match="damaged or locked"):
         import_run(tmp_path / "run.zip", store)
+
+
+def test_what_a_killed_import_left_is_removed_by_the_next_one(away: Path, store: RunStore) -> None:
+    store.root.mkdir(parents=True, exist_ok=True)
+    old, new = store.root / ".import-old", store.root / ".import-new"
+    for folder in (old, new):
+        folder.mkdir()
+        (folder / DOCUMENT).write_bytes(b"half")
+    os.utime(old, (0, 0))
+    import_run(away, store)
+    assert not old.exists()
+    assert new.exists()  # somebody may be at it

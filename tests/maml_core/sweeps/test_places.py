@@ -7,18 +7,19 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from optuna.storages.journal import JournalFileBackend
 from typer.testing import CliRunner
 
 from maml_core.cli import app
 from maml_core.errors import StoreError
+from maml_core.sweeps import places
 from maml_core.sweeps.axes import Axis
-from maml_core.sweeps.catalog import delete_sweep, list_sweeps
+from maml_core.sweeps.catalog import delete_sweep, list_sweeps, rename_sweep
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.driver import run_sweep
 from maml_core.sweeps.places import CLAIMS, JOURNAL
@@ -124,7 +125,7 @@ def test_a_sweep_whose_disk_was_full_at_its_start_is_deleted(tmp_path: Path, mon
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(JournalFileBackend, "append_logs", full)
+        patched.setattr(places, "append_file", full)
         with pytest.raises(StoreError, match="No space left on device"):
             open_study(SWEEP, "one", storage=tmp_path)
     assert [info.name for info in list_sweeps(tmp_path)] == ["one"]
@@ -147,3 +148,36 @@ def test_the_name_of_a_sweep_that_is_not_there_is_answered_with_what_was_meant(t
     for command in (["show", "by-step"], ["delete", "by-step", "--yes"], ["export", "by-step", "--csv"]):
         result = CliRunner().invoke(app, ["sweeps", *command, "--storage", str(tmp_path)])
         assert (result.exit_code, "did you mean 'by-steps'?" in result.output) == (2, True)
+
+
+def test_half_a_line_of_a_client_that_was_killed_beside_us_spoils_none_of_ours(tmp_path: Path) -> None:
+    with open_study(SWEEP, "it", storage=tmp_path) as study:
+        (first,) = study.take(1)
+        with open(tmp_path / "it" / JOURNAL, "ab") as journal:
+            journal.write(b'{"op_code":4,"worker_id":"another"')
+        study.give_back(first.number)
+        assert [one.number for one in study.take(1)] == [first.number]
+    with load_sweep("it", storage=tmp_path) as study:
+        assert len(study.results()) == SWEEP.size
+
+
+def test_a_sweep_that_is_deleted_while_it_is_open_is_left_without_a_word(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with open_study(SWEEP, "it", storage=tmp_path, lease_s=0.2) as study:
+        study.give_back(*(one.number for one in study.take(1)))
+        delete_sweep("it", storage=tmp_path)
+        time.sleep(0.3)  # a beat
+        assert not study._claims._beating or not study._claims._beating.is_alive()
+    assert caplog.text == ""
+
+
+def test_what_a_killed_renaming_left_is_removed_by_the_next_one(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        open_study(SWEEP, name, storage=tmp_path).close()
+    old, new = tmp_path / ".rename-old", tmp_path / ".rename-new"
+    for folder in (old, new):
+        (folder / "other").mkdir(parents=True)
+    os.utime(old, (0, 0))
+    rename_sweep("one", "three", storage=tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".rename-new", "three", "two"]
