@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
+from maml_core.memory import memory_bytes
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -24,7 +26,6 @@ SHARE = 0.75
 """A worker with a larger share of the memory that there is has swollen: the system would soon end it, or something else."""
 
 _PROC = Path("/proc")
-_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
 class Tasks:
@@ -99,7 +100,7 @@ class Health:
 
     def __init__(self, tasks: Tasks, *, hangs_s: float = HANGS_S, max_bytes: int | None = None) -> None:
         self._tasks, self._hangs_s = tasks, hangs_s
-        self._max_bytes = max_bytes or int(SHARE * memory_bytes()) or None
+        self._max_bytes = max_bytes or int(SHARE * (memory_bytes() or 0)) or None
         self._seen: dict[int, _Seen] = {}
 
     def unwell(self, passed_s: float) -> list[tuple[int, str]]:
@@ -119,19 +120,6 @@ class Health:
                 found.append((pid, f"grew beyond {self._max_bytes / 2**30:.1f} GiB and was ended"))
         self._seen = seen
         return found
-
-
-def memory_bytes() -> int:
-    """Memory that this process and its workers may have together; 0 where nobody knows."""
-    limits = []
-    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    for path in _LIMITS:
-        try:
-            limits.append(int(path.read_text()))
-        except (OSError, ValueError):  # not there, or "max"
-            continue
-    return min(limits, default=0)
 
 
 def _cpu_ticks(pid: int) -> int | None:

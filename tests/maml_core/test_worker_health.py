@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from maml_core.execution import ChunkPool, resubmitted
-from maml_core.worker_health import Health, Tasks, memory_bytes
+from maml_core.worker_health import Health, Tasks
 
 pytestmark = [
     pytest.mark.slow,
@@ -110,7 +110,3 @@ def test_time_in_which_nobody_could_look_does_not_count() -> None:
     finally:
         os.kill(stopped, signal.SIGKILL)
         os.waitpid(stopped, 0)
-
-
-def test_the_memory_that_there_is_is_known() -> None:
-    assert 2**28 < memory_bytes() <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
