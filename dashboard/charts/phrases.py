@@ -24,7 +24,7 @@ def number(value: float) -> str:
         return "infinite"
     mantissa, exponent = f"{value:.2e}".split("e")
     if value and not -4 <= int(exponent) < 6:
-        return f"{float(mantissa):g} × 10{exponent.removeprefix('+').lstrip('0').translate(_RAISED)}"
+        return f"{float(mantissa):g} × 10{str(int(exponent)).translate(_RAISED)}"
     digits = float(f"{value:.3g}")
     return f"{digits:,.0f}" if abs(digits) >= 1000.0 else f"{digits:g}"
 

@@ -66,9 +66,9 @@ def test_order(step: int, order: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("step", "is_acting", "text"),
     [
-        (0, True, "0.001 now, 1e-05 by step 50,000"),
-        (25_000, True, "0.000505 now, 1e-05 by step 50,000"),
-        (50_000, False, "stays at 1e-05 since step 50,000"),
+        (0, True, "0.001 now, 1 × 10⁻⁵ by step 50,000"),
+        (25_000, True, "0.000505 now, 1 × 10⁻⁵ by step 50,000"),
+        (50_000, False, "stays at 1 × 10⁻⁵ since step 50,000"),
     ],
 )
 def test_beta(step: int, is_acting: bool, text: str) -> None:
