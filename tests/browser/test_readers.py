@@ -94,7 +94,7 @@ def test_what_is_read_of_a_chart_stays_where_it_is_while_the_run_trains(open_pag
 @pytest.mark.thorough
 @pytest.mark.parametrize("chart", [chart.id for chart in CLOSER if chart.id in SAYS] + ["layers"])
 def test_closer_looks(open_page: OpenPage, chart: str) -> None:
-    live = open_page(TINY)
+    live = open_page()  # the set-up that `SAYS` is of
     live.run_until(20)
     live.wait_step(20)
     live.wait_steady()
