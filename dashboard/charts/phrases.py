@@ -49,15 +49,6 @@ def percent(share: float) -> str:
     return "less than 1%" if 0 < share < 0.005 else f"{share:.0%}"
 
 
-def share_of_tasks(share: float) -> str:
-    """A share of tasks, with the word.
-
-    >>> share_of_tasks(1.0), share_of_tasks(0.25)
-    ('all tasks', '25% of tasks')
-    """
-    return "all tasks" if share == 1.0 else f"{percent(share)} of tasks"
-
-
 def steps(count: int) -> str:
     """A number of inner steps.
 

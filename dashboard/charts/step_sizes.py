@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from dashboard.charts.basics import area, line
 from dashboard.charts.names import LIMIT
-from dashboard.charts.phrases import percent, share_of_tasks, steps
+from dashboard.charts.phrases import percent, steps
 from dashboard.charts.results import Results
 from dashboard.charts.scales import OFF_THE_CHART, Line, clipped
 from dashboard.theme import Palette
@@ -73,10 +73,10 @@ def zone_lines(found: Limits, width: float, bottom: float) -> dict[str, Line]:
 def descent(found: InnerDescent) -> str:
     """What the inner steps do to the support loss, in the few words that the gauge's card has room for."""
     if found.overshoots and found.num_steps > 1:
-        return f"steps overshoot on {share_of_tasks(found.raised_share)}"
+        return f"overshoots on {percent(found.raised_share)}"
     if found.lower_share >= found.higher_share and found.lower_share > 0:
-        return f"loss falls on {share_of_tasks(found.lower_share)}"
-    return f"loss rises on {share_of_tasks(found.higher_share)}" if found.higher_share > 0 else "loss stays as it is"
+        return f"loss falls on {percent(found.lower_share)}"
+    return f"loss rises on {percent(found.higher_share)}" if found.higher_share > 0 else "loss stays as it is"
 
 
 def descent_summary(found: InnerDescent | None) -> str:

@@ -40,10 +40,10 @@ def test_the_gauge_says_of_what_its_limit_is() -> None:
 @pytest.mark.parametrize(
     ("lower", "higher", "raised", "words"),
     [
-        (0.97, 0.03, 0.39, "5 × limit; loss falls on 97% of tasks"),
-        (0.94, 0.06, 0.69, "5 × limit; steps overshoot on 69% of tasks"),
-        (0.2, 0.8, 0.8, "5 × limit; steps overshoot on 80% of tasks"),
-        (0.1, 0.2, 0.3, "5 × limit; loss rises on 20% of tasks"),
+        (0.97, 0.03, 0.39, "5 × limit; loss falls on 97%"),
+        (0.94, 0.06, 0.69, "5 × limit; overshoots on 69%"),
+        (0.2, 0.8, 0.8, "5 × limit; overshoots on 80%"),
+        (0.1, 0.2, 0.3, "5 × limit; loss rises on 20%"),
         (0.0, 0.0, 0.0, "5 × limit; loss stays as it is"),
     ],
 )
@@ -68,8 +68,7 @@ def test_below_0_the_gauge_names_no_limit_and_marks_no_place() -> None:
 def test_one_step_that_raises_the_loss_ends_higher_and_is_said_so() -> None:
     found = InnerDescent(1.0, 1, 32, 0.2, 0.8, 0.8)
     assert (
-        subtitle(dataclasses.replace(gauge_info(alpha=1.0, limit=0.2), descent=found))
-        == "5 × limit; loss rises on 80% of tasks"
+        subtitle(dataclasses.replace(gauge_info(alpha=1.0, limit=0.2), descent=found)) == "5 × limit; loss rises on 80%"
     )
 
 
@@ -90,9 +89,9 @@ def test_the_gauge_judges(alpha: float, words: str) -> None:
 @pytest.mark.parametrize(
     ("lower", "higher", "words"),
     [
-        (0.5, 0.5, "loss falls on 50% of tasks"),
-        (0.0, 0.03, "loss rises on 3% of tasks"),
-        (0.0, 0.004, "loss rises on less than 1% of tasks"),
+        (0.5, 0.5, "loss falls on 50%"),
+        (0.0, 0.03, "loss rises on 3%"),
+        (0.0, 0.004, "loss rises on less than 1%"),
     ],
 )
 def test_shares_of_tasks_are_said_to_a_per_cent(lower: float, higher: float, words: str) -> None:
