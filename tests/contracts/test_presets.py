@@ -96,8 +96,7 @@ def test_its_seeds_reach_the_horizon(preset: Preset) -> None:
 )
 def test_adapting_helps_every_seed_at_the_horizon(preset: Preset) -> None:
     after, before = losses(preset.name, preset.config.num_inner_steps), losses(preset.name, 0)
-    # On one processor or another a seed of three gains no more than a sixth by then.
-    assert (after < 0.9 * before).all()
+    assert (after < (0.9 if preset.config.classifies else 0.8) * before).all()
 
 
 @pytest.mark.thorough

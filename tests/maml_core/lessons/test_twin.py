@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from maml_core.lessons.checking import check
@@ -53,15 +52,13 @@ def test_a_twin_that_ships_has_the_lessons_words_and_no_more(name: str) -> None:
 
 
 def test_a_twin_that_ships_is_what_the_command_writes() -> None:
-    """To rounding, which hundreds of outer steps magnify on another processor: few numbers by more than a fifth, and none by more than a factor."""
+    """To rounding, which hundreds of outer steps magnify on another processor."""
     (name, *_) = TWINS
     found, kept = twin(shipped()[name]), shipped_twin(name)
     words = [_NUMBER.sub("#", without_pictures(text)) for text in (found, kept)]
     assert words[0] == words[1]
-    ours, theirs = (np.array(numbers(without_pictures(text))) for text in (found, kept))
-    assert np.isclose(ours, theirs, rtol=0.2, atol=0.05).mean() > 0.95
-    np.testing.assert_allclose(ours, theirs, rtol=1.0, atol=0.5)
-    assert found.count("<svg") == kept.count("<svg")  # how many ticks an axis has depends on the numbers
+    assert numbers(without_pictures(found)) == pytest.approx(numbers(without_pictures(kept)), rel=0.2, abs=0.05)
+    assert found.count("<path") == kept.count("<path")
 
 
 def test_a_twin_says_what_the_check_of_the_lesson_comes_to() -> None:
