@@ -20,7 +20,7 @@ from maml_core.outer import (
 )
 from maml_core.params import aligned, detached, leaves, over_tasks
 from maml_core.problem import Problem
-from maml_core.types import Params, Tasks
+from maml_core.types import Examples, Params, Tasks
 
 
 def implicit_gradient(
@@ -37,7 +37,8 @@ def implicit_gradient(
 
     phi is where `num_inner_steps` gradient steps on L_support + lambda / 2 ||phi - theta_0||^2 end, H the support Hessian there. The
     system is solved by conjugate gradients, which need no graph of the inner loop; the result is exact when phi is a minimum and the
-    solver has converged, and `residual` tells how far the second is from true.
+    solver has converged, and `residual` tells how far the second is from true. Conjugate gradients magnify rounding step by step, so
+    the system is set up and solved in double precision whatever that of theta_0, which the result has.
 
     Args:
         theta_0: L lanes of parameters, [L, ...].
@@ -56,10 +57,11 @@ def implicit_gradient(
         raise ValueError("iMAML needs a proximal term: give Adaptation(..., proximal=) a weight above 0")
     if how.names is not None:
         raise ValueError(f"names = {how.names}: in iMAML all parameters adapt; leave names out")
-    num_lanes = next(iter(theta_0.values())).shape[0]
+    first = next(iter(theta_0.values()))
+    num_lanes, dtype = first.shape[0], first.dtype
     tasks, num_tasks = tasks_for_lanes(tasks, num_lanes, own=own_tasks)
     how, support = how.for_tasks(num_tasks), tasks.support
-    weight, normalization = how.proximal, how.normalization
+    normalization = how.normalization
     with torch.no_grad():
         adapted = adapt(
             over_tasks(detached(theta_0), num_tasks),
@@ -73,18 +75,22 @@ def implicit_gradient(
                 problem, theta, tasks, num_lanes, step=step, normalization=normalization
             ),
         )
-    point = leaves(adapted.theta)
-    values = list(point.values())
+    point = leaves({name: value.double() for name, value in adapted.theta.items()})
+    values, weight = list(point.values()), torch.as_tensor(how.proximal, dtype=torch.float64, device=first.device)
+    precise = Tasks(_precise(support), _precise(tasks.query), tasks.parameters)
+    averages = {name: value.double() for name, value in normalization.running.items()}
+    normalization = normalization._replace(running=averages)
     with torch.enable_grad():
-        prediction = predict(problem.model, point, support.x, step=num_inner_steps, normalization=normalization)
+        x, y = precise.support
+        prediction = predict(problem.model, point, x, step=num_inner_steps, normalization=normalization)
         inner = torch.autograd.grad(
-            problem.loss(prediction, support.y).sum(),
+            problem.loss(prediction, y).sum(),
             values,
             create_graph=True,
             allow_unused=True,
             materialize_grads=True,
         )
-        end = judged(problem, point, tasks, num_lanes, step=num_inner_steps, normalization=normalization)
+        end = judged(problem, point, precise, num_lanes, step=num_inner_steps, normalization=normalization)
         right = torch.autograd.grad(end.losses.sum(), values, allow_unused=True, materialize_grads=True)
 
     def system(vectors: list[Tensor]) -> list[Tensor]:
@@ -95,12 +101,18 @@ def implicit_gradient(
 
     solution, residual = conjugate_gradients(system, list(right), num_solver_steps)
     gradient = mean_over_tasks(dict(zip(point, solution, strict=True)), num_lanes)
+    as_given = end._replace(losses=end.losses.to(dtype))
     return MetaGradient(
-        gradient,
-        **outcome(end),
-        residual=residual.view(num_lanes, num_tasks).amax(1),
+        {name: value.to(dtype) for name, value in gradient.items()},
+        **outcome(as_given),
+        residual=residual.view(num_lanes, num_tasks).amax(1).to(dtype),
         statistics=stacked(adapted.records),
     )
+
+
+def _precise(examples: Examples) -> Examples:
+    """Inputs and targets in double precision; labels, which are whole numbers, as they are."""
+    return Examples(*(value.double() if value.is_floating_point() else value for value in examples))
 
 
 def conjugate_gradients(
