@@ -35,8 +35,9 @@ def lane_numbers(config: RunConfig) -> int:
     ways = config.num_outputs if config.classifies else 1
     unrolled = config.order == "second" and traits.unrolls
     graphs = max(1, config.num_inner_steps if unrolled else 1)
+    copies, width = 3 + graphs, 1
     if traits.is_proximal:
-        graphs = 5  # one graph, and the vectors of conjugate gradients
+        copies, width = 10, 2  # the vectors of conjugate gradients, in double precision
     per_support = size.left_twice if unrolled or traits.is_proximal else size.left_once
     points = config.shots * ways * graphs * per_support + config.num_query * ways * size.left_once
-    return config.meta_batch_size * (size.parameters * traits.learned_copies * (3 + graphs) + points)
+    return width * config.meta_batch_size * (size.parameters * traits.learned_copies * copies + points)

@@ -28,6 +28,8 @@ CASES: dict[str, dict[str, Any]] = {
     "many points": {"shots": 100, "num_query": 100},
     "Meta-Curvature": {"algorithm": "meta_curvature", "meta_batch_size": 10},
     "iMAML": {"algorithm": "imaml", "num_inner_steps": 5},
+    "iMAML, many points": {"algorithm": "imaml", "shots": 100, "num_query": 100},
+    "iMAML, images": {"algorithm": "imaml", **IMAGES},
     "Reptile": {"algorithm": "reptile", "num_inner_steps": 5},
     "images": IMAGES,
     "images, first order": {**IMAGES, "order": "first"},
