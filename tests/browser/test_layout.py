@@ -195,6 +195,7 @@ def test_on_a_tablet_charts_stand_side_by_side(open_page: OpenPage, state: str) 
         assert len(tops) == 2  # rows of several charts, not a column of single ones
 
 
+@pytest.mark.thorough
 def test_sensitivity_is_one_screen_empty_and_done(open_page: OpenPage) -> None:
     live = open_page("?v=1&model.hidden_widths=8&evaluation_tasks=10&meta_batch_size=3&joint_baseline=no")
     page = live.page

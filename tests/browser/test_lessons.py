@@ -77,6 +77,7 @@ def is_as_it_was(live: LivePage, key: str) -> None:
     assert live.field("alpha").is_enabled()
 
 
+@pytest.mark.thorough
 def test_a_lesson_from_the_list_to_its_end_by_mouse_and_the_next_one(open_page: OpenPage) -> None:
     live = trained_on_live(open_page)
     page, key = live.page, live.run_key

@@ -36,6 +36,7 @@ def curve(live: LivePage) -> np.ndarray:
     return live.trace("fit", "after N steps")
 
 
+@pytest.mark.thorough
 def test_the_slider_shows_an_earlier_step_and_now_comes_back(open_page: OpenPage) -> None:
     live = trained(open_page())
     now = curve(live)

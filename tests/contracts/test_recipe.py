@@ -43,6 +43,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return follow(tmp_path_factory.mktemp("recipe"))
 
 
+@pytest.mark.thorough
 def test_the_contracts_hold_of_the_new_family(followed: Path) -> None:
     done = pytest_in(followed, *CONTRACTS, "-k", "steps or StepsConfig or level_above or config_of_a_run_is_public")
     assert done.failed == (), done.output

@@ -64,6 +64,7 @@ def a_reader_who_has_gone() -> int:
     return writer
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
 def test_a_full_disk_a_closed_stream_and_a_reader_who_has_gone(here: Path) -> None:
     """All commands in one test: what they work on is made once."""

@@ -79,7 +79,13 @@ def server() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=["folder", *(pytest.param(one, marks=pytest.mark.slow) for one in ("sqlite", "postgresql"))])
+@pytest.fixture(
+    params=[
+        "folder",
+        pytest.param("sqlite", marks=[pytest.mark.slow, pytest.mark.thorough]),
+        pytest.param("postgresql", marks=pytest.mark.slow),
+    ]
+)
 def storage(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """An empty one."""
     monkeypatch.setenv("MAML_SWEEPS", str(tmp_path / "default"))
