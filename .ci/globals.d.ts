@@ -138,6 +138,8 @@ interface Window {
   Plotly?: Plotly;
   /** Made by `common/scheme.js`, which stands in the document itself. */
   mamlScheme?: Scheme;
+  /** Streamlit's own connection, the newest; `common/stream.js` keeps hold of it. */
+  mamlStream?: WebSocket;
   /** For tests and the benchmark of the live page. */
   mamlLive: {
     frames: number;

@@ -24,7 +24,7 @@ _FOLDED = (
     'document.documentElement.dataset.mamlFolded = ""; } catch {}'
 )
 _PLOTLY = "plotly/plotly.min.js"
-_SCHEME, _UNREACHABLE = "common/scheme.js", "common/unreachable.js"
+_SCHEME, _STREAM, _UNREACHABLE = "common/scheme.js", "common/stream.js", "common/unreachable.js"
 """Stand in the document itself."""
 _NO_DOCUMENTS = ("/_stcore", "/maml/", "/media/", "/component/", "/static/")
 _TYPES_ALONE = "protocol.js"
@@ -34,7 +34,7 @@ MODULES = sorted(
     name
     for name in OWN_FILES
     if name.endswith(".js")
-    and name not in (_PLOTLY, _SCHEME, _UNREACHABLE)
+    and name not in (_PLOTLY, _SCHEME, _STREAM, _UNREACHABLE)
     and not name.endswith(f"/{_TYPES_ALONE}")
     and not name.startswith((f"{_OPENING}/", f"{_CLASS}/"))
 )
@@ -94,7 +94,7 @@ def hints(path: str, *, first_time: bool = False) -> bytes:
     styles = "".join(f'<link rel="preload" as="style" href="{base}/{name}">' for name in STYLES[path])
     return (
         f"<script>{_SERVER} {_FOLDED} window.mamlWeb = mamlRoot + {web_address()!r};</script>"  # which the components' loaders read
-        + f"<script>{(WEB / _SCHEME).read_text(encoding='utf-8')}</script>"
+        + "".join(f"<script>{(WEB / name).read_text(encoding='utf-8')}</script>" for name in (_SCHEME, _STREAM))
         + f"<script>{_unreachable()}</script>"
         + f"<style>{(WEB / 'common' / 'frame.css').read_text(encoding='utf-8')}</style>"
         + (

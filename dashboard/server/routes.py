@@ -42,6 +42,7 @@ OWN_FILES = {path.relative_to(WEB).as_posix(): path for path in sorted(WEB.glob(
 _MAX_MESSAGE = 800_000
 """A drawn task of 26 images of 84 x 84 pixels in three channels, as base64; everything else is far shorter."""
 _GONE = 4404
+_PONG = json.dumps({"type": "pong"})
 _HELLO_S = 30.0
 _FAREWELL_S = 1.0
 
@@ -175,6 +176,9 @@ async def _serve(hub: Hub, screen: Screen[Any], requests: Requests, rates: Rates
     outbox.put_nowait(requests.begin(token, str(hello.get("sender", ""))))
 
     def receive(message: dict[str, Any]) -> None:
+        if message.get("type") == "ping":  # of no page's business: it tells that somebody is here
+            outbox.put_nowait(_PONG)
+            return
         is_new, taken = requests.take(token, message)
         if is_new:
             screen.receive(page, message)

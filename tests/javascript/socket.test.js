@@ -5,6 +5,7 @@ import { Socket } from "../../dashboard/web/common/socket.js";
 
 // What of a browser the socket needs.
 class Line {
+  static CONNECTING = 0;
   static OPEN = 1;
   static all = [];
   readyState = 0;
@@ -53,6 +54,12 @@ Object.assign(globalThis, {
   removeEventListener: noop,
 });
 
+const { window } = globalThis;
+/** Lets a time pass, tick by tick. */
+const pass = (ms) => {
+  for (let passed = 0; passed < ms; passed += 250) mock.timers.tick(250);
+};
+
 let links = [];
 let full = 0;
 const handlers = { message: noop, frame: noop, link: (link) => links.push(link), full: () => full++ };
@@ -62,7 +69,7 @@ beforeEach(() => {
   Line.all = [];
   [links, full] = [[], 0];
   mock.timers.reset();
-  mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+  mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"] });
 });
 
 test("what is pressed before there is a connection is sent once there is one", () => {
@@ -151,4 +158,66 @@ test("what is too much to keep is said", () => {
   assert.equal(full, 1);
   newest().welcome();
   assert.equal(newest().asked.length, 100);
+});
+
+test("beside a line on which nobody answers another one is laid, and takes its place once it is there", () => {
+  const socket = new Socket("token", handlers, "live");
+  newest().welcome();
+  const [silent] = Line.all;
+  pass(1000);
+  assert.deepEqual(silent.asked, ["ping"]);
+  socket.send({ type: "play" });
+  pass(1000);
+  assert.deepEqual(links, ["open", "lost"]);
+  assert.equal(silent.readyState, 1); // it may be only slow
+  newest().welcome();
+  assert.equal(silent.readyState, 3);
+  assert.deepEqual(newest().asked, ["play 1"]);
+  assert.deepEqual(links, ["open", "lost", "open"]);
+  assert.equal(silent.onmessage, null); // what it may still say is not heard
+  assert.equal(silent.onclose, null);
+});
+
+test("a line that was only slow stays, and the other one says nothing", () => {
+  new Socket("token", handlers, "live");
+  newest().welcome();
+  pass(2000);
+  const [slow, other] = Line.all;
+  slow.say({ type: "pong" });
+  assert.deepEqual([slow.readyState, other.readyState], [1, 3]);
+  assert.deepEqual(other.sent, []);
+  assert.deepEqual(links, ["open", "lost", "open"]);
+  pass(750);
+  assert.equal(Line.all.length, 2);
+});
+
+test("a line that does not come about is given up, and tried anew soon however often", () => {
+  new Socket("token", handlers, "live");
+  for (let attempt = 1; attempt < 12; attempt++) {
+    assert.equal(Line.all.length, attempt);
+    assert.equal(newest().readyState, 0);
+    pass(2750);
+  }
+  newest().welcome();
+  assert.deepEqual(links, ["lost", "open"]);
+});
+
+test("after a silence of the line Streamlit opens its own anew, but not where it has done so already", async () => {
+  const answered = mock.method(globalThis, "fetch", () => Promise.resolve());
+  globalThis.CloseEvent = Event;
+  for (const isSame of [true, false]) {
+    let ended = 0;
+    window.mamlStream = Object.assign(new EventTarget(), { readyState: 1, close: noop });
+    window.mamlStream.addEventListener("close", () => ended++);
+    const socket = new Socket("token", handlers, "live");
+    newest().welcome();
+    pass(2000);
+    if (!isSame) window.mamlStream = Object.assign(new EventTarget(), { readyState: 1, close: noop });
+    newest().welcome();
+    for (let turn = 0; turn < 20; turn++) await null;
+    assert.equal(ended, isSame ? 1 : 0);
+    socket.close();
+  }
+  assert.equal(answered.mock.callCount(), 6);
+  delete window.mamlStream;
 });

@@ -158,7 +158,13 @@ export {};
  * @property {number} request 0 where none of this sender was.
  */
 
-/** @typedef {Welcome | Gone | Taken} OfSocket */
+/**
+ * The answer to a ping.
+ * @typedef {object} Pong
+ * @property {"pong"} type
+ */
+
+/** @typedef {Welcome | Gone | Taken | Pong} OfSocket */
 
 /**
  * Something was refused, and why.
@@ -195,6 +201,12 @@ export {};
  * @typedef {object} Ack
  * @property {"ack"} type
  * @property {number} frame
+ */
+
+/**
+ * Asks for a word, by which the page knows that somebody is there.
+ * @typedef {object} Ping
+ * @property {"ping"} type
  */
 
 /**

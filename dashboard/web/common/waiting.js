@@ -6,7 +6,7 @@ export const MOST = 100;
 const NEWEST_COUNTS = ["speed", "metric", "weights_chart", "task", "own_task", "own_points", "example_task", "view", "pin", "setting", "freeze"];
 
 /** Every connection says these afresh for itself. */
-const OF_A_CONNECTION = ["ack", "visible", "pause_hidden"];
+const OF_A_CONNECTION = ["ack", "ping", "visible", "pause_hidden"];
 
 /** @typedef {{ type: string, request?: number, changes?: Record<string, number> }} Asked */
 

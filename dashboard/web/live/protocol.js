@@ -1,7 +1,7 @@
 // The messages of the live page's socket, both ways, written as `common/protocol.js` says.
 
 /** @import { ClassAnswer, ClassAskChoice, ClassAskNumber, ClassCopied, ClassGive, ClassHand, ClassOver, ClassPress, ClassStart, ClassState } from "../class/protocol.js" */
-/** @import { Ack, Config, Figures, Gone, LiveRefusal, Ranges, Stretch, Taken, Visible, Welcome } from "../common/protocol.js" */
+/** @import { Ack, Config, Figures, Gone, LiveRefusal, Pong, Ranges, Stretch, Taken, Visible, Welcome } from "../common/protocol.js" */
 
 export {};
 
@@ -325,7 +325,7 @@ export {};
  * @property {number | null} change The newest of the page's own changes that it shows.
  */
 
-/** @typedef {Welcome | Gone | Taken | LiveRefusal | Figures | State | Progress | SavedMoment | ExampleTask | ClassState | ClassOver | ClassCopied} LiveMessage */
+/** @typedef {Welcome | Gone | Taken | Pong | LiveRefusal | Figures | State | Progress | SavedMoment | ExampleTask | ClassState | ClassOver | ClassCopied} LiveMessage */
 
 // --- What the page sends ---
 

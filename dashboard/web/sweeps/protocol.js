@@ -1,6 +1,6 @@
 // The messages of the sensitivity screen's socket, both ways, written as `common/protocol.js` says.
 
-/** @import { Ack, Figures, Gone, Ranges, Refusal, Stretch, Taken, Visible, Welcome } from "../common/protocol.js" */
+/** @import { Ack, Figures, Gone, Pong, Ranges, Refusal, Stretch, Taken, Visible, Welcome } from "../common/protocol.js" */
 
 export {};
 
@@ -110,7 +110,7 @@ export {};
  * @property {(string | null)[]} [pins] By how much each pinned setting differs from the first.
  */
 
-/** @typedef {Welcome | Gone | Taken | Refusal | Figures | Sweep | Settings | SettingAddress} SweepMessage */
+/** @typedef {Welcome | Gone | Taken | Pong | Refusal | Figures | Sweep | Settings | SettingAddress} SweepMessage */
 
 // --- What the page sends ---
 

@@ -196,7 +196,7 @@ def never_sent(seen: dict[str, set[str]], *names: str) -> list[str]:
     )
 
 
-NOT_OF_A_PAGE = ["Gone.type", "Taken.request", "Taken.type"]
+NOT_OF_A_PAGE = ["Gone.type", "Pong.type", "Taken.request", "Taken.type"]
 """What the socket's route says itself."""
 
 # --- What the server sends ---------------------------------------------------------------------------------------------
@@ -329,7 +329,8 @@ def test_the_sensitivity_screen_is_told_what_the_file_says_and_all_of_it(tmp_pat
 
 def test_what_the_routes_say_is_what_the_file_says():
     said = re.findall(r"json\.dumps\((\{.*?\})\)", inspect.getsource(routes))
-    assert [of_named(ast.literal_eval(message), "Gone", "Gone") for message in said] == [[]]
+    assert sorted(ast.literal_eval(message)["type"] for message in said) == ["gone", "pong"]
+    assert all(of_named(ast.literal_eval(message), "OfSocket", "OfSocket") == [] for message in said)
     requests = Requests(lambda token: True)
     taken = [requests.begin("page", "sender"), requests.take("page", {"type": "play", "request": 1})[1]]
     assert [of_named(json.loads(message), "Taken", "Taken") for message in taken] == [[], []]

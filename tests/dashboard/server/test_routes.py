@@ -40,13 +40,13 @@ class Reply(NamedTuple):
 class Socket:
     """A browser's end of a socket."""
 
-    def __init__(self, app: Starlette, token: str, headers: dict[str, str]) -> None:
+    def __init__(self, app: Starlette, token: str, headers: dict[str, str], screen: str = "live") -> None:
         self._to_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._from_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         scope = {
             "type": "websocket",
-            "path": "/maml/live",
-            "raw_path": b"/maml/live",
+            "path": f"/maml/{screen}",
+            "raw_path": f"/maml/{screen}".encode(),
             "root_path": "",
             "query_string": f"token={token}".encode(),
             "headers": raw({"host": HOST, **headers}),
@@ -139,9 +139,9 @@ class Server:
         self.hub = hub
         self._sockets: list[Socket] = []
 
-    def socket(self, token: str | None = None, **headers: str) -> Socket:
+    def socket(self, token: str | None = None, screen: str = "live", **headers: str) -> Socket:
         """A socket to a page; without a token, to a new one."""
-        socket = Socket(self.app, self.hub.open_page(TINY) if token is None else token, headers)
+        socket = Socket(self.app, self.hub.open_page(TINY) if token is None else token, headers, screen)
         self._sockets.append(socket)
         return socket
 
@@ -648,6 +648,21 @@ class TestTwoPagesOfOneRun:
             while (frame := await sockets[1].until("frame"))["step"] == 1:
                 sockets[1].say("ack", frame=frame["frame"])
             assert frame["step"] == 2
+
+        serve(scene)
+
+
+class TestPing:
+    @pytest.mark.parametrize("screen", ["live", "sweeps", "lessons"])
+    def test_a_word_is_given_to_whoever_asks_for_one_and_nothing_else_is_done(self, screen: str):
+        async def scene(server: Server) -> None:
+            socket = server.socket(screen=screen).hello()
+            await socket.until("taken")
+            (page,) = server.hub.pages.all()
+            page.touched_at = before = -1.0
+            socket.say("ping")
+            assert await socket.until("pong") == {"type": "pong"}
+            assert page.touched_at == before  # nobody has asked for anything
 
         serve(scene)
 
