@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -106,7 +106,8 @@ def _is_value(value: Any) -> bool:
 
 def is_number(value: Any) -> bool:
     """Whether a value is a finite number (true and false are none)."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # Not `math.isfinite`: it fails for a whole number beyond the largest float.
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 class Field(NamedTuple):

@@ -54,6 +54,7 @@ def values_of(sweep: SweepConfig) -> list[tuple[Value, ...]]:
         (lambda: SweepConfig(axes=(Axis(name="adam_betas", values=(1,)),)), "adam_betas", "cannot be an axis"),
         (lambda: SweepConfig(axes=(Axis(name="joint_baseline", values=(True,)),)), "joint_baseline", "no result"),
         (lambda: SweepConfig(axes=(Axis(name="alpha", values=(-101.0,)),)), "alpha", "from -100 to 100"),
+        (lambda: Axis(name="shots", values=(10**400,)), "shots", "a list of numbers"),  # beyond the largest float
         (lambda: SweepConfig(axes=(Axis(name="alpha", values=(None,)),)), "alpha", "a number"),
         (lambda: SweepConfig(axes=(Axis(name="num_inner_steps", values=(1.5,)),)), "num_inner_steps", "whole"),
         (lambda: SweepConfig(axes=(Axis(name="alpha", low=0.1, high=1000.0),), sampler="random"), "alpha", "100"),
