@@ -39,7 +39,9 @@ if TYPE_CHECKING:
     from maml_core.inner import Adaptation, Adapted, adapt
     from maml_core.inner_optimizers import InnerOptimizer, adam, chained, momentum, weight_decay
     from maml_core.intervals import paired_difference
+    from maml_core.iterating import Stretch, iterate
     from maml_core.losses import accuracy, cross_entropy, mse, per_task
+    from maml_core.meta_learner import MetaLearner
     from maml_core.models import MLP, ConvNet, Model, ModuleModel
     from maml_core.outer import MetaGradient, meta_gradient
     from maml_core.points import read_points
@@ -65,12 +67,12 @@ if TYPE_CHECKING:
     from maml_core.sweeps.results import SettingResult
     from maml_core.sweeps.study import load_sweep, open_study
     from maml_core.sweeps.tables import map_of, table
-    from maml_core.tasks import FewShotImages, Regression, TaskFamily
+    from maml_core.tasks import FewShotImages, Regression, StreamTasks, TableTasks, TaskFamily
     from maml_core.tasks.family import SPLITS
     from maml_core.tasks.images import DrawnImages, ImageSource
     from maml_core.timeline import entries_from_list, entries_to_list
     from maml_core.types import Examples, Params, Tasks
-    from maml_core.weights import load_state_dict, plain_module, state_dict
+    from maml_core.weights import fine_tune, load_state_dict, plain_module, state_dict
 
 _HOMES = {
     "baselines": ("evaluate_baselines", "evaluate_oracle", "oracle_problem"),
@@ -100,7 +102,9 @@ _HOMES = {
     "intervals": ("paired_difference",),
     "inner": ("Adaptation", "Adapted", "adapt"),
     "inner_optimizers": ("InnerOptimizer", "adam", "chained", "momentum", "weight_decay"),
+    "iterating": ("Stretch", "iterate"),
     "losses": ("accuracy", "cross_entropy", "mse", "per_task"),
+    "meta_learner": ("MetaLearner",),
     "models": ("MLP", "ConvNet", "Model", "ModuleModel"),
     "outer": ("MetaGradient", "meta_gradient"),
     "points": ("read_points",),
@@ -126,12 +130,12 @@ _HOMES = {
     "sweeps.results": ("SettingResult",),
     "sweeps.definition": ("SweepConfig",),
     "sweeps.study": ("load_sweep", "open_study"),
-    "tasks": ("FewShotImages", "Regression", "TaskFamily"),
+    "tasks": ("FewShotImages", "Regression", "StreamTasks", "TableTasks", "TaskFamily"),
     "tasks.family": ("SPLITS",),
     "tasks.images": ("DrawnImages", "ImageSource"),
     "timeline": ("entries_from_list", "entries_to_list"),
     "types": ("Examples", "Params", "Tasks"),
-    "weights": ("load_state_dict", "plain_module", "state_dict"),
+    "weights": ("fine_tune", "load_state_dict", "plain_module", "state_dict"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -168,6 +172,7 @@ __all__ = [
     "LinearConfig",
     "MLPConfig",
     "MetaGradient",
+    "MetaLearner",
     "Model",
     "ModuleModel",
     "OmniglotConfig",
@@ -188,8 +193,11 @@ __all__ = [
     "Status",
     "StoreError",
     "Stream",
+    "StreamTasks",
+    "Stretch",
     "Summary",
     "SweepConfig",
+    "TableTasks",
     "TaskFamily",
     "Tasks",
     "View",
@@ -212,6 +220,7 @@ __all__ = [
     "evaluate_baselines",
     "evaluate_oracle",
     "find_omniglot",
+    "fine_tune",
     "from_dict",
     "from_scratch",
     "frozen_map",
@@ -219,6 +228,7 @@ __all__ = [
     "held_out_tasks",
     "import_omniglot",
     "init_run",
+    "iterate",
     "load_folder",
     "load_omniglot",
     "load_run",

@@ -19,7 +19,7 @@ from maml_core.problem import Problem, torch_dtype
 from maml_core.run_state import RunState, rule
 from maml_core.runs import problem_of
 from maml_core.threads import single_threaded
-from maml_core.types import Examples
+from maml_core.types import Examples, Params
 
 Points = Tensor | npt.ArrayLike
 """Inputs or targets of one task, as a tensor, an array or a list: [points, width], or [points] where the width is 1."""
@@ -62,36 +62,49 @@ def predict(
     """
     problem, dtype = problem_of(config, state, problem), torch_dtype(config)
     num_steps = config.num_inner_steps if num_steps is None else whole_number("num_steps", num_steps)
-    num_inputs, num_outputs = problem.family.num_inputs, problem.family.num_outputs
-    support_x = _rows("x_support", x_support, num_inputs, dtype).to(problem.device)
-    points = _rows("x", x, num_inputs, dtype).to(problem.device)
-    targets, flat = _targets(y_support, num_outputs, dtype, classes=problem.accuracy is not None)
-    if len(targets) != len(support_x):
-        raise ValueError(
-            f"x_support has {len(support_x)} points and y_support {len(targets)}; give one target for each"
-        )
-    how = rule(config, problem, state.meta)
-    support = Examples(support_x.unsqueeze(0), targets.unsqueeze(0).to(problem.device))
+    support, flat = support_of(config, problem, x_support, y_support)
+    points = _rows("x", x, problem.family.num_inputs, dtype).to(problem.device)
     with torch.no_grad():
-        theta = adapt(
-            detached(state.meta.theta),
-            support,
-            model=problem.model,
-            loss=problem.loss,
-            num_steps=num_steps,
-            order="first",
-            how=how,
-        ).theta
-        found = predictions(
+        found: Tensor = predictions(
             problem.model,
-            theta,
+            adapted(config, state, support, num_steps, problem=problem),
             points.unsqueeze(0),
             step=num_steps,
-            normalization=how.normalization,
+            normalization=rule(config, problem, state.meta).normalization,
             support_x=support.x,
             first_order_only=True,
         )[0]
     return found[:, 0] if flat and found.shape[1:] == (1,) else found
+
+
+def support_of(config: RunConfig, problem: Problem, x: Points, y: Points) -> tuple[Examples, bool]:
+    """The points of one task as the inner loop takes them, [1, K, ...], and whether targets were given as [K], not as classes.
+
+    Raises:
+        ValueError: Shapes that do not fit the problem, or a class that it has not.
+    """
+    dtype = torch_dtype(config)
+    support_x = _rows("x_support", x, problem.family.num_inputs, dtype).to(problem.device)
+    targets, flat = _targets(y, problem.family.num_outputs, dtype, classes=problem.accuracy is not None)
+    if len(targets) != len(support_x):
+        raise ValueError(
+            f"x_support has {len(support_x)} points and y_support {len(targets)}; give one target for each"
+        )
+    return Examples(support_x.unsqueeze(0), targets.unsqueeze(0).to(problem.device)), flat
+
+
+def adapted(config: RunConfig, state: RunState, support: Examples, num_steps: int, *, problem: Problem) -> Params:
+    """Theta_N of one task: theta_0 after so many inner steps, as the run adapts to held-out tasks."""
+    found = adapt(
+        detached(state.meta.theta),
+        support,
+        model=problem.model,
+        loss=problem.loss,
+        num_steps=num_steps,
+        order="first",
+        how=rule(config, problem, state.meta),
+    )
+    return detached(found.theta)
 
 
 def _tensor(name: str, values: Any) -> Tensor:

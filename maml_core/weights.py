@@ -7,7 +7,7 @@ between; of the convolutional network 3 x 3 `nn.Conv2d`, norm and ReLU (and max-
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -18,9 +18,12 @@ from maml_core.errors import ConfigError, StateError
 from maml_core.models import MLP, ConvNet, Model, ModuleModel
 from maml_core.models.mlp import NORM_EPS
 from maml_core.normalization import at_step
+from maml_core.plain import whole_number
+from maml_core.prediction import Points, adapted, support_of
 from maml_core.problem import Problem, build_problem, torch_dtype
 from maml_core.run_state import RunState
 from maml_core.runs import init_run, problem_of
+from maml_core.threads import single_threaded
 from maml_core.types import Params
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -31,16 +34,33 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {
 }
 
 
-def plain_module(config: RunConfig, state: RunState, *, problem: Problem | None = None) -> nn.Module:
-    """The network with theta_0, as a module that needs torch alone: a copy of one's own, or an `nn.Sequential` for the engine's.
+@single_threaded
+def plain_module(
+    config: RunConfig,
+    state: RunState,
+    *,
+    support: tuple[Points, Points] | None = None,
+    num_steps: int | None = None,
+    problem: Problem | None = None,
+) -> nn.Module:
+    """The network with theta_0, or with the theta_N of a task, as a module that needs torch alone: a copy of one's own, or an `nn.Sequential` for
+    the engine's.
 
     It takes [points, inputs], the convolutional network [points, channels, height, width]. Batch norm uses the points at hand, or the
-    run's averages under the treatment ``running``; of what belongs to single inner steps it has that of step 0. What is learned of the
-    inner loop (rates, matrices) is not part of it.
+    run's averages under the treatment ``running``; of what belongs to single inner steps it has that of the last step that was taken. What
+    is learned of the inner loop (rates, matrices) is not part of it.
+
+    Args:
+        config: The run's.
+        state: Where it stands.
+        support: Inputs and targets of the points of a task, as of `predict`, to which theta_0 adapts as the run does; None for theta_0.
+        num_steps: Inner steps to take on them; None takes the run's N.
+        problem: In place of the one that the config names.
 
     Raises:
         StateError: The state is of another model than the problem's.
         TypeError: A model that is neither the engine's nor a `ModuleModel`.
+        ValueError: Inner steps without points to take them on, or points that do not fit the network.
 
     >>> from maml_core import init_run
     >>> plain_module(RunConfig(), init_run(RunConfig()))
@@ -52,8 +72,63 @@ def plain_module(config: RunConfig, state: RunState, *, problem: Problem | None 
       (4): Linear(in_features=40, out_features=1, bias=True)
     )
     """
-    model = problem_of(config, state, problem).model
-    return _module(model, at_step(state.meta.theta, 0), at_step(dict(state.meta.statistics), 0))
+    problem = problem_of(config, state, problem)
+    if support is None:
+        if num_steps:
+            raise ValueError(f"num_steps = {num_steps}: give the points to take them on, support=(x, y)")
+        step, theta = 0, state.meta.theta
+    else:
+        step = config.num_inner_steps if num_steps is None else whole_number("num_steps", num_steps)
+        points, _ = support_of(config, problem, *support)
+        theta = adapted(config, state, points, step, problem=problem)
+    return _module(problem.model, at_step(theta, step), at_step(dict(state.meta.statistics), step))
+
+
+def fine_tune(
+    config: RunConfig,
+    state: RunState,
+    x_support: Points,
+    y_support: Points,
+    *,
+    num_steps: int = 100,
+    optimizer: Callable[[Iterator[nn.Parameter]], torch.optim.Optimizer] = torch.optim.Adam,
+    problem: Problem | None = None,
+) -> nn.Module:
+    """`plain_module` with theta_0, trained further on the points of a task by any optimiser of `torch.optim`, all points at every step.
+
+    The inner loop has no part in it: what it learned of step sizes is not used, and every parameter moves.
+
+    Args:
+        config: The run's.
+        state: Where it stands.
+        x_support: Inputs of the points, as of `predict`.
+        y_support: Their targets.
+        num_steps: Steps to take.
+        optimizer: Makes one of parameters: ``lambda parameters: torch.optim.SGD(parameters, lr=0.01)``.
+        problem: In place of the one that the config names.
+
+    Raises:
+        StateError: The state is of another model than the problem's.
+        TypeError: A model that is neither the engine's nor a `ModuleModel`.
+        ValueError: Points that do not fit the network.
+
+    >>> from maml_core import init_run
+    >>> module = fine_tune(RunConfig(), init_run(RunConfig()), [-1.0, 0.0, 1.0], [1.0, 0.0, 1.0], num_steps=10)
+    >>> module(torch.zeros(5, 1)).shape
+    torch.Size([5, 1])
+    """
+    problem = problem_of(config, state, problem)
+    points, _ = support_of(config, problem, x_support, y_support)
+    module = plain_module(config, state, problem=problem).to(problem.device)
+    steps = optimizer(module.parameters())
+    x = points.x[0]
+    if isinstance(problem.model, ConvNet):
+        x = x.view(-1, *problem.model.image_shape)
+    for _ in range(whole_number("num_steps", num_steps)):
+        steps.zero_grad()
+        problem.loss(module(x).unsqueeze(0), points.y).sum().backward()  # type: ignore[no-untyped-call]
+        steps.step()
+    return module
 
 
 def state_dict(config: RunConfig, state: RunState, *, problem: Problem | None = None) -> dict[str, Tensor]:

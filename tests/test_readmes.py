@@ -43,7 +43,7 @@ def test_an_example_runs(name: str, code: str) -> None:
 
 
 def test_the_examples_are_found() -> None:
-    assert len(examples()) == 8
+    assert len(examples()) == 10
     assert {name for name, _ in examples()} == {"top", "maml_core", "maml_core/sweeps", "assets/pretrained"}
 
 

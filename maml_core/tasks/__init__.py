@@ -7,6 +7,7 @@ from maml_core.datasets.trained import TrainedImages
 from maml_core.families.curves import Curves
 from maml_core.tasks.curves import CurveTasks
 from maml_core.tasks.family import Regression, TaskFamily
+from maml_core.tasks.given import StreamTasks, TableTasks
 from maml_core.tasks.glyphs import Glyphs
 from maml_core.tasks.images import FewShotImages
 from maml_core.tasks.linear import Linear
@@ -20,6 +21,8 @@ __all__ = [
     "Pool",
     "Regression",
     "Sinusoid",
+    "StreamTasks",
+    "TableTasks",
     "TaskFamily",
     "build_family",
     "images_of",

@@ -20,6 +20,7 @@ from maml_core import (
     advance,
     build_problem,
     evaluate,
+    fine_tune,
     held_out_tasks,
     init_run,
     load_state_dict,
@@ -240,3 +241,44 @@ def test_more_steps_may_be_asked_for() -> None:
         float((predict(config, state, x, y, x, num_steps=n) - torch.tensor(y)).square().mean()) for n in (0, 1, 5)
     ]
     assert errors[0] > errors[1] > errors[2]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_plain_module_of_a_task_predicts_what_the_run_predicts(name: str) -> None:
+    config = NETWORKS[name]
+    state, tasks = trained(config), held_out_tasks(config, build_problem(config), 1)
+    support, x = (tasks.support.x[0], tasks.support.y[0]), tasks.query.x[0]
+    module = plain_module(config, state, support=support, num_steps=2)
+    images = x if config.image_shape is None else x.view(-1, *config.image_shape)
+    torch.testing.assert_close(module(images), predict(config, state, *support, x, num_steps=2), rtol=0, atol=1e-10)
+    assert not torch.equal(module(images), plain_module(config, state)(images))
+
+
+def test_steps_without_points_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"num_steps = 2: give the points to take them on, support=\(x, y\)"):
+        plain_module(tiny(), init_run(tiny()), num_steps=2)
+
+
+def test_a_fine_tuned_module_is_what_a_loop_of_torch_makes_of_theta_0() -> None:
+    config, x = tiny(), np.linspace(-2.0, 2.0, 5)
+    state, y = trained(config), np.cos(x)
+    found = fine_tune(config, state, x, y, num_steps=7, optimizer=lambda parameters: torch.optim.SGD(parameters, 0.05))
+    module = plain_module(config, state)
+    points, targets = torch.tensor(x).unsqueeze(1), torch.tensor(y).unsqueeze(1)
+    for _ in range(7):
+        gradients = torch.autograd.grad(functional.mse_loss(module(points), targets), list(module.parameters()))
+        with torch.no_grad():
+            for value, gradient in zip(module.parameters(), gradients, strict=True):
+                value -= 0.05 * gradient
+    for one, other in zip(found.parameters(), module.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
+
+
+def test_images_are_fine_tuned_by_the_numbers_of_their_classes() -> None:
+    config = NETWORKS["conv stride group"]
+    state, tasks = trained(config), held_out_tasks(config, build_problem(config), 1)
+    x, classes = tasks.support.x[0], tasks.support.y[0].argmax(1)
+    module = fine_tune(
+        config, state, x, classes, num_steps=80, optimizer=lambda parameters: torch.optim.Adam(parameters, 0.05)
+    )
+    assert module(x.view(-1, *config.image_shape)).argmax(1).equal(classes)  # type: ignore[misc]
