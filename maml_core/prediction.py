@@ -95,7 +95,7 @@ def support_of(config: RunConfig, problem: Problem, x: Points, y: Points) -> tup
 
 def adapted(config: RunConfig, state: RunState, support: Examples, num_steps: int, *, problem: Problem) -> Params:
     """Theta_N of one task: theta_0 after so many inner steps, as the run adapts to held-out tasks."""
-    found = adapt(
+    theta = adapt(
         detached(state.meta.theta),
         support,
         model=problem.model,
@@ -103,8 +103,8 @@ def adapted(config: RunConfig, state: RunState, support: Examples, num_steps: in
         num_steps=num_steps,
         order="first",
         how=rule(config, problem, state.meta),
-    )
-    return detached(found.theta)
+    ).theta
+    return detached(theta)
 
 
 def _tensor(name: str, values: Any) -> Tensor:
