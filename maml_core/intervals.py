@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from maml_core.records import Numbers, PairedDifference
+
+
+class Interval(NamedTuple):
+    """A number with its 95% interval; the ends are NaN where nothing tells how far it is known."""
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def unknown(cls) -> Interval:
+        """Nothing is known, the number neither."""
+        return cls(math.nan, math.nan, math.nan)
 
 
 def half_width(values: Numbers) -> Numbers:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -25,6 +25,15 @@ def counted(number: int, word: str) -> str:
     ('1 training', '0 lanes', '12,000 shots')
     """
     return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words one after the other, as in a sentence.
+
+    >>> listed(["alpha"]), listed(["alpha", "beta", "N"])
+    ('alpha', 'alpha, beta and N')
+    """
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def one_of(known: Iterable[str], word: object, *, most: int = 10) -> str:

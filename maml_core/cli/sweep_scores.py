@@ -1,4 +1,4 @@
-"""What `maml sweeps show`, `scores` and `compare` say of a kept sweep."""
+"""What `maml sweeps show`, `scores`, `importance` and `compare` say of a kept sweep."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import typer
 
 from maml_core.cli.tables import Column, print_table
 from maml_core.errors import ConfigError
+from maml_core.intervals import Interval
 from maml_core.sweeps.axes import Value, full_name, label, setting_words
 from maml_core.sweeps.comparing import Comparison
 from maml_core.sweeps.definition import SweepConfig
-from maml_core.sweeps.findings import ONE_SEED, value_words
+from maml_core.sweeps.findings import ONE_SEED, importance_words, trust_words, value_words
+from maml_core.sweeps.importance import Importance
 from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.scores import RateSensitivity, Scores
 from maml_core.sweeps.tables import Map, map_of, values_along
@@ -100,6 +102,46 @@ def _rate_words(sweep: SweepConfig, one: RateSensitivity) -> str:
         f"Sensitivity to {name}: {what} {cost.value:.3g} above the best, mean over its range{known}. Within a tenth of the best on "
         f"{one.near_share:.0%} of the range; on {one.diverged_share:.0%} every setting diverges."
     )
+
+
+def plain_importance(sweep: SweepConfig, found: Importance) -> dict[str, Any]:
+    """What each axis does, as JSON has it."""
+
+    def plain(one: Any) -> dict[str, Any]:
+        known = one._asdict()
+        return {
+            key: value._asdict()
+            if isinstance(value, Interval)
+            else value.tolist()
+            if hasattr(value, "tolist")
+            else value
+            for key, value in known.items()
+        }
+
+    parts = {"axes": [plain(one) for one in found.axes], "interactions": [plain(one) for one in found.interactions]}
+    return {**found._asdict(), **parts, "reading": [*importance_words(sweep, found), trust_words(found)]}
+
+
+def print_importance(sweep: SweepConfig, found: Importance) -> None:
+    """What each axis does as a table, of those that are told from chance, and as sentences."""
+    judged = "accuracy" if sweep.maximises else "loss"
+    told = [axis for axis in found.axes if axis.is_told]
+    if told:
+
+        def words(part: Interval) -> str:
+            return f"{part.low:.0%} to {part.high:.0%}" if math.isfinite(part.value) else ""
+
+        columns = [
+            Column("axis", [label(axis.axis) for axis in told], is_text=True),
+            Column("best at", [axis.groups[axis.best] for axis in told]),
+            Column(f"{judged} there", [f"{axis.means[axis.best]:.3g}" for axis in told]),
+            Column("worst at", [axis.groups[axis.worst] for axis in told]),
+            Column(f"{judged} there ", [f"{axis.means[axis.worst]:.3g}" for axis in told]),
+            Column("explains", [words(axis.share) for axis in told]),
+            Column("of the best tenth", [words(axis.top_share) for axis in told]),
+        ]
+        print_table("Mean over the other axes", columns)
+    typer.echo("\n".join([*importance_words(sweep, found), trust_words(found)]))
 
 
 class Compared(NamedTuple):

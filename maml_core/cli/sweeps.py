@@ -9,14 +9,24 @@ import typer
 from maml_core.cli.console import PlainErrors, print_json
 from maml_core.cli.output import OutOption, write_out
 from maml_core.cli.sweep import StorageOption, kept_sweeps, print_map, print_results
-from maml_core.cli.sweep_scores import compared, comparison_words, plain_map, plain_scores, print_scores, wanted_map
+from maml_core.cli.sweep_scores import (
+    compared,
+    comparison_words,
+    plain_importance,
+    plain_map,
+    plain_scores,
+    print_importance,
+    print_scores,
+    wanted_map,
+)
 from maml_core.cli.tables import Column, print_table
 from maml_core.errors import ConfigError
 from maml_core.sweeps.axes import label
 from maml_core.sweeps.catalog import check_idle, delete_sweep, find_sweep, list_sweeps, rename_sweep
 from maml_core.sweeps.databases import without_password
 from maml_core.sweeps.definition import sweep_to_dict
-from maml_core.sweeps.findings import finished_words, read
+from maml_core.sweeps.findings import finished_words, read, why_no_importance
+from maml_core.sweeps.importance import importance
 from maml_core.sweeps.places import default_root
 from maml_core.sweeps.scores import scores
 from maml_core.sweeps.study import load_sweep
@@ -115,6 +125,20 @@ def show_scores(name: Name, storage: StorageOption = None, as_json: AsJson = Fal
             typer.echo("No setting has trained to the end: there is nothing to score.")
         else:
             print_scores(study.sweep, found)
+
+
+@app.command("importance")
+def show_importance(name: Name, storage: StorageOption = None, as_json: AsJson = False) -> None:
+    """Show what each axis does: how far it moves the result, how much it explains, and which two depend on each other."""
+    with load_sweep(name, storage=storage) as study:
+        results = study.results()
+        found = importance(study.sweep, results)
+        if as_json:
+            print_json(None if found is None else plain_importance(study.sweep, found))
+        elif found is None:
+            typer.echo(why_no_importance(study.sweep))
+        else:
+            print_importance(study.sweep, found)
 
 
 @app.command()

@@ -3,7 +3,7 @@
 Of several seeds, two things must hold before one setting is called better than another. The difference of their means over seeds is larger than
 chance makes the largest difference of any two settings, where chance is measured by dealing each seed's values anew among the settings
 (Westfall & Young 1993, the max-T procedure: without any effect the values of one seed could have been dealt in any order, whatever their
-distribution, so that at most 4% of sweeps make any claim; a sentence about divergence has another 1%). Where settings and seeds are so few that
+distribution, so that at most 3% of sweeps make any claim; axes and divergence have another 1% each). Where settings and seeds are so few that
 there are too few ways to deal them, the bound is Tukey's studentised range, which supposes normal values. And the difference, task by task,
 is beyond the tasks' own chance (Student's t, Bonferroni over the settings). Losses are compared as logarithms, since seeds scatter by a share of
 the loss; a lane that diverged has the cap.
@@ -27,7 +27,7 @@ from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.paired import COMMON
 from maml_core.sweeps.results import LaneResult, SettingResult, capped
 
-LEVEL = 0.04
+LEVEL = 0.03
 """Share of the sweeps without any effect in which some two settings are called different."""
 
 _FEWEST_WAYS = 200
@@ -64,10 +64,10 @@ class Comparison:
 
     def __init__(self, sweep: SweepConfig, results: Sequence[SettingResult]) -> None:
         self._sweep = sweep
-        self._compared = [one for one in results if one.status in ("ok", "diverged") and one.lanes]
+        self._compared = [one for one in results if is_compared(one)]
         self.num_seeds = sweep.num_seeds
         self._scatter = _scatter(sweep, self._compared) if self.num_seeds > 1 and len(self._compared) > 1 else None
-        self._has_common_tasks = not {axis.name.split(".")[0] for axis in sweep.axes} & set(COMMON)
+        self._has_common_tasks = has_common_tasks(sweep)
 
     def differs(self, better: SettingResult, worse: SettingResult) -> bool:
         """Whether the first setting is better than the second, beyond what seeds, tasks and the number of settings make by chance.
@@ -138,13 +138,52 @@ def _widening(num_tasks: int, num_comparisons: int) -> float:
     return corrected / usual
 
 
+def is_compared(one: SettingResult) -> bool:
+    """Whether a setting was trained to the end, or diverged; what a pruned one would have come to is not known."""
+    return one.status in ("ok", "diverged") and bool(one.lanes)
+
+
+def settings_by_seed(sweep: SweepConfig, results: Sequence[SettingResult]) -> tuple[list[SettingResult], Numbers]:
+    """The K settings that are compared and of which every seed is known, and their values on the scale on which smaller is better, [S, K]: the
+    logarithm of a loss, or an accuracy's opposite.
+    """
+    every = set(range(sweep.num_seeds))
+    known = [one for one in results if is_compared(one) and {lane.seed for lane in one.lanes} == every]
+    rows = [[_on_scale(sweep, lane) for lane in sorted(one.lanes, key=lambda lane: lane.seed)] for one in known]
+    return known, np.array(rows, dtype=np.float64).reshape(len(known), sweep.num_seeds).T
+
+
+def task_influences(sweep: SweepConfig, known: Sequence[SettingResult]) -> Numbers | None:
+    """How each of T held-out tasks moves each of K settings' values (see `settings_by_seed`), mean over the seeds: their mean over the tasks is 0,
+    and their scatter is that of the values if other tasks were drawn, [K, T].
+
+    A lane that diverged has the cap, whatever the tasks. None where the tasks' values are not known, or not common to all settings.
+    """
+    lanes = [lane for one in known for lane in one.lanes if lane.status == "ok" and math.isfinite(lane.loss)]
+    sizes = {len(lane.by_task) for lane in lanes}
+    if not has_common_tasks(sweep) or len(sizes) != 1 or min(sizes) < 2:
+        return None
+    found = np.zeros((len(known), sizes.pop()))
+    for place, one in enumerate(known):
+        for lane in one.lanes:
+            if lane.status == "ok" and math.isfinite(lane.loss):
+                values = lane.by_task
+                mean = float(values.mean())
+                moves = mean - values if sweep.maximises else values / max(mean, 1e-12) - 1.0
+                found[place] += moves / len(one.lanes)
+    return found
+
+
+def has_common_tasks(sweep: SweepConfig) -> bool:
+    """Whether all settings are judged on the same held-out tasks."""
+    return not {axis.name.split(".")[0] for axis in sweep.axes} & set(COMMON)
+
+
 def _scatter(sweep: SweepConfig, compared: Sequence[SettingResult]) -> Scatter | None:
     """The settings of which every seed is known."""
-    known = [one for one in compared if {lane.seed for lane in one.lanes} == set(range(sweep.num_seeds))]
+    known, values = settings_by_seed(sweep, compared)
     if len(known) < 2:
         return None
-    rows = [[_on_scale(sweep, lane) for lane in sorted(one.lanes, key=lambda lane: lane.seed)] for one in known]
-    values = np.array(rows, dtype=np.float64).T
     means, variances, middle = (found[0] for found in _moments(values[np.newaxis]))
     num_seeds, num_settings = values.shape
     if num_settings ** (num_seeds - 1) < _FEWEST_WAYS:
@@ -204,6 +243,6 @@ def _place(count: int) -> int:
     """The place, among so many sorted values that chance has made, of the one that `LEVEL` of all, the observed one among them, may exceed.
 
     >>> _place(199), _place(999)
-    (191, 959)
+    (193, 969)
     """
     return math.ceil((1.0 - LEVEL) * (count + 1)) - 1

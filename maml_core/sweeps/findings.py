@@ -1,6 +1,6 @@
 """What a sweep's results say: sentences that read the map, from the results alone and never more than they support.
 
-Which settings differ is told by `comparing`: of several seeds, never of one. A sentence about a trend needs both of its ends: each best value must
+Which settings differ is told by `comparing`, and which axes do anything by `importance`: of several seeds, never of one. A sentence about a trend needs both of its ends: each best value must
 beat the other's at its own end. Divergence is told along an axis where Fisher's exact test, corrected for all cuts that were tried, puts chance
 below 1 in 100. So on tables without any effect at most 5% of sweeps make any claim.
 """
@@ -14,14 +14,16 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from maml_core.intervals import Interval
 from maml_core.sweeps.axes import Axis, Value, in_sentence, is_number, label, setting_words, steps_by_alpha, with_values
 from maml_core.sweeps.comparing import Comparison
 from maml_core.sweeps.definition import SweepConfig
+from maml_core.sweeps.importance import FEWEST_SETTINGS, FEWEST_TOP, TOP_SHARE, AxisEffect, Importance, importance
 from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.tables import best_of, rank_of, values_along
 from maml_core.traits import TRAITS
 from maml_core.values import shown
-from maml_core.wording import ratio
+from maml_core.wording import listed, ratio
 
 MIN_SETTINGS = 4
 """Fewer finished settings say nothing about a map."""
@@ -57,6 +59,8 @@ def read(sweep: SweepConfig, results: Sequence[SettingResult]) -> tuple[str, ...
     trends.sort(key=lambda trend: -trend.size)
     sentences = [_of_the_best(sweep, found, by), *(trend.sentence for trend in trends[:3])]
     sentences += _of_each_axis(sweep, found, finished, by)
+    effects = importance(sweep, finished)
+    sentences += importance_words(sweep, effects) if effects is not None else ()
     sentences += [_of_divergence(sweep, finished)]
     if sweep.num_seeds == 1:
         sentences += [ONE_SEED]
@@ -207,6 +211,68 @@ def _of_each_axis(
                         f"The best {_objective(sweep)} {verb} from {_number(sweep, bests[0].value)} to {_number(sweep, bests[-1].value)} "
                         f"as {name} grows from {shown(values[0])} to {shown(values[-1])}."
                     )
+
+
+def importance_words(sweep: SweepConfig, found: Importance) -> tuple[str, ...]:
+    """What each axis does, and the strongest interaction, with their intervals; axes that cannot be told from chance are named without numbers."""
+    told = [axis for axis in found.axes if axis.is_told]
+    sentences = [_of_axis(sweep, found, axis) for axis in sorted(told, key=lambda axis: -axis.share.value)]
+    if others := [label(axis.axis) for axis in found.axes if not axis.is_told]:
+        sentences.append(f"What {listed(others)} {'do' if len(others) > 1 else 'does'} cannot be told from chance.")
+    if strongest := next((pair for pair in found.interactions if pair.is_told), None):
+        first, second = label(strongest.first), label(strongest.second)
+        sentences.append(
+            f"What {first} does depends on {second}: together they explain {_share_words(strongest.share)} of the settings' differences beyond "
+            "what each does alone."
+        )
+    return tuple(sentences)
+
+
+def trust_words(found: Importance) -> str:
+    """How many settings and seeds importance rests on, and of what it says nothing."""
+    left_out = f", without the {found.num_left_out:,} that were pruned or not finished" if found.num_left_out else ""
+    top = (
+        f"The best tenth are {found.num_top:,}."
+        if found.num_top
+        else f"The best tenth are fewer than {FEWEST_TOP}, so nothing is said of them; {math.ceil(FEWEST_TOP / TOP_SHARE)} settings are enough."
+    )
+    return f"From {found.num_settings:,} settings with {found.num_seeds} seeds each{left_out}. {top}"
+
+
+def why_no_importance(sweep: SweepConfig) -> str:
+    """Why nothing is said of the axes, where `importance` finds nothing."""
+    if sweep.num_seeds == 1:
+        return f"What an axis does cannot be told from what the seed does. {ONE_SEED}"
+    return f"Fewer than {FEWEST_SETTINGS} settings are known with every seed: too few to say what an axis does."
+
+
+def _of_axis(sweep: SweepConfig, found: Importance, axis: AxisEffect) -> str:
+    name, best, worst = label(axis.axis), axis.groups[axis.best], axis.groups[axis.worst]
+    value, over_seeds = _change_words(sweep, axis.change)
+    over_tasks = _change_words(sweep, axis.change_over_tasks)[1]
+    intervals = f"{over_seeds} over {found.num_seeds} seeds" + (f", {over_tasks} over the tasks" if over_tasks else "")
+    ends = (
+        f"{value} lower at {name} = {worst} than"
+        if sweep.maximises
+        else f"{value} times as high at {name} = {worst} as"
+    )
+    sentence = f"he {_objective(sweep)} is {ends} at {best} ({intervals})"
+    if len(found.axes) == 1:
+        return f"T{sentence}."
+    among = f", and {_share_words(axis.top_share)} among the best tenth" if math.isfinite(axis.top_share.value) else ""
+    alone = f"{name} alone explains {_share_words(axis.share)} of the settings' differences{among}"
+    return f"Mean over the other axes, t{sentence}; {alone}."
+
+
+def _change_words(sweep: SweepConfig, change: Interval) -> tuple[str, str]:
+    """A change and its interval, which is empty where it is not known."""
+    value, low, high = (f"{100 * end:.1f}" if sweep.maximises else f"{end:.3g}" for end in change)
+    unit = " points" if sweep.maximises else ""
+    return f"{value}{unit}", f"{low} to {high}" if math.isfinite(change.low) else ""
+
+
+def _share_words(share: Interval) -> str:
+    return f"{share.value:.0%} ({100 * share.low:.0f} to {share.high:.0%})"
 
 
 class _Cut(NamedTuple):

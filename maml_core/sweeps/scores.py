@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from maml_core.intervals import Interval
 from maml_core.records import Numbers
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.results import SettingResult, cap_of
@@ -23,14 +24,6 @@ NEAR = 0.1
 """What is at most so much worse than the best is near it."""
 
 _NUM_DRAWS = 2000
-
-
-class Interval(NamedTuple):
-    """A number with its 95% interval; the ends are NaN where nothing tells how far it is known."""
-
-    value: float
-    low: float
-    high: float
 
 
 class RateSensitivity(NamedTuple):

@@ -183,6 +183,13 @@ def test_a_kept_sweep_is_read_by_map_scores_pairs_and_seeds() -> None:
     assert found["rates"][0]["cost"]["low"] <= found["rates"][0]["cost"]["value"] <= found["rates"][0]["cost"]["high"]
     assert found["tuning"]["num_tried"] == [1, 2, 4, 6]
 
+    text = maml("sweeps", "importance", "three").stdout
+    assert "From 6 settings with 3 seeds each. The best tenth are fewer than 3" in " ".join(text.split())
+    found = json.loads(maml("sweeps", "importance", "three", "--json").stdout)
+    assert [axis["axis"] for axis in found["axes"]] == ["alpha", "algorithm"]
+    assert all(axis["share"]["low"] <= axis["share"]["value"] <= axis["share"]["high"] for axis in found["axes"])
+    assert all(sentence in " ".join(text.split()) for sentence in found["reading"])
+
     pair = json.loads(maml("sweeps", "compare", "three", "0", "4", "--json").stdout)
     assert (pair["num_tasks"], pair["num_seeds"]) == (4, 3)
     text = maml("sweeps", "compare", "three", "0", "4").stdout

@@ -103,6 +103,8 @@ def claims(sweep: SweepConfig, results: list[SettingResult]) -> bool:
         one
         for one in sentences
         if one.startswith(("The best alpha", "The best beta", "The best N", "The best held-out", "At their best"))
+        or one.startswith(("Mean over the other axes", "The held-out"))
+        or " depends on " in one
     ]
     cuts = [one for one in sentences if one.endswith("of the others.")]
     return bool(trends or cuts or (best and sweep.num_seeds > 1 and not all_tie))

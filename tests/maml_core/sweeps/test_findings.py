@@ -170,9 +170,10 @@ def test_too_few_settings_say_nothing() -> None:
 
 def test_one_axis_has_a_best_and_no_trend() -> None:
     sweep = of_three(ALPHA)
-    sentences = read(sweep, made(sweep, lambda alpha: abs(math.log10(alpha / 0.06))))
-    assert len(sentences) == 2
-    assert "alpha = 0.06: held-out loss 0" in sentences[0]
+    sentences = read(sweep, made(sweep, lambda alpha: 0.1 + abs(math.log10(alpha / 0.06))))
+    assert len(sentences) == 3
+    assert "alpha = 0.06: held-out loss 0.1" in sentences[0]
+    assert sentences[1].startswith("The held-out loss is 8.78 times as high at alpha = 0.01 as at 0.06 (8.")
     assert "0.6 times the stability limit 2 / lambda_max = 0.1" in sentences[0]
 
 
