@@ -64,15 +64,15 @@ class AxisEffect(NamedTuple):
     change: Interval
     """Worst over best loss, or best less worst accuracy; over the seeds, for all pairs of its values at once."""
     change_over_tasks: Interval
-    """The same number with its interval over the held-out tasks; NaN ends where their values are not known."""
+    """That change with its interval over the held-out tasks; NaN ends where their values are not known."""
     share: Interval
-    """Of what the settings differ by, explained by this axis alone; over the seeds."""
+    """Share of the settings' differences that is explained by this axis alone; over the seeds."""
     top_share: Interval
-    """The same among the best tenth: of how far trainings are ahead of the tenth best. NaN where these are too few, or it is not told."""
+    """Its share among the best tenth: of how far trainings are ahead of the tenth best. NaN where these are too few, or it is not told."""
     is_told: bool
     """Whether it does anything, beyond chance."""
     chance: float
-    """Of seeing as much without any effect, before correction."""
+    """Probability of seeing as much without any effect, before correction."""
 
 
 class Interaction(NamedTuple):
@@ -81,7 +81,7 @@ class Interaction(NamedTuple):
     first: str
     second: str
     share: Interval
-    """Of what the settings differ by; over the seeds."""
+    """Share of the settings' differences; over the seeds."""
     is_told: bool
     chance: float
 
@@ -155,7 +155,7 @@ class _Part(NamedTuple):
 
     @property
     def chance(self) -> float:
-        """Of as large an F without any effect."""
+        """Probability of as large an F without any effect."""
         from scipy.special import fdtrc
 
         if self.rank == 0 or self.square <= 0.0:

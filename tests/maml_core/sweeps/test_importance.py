@@ -247,7 +247,7 @@ def test_the_same_table_has_the_same_intervals() -> None:
 @pytest.mark.thorough
 @pytest.mark.parametrize("num_seeds", [2, 3, 5])
 def test_intervals_hold_the_truth(num_seeds: int) -> None:
-    """Of 100 tables: the change, for all pairs of values at once, in 95%, and each share in at least 85%, by chance no fewer than 80 of them."""
+    """Checks 100 tables: the change, for all pairs of values at once, in 95%, and each share in at least 85%, by chance no fewer than 80 of them."""
     sweep, held, changes = SweepConfig(axes=(ALPHA, STEPS), num_seeds=num_seeds), [], 0
     a, n = {v: i - 2.0 for i, v in enumerate(ALPHA.values)}, {v: i - 1.5 for i, v in enumerate(STEPS.values)}
     alone = 0.08**2 * 2.0, 0.03**2 * 1.25, 0.03**2 * 2.0 * 1.25
