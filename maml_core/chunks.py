@@ -38,6 +38,9 @@ class ChunkRequest:
     """Where to compute the steps, by PyTorch's name of it; what is looked at is computed on the processor."""
     images: TrainedImages | None = None
     """The images of the run, where it has any and has begun: they must be there, and are split as they were."""
+    problem: str = ""
+    """Name of the Python code of a problem of one's own (`own_code.problem_named`), which is computed on its own device; empty for the problem
+    that the config names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +89,13 @@ def run_chunk(request: ChunkRequest) -> ChunkResult:
 
     start = time.thread_time()
     config = request.config
-    problem = build_problem(config, request.device, request.images)
+    named = request.problem
+    if named:
+        from maml_core.own_code import problem_named
+
+        problem = problem_named(named)
+    else:
+        problem = build_problem(config, request.device, request.images)
     if request.state is None:
         state = init_run(config, problem=problem)
     else:
@@ -111,7 +120,7 @@ def run_chunk(request: ChunkRequest) -> ChunkResult:
     data = RecentStates.shared().data(state) if records is not None or request.state is None else request.state
     seen, apart = None, None
     if request.view is not None:
-        here, view = request.device == "cpu", request.view
+        here, view = request.device == "cpu" or bool(named), request.view
         at, looked = (
             (state, problem) if here else (state_from_bytes(data), build_problem(config, trained=request.images))
         )

@@ -161,6 +161,17 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f}%"
 
 
+ProblemOption = Annotated[
+    str | None,
+    typer.Option(
+        "--problem",
+        metavar="MODULE:NAME",
+        help="Python code of a problem of your own, a Problem or a function that makes one, such as my_tasks:problem of my_tasks.py in this folder. "
+        "It is imported and run; no saved run names any, so name it each time.",
+    ),
+]
+
+
 def find_run(run: str, root: Path | None = None) -> Path:
     """The folder of a run that is named as people name it: by its name in the store, or as a folder.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from maml_core.cli.console import find_run, kept_runs, name_for_cli, percent, print_json
+from maml_core.cli.console import ProblemOption, find_run, kept_runs, name_for_cli, percent, print_json
 from maml_core.cli.fields import assigned, by_name, overlaid
 from maml_core.cli.images import AnyImagesOption, with_images
 from maml_core.cli.progress import counting
@@ -94,6 +94,7 @@ def evaluate(
         ),
     ] = None,
     any_images: AnyImagesOption = False,
+    problem_name: ProblemOption = None,
     assignments: Annotated[
         list[str] | None,
         typer.Option(
@@ -119,12 +120,19 @@ def evaluate(
     given = assigned(assignments or [])
     folder = find_run(run)
     saved = load_run(folder)
-    saved.need_settings("evaluated")
+    if problem_name is None:
+        saved.need_settings("evaluated")
+    elif not saved.own_problem:
+        raise ConfigError("problem", problem_name, f"{saved.name} was trained on what its settings name; leave it out")
+    elif "tasks" in given:
+        raise ConfigError(
+            "set", "tasks", "the tasks are those of your own problem, which have no such settings; leave it out"
+        )
     saved = with_images(
         saved, folder=images_in, others=any_images, trains=False, again=f"maml evaluate {name_for_cli(folder)}"
     )
     if at_step is not None:
-        saved = as_it_was(saved, at_step)
+        saved = as_it_was(saved, at_step, problem_name)
     config = _on_other_tasks(saved.config, given)
     if split is not None and not config.classifies:
         raise ConfigError("split", split.value, "the tasks of this run have no classes to hold out; leave it out")
@@ -146,13 +154,14 @@ def evaluate(
 
     import torch
 
+    from maml_core.own_code import problem_named
     from maml_core.problem import build_problem
     from maml_core.state_bytes import check_state, state_from_bytes
 
     torch.set_num_threads(1)
     keep_freed_memory()
     state = state_from_bytes(saved.state)
-    problem = build_problem(config, trained=saved.images)
+    problem = build_problem(config, trained=saved.images) if problem_name is None else problem_named(problem_name)
     check_state(state, config, problem)
     with counting("tasks", tasks * len(asked)) as bar:
         summaries = [_evaluated(each, problem, state, bar, STREAMS[held_out]) for each in asked]
@@ -190,12 +199,14 @@ def evaluate(
     )
 
 
-def as_it_was(run: SavedRun, step: int) -> SavedRun:
-    """The run as it was after some of its outer steps."""
+def as_it_was(run: SavedRun, step: int, problem_name: str | None = None) -> SavedRun:
+    """The run as it was after some of its outer steps; one with a problem of its own by the name of its code."""
+    from maml_core.own_code import problem_named
     from maml_core.state_bytes import state_to_bytes
     from maml_core.store.travel import state_at
 
-    config, state = state_at(run, step)
+    problem = None if problem_name is None else problem_named(problem_name)
+    config, state = state_at(run, step, problem=problem)
     return dataclasses.replace(run, config=config, state=state_to_bytes(state), step=step)
 
 

@@ -21,6 +21,7 @@ from maml_core.cli.console import (
     STOPPED,
     AssignmentsOption,
     PresetOption,
+    ProblemOption,
     SchedulerOption,
     find_run,
     kept_runs,
@@ -90,6 +91,7 @@ def train(
         typer.Option("--force", rich_help_panel=OUTPUT, help="Take the place of a run of this name or in this folder."),
     ] = False,
     any_images: AnyImagesOption = False,
+    problem: ProblemOption = None,
     scheduler: SchedulerOption = None,
     as_json: Annotated[
         bool, typer.Option("--json", rich_help_panel=OUTPUT, help="Print one JSON object at the end, on stdout.")
@@ -127,9 +129,9 @@ def train(
             if out is None and name is None and not dry_run:
                 stack.enter_context(trained_alone(source))  # before it is read: nobody saves over what is read
             found = load_run(source)
-            found.need_settings("trained on")
+            _check_problem(found, problem)
             folder_now, given = folder_of(given)
-            again = f"maml train --resume {name_for_cli(source)}"
+            again = f"maml train --resume {name_for_cli(source)}{_with(problem)}"
             found = with_images(found, folder=folder_now, others=any_images, trains=True, again=again)
             start, timeline = found.start, found.timeline + _changes(found, given)
         done = found.step if found else 0
@@ -150,7 +152,7 @@ def train(
             )
             return
         with _chunks(scheduler) as compute:
-            run = _begin(whole_path(folder).name, start, timeline, found)
+            run = _begin(whole_path(folder).name, start, timeline, found, problem)
             if new:
                 run = save_run(folder, run, new=not force)  # a folder that cannot be written is said now
                 stack.enter_context(trained_alone(folder))
@@ -159,7 +161,17 @@ def train(
             if scheduler is None:
                 compiler = Compiler()
                 stack.callback(compiler.close)
-            _train(run, folder, target, compute, compiler, chunk_s=chunk_s, save_every=save_every, as_json=as_json)
+            _train(
+                run,
+                folder,
+                target,
+                compute,
+                compiler,
+                problem=problem,
+                chunk_s=chunk_s,
+                save_every=save_every,
+                as_json=as_json,
+            )
 
 
 def _set_up(preset_name: str | None, file: Path | None, given: dict[str, Any]) -> tuple[RunConfig, tuple[Entry, ...]]:
@@ -170,6 +182,19 @@ def _set_up(preset_name: str | None, file: Path | None, given: dict[str, Any]) -
         data = overlaid(data, located(settings))
     start = from_dict(overlaid(data, given))
     return start, entries_from_list(lines, start=start)
+
+
+def _check_problem(run: SavedRun, problem: str | None) -> None:
+    """See that a saved run goes on with the kind of problem that it was trained with."""
+    if problem is None:
+        run.need_settings("trained on")
+    elif not run.own_problem:
+        raise ConfigError("problem", problem, f"{run.name} was trained on what its settings name; leave it out")
+
+
+def _with(problem: str | None) -> str:
+    """What a command needs to name a problem again."""
+    return "" if problem is None else f" --problem {problem}"
 
 
 def _check_reached(timeline: tuple[Entry, ...], target: int) -> None:
@@ -223,10 +248,13 @@ def _check_place(folder: Path, *, force: bool) -> None:
         raise StoreError(error.kind, f"{error}, or add --force" if error.kind == "taken" else str(error)) from None
 
 
-def _begin(name: str, start: RunConfig, timeline: tuple[Entry, ...], found: SavedRun | None) -> SavedRun:
+def _begin(
+    name: str, start: RunConfig, timeline: tuple[Entry, ...], found: SavedRun | None, own: str | None
+) -> SavedRun:
     """The run before it trains on. Every entry that lies ahead has been tried, so that what is refused leaves nothing behind."""
     import torch
 
+    from maml_core.own_code import problem_named
     from maml_core.problem import build_problem, try_drawing
     from maml_core.runs import advance, apply_entry, init_run
     from maml_core.state_bytes import check_state, state_from_bytes, state_to_bytes
@@ -235,7 +263,8 @@ def _begin(name: str, start: RunConfig, timeline: tuple[Entry, ...], found: Save
     torch.set_num_threads(1)  # as in the workers: the bits of a sum depend on it
     keep_freed_memory()
     config = start if found is None else found.config
-    problem = build_problem(config, trained=None if found is None else found.images)
+    images = None if found is None else found.images
+    problem = build_problem(config, trained=images) if own is None else problem_named(own)
     if found is None:
         introduce(problem)
     try_drawing(config, problem)
@@ -288,6 +317,7 @@ def _train(
     compute: Callable[[ChunkRequest], ChunkResult],
     compiler: Compiler | None,
     *,
+    problem: str | None,
     chunk_s: float,
     save_every: float,
     as_json: bool,
@@ -295,7 +325,7 @@ def _train(
     began = saved_at = time.monotonic()
     failure: StoreError | None = None
     lost: BrokenExecutor | ClusterError | DataError | None = None
-    again = f"maml train --resume {name_for_cli(folder)}"
+    again = f"maml train --resume {name_for_cli(folder)}{_with(problem)}"
     turn = threading.Lock()
     """Held where the run moves on or is saved."""
     parts = [run.records]
@@ -325,6 +355,7 @@ def _train(
                 num_steps=target - run.step,
                 budget_s=chunk_s,
                 images=run.images,
+                problem=problem or "",
             )
             try:
                 done = compute(request)
@@ -349,17 +380,17 @@ def _train(
             if run.step >= target or run.status.kind != "ok":
                 break
             if time.monotonic() - saved_at >= save_every:
-                problem, saved_at = save(), time.monotonic()
-                if problem is not None and failure is None:
-                    say(f"maml: {problem}. Training goes on, and saving is tried again every {save_every:g} s.")
-                failure = problem
+                unsaved, saved_at = save(), time.monotonic()
+                if unsaved is not None and failure is None:
+                    say(f"maml: {unsaved}. Training goes on, and saving is tried again every {save_every:g} s.")
+                failure = unsaved
         failure = save()
 
     if as_json:
         place = {"folder": str(folder.absolute()), "saved": failure is None, "seconds": time.monotonic() - began}
         print_json(_result(run) | place)
     else:
-        _report(run, folder, saved=failure is None)
+        _report(run, folder, saved=failure is None, problem=problem)
     if failure is not None:
         say(f"maml: {failure}. What was saved before goes on with: {again} --steps {target}")
         raise typer.Exit(BAD_FOLDER)
@@ -423,7 +454,7 @@ def _result(run: SavedRun) -> dict[str, Any]:
     } | ({"accuracies": accuracies} if run.config.classifies else {})
 
 
-def _report(run: SavedRun, folder: Path, *, saved: bool) -> None:
+def _report(run: SavedRun, folder: Path, *, saved: bool, problem: str | None) -> None:
     records = run.records
     lines = [f"Outer step {run.step}."]
     if len(records.steps):
@@ -438,7 +469,7 @@ def _report(run: SavedRun, folder: Path, *, saved: bool) -> None:
             f"measured at outer step {records.held_out_steps[-1]}."
         )
     if saved:
-        lines.append(f"Saved in {folder}; look closer with: maml evaluate {name_for_cli(folder)}")
+        lines.append(f"Saved in {folder}; look closer with: maml evaluate {name_for_cli(folder)}{_with(problem)}")
     typer.echo("\n".join(lines))
 
 

@@ -114,7 +114,8 @@ class SavedRun:
             raise StoreError(
                 "own",
                 f"{self.name} was trained with a Problem of its own, from Python; its settings do not name the tasks, the model or the "
-                f"loss, so it cannot be {what} here. In Python it can: load_run, then give that Problem again, as problem=...",
+                f"loss, so it cannot be {what} here. In Python it can: load_run, then give that Problem again, as problem=...; maml train "
+                "--resume and maml evaluate take the name of its code, --problem module:attribute.",
             )
 
 
