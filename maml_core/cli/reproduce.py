@@ -151,7 +151,7 @@ def reproduce(
     """Train a paper's protocol, beside the published figures.
 
     sinusoid: every algorithm and baseline is trained at 10 and at 5 shots and judged on fresh tasks after 1, 5 and 10 inner steps: mean
-    over all tasks with its 95% interval, median, shares of tasks that got worse and that diverged. All of it takes an hour or two on two cores.
+    over all tasks with its 95% interval, median, shares of tasks that got worse and that diverged. All of it takes about three quarters of an hour on two cores.
 
     omniglot: MAML of 5 and 20 ways, 1 and 5 shots, judged by its accuracy on tasks of characters that no training and no choice has seen,
     with the 95% interval over tasks.

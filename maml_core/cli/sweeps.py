@@ -54,7 +54,7 @@ def list_kept(storage: StorageOption = None, as_json: AsJson = False) -> None:
     rows: list[tuple[str, ...]] = []
     for info in infos:
         if info.problem is None:
-            counts = (info.size, info.num_done, info.num_diverged, info.num_pruned, info.num_refused)
+            counts = (info.size, info.num_finished, info.num_diverged, info.num_pruned, info.num_refused)
             axes = ", ".join(label(name) for name in info.axes)
             rows.append((info.name, axes, *(f"{count:,}" for count in counts)))
         else:

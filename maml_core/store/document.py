@@ -48,6 +48,13 @@ _ENDINGS = {
     "moments": "safetensors",
     "measured": "safetensors",
 }
+FILE_NAME = re.compile(
+    "("
+    + "|".join(rf"{part}-[0-9a-f]{{16}}\.{ending}" for part, ending in _ENDINGS.items())
+    + rf"|{re.escape(DOCUMENT)})(\.part)?"
+)
+"""How the files of a run are named, whole or half written."""
+
 _KEYS = (
     "format",
     "version",

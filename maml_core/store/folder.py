@@ -8,7 +8,6 @@ import hashlib
 import importlib.metadata
 import os
 import platform
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +25,7 @@ from maml_core.record_files import COLUMNS, from_parquet, mismatch, to_parquet
 from maml_core.records import Records, Status
 from maml_core.store.document import (
     DOCUMENT,
+    FILE_NAME,
     INSTEAD,
     MARKER,
     MAX_DOCUMENT_BYTES,
@@ -39,10 +39,6 @@ from maml_core.store.moments import fitted, moments_from_bytes, moments_to_bytes
 
 TRAINING = "training.lock"
 """The file that whoever trains a run holds."""
-
-_OURS = re.compile(
-    r"((curves|held_out)-[0-9a-f]{16}\.parquet|(state|moments|measured)-[0-9a-f]{16}\.safetensors|run\.json)(\.part)?|training\.lock"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,9 +210,13 @@ def run_info(folder: str | os.PathLike[str]) -> RunInfo:
     )
 
 
+def _is_ours(name: str) -> bool:
+    return name == TRAINING or FILE_NAME.fullmatch(name) is not None
+
+
 def ours(folder: Path) -> set[str]:
     """The files of a folder that are named as this program names them."""
-    return {name for name in os.listdir(folder) if _OURS.fullmatch(name)} if folder.is_dir() else set()
+    return {name for name in os.listdir(folder) if _is_ours(name)} if folder.is_dir() else set()
 
 
 def check_place(folder: Path, *, new: bool) -> None:
@@ -231,7 +231,7 @@ def check_place(folder: Path, *, new: bool) -> None:
         check_ours(folder)
         if new:
             raise StoreError("taken", f"there is a run in {folder} already; choose another name or folder")
-    elif any(not _OURS.fullmatch(name) for name in os.listdir(folder)):
+    elif any(not _is_ours(name) for name in os.listdir(folder)):
         raise StoreError("foreign", f"{folder} holds other files and no run; choose an empty or a new folder")
 
 

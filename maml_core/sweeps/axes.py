@@ -53,7 +53,9 @@ class Axis:
     values: tuple[Value, ...] = ()
     """The values of a grid, each once; for a sampler that draws, the choices."""
     low: float | None = None
+    """Where a sampler that draws begins, where there are no `values`; finite, and above 0 with `log`."""
     high: float | None = None
+    """Where it ends: finite, above `low`."""
     log: bool = False
     """Draw on a logarithmic scale; the map shows it so."""
 

@@ -30,11 +30,11 @@ class StudyInfo(NamedTuple):
 
     name: str
     size: int
-    num_done: int
+    num_finished: int
     num_diverged: int
     num_pruned: int
     num_refused: int
-    """Left out; they do not count as done."""
+    """Left out; they do not count as finished."""
     axes: tuple[str, ...]
     problem: str | None = None
     """Why it cannot be loaded; the other fields then say nothing."""
@@ -56,7 +56,7 @@ def list_sweeps(storage: str | Path | None = None) -> list[StudyInfo]:
                     StudyInfo(
                         name=name,
                         size=study.sweep.size,
-                        num_done=sum(result.is_finished for result in results),
+                        num_finished=sum(result.is_finished for result in results),
                         num_diverged=statuses.count("diverged"),
                         num_pruned=statuses.count("pruned"),
                         num_refused=statuses.count("refused"),

@@ -32,8 +32,10 @@ from maml_core.sweeps.axes import (
 from maml_core.wording import one_of
 
 MAX_SETTINGS = 100_000
+"""Settings that a sweep may have: their results are read whole, in seconds still."""
 
 _MAX_TRIED = 20_000
+"""Kinds of set-ups that are built to see whether they go together, before a sweep begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

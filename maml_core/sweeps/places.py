@@ -36,6 +36,7 @@ JOURNAL = "study.log"
 CLAIMS = "claims.sqlite"
 
 _LONGEST_LINE = 2**20
+"""Bytes at the end of a journal among which the half a line of a killed client begins."""
 
 
 def default_root() -> Path:

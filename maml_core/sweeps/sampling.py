@@ -16,6 +16,7 @@ from maml_core.sweeps.axes import Axis, Value, whole_numbers
 from maml_core.sweeps.definition import LANE_FIELDS, Setting, SweepConfig, lane_configs, refusal_of, refused_ends
 
 _MAX_DRAWS = 2**20
+"""Points after which no further setting is looked for, however many were asked for: axes of few values have few settings."""
 
 
 @lru_cache(maxsize=8)

@@ -139,7 +139,7 @@ def _some_finished(root: Path) -> None:
 
 def _is_listed(root: Path) -> dict[str, int]:
     found = list_sweeps(root / "sweeps")
-    return {info.name: info.num_done for info in found if not info.problem}
+    return {info.name: info.num_finished for info in found if not info.problem}
 
 
 SWEEPS = {

@@ -72,7 +72,7 @@ def test_a_sweep_is_computed_kept_and_read() -> None:
         assert [one.status for one in study.results()] == ["ok"] * 6
         assert len(study.curves()) == 6 * 12
     kept = json.loads(maml("sweeps", "list", "--json").stdout)
-    assert [(info["name"], info["num_done"]) for info in kept] == [("one", 6)]
+    assert [(info["name"], info["num_finished"]) for info in kept] == [("one", 6)]
     shown = json.loads(maml("sweeps", "show", "one", "--json").stdout)
     assert shown["settings"] == found["settings"]
 

@@ -76,7 +76,7 @@ def half_done(folder: Path, name: str = "s", *, keeps_images: bool = True) -> No
         assert ticket is not None
         sweeping.finished(ticket, run_lanes(ticket.request))
         sweeping.close()
-    assert list_sweeps()[0].num_done == 1
+    assert list_sweeps()[0].num_finished == 1
 
 
 def test_a_sweep_names_its_classes(birds: Path, tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_other_images_are_refused_and_the_sweep_stays(birds: Path, what: str, ag
     np.testing.assert_equal(values(), before)
     assert (tmp_path / "sweeps" / "s" / "study.log").read_bytes() == study
     maml("sweep", "--resume", "s", "--folder", str(kept), "--workers", "1")
-    assert list_sweeps()[0].num_done == 3
+    assert list_sweeps()[0].num_finished == 3
 
 
 def test_a_moved_folder_is_named_where_it_lies_now_and_known_from_then_on(birds: Path, tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ def test_a_relative_folder_is_found_from_elsewhere(
     (tmp_path / "other").mkdir()
     monkeypatch.chdir(tmp_path / "other")
     maml("sweep", "--resume", "s", "--workers", "1")
-    assert list_sweeps()[0].num_done == 3
+    assert list_sweeps()[0].num_finished == 3
 
 
 def test_omniglot_that_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

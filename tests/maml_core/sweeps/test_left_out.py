@@ -116,7 +116,7 @@ def test_a_sweep_that_goes_on_keeps_what_was_left_out(birds: str) -> None:
     with load_sweep("s") as study:
         assert statuses(study.results()) == statuses(before) == ["ok", "refused"]
         assert study.results()[1].refusal == before[1].refusal
-    assert [(one.num_done, one.num_refused) for one in list_sweeps()] == [(1, 1)]
+    assert [(one.num_finished, one.num_refused) for one in list_sweeps()] == [(1, 1)]
 
 
 @pytest.mark.parametrize(("options", "axis"), [(SMALL, "shots=3,4"), (ANY_WAYS, "ways=15,20")])

@@ -115,7 +115,7 @@ def test_a_sweep_with_a_damaged_result_is_listed_beside_the_others(tmp_path: Pat
     path.write_bytes(path.read_bytes().replace(word, instead))
     one, two = list_sweeps(tmp_path)
     assert "what setting 0 came to cannot be read" in one.problem
-    assert (two.problem, two.num_done) == (None, 2)
+    assert (two.problem, two.num_finished) == (None, 2)
     delete_sweep("one", storage=tmp_path)
     assert [info.name for info in list_sweeps(tmp_path)] == ["two"]
 

@@ -418,8 +418,14 @@ def test_sweeps_are_listed_and_deleted(storage: str) -> None:
         study.put(*(result(one, math.inf if one.number else 1.0) for one in study.take(2)))
     open_study(TPE, "two", storage=storage).close()
     one, two = list_sweeps(storage)
-    assert (one.name, one.size, one.num_done, one.num_diverged, one.axes) == ("one", 6, 2, 1, ("alpha", "algorithm"))
-    assert (two.name, two.num_done) == ("two", 0)
+    assert (one.name, one.size, one.num_finished, one.num_diverged, one.axes) == (
+        "one",
+        6,
+        2,
+        1,
+        ("alpha", "algorithm"),
+    )
+    assert (two.name, two.num_finished) == ("two", 0)
     delete_sweep("one", storage=storage)
     assert [info.name for info in list_sweeps(storage)] == ["two"]
     with pytest.raises(StoreError, match="there is no sweep one"):
