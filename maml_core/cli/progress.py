@@ -115,6 +115,7 @@ class SweepBar:
 
     def __init__(self) -> None:
         self._progress = Progress(
+            TextColumn("{task.description}"),
             TextColumn("{task.fields[settings]}"),
             BarColumn(),
             TaskProgressColumn(),
@@ -133,6 +134,10 @@ class SweepBar:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._progress.stop()
+
+    def begin(self, what: str) -> None:
+        """Another sweep, from its beginning on."""
+        self._progress.reset(self._task, description=what, settings="", rate="")
 
     def show(self, now: SweepProgress) -> None:
         """Show how far it is."""

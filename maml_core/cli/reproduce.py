@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from maml_core.cli.atlas import run_atlas
 from maml_core.cli.console import BAD_FOLDER, SchedulerOption, percent, print_json, say
 from maml_core.cli.phenomena import run_claims
 from maml_core.cli.progress import quiet
@@ -40,6 +41,7 @@ from maml_core.reproduce import (
     save_table,
     sinusoid_cases,
 )
+from maml_core.reproduce.atlas import FAMILIES, LEARNERS, chosen_cells
 from maml_core.reproduce.claims import CLAIMS, chosen_claims
 from maml_core.reproduce.omniglot import NUM_TEST_TASKS as NUM_IMAGE_TASKS
 from maml_core.reproduce.sinusoid import NUM_STEPS, NUM_TEST_TASKS
@@ -52,6 +54,7 @@ class Protocol(StrEnum):
     SINUSOID = "sinusoid"
     OMNIGLOT = "omniglot"
     PHENOMENA = "phenomena"
+    SENSITIVITY = "sensitivity"
 
 
 class ScaleName(StrEnum):
@@ -85,6 +88,7 @@ def _span(numbers: Collection[int]) -> str:
 
 
 _NAMES = _named(tuple(setup.name for setup in SINUSOID), tuple(setup.name for setup in PAPER.setups))
+_ATLAS = _named(tuple(family.name for family in FAMILIES), tuple(learner.name for learner in LEARNERS))
 _CLAIMS = ", ".join(claim.name for claim in CLAIMS)
 
 
@@ -93,12 +97,14 @@ def reproduce(
         Protocol,
         typer.Argument(
             help="sinusoid: Finn et al. 2017, section 5.1. omniglot: section 5.2, characters of Omniglot. phenomena: claims of the "
-            "literature, each with a verdict."
+            "literature, each with a verdict. sensitivity: what step sizes that were not tuned cost, of seven algorithms."
         ),
     ],
     only: Annotated[
         list[str] | None,
-        typer.Option(help=f"Only this, may be given several times: {_NAMES} (paper only); {_CLAIMS}."),
+        typer.Option(
+            help=f"Only this, may be given several times: {_NAMES} (paper only); {_CLAIMS}; of sensitivity {_ATLAS}."
+        ),
     ] = None,
     scale: Annotated[
         ScaleName | None,
@@ -161,6 +167,9 @@ def reproduce(
     phenomena: fourteen claims about how MAML learns, each measured at three seeds in some minutes, with its 95% interval and a verdict. The last
     line says how many hold; the exit code is 0 if all do, and 1 if not. Nothing is saved.
 
+    sensitivity: each of seven algorithms on sinusoids, lines and glyphs (and Omniglot, where it is asked for) is a sweep of alpha and beta with five
+    seeds. What is lost without tuning either is printed with its 95% interval over the seeds. The sweeps are kept.
+
     \b
     Examples:
       maml reproduce sinusoid
@@ -169,6 +178,7 @@ def reproduce(
       maml reproduce omniglot --scale paper --only "MAML++, 20-way 1-shot"
       maml reproduce sinusoid --scheduler tcp://192.168.1.10:8786
       maml reproduce phenomena --only task-vectors --only first-order
+      maml reproduce sensitivity --only lines --only MAML --only MAML++
     """
     if steps is not None and not 1 <= steps <= 10_000_000:
         raise ConfigError("steps", steps, "a whole number from 1 to 10,000,000")
@@ -177,18 +187,28 @@ def reproduce(
     most = 61 if scheduler is None else 10_000
     if workers is not None and not 1 <= workers <= most:
         raise ConfigError("workers", workers, f"a whole number from 1 to {most:,}")
-    if protocol == Protocol.PHENOMENA:
+    if protocol in (Protocol.PHENOMENA, Protocol.SENSITIVITY):
         for name, value in (
             ("scale", scale),
             ("split", split),
             ("tasks", tasks),
             ("seed", seed or None),
-            ("folder", folder),
+            ("folder", folder if protocol == Protocol.PHENOMENA else None),
         ):
             if value is not None:
-                raise ConfigError(name, str(value), "phenomena has none; leave it out")
+                raise ConfigError(name, str(value), f"{protocol.value} has none; leave it out")
         if device == Device.CUDA:
-            raise ConfigError("device", "cuda", "phenomena is computed on processors; leave it out")
+            raise ConfigError("device", "cuda", f"{protocol.value} is computed on processors; leave it out")
+    if protocol == Protocol.SENSITIVITY:
+        run_atlas(
+            chosen_cells(only or [], num_steps=steps),
+            folder or Path("reproduction") / "sensitivity",
+            num_workers=workers,
+            scheduler=scheduler,
+            as_json=as_json,
+        )
+        return
+    if protocol == Protocol.PHENOMENA:
         run_claims(
             chosen_claims(only or []), num_steps=steps, num_workers=workers, scheduler=scheduler, as_json=as_json
         )

@@ -2,7 +2,8 @@
 
 `sinusoid` and `omniglot` say what is trained, `training` trains it, `exams` evaluates what has come out, `tables` prints it. Each
 training is a run folder of its own, so a reproduction that was stopped goes on where it was, and every run can be opened afterwards.
-`claims` says what the literature claims of MAML and when it holds, `experiments` trains and measures for it.
+`claims` says what the literature claims of MAML and when it holds, `experiments` trains and measures for it. `atlas` says what is swept for the
+scores of sensitivity, and what comes of it.
 Nothing here but `experiments` imports torch: training and evaluation are work for an executor.
 """
 

@@ -94,7 +94,7 @@ def _is_near(sweep: SweepConfig, one: SettingResult, best: float) -> bool:
 def _rate_sensitivity(sweep: SweepConfig, found: Sequence[SettingResult], axis: str) -> RateSensitivity:
     rates = [value for value in values_along(sweep, found, axis) if any(one.values[axis] == value for one in found)]
     rows = [[one for one in found if one.values[axis] == value] for value in rates]
-    spacing = _weights([float(value) for value in rates])  # type: ignore[arg-type]
+    spacing = log_weights([float(value) for value in rates])  # type: ignore[arg-type]
     table = _losses(sweep, rows)
     value = _cost(table.mean(axis=2), spacing)
     low = high = math.nan
@@ -133,10 +133,10 @@ def _cost(table: Numbers, spacing: Numbers) -> float:
     return float(spacing @ (lowest - lowest.min()))
 
 
-def _weights(rates: Sequence[float]) -> Numbers:
+def log_weights(rates: Sequence[float]) -> Numbers:
     """What each rate counts, so that the mean is one over the logarithm of the rate (trapezoidal rule); all the same where one is not above 0.
 
-    >>> _weights([0.01, 0.1, 1.0]).tolist(), _weights([0.01, 0.1, 10.0]).round(3).tolist()
+    >>> log_weights([0.01, 0.1, 1.0]).tolist(), log_weights([0.01, 0.1, 10.0]).round(3).tolist()
     ([0.25, 0.5, 0.25], [0.167, 0.5, 0.333])
     """
     if len(rates) < 2 or min(rates) <= 0.0:

@@ -105,3 +105,32 @@ def test_a_reproduction_that_cannot_be_is_refused_before_it_starts(
     folder = tmp_path / "out"
     assert sentence in said(maml("reproduce", "sinusoid", "--folder", str(folder), *arguments, code=2))
     assert not folder.exists()
+
+
+def test_an_atlas_is_computed_once_and_its_sweeps_are_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "atlas"
+    arguments = ("--only", "lines", "--only", "Meta-SGD", "--steps", "1", "--folder", str(folder))
+    first = maml("reproduce", "sensitivity", *arguments)
+    assert "| lines | Meta-SGD | " in first.stdout
+    assert (folder / "table.md").read_text().strip() in first.stdout
+    kept = [one.stat().st_mtime_ns for one in sorted((folder / "lines-meta-sgd").rglob("*.parquet"))]
+    assert kept
+    again = maml("reproduce", "sensitivity", *arguments, "--json")
+    assert json.loads(again.stdout) == json.loads((folder / "table.json").read_text())
+    assert kept == [one.stat().st_mtime_ns for one in sorted((folder / "lines-meta-sgd").rglob("*.parquet"))]
+    assert "35 settings" in maml("sweeps", "show", "lines-meta-sgd", "--storage", str(folder)).output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--only", "circles"), "one of sinusoids, lines, glyphs, omniglot, MAML"),
+        (("--tasks", "10"), "tasks = '10' is not accepted: sensitivity has none"),
+        (("--seed", "1"), "seed = '1' is not accepted: sensitivity has none"),
+        (("--device", "cuda"), "sensitivity is computed on processors"),
+        (("--only", "omniglot", "--only", "MAML"), "maml data omniglot --download"),
+    ],
+    ids=str,
+)
+def test_an_atlas_that_cannot_be_is_refused(arguments: tuple[str, ...], sentence: str, tmp_path: Path) -> None:
+    assert sentence in said(maml("reproduce", "sensitivity", "--folder", str(tmp_path / "atlas"), *arguments, code=2))
