@@ -98,7 +98,7 @@ class Cell(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Of its sweep.
+        """The name of its sweep.
 
         >>> cells(["lines"], ["MAML++"])[0].name
         'lines-mamlpp'
@@ -163,7 +163,7 @@ class Spread(NamedTuple):
 
 
 def spread(by_seed: Numbers) -> Spread:
-    """Of one number a seed, [seeds].
+    """The spread of one number a seed, [seeds].
 
     >>> str(spread(np.array([1.0, 2.0, 3.0])))
     '2.00 ± 2.48'
@@ -279,7 +279,7 @@ def across(found: Sequence[Entry]) -> list[Across]:
 
 
 def _dimensionality(gains: Numbers) -> int:
-    """Of mean gains, [families, alphas, betas]."""
+    """How many are to be tuned, from mean gains [families, alphas, betas]."""
     enough = RETAINED * gains.max(axis=(1, 2)).mean()
     if gains.mean(axis=0).max() >= enough:
         return 0

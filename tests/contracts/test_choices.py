@@ -180,6 +180,7 @@ NAMED_IN = {
     "maml_core/algorithms.py": "their formulas",
     "maml_core/presets.py": "set-ups",
     "maml_core/reproduce/sinusoid.py": "set-ups of papers",
+    "maml_core/reproduce/atlas.py": "set-ups that are compared",
     "maml_core/analysis/directions.py": "whose directions are compared",
     "dashboard/charts/arrows.py": "whose directions are drawn",
     "dashboard/charts/directions.py": "whose directions are drawn",
