@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, get_args
 
 import typer
 
@@ -25,6 +26,7 @@ from maml_core.sweeps.axes import label
 from maml_core.sweeps.catalog import check_idle, delete_sweep, find_sweep, list_sweeps, rename_sweep
 from maml_core.sweeps.databases import without_password
 from maml_core.sweeps.definition import sweep_to_dict
+from maml_core.sweeps.drawing import Format, Kind, figure_bytes
 from maml_core.sweeps.findings import finished_words, read, why_no_importance
 from maml_core.sweeps.importance import importance
 from maml_core.sweeps.places import default_root
@@ -158,6 +160,39 @@ def compare(
             print_json(found._asdict())
         else:
             typer.echo("\n".join(comparison_words(study.sweep, found)))
+
+
+@app.command()
+def figure(
+    name: Name,
+    out: Annotated[Path, typer.Option("--out", help="File to write; its ending says how: .svg, .png, .pdf or .html.")],
+    kind: Annotated[str, typer.Option("--kind", help="What is drawn: map, curves, importance or tuning.")] = "map",
+    x: Annotated[str | None, typer.Option("--x", help="Axis that goes across the map.")] = None,
+    y: Annotated[str | None, typer.Option("--y", help="Axis that goes up.")] = None,
+    slices: Annotated[
+        list[str] | None,
+        typer.Option("--slice", help="Value of another axis, as in algorithm=anil; may be repeated."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
+    storage: StorageOption = None,
+) -> None:
+    """Draw a sweep into a file, with its set-up and fingerprint inside; needs Matplotlib."""
+    format_ = next((known for known in get_args(Format) if out.suffix.lower() == f".{known}"), None)
+    kind_ = next((known for known in get_args(Kind) if kind == known), None)
+    if format_ is None:
+        raise ConfigError("out", str(out), "a file that ends with .svg, .png, .pdf or .html")
+    if kind_ is None:
+        raise ConfigError("kind", kind, f"one of {', '.join(get_args(Kind))}")
+    if kind_ != "map" and (x is not None or y is not None or slices):
+        raise ConfigError("kind", kind, "map, where --x, --y or --slice are given: they choose its axes")
+    with load_sweep(name, storage=storage) as study:
+        results = study.results()
+        seen = None if x is None and y is None and not slices else wanted_map(study.sweep, results, x, y, slices or ())
+        try:
+            data = figure_bytes(study.name, study.sweep, results, kind_, format_, seen=seen)
+        except ImportError as error:
+            raise ConfigError("figure", kind, str(error)) from error
+    write_out(out, f"{name}.{format_}", data, force=force)
 
 
 @app.command()

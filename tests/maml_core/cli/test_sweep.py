@@ -190,6 +190,16 @@ def test_a_kept_sweep_is_read_by_map_scores_pairs_and_seeds() -> None:
     assert all(axis["share"]["low"] <= axis["share"]["value"] <= axis["share"]["high"] for axis in found["axes"])
     assert all(sentence in " ".join(text.split()) for sentence in found["reading"])
 
+    maml("sweeps", "figure", "three", "--x", "algorithm", "--out", "map.svg")
+    assert b"three" in Path("map.svg").read_bytes()
+    for options, words in (
+        (("--out", "map.gif"), ".svg, .png, .pdf or .html"),
+        (("--out", "a.svg", "--kind", "bars"), "one of map, curves, importance, tuning"),
+        (("--out", "a.svg", "--kind", "tuning", "--x", "alpha"), "they choose its axes"),
+    ):
+        assert words in " ".join(maml("sweeps", "figure", "three", *options, code=2).output.split())
+    assert "is there already" in maml("sweeps", "figure", "three", "--out", "map.svg", code=2).output
+
     pair = json.loads(maml("sweeps", "compare", "three", "0", "4", "--json").stdout)
     assert (pair["num_tasks"], pair["num_seeds"]) == (4, 3)
     text = maml("sweeps", "compare", "three", "0", "4").stdout

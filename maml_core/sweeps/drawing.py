@@ -1,0 +1,273 @@
+"""Figures of a sweep for papers and slides: map, curves, importance and tuning, as SVG, PNG, PDF or a page of HTML that holds the SVG.
+
+Drawn by Matplotlib (``pip install 'maml-live[figures]'``), which needs no browser. Each file says what it is of: the sweep's set-up as JSON and its
+fingerprint are in its metadata, the fingerprint and what is concluded stand under the drawing. The same results give the same bytes.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import json
+import math
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from maml_core.errors import ConfigError
+from maml_core.sweeps.axes import label, setting_words
+from maml_core.sweeps.comparing import Comparison
+from maml_core.sweeps.definition import SweepConfig, fingerprint, sweep_to_dict
+from maml_core.sweeps.findings import importance_words, read, trust_words, why_no_importance
+from maml_core.sweeps.importance import importance
+from maml_core.sweeps.results import SettingResult
+from maml_core.sweeps.scores import scores
+from maml_core.sweeps.tables import STATUSES, Map, best_of, map_of
+from maml_core.values import shown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Kind = Literal["map", "curves", "importance", "tuning"]
+Format = Literal["svg", "png", "pdf", "html"]
+
+MISSING = "Matplotlib is not installed, which draws figures: pip install 'maml-live[figures]'"
+
+_MOST_CURVES = 200
+"""Curves that are drawn behind those that are not told apart from the best."""
+
+_MOST_TICKS = 12
+_BEST, _OTHER, _GONE = "#0072b2", "#b8b8b8", "#d55e00"
+_RC = {
+    "svg.hashsalt": "maml-live",
+    "font.size": 9.0,
+    "text.parse_math": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+
+
+def figure_bytes(
+    name: str,
+    sweep: SweepConfig,
+    results: Sequence[SettingResult],
+    kind: Kind,
+    format_: Format,
+    *,
+    seen: Map | None = None,
+) -> bytes:
+    """A figure as a file.
+
+    Args:
+        name: Of the sweep.
+        sweep: Its set-up.
+        results: Of its settings, in any order.
+        kind: What is drawn.
+        format_: How it is written.
+        seen: Which map; None for that of the first two axes. For other kinds without effect.
+
+    Raises:
+        ImportError: Matplotlib is not installed.
+        ConfigError: The results have nothing to draw, as the importance of axes where there is one seed.
+    """
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(MISSING) from error
+    with mpl.rc_context(_RC):
+        figure = Figure(figsize=(6.4, 4.8), layout="constrained")
+        axes = figure.add_subplot()
+        words = _drawn(axes, sweep, results, kind, seen)
+        axes.set_title(f"{name}: {_TITLES[kind]}", loc="left")
+        about = f"{name}, sweep {fingerprint(sweep)}, {sum(one.is_finished for one in results):,} settings, seeds: {sweep.num_seeds}"
+        lines = [line for text in (*words, about) for line in textwrap.wrap(text, 105)]
+        figure.supxlabel("\n".join(lines), x=0.02, ha="left", fontsize=7.5)
+        setup = json.dumps({"sweep": name, "fingerprint": fingerprint(sweep), "set_up": sweep_to_dict(sweep)})
+        if format_ == "html":
+            return _page(name, kind, _saved(figure, "svg", name, setup), (*words, about), setup)
+        return _saved(figure, format_, name, setup)
+
+
+_TITLES = {
+    "map": "held-out result by setting",
+    "curves": "held-out result while training",
+    "importance": "what each axis explains",
+    "tuning": "best of k settings tried",
+}
+
+
+def _drawn(
+    axes: Axes, sweep: SweepConfig, results: Sequence[SettingResult], kind: Kind, seen: Map | None
+) -> Sequence[str]:
+    """Draw one kind, and say what it shows."""
+    if kind == "importance":
+        return _importance(axes, sweep, results)
+    if best_of(sweep, results) is None:
+        raise ConfigError("kind", kind, "a sweep in which a setting has trained to the end; none of this one has")
+    if kind == "map":
+        names = [axis.name for axis in sweep.axes]
+        seen = seen or map_of(sweep, results, names[0], names[1] if len(names) > 1 else None)
+        _map(axes, sweep, seen)
+        if len(names) > (1 if seen.y is None else 2):
+            return (
+                *read(sweep, results)[:1],
+                "Of axes that are not shown each cell has the best, or the value that was chosen.",
+            )
+    elif kind == "curves":
+        _curves(axes, sweep, results)
+    else:
+        _tuning(axes, sweep, results)
+    return read(sweep, results)[:1]
+
+
+def _map(axes: Axes, sweep: SweepConfig, seen: Map) -> None:
+    from matplotlib.colors import LogNorm, Normalize
+
+    ok = seen.status == STATUSES.index("ok")
+    values = np.where(ok, seen.value, np.nan)
+    if seen.y is None:
+        places = np.arange(len(seen.x_values))
+        axes.errorbar(places[ok[0]], values[0][ok[0]], yerr=seen.ci95[0][ok[0]], fmt="o", color=_BEST, capsize=3)
+        _result_axis(axes, sweep)
+    else:
+        finite = values[np.isfinite(values)]
+        logs = not sweep.maximises and len(finite) > 0 and finite.min() > 0.0
+        norm = (
+            (LogNorm if logs else Normalize)(*np.quantile(finite, [0.0, 1.0 if sweep.maximises else 0.9]))
+            if len(finite)
+            else None
+        )
+        colors = axes.pcolormesh(values, cmap="viridis" if sweep.maximises else "viridis_r", norm=norm)
+        clipped = "" if sweep.maximises else "; the worst tenth has one colour"
+        bar = axes.figure.colorbar(
+            colors, ax=axes, label=f"{_judged(sweep)}{clipped}", extend="neither" if sweep.maximises else "max"
+        )
+        _plain_numbers(bar.ax.yaxis)
+        axes.set_ylabel(label(seen.y))
+        _ticks(axes.yaxis, [shown(value) for value in seen.y_values], 0.5)
+    for status, sign, color in (("diverged", "x", _GONE), ("pruned", "_", "#404040")):
+        rows, columns = np.nonzero(seen.status == STATUSES.index(status))
+        if not len(rows):
+            continue
+        at = (columns + 0.5, rows + 0.5) if seen.y is not None else (columns, np.full(len(rows), 0.97))
+        transform: dict[str, Any] = {} if seen.y is not None else {"transform": axes.get_xaxis_transform()}
+        axes.plot(*at, sign, color=color, label=status, **transform)
+    if np.isfinite(values).any():
+        row, column = np.unravel_index(int((np.nanargmax if sweep.maximises else np.nanargmin)(values)), values.shape)
+        at_best = (column + 0.5, row + 0.5) if seen.y is not None else (column, values[row, column])
+        axes.plot(*at_best, "*", color="white", markeredgecolor="black", markersize=13, label="best")
+    axes.set_xlabel(label(seen.x))
+    _ticks(axes.xaxis, [shown(value) for value in seen.x_values], 0.5 if seen.y is not None else 0.0)
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, frameon=False, fontsize=8)
+
+
+def _ticks(axis: Any, words: Sequence[str], offset: float) -> None:
+    kept = range(0, len(words), math.ceil(len(words) / _MOST_TICKS))
+    axis.set_ticks([place + offset for place in kept], [words[place] for place in kept])
+
+
+def _curves(axes: Axes, sweep: SweepConfig, results: Sequence[SettingResult]) -> None:
+    best = best_of(sweep, results)
+    assert best is not None
+    found = [one for one in results if one.status in ("ok", "diverged") and one.steps is not None and len(one.steps)]
+    good = {one.number for one in Comparison(sweep, results).as_good_as(best, [o for o in found if o.status == "ok"])}
+    behind = [one for one in found if one.number != best.number]
+    for one in [*behind[:: max(1, math.ceil(len(behind) / _MOST_CURVES))], best]:
+        color = _BEST if one.number in good or one is best else _GONE if one.status == "diverged" else _OTHER
+        width, opacity = (2.2, 1.0) if one is best else (0.8, 0.6)
+        assert one.steps is not None
+        axes.plot(one.steps, np.asarray(one.curve), color=color, lw=width, alpha=opacity)
+    of = "trainings" if sweep.num_seeds == 1 else "settings"
+    for color, width, words in (
+        (_BEST, 2.2, f"best: {setting_words(best.values) or 'the base'}"),
+        (_BEST, 0.8, f"{len(good):,} {of} not told apart from it"),
+        (_OTHER, 0.8, "others"),
+        (_GONE, 0.8, "diverged"),
+    ):
+        axes.plot([], [], color=color, lw=width, label=words)
+    axes.set_xlabel("outer step")
+    _result_axis(axes, sweep)
+    axes.legend(frameon=False, fontsize=8)
+
+
+def _importance(axes: Axes, sweep: SweepConfig, results: Sequence[SettingResult]) -> Sequence[str]:
+    found = importance(sweep, [one for one in results if one.is_finished])
+    if found is None:
+        raise ConfigError("kind", "importance", why_no_importance(sweep))
+    names = [label(axis.axis) for axis in found.axes]
+    for row, axis in enumerate(found.axes):
+        if not axis.is_told:
+            axes.text(0.01, row, "not told from chance", va="center", color="#606060")
+            continue
+        for share, offset, color in ((axis.share, -0.16, _BEST), (axis.top_share, 0.16, _OTHER)):
+            if math.isfinite(share.value):
+                ends = [[share.value - share.low], [share.high - share.value]]
+                axes.barh(row + offset, share.value, 0.3, color=color, xerr=ends, capsize=3)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_xlim(0.0, 1.0)
+    axes.set_xlabel("share of the settings' differences, with its 95% interval over the seeds")
+    for color, words in ((_BEST, "whole range"), (_OTHER, "best tenth")):
+        axes.barh([-9.0], [0.0], color=color, label=words)
+    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    return (*importance_words(sweep, found), trust_words(found))
+
+
+def _tuning(axes: Axes, sweep: SweepConfig, results: Sequence[SettingResult]) -> None:
+    found = scores(sweep, results)
+    assert found is not None, "a setting has trained to the end"
+    curve = found.tuning
+    axes.fill_between(curve.num_tried, curve.low, curve.high, color=_BEST, alpha=0.2, lw=0, label="nine draws of ten")
+    axes.plot(curve.num_tried, curve.expected, "o-", color=_BEST, label="expected")
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(curve.num_tried, [f"{count:,}" for count in curve.num_tried])
+    axes.set_xlabel("settings tried, drawn from these")
+    _result_axis(axes, sweep)
+    axes.legend(frameon=False, fontsize=8)
+
+
+def _result_axis(axes: Axes, sweep: SweepConfig) -> None:
+    axes.set_ylabel(_judged(sweep))
+    if not sweep.maximises:
+        axes.set_yscale("log")
+    _plain_numbers(axes.yaxis)
+
+
+def _plain_numbers(axis: Any) -> None:
+    """Numbers as everywhere else, and not as powers of ten."""
+    axis.set_major_formatter(lambda value, _: f"{value:.3g}")
+    axis.set_minor_formatter(lambda value, _: f"{value:.2g}" if f"{value:.0e}"[0] in "25" else "")
+
+
+def _judged(sweep: SweepConfig) -> str:
+    return "held-out accuracy" if sweep.maximises else "held-out loss"
+
+
+def _saved(figure: Figure, format_: Literal["svg", "png", "pdf"], name: str, setup: str) -> bytes:
+    """The file's bytes, with the set-up in its metadata and without the time at which it was made."""
+    metadata: dict[str, Any] = {
+        "svg": {"Title": name, "Description": setup, "Date": None},
+        "png": {"Title": name, "Description": setup, "Software": None},
+        "pdf": {"Title": name, "Subject": setup, "CreationDate": None},
+    }[format_]
+    out = io.BytesIO()
+    figure.savefig(out, format=format_, metadata=metadata, dpi=200)
+    return out.getvalue()
+
+
+def _page(name: str, kind: str, svg: bytes, words: Sequence[str], setup: str) -> bytes:
+    """A page of its own with the drawing, what it says, and the set-up."""
+    drawing = svg.decode()
+    drawing = drawing[drawing.index("<svg") :]
+    alternative = html.escape(" ".join(words), quote=True)
+    sentences = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in words)
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(name)}: {kind}</title></head><body>'
+        f'<div role="img" aria-label="{alternative}">{drawing}</div>{sentences}'
+        f"<details><summary>Set-up</summary><pre>{html.escape(json.dumps(json.loads(setup), indent=1))}</pre></details>"
+        "</body></html>\n"
+    ).encode()

@@ -1,0 +1,77 @@
+"""Figures of sweeps: what is in the files, and what cannot be drawn."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import sys
+from typing import get_args
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from maml_core.errors import ConfigError
+from maml_core.sweeps.axes import Axis
+from maml_core.sweeps.definition import SweepConfig, fingerprint, sweep_to_dict
+from maml_core.sweeps.drawing import Kind, figure_bytes
+from maml_core.sweeps.results import SettingResult
+from tests.maml_core.sweeps.test_importance import made
+
+ALPHA = Axis(name="alpha", values=(0.01, 0.1, 1.0), log=True)
+ALGORITHM = Axis(name="algorithm", values=("maml", "fomaml"))
+SWEEP = SweepConfig(axes=(ALPHA, ALGORITHM), num_seeds=5)
+
+
+def results_of(sweep: SweepConfig) -> list[SettingResult]:
+    """The loss grows with alpha, and at alpha = 1 first order diverges."""
+    found = made(sweep, lambda alpha, name="maml": np.inf if (alpha, name) == (1.0, "fomaml") else 0.3 * np.log(alpha))
+    steps = np.array([0.0, 4.0, 8.0])
+    return [dataclasses.replace(one, steps=steps, curve=np.array([3.0, 2.0, one.value])) for one in found]
+
+
+def text_of(svg: bytes) -> str:
+    """Title and description; letters of the drawing are paths."""
+    return " ".join(element.text or "" for element in ElementTree.fromstring(svg).iter())
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_each_kind_is_drawn_with_its_set_up_in_the_file(kind: Kind) -> None:
+    results = results_of(SWEEP)
+    svg = figure_bytes("my $sweep_1", SWEEP, results, kind, "svg")
+    assert svg == figure_bytes("my $sweep_1", SWEEP, results, kind, "svg")
+    words = text_of(svg)
+    assert fingerprint(SWEEP) in words
+    kept, _ = json.JSONDecoder().raw_decode(words[words.index("{") :])
+    assert kept == {"sweep": "my $sweep_1", "fingerprint": fingerprint(SWEEP), "set_up": sweep_to_dict(SWEEP)}
+    assert svg != figure_bytes("my $sweep_1", SWEEP, results[:-2], kind, "svg")
+
+
+def test_other_formats_say_the_same_of_themselves() -> None:
+    results = results_of(SWEEP)
+    picture = Image.open(io.BytesIO(figure_bytes("one", SWEEP, results, "map", "png")))
+    assert json.loads(picture.info["Description"])["set_up"] == sweep_to_dict(SWEEP)
+    pdf = figure_bytes("one", SWEEP, results, "map", "pdf")
+    assert pdf.startswith(b"%PDF")
+    assert fingerprint(SWEEP).encode() in pdf
+    page = figure_bytes("<one>", SWEEP, results, "importance", "html").decode()
+    assert page.startswith("<!doctype html>")
+    assert "<title>&lt;one&gt;: importance</title>" in page
+    assert "Mean over the other axes, the held-out loss is " in page
+    assert fingerprint(SWEEP) in page
+
+
+def test_what_is_not_known_is_not_drawn() -> None:
+    one = dataclasses.replace(SWEEP, num_seeds=1)
+    with pytest.raises(ConfigError, match="cannot be told from what the seed does"):
+        figure_bytes("one", one, results_of(one), "importance", "svg")
+    with pytest.raises(ConfigError, match="none of this one has"):
+        figure_bytes("one", SWEEP, [results_of(SWEEP)[-1]], "map", "svg")
+
+
+def test_without_matplotlib_a_sentence_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r"pip install 'maml-live\[figures\]'"):
+        figure_bytes("one", SWEEP, results_of(SWEEP), "map", "svg")
