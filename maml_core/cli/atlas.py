@@ -17,6 +17,7 @@ from maml_core.cli.workers import workers as computing
 from maml_core.errors import ClusterError
 from maml_core.files import write_file
 from maml_core.reproduce.atlas import Cell, atlas_tables, entries, plain_entries
+from maml_core.reproduce.atlas_drawing import atlas_svg
 from maml_core.store import trained_alone
 from maml_core.sweeps.driver import Sweeping, run_sweep
 from maml_core.sweeps.results import SettingResult
@@ -73,7 +74,7 @@ def run_atlas(
             with last_words(WORDS):
                 _report(found, folder, as_json=as_json)
     say(
-        f"{(time.monotonic() - start) / 60:.0f} minutes now. Saved in {folder}/table.json and table.md; the sweeps: maml sweeps list --storage {folder}"
+        f"{(time.monotonic() - start) / 60:.0f} minutes now. Saved in {folder}/table.json, table.md and figure.svg; the sweeps: maml sweeps list --storage {folder}"
     )
 
 
@@ -82,6 +83,10 @@ def _report(found: Sequence[tuple[Cell, tuple[SettingResult, ...]]], folder: Pat
     text = atlas_tables(atlas)
     write_file(folder / "table.json", json.dumps(plain_entries(atlas), indent=1).encode())
     write_file(folder / "table.md", (text + "\n").encode())
+    try:
+        write_file(folder / "figure.svg", atlas_svg(atlas))
+    except ImportError as error:
+        say(f"maml: no figure: {error}")
     if as_json:
         print_json(plain_entries(atlas))
     else:

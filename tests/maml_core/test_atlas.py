@@ -26,6 +26,7 @@ from maml_core.reproduce.atlas import (
     nothing_learned,
     plain_entries,
 )
+from maml_core.reproduce.atlas_drawing import atlas_svg
 from maml_core.sweeps.results import LaneResult, SettingResult
 
 Loss = Callable[[int, int, int], float]
@@ -135,6 +136,14 @@ def test_tables_and_plain_values_have_every_cell_and_no_omniglot_is_trained_unas
     assert "nan" not in text
     assert "omniglot" not in text
     assert {cell.family.name for cell in chosen_cells(["OMNIGLOT", "maml"])} == {"omniglot"}
+
+
+def test_the_figure_names_every_family_and_algorithm_and_is_the_same_each_time() -> None:
+    found = entries([(cell, results(cell, lambda a, b, seed: 0.1 * (a + b) + 0.01 * seed)) for cell in cells()])
+    drawn = atlas_svg(found)
+    for name in [*(entry.cell.family.name for entry in found), *(one.name for one in LEARNERS), "alpha", "beta"]:
+        assert f"<!-- {name} -->".encode() in drawn
+    assert drawn == atlas_svg(found)
 
 
 def test_names_are_found_in_any_spelling_and_others_refused_with_those_there_are() -> None:

@@ -115,6 +115,7 @@ def test_an_atlas_is_computed_once_and_its_sweeps_are_kept(tmp_path: Path) -> No
     assert (folder / "table.md").read_text().strip() in first.stdout
     kept = [one.stat().st_mtime_ns for one in sorted((folder / "lines-meta-sgd").rglob("*.parquet"))]
     assert kept
+    assert b"Meta-SGD" in (folder / "figure.svg").read_bytes()
     again = maml("reproduce", "sensitivity", *arguments, "--json")
     assert json.loads(again.stdout) == json.loads((folder / "table.json").read_text())
     assert kept == [one.stat().st_mtime_ns for one in sorted((folder / "lines-meta-sgd").rglob("*.parquet"))]
