@@ -1,4 +1,4 @@
-"""Journeys with the keyboard alone: the first minute, a live run, a drawing, a sweep. Nothing is clicked."""
+"""Journeys with the keyboard alone: the first minute, a live run, a drawing, a sweep, a lesson. Nothing is clicked."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tests.browser.live_page import LivePage
 from tests.browser.server import Server
 from tests.browser.test_axe import TINY
 from tests.browser.test_drawing import SMALL, wait_states
+from tests.browser.test_lessons import FIRST
 
 
 def spoken(live: LivePage, chart: str) -> str:
@@ -188,4 +189,66 @@ def test_a_sweep_is_set_up_started_read_and_pinned(open_page: OpenPage) -> None:
     hands.go("pin")
     hands.press("Enter")
     expect(page.locator(".maml-pins li")).to_have_count(1)
+    hands.hold()
+
+
+@pytest.mark.thorough
+def test_a_lesson_from_the_list_to_its_verdicts_and_its_last_question(open_page: OpenPage) -> None:
+    live = open_page("lessons", ready=False)
+    page, hands = live.page, Hands(live, one_screen=False)
+    verdict, place = page.locator(".maml-lesson-verdict"), page.locator(".maml-lesson-place")
+
+    def press(action: str) -> None:
+        """A button of the lesson, once it can be pressed."""
+        expect(page.locator(f"[data-action={action}]")).to_have_attribute("aria-disabled", "false")
+        hands.go(action)
+        hands.press("Enter")
+
+    page.locator(".maml-lessons-list li").first.wait_for()
+    live.wait_synced()
+    hands.go(FIRST.title)
+    hands.press("Enter")
+    expect(place).to_have_text("Step 1 of 4")
+    live.wait_drawn()
+    press("lesson-act")
+    expect(verdict).to_contain_text("almost nothing is learned")
+
+    press("lesson-next")  # a choice
+    expect(place).to_have_text("Step 2 of 4")
+    hands.go("option lesson")  # the first of the choices
+    hands.press("ArrowDown", "ArrowDown")
+    expect(page.get_by_label("Only after 3 steps")).to_be_checked()
+    hands.go("lesson-answer")
+    hands.press("Enter")
+    press("lesson-act")
+    live.wait_step(250)
+    live.wait_step(500)
+    expect(verdict).to_contain_text("right.")
+
+    press("lesson-next")  # something to do
+    expect(place).to_have_text("Step 3 of 4")
+    press("lesson-act")
+    new_task = page.locator("[data-action=lesson-act]")
+    expect(new_task).to_have_attribute("aria-disabled", "false")
+    expect(new_task).to_be_focused()
+    live.wait_steady()
+    hands.press("Enter")  # the second of two
+    press("lesson-next")  # a curve
+    expect(place).to_have_text("Step 4 of 4")
+    hands.go("How does the loss go")
+    hands.press(*["ArrowRight"] * 10, "ArrowUp", "ArrowUp")
+    hands.go("lesson-answer")
+    hands.press("Enter")
+    expect(verdict).to_contain_text("Your curve lies")
+
+    hands.go("lesson-more")
+    hands.press("Enter")
+    expect(page.get_by_text(FIRST.transfer)).to_be_visible()
+    hands.go("The answer")
+    hands.press("Enter")
+    expect(page.get_by_text(FIRST.answer)).to_be_visible()
+    hands.press("Escape")
+    hands.go("lesson-next")  # all lessons
+    hands.press("Enter")
+    expect(page.locator("li[data-done=true]")).to_contain_text(FIRST.title)
     hands.hold()

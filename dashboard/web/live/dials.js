@@ -66,10 +66,12 @@ class Dial {
     const { symbol, name, text } = this.#spec;
     const tip = newId("tip");
     const label = newId("dial");
+    // Beside the label, since a browser or a program may take what is scrolled out of a low window for hidden.
+    const labelled = { "aria-labelledby": label, "aria-label": `${name} ${symbol}` };
     this.#slider = el("input", {
       type: "range",
       "data-dial": key,
-      "aria-labelledby": label,
+      ...labelled,
       "aria-describedby": tip,
       oninput: () => this.#move(),
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.#nudge(event),
@@ -83,7 +85,7 @@ class Dial {
       autocomplete: "off",
       spellcheck: "false",
       "data-field": key,
-      "aria-labelledby": label,
+      ...labelled,
       "aria-describedby": tip,
       onchange: () => this.#type(),
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event),
