@@ -8,6 +8,7 @@ from dashboard.charts.sweep_optuna import (
     HELP,
     PLOTS,
     OptunaPlot,
+    importance_trust,
     objective,
     optuna_figure,
     optuna_table,
@@ -103,6 +104,7 @@ def _plots(token: str, selected: tuple[int, ...]) -> None:
     st.plotly_chart(figure, key="optuna.chart", theme=None, config=_PLAIN)
     table = optuna_table(plot, figure, study)
     with st.container(horizontal=True, vertical_alignment="center", key="optuna-told"):
-        st.caption(optuna_words(table))
+        words = optuna_words(table)
+        st.caption(f"{words} {literal(importance_trust(sweep, chosen))}" if plot == "importance" else words)
         with st.popover("Table", key="optuna.table"):
             st.table(table)

@@ -11,9 +11,11 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
+from optuna.importance import PedAnovaImportanceEvaluator
 
 from dashboard.charts.sweep_optuna import (
     OptunaPlot,
+    importance_trust,
     objective,
     optuna_figure,
     optuna_table,
@@ -24,6 +26,7 @@ from dashboard.charts.sweep_optuna import (
 from dashboard.theme import DARK, LIGHT, Palette
 from maml_core.config import ConvConfig, GlyphsConfig, RunConfig, replace
 from maml_core.sweeps.axes import Axis
+from maml_core.sweeps.results import SettingResult
 from tests.dashboard.sweeps.results import ALPHA, BETA, TINY, grid, result, sweep
 
 IMAGES = replace(TINY, {"tasks": GlyphsConfig(ways=2), "model": ConvConfig(num_filters=4, num_layers=1)})
@@ -127,6 +130,26 @@ def test_too_few_settings_are_a_sentence() -> None:
     assert why_not("importance", study).startswith("Optuna's plots need at least 4 finished settings; 3")
 
 
+def _of_seeds(one: SettingResult, count: int) -> SettingResult:
+    lanes = [one.lanes[0]._replace(seed=seed, loss=one.value + 3.0 * (seed - count // 2)) for seed in range(count)]
+    return dataclasses.replace(one, lanes=tuple(lanes))
+
+
+def test_importance_is_what_its_words_say_and_what_of_it_is_chance_is_said_beside() -> None:
+    """A version of Optuna may take another evaluator by itself, as its fifth did."""
+    of = sweep(num_seeds=3)
+    results = [_of_seeds(one, 3) for one in grid(of)]
+    study = study_of(results, of)
+    wanted = PedAnovaImportanceEvaluator().evaluate(study)
+    table = optuna_table("importance", optuna_figure("importance", study, LIGHT, objective(of)), study)
+    found = dict(zip(table["axis"], table["share"], strict=True))
+    assert found == {name: f"{share / sum(wanted.values()):.0%}" for name, share in wanted.items()}
+    said = importance_trust(of, results)
+    assert said.startswith(f"From {len(results)} settings with 3 seeds each. The best tenth are fewer than")
+    assert "cannot be told from chance" in said
+    assert "cannot be told from what the seed does" in importance_trust(sweep(), grid(sweep()))
+
+
 def test_a_contour_needs_two_axes_that_vary() -> None:
     of = sweep()
     same = [
@@ -149,7 +172,9 @@ def test_each_plot_has_its_table_and_a_sentence_of_it(plot: OptunaPlot, base: Ru
     if plot == "importance":
         assert sorted(table["axis"]) == ["algorithm", "α"]
         assert sum(int(share.removesuffix("%")) for share in table["share"]) in range(98, 103)
-        assert said.startswith(f"Of the results' differences {table['axis'][0]} explains {table['share'][0]}")
+        assert said.startswith(
+            f"Of what tells the best tenth from the others {table['axis'][0]} has {table['share'][0]}"
+        )
     else:
         assert list(table) == ["setting", "α", "algorithm", "held-out accuracy" if of.maximises else "held-out loss"]
         results = {str(each.number): each.value for each in grid(of)}

@@ -269,6 +269,7 @@ class TestSweeps:
         visit.rerun()
         figure = json.loads(visit.app.get("plotly_chart")[0].proto.spec)
         assert sorted(figure["data"][0]["y"]) == ["α", "β"]
+        assert any("cannot be told from what the seed does" in words for words in visit.captions)
 
 
 class TestImages:
