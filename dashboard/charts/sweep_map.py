@@ -407,7 +407,7 @@ CARD = Card(
         MARKED: "Settings whose training or adaptation blew up.",
         TRAINING: "Settings that have begun and are not finished; the colour is their newest rung.",
         LIMIT: "Where α equals 2/λ_max, as measured at the end of each training. " + TERMS["2/λ_max"],
-        BEST: "The best setting that is finished. Neighbours within its interval are as good.",
+        BEST: "The best setting that is finished. Which others cannot be told apart from it stands in the table, and under the pointer.",
         REFUSED: "Settings that cannot be computed: their values do not go together, or their tasks cannot be drawn. The table says why.",
         CUT: "Settings that were stopped at a rung because others did better there. They have no colour: nothing is known of their end.",
         WAITING: "Settings that wait for their turn.",

@@ -123,7 +123,8 @@ def _ranges(info: PinsInfo, previous: Previous) -> Range:
 
 CARD = Card(
     "The pinned settings, trained again side by side from the same seeds on the same tasks. The list below gives the difference of each from "
-    "the first, task by task, with its 95% interval: where the interval holds 0, there is no difference to be seen.",
+    "the first, task by task, with its 95% interval: where the interval holds 0, there is no difference to be seen. It is of these trainings: what "
+    "several seeds say of the settings stands there before they train, where the sweep has them.",
     {letter: f"The pinned setting {letter} of the list below." for letter in LETTERS},
     ("held-out", "seed", "outer step"),
 )
@@ -133,7 +134,7 @@ def _subtitle(info: PinsInfo) -> str:
     """Under the title of the pinned settings."""
     known = [found for found in info.differences if found is not None]
     tasks = f" on {known[0].num_tasks} common tasks" if known else ""
-    return f"The same seeds and tasks. Differences are paired, task by task{tasks}, with their 95% interval."
+    return f"The same seeds and tasks, one training each. Differences are paired, task by task{tasks}, with their 95% interval; another seed may say otherwise."
 
 
 def _summary(info: PinsInfo) -> str:

@@ -18,12 +18,21 @@ from maml_core.sweeps.driver import Progress, Sweeping, Ticket
 from maml_core.sweeps.findings import read
 from maml_core.sweeps.recognition import find_images
 from maml_core.sweeps.results import SettingResult
+from maml_core.sweeps.standing import Standings
 from maml_core.sweeps.study import SweepStudy
 
 T = TypeVar("T")
 
 NewDriver = Callable[[], Sweeping]
 NewCompiling = Callable[[Sweeping], CompilingBeside]
+
+
+class Findings(NamedTuple):
+    """What the results say."""
+
+    sentences: tuple[str, ...]
+    standings: Standings
+    """How each setting stands beside another."""
 
 
 class Seen(NamedTuple):
@@ -33,7 +42,7 @@ class Seen(NamedTuple):
     progress: Progress
     is_done: bool
     tickets: tuple[Ticket, ...]
-    sentences: tuple[str, ...]
+    findings: Findings
 
 
 class DriverThread:
@@ -70,8 +79,8 @@ class DriverThread:
         self._driver: Sweeping | None = None
         self._compiling: CompilingBeside | None = None
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=f"sweep {name}")
-        self._read_at: tuple[int, tuple[str, ...]] = (-1, ())
-        """Settings that were finished, and the sentences then."""
+        self._read_at: tuple[int, Findings] | None = None
+        """Settings that were finished, and what they said then."""
 
     async def run(self, act: Callable[[], T]) -> T:
         """Call one of the functions below in the thread."""
@@ -119,17 +128,19 @@ class DriverThread:
             self._compiling.look()
         results = driver.results()
         self.newest.number_lanes(self.sweep, results)
-        return Seen(results, driver.progress, driver.is_done, tuple(tickets), self.sentences(results))
+        return Seen(results, driver.progress, driver.is_done, tuple(tickets), self.findings(results))
 
     def finished(self, ticket: Ticket, result: LanesResult) -> None:
         """Give the driver a ticket's result."""
         self._held_driver().finished(ticket, result)
 
-    def sentences(self, results: tuple[SettingResult, ...]) -> tuple[str, ...]:
-        """What the results say; new sentences where another setting is finished."""
+    def findings(self, results: tuple[SettingResult, ...]) -> Findings:
+        """What the results say; something new where another setting is finished."""
         num_done = sum(result.is_done for result in results)
-        if num_done != self._read_at[0]:
-            self._read_at = (num_done, read(self.sweep, results))
+        if self._read_at is None or num_done != self._read_at[0]:
+            standings = Standings(self.sweep, results)
+            standings.against(None)  # here, where no page waits for it
+            self._read_at = num_done, Findings(read(self.sweep, results), standings)
         return self._read_at[1]
 
     def close_driver(self) -> None:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from dashboard.charts.results import Metric
 from dashboard.charts.scales import Range
 from dashboard.charts.sweep_chart import Info, SweepChart
@@ -22,9 +24,22 @@ from dashboard.sweeps.job import SweepJob
 from dashboard.wire.packing import Floats, packed
 from maml_core.config import RunConfig
 from maml_core.sweeps.frozen import FrozenMap
+from maml_core.sweeps.standing import Standing, Verdict
 
 _COLUMNS = ("kind", "value", "ci95", "before", "diverged_share", "worse_share", "limit", "step")
 """What a frame says of every setting, besides what the charts draw."""
+
+_STANDING = ("over_tasks", "over_seeds", "difference", "difference_over_tasks", "difference_over_seeds", "verdict")
+"""What it says of how each stands beside the one that all are held against."""
+
+
+class Looked(NamedTuple):
+    """A sweep, and how a page looks at it."""
+
+    job: SweepJob
+    view: View
+    pinned: int | None
+    """Number of the setting that was pinned first, which all are held against; the best one where there is none."""
 
 
 class Frozen(NamedTuple):
@@ -57,8 +72,7 @@ class Frames:
 
     def next(
         self,
-        job: SweepJob | None,
-        view: View | None,
+        looked: Looked | None,
         comparison: Comparison | None,
         frozen: Frozen | None,
         metric: Metric,
@@ -66,17 +80,16 @@ class Frames:
         """The newest numbers: the frame's number, and the frame."""
         body = Floats()
         header: dict[str, Any] = {"arrays": [], "ranges": {}, "shapes": {}, "summaries": {}, "subtitles": {}}
-        if job is not None and view is not None:
-            self._add_sweep(header, body, job, view, comparison)
+        if looked is not None:
+            self._add_sweep(header, body, looked, comparison)
         if frozen is not None:
             self._add_frozen(header, body, frozen, metric)
         self._number += 1
         header["frame"] = self._number
         return self._number, packed(header, body)
 
-    def _add_sweep(
-        self, header: dict[str, Any], body: Floats, job: SweepJob, view: View, comparison: Comparison | None
-    ) -> None:
+    def _add_sweep(self, header: dict[str, Any], body: Floats, looked: Looked, comparison: Comparison | None) -> None:
+        job, view, pinned = looked
         sweep, results = job.sweep, job.results
         settings = [
             setting_info(r, sweep, view.metric, job.driver.newest.by_setting.get(r.number, math.nan)) for r in results
@@ -91,9 +104,11 @@ class Frames:
             self._num_told = len(results)
             values = [[result.number, *result.values.values()] for result in results]
             self._put({"type": "settings", "settings": values})
-        header["sentence"] = in_greek(" ".join(job.sentences))
+        header["sentence"] = in_greek(" ".join(job.findings.sentences))
         header["count"] = words.progress(job, settings)
-        header["columns"] = _columns(settings, body)
+        found = job.findings.standings.against(pinned)
+        header["columns"] = _columns(settings, found, body)
+        header["standing"] = _standing(job, pinned, settings, found, body)
         header["best"] = seen.best
         if comparison is not None:
             self._add_pins(header, body, comparison, loss)
@@ -131,8 +146,35 @@ class Frames:
             header["shapes"][chart.id] = list(shape)
 
 
-def _columns(settings: Sequence[SettingInfo], body: Floats) -> dict[str, int]:
-    return {"count": len(settings)} | {name: body.add([getattr(s, name) for s in settings]) for name in _COLUMNS}
+def _columns(settings: Sequence[SettingInfo], found: Mapping[int, Standing], body: Floats) -> dict[str, int]:
+    standings = [found.get(s.number, _NOTHING_KNOWN) for s in settings]
+    return (
+        {"count": len(settings)}
+        | {name: body.add([getattr(s, name) for s in settings]) for name in _COLUMNS}
+        | {name: body.add([getattr(one, name) for one in standings]) for name in _STANDING}
+    )
+
+
+_NOTHING_KNOWN = Standing((), math.nan, math.nan, math.nan, math.nan, math.nan, Verdict.UNKNOWN)
+
+
+def _standing(
+    job: SweepJob, pinned: int | None, settings: Sequence[SettingInfo], found: Mapping[int, Standing], body: Floats
+) -> dict[str, Any]:
+    """What all settings are held against, and the values of their seeds."""
+    num_seeds, standings = job.sweep.num_seeds, job.findings.standings
+    seeds = np.full((len(settings), num_seeds), np.nan)
+    for row, s in enumerate(settings):
+        values = found[s.number].seeds if s.number in found else ()
+        seeds[row, : len(values)] = values
+    return {
+        "reference": standings.reference(pinned),
+        "best": standings.best,
+        "compared": standings.num_compared,
+        "objective": "accuracy" if job.sweep.maximises else "loss",
+        "num_seeds": num_seeds,
+        "seeds": body.add(seeds.ravel()),
+    }
 
 
 def loss_name(config: RunConfig) -> str:

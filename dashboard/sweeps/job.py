@@ -91,7 +91,7 @@ class SweepJob:
         """Pieces that are being computed."""
         self._goes_on = False
         """It was asked to go on while it was stopping: it does once it has stopped."""
-        self.sentences = self.driver.sentences(known)
+        self.findings = self.driver.findings(known)
         """What the results say."""
         if known and self.num_done >= self.size:
             self.status = "done"
@@ -260,7 +260,7 @@ class SweepJob:
         return self.driver.look(num_wanted, lambda: not self._ready and not self._work)
 
     def _take_in(self, seen: Seen) -> None:
-        self.results, self.progress, self.sentences = seen.results, seen.progress, seen.sentences
+        self.results, self.progress, self.findings = seen.results, seen.progress, seen.findings
         self._ready += seen.tickets
         if seen.is_done and self.status == "running":
             self.status = "done"

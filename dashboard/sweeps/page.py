@@ -13,7 +13,7 @@ from dashboard.charts.symbols import in_greek
 from dashboard.setups import address
 from dashboard.setups.setting_names import symbol, title
 from dashboard.sweeps.comparison import Comparison
-from dashboard.sweeps.frames import Frames, Frozen
+from dashboard.sweeps.frames import Frames, Frozen, Looked
 from dashboard.sweeps.job import SweepJob
 from dashboard.wire.connection import Connection, Outbox
 from maml_core.config import RunConfig
@@ -243,11 +243,16 @@ class SweepPage:
         of_job = self.job.revision if self.job is not None else -1
         return of_job, self._revision, compared
 
+    def _looked_at(self) -> Looked | None:
+        if self.job is None or self.view is None:
+            return None
+        return Looked(self.job, self.view, self.pins[0] if self.pins else None)
+
     def send_frame(self, now: float) -> None:
         """Send the newest numbers, and new figures before them where they are needed."""
         self._sent, self._sent_at = self._at, now
         self.tell()
-        self.connection.put_frame(*self._frames.next(self.job, self.view, self.comparison, self._frozen, self.metric))
+        self.connection.put_frame(*self._frames.next(self._looked_at(), self.comparison, self._frozen, self.metric))
 
 
 def first_view(sweep: SweepConfig) -> View:

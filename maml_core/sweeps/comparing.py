@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from maml_core.intervals import paired_difference
+from maml_core.intervals import half_width, paired_difference
 from maml_core.records import Numbers, PairedDifference
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.paired import COMMON
@@ -32,6 +32,9 @@ LEVEL = 0.03
 
 _FEWEST_WAYS = 200
 """One setting that stands apart stands apart by chance in one of K to the power of S - 1 deals; where these are fewer, it could hardly be told."""
+
+_AT_ONCE = 1000
+"""Settings whose differences are taken together: of a thousand tasks each they take 8 MB."""
 
 _MOST_DEALT = 999
 _LEAST_DEALT = 199
@@ -68,23 +71,32 @@ class Comparison:
         self.num_seeds = sweep.num_seeds
         self._scatter = _scatter(sweep, self._compared) if self.num_seeds > 1 and len(self._compared) > 1 else None
         self._has_common_tasks = has_common_tasks(sweep)
+        self._tasks: dict[int, Numbers | None] = {}
+        """What each setting came to task by task, mean over its seeds, [T]; by its number, once it was asked for."""
 
     def differs(self, better: SettingResult, worse: SettingResult) -> bool:
         """Whether the first setting is better than the second, beyond what seeds, tasks and the number of settings make by chance.
 
         With one seed never.
         """
-        found = self._scatter
-        if found is None or better.number not in found.places or worse.number not in found.places:
-            return False
-        first, second = found.places[better.number], found.places[worse.number]
-        gain = float(found.means[second] - found.means[first])  # larger is worse
-        variance = max(found.typical, float(found.variances[first] + found.variances[second]) / 2.0)
-        return gain > found.bound * math.sqrt(variance) and self._is_beyond_tasks(better, worse)
+        return self._is_beyond_seeds(better, worse) and self._is_beyond_tasks(
+            better, worse, self.difference(better, worse)
+        )
 
     def trainings_differ(self, better: SettingResult, worse: SettingResult) -> bool:
         """Whether the first one's trainings are better than the second's on the held-out tasks in common, whatever other seeds would give."""
-        return self._is_ahead(better, worse) and self._is_beyond_tasks(better, worse)
+        return self._is_ahead(better, worse) and self._is_beyond_tasks(better, worse, self.difference(better, worse))
+
+    def is_told(self, better: SettingResult, worse: SettingResult, found: PairedDifference | None) -> bool:
+        """Whether the first is told to be better: as a setting, or with one seed as a training.
+
+        Args:
+            better: One of the two.
+            worse: The other.
+            found: Their paired difference, whichever is first.
+        """
+        is_ahead = self._is_beyond_seeds if self.num_seeds > 1 else self._is_ahead
+        return is_ahead(better, worse) and self._is_beyond_tasks(better, worse, found)
 
     def difference(self, first: SettingResult, second: SettingResult) -> PairedDifference | None:
         """How much higher the second one's held-out value is, task by task, mean over the seeds in common; None where the tasks' values are
@@ -95,21 +107,64 @@ class Comparison:
             return None
         return paired_difference(ours, theirs)
 
+    def differences(self, first: SettingResult, others: Sequence[SettingResult]) -> dict[int, PairedDifference]:
+        """The `difference` of each of the others from the first, by their numbers, where there is one; a thousand at a time."""
+        ours = self._by_task(first)
+        if ours is None or len(ours) < 2:
+            return {}
+        known = {one.number: values for one in others if (values := self._by_task(one)) is not None}
+        alike = [number for number, values in known.items() if len(values) == len(ours)]
+        found: dict[int, PairedDifference] = {}
+        for start in range(0, len(alike), _AT_ONCE):
+            part = alike[start : start + _AT_ONCE]
+            with np.errstate(invalid="ignore"):  # inf - inf is a NaN that says so
+                rows = np.array([known[number] for number in part]) - ours
+                means, widths = rows.mean(axis=1), half_width(rows)
+            found |= {
+                number: PairedDifference(float(mean), float(width), len(ours))
+                for number, mean, width in zip(part, means, widths, strict=True)
+            }
+        return found
+
+    def intervals(self) -> dict[int, float]:
+        """Half-widths of the 95% intervals over held-out tasks of what each setting came to, mean over its seeds, by their numbers; those of
+        one seed are over all its tasks, the others' over those whose values are kept.
+        """
+        found = {}
+        for one in self._compared:
+            values = self._by_task(one) if len(one.lanes) > 1 else None
+            if len(one.lanes) == 1:
+                lane = one.lanes[0]
+                found[one.number] = lane.accuracy_ci95 if self._sweep.maximises else lane.ci95
+            elif values is not None and len(values) > 1:
+                found[one.number] = float(half_width(values))
+        return found
+
     def as_good_as(self, best: SettingResult, others: Sequence[SettingResult]) -> list[SettingResult]:
         """Those of the others that are not told apart from the best: as settings, or with one seed as trainings."""
-        tells = self.differs if self.num_seeds > 1 else self.trainings_differ
-        return [one for one in others if one.number != best.number and not tells(best, one)]
+        found = self.differences(best, others)
+        return [
+            one for one in others if one.number != best.number and not self.is_told(best, one, found.get(one.number))
+        ]
+
+    def _is_beyond_seeds(self, better: SettingResult, worse: SettingResult) -> bool:
+        found = self._scatter
+        if found is None or better.number not in found.places or worse.number not in found.places:
+            return False
+        first, second = found.places[better.number], found.places[worse.number]
+        gain = float(found.means[second] - found.means[first])  # larger is worse
+        variance = max(found.typical, float(found.variances[first] + found.variances[second]) / 2.0)
+        return gain > found.bound * math.sqrt(variance)
 
     def _is_ahead(self, better: SettingResult, worse: SettingResult) -> bool:
         if worse.status == "diverged" or better.status == "diverged":
             return better.status != "diverged"
         return better.value > worse.value if self._sweep.maximises else better.value < worse.value
 
-    def _is_beyond_tasks(self, better: SettingResult, worse: SettingResult) -> bool:
+    def _is_beyond_tasks(self, better: SettingResult, worse: SettingResult, found: PairedDifference | None) -> bool:
         """Whether the difference is more than the tasks' own chance; of those that diverged there is nothing to ask."""
         if worse.status == "diverged":
             return True
-        found = self.difference(better, worse)
         if found is None:
             return self.num_seeds > 1 or abs(better.value - worse.value) > math.hypot(better.ci95, worse.ci95)
         if not math.isfinite(found.mean):
@@ -121,6 +176,11 @@ class Comparison:
         return values is None or not np.isfinite(values).all()
 
     def _by_task(self, one: SettingResult) -> Numbers | None:
+        if one.number not in self._tasks:
+            self._tasks[one.number] = self._mean_by_task(one)
+        return self._tasks[one.number]
+
+    def _mean_by_task(self, one: SettingResult) -> Numbers | None:
         if not self._has_common_tasks or not one.lanes:
             return None
         values = [lane.by_task for lane in one.lanes]
@@ -130,6 +190,7 @@ class Comparison:
         return mean
 
 
+@lru_cache(maxsize=64)
 def _widening(num_tasks: int, num_comparisons: int) -> float:
     """How much wider than 95% an interval is that holds for so many comparisons at once (Bonferroni)."""
     from scipy.special import stdtrit

@@ -189,7 +189,7 @@ def test_cancel_keeps_what_is_done_a_reload_finds_it_and_resume_goes_on(open_scr
     )
     kept = settled(page)
     page.reload()
-    page.wait_for_function("() => document.querySelectorAll('.maml-settings tbody tr').length === 16")
+    page.wait_for_function("() => document.querySelectorAll('.maml-settings tr[data-kind]').length === 16")
     page.wait_for_function(
         "(kept) => parseInt(document.querySelector('.maml-sweep-count').textContent) === kept", arg=kept
     )

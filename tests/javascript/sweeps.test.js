@@ -5,8 +5,9 @@ import { test } from "node:test";
 
 import { choices } from "../../dashboard/web/sweeps/axes.js";
 import { counts } from "../../dashboard/web/sweeps/header.js";
-import { frozenRows, frozenTexts, laneTexts, mapTexts, marks, selectedCurves } from "../../dashboard/web/sweeps/marking.js";
+import { frozenRows, frozenTexts, laneTexts, mapTexts, marks, selectedCurves, wrapped } from "../../dashboard/web/sweeps/marking.js";
 import { short } from "../../dashboard/web/common/format.js";
+import { VERDICT, differenceCell, differenceWords, groupWords, seedWords, valueWords, verdict } from "../../dashboard/web/sweeps/standing.js";
 import { compared } from "../../dashboard/web/sweeps/table.js";
 
 const AXES = [
@@ -79,4 +80,46 @@ test("a cell of the frozen map says what adapting came to there", () => {
 test("the frozen map's rows have its numbers, and say diverged where there are none", () => {
   const cells = { x: [-2, -1], y: [3, 3], customdata: Float32Array.of(0.5, 0.25, 0, 0.125, NaN, NaN, 1, 0) };
   assert.deepEqual(frozenRows(cells, "Frozen θ_0").rows, [["Frozen θ_0", 0.01, 3, 0.5, 0.25, 0, 0.125], ["Frozen θ_0", 0.1, 3, "diverged", NaN, 1, 0]]);
+});
+
+const STANDING = { reference: 12, best: 12, compared: 20, objective: "loss", num_seeds: 3, seeds: 0 };
+const SETTING = { value: 0.5, over_tasks: 0.03, over_seeds: 0.1, difference: 0.031, difference_over_tasks: 0.02, difference_over_seeds: 0.06, verdict: VERDICT.same };
+
+test("a value has an interval over tasks and one over seeds, each said to be what it is", () => {
+  assert.equal(valueWords(SETTING, STANDING), "loss 0.5 ± 0.03 over tasks, ± 0.1 over 3 seeds");
+  assert.equal(valueWords({ ...SETTING, over_seeds: NaN }, { ...STANDING, num_seeds: 1, objective: "accuracy" }), "accuracy 50.0% ± 3.0% over tasks");
+  assert.equal(seedWords(Float32Array.of(0.5, 0.25, NaN), STANDING), "its seeds: 0.5, 0.25, diverged");
+  assert.equal(seedWords(Float32Array.of(0.5), { ...STANDING, num_seeds: 1 }), null);
+});
+
+test("a paired difference says from whom, over what, and what is told", () => {
+  assert.equal(differenceWords(SETTING, STANDING), "+0.031 ± 0.02 over tasks, ± 0.06 over 3 seeds from the best (12), paired: not told apart");
+  assert.equal(differenceWords({ ...SETTING, difference: -0.031, verdict: VERDICT.better }, { ...STANDING, reference: 3 }), "−0.031 ± 0.02 over tasks, ± 0.06 over 3 seeds from A (3), paired: better");
+  assert.equal(differenceWords({ ...SETTING, verdict: VERDICT.reference }, STANDING), "the best");
+  assert.equal(differenceWords({ ...SETTING, verdict: VERDICT.unknown }, STANDING), null);
+  assert.equal(differenceWords({ ...SETTING, difference: NaN, verdict: VERDICT.worse }, STANDING), "beside the best (12): worse");
+});
+
+test("of one seed nothing is claimed of the setting", () => {
+  const one = { ...STANDING, num_seeds: 1 };
+  const setting = { ...SETTING, difference_over_seeds: NaN };
+  assert.equal(differenceWords({ ...setting, verdict: VERDICT.worse }, one), "+0.031 ± 0.02 over tasks from the best (12), paired: this training is worse; one seed, so that nothing is claimed of the setting");
+  assert.equal(differenceWords({ ...setting, verdict: VERDICT.reference }, one), "the best; one seed, so that nothing is claimed of the setting");
+  assert.equal(groupWords(4, one), "As good as the best: 4 of 20 trainings, corrected for 19 comparisons. One seed: nothing is claimed of the settings.");
+  assert.equal(groupWords(4, STANDING), "Same as the best: 4 of 20 settings are not told apart, corrected for 19 comparisons.");
+  assert.equal(groupWords(4, { ...STANDING, reference: 3 }), "Same as A: 4 of 20 settings are not told apart, corrected for 19 comparisons.");
+});
+
+test("a narrow cell has the interval over seeds, or with one seed over tasks, and accuracies differ by points", () => {
+  assert.equal(differenceCell(SETTING, STANDING), "+0.031 ± 0.06");
+  assert.equal(differenceCell({ ...SETTING, difference_over_seeds: NaN }, { ...STANDING, num_seeds: 1 }), "+0.031 ± 0.02");
+  assert.equal(differenceCell({ ...SETTING, verdict: VERDICT.reference }, STANDING), "–");
+  assert.equal(differenceCell({ ...SETTING, difference: -0.021 }, { ...STANDING, objective: "accuracy" }), "−2.1 ± 6.0");
+  assert.equal(verdict({ ...SETTING, verdict: VERDICT.worse }, STANDING), "worse");
+});
+
+test("what stands under the pointer is wrapped where words end", () => {
+  assert.deepEqual(wrapped("α 0.1 · N 5"), ["α 0.1 · N 5"]);
+  const parts = wrapped("+0.133 ± 0.108 over tasks, ± 0.146 over 3 seeds from the best (8), paired: not told apart");
+  assert.deepEqual(parts, ["+0.133 ± 0.108 over tasks, ± 0.146 over 3 seeds from the", "best (8), paired: not told apart"]);
 });

@@ -21,7 +21,25 @@ import { losers } from "./store.js";
  * @param {Places} places
  * @param {Lines} lines
  */
-export const mapTexts = ({ customdata = NONE }, lines) => Array.from(customdata, (number) => lines(number).map(forPlotly).join("<br>"));
+export const mapTexts = ({ customdata = NONE }, lines) => Array.from(customdata, (number) => lines(number).flatMap(wrapped).map(forPlotly).join("<br>"));
+
+const WIDE = 56; // letters of a line under the pointer, which Plotly does not wrap
+
+/**
+ * A line cut where words end.
+ *
+ * @param {string} line
+ */
+export function wrapped(line) {
+  /** @type {string[]} */
+  const found = [];
+  for (const word of line.split(" ")) {
+    const last = found.at(-1);
+    if (last !== undefined && last.length + word.length < WIDE) found[found.length - 1] = `${last} ${word}`;
+    else found.push(word);
+  }
+  return found;
+}
 
 /**
  * For each point of the curves, whose it is, and its numbers.

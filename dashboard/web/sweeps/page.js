@@ -233,7 +233,7 @@ class Page {
   #frame(frame) {
     const { header, floats } = frame;
     record(header);
-    if (header.columns) this.#store.columns(header.columns, floats);
+    if (header.columns) this.#store.columns(header.columns, header.standing ?? null, floats);
     const touched = this.#charts.frame(frame);
     if (header.count) this.#header.progress(this.#state, this.#store.refusals.size, header.count);
     if (header.pins) this.#pins.differ(header.pins);

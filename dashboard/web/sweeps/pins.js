@@ -1,6 +1,7 @@
 // The pinned settings: which they are, by how much each differs from the first, and the button that trains them side by side.
 
 import { el } from "../common/dom.js";
+import { differenceWords } from "./standing.js";
 
 /** @import { SweepRequest } from "./protocol.js" */
 /** @import { Store } from "./store.js" */
@@ -57,18 +58,29 @@ export class Pins {
    * @param {boolean} comparing Whether they train.
    */
   draw(sweep, comparing) {
-    const shown = JSON.stringify([this.numbers, this.#differences, comparing, sweep]);
+    const known = this.numbers.map((number, i) => (i ? this.#inSweep(number) : ""));
+    const shown = JSON.stringify([this.numbers, this.#differences, known, comparing, sweep]);
     if (shown === this.#shown) return;
     this.#shown = shown;
     const rows = this.numbers.map((number, i) => {
       const unpin = el("button", { type: "button", "aria-label": `Unpin ${LETTERS[i]}`, onclick: () => this.#unpin(number) }, "×");
-      const words = i === 0 ? "compared with" : comparing ? (this.#differences[i] ?? "…") : "";
+      const words = i === 0 ? "with which the others are compared" : comparing ? (this.#differences[i] ?? "…") : known[i];
       return el("li", {}, el("b", {}, LETTERS[i]), el("span", {}, this.#store.lines(number)[0]), el("span", {}, words), unpin);
     });
     const start = el("button", { type: "button", class: "maml-primary", "data-action": "compare", disabled: this.numbers.length < 2, onclick: () => this.#compare() }, comparing ? "Again" : "Train side by side");
     this.root.replaceChildren(el("ol", {}, ...rows), start);
     // The card's sentence hides its controls with its picture; these are what it speaks of.
     this.root.style.visibility = "visible";
+  }
+
+  /**
+   * How a pinned setting stands beside the first one in the sweep itself; empty where that is not known.
+   *
+   * @param {number} number
+   */
+  #inSweep(number) {
+    const { standing } = this.#store;
+    return (standing?.reference === this.numbers[0] && differenceWords(this.#store.get(number), standing)) || "";
   }
 
   /** @param {number} number */

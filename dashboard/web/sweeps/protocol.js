@@ -92,6 +92,23 @@ export {};
  * @property {number} worse_share
  * @property {number} limit
  * @property {number} step
+ * @property {number} over_tasks Half-widths of the value's 95% interval.
+ * @property {number} over_seeds
+ * @property {number} difference From the setting that all are held against.
+ * @property {number} difference_over_tasks
+ * @property {number} difference_over_seeds
+ * @property {number} verdict Of `VERDICT` in `standing.js`.
+ */
+
+/**
+ * What all settings are held against.
+ * @typedef {object} Standing
+ * @property {number | null} reference Its number: the setting that was pinned first, or the best one; null while none was trained to the end.
+ * @property {number | null} best
+ * @property {number} compared How many settings were trained to the end, the diverged ones included.
+ * @property {"loss" | "accuracy"} objective
+ * @property {number} num_seeds
+ * @property {number} seeds Where the frame has the value of each seed, setting by setting; an offset in floats.
  */
 
 /**
@@ -106,6 +123,7 @@ export {};
  * @property {string} [sentence]
  * @property {Count} [count]
  * @property {Columns} [columns]
+ * @property {Standing} [standing]
  * @property {number | null} [best] Number of the best setting shown.
  * @property {(string | null)[]} [pins] By how much each pinned setting differs from the first.
  */

@@ -2,14 +2,18 @@
 
 import { percent, short } from "../common/format.js";
 import { literal } from "../common/pieces.js";
+import { VERDICT, differenceWords, seedWords, valueWords, verdict } from "./standing.js";
 
-/** @import { Axis, Columns, Value } from "./protocol.js" */
+/** @import { Axis, Columns, Standing, Value } from "./protocol.js" */
 /** @import { Rows } from "../common/rows.js" */
 
 export const KINDS = ["waiting", "training", "finished", "diverged", "pruned", "left out"];
 
 // What a frame says of every setting.
-const COLUMNS = /** @type {const} */ (["kind", "value", "ci95", "before", "diverged_share", "worse_share", "limit", "step"]);
+const COLUMNS = /** @type {const} */ ([
+  "kind", "value", "ci95", "before", "diverged_share", "worse_share", "limit", "step",
+  "over_tasks", "over_seeds", "difference", "difference_over_tasks", "difference_over_seeds", "verdict",
+]);
 
 /** @typedef {{ number: number, values: Record<string, Value> } & Record<typeof COLUMNS[number], number>} Setting */
 
@@ -51,6 +55,13 @@ export class Store {
    * @type {Map<number, string>}
    */
   refusals = new Map();
+  /**
+   * What the settings are held against; null before a frame has come.
+   *
+   * @type {Standing | null}
+   */
+  standing = null;
+  #seeds = new Float32Array();
   /** @type {Map<number, Record<string, Value>>} */
   #values = new Map();
   /** @type {Record<string, Float32Array>} */
@@ -68,6 +79,7 @@ export class Store {
   clear() {
     this.settings([]);
     this.#columns = {};
+    this.standing = null;
     this.selected.clear();
   }
 
@@ -75,9 +87,12 @@ export class Store {
    * The numbers of all settings, from a frame.
    *
    * @param {Columns} columns
+   * @param {Standing | null} standing
    * @param {Float32Array} floats
    */
-  columns({ count, ...offsets }, floats) {
+  columns({ count, ...offsets }, standing, floats) {
+    this.standing = standing;
+    if (standing) this.#seeds = floats.slice(standing.seeds, standing.seeds + count * standing.num_seeds);
     this.#columns = Object.fromEntries(Object.entries(offsets).map(([name, offset]) => [name, floats.slice(offset, offset + count)]));
   }
 
@@ -91,6 +106,7 @@ export class Store {
     const place = this.#place.get(number);
     const columns = Object.fromEntries(COLUMNS.map((name) => [name, place === undefined ? NaN : (this.#columns[name]?.[place] ?? NaN)]));
     const numbers = /** @type {Record<typeof COLUMNS[number], number>} */ (columns);
+    if (Number.isNaN(numbers.verdict)) numbers.verdict = VERDICT.unknown;
     return { number, values: this.#values.get(number) ?? {}, ...numbers, kind: Number.isNaN(numbers.kind) ? 0 : numbers.kind };
   }
 
@@ -107,6 +123,15 @@ export class Store {
     return Number.isFinite(ci95) ? `${written(value)} ± ${written(ci95)}` : written(value);
   }
 
+  /**
+   * The value of each of a setting's seeds.
+   *
+   * @param {number} number
+   */
+  seeds(number) {
+    const [place, size] = [this.#place.get(number), this.standing?.num_seeds ?? 0];
+    return place === undefined ? new Float32Array() : this.#seeds.subarray(place * size, (place + 1) * size);
+  }
 
   /**
    * All of a setting in lines, for a hover box or an ear; they are sentences, in which λ_max has an index.
@@ -115,16 +140,42 @@ export class Store {
    */
   lines(number) {
     const setting = this.get(number);
-    const { kind, before, diverged_share, worse_share, limit, step } = setting;
+    const { before, diverged_share, worse_share, limit } = setting;
     const at = this.axes.map(({ name, symbol }) => `${symbol} ${literal(said(setting.values[name]))}`).join(" · ");
-    const lines = [at, `${this.metric} ${this.result(setting)}${kind === 1 ? ` (training, outer step ${step || "…"})` : ""}`];
-    if (kind === 0) lines[1] = "waiting";
-    if (kind === 4) lines.push("pruned");
-    if (kind === 5) lines[1] = `left out: ${this.refusals.get(number) ?? "it cannot be computed"}`;
+    const lines = [at, ...this.#came(number, setting)];
     if (Number.isFinite(before)) lines.push(`before adaptation: loss ${short(before)}`);
     if (worse_share > 0) lines.push(losers(diverged_share, worse_share));
     if (Number.isFinite(limit)) lines.push(`2/λ_max here: ${short(limit)}`);
     return lines;
+  }
+
+  /**
+   * What a setting came to.
+   *
+   * @param {number} number
+   * @param {Setting} setting
+   */
+  #came(number, setting) {
+    const { kind, step } = setting;
+    if (kind === 0) return ["waiting"];
+    if (kind === 5) return [`left out: ${this.refusals.get(number) ?? "it cannot be computed"}`];
+    const paired = this.#paired(number, setting);
+    const under_way = kind === 1 ? ` (training, outer step ${step || "…"})` : "";
+    const plain = `${this.metric} ${this.result(setting)}${under_way}`;
+    const value = paired && kind === 2 && this.standing?.objective === this.metric ? valueWords(setting, this.standing) : plain;
+    return [value, ...(paired ?? []), ...(kind === 4 ? ["pruned"] : [])];
+  }
+
+  /**
+   * The seeds of a setting that was trained to the end, and how it stands beside the one that all are held against; null for any other.
+   *
+   * @param {number} number
+   * @param {Setting} setting
+   */
+  #paired(number, setting) {
+    const { standing } = this;
+    if (!standing || setting.verdict === VERDICT.unknown) return null;
+    return [seedWords(this.seeds(number), standing), differenceWords(setting, standing)].filter((line) => line !== null);
   }
 
   /**
@@ -135,12 +186,23 @@ export class Store {
    */
   rows(name) {
     const worded = (/** @type {Value} */ value) => (typeof value === "number" ? value : literal(said(value))); // numbers with all their digits
-    const head = ["setting", ...this.axes.map(({ symbol }) => symbol), this.metric, "± 95%", "tasks worse", "tasks diverged", "2/λ_max", "state"];
+    const { standing } = this;
+    const seeds = standing && standing.num_seeds > 1 ? Array.from({ length: standing.num_seeds }, (_, seed) => seed) : [];
+    const paired = standing === null || standing.reference === null ? [] : [`minus ${standing.reference}`, "± over tasks", "± over seeds", "told"];
+    const head = [
+      ...["setting", ...this.axes.map(({ symbol }) => symbol), this.metric, "± over tasks", "± over seeds", ...seeds.map((seed) => `seed ${seed}`)],
+      ...[...paired, "tasks worse", "tasks diverged", "2/λ_max", "state"],
+    ];
     const rows = this.numbers.map((number) => {
       const s = this.get(number);
       const refusal = this.refusals.get(number);
       const kind = refusal === undefined ? KINDS[s.kind] : `${KINDS[s.kind]}: ${refusal}`;
-      return [number, ...this.axes.map((axis) => worded(s.values[axis.name])), s.value, s.ci95, s.worse_share, s.diverged_share, s.limit, kind];
+      const beside = standing && paired.length ? [s.difference, s.difference_over_tasks, s.difference_over_seeds, verdict(s, standing)] : [];
+      const own = this.seeds(number);
+      return [
+        ...[number, ...this.axes.map((axis) => worded(s.values[axis.name])), s.value, s.over_tasks, s.over_seeds, ...seeds.map((seed) => own[seed])],
+        ...[...beside, s.worse_share, s.diverged_share, s.limit, kind],
+      ];
     });
     return { caption: `Settings of ${literal(name)}`, head, rows };
   }

@@ -1,8 +1,10 @@
-// The table of a sweep's settings: sorted, one row a setting, whose first cell selects it.
+// The table of a sweep's settings: sorted, one row a setting, whose first cell selects it. By their results those that are not told apart from
+// the best one are a group of their own.
 
 import { el, setText } from "../common/dom.js";
 import { percent } from "../common/format.js";
 import { flat } from "../common/pieces.js";
+import { VERDICT, differenceCell, groupWords, verdict } from "./standing.js";
 import { KINDS, said } from "./store.js";
 
 /** @import { Setting, Store } from "./store.js" */
@@ -10,11 +12,19 @@ import { KINDS, said } from "./store.js";
 
 const MAX_ROWS = 300;
 
+/** Columns whose order is that of the results, so that those not told apart from the best stand together. */
+const BY_RESULT = ["value", "difference"];
+
+/** Verdicts of the group. */
+const SAME = [VERDICT.reference, VERDICT.same];
+
+/** @typedef {{ heading: string | null, numbers: number[] }} Group Settings under a heading. */
+
 export class Settings {
   root = el("div", { class: "maml-settings", tabindex: "-1" });
   #table;
   #head = el("thead");
-  #body = el("tbody");
+  #shown = ""; // which rows there are
   #note = el("p", { class: "maml-settings-note" });
   /** @type {Map<number, HTMLTableRowElement>} */
   #rows = new Map();
@@ -29,19 +39,21 @@ export class Settings {
   constructor(store, onSelect) {
     this.#store = store;
     this.#onSelect = onSelect;
-    this.#table = el("table", {}, el("caption", { class: "maml-visually-hidden" }, "Settings of the sweep"), this.#head, this.#body);
+    this.#table = el("table", {}, el("caption", { class: "maml-visually-hidden" }, "Settings of the sweep"), this.#head);
     this.root.append(this.#table, this.#note);
   }
 
   /** Other axes, or another metric. */
   reset() {
     this.#rows.clear();
-    this.#body.replaceChildren();
+    this.#shown = "";
     this.#sort = { column: "value", falling: this.#store.metric === "accuracy" };
     const columns = [
       ["number", "#"],
       ...this.#store.axes.map(({ name, symbol }) => [name, symbol]),
-      ["value", this.#store.metric === "accuracy" ? "accuracy" : "loss"],
+      ["value", ""],
+      ["difference", ""],
+      ["verdict", ""],
       ["worse_share", "tasks worse"],
       ["diverged_share", "tasks diverged"],
       ["kind", "state"],
@@ -60,22 +72,85 @@ export class Settings {
 
   draw() {
     const { column, falling } = this.#sort;
+    const heads = this.#headings();
     for (const th of this.#head.querySelectorAll("th")) {
+      const heading = heads[th.dataset.column ?? ""];
+      if (heading) setText(/** @type {HTMLElement} */ (th.firstElementChild), heading);
       th.setAttribute("aria-sort", th.dataset.column !== column ? "none" : falling ? "descending" : "ascending");
     }
     const key = (/** @type {number} */ number) => valueIn(this.#store.get(number), column);
     const numbers = [...this.#store.numbers].sort((a, b) => compared(key(a), key(b), falling) || a - b);
-    const { selected } = this.#store;
+    const { selected, standing } = this.#store;
     // What is selected stands first, so that it is seen.
-    const shown = [...numbers.filter((n) => selected.has(n)), ...numbers.filter((n) => !selected.has(n))].slice(0, MAX_ROWS);
-    const rows = shown.map((number) => this.#row(number));
-    if (rows.length !== this.#body.children.length || rows.some((row, i) => this.#body.children[i] !== row)) {
+    const first = numbers.filter((n) => selected.has(n));
+    const others = numbers.filter((n) => !selected.has(n));
+    const isGrouped = BY_RESULT.includes(column) && standing !== null && standing.reference !== null;
+    const groups = isGrouped ? this.#groups(first, others, standing) : [{ heading: null, numbers: [...first, ...others] }];
+    const shown = this.#fillBodies(groups);
+    setText(this.#note, numbers.length > shown ? `${shown} of ${numbers.length} settings; sort to see others.` : "");
+  }
+
+  /** What stands over the columns whose meaning depends on the sweep. */
+  #headings() {
+    const { metric, standing } = this.#store;
+    const over = standing && standing.objective === metric ? (standing.num_seeds > 1 ? ", ± over seeds" : ", ± over tasks") : "";
+    const from = standing && standing.reference !== standing.best ? "from A" : "from best";
+    /** @type {Record<string, string>} */
+    const found = { value: `${metric}${over}`, difference: standing?.objective === "accuracy" ? `${from}, points` : from, verdict: standing?.num_seeds === 1 ? "training" : "setting" };
+    return found;
+  }
+
+  /**
+   * @param {number[]} first Selected.
+   * @param {number[]} others
+   * @param {import("./protocol.js").Standing} standing
+   * @returns {Group[]}
+   */
+  #groups(first, others, standing) {
+    const isSame = (/** @type {number} */ number) => SAME.includes(this.#store.get(number).verdict);
+    const same = others.filter(isSame);
+    const count = same.length + first.filter(isSame).length;
+    const rest = others.filter((number) => !isSame(number));
+    const found = [
+      { heading: "Selected", numbers: first },
+      { heading: groupWords(count, standing), numbers: same },
+      { heading: "The others", numbers: rest },
+    ];
+    return found.filter(({ numbers }) => numbers.length > 0);
+  }
+
+  /**
+   * Puts the rows of the groups into the table; returns how many settings it shows.
+   *
+   * @param {Group[]} groups
+   */
+  #fillBodies(groups) {
+    let room = MAX_ROWS;
+    const cut = groups.map(({ heading, numbers }) => {
+      const kept = numbers.slice(0, room);
+      room -= kept.length;
+      return { heading, numbers: kept };
+    });
+    for (const { numbers } of cut) for (const number of numbers) this.#row(number);
+    const shown = JSON.stringify(cut);
+    if (shown !== this.#shown) {
+      this.#shown = shown;
       const focused = /** @type {HTMLElement | null} */ (document.activeElement);
-      const inside = focused !== null && this.#body.contains(focused);
-      this.#body.replaceChildren(...rows);
+      const inside = focused !== null && this.#table.contains(focused);
+      for (const body of [...this.#table.tBodies]) body.remove();
+      this.#table.append(...cut.filter(({ numbers }) => numbers.length).map((group) => this.#body(group)));
       if (inside && focused?.isConnected) focused.focus({ preventScroll: true });
     }
-    setText(this.#note, numbers.length > shown.length ? `${shown.length} of ${numbers.length} settings; sort to see others.` : "");
+    return MAX_ROWS - room;
+  }
+
+  /** @param {Group} group */
+  #body({ heading, numbers }) {
+    const rows = numbers.map((number) => this.#row(number));
+    if (heading === null) return el("tbody", {}, ...rows);
+    const columns = this.#head.querySelectorAll("th").length;
+    const title = el("th", { colspan: columns, scope: "rowgroup" }, el("span", {}, heading));
+    return el("tbody", {}, el("tr", { class: "maml-settings-group" }, title), ...rows);
   }
 
   /** @param {number} number */
@@ -88,7 +163,7 @@ export class Settings {
         String(number),
       );
       const { values } = this.#store.get(number);
-      const cells = ["value", "worse_share", "diverged_share", "kind"].map((column) => el("td", { "data-column": column }));
+      const cells = ["value", "difference", "verdict", "worse_share", "diverged_share", "kind"].map((column) => el("td", { "data-column": column }));
       row = el("tr", {}, el("th", { scope: "row" }, button), ...this.#store.axes.map(({ name }) => el("td", {}, said(values[name]))), ...cells);
       row.addEventListener("click", (event) => event.target instanceof Element && !event.target.closest("button") && button.dispatchEvent(new MouseEvent("click", event)));
       this.#rows.set(number, row);
@@ -107,8 +182,11 @@ export class Settings {
     row.dataset.selected = String(pressed);
     row.dataset.kind = KINDS[setting.kind];
     row.querySelector("button")?.setAttribute("aria-pressed", String(pressed));
-    const [value, worse, share, kind] = [...row.cells].slice(-4);
+    const [value, difference, told, worse, share, kind] = [...row.cells].slice(-6);
+    const { standing } = this.#store;
     setText(value, this.#store.result(setting));
+    setText(difference, standing ? differenceCell(setting, standing) : "–");
+    setText(told, standing ? verdict(setting, standing) : "");
     setText(worse, percent(setting.worse_share));
     setText(share, percent(setting.diverged_share));
     setText(kind, KINDS[setting.kind]);

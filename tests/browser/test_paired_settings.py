@@ -1,0 +1,47 @@
+"""Settings of a sweep side by side on the sensitivity screen: intervals over tasks and seeds, paired differences, the group of the best."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenPage
+from tests.browser.test_sensitivity import HAS_POINTS, TINY, number, start, wait_status
+
+UNDER_THE_POINTER = """() => {
+    const { data } = document.querySelector("[data-chart=map] .maml-plot");
+    return data.find(({ name }) => name === "settings").text.join("\\n").replaceAll("<br>", " ");
+}"""
+
+
+def test_settings_are_held_against_the_best_or_the_pinned_one(open_page: OpenPage) -> None:
+    live = open_page(TINY)
+    page = live.page
+    page.get_by_role("link", name="Sensitivity").click()
+    live.wait("() => window.mamlSweeps?.frames > 0")
+    live.wait_synced()
+    number(live, "Seeds", 3)
+    start(live, "paired", points=2, steps=20)
+    wait_status(page, "Done")
+    page.wait_for_function(HAS_POINTS, arg=["map", "settings", 4])
+    group, heads = page.locator(".maml-settings-group").first, page.locator(".maml-settings thead")
+    expect(group).to_contain_text("Same as the best")
+    expect(group).to_contain_text("of 4 settings are not told apart, corrected for 3 comparisons")
+    expect(heads).to_contain_text("from best")
+    live.until(lambda: "from the best (" in page.evaluate(UNDER_THE_POINTER))
+    text = page.evaluate(UNDER_THE_POINTER)
+    assert text.count("over 3 seeds") >= 4
+    assert text.count("its seeds: ") == 4
+    page.locator("[data-chart=map] .maml-plot").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".maml-sweeps > [aria-live]")).to_contain_text("over 3 seeds")
+    rows = page.locator(".maml-settings tbody th button")
+    for row in (2, 1):
+        rows.nth(row).click()
+        page.locator("[data-action=pin]").click()
+    expect(group).to_contain_text("Selected")
+    expect(page.locator(".maml-settings")).to_contain_text("Same as A: ")
+    expect(heads).to_contain_text("from A")
+    expect(page.locator(".maml-pins li").nth(1)).to_contain_text("over 3 seeds from A (")
+    live.until(lambda: "from A (" in page.evaluate(UNDER_THE_POINTER))
+    page.locator(".maml-settings th[data-column=number] button").click()
+    expect(page.locator(".maml-settings-group")).to_have_count(0)
