@@ -132,8 +132,7 @@ export function differenceCell({ verdict: found, difference, difference_over_tas
  */
 export function groupWords(count, standing) {
   const { compared, num_seeds } = standing;
-  const whom = isBest(standing) ? "the best" : "A";
   const corrected = compared > 2 ? `, corrected for ${compared - 1} comparisons` : "";
-  if (num_seeds === 1) return `As good as ${whom}: ${count} of ${compared} trainings${corrected}. One seed: nothing is claimed of the settings.`;
-  return `Same as ${whom}: ${count} of ${compared} settings are not told apart${corrected}.`;
+  if (num_seeds === 1) return `As good as ${isBest(standing) ? "the best" : "A"}: ${count} of ${compared} trainings${corrected}. One seed: nothing is claimed of the settings.`;
+  return `${isBest(standing) ? "Same as the best" : "Same as A"}: ${count} of ${compared} settings are not told apart${corrected}.`;
 }
