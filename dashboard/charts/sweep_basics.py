@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import plotly.graph_objects as go
 from dashboard.charts.basics import line, log_axis, tick, verbatim
 from dashboard.charts.results import Metric
 from dashboard.charts.style import NOT_DATA, ONCE_THERE, SHARES
+from dashboard.charts.sweep_settings import Colors
 from dashboard.setups.sweep_axes import AxisInfo
 from dashboard.theme import Palette
 from maml_core.sweeps.axes import Value
@@ -122,11 +123,17 @@ def result_axis(metric: Metric, title: str) -> dict[str, Any]:
     return {"title": {"text": title}, "range": list(SHARES), "tick0": 0, "dtick": 0.2, "tickformat": ".0%"}
 
 
-def color_axis(palette: Palette, metric: Metric, title: str) -> dict[str, Any]:
+_QUARTERS = ("best", "a quarter", "half", "three quarters", "worst")
+"""Names of the shares of results that are better, on a scale of quantiles."""
+
+
+def color_axis(palette: Palette, metric: Metric, title: str, colors: Colors = "clipped") -> dict[str, Any]:
     """Losses by their logarithm. The bar says which end is better: the dark one, of losses and accuracies, on a light page and on a dark one."""
     scale = palette.best_to_worst if metric == "loss" else palette.best_to_worst[::-1]
     last = len(scale) - 1
     # Read from the top down: the arrows point along the bar.
+    if colors == "quantiles":
+        title = f"share that is better, by {title}"
     ends = f"worse ← {title} → better (dark)" if metric == "loss" else f"better (dark) ← {title} → worse"
     bar: dict[str, Any] = {
         "title": {"text": ends, "side": "right", "font": {"color": palette.muted, "size": 13}},
@@ -136,7 +143,10 @@ def color_axis(palette: Palette, metric: Metric, title: str) -> dict[str, Any]:
         "xpad": 6,
         "tickfont": {"color": palette.muted},
     }
-    if metric == "loss":
+    if colors == "quantiles":
+        names = _QUARTERS if metric == "loss" else _QUARTERS[::-1]
+        bar |= {"tickmode": "array", "tickvals": [0.0, 0.25, 0.5, 0.75, 1.0], "ticktext": list(names)}
+    elif metric == "loss":
         marks = [factor * 10.0**e for e in range(-9, 6) for factor in (1, 1.5, 2, 3, 5, 7)]
         bar |= {"tickmode": "array", "tickvals": [math.log10(m) for m in marks], "ticktext": [tick(m) for m in marks]}
     else:
@@ -144,14 +154,21 @@ def color_axis(palette: Palette, metric: Metric, title: str) -> dict[str, Any]:
     return {"colorscale": [[i / last, color] for i, color in enumerate(scale)], "cmin": -1, "cmax": 1, "colorbar": bar}
 
 
-def color_range(values: npt.ArrayLike, metric: Metric, previous: Sequence[float] | None) -> list[float]:
-    """Ends of the colour scale: the best result, and what nine tenths are better than; steadied, so that colours do not jump.
+def color_range(
+    values: npt.ArrayLike, metric: Metric, previous: Sequence[float] | None, colors: Colors = "clipped"
+) -> list[float]:
+    """Ends of the colour scale: the best result, and what nine tenths are better than, or the worst one; steadied, so that colours do not jump.
+    Of quantiles 0 and 1.
 
     >>> color_range([0.5, 2.0, 3.9], "loss", None)
     [-0.4, 0.6]
     >>> color_range([0.31, 0.88], "accuracy", [0.2, 1.0])
     [0.2, 1.0]
+    >>> color_range([0.5, 2.0, 3.9, 40.0], "loss", None, "whole")
+    [-0.4, 1.8]
     """
+    if colors == "quantiles":
+        return [0.0, 1.0]
     numbers = np.asarray(values, dtype=float)
     numbers = numbers[np.isfinite(numbers)]
     step = 0.2 if metric == "loss" else 0.1
@@ -159,8 +176,9 @@ def color_range(values: npt.ArrayLike, metric: Metric, previous: Sequence[float]
         numbers = np.log10(np.maximum(numbers, 1e-9))
     if not len(numbers):
         return list(previous) if previous else ([-1.0, 1.0] if metric == "loss" else [0.0, 1.0])
-    best, worst = (0.0, 0.9) if metric == "loss" else (0.1, 1.0)
-    low, high = (float(np.quantile(numbers, q, method="nearest")) for q in (best, worst))
+    cut = 0.1 if colors == "clipped" else 0.0
+    ends = (0.0, 1.0 - cut) if metric == "loss" else (cut, 1.0)
+    low, high = (float(np.quantile(numbers, q, method="nearest")) for q in ends)
     if (
         previous is not None
         and previous[0] <= low
@@ -172,9 +190,19 @@ def color_range(values: npt.ArrayLike, metric: Metric, previous: Sequence[float]
     return [round(low, 6), round(max(high, low + 2 * step), 6)]
 
 
-def level(value: float, metric: Metric) -> float:
-    """Where a result lies on the colour scale."""
-    return math.log10(max(value, 1e-9)) if metric == "loss" else value
+def levels(values: Mapping[int, float], metric: Metric, colors: Colors = "clipped") -> dict[int, float]:
+    """Where results lie on the colour scale, by their keys: of quantiles at the share of the others that are less, where equal ones count half.
+
+    >>> levels({3: 10.0, 4: 0.1}, "loss"), levels({3: 0.5, 4: 0.25, 5: 0.5}, "loss", "quantiles")
+    ({3: 1.0, 4: -1.0}, {3: 0.75, 4: 0.0, 5: 0.75})
+    """
+    if colors != "quantiles":
+        return {key: math.log10(max(value, 1e-9)) if metric == "loss" else value for key, value in values.items()}
+    numbers = np.fromiter(values.values(), dtype=float)
+    ordered = np.sort(numbers)
+    less, up_to = (np.searchsorted(ordered, numbers, side=side) for side in ("left", "right"))
+    shares = (less + up_to - 1) / 2.0 / max(1, len(ordered) - 1)
+    return dict(zip(values, shares.tolist(), strict=True))
 
 
 def limit_traces(palette: Palette, dash: str = "solid") -> dict[str, go.Scatter]:

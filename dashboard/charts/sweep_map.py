@@ -13,8 +13,8 @@ import plotly.graph_objects as go
 from dashboard.charts.basics import UIREVISION, points
 from dashboard.charts.chart import assembled
 from dashboard.charts.glossary import TERMS, Card
-from dashboard.charts.results import Array, Metric
-from dashboard.charts.scales import Previous, Range, Update, decades, float32
+from dashboard.charts.results import Metric
+from dashboard.charts.scales import Previous, Range, Update, decades, filled, float32, kept
 from dashboard.charts.style import ONCE_THERE, SHARES
 from dashboard.charts.sweep_basics import (
     SIDE,
@@ -22,7 +22,7 @@ from dashboard.charts.sweep_basics import (
     color_range,
     cross,
     held_out,
-    level,
+    levels,
     limit_traces,
     named_axis,
     result,
@@ -30,16 +30,12 @@ from dashboard.charts.sweep_basics import (
     ticks,
 )
 from dashboard.charts.sweep_chart import SweepChart
-from dashboard.charts.sweep_limit import limit_curve
-from dashboard.charts.sweep_settings import STATUS, Kind, SettingInfo, View
-from dashboard.charts.symbols import kept
+from dashboard.charts.sweep_means import MEANS, MeanInfo, best_mean, mean_updates
+from dashboard.charts.sweep_places import MapInfo
+from dashboard.charts.sweep_settings import Colors, Kind, SettingInfo
+from dashboard.charts.symbols import kept as kept_together
 from dashboard.setups.setting_names import symbol
-from dashboard.setups.sweep_axes import AxisInfo, axis_info
 from dashboard.theme import Palette, with_opacity
-from maml_core.sweeps.axes import Value
-from maml_core.sweeps.definition import SweepConfig
-from maml_core.sweeps.results import SettingResult
-from maml_core.sweeps.tables import Rank, best_at_each, rank
 from maml_core.values import shown
 
 VALUE, DIVERGED, PRUNED = "value", "diverged_cell", "pruned_cell"
@@ -51,83 +47,6 @@ SETTINGS = "settings"
 """Under the pointer: carries the settings' numbers."""
 SELECTED, PINNED = "selected", "pinned"
 """Filled by the page."""
-
-# --- The record -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MapInfo:
-    """The map of two axes, or of one: of every place the setting that is shown there."""
-
-    x: AxisInfo
-    y: AxisInfo | None
-    metric: Metric
-    is_grid: bool
-    """Every place is a cell; otherwise settings lie where they were drawn."""
-    shown: tuple[SettingInfo, ...]
-    limit_x: Array
-    limit_y: Array
-    """alpha = 2 / lambda_max, a point for each value of the other axis, NaN where it is not on the map; empty without alpha."""
-    best: int | None
-    """Number of the best finished setting shown."""
-    over: tuple[str, ...] = ()
-    """Axes over which the best setting is shown."""
-
-
-def map_info(
-    settings: Sequence[SettingInfo], sweep: SweepConfig, view: View, results: Sequence[SettingResult]
-) -> MapInfo:
-    """The map of a view."""
-    axes = {axis.name: axis for axis in sweep.axes}
-    x = axis_info(axes[view.x], results)
-    y = axis_info(axes[view.y], results) if view.y is not None else None
-    others = [name for name in axes if name not in (view.x, view.y)]
-    is_grid = sweep.sampler == "grid" or all(axes[name].values for name in (view.x, view.y) if name is not None)
-    inside = [
-        s
-        for s in settings
-        if all(view.slices.get(name) is None or s.values[name] == view.slices[name] for name in others)
-    ]
-    shown = _topmost(inside, view) if is_grid else tuple(inside)
-    limit_x: Array
-    limit_y: Array
-    limit_x, limit_y = np.empty(0), np.empty(0)
-    beside = view.y if view.x == "alpha" else view.x
-    if beside is None or sweep.sampler == "grid" or axes[beside].values:
-        # Of drawn rows each has one noisy point, which is no curve.
-        limit_x, limit_y = limit_curve(shown, x, y, is_grid=is_grid)
-    return MapInfo(
-        x=x,
-        y=y,
-        metric=view.metric,
-        is_grid=is_grid,
-        shown=shown,
-        limit_x=limit_x,
-        limit_y=limit_y,
-        best=_best(shown, view.metric),
-        over=tuple(name for name in others if view.slices.get(name) is None),
-    )
-
-
-def _topmost(settings: Sequence[SettingInfo], view: View) -> tuple[SettingInfo, ...]:
-    """For each place the one setting to show: the best that is finished, or what comes nearest to that."""
-
-    def place(s: SettingInfo) -> tuple[Value, Value]:
-        return s.values[view.x], s.values[view.y] if view.y is not None else None
-
-    top = best_at_each(settings, place, lambda s: _rank(s, view.metric))
-    return tuple(sorted(top.values(), key=lambda s: s.number))
-
-
-def _best(settings: Sequence[SettingInfo], metric: Metric) -> int | None:
-    done = [s for s in settings if s.kind == Kind.OK and not math.isnan(s.value)]
-    return min(done, key=lambda s: _rank(s, metric)).number if done else None
-
-
-def _rank(s: SettingInfo, metric: Metric) -> Rank:
-    """The engine's, of the metric that is looked at."""
-    return rank(STATUS[s.kind], s.value, s.number, maximises=metric == "accuracy")
-
 
 # --- The figure -------------------------------------------------------------------------------------------------------
 
@@ -146,6 +65,8 @@ class MapLooks:
     is_grid: bool
     across: int
     """Cells along the longer axis."""
+    colors: Colors = "clipped"
+    has_means: bool = False
 
     @property
     def result(self) -> str:
@@ -164,6 +85,8 @@ def _looks(info: MapInfo, loss_name: str) -> MapLooks:
         loss_name=loss_name,
         is_grid=info.is_grid,
         across=max(len(info.x.values), len(info.y.values) if info.y is not None else 1),
+        colors=info.colors,
+        has_means=info.means is not None,
     )
 
 
@@ -173,7 +96,7 @@ def _figure(palette: Palette, looks: MapLooks) -> go.Figure:
     axes: dict[str, Any] = {"xaxis": named_axis(looks.x, looks.x_ticks)}
     if looks.y:
         axes["yaxis"] = named_axis(looks.y, looks.y_ticks)
-        axes["coloraxis"] = color_axis(palette, looks.metric, looks.result)
+        axes["coloraxis"] = color_axis(palette, looks.metric, looks.result, looks.colors)
         axes["margin"] = {"l": 78, "r": 8, "t": 6, "b": 42}
     else:
         axes["yaxis"] = result_axis(looks.metric, looks.result)
@@ -203,15 +126,8 @@ def _traces(palette: Palette, looks: MapLooks, marker: float) -> dict[str, Any]:
         **limit_traces(palette, "solid" if looks.y else "dash"),
         BEST: _marks("best", {**star, "line": {"color": palette.page, "width": 1.2}}),
         # Under the pointer lies this one: it carries the settings' numbers and, put in by the page, what is said of them.
-        SETTINGS: go.Scatter(
-            x=[],
-            y=[],
-            name="settings",
-            mode="markers",
-            marker={"size": outline, "color": "rgba(0, 0, 0, 0)"},
-            hoverinfo="text",
-            showlegend=False,
-        ),
+        SETTINGS: _under_the_pointer("settings", outline, is_told=not looks.has_means),
+        **({MEANS: _under_the_pointer("means", outline, is_told=True)} if looks.has_means else {}),
         SELECTED: go.Scatter(
             x=[],
             y=[],
@@ -234,6 +150,13 @@ def _traces(palette: Palette, looks: MapLooks, marker: float) -> dict[str, Any]:
         CUT: _marks("pruned", bar, fillcolor=palette.ghost),
         WAITING: _marks("not begun", {**open_circle, "line": {"width": 1.2}}),
     }
+
+
+def _under_the_pointer(name: str, size: float, *, is_told: bool) -> go.Scatter:
+    """Points that are not seen, with what is said of each."""
+    marker = {"size": size, "color": "rgba(0, 0, 0, 0)"}
+    said = "text" if is_told else "skip"
+    return go.Scatter(x=[], y=[], name=name, mode="markers", marker=marker, hoverinfo=said, showlegend=False)
 
 
 def _marks(name: str, marker: Mapping[str, Any], **more: Any) -> go.Scatter:
@@ -293,32 +216,80 @@ def _update(info: MapInfo, span: Range) -> list[Update]:
         span: What the axes span; a profile puts what diverged, and what is left out, on its upper edge.
     """
     at = {s.number: _place(info, s) for s in info.shown}
+    if info.means is not None:
+        return _means_update(info, at, span)
     if info.y is None:
         return _profile_update(info, at, span)
     kinds: dict[Kind, list[SettingInfo]] = {kind: [s for s in info.shown if s.kind == kind] for kind in Kind}
     measured = [s for s in info.shown if s.kind in (Kind.OK, Kind.TRAINING, Kind.PRUNED) and not math.isnan(s.value)]
     found: list[Update] = []
     if info.is_grid:
-        found += _cells(info, VALUE, {s.number: level(s.value, info.metric) for s in measured if s.kind != Kind.PRUNED})
+        found += _cells(info, VALUE, _levels(info, [s for s in measured if s.kind != Kind.PRUNED]))
         found += _cells(info, DIVERGED, {s.number: 1.0 for s in kinds[Kind.DIVERGED]})
         found += _cells(info, PRUNED, {s.number: 1.0 for s in kinds[Kind.PRUNED]})
     else:
         values = [s for s in measured if s.kind != Kind.PRUNED]
         found += _points(VALUE, values, at)
-        found.append((VALUE, "marker.color", float32([level(s.value, info.metric) for s in values])))
+        found.append((VALUE, "marker.color", float32(list(_levels(info, values).values()))))
         found += _points(DIVERGED, kinds[Kind.DIVERGED], at)
         found += _points(PRUNED, kinds[Kind.PRUNED], at)
     found += _points(MARKED, kinds[Kind.DIVERGED], at)
     found += _points(TRAINING, kinds[Kind.TRAINING], at)
-    known = np.isfinite(info.limit_x) & np.isfinite(info.limit_y)
-    for trace in (CASING, LIMIT):  # a line without a point would be named in the legend
-        found += [(trace, "x", float32(info.limit_x if known.any() else []))]
-        found += [(trace, "y", float32(info.limit_y if known.any() else []))]
+    found += _limit(info)
     found += _points(BEST, [s for s in info.shown if s.number == info.best], at)
     found += _points(REFUSED, kinds[Kind.REFUSED], at)
     found += _points(CUT, kinds[Kind.PRUNED], at)
     found += _points(WAITING, kinds[Kind.WAITING], at)
-    return found + _settings(info, at)
+    return found + _settings_at(info.shown, at)
+
+
+def _levels(info: MapInfo, settings: Sequence[SettingInfo]) -> dict[int, float]:
+    return levels({s.number: s.value for s in settings}, info.metric, info.colors)
+
+
+def _limit(info: MapInfo) -> list[Update]:
+    known = (np.isfinite(info.limit_x) & np.isfinite(info.limit_y)).any()
+    x, y = (
+        (info.limit_x, info.limit_y) if known else (np.empty(0), np.empty(0))
+    )  # a line without a point would be named in the legend
+    return filled({CASING: (x, y), LIMIT: (x, y)})
+
+
+def _means_update(info: MapInfo, at: Mapping[int, tuple[float, float]], span: Range) -> list[Update]:
+    """The numbers of means: marks are of places, and the settings of all of them lie under the pointer's."""
+    means = info.means or ()
+    best = best_mean(means, info.metric)
+    at = {s.number: _place(info, s) for s in info.inside}
+    here = {(s.values[info.x.name], s.values[info.y.name] if info.y is not None else None): s for s in info.shown}
+    known = {here[mean.x, mean.y].number: mean for mean in means}
+    values = {number: mean.of.value for number, mean in known.items() if mean.of.num_ok}
+    lost = [number for number, mean in known.items() if mean.of.num_diverged and not mean.of.num_ok]
+    marked = [s for s in info.shown if known[s.number].of.num_diverged]
+    starred = [s for s in info.shown if best is not None and known[s.number] is best]
+    updates = mean_updates(means, info.x, info.y) + _settings_at(info.inside, at)
+    if info.y is None:
+        low, high = span["yaxis"]
+        top = high - 0.04 * (high - low)
+        top = 10.0**top if info.metric == "loss" else top
+        heights = {number: (at[number][0], values.get(number, top)) for number in known}
+        shown = [s for s in info.shown if s.number in values]
+        gone = [s for s in info.shown if s.number in lost]
+        edge = {s.number: (at[s.number][0], top) for s in gone}
+        return [
+            *updates,
+            *_points(VALUE, shown, heights),
+            *_points(MARKED, gone, edge),
+            *_points(BEST, starred, heights),
+        ]
+    return [
+        *updates,
+        *_cells(info, VALUE, levels(values, info.metric, info.colors)),
+        *_cells(info, DIVERGED, dict.fromkeys(lost, 1.0)),
+        *_points(MARKED, marked, at),
+        *_limit(info),
+        *_points(BEST, starred, at),
+        *_points(WAITING, [s for s in info.shown if s.kind == Kind.WAITING], at),
+    ]
 
 
 def _profile_update(info: MapInfo, at: Mapping[int, tuple[float, float]], span: Range) -> list[Update]:
@@ -354,8 +325,8 @@ def _profile_update(info: MapInfo, at: Mapping[int, tuple[float, float]], span: 
     ]
 
 
-def _settings(info: MapInfo, at: Mapping[int, tuple[float, float]]) -> list[Update]:
-    return [*_points(SETTINGS, info.shown, at), (SETTINGS, "customdata", float32([s.number for s in info.shown]))]
+def _settings_at(settings: Sequence[SettingInfo], at: Mapping[int, tuple[float, float]]) -> list[Update]:
+    return [*_points(SETTINGS, settings, at), (SETTINGS, "customdata", float32([s.number for s in settings]))]
 
 
 def _place(info: MapInfo, s: SettingInfo) -> tuple[float, float]:
@@ -384,17 +355,21 @@ def _cells(info: MapInfo, trace: str, values: Mapping[int, float]) -> list[Updat
 
 def _ranges(info: MapInfo, previous: Previous) -> Range:
     """What the map's axes and its colours span; `previous` is kept while it still serves."""
-    values = np.array([s.value for s in info.shown if s.kind in (Kind.OK, Kind.TRAINING)] or [np.nan])
+    measured = [s.value for s in info.shown if s.kind in (Kind.OK, Kind.TRAINING)]
+    if info.means is not None:
+        measured = [mean.of.value for mean in info.means]
+    values = np.array(measured or [np.nan])
     found = {"xaxis": list(info.x.span(is_grid=info.is_grid))}
     if info.y is None:
         spread = [s.value + s.ci95 for s in info.shown if s.kind == Kind.OK and math.isfinite(s.ci95)]
+        spread = spread if info.means is None else []
         lines = [values, np.array(spread)]
         found["yaxis"] = (
             decades(lines, previous.get("yaxis") if previous else None) if info.metric == "loss" else list(SHARES)
         )
     else:
         found["yaxis"] = list(info.y.span(is_grid=info.is_grid))
-        found["coloraxis"] = color_range(values, info.metric, previous.get("coloraxis") if previous else None)
+        found["coloraxis"] = color_range(values, info.metric, kept(previous, "coloraxis"), info.colors)
     return found
 
 
@@ -425,6 +400,8 @@ def _summary(info: MapInfo) -> str:
         parts.append(f"{count[Kind.PRUNED]} pruned")
     if count[Kind.REFUSED]:
         parts.append(f"{count[Kind.REFUSED]} left out")
+    if info.means is not None:
+        return f"Map of {axes}: {', '.join(parts)}. {_subtitle(info)}"
     best = next((s for s in info.shown if s.number == info.best), None)
     said = f" Best so far: {result(best.value, info.metric)} at {_where(best)}." if best is not None else ""
     return f"Map of {axes}: {', '.join(parts)}.{said}"
@@ -432,7 +409,9 @@ def _summary(info: MapInfo) -> str:
 
 def _subtitle(info: MapInfo) -> str:
     """Under the map's title: the best setting so far."""
-    over = f", best over {' and '.join(symbol(name) for name in info.over)}" if info.over else ""
+    over = f", best over {_over(info)}" if info.over else ""
+    if info.means is not None:
+        return _means_subtitle(info, info.means)
     best = next((s for s in info.shown if s.number == info.best), None)
     what = "accuracy" if info.metric == "accuracy" else "loss"
     if best is None:
@@ -440,8 +419,24 @@ def _subtitle(info: MapInfo) -> str:
     return f"Held-out {what} after N inner steps{over}. Best: {result(best.value, info.metric)} at {_where(best)}."
 
 
+def _over(info: MapInfo) -> str:
+    return " and ".join(symbol(name) for name in info.over)
+
+
+def _means_subtitle(info: MapInfo, means: Sequence[MeanInfo]) -> str:
+    what = "accuracy" if info.metric == "accuracy" else "loss, by its logarithm"
+    lost = sum(mean.of.num_diverged for mean in means)
+    without = f", without the {lost:,} that diverged (marked)" if lost else ""
+    best = best_mean(means, info.metric)
+    if best is None:
+        return f"Mean held-out {what}, over {_over(info)}{without}."
+    at = {info.x.name: best.x, **({info.y.name: best.y} if info.y is not None else {})}
+    where = ", ".join(f"{symbol(name)} {kept_together(shown(value))}" for name, value in at.items())
+    return f"Mean held-out {what}, over {_over(info)}{without}. Best: {result(best.of.value, info.metric)} at {where}."
+
+
 def _where(s: SettingInfo) -> str:
-    return ", ".join(f"{symbol(name)} {kept(shown(value))}" for name, value in s.values.items())
+    return ", ".join(f"{symbol(name)} {kept_together(shown(value))}" for name, value in s.values.items())
 
 
 def _shape(info: MapInfo) -> tuple[int, int] | None:

@@ -10,12 +10,19 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Literal
 
 from dashboard.charts.results import Metric
 from maml_core.records import Curvature
 from maml_core.sweeps.axes import Value, steps_by_alpha
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.results import SettingResult
+
+Over = Literal["best", "mean"]
+"""Over the axes that have no value of their own: the best setting, or the mean of all that were trained to the end."""
+
+Colors = Literal["clipped", "whole", "quantiles"]
+"""The scale reaches from the best to what nine tenths are better than; to the worst; or a colour is the share of results that are better."""
 
 
 class Kind(IntEnum):
@@ -129,3 +136,7 @@ class View:
     metric: Metric = "loss"
     color: str = ""
     """The axis that colours the curves."""
+    over: Over = "best"
+    """What a place of the map shows of the settings that share it."""
+    colors: Colors = "clipped"
+    """How results have their colours on the map."""

@@ -14,8 +14,10 @@ from dashboard.charts.sweep_chart import Info, SweepChart
 from dashboard.charts.sweep_curves import LANES, lanes_info
 from dashboard.charts.sweep_edge import SWEEP_EDGE, sweep_edge_info
 from dashboard.charts.sweep_frozen import FROZEN, frozen_info
-from dashboard.charts.sweep_map import MAP, map_info
+from dashboard.charts.sweep_map import MAP
 from dashboard.charts.sweep_pins import PINS, difference, pins_info
+from dashboard.charts.sweep_places import map_info
+from dashboard.charts.sweep_rank import RANK, rank_info
 from dashboard.charts.sweep_settings import SettingInfo, View, setting_info
 from dashboard.charts.symbols import in_greek
 from dashboard.sweeps import words
@@ -98,6 +100,9 @@ class Frames:
         lanes = lanes_info(results, sweep, view)
         loss = loss_name(sweep.base)
         self._add(header, body, MAP, seen, loss)
+        found = job.findings.standings.against(pinned)
+        is_pinned = job.findings.standings.reference(pinned) != job.findings.standings.best
+        self._add(header, body, RANK, rank_info(sweep, results, found, is_pinned=is_pinned), loss)
         self._add(header, body, LANES, lanes, loss)
         self._add(header, body, SWEEP_EDGE, sweep_edge_info(results, sweep, view), loss)
         if len(results) != self._num_told:
@@ -106,7 +111,6 @@ class Frames:
             self._put({"type": "settings", "settings": values})
         header["sentence"] = in_greek(" ".join(job.findings.sentences))
         header["count"] = words.progress(job, settings)
-        found = job.findings.standings.against(pinned)
         header["columns"] = _columns(settings, found, body)
         header["standing"] = _standing(job, pinned, settings, found, body)
         header["best"] = seen.best

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from dashboard.charts.results import Metric
-from dashboard.charts.sweep_settings import View
+from dashboard.charts.sweep_settings import Colors, Over, View
 from dashboard.charts.symbols import in_greek
 from dashboard.setups import address
 from dashboard.setups.setting_names import symbol, title
@@ -218,7 +218,7 @@ class SweepPage:
             "refused": [
                 [result.number, in_greek(result.refusal)] for result in job.results if result.status == "refused"
             ],
-            "view": {"x": view.x, "y": view.y, "slices": dict(view.slices), "metric": view.metric, "color": view.color},
+            "view": dataclasses.asdict(view),
         }
 
     def is_due(self, now: float, least_s: float) -> bool:
@@ -282,4 +282,9 @@ def checked_view(message: Mapping[str, Any], sweep: SweepConfig) -> View:
     for name, value in slices.items():
         if values[name] and value not in values[name]:
             raise ValueError(f"{name} was not swept at {str(value)[:20]}")
-    return View(x=x, y=y, slices=slices, metric=metric, color=color)
+    over, colors = message["over"], message["colors"]
+    if over not in get_args(Over) or colors not in get_args(Colors):
+        raise ValueError(
+            f"over {str(over)[:20]!r} with colors {str(colors)[:20]!r}: a map has no such look; reload the page"
+        )
+    return View(x=x, y=y, slices=slices, metric=metric, color=color, over=over, colors=colors)

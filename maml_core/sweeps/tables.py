@@ -179,6 +179,41 @@ def best_at_each(found: Iterable[S], place: Callable[[S], P], order: Callable[[S
     return best
 
 
+class PlaceMean(NamedTuple):
+    """All settings that share a place of a map."""
+
+    value: float
+    """Mean over those that were trained to the end, of losses the geometric one: settings are compared by factors. NaN where there are none."""
+    low: float
+    """The least and the largest of their values."""
+    high: float
+    num_ok: int
+    """Settings trained to the end, over which the mean is."""
+    num_diverged: int
+    """Settings that diverged: they have no value, and are not in the mean."""
+    num_others: int
+    """Settings that are not finished, were pruned or left out."""
+
+
+def mean_of(values: Sequence[tuple[str, float]], *, geometric: bool) -> PlaceMean:
+    """What settings that share a place come to together.
+
+    >>> mean_of([("ok", 1.0), ("ok", 4.0), ("diverged", 42.5)], geometric=True)
+    PlaceMean(value=2.0, low=1.0, high=4.0, num_ok=2, num_diverged=1, num_others=0)
+
+    Args:
+        values: Of each setting its status and value.
+        geometric: Whether the mean is that of logarithms, as of losses.
+    """
+    known = np.array([value for status, value in values if status == "ok" and math.isfinite(value)])
+    gone = sum(status == "diverged" for status, _ in values)
+    others = len(values) - len(known) - gone
+    if not len(known):
+        return PlaceMean(math.nan, math.nan, math.nan, 0, gone, others)
+    mean = math.exp(float(np.log(np.maximum(known, 1e-12)).mean())) if geometric else float(known.mean())
+    return PlaceMean(round(mean, 12), float(known.min()), float(known.max()), len(known), gone, others)
+
+
 def rank(status: str, value: float, number: int, *, maximises: bool) -> Rank:
     """What comes first is better, and is shown where several settings share a cell: finished, then on the way, pruned, diverged; of those
     the better value, of equal ones the first.

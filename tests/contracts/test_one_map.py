@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from dashboard.charts.sweep_basics import level, ticks
-from dashboard.charts.sweep_map import DIVERGED, MAP, PRUNED, VALUE, map_info
+from dashboard.charts.sweep_basics import levels, ticks
+from dashboard.charts.sweep_map import DIVERGED, MAP, PRUNED, VALUE
+from dashboard.charts.sweep_places import map_info
 from dashboard.charts.sweep_settings import Kind, View, setting_info
 from maml_core.cli.sweep import print_results
 from maml_core.config import GlyphsConfig, RunConfig
@@ -76,7 +77,8 @@ def test_the_page_draws_the_map_of_the_engine(made: tuple[SweepConfig, list[Sett
     np.testing.assert_array_equal(np.isfinite(traces[DIVERGED]), (status == "diverged").ravel())
     np.testing.assert_array_equal(np.isfinite(traces[PRUNED]), (status == "pruned").ravel())
     measured = np.where(np.isin(status, ("ok", "running")), seen.value, np.nan)
-    colours = [level(value, metric) if math.isfinite(value) else math.nan for value in measured.ravel()]
+    known = {place: float(value) for place, value in enumerate(measured.ravel()) if math.isfinite(value)}
+    colours = [levels(known, metric).get(place, math.nan) for place in range(measured.size)]
     np.testing.assert_allclose(traces[VALUE], colours, rtol=1e-6)
     named = dict(zip(info.x.places.tolist(), (written(value, 3) for value in seen.x_values)))
     for place, text in ticks(info.x):  # all the values where there is room, else round numbers

@@ -16,7 +16,7 @@ import pytest
 
 from dashboard.charts.results import Metric
 from dashboard.charts.sweep_curves import lanes_info
-from dashboard.charts.sweep_map import map_info
+from dashboard.charts.sweep_places import map_info
 from dashboard.charts.sweep_settings import View, setting_info
 from dashboard.setups import address
 from dashboard.setups.sweep_draft import Draft, Range, sweep_of

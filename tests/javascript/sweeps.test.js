@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { choices } from "../../dashboard/web/sweeps/axes.js";
 import { counts } from "../../dashboard/web/sweeps/header.js";
-import { frozenRows, frozenTexts, laneTexts, mapTexts, marks, selectedCurves, wrapped } from "../../dashboard/web/sweeps/marking.js";
+import { atPlace, frozenRows, frozenTexts, laneTexts, mapTexts, marks, meanTexts, selectedCurves, wrapped } from "../../dashboard/web/sweeps/marking.js";
 import { short } from "../../dashboard/web/common/format.js";
 import { VERDICT, differenceCell, differenceWords, groupWords, seedWords, valueWords, verdict } from "../../dashboard/web/sweeps/standing.js";
 import { compared } from "../../dashboard/web/sweeps/table.js";
@@ -15,7 +15,7 @@ const AXES = [
   { name: "beta", title: "beta", symbol: "β", values: [] },
   { name: "order", title: "order", symbol: "order", values: ["first", "second", null] },
 ];
-const VIEW = { x: "alpha", y: "beta", slices: { order: "second" }, metric: "loss", color: "alpha" };
+const VIEW = { x: "alpha", y: "beta", slices: { order: "second" }, metric: "loss", color: "alpha", over: "best", colors: "clipped" };
 
 const choice = (view, label, axes = AXES) => choices(axes, view).find((each) => each.label === label);
 
@@ -33,8 +33,32 @@ test("every other axis with a list of values has one of them, or the best", () =
   assert.deepEqual(change("0"), { slices: { order: "first" } });
   assert.deepEqual(change(""), { slices: { order: null } });
   assert.equal(choice({ ...VIEW, slices: {} }, "order").chosen, "");
-  assert.deepEqual(choices(AXES, { ...VIEW, x: "order" }).map(({ label }) => label), ["across", "up", "colour of curves", "α"]);
+  assert.deepEqual(choices(AXES, { ...VIEW, x: "order" }).map(({ label }) => label), ["across", "up", "colour of curves", "over the others", "colours", "α"]);
   assert.deepEqual(choices(AXES.slice(0, 1), { ...VIEW, y: null }), []); // a single axis leaves no choice
+});
+
+test("what stands for settings that share a place is a choice where some do, and how results are coloured where there is a map", () => {
+  assert.equal(choice(VIEW, "over the others"), undefined); // the only other axis has a value
+  const all = { ...VIEW, slices: {} };
+  assert.deepEqual(choice(all, "over the others").change("mean"), { over: "mean" });
+  assert.deepEqual(choice({ ...all, over: "mean" }, "order").options[0], ["", "mean"]);
+  assert.deepEqual(choice(all, "colours").options.map(([value]) => value), ["clipped", "whole", "quantiles"]);
+  assert.equal(choice({ ...all, y: null }, "colours"), undefined);
+});
+
+test("a mean says of how many settings it is, and what is not in it", () => {
+  const customdata = Float32Array.of(2, 1, 4, 2, 1, 0, NaN, NaN, NaN, 0, 0, 3, 5, 5, 5, 1, 0, 0);
+  assert.deepEqual(meanTexts({ x: [0, 1, 2], customdata }, short), [
+    "mean 2 of 2 settings, from 1 to 4<br>1 diverged, not in the mean",
+    "no setting is finished here<br>3 not finished, pruned or left out",
+    "mean 5 of one setting",
+  ]);
+});
+
+test("all settings of a place are found, whatever came of them", () => {
+  const places = { x: [0, 0, 1], y: [5, 5, 5], customdata: Float32Array.of(3, 4, 5) };
+  assert.deepEqual([atPlace(places, 0, 5), atPlace(places, 1, 5), atPlace(places, 0, 6)], [[3, 4], [5], []]);
+  assert.deepEqual(atPlace({ ...places, y: [1, 2, 3] }, 0, null), [3, 4]);
 });
 
 test("progress is said in counts, and time only where it is known", () => {

@@ -23,7 +23,7 @@ import { said } from "./store.js";
  * @returns {Choice[]}
  */
 export function choices(axes, view) {
-  const { x, y, color, slices } = view;
+  const { x, y, color, slices, over, colors } = view;
   const names = axes.map(({ name, symbol }) => /** @type {[string, string]} */ ([name, symbol]));
   /** @type {Choice[]} */
   const found = [];
@@ -34,12 +34,21 @@ export function choices(axes, view) {
     found.push({ label: "up", chosen: y ?? "", options: [...names, ["", "(none: a profile)"]], change: up });
     found.push({ label: "colour of curves", chosen: color, options: names, change: (name) => ({ color: name }) });
   }
-  for (const { name, symbol, values } of axes) {
-    if (name === x || name === y || !values.length) continue;
+  const others = axes.filter(({ name }) => name !== x && name !== y);
+  if (others.some(({ name }) => (slices[name] ?? null) === null)) {
+    const change = (/** @type {string} */ chosen) => ({ over: /** @type {View["over"]} */ (chosen) });
+    found.push({ label: "over the others", chosen: over, options: [["best", "best"], ["mean", "mean"]], change });
+  }
+  if (y !== null) {
+    const change = (/** @type {string} */ chosen) => ({ colors: /** @type {View["colors"]} */ (chosen) });
+    found.push({ label: "colours", chosen: colors, options: [["clipped", "clipped"], ["whole", "as is"], ["quantiles", "quantiles"]], change });
+  }
+  for (const { name, symbol, values } of others) {
+    if (!values.length) continue;
     const at = values.findIndex((value) => value === (slices[name] ?? undefined));
     const options = values.map((value, i) => /** @type {[string, string]} */ ([String(i), said(value)]));
     const slice = (/** @type {string} */ i) => ({ slices: { ...slices, [name]: i === "" ? null : values[Number(i)] } });
-    found.push({ label: symbol, chosen: at < 0 ? "" : String(at), options: [["", "best"], ...options], change: slice });
+    found.push({ label: symbol, chosen: at < 0 ? "" : String(at), options: [["", over], ...options], change: slice });
   }
   return found;
 }

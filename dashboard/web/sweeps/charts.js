@@ -3,7 +3,7 @@
 import { percent, short } from "../common/format.js";
 import { forPlotly, fromPlotly } from "../common/pieces.js";
 import { Plot } from "./figure.js";
-import { frozenRows, frozenTexts, laneTexts, mapTexts, marks, selectedCurves } from "./marking.js";
+import { atPlace, frozenRows, frozenTexts, laneTexts, mapTexts, marks, meanTexts, selectedCurves } from "./marking.js";
 import { nearest } from "./nearest.js";
 import { LETTERS } from "./pins.js";
 
@@ -13,6 +13,7 @@ import { LETTERS } from "./pins.js";
 
 // Traces with something of the page's own: on the map, on the curves and on the frozen map.
 const SETTINGS = "settings";
+const MEANS = "means"; // in their place, where a cell is of several settings
 const SELECTED = "selected";
 const PINNED = "pinned";
 const CELLS = "cells";
@@ -23,6 +24,7 @@ const FAINT = 0.22; // opacity of the other curves where some are selected
 
 export class SweepCharts {
   map;
+  rank;
   lanes;
   edge;
   frozen;
@@ -47,6 +49,7 @@ export class SweepCharts {
     const named = (/** @type {number} */ number) => `${number}: ${forPlotly(this.#store.lines(number)[0])}`;
     this.map = new Plot("map", { listeners, rows, hasKeys: true });
     this.frozen = new Plot("frozen", { rows: () => frozenRows(this.frozen.array(CELLS), fromPlotly(this.frozen.title)), across: Math.log10 });
+    this.rank = new Plot("rank", { listeners });
     this.lanes = new Plot("lanes", { listeners, named });
     this.edge = new Plot("sweep_edge", { listeners, named });
     this.map.node.tabIndex = 0;
@@ -55,7 +58,12 @@ export class SweepCharts {
 
   /** In the order in which they stand. */
   get all() {
-    return [this.map, this.frozen, ...this.curves, this.pins];
+    return [this.map, this.rank, this.frozen, ...this.curves, this.pins];
+  }
+
+  /** Those with a point for each setting. */
+  get places() {
+    return [this.map, this.rank];
   }
 
   /** Those with a curve for each setting. */
@@ -124,7 +132,8 @@ export class SweepCharts {
    */
   hover(touched, accuracies) {
     const lines = (/** @type {number} */ number) => this.#store.lines(number);
-    if (touched.has(this.map)) this.map.set(SETTINGS, "text", mapTexts(this.map.array(SETTINGS), lines));
+    for (const plot of this.places.filter((each) => touched.has(each))) plot.set(SETTINGS, "text", mapTexts(plot.array(SETTINGS), lines));
+    if (touched.has(this.map) && this.#hasMeans) this.map.set(MEANS, "text", this.#meanTexts());
     for (const plot of this.curves.filter((each) => touched.has(each))) {
       for (const color of colorsOf(plot)) plot.set(color, "text", laneTexts(plot.array(color), lines));
     }
@@ -139,15 +148,17 @@ export class SweepCharts {
    */
   mark(pinned, cursor) {
     const { selected } = this.#store;
-    const places = this.map.array(SETTINGS);
     const ringed = [...new Set([...selected, ...(cursor === null ? [] : [cursor])])];
-    const rings = marks(places, ringed.map((number) => [number, ""]));
-    this.map.set(SELECTED, "x", rings.x);
-    this.map.set(SELECTED, "y", rings.y);
-    const letters = marks(places, pinned.map((number, i) => [number, LETTERS[i]]));
-    this.map.set(PINNED, "x", letters.x);
-    this.map.set(PINNED, "y", letters.y);
-    this.map.set(PINNED, "text", letters.text);
+    for (const plot of this.places) {
+      const places = plot.array(SETTINGS);
+      const rings = marks(places, ringed.map((number) => [number, ""]));
+      plot.set(SELECTED, "x", rings.x);
+      plot.set(SELECTED, "y", rings.y);
+      const letters = marks(places, pinned.map((number, i) => [number, LETTERS[i]]));
+      plot.set(PINNED, "x", letters.x);
+      plot.set(PINNED, "y", letters.y);
+      plot.set(PINNED, "text", letters.text);
+    }
     for (const plot of this.curves) {
       const colors = colorsOf(plot);
       for (const color of colors) plot.set(color, "opacity", selected.size ? FAINT : 1);
@@ -158,14 +169,62 @@ export class SweepCharts {
   }
 
   /**
-   * The setting that a point of the map or of the curves stands for; null where it stands for none.
+   * The settings that a point of the map, of the order or of the curves stands for: one, all of a place where the map shows means, or none.
    *
    * @param {PlotlyPoint} point
+   * @returns {number[]}
    */
-  numberOf({ data, fullData, curveNumber, pointNumber, pointIndex = 0 }) {
-    const plot = [this.map, ...this.curves].find(({ node }) => node.data?.[curveNumber] === data);
-    const number = plot?.arrayAt(curveNumber).customdata?.[pointNumber ?? pointIndex];
-    return number !== undefined && Number.isFinite(number) && fullData ? number : null;
+  numbersOf({ data, fullData, curveNumber, pointNumber, pointIndex = 0 }) {
+    const plot = [...this.places, ...this.curves].find(({ node }) => node.data?.[curveNumber] === data);
+    const at = pointNumber ?? pointIndex;
+    if (!plot || !fullData) return [];
+    if (plot.names[curveNumber] === MEANS) {
+      const { x = [], y = [] } = plot.arrayAt(curveNumber);
+      return atPlace(plot.array(SETTINGS), x[at], this.#isProfile ? null : y[at]);
+    }
+    const number = plot.arrayAt(curveNumber).customdata?.[at];
+    return number !== undefined && Number.isFinite(number) ? [number] : [];
+  }
+
+  /**
+   * A setting of the map, with all others of its place where means are shown.
+   *
+   * @param {number} number
+   * @returns {number[]}
+   */
+  together(number) {
+    const { customdata = [], x = [], y = [] } = this.map.array(SETTINGS);
+    const at = Array.from(customdata).indexOf(number);
+    if (!this.#hasMeans || at < 0) return [number];
+    return [number, ...atPlace(this.map.array(SETTINGS), x[at], this.#isProfile ? null : y[at]).filter((other) => other !== number)];
+  }
+
+  /**
+   * What is said of a place of the map that the keyboard is at.
+   *
+   * @param {number} number Of one of its settings.
+   */
+  told(number) {
+    const lines = this.#store.lines(number);
+    if (!this.#hasMeans) return lines;
+    const { customdata = [], x = [], y = [] } = this.map.array(SETTINGS);
+    const at = Array.from(customdata).indexOf(number);
+    const means = this.map.array(MEANS);
+    const place = Array.from(means.x ?? []).findIndex((value, i) => value === x[at] && (this.#isProfile || means.y?.[i] === y[at]));
+    return place < 0 ? lines : [lines[0], fromPlotly(this.#meanTexts()[place]).replaceAll("<br>", ", ")];
+  }
+
+  get #hasMeans() {
+    return this.map.names.includes(MEANS);
+  }
+
+  /** Whether the map has one axis, and results go up. */
+  get #isProfile() {
+    return this.map.title === "Profile";
+  }
+
+  #meanTexts() {
+    return meanTexts(this.map.array(MEANS), this.#store.metric === "accuracy" ? percent : short);
   }
 
   /**

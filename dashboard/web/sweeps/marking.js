@@ -23,6 +23,34 @@ import { losers } from "./store.js";
  */
 export const mapTexts = ({ customdata = NONE }, lines) => Array.from(customdata, (number) => lines(number).flatMap(wrapped).map(forPlotly).join("<br>"));
 
+/**
+ * For each place of a map of means, what its settings come to together.
+ *
+ * @param {Places} places Six numbers a place: mean, least, largest, how many settings they are of, how many diverged, how many are neither.
+ * @param {(result: number) => string} written
+ */
+export function meanTexts({ customdata = NONE, x = NONE }, written) {
+  return Array.from(x, (_, i) => {
+    const [mean, low, high, ok, gone, others] = customdata.subarray(6 * i, 6 * i + 6);
+    const of = ok === 1 ? "one setting" : `${ok} settings, from ${written(low)} to ${written(high)}`;
+    const lines = [ok ? `mean ${written(mean)} of ${of}` : "no setting is finished here"];
+    if (gone) lines.push(`${gone} diverged, not in the mean`);
+    if (others) lines.push(`${others} not finished, pruned or left out`);
+    return lines.join("<br>");
+  });
+}
+
+/**
+ * The settings at a place.
+ *
+ * @param {Places} places
+ * @param {number} x
+ * @param {number | null} y Any, where it is null.
+ */
+export function atPlace({ customdata = NONE, x: xs = NONE, y: ys = NONE }, x, y) {
+  return Array.from(customdata).filter((_, i) => xs[i] === x && (y === null || ys[i] === y));
+}
+
 const WIDE = 56; // letters of a line under the pointer, which Plotly does not wrap
 
 /**

@@ -24,6 +24,7 @@ import { Settings } from "./table.js";
 
 const MAPS = /** @type {const} */ ([
   ["map", "Sweep"],
+  ["rank", "Rank"],
   ["frozen", "Frozen θ₀"],
 ]);
 const CURVES = /** @type {const} */ ([
@@ -90,11 +91,11 @@ class Page {
       open: (number) => this.#link === "open" && whenConnected(() => this.#component.setTriggerValue?.("open", number)),
       changed: () => this.#selected(),
       pinning: () => (this.#curves.shown = "pins"),
-      reached: (number) => setText(this.#live, flat(this.#store.lines(number).join(", "))),
+      reached: (number) => setText(this.#live, flat(this.#charts.told(number).join(", "))),
     });
     this.#settings = new Settings(this.#store, (number, { more }) => this.#selection.select([number], { more, toggle: true }));
-    const { all, map, frozen, curves, pins } = this.#charts;
-    this.#maps = new Place("Map", MAPS, [map, frozen], () => this.#present());
+    const { all, map, rank, frozen, curves, pins } = this.#charts;
+    this.#maps = new Place("Map", MAPS, [map, rank, frozen], () => this.#present());
     this.#curves = new Place("Curves", CURVES, [...curves, pins], () => this.#present());
     frozen.card.addButton(freezeButton(() => this.#send({ type: "freeze" })));
     map.card.controls.append(this.#axes.root);
@@ -266,7 +267,7 @@ class Page {
     const { name, comparing = false } = this.#state;
     const has = name !== null;
     this.#header.show(this.#state);
-    this.#maps.present(has ? ["map", "frozen"] : ["frozen"]);
+    this.#maps.present(has ? ["map", "rank", "frozen"] : ["frozen"]);
     const pinned = has && this.#pins.numbers.length > 0;
     this.#curves.present(has ? ["lanes", "sweep_edge", ...(pinned ? /** @type {const} */ (["pins"]) : [])] : []);
     this.#charts.pins.card.empty(comparing ? "" : "Pin two settings or more, then train them side by side.");

@@ -24,6 +24,8 @@ export {};
  * @property {Record<string, Value>} slices
  * @property {"loss" | "accuracy"} metric
  * @property {string} color
+ * @property {"best" | "mean"} over What stands for the settings that share a place.
+ * @property {"clipped" | "whole" | "quantiles"} colors How results have their colours.
  */
 
 /**
@@ -143,6 +145,8 @@ export {};
  * @property {Record<string, Value>} slices
  * @property {"loss" | "accuracy"} metric
  * @property {string} color
+ * @property {"best" | "mean"} over
+ * @property {"clipped" | "whole" | "quantiles"} colors
  */
 
 /**

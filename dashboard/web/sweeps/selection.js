@@ -70,8 +70,8 @@ export class Selection {
 
   /** @param {PlotlyEvents["plotly_click"]} event */
   clicked({ points, event }) {
-    const number = this.#with.charts.numberOf(points[0]);
-    if (number !== null) this.select([number], { more: event.shiftKey || event.ctrlKey || event.metaKey, toggle: true });
+    const numbers = this.#with.charts.numbersOf(points[0]);
+    if (numbers.length) this.select(numbers, { more: event.shiftKey || event.ctrlKey || event.metaKey, toggle: true });
   }
 
   /** @param {PlotlyEvents["plotly_selected"]} event */
@@ -79,7 +79,7 @@ export class Selection {
     const { charts } = this.#with;
     if (!event) return;
     setTimeout(() => charts.draw(), BOX_MS); // takes the box away
-    const numbers = new Set(event.points.map((point) => charts.numberOf(point)).filter((number) => number !== null));
+    const numbers = new Set(event.points.flatMap((point) => charts.numbersOf(point)));
     if (numbers.size) this.select([...numbers]);
   }
 
@@ -94,10 +94,11 @@ export class Selection {
   select(numbers, { more = false, toggle = false } = {}) {
     const { charts, send, changed, store } = this.#with;
     const { selected } = store;
-    const only = toggle && !more && selected.size === 1 && selected.has(numbers[0]);
+    const only = toggle && !more && selected.size === numbers.length && numbers.every((number) => selected.has(number));
+    const drop = more && toggle && numbers.every((number) => selected.has(number));
     if (!more) selected.clear();
     for (const number of only ? [] : numbers) {
-      if (more && toggle && selected.has(number)) selected.delete(number);
+      if (drop) selected.delete(number);
       else selected.add(number);
     }
     const chosen = selected.size === 1 ? [...selected][0] : null;
@@ -108,8 +109,7 @@ export class Selection {
     }
     this.refresh();
     changed();
-    charts.map.draw();
-    for (const plot of charts.curves) plot.draw();
+    for (const plot of [...charts.places, ...charts.curves]) plot.draw();
   }
 
   /** Other numbers, pins or settings: on the charts, and in the words. */
@@ -189,7 +189,7 @@ export class Selection {
       this.#moveCursor(next);
     } else if ((event.key === "Enter" || event.key === " ") && this.#cursor !== null) {
       event.preventDefault();
-      this.select([this.#cursor], { more: event.shiftKey, toggle: true });
+      this.select(charts.together(this.#cursor), { more: event.shiftKey, toggle: true });
     } else if (event.key === "Escape" && store.selected.size) {
       this.select([]);
     }

@@ -12,7 +12,7 @@ from typing import Any, get_args
 import plotly.graph_objects as go
 import pytest
 
-from dashboard.charts import glossary, names, sweep_curves, sweep_edge, sweep_frozen, sweep_map, sweep_pins
+from dashboard.charts import glossary, names, sweep_curves, sweep_edge, sweep_frozen, sweep_map, sweep_pins, sweep_rank
 from dashboard.charts.all import CHARTS
 from dashboard.charts.glossary import Card
 from dashboard.charts.loss import LOSS, reference_levels
@@ -23,6 +23,7 @@ from dashboard.charts.sweep_edge import SWEEP_EDGE, SweepEdgeLooks
 from dashboard.charts.sweep_frozen import FROZEN, FrozenLooks
 from dashboard.charts.sweep_map import MAP, MapLooks
 from dashboard.charts.sweep_pins import PINS, PinsLooks
+from dashboard.charts.sweep_rank import RANK, RankLooks
 from dashboard.setups.algorithms import NAMES
 from dashboard.theme import DARK, LIGHT, Palette
 from maml_core.config import GlyphsConfig, RunConfig
@@ -32,6 +33,7 @@ from tests.dashboard.charts.infos import legend_of
 CARDS: dict[str, Card] = {
     **{chart.id: chart.card for chart in CHARTS},
     "map": sweep_map.CARD,
+    "rank": sweep_rank.CARD,
     "lanes": sweep_curves.CARD,
     "sweep_edge": sweep_edge.CARD,
     "frozen": sweep_frozen.CARD,
@@ -90,6 +92,7 @@ def _figures(palette: Palette) -> Iterator[tuple[str, go.Figure]]:
     yield from ((chart.id, chart.figure(palette, shares)) for chart in CHARTS)
     for metric, y, is_grid in itertools.product(get_args(Metric), ("β", ""), (True, False)):
         yield "map", MAP.figure(palette, looks_of_maps(metric, y=y, is_grid=is_grid))
+        yield "rank", RANK.figure(palette, RankLooks(metric, "MSE", 3, is_dense=not is_grid, is_pinned=not is_grid))
         yield "lanes", LANES.figure(palette, looks_of_lanes(metric))
         yield "sweep_edge", SWEEP_EDGE.figure(palette, SweepEdgeLooks(color="α", color_names=("0.01", "0.1")))
         yield "frozen", FROZEN.figure(palette, FrozenLooks(metric, "MSE", 8))

@@ -16,7 +16,8 @@ from dashboard.charts.results import Metric
 from dashboard.charts.style import ONCE_THERE
 from dashboard.charts.sweep_curves import LANES, LanesInfo, LanesLooks, lanes_info
 from dashboard.charts.sweep_frozen import FROZEN, FrozenLooks
-from dashboard.charts.sweep_map import MAP, MapInfo, MapLooks, map_info
+from dashboard.charts.sweep_map import MAP, MapLooks
+from dashboard.charts.sweep_places import MapInfo, map_info
 from dashboard.charts.sweep_settings import View, setting_info
 from dashboard.theme import DARK, LIGHT, Palette
 from maml_core.sweeps.axes import Axis

@@ -17,8 +17,9 @@ from dashboard.charts.rates import RatesInfo
 from dashboard.charts.results import Curves, Level
 from dashboard.charts.scales import decades
 from dashboard.charts.sweep_frozen import FROZEN, FrozenInfo
-from dashboard.charts.sweep_map import CASING, LIMIT, MAP, map_info
+from dashboard.charts.sweep_map import CASING, LIMIT, MAP
 from dashboard.charts.sweep_pins import PINS, PinsInfo
+from dashboard.charts.sweep_places import map_info
 from dashboard.charts.sweep_settings import View, setting_info
 from maml_core.sweeps.axes import Axis
 from tests.dashboard.charts.infos import array, ranges, update

@@ -304,6 +304,18 @@ class TestLiveRunsGoFirst:
         play(scene, Held())
 
 
+SOME_VIEW = {
+    "type": "view",
+    "x": "alpha",
+    "y": "beta",
+    "slices": {},
+    "metric": "loss",
+    "color": "alpha",
+    "over": "best",
+    "colors": "clipped",
+}
+
+
 class TestPage:
     def test_it_is_shown_at_once_and_twice_a_second_while_it_trains(self, root: Path):
         async def scene(hub: Hub, executor: Held, clock: Clock) -> None:
@@ -339,7 +351,15 @@ class TestPage:
             told = [m for m in messages if m["type"] == "sweep"][-1]
             assert (told["name"], told["status"], told["size"], told["num_done"]) == ("s", "done", 6, 6)
             assert [axis["name"] for axis in told["axes"]] == ["alpha", "beta"]
-            assert told["view"] == {"x": "alpha", "y": "beta", "slices": {}, "metric": "loss", "color": "alpha"}
+            assert told["view"] == {
+                "x": "alpha",
+                "y": "beta",
+                "slices": {},
+                "metric": "loss",
+                "color": "alpha",
+                "over": "best",
+                "colors": "clipped",
+            }
             settings = [m for m in messages if m["type"] == "settings"][-1]["settings"]
             assert settings[:2] == [[0, 0.01, 0.001], [1, 0.01, 0.01]]
             frame = [m for m in messages if m["type"] == "frame"][-1]
@@ -364,7 +384,7 @@ class TestPage:
             hub.show_sweep(token, key, job)
             await turns()
             viewer.take()
-            viewer.say("view", x="beta", y="alpha", slices={}, metric="loss", color="beta")
+            viewer.say("view", x="beta", y="alpha", slices={}, metric="loss", color="beta", over="mean", colors="whole")
             clock.now += 1.0
             await wake(hub)
             figures = [m for m in viewer.take() if m["type"] == "figures" and "map" in m["light"]][-1]
@@ -376,14 +396,34 @@ class TestPage:
         ("message", "refusal"),
         [
             (
-                {"type": "view", "x": "alpha", "y": "alpha", "slices": {}, "metric": "loss", "color": "alpha"},
+                {
+                    "type": "view",
+                    "x": "alpha",
+                    "y": "alpha",
+                    "slices": {},
+                    "metric": "loss",
+                    "color": "alpha",
+                    "over": "best",
+                    "colors": "clipped",
+                },
                 "two different axes",
             ),
             (
-                {"type": "view", "x": "alpha", "y": "beta", "slices": {}, "metric": "accuracy", "color": "alpha"},
+                {
+                    "type": "view",
+                    "x": "alpha",
+                    "y": "beta",
+                    "slices": {},
+                    "metric": "accuracy",
+                    "color": "alpha",
+                    "over": "best",
+                    "colors": "clipped",
+                },
                 "metric",
             ),
             ({"type": "view", "x": "alpha"}, "lacks 'y'"),
+            ({**SOME_VIEW, "over": "median"}, "no such look"),
+            ({**SOME_VIEW, "colors": "loud"}, "no such look"),
             ({"type": "pin", "numbers": [99]}, "does not have"),
             ({"type": "setting", "number": "0"}, "does not have"),
             ({"type": "conquer"}, "conquer"),

@@ -12,7 +12,7 @@ import pytest
 from dashboard.charts.sweep_curves import SELECTED, lanes_info
 from dashboard.charts.sweep_edge import SWEEP_EDGE, sweep_edge_info
 from dashboard.charts.sweep_frozen import FROZEN, frozen_info
-from dashboard.charts.sweep_map import map_info
+from dashboard.charts.sweep_places import map_info
 from dashboard.charts.sweep_settings import Kind, SettingInfo, View, setting_info
 from dashboard.setups.sweep_axes import AxisInfo, axis_info
 from dashboard.theme import LIGHT
