@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.test_sensitivity import HAS_POINTS, TINY, number, start, wait_status
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
 UNDER_THE_POINTER = """() => {
     const { data } = document.querySelector("[data-chart=map] .maml-plot");
     return data.find(({ name }) => name === "settings").text.join("\\n").replaceAll("<br>", " ");
 }"""
+
+# As HAS_POINTS, of a chart or a trace that may not be there yet.
+HAS_AT_LAST = """([chart, name, count]) => {
+    const { data = [] } = document.querySelector(`[data-chart=${chart}] .maml-plot`);
+    return data.find((trace) => trace.name === name)?.x?.length === count;
+}"""
+
+TITLE_OF_COLOURS = "() => document.querySelector('[data-chart=map] .maml-plot').layout.coloraxis.colorbar.title.text"
+
+
+def choose(page: Page, label: str, value: str) -> None:
+    """Choose what the map shows."""
+    page.locator(".maml-axes label").filter(has=page.get_by_text(label, exact=True)).locator("select").select_option(
+        value
+    )
 
 
 def test_settings_are_held_against_the_best_or_the_pinned_one(open_page: OpenPage) -> None:
@@ -45,3 +65,20 @@ def test_settings_are_held_against_the_best_or_the_pinned_one(open_page: OpenPag
     live.until(lambda: "from A (" in page.evaluate(UNDER_THE_POINTER))
     page.locator(".maml-settings th[data-column=number] button").click()
     expect(page.locator(".maml-settings-group")).to_have_count(0)
+    choose(page, "colours", "quantiles")
+    live.until(lambda: "share that is better" in page.evaluate(TITLE_OF_COLOURS))
+    choose(page, "up", "")
+    choose(page, "over the others", "mean")
+    page.wait_for_function(HAS_AT_LAST, arg=["map", "means", 2])
+    page.locator("[data-chart=map] .maml-plot").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".maml-sweeps > [aria-live]")).to_contain_text("of 2 settings")
+    page.keyboard.press("Enter")
+    expect(page.locator(".maml-detail")).to_contain_text("2 settings selected")
+    page.locator("[data-chart=map] [data-view=rank]").click()
+    page.wait_for_function(HAS_AT_LAST, arg=["rank", "settings", 4])
+    page.wait_for_function(HAS_AT_LAST, arg=["rank", "a seed", 12])
+    page.wait_for_function(HAS_AT_LAST, arg=["rank", "selected", 2])
+    expect(page.locator("[data-chart=rank] .maml-subtitle")).to_contain_text(
+        "of 4 are not told apart from A, which is pinned"
+    )

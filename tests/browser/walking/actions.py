@@ -141,7 +141,7 @@ REACHED: dict[str, Action | str] = {
     r"action (cancel|resume)": sweeps.sweep,
     r"settings' row|action (pin|clear)|Unpin [A-F]": sweeps.pin,
     r"action open-live": sweeps.open_live,
-    r"action (compare|freeze)|view (map|frozen|lanes|sweep_edge|pins)|column \w+|axes of the map": "tests/browser/test_sensitivity.py",
+    r"action (compare|freeze)|view (map|rank|frozen|lanes|sweep_edge|pins)|column \w+|axes of the map": "tests/browser/test_sensitivity.py",
     r"map": "tests/browser/test_sensitivity.py",
 }
 """Controls by their names, each with the action that uses it, or with what to say of one that walks leave alone."""
