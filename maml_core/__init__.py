@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         LinearConfig,
         MLPConfig,
         OmniglotConfig,
+        PythonConfig,
         RunConfig,
         SinusoidConfig,
         from_dict,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from maml_core.meta_learner import MetaLearner
     from maml_core.models import MLP, ConvNet, Model, ModuleModel
     from maml_core.outer import MetaGradient, meta_gradient
+    from maml_core.own_code import tasks_named
     from maml_core.points import read_points
     from maml_core.prediction import predict
     from maml_core.presets import PRESETS
@@ -85,6 +87,7 @@ _HOMES = {
         "LinearConfig",
         "MLPConfig",
         "OmniglotConfig",
+        "PythonConfig",
         "RunConfig",
         "SinusoidConfig",
         "from_dict",
@@ -107,6 +110,7 @@ _HOMES = {
     "meta_learner": ("MetaLearner",),
     "models": ("MLP", "ConvNet", "Model", "ModuleModel"),
     "outer": ("MetaGradient", "meta_gradient"),
+    "own_code": ("tasks_named",),
     "points": ("read_points",),
     "prediction": ("predict",),
     "presets": ("PRESETS",),
@@ -179,6 +183,7 @@ __all__ = [
     "PairedDifference",
     "Params",
     "Problem",
+    "PythonConfig",
     "Records",
     "Regression",
     "RunConfig",
@@ -263,6 +268,7 @@ __all__ = [
     "summarize",
     "table",
     "task_losses",
+    "tasks_named",
     "to_dict",
     "training_tasks",
     "weight_decay",

@@ -7,7 +7,6 @@ metadata; the page, the command line and the address bar read them from here. No
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,9 +14,9 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any, Literal, TypeVar
 
 from maml_core.errors import ConfigError
-from maml_core.families.curves import CurveFamily
 from maml_core.families.images import DRAWINGS, FolderConfig, GlyphsConfig, OmniglotConfig
 from maml_core.families.linear import LinearConfig
+from maml_core.families.own import PythonConfig
 from maml_core.families.sinusoid import SinusoidConfig
 from maml_core.settings import Interval, check_fields, documented, read_dict, setting, to_dict
 from maml_core.traits import TRAITS
@@ -36,7 +35,9 @@ __all__ = [
     "MLPConfig",
     "ModelConfig",
     "OmniglotConfig",
+    "PythonConfig",
     "RunConfig",
+    "RunTasks",
     "SinusoidConfig",
     "TaskConfig",
     "at_test",
@@ -105,6 +106,9 @@ class ConvConfig:
 CurveConfig = SinusoidConfig | LinearConfig
 ImageConfig = GlyphsConfig | OmniglotConfig | FolderConfig
 TaskConfig = CurveConfig | ImageConfig
+"""Tasks that their settings name whole: what is built, offered and read from addresses."""
+RunTasks = TaskConfig | PythonConfig
+"""What a run may be of; one of Python code of its owner's has no settings and a name that is never followed unasked."""
 ModelConfig = MLPConfig | ConvConfig
 
 
@@ -116,9 +120,7 @@ class RunConfig:
     Changes while training (`CHANGEABLE`) are entries on the run's timeline; every other field needs a new run.
     """
 
-    tasks: TaskConfig = field(
-        default_factory=SinusoidConfig, metadata={"help": "The family that tasks are drawn from."}
-    )
+    tasks: RunTasks = field(default_factory=SinusoidConfig, metadata={"help": "The family that tasks are drawn from."})
     model: ModelConfig = field(default_factory=MLPConfig, metadata={"help": "The network."})
 
     algorithm: Literal["maml", "anil", "meta_sgd", "meta_curvature", "reptile", "imaml"] = setting(
@@ -241,6 +243,7 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        _check_own(self)
         _check_images(self)
         _check_algorithm(self)
 
@@ -257,17 +260,17 @@ class RunConfig:
     @property
     def num_inputs(self) -> int:
         """Width of one input x; an image is a flat row of its channels' rows."""
-        return self.tasks.num_inputs if isinstance(self.tasks, CurveFamily) else math.prod(self.image_shape or ())
+        return self.tasks.num_inputs
 
     @property
     def num_outputs(self) -> int:
         """Width of one prediction: 1, or the classes of a task."""
-        return self.tasks.ways if isinstance(self.tasks, ImageConfig) else 1
+        return self.tasks.num_outputs
 
     @property
     def classifies(self) -> bool:
         """Whether tasks are of classes, judged by cross-entropy and accuracy."""
-        return isinstance(self.tasks, ImageConfig)
+        return self.tasks.classifies
 
 
 def _check_algorithm(config: RunConfig) -> None:
@@ -299,10 +302,21 @@ def _check_algorithm(config: RunConfig) -> None:
         )
 
 
+def _check_own(config: RunConfig) -> None:
+    """Refuse what a problem of one's own has nothing for."""
+    if not isinstance(config.tasks, PythonConfig):
+        return
+    if config.model != MLPConfig():
+        raise ConfigError("model", config.model.kind, "the network is that of your own problem; leave it out")
+    if config.num_training_tasks is not None and not config.tasks.draws_among:
+        accepted = "none: draw_tasks of your own family takes no `among`, so it draws tasks without end; add it, or leave this out"
+        raise ConfigError("num_training_tasks", config.num_training_tasks, accepted)
+
+
 def _check_images(config: RunConfig) -> None:
     """Refuse what cannot be had of images, and image networks without them."""
     if config.image_shape is None:
-        if config.head == "shared":
+        if config.head == "shared" and config.num_outputs == 1:
             raise ConfigError(
                 "head", "shared", "there is one output, and nothing to share; choose learned, or image tasks"
             )
@@ -447,7 +461,7 @@ def changed(config: RunConfig, changes: Mapping[str, Any]) -> RunConfig:
     return new
 
 
-Tasks = TypeVar("Tasks", bound=TaskConfig)
+Tasks = TypeVar("Tasks", bound=RunTasks)
 
 
 def at_test(tasks: Tasks) -> Tasks:

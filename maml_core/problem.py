@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from maml_core.config import ModelConfig, RunConfig, TaskConfig, at_test, check_is_config
+from maml_core.config import ModelConfig, PythonConfig, RunConfig, TaskConfig, at_test, check_is_config
 from maml_core.datasets.trained import TrainedImages
 from maml_core.errors import ConfigError, StateError
+from maml_core.families.own import need_of_code
 from maml_core.inner_optimizers import InnerOptimizer
 from maml_core.losses import Loss, accuracy, cross_entropy, mse, per_task
 from maml_core.models import Model, build_model
@@ -226,13 +227,15 @@ def build_problem(config: RunConfig, device: str = "cpu", trained: TrainedImages
 
     Raises:
         DataError: The images are not there, or not those that the run was trained on.
-        ConfigError: `config` is none.
+        ConfigError: `config` is none, or its tasks are Python code, which is never imported for what a config says.
 
     >>> from maml_core import RunConfig
     >>> type(build_problem(RunConfig()).model).__name__
     'MLP'
     """
     check_is_config(config)
+    if isinstance(config.tasks, PythonConfig):
+        raise ConfigError("problem", None, need_of_code(config.tasks))
     about = (config.tasks, config.model, config.image_shape, device, kept_images(config.tasks))
     usual = _problem(*about, None)
     if trained is None or images_of(usual.family) == trained:

@@ -6,7 +6,7 @@ import math
 from itertools import pairwise
 from typing import NamedTuple
 
-from maml_core.config import ConvConfig, MLPConfig, RunConfig
+from maml_core.config import ConvConfig, MLPConfig, PythonConfig, RunConfig
 
 MAPS_ONCE, MAPS_TWICE = 2, 5
 """Maps of a convolutional layer's size that a point leaves where it is differentiated once, and twice."""
@@ -35,12 +35,21 @@ def network_size(config: RunConfig) -> NetworkSize:
     >>> network_size(RunConfig()).parameters
     1761
     """
+    if isinstance(config.tasks, PythonConfig):
+        return _of_own(config.tasks)
     norm_copies = config.num_inner_steps + 1 if config.per_step_norm else 1
     match config.model:
         case MLPConfig() as model:
             return _of_mlp(model, config.num_inputs, config.num_outputs, norm_copies)
         case ConvConfig() as model:
             return _of_conv(model, config.image_shape or (1, 1, 1), config.num_outputs, norm_copies)
+
+
+def _of_own(tasks: PythonConfig) -> NetworkSize:
+    """A network of which nobody knows more than its parameters: as if each of them were used once for a point."""
+    size = tasks.parameters
+    left = size + tasks.num_inputs
+    return NetworkSize(size, size, activations=size, left_once=left, left_twice=left, turning=size)
 
 
 def _of_mlp(model: MLPConfig, num_inputs: int, num_outputs: int, norm_copies: int) -> NetworkSize:

@@ -14,7 +14,7 @@ from dashboard.charts.phrases import dead, number, steps
 from dashboard.charts.results import Array, Bytes, Ints, Results
 from dashboard.charts.scales import plain
 from dashboard.wire.packing import Floats
-from maml_core.config import FolderConfig, TaskConfig
+from maml_core.config import FolderConfig, RunTasks
 from maml_core.records import Filters, ImageFit
 
 # --- The record -------------------------------------------------------------------------------------------------------
@@ -105,7 +105,7 @@ def _of_second(of: Results, fit: ImageFit) -> float | None:
     return float(np.mean(is_number & (np.nan_to_num(says).argmax(axis=1) == found.query_labels)))
 
 
-def is_ink(tasks: TaskConfig) -> bool:
+def is_ink(tasks: RunTasks) -> bool:
     """Whether images are ink on paper, so that they may have the colours of the page; those of a folder may show anything."""
     return not isinstance(tasks, FolderConfig)
 

@@ -21,7 +21,7 @@ from maml_core.config import (
     FolderConfig,
     GlyphsConfig,
     RunConfig,
-    TaskConfig,
+    RunTasks,
     changed,
     learns_rates,
     replace,
@@ -301,6 +301,6 @@ class LiveRun(Training):
         return self._lost_images and bool(self.failure)
 
 
-def _folder_of(tasks: TaskConfig) -> str | None:
+def _folder_of(tasks: RunTasks) -> str | None:
     """The folder of images that tasks are drawn from; None for other tasks."""
     return tasks.folder if isinstance(tasks, FolderConfig) else None

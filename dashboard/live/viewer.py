@@ -18,7 +18,7 @@ from dashboard.live.lesson_guide import Guide
 from dashboard.live.own_points import takes_points
 from dashboard.live.second import Second
 from dashboard.live.travel import Look, LookPart, Travel
-from maml_core.config import RunConfig, SinusoidConfig, TaskConfig, at_test
+from maml_core.config import RunConfig, RunTasks, SinusoidConfig, at_test
 from maml_core.families.curves import CurveFamily
 from maml_core.records import Demonstration, ImageFit, OwnPoints, OwnTask, TaskFit
 
@@ -199,7 +199,7 @@ class Viewer:
         self.own.task = self.points = self.task_parameters = None
         self.waits = True
 
-    def choose_task(self, parameters: tuple[float, ...], tasks: TaskConfig) -> None:
+    def choose_task(self, parameters: tuple[float, ...], tasks: RunTasks) -> None:
         """Show the task with these parameters (of `SHAPE`, those that it has).
 
         Args:

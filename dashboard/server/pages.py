@@ -12,7 +12,7 @@ from dashboard.live.feed import Feed
 from dashboard.live.page import Page
 from dashboard.live.run import LiveRun
 from dashboard.setups.settings import refusal
-from maml_core.config import TaskConfig
+from maml_core.config import RunTasks
 from maml_core.errors import ConfigError
 from maml_core.records import Levels
 
@@ -30,7 +30,7 @@ class Pages:
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
         self._pages: dict[str, Page] = {}
-        self._levels: dict[TaskConfig, Levels] = {}
+        self._levels: dict[RunTasks, Levels] = {}
         """Reference levels that some run has measured."""
 
     def add(self, page: Page) -> None:
@@ -128,7 +128,7 @@ class Pages:
         if tells:
             self.tell(page.run)
 
-    def learn(self, tasks: TaskConfig, levels: Levels) -> None:
+    def learn(self, tasks: RunTasks, levels: Levels) -> None:
         """The reference levels of a task family, for every run of it."""
         self._levels[tasks] = levels
 

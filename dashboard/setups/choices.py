@@ -14,6 +14,7 @@ from maml_core.config import (
     LinearConfig,
     MLPConfig,
     RunConfig,
+    RunTasks,
     TaskConfig,
     replace,
 )
@@ -28,7 +29,7 @@ FAMILIES: Mapping[str, type[Any]] = {
 FAMILY_NAMES: Mapping[str, str] = {kind: family.called for kind, family in FAMILIES.items()}
 
 
-def with_tasks(config: RunConfig, tasks: TaskConfig) -> Chosen:
+def with_tasks(config: RunConfig, tasks: RunTasks) -> Chosen:
     """The set-up with other tasks; where curves and images take each other's place, with the settings of a demo. Between two of a kind, a
     step size that nobody has chosen becomes that of the new ones' demo.
     """
@@ -47,7 +48,7 @@ def with_tasks(config: RunConfig, tasks: TaskConfig) -> Chosen:
     return Chosen(replace(demo, seeds), (f"The other settings are those of the fast demo with {what}.",))
 
 
-def demo_of(tasks: TaskConfig) -> RunConfig:
+def demo_of(tasks: RunTasks) -> RunConfig:
     """The settings with which such tasks are learned in a demonstration. Lines are steep: with the outer step size of sinusoids their
     held-out loss jumps up tenfold now and then.
     """

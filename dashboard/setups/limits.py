@@ -15,7 +15,7 @@ from maml_core.config import (
     ImageConfig,
     OmniglotConfig,
     RunConfig,
-    TaskConfig,
+    RunTasks,
     changed,
     replace,
 )
@@ -88,7 +88,7 @@ NO_SHARED_OMNIGLOT = (
 )
 
 
-def why_no_images(tasks: TaskConfig, *, shared: bool) -> str:
+def why_no_images(tasks: RunTasks, *, shared: bool) -> str:
     """Why a page cannot train on these tasks, in a sentence or two; empty where it can.
 
     Args:

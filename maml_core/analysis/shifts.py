@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from maml_core.analysis_records import Shift
-from maml_core.config import CurveConfig, GlyphsConfig, RunConfig, TaskConfig
+from maml_core.config import CurveConfig, GlyphsConfig, RunConfig, RunTasks
 from maml_core.errors import ConfigError, DataError
 from maml_core.evaluation import evaluate, summarize
 from maml_core.families.curves import CurveFamily
@@ -50,7 +50,7 @@ def shifts(
     return tuple(found)
 
 
-def _kinds(config: RunConfig, problem: Problem) -> Iterator[tuple[str, str, TaskConfig, Stream]]:
+def _kinds(config: RunConfig, problem: Problem) -> Iterator[tuple[str, str, RunTasks, Stream]]:
     """Name, words, settings and stream of each kind of tasks."""
     tasks = _without_test_ranges(config.tasks)
     yield INSIDE, "as in training", tasks, Stream.HELD_OUT_TASKS
@@ -84,7 +84,7 @@ def _has_test_tasks(config: RunConfig, problem: Problem) -> bool:
     return True
 
 
-def _without_test_ranges(tasks: TaskConfig) -> TaskConfig:
+def _without_test_ranges(tasks: RunTasks) -> RunTasks:
     """A family whose held-out tasks are like those of training."""
     names = {field.name for field in dataclasses.fields(tasks)}
     changed: Any = {

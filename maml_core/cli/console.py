@@ -167,7 +167,7 @@ ProblemOption = Annotated[
         "--problem",
         metavar="MODULE:NAME",
         help="Python code of a problem of your own, a Problem or a function that makes one, such as my_tasks:problem of my_tasks.py in this folder. "
-        "It is imported and run; no saved run names any, so name it each time.",
+        "It is imported and run; what is saved is never a reason to import it, so name it each time.",
     ),
 ]
 

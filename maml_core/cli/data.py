@@ -12,7 +12,7 @@ import typer
 
 from maml_core.cli.console import PlainErrors, print_json, say
 from maml_core.cli.progress import working
-from maml_core.config import FolderConfig, TaskConfig
+from maml_core.config import FolderConfig, RunTasks
 from maml_core.datasets.folder import folder_splits, folders, kept_folder, load_folder
 from maml_core.datasets.imageset import ImageSet, data_root, images_info
 from maml_core.datasets.omniglot import OmniglotStatus, download_omniglot, find_omniglot, import_omniglot, load_omniglot
@@ -200,7 +200,7 @@ def _sweep_draws_from(name: str, files: set[str]) -> bool:
     return False
 
 
-def _is_kept_in(tasks: TaskConfig, files: set[str]) -> bool:
+def _is_kept_in(tasks: RunTasks, files: set[str]) -> bool:
     if not isinstance(tasks, FolderConfig):
         return False
     return str(kept_folder(tasks.folder, size=tasks.size, color=tasks.color)) in files

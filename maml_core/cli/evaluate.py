@@ -14,7 +14,7 @@ from maml_core.cli.fields import assigned, by_name, overlaid
 from maml_core.cli.images import AnyImagesOption, with_images
 from maml_core.cli.progress import counting
 from maml_core.cli.tables import Column, print_table
-from maml_core.config import FolderConfig, OmniglotConfig, RunConfig, from_dict, replace, to_dict
+from maml_core.config import FolderConfig, OmniglotConfig, PythonConfig, RunConfig, from_dict, replace, to_dict
 from maml_core.divergence import DIVERGED_FACTOR
 from maml_core.errors import ConfigError
 from maml_core.memory import keep_freed_memory
@@ -221,7 +221,11 @@ def _on_other_tasks(config: RunConfig, given: dict[str, Any]) -> RunConfig:
     names = [
         "num_query",
         "test_alpha",
-        *([] if isinstance(config.tasks, OmniglotConfig | FolderConfig) else (f"tasks.{n}" for n in own)),
+        *(
+            []
+            if isinstance(config.tasks, OmniglotConfig | FolderConfig | PythonConfig)
+            else (f"tasks.{n}" for n in own)
+        ),
     ]
     for name, value in by_name(given):
         if name in INSTEAD:

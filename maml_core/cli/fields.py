@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import typer
 
-from maml_core.config import ALIASES, SHORT_NAMES, RunConfig
+from maml_core.config import ALIASES, SHORT_NAMES, PythonConfig, RunConfig
 from maml_core.errors import ConfigError
 from maml_core.presets import PRESETS
 from maml_core.settings import accepted_range
@@ -84,14 +84,14 @@ def options() -> tuple[Option, ...]:
     """An option for every field of a run's config, and of its task families and models."""
     found: dict[str, Option] = {}
     for f in dataclasses.fields(RunConfig):
-        variants, panel = _variants(f.name), _panel(f.name)
+        variants, panel = _with_settings(f.name), _panel(f.name)
         if not variants:
             found[_flag(f.name)] = _option(RunConfig, (f.name,), panel)
             continue
         kinds = "|".join(variant.__dataclass_fields__["kind"].default for variant in variants)
         found[_flag(f.name)] = Option((f.name,), _flag(f.name), str, f"Kind of {f.name}.", kinds, panel)
     for f in dataclasses.fields(RunConfig):
-        for variant in _variants(f.name):
+        for variant in _with_settings(f.name):
             for inner in dataclasses.fields(variant):
                 path = (f.name, inner.name)
                 if inner.name == "kind" or any(option.path == path for option in found.values()):
@@ -286,6 +286,11 @@ def _variants(name: str) -> list[Any]:
     hint = _hints(RunConfig).get(name)
     members = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     return [member for member in members if dataclasses.is_dataclass(member)]
+
+
+def _with_settings(name: str) -> list[Any]:
+    """Those of them that options describe; code of one's own is named by ``--problem``."""
+    return [variant for variant in _variants(name) if variant is not PythonConfig]
 
 
 def _first_kind(name: str) -> Any:

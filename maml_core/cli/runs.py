@@ -14,7 +14,7 @@ import typer
 from maml_core.cli.console import PlainErrors, find_run, kept_runs, percent, print_json
 from maml_core.cli.output import STDOUT, OutOption, write_out
 from maml_core.cli.tables import Column, print_table
-from maml_core.config import RunConfig, to_dict
+from maml_core.config import PythonConfig, RunConfig, to_dict
 from maml_core.errors import ConfigError
 from maml_core.exports.curves import curves_csv, write_tensorboard
 from maml_core.exports.script import run_script
@@ -105,7 +105,9 @@ def show(
         typer.echo(saved.status.sentence)
     typer.echo(f"created {saved.created}, saved {saved.saved}")
     typer.echo(", ".join(f"{name} {version}" for name, version in saved.versions.items()))
-    if saved.own_problem:
+    if isinstance(saved.config.tasks, PythonConfig):
+        typer.echo(f"trained on Python code, {saved.config.tasks.problem}, which holds its tasks, network and loss")
+    elif saved.own_problem:
         typer.echo("trained with a Problem of its own, from Python: tasks and model below do not say what it learned")
     if len(records.held_out_steps):
         typer.echo(

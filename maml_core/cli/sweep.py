@@ -9,7 +9,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 from maml_core.cli.console import (
@@ -17,21 +16,22 @@ from maml_core.cli.console import (
     OUTPUT,
     AssignmentsOption,
     PresetOption,
+    ProblemOption,
     SchedulerOption,
-    percent,
     print_json,
     say,
 )
 from maml_core.cli.fields import agreed, assigned, by_name, located, overlaid, preset, read_file, with_config_options
 from maml_core.cli.images import folder_of, with_images_of_sweep
+from maml_core.cli.own_problem import of_problem
 from maml_core.cli.progress import SweepBar
 from maml_core.cli.signals import CALLED, EXIT, caught_signals, last_words
-from maml_core.cli.tables import Column, print_table
+from maml_core.cli.sweep_map import print_results
 from maml_core.cli.workers import workers as computing
 from maml_core.cluster import chunk_s
-from maml_core.config import FolderConfig, RunConfig, from_dict, to_dict
+from maml_core.config import FolderConfig, PythonConfig, RunConfig, from_dict, to_dict
 from maml_core.errors import ClusterError, ConfigError, DataError, StoreError
-from maml_core.execution import warmed_up
+from maml_core.execution import resubmitted, warmed_up
 from maml_core.shells import quoted, quoted_path
 from maml_core.sweeps.axes import WIDTHS, axis_from_text, full_name, label
 from maml_core.sweeps.budget import Budget, budget, check_drawable, compiling_words
@@ -39,23 +39,17 @@ from maml_core.sweeps.catalog import delete_sweep, has_moved_to, is_kept
 from maml_core.sweeps.databases import WANTED
 from maml_core.sweeps.definition import SweepConfig, axis_to_dict, sweep_from_dict, sweep_to_dict
 from maml_core.sweeps.driver import CHUNK_S, Sweeping, compiles, run_sweep
-from maml_core.sweeps.findings import finished_words, read, value_words
+from maml_core.sweeps.findings import finished_words, read
 from maml_core.sweeps.images import moved
 from maml_core.sweeps.places import names_in, to_type
+from maml_core.sweeps.recognition import find_own, find_problem
 from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.study import SweepStudy, load_sweep, open_study
-from maml_core.sweeps.tables import STATUSES, Map, best_of, map_of, table
-from maml_core.values import shown
+from maml_core.sweeps.tables import best_of, table
 from maml_core.wording import counted
 
 CALLED_IN_OPTIONS = {name: f"num_{name}" for name in ("steps", "seeds", "settings", "rungs")}
 """Fields of a sweep that its options call otherwise."""
-
-MAX_COLUMNS = 12
-"""Most columns of a map on a terminal."""
-
-MAX_ROWS = 10
-"""Rows of the best settings, where there is no map."""
 
 
 def kept_sweeps() -> list[str]:
@@ -137,6 +131,7 @@ def sweep(
     ] = None,
     preset_name: PresetOption = None,
     assignments: AssignmentsOption = None,
+    problem: ProblemOption = None,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -164,6 +159,7 @@ def sweep(
       maml sweep --axis alpha=0.001..1:log --axis beta=1e-4..1e-2:log --sampler tpe --settings 100
       maml sweep --resume by-steps
       maml sweep --resume birds --folder /mnt/birds     # its images have moved
+      maml sweep --problem my_tasks:problem --axis alpha=0.01..1:log:8 --name mine
       maml sweep --axis algorithm=maml,fomaml --axis alpha=0.01..0.5:log:16 --prune 0.5 --storage postgresql://me@db/sweeps --name both
 
     \b
@@ -187,29 +183,39 @@ def sweep(
     if workers is not None and not 1 <= workers <= most:
         raise ConfigError("workers", workers, f"a whole number from 1 to {most:,}")
     folder = folder_of(given)[0] if resume is not None else None
-    if resume is None:
+    if dry_run and resume is not None:
+        with load_sweep(resume, storage=storage) as study:
+            print_json(sweep_to_dict(study.sweep if folder is None else moved(study.sweep, folder)))
+        return
+    asked = None
+    if resume is None and problem is None:
         asked = _asked(options, preset_name, config, given)
         if dry_run:
             print_json(sweep_to_dict(asked))
             return
-    elif dry_run:
-        with load_sweep(resume, storage=storage) as study:
-            print_json(sweep_to_dict(study.sweep if folder is None else moved(study.sweep, folder)))
-        return
-    with computing(scheduler, workers) as executor:
-        is_new = False
+    with computing(scheduler, 1 if dry_run else workers) as executor:
+        is_new, code = False, None
+        if resume is None and problem is not None:
+            tasks, code = resubmitted(executor, find_own, problem)
+            asked = _asked(options, preset_name, config, given, tasks)
+            if dry_run:
+                print_json(sweep_to_dict(asked))
+                return
         if resume is not None:
             study = load_sweep(resume, storage=storage)
         else:
+            assert asked is not None
             name = name or f"sweep-{datetime.now():%Y%m%d-%H%M%S}"
             is_new = not is_kept(name, storage=storage)
             if is_new:  # of one that is there its images are looked at first, which say more
-                check_drawable(asked, executor)
+                check_drawable(asked, executor, code)
             study = _opened(asked, name, storage)
         nothing = ""
         with study:
             is_done = sum(one.is_done for one in study.results()) >= study.sweep.size
             with_images_of_sweep(study, executor, folder=folder, storage=storage, needed=not is_done)
+            if not is_done or problem is not None:
+                find_problem(study, executor, problem)
             nothing = _compute(
                 study,
                 executor,
@@ -243,8 +249,14 @@ def _opened(asked: SweepConfig, name: str, storage: str | None) -> SweepStudy:
         raise StoreError("taken", f"{error}. If its images have moved to {folder}, go on with: {again}") from None
 
 
-def _asked(options: dict[str, Any], preset_name: str | None, file: Path | None, given: dict[str, Any]) -> SweepConfig:
-    """The sweep of presets, files and options, the later ones on top."""
+def _asked(
+    options: dict[str, Any],
+    preset_name: str | None,
+    file: Path | None,
+    given: dict[str, Any],
+    own: PythonConfig | None = None,
+) -> SweepConfig:
+    """The sweep of presets, files and options, the later ones on top; of a problem of one's own, its tasks and its network stand above them."""
     base = to_dict(preset(preset_name)) if preset_name is not None else {}
     found: dict[str, Any] = {}
     if file is not None:
@@ -255,7 +267,7 @@ def _asked(options: dict[str, Any], preset_name: str | None, file: Path | None, 
             found = _with_fields_names(data)
             data = found.get("base", {})
         base = overlaid(base, data)
-    base = to_dict(from_dict(overlaid(base, given)))
+    base = to_dict(of_problem(overlaid(base, given), given, own))
     if isinstance(axes := found.get("axes"), list):
         found["axes"] = [_with_full_name(axis, from_dict(base)) for axis in axes]
     if (texts := options.pop("axes", None)) is not None:
@@ -339,6 +351,7 @@ def _compute(
                     finished=finished,
                     images=study.images,
                     compiles=compiles(study, executor),
+                    code=study.code,
                 )
                 say(f"{_budget_words(need, at_once)}. Kept in {study.where}.")
         with caught_signals(words) as caught, SweepBar() as bar:
@@ -379,6 +392,7 @@ def _again(study: SweepStudy, storage: str | None, workers: int | None, schedule
     """What to type to go on."""
     options = [] if workers is None else ["--workers", str(workers)]
     options += [] if scheduler is None else ["--scheduler", quoted(scheduler)]
+    options += [] if study.code is None else ["--problem", study.code.name]
     return to_type("maml sweep --resume", study.name, storage, *options)
 
 
@@ -436,54 +450,3 @@ def _report(
     typer.echo(
         f"Look closer with Optuna's tools, in {study.where}, or with: {to_type('maml sweeps show', study.name, storage)}"
     )
-
-
-def print_results(asked: SweepConfig, results: Sequence[SettingResult]) -> None:
-    """The map, where there are one or two axes of few values; else the best settings."""
-    lengths = [len(axis.values) for axis in asked.axes]
-    if (
-        asked.sampler == "grid"
-        and 1 <= len(lengths) <= 2
-        and min(lengths) <= MAX_COLUMNS
-        and any(one.is_done for one in results)
-    ):
-        # As on the page the first axis goes across and the second up, unless only the other way fits.
-        x, *y = (axis.name for axis in (asked.axes if lengths[0] <= MAX_COLUMNS else asked.axes[::-1]))
-        print_map(asked, map_of(asked, results, x, y[0] if y else None))
-        return
-
-    ok = [one for one in results if one.status == "ok"]
-    ranked = sorted(ok, key=lambda one: -one.value if asked.maximises else one.value)[:MAX_ROWS]
-    judged = "held-out accuracy" if asked.maximises else "held-out loss"
-    columns = [
-        Column("", [str(place) for place in range(1, len(ranked) + 1)]),
-        *(Column(label(axis.name), [shown(one.values[axis.name]) for one in ranked]) for axis in asked.axes),
-        Column(judged, [value_words(asked, one).removeprefix(f"{judged} ") for one in ranked]),
-        Column("2 / lambda_max", [f"{one.stability_limit:.3g}" for one in ranked]),
-    ]
-    if ranked:
-        print_table(f"The best {len(ranked)} of {len(ok):,} settings", columns)
-
-
-def print_map(asked: SweepConfig, seen: Map) -> None:
-    """A map as a table, the best of its cells marked."""
-    found = np.where(seen.status == STATUSES.index("ok"), seen.value if not asked.maximises else -seen.value, np.inf)
-    best = int(seen.number.flat[int(found.argmin())]) if np.isfinite(found).any() else None
-    what = "accuracy" if asked.maximises else "loss"
-    rows = []
-    for row in reversed(range(len(seen.y_values))):  # a map has its larger values above
-        cells = []
-        for status, number, value in zip(seen.status[row], seen.number[row], seen.value[row]):
-            kind = STATUSES[status] if status >= 0 else "waiting"
-            words = {
-                "diverged": "×",
-                "pruned": "-",
-                "refused": "/",
-                "ok": percent(value) if asked.maximises else f"{value:.3g}",
-            }
-            cells.append(words.get(kind, "") + ("*" if number == best else ""))
-        rows.append((shown(seen.y_values[row]) if seen.y is not None else "", *cells))
-    corner = f"{label(seen.y)} \\ {label(seen.x)}" if seen.y is not None else label(seen.x)
-    names = (corner, *(shown(value) for value in seen.x_values))
-    title = f"Held-out {what} after N inner steps; * best, × diverged, - pruned, / left out"
-    print_table(title, [Column(name, cells) for name, cells in zip(names, zip(*rows), strict=True)])

@@ -9,7 +9,8 @@ import typer
 
 from maml_core.cli.console import PlainErrors, print_json
 from maml_core.cli.output import OutOption, write_out
-from maml_core.cli.sweep import StorageOption, kept_sweeps, print_map, print_results
+from maml_core.cli.sweep import StorageOption, kept_sweeps
+from maml_core.cli.sweep_map import print_map, print_results
 from maml_core.cli.sweep_scores import (
     compared,
     comparison_words,
@@ -106,6 +107,7 @@ def show(
             )
             return
         typer.echo(f"{name}: {finished_words(study.sweep, results)}, in {study.where}")
+        typer.echo(f"  tasks: {study.sweep.base.tasks.called}")
         for axis in study.sweep.axes:
             values = ", ".join(shown(value) for value in axis.values) or f"{shown(axis.low)} to {shown(axis.high)}"
             typer.echo(f"  {label(axis.name)}: {values}{' (log)' if axis.log else ''}")

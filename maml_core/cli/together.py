@@ -48,7 +48,10 @@ def beside_several_of(*others: str) -> Callable[[Given], bool]:
 KINDS = ("--csv", "--zip", "--script", "--weights")
 """What a run is exported as, each a file."""
 
-_OF_A_RESUMED_SWEEP = ("--resume", "--folder", "--storage", "--workers", "--scheduler", "--json", "--dry-run")
+_OF_A_RESUMED_SWEEP = (
+    *("--resume", "--folder", "--problem", "--storage"),
+    *("--workers", "--scheduler", "--json", "--dry-run"),
+)
 
 TABLE: dict[str, tuple[Refused, ...]] = {
     "train": (

@@ -32,6 +32,7 @@ from maml_core.cli.console import (
 )
 from maml_core.cli.fields import agreed, assigned, located, overlaid, preset, read_file, with_config_options
 from maml_core.cli.images import AnyImagesOption, folder_of, introduce, with_images
+from maml_core.cli.own_problem import of_problem
 from maml_core.cli.progress import TrainingBar
 from maml_core.cli.signals import CALLED, EXIT, caught_signals
 from maml_core.cluster import CHUNK_S as CLUSTER_CHUNK_S
@@ -123,7 +124,7 @@ def train(
     with contextlib.ExitStack() as stack:
         found = None
         if resume is None:
-            start, timeline = _set_up(preset_name, config, given)
+            start, timeline = _set_up(preset_name, config, given, problem)
         else:
             source = find_run(resume)
             if out is None and name is None and not dry_run:
@@ -174,13 +175,20 @@ def train(
             )
 
 
-def _set_up(preset_name: str | None, file: Path | None, given: dict[str, Any]) -> tuple[RunConfig, tuple[Entry, ...]]:
+def _set_up(
+    preset_name: str | None, file: Path | None, given: dict[str, Any], problem: str | None
+) -> tuple[RunConfig, tuple[Entry, ...]]:
     data = to_dict(preset(preset_name)) if preset_name is not None else {}
     lines: list[Any] = []
     if file is not None:
         settings, lines = read_file(file)
         data = overlaid(data, located(settings))
-    start = from_dict(overlaid(data, given))
+    own = None
+    if problem is not None:
+        from maml_core.own_code import tasks_named
+
+        own = tasks_named(problem)
+    start = of_problem(overlaid(data, given), given, own)
     return start, entries_from_list(lines, start=start)
 
 

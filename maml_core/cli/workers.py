@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 from maml_core.cluster import ClusterExecutor, open_executor
+from maml_core.errors import ConfigError
 from maml_core.execution import ChunkPool
 
 
@@ -20,6 +21,11 @@ def workers(scheduler: str | None, num_workers: int | None = None) -> Iterator[C
     executor = open_executor(scheduler, num_workers=num_workers)
     try:
         yield executor
+    except (
+        ConfigError
+    ):  # nothing much is under way, and a pool that is left alone may complain while the interpreter ends
+        executor.shutdown(cancel_futures=True)
+        raise
     except BaseException:
         executor.abandon()
         raise

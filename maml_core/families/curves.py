@@ -29,6 +29,10 @@ class CurveFamily(ABC):
 
     called = ""
     """What people call its tasks, in the plural."""
+    classifies = False
+    """Whether tasks are of classes."""
+    num_outputs = 1
+    """Width of one y."""
     x: Interval
     """Range of every input."""
     noise_std: float

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,9 +22,34 @@ DRAWINGS = 20
 """Images of each Omniglot character."""
 
 
+class ImageFamily(ABC):
+    """What every family of images says of itself beside its settings."""
+
+    __slots__ = ()
+
+    classifies = True
+    """Whether tasks are of classes."""
+    ways: int
+
+    @property
+    @abstractmethod
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of an image."""
+
+    @property
+    def num_inputs(self) -> int:
+        """Width of one x: an image is a flat row of its channels' rows."""
+        return math.prod(self.image_shape)
+
+    @property
+    def num_outputs(self) -> int:
+        """Width of one prediction."""
+        return self.ways
+
+
 @documented
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GlyphsConfig:
+class GlyphsConfig(ImageFamily):
     """Few-shot tasks of generated characters: pen strokes of an unknown script, 28 x 28, without any data."""
 
     called = "Glyphs (drawn, no data)"
@@ -51,7 +78,7 @@ class GlyphsConfig:
 
 @documented
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OmniglotConfig:
+class OmniglotConfig(ImageFamily):
     """Few-shot tasks of hand-written characters (Lake et al. 2015), 28 x 28, ink = 1."""
 
     called = "Omniglot"
@@ -78,7 +105,7 @@ class OmniglotConfig:
 
 @documented
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FolderConfig:
+class FolderConfig(ImageFamily):
     """Few-shot tasks of images that lie in a folder, sorted into a folder a class."""
 
     called = "A folder of images"

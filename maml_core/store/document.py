@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from maml_core.config import RunConfig, from_dict, to_dict
+from maml_core.config import PythonConfig, RunConfig, from_dict, to_dict
 from maml_core.datasets.trained import TrainedImages, from_plain, to_plain
 from maml_core.errors import ConfigError, StoreError
 from maml_core.moments import Moment
@@ -117,6 +117,14 @@ class SavedRun:
         Raises:
             StoreError: It was trained with a `Problem` of its own.
         """
+        tasks = self.config.tasks
+        if isinstance(tasks, PythonConfig):
+            raise StoreError(
+                "own",
+                f"{self.name} was trained on Python code, {tasks.problem}, which is run only where its owner names it, so it cannot be {what} here. "
+                f"If it is yours, or you trust it, maml train --resume and maml evaluate take --problem {tasks.problem}; in Python give its "
+                "Problem, as problem=...",
+            )
         if self.own_problem:
             raise StoreError(
                 "own",

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from maml_core.config import ALIASES, SHORT_NAMES, RunConfig, from_dict, to_dict
+from maml_core.config import ALIASES, SHORT_NAMES, PythonConfig, RunConfig, from_dict, to_dict
 from maml_core.errors import ConfigError
 from maml_core.plain import plain
 from maml_core.settings import checked, hints_of, members_of
@@ -130,7 +130,7 @@ def field_of(base: RunConfig, name: str) -> Field:
     path = tuple(name.split("."))
     owner: type[Any] = RunConfig
     for part in path[:-1]:
-        member = getattr(base, part, None) if len(path) == 2 else None
+        member = getattr(base, part, None) if len(path) == 2 and part in _parts(base) else None
         if not dataclasses.is_dataclass(member):
             raise ConfigError(name, name, f"no such field; {_choices(base)}")
         owner = type(member)
@@ -153,12 +153,17 @@ def _is_scalar(name: str, hint: Any) -> bool:
 def axis_names(base: RunConfig) -> tuple[str, ...]:
     """Every field that can be an axis of this set-up."""
     names = [f.name for f in dataclasses.fields(RunConfig) if _is_scalar(f.name, hints_of(RunConfig)[f.name])]
-    for part in ("tasks", "model"):
+    for part in _parts(base):
         cls = type(getattr(base, part))
         names += [f"{part}.{f.name}" for f in dataclasses.fields(cls) if _is_scalar(f.name, hints_of(cls)[f.name])]  # type: ignore[arg-type]
-    if hasattr(base.model, "hidden_widths"):
+    if "model" in _parts(base) and hasattr(base.model, "hidden_widths"):
         names.append(WIDTHS)
     return tuple(name for name in names if name not in WITHOUT_EFFECT)
+
+
+def _parts(base: RunConfig) -> tuple[str, ...]:
+    """The configs within a set-up that have settings; the code of a problem of one's own has none."""
+    return () if isinstance(base.tasks, PythonConfig) else ("tasks", "model")
 
 
 def _choices(base: RunConfig) -> str:

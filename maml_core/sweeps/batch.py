@@ -11,6 +11,7 @@ import numpy as np
 
 from maml_core.config import RunConfig
 from maml_core.datasets.trained import TrainedImages
+from maml_core.families.own import OwnCode
 from maml_core.records import Numbers, Summary
 from maml_core.sweeps.chunks import LanesRequest, LanesResult
 from maml_core.sweeps.definition import Setting, SweepConfig, group_key, lane_configs
@@ -40,6 +41,7 @@ class RunningBatch:
         sweep: That it is of.
         settings: All of one `group_key`.
         images: That they are computed on, where they are of images in files.
+        code: Of the problem, where it is one of one's own.
         compiled: Take outer steps in their compiled form, where it is there.
     """
 
@@ -50,6 +52,7 @@ class RunningBatch:
         settings: Sequence[Setting],
         images: TrainedImages | None = None,
         compiled: bool = False,
+        code: OwnCode | None = None,
     ) -> None:
         self.number = number
         self.settings = tuple(settings)
@@ -58,6 +61,7 @@ class RunningBatch:
         self._sweep = sweep
         self._images = images
         self._compiled = compiled
+        self._code = code
         self.configs = tuple(config for one in settings for config in lane_configs(sweep, one.values))
         """The set-ups of all lanes that it began with."""
         self.group: RunConfig = group_key(self.configs[0])
@@ -144,6 +148,7 @@ class RunningBatch:
             drop=tuple(sorted(self._dropped)),
             compiled=self._compiled,
             images=self._images,
+            code=self._code,
         )
 
     def take_in(self, request: LanesRequest, result: LanesResult) -> Outcome:

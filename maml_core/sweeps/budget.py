@@ -14,6 +14,7 @@ from maml_core.config import RunConfig
 from maml_core.datasets.trained import TrainedImages
 from maml_core.errors import ConfigError
 from maml_core.execution import resubmitted
+from maml_core.families.own import OwnCode
 from maml_core.sweeps.chunks import LanesRequest, LanesResult, max_lanes, refusal_of_all, run_lanes
 from maml_core.sweeps.compiling_pays import COMPILING_S, TIMES_AS_FAST, can_be_compiled, pays
 from maml_core.sweeps.compiling_pays import seconds as compiling_seconds
@@ -141,6 +142,7 @@ def measuring(
     warms_up: bool = False,
     images: TrainedImages | None = None,
     compiled: bool = False,
+    code: OwnCode | None = None,
 ) -> Generator[LanesRequest, LanesResult, Cost]:
     """Asks for short pieces of a group's work, takes their results, and returns what a lane costs. Lanes that left early make it a
     little too small.
@@ -152,10 +154,11 @@ def measuring(
         warms_up: Take a step before, which is not measured.
         images: That they are computed on.
         compiled: Take outer steps in their compiled form, where it is there.
+        code: Of the problem, where it is one of one's own.
     """
     count, num_tasks = len(configs), configs[0].evaluation_tasks
     training = LanesRequest(
-        configs=configs, until=until, budget_s=piece_s, evaluate=False, images=images, compiled=compiled
+        configs=configs, until=until, budget_s=piece_s, evaluate=False, images=images, compiled=compiled, code=code
     )
     trained = yield dataclasses.replace(training, until=1) if warms_up else training
     if trained.refusal:
@@ -166,7 +169,7 @@ def measuring(
     few = min(num_tasks, MEASURED_TASKS)
     # One lane: several take as much each. The first time a worker does it, it takes longer.
     one = dataclasses.replace(configs[0], evaluation_tasks=few)
-    judging = LanesRequest(configs=(one,), until=0, images=images)
+    judging = LanesRequest(configs=(one,), until=0, images=images, code=code)
     evaluation_s = min(_judged_s((yield judging)), _judged_s((yield judging)))
     return Cost(step_s, evaluation_s * num_tasks / few, is_compiled=trained.num_compiled > 0)
 
@@ -262,6 +265,7 @@ def budget(
     lanes: int | None = None,
     images: SweepImages | None = None,
     compiles: bool = False,
+    code: OwnCode | None = None,
 ) -> Budget:
     """Measure some outer steps on the executor, and reckon.
 
@@ -273,6 +277,7 @@ def budget(
         lanes: See `Sweeping`.
         images: That it is computed on.
         compiles: As of `reckoned`.
+        code: Of the problem, where it is one of one's own.
 
     Raises:
         DataError: There are no images to draw tasks from.
@@ -296,6 +301,7 @@ def budget(
             warms_up=True,
             images=trained,
             compiled=compiles,
+            code=code,
         )
         costs[key], slowdown = _measured(pieces, executor)
         if first is None and costs[key] != REFUSED:
@@ -320,13 +326,14 @@ def _measured(pieces: Generator[LanesRequest, LanesResult, Cost], executor: Exec
             return end.value, slowdown
 
 
-def check_drawable(sweep: SweepConfig, executor: Executor) -> None:
+def check_drawable(sweep: SweepConfig, executor: Executor, code: OwnCode | None = None) -> None:
     """See that tasks of some setting can be drawn, before anything of the sweep is kept. Nobody knows before what TPE will draw: of its
     sweeps only the images must be there.
 
     Args:
         sweep: What is to be computed.
         executor: Where: the images are there.
+        code: Of the problem, where it is one of one's own.
 
     Raises:
         ConfigError: No setting can be computed; says why. Or its images are read in too many ways.
@@ -337,7 +344,7 @@ def check_drawable(sweep: SweepConfig, executor: Executor) -> None:
     configs = [group.configs[0] for group in groups(sweep).values()] if known else [sweep.base]
     kinds = {(one.tasks, one.model, one.shots, one.num_query): one for one in configs}
     try:
-        refusal = resubmitted(executor, refusal_of_all, tuple(kinds.values()))
+        refusal = resubmitted(executor, refusal_of_all, tuple(kinds.values()), code)
     except BrokenExecutor:  # which says nothing of the sweep; whoever computes it says that its workers end
         return
     if refusal and known:

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from maml_core.config import RunConfig
+from maml_core.config import PythonConfig, RunConfig
 from maml_core.datasets.trained import TrainedImages
 from maml_core.errors import ConfigError
+from maml_core.families.own import OwnCode
 from maml_core.records import Ints, Numbers, Summary
 from maml_core.sweeps.footprint import max_lanes
 from maml_core.sweeps.results import LaneStop
+
+if TYPE_CHECKING:
+    from maml_core.problem import Problem
 
 __all__ = ["LanesRequest", "LanesResult", "max_lanes", "run_lanes"]
 
@@ -41,6 +46,8 @@ class LanesRequest:
     device: str = "cpu"
     images: TrainedImages | None = None
     """The images that the sweep is computed on, where it has any and they are known: they must be there, and are split as they were."""
+    code: OwnCode | None = None
+    """The problem, where it is one of one's own, as whoever computes the sweep has named it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,18 +87,21 @@ class LanesResult:
         return sum(self.compiled)
 
 
-def refusal_of_all(configs: tuple[RunConfig, ...]) -> str:
+def refusal_of_all(configs: tuple[RunConfig, ...], code: OwnCode | None = None) -> str:
     """Why tasks can be drawn of none of these set-ups, by the first of them; empty where one can be computed.
 
     Raises:
         DataError: There are no images at all.
+        ConfigError: The code of a problem of one's own cannot be had.
     """
-    from maml_core.problem import build_problem, try_drawing
+    from maml_core.own_code import problem_for
+    from maml_core.problem import try_drawing
 
     found = ""
     for config in configs:
+        own = _own(config, code)
         try:
-            try_drawing(config, build_problem(config))
+            try_drawing(config, own or problem_for(config))
         except ConfigError as error:
             found = found or str(error)
         else:
@@ -105,23 +115,33 @@ def run_lanes(request: LanesRequest) -> LanesResult:
     Every lane equals the single run of its config (`runs.advance`) to rounding: float64 over tens of steps to 1e-9, relative.
 
     Raises:
-        ConfigError: The configs are not of one `group_key`, or ask for baselines.
+        ConfigError: The configs are not of one `group_key`, or ask for baselines; or the code of a problem of one's own cannot be had.
         StateError: The state is damaged, of another version or of other configs.
         DataError: The images are not there, or not those of the request.
     """
-    from maml_core.problem import build_problem, try_drawing
+    from maml_core.own_code import problem_for
     from maml_core.sweeps.compiled_lanes import Forms
     from maml_core.sweeps.lane_bytes import RecentLanes, check_lanes
-    from maml_core.sweeps.lanes import Batch, HeldOut, held_out, init_lanes, lane_curvatures, outer_step
+    from maml_core.sweeps.lanes import (
+        Batch,
+        HeldOut,
+        check_beginning,
+        held_out,
+        init_lanes,
+        lane_curvatures,
+        outer_step,
+    )
 
     start = time.thread_time()
+    first = request.configs[0]
+    own = _own(first, request.code)
     if request.state is None:
-        first = request.configs[0]
         try:
-            try_drawing(first, build_problem(first, request.device, request.images))
+            check_beginning(first, own or problem_for(first, None, request.device, request.images))
         except ConfigError as error:
             return _nothing(str(error))
-    batch, stopped = Batch.from_configs(request.configs, request.device, request.images), list[LaneStop]()
+    batch = Batch.from_configs(request.configs, request.device, request.images, request.code)
+    stopped = list[LaneStop]()
     if request.state is None:
         lanes, dead = init_lanes(batch)
         stopped += dead
@@ -174,6 +194,13 @@ def run_lanes(request: LanesRequest) -> LanesResult:
         advance_s=advance_s,
         compiled=tuple(compiled) if any(compiled) else (),
     )
+
+
+def _own(config: RunConfig, code: OwnCode | None) -> Problem | None:
+    """A problem of one's own, None of others. It is had before anything is refused: code that is not there is no setting's fault."""
+    from maml_core.own_code import problem_for
+
+    return problem_for(config, code) if isinstance(config.tasks, PythonConfig) else None
 
 
 def _nothing(refusal: str) -> LanesResult:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from maml_core.compiled import files
-from maml_core.config import RunConfig
+from maml_core.config import PythonConfig, RunConfig
 from maml_core.execution import most_workers
 
 COMPILING_S = 24.0
@@ -18,7 +18,8 @@ LEAST_GAIN = 0.1
 
 def can_be_compiled(config: RunConfig) -> bool:
     """Whether outer steps of such lanes have a compiled form."""
-    return config.model.kind not in files.EAGER_MODELS and files.folder() is not None
+    is_own = isinstance(config.tasks, PythonConfig)
+    return not is_own and config.model.kind not in files.EAGER_MODELS and files.folder() is not None
 
 
 def places_meanwhile(at_once: int) -> int:

@@ -21,16 +21,18 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, wait
 from typing import NamedTuple
 
-from maml_core.config import RunConfig
+from maml_core.config import PythonConfig, RunConfig
 from maml_core.datasets.trained import TrainedImages
+from maml_core.errors import ConfigError
 from maml_core.execution import MAX_LOST, ChunkPool
+from maml_core.families.own import need_of_code
 from maml_core.sweeps.axes import Value, with_values
 from maml_core.sweeps.batch import RunningBatch
 from maml_core.sweeps.chunks import LanesRequest, LanesResult, max_lanes, run_lanes
 from maml_core.sweeps.compiling_beside import CompilingBeside, Left, StepTimes
 from maml_core.sweeps.definition import Setting, SweepConfig, group_key, lane_configs, refusal_of
 from maml_core.sweeps.kept_batches import KeptBatch, KeptBatches
-from maml_core.sweeps.recognition import find_images
+from maml_core.sweeps.recognition import find_images, find_problem
 from maml_core.sweeps.results import SettingResult, refused, waiting
 from maml_core.sweeps.sampling import groups_of, refused_of
 from maml_core.sweeps.study import SweepStudy
@@ -101,6 +103,8 @@ class Sweeping:
         max_lanes: int | None = None,
         takes_over: bool = False,
     ) -> None:
+        if isinstance(sweep.base.tasks, PythonConfig) and study.code is None:
+            raise ConfigError("problem", None, need_of_code(sweep.base.tasks))
         self._takes_over = takes_over
         self._times = StepTimes()
         if at_once < 1 or (max_lanes is not None and max_lanes < 1):
@@ -264,7 +268,8 @@ class Sweeping:
         self._num_batches += 1
         images = _images_of(self._study, self._sweep, settings[0].values)
         assert not isinstance(images, str)
-        batch = RunningBatch(self._num_batches, self._sweep, settings, images, self._takes_over)
+        code = self._study.code
+        batch = RunningBatch(self._num_batches, self._sweep, settings, images, self._takes_over, code)
         self._batches[self._num_batches] = batch
         if kept is not None:
             batch.go_on(kept, taken)
@@ -377,11 +382,12 @@ def run_sweep(
     at_once: int,
     max_lanes: int | None = None,
     chunk_s: float = CHUNK_S,
+    problem: str | None = None,
     on_change: Callable[[Sweeping], None] = lambda _: None,
 ) -> tuple[SettingResult, ...]:
     """Compute a whole sweep on an executor. Interrupted, it keeps every finished setting and raises again.
 
-    Its images are looked for first, unless the caller did so with `find_images`. Outer steps of groups that train for long are compiled beside
+    Its images, and the code of a problem of one's own, are looked for first, unless the caller did so with `find_images` and `find_problem`. Outer steps of groups that train for long are compiled beside
     that, where `compiles` says so.
 
     Args:
@@ -391,16 +397,22 @@ def run_sweep(
         at_once: Chunks in flight.
         max_lanes: See `Sweeping`.
         chunk_s: Processor seconds of a chunk.
+        problem: Name of the code of a problem of one's own, ``module:attribute``, where the sweep is of one; the workers import it.
         on_change: Called after every chunk, and once a second while others compute.
 
     Raises:
         BrokenExecutor: Several chunks in a row were lost with their workers.
         DataError: The images are not there, or others than those that the sweep is computed on; nothing was changed.
+        ConfigError: As of `find_problem`.
     """
-    if not study.has_found_images and sum(one.is_done for one in study.results()) < sweep.size:
+    if sum(one.is_done for one in study.results()) >= sweep.size:
+        return study.results()
+    if not study.has_found_images:
         if note := find_images(study, executor):
             _log.warning("%s: %s", study.name, note)
         sweep = study.sweep
+    if study.code is None:
+        find_problem(study, executor, problem)
     takes_over = compiles(study, executor)
     sweeping = Sweeping(sweep, study, at_once=at_once, max_lanes=max_lanes, takes_over=takes_over)
     beside = CompilingBeside(sweeping.left, at_once=at_once, steps_back=False) if takes_over else None

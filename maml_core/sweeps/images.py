@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from maml_core.config import FolderConfig, OmniglotConfig, TaskConfig, replace
+from maml_core.config import FolderConfig, OmniglotConfig, RunTasks, replace
 from maml_core.datasets.again import FileConfig, find_again
 from maml_core.datasets.trained import TrainedImages, from_plain, to_plain
 from maml_core.errors import ConfigError
@@ -36,7 +36,7 @@ class SweepImages(NamedTuple):
     views: tuple[tuple[FileConfig, TrainedImages | str], ...]
     """Each view with its images, or with why there are none: its split asks for more classes than there are."""
 
-    def of(self, sweep: SweepConfig, tasks: TaskConfig) -> TrainedImages | str | None:
+    def of(self, sweep: SweepConfig, tasks: RunTasks) -> TrainedImages | str | None:
         """What a setting with these tasks is computed on; None where nothing is known of that.
 
         Args:

@@ -32,12 +32,14 @@ from maml_core.datasets.trained import TrainedImages
 from maml_core.divergence import CHECKPOINT_EVERY, death, fault, high_loss_steps, loss_scale
 from maml_core.errors import ConfigError
 from maml_core.evaluation import evaluate, summarize
+from maml_core.families.own import OwnCode
 from maml_core.inner import Adaptation
 from maml_core.normalization import at_step
 from maml_core.optim import OptimizerState, init_optimizer, updated
 from maml_core.outer_step import Numbers as OuterNumbers
+from maml_core.own_code import problem_for
 from maml_core.params import finite_lanes, flattened, merge_meta, split_meta
-from maml_core.problem import Problem, build_problem, held_out_tasks, torch_dtype, training_tasks
+from maml_core.problem import Problem, held_out_tasks, torch_dtype, training_tasks, try_drawing
 from maml_core.records import Curvature, Numbers, Status, Summary
 from maml_core.schedules import schedule
 from maml_core.sweeps.definition import LANE_FIELDS, group_key
@@ -139,8 +141,13 @@ class Batch:
 
     @staticmethod
     @lru_cache(maxsize=16)  # checking hundreds of configs takes as long as some steps of theirs
-    def from_configs(configs: tuple[RunConfig, ...], device: str = "cpu", images: TrainedImages | None = None) -> Batch:
-        """The batch of these configs, on a device by PyTorch's name of it, of the images that their sweep is computed on."""
+    def from_configs(
+        configs: tuple[RunConfig, ...],
+        device: str = "cpu",
+        images: TrainedImages | None = None,
+        code: OwnCode | None = None,
+    ) -> Batch:
+        """The batch of these configs, on a device by PyTorch's name of it, of the images or the code that their sweep is computed on."""
         first = configs[0]
         key = group_key(first)
         for config in configs:
@@ -153,7 +160,7 @@ class Batch:
         for name in ("joint_baseline", "oracle_baseline"):
             if getattr(first, name):
                 raise ConfigError(name, True, "a sweep trains no baselines; switch it off")
-        problem = build_problem(first, device, images)
+        problem = problem_for(first, code, device, images)
         shapes = {name: value.shape[1:] for name, value in _initial_meta(first, problem).items()}
         return Batch(configs, problem, shapes)
 
@@ -208,6 +215,18 @@ class Batch:
 
     def _numbers(self, values: Sequence[float]) -> Tensor:
         return torch.tensor(values, dtype=self.dtype, device=self.problem.device)
+
+
+def check_beginning(config: RunConfig, problem: Problem) -> None:
+    """See that a lane of this set-up can begin.
+
+    Raises:
+        ConfigError: Its tasks cannot be drawn, or the model has nothing for one of its switches.
+        DataError: There are no images.
+    """
+    try_drawing(config, problem)
+    theta, _ = split_meta(_initial_meta(config, problem))
+    initial_statistics(config, problem, theta, config.num_inner_steps)
 
 
 def init_lanes(batch: Batch) -> tuple[Lanes, tuple[LaneStop, ...]]:

@@ -1,16 +1,17 @@
-"""Whether the images that a sweep is computed on are there and the same, before anything of it is computed. Nothing here imports torch.
+"""Whether the images, or the code, that a sweep is computed on are there and the same, before anything of it is computed. Nothing here imports torch.
 
-The first who computes a sweep keeps a record of its images; whoever goes on with it, here or on another machine, compares. So the results of
-two collections never mix in one sweep, and a class that comes to a folder moves none of the others.
+The first who computes a sweep keeps a record of them; whoever goes on with it, here or on another machine, compares. So the results of
+two collections, or of two problems, never mix in one sweep, and a class that comes to a folder moves none of the others.
 """
 
 from __future__ import annotations
 
 from concurrent.futures import Executor
 
-from maml_core.config import FolderConfig
-from maml_core.errors import DataError
+from maml_core.config import FolderConfig, PythonConfig
+from maml_core.errors import ConfigError, DataError
 from maml_core.execution import resubmitted
+from maml_core.families.own import OwnCode, need_of_code
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.images import FoundImages, look_at_images, moved, views_of
 from maml_core.sweeps.study import SweepStudy
@@ -56,6 +57,56 @@ def find_images(study: SweepStudy, executor: Executor, *, folder: str | None = N
     study.keep_folder(sweep)
     study.has_found_images = True
     return note
+
+
+def find_problem(study: SweepStudy, executor: Executor, name: str | None) -> None:
+    """Find the code of the problem of one's own that a sweep is of: its `code` is what chunks are to be computed with, afterwards.
+
+    Args:
+        study: Of the sweep.
+        executor: Where it is computed, and where the code is imported.
+        name: The code, as whoever computes the sweep has named it; None where nobody has. What the sweep says itself is never imported.
+
+    Raises:
+        ConfigError: It is of one's own and no code is named, or the other way round; or the code cannot be had, or is of another problem than the
+            sweep was begun with.
+        BrokenExecutor: A worker ended each time that it looked.
+    """
+    tasks = study.sweep.base.tasks
+    if not isinstance(tasks, PythonConfig):
+        if name is not None:
+            raise ConfigError("problem", name, f"the sweep {study.name} is of what its settings name; leave it out")
+        return
+    if name is None:
+        raise ConfigError("problem", None, need_of_code(tasks))
+    losses: tuple[float, ...] = resubmitted(executor, first_losses_of, name)
+    study.code = OwnCode(name, study.keep_first_losses(losses))
+    resubmitted(executor, check_code, study.code)
+
+
+def find_own(name: str) -> tuple[PythonConfig, OwnCode]:
+    """What code of one's own is, where this is called: executors run it, where the chunks are computed too.
+
+    Raises:
+        ConfigError: The code cannot be had.
+    """
+    from maml_core.own_code import first_losses, tasks_named
+
+    return tasks_named(name), OwnCode(name, first_losses(name))
+
+
+def first_losses_of(name: str) -> tuple[float, ...]:
+    """`own_code.first_losses`, which executors run."""
+    from maml_core.own_code import first_losses
+
+    return first_losses(name)
+
+
+def check_code(code: OwnCode) -> None:
+    """`own_code.check_same` with what the code is where this is called: executors run it."""
+    from maml_core.own_code import check_same, first_losses
+
+    check_same(code, first_losses(code.name))
 
 
 def _places(study: SweepStudy) -> list[SweepConfig]:

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from maml_core.config import at_test
+from maml_core.config import PythonConfig, at_test
 from maml_core.divergence import DIVERGED_FACTOR, loss_scale
 from maml_core.families.curves import CurveFamily
 from maml_core.intervals import half_width
@@ -205,7 +205,7 @@ def cap_of(sweep: SweepConfig) -> float:
     if sweep.maximises:
         return 0.0
     tasks = at_test(sweep.base.tasks)
-    assert isinstance(tasks, CurveFamily), "classes are judged by their accuracy"
+    assert isinstance(tasks, CurveFamily | PythonConfig), "classes are judged by their accuracy"
     return DIVERGED_FACTOR * loss_scale(tasks.zero_level(), 0.0)
 
 

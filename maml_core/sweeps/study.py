@@ -12,8 +12,8 @@ With a database by URL, study and claims are there, for as many clients as there
 A setting is claimed, its trial begins to run, the rungs are reported to it, and it is told its value once. A diverged setting is a
 COMPLETE trial with a capped value and the attribute `diverged`: FAIL would hide the unstable region. Attributes of a trial: `setting`
 (its number), `diverged`, `lanes` (each seed's results), `curvatures` (the outer steps of the rungs with lambda_max there); of the study:
-`sweep` (the whole description, with its `fingerprint`), `images` (the record of the images that it is computed on, see `images`) and, once
-they have moved, `folders` (where they were found, the last at the end).
+`sweep` (the whole description, with its `fingerprint`), `images` (the record of the images that it is computed on, see `images`), once
+they have moved, `folders` (where they were found, the last at the end), and of a problem of one's own `first_losses`, which tell it from others.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from maml_core.config import FolderConfig
 from maml_core.errors import ConfigError, StoreError
+from maml_core.families.own import OwnCode
 from maml_core.store import check_name
 from maml_core.sweeps.claims import LEASE_S, Claims, engine_of
 from maml_core.sweeps.curve_files import read_curves, write_curves
@@ -54,7 +55,7 @@ LOOKING_S = 0.5
 SWEEP = "sweep"
 """Attribute of a study that says of what sweep it is."""
 
-_IMAGES, _FOLDERS = "images", "folders"
+_IMAGES, _FOLDERS, _FIRST_LOSSES = "images", "folders", "first_losses"
 
 _CLAIM_OF_IMAGES = -1
 """Stands among the claims for the record of the images: of several clients that begin a sweep, one writes it."""
@@ -78,6 +79,8 @@ class SweepStudy:
         """The record of what it is computed on; None while there is none, as with all other tasks."""
         self.has_found_images = False
         """They are there, and those of the record (see `recognition`)."""
+        self.code: OwnCode | None = None
+        """The code of a problem of one's own, once whoever computes the sweep has named it (`recognition.find_problem`)."""
         self.place = place
         """Where it is kept."""
         self.patience = Patience(place.where)
@@ -212,6 +215,21 @@ class SweepStudy:
                     self._claims.release([_CLAIM_OF_IMAGES])
             self.images = known or images
             return self.images
+
+    def keep_first_losses(self, losses: tuple[float, ...]) -> tuple[float, ...]:
+        """What tells the problem of one's own that the sweep is computed on (`OwnCode.losses`): these, unless they are known."""
+        with self._explained():
+            if (known := self._study.user_attrs.get(_FIRST_LOSSES)) is None:
+                if self.place.is_writable:
+                    self._study.set_user_attr(_FIRST_LOSSES, list(losses))
+                return losses
+        try:
+            return tuple(map(float, known))
+        except (TypeError, ValueError):
+            raise StoreError(
+                "damaged",
+                f"the record of the problem of {self.name} in {self.where} cannot be read; restore the sweep, or delete it",
+            ) from None
 
     def keep_folder(self, sweep: SweepConfig) -> None:
         """Remember where a folder of images was found: this sweep has it."""

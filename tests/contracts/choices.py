@@ -8,7 +8,16 @@ import dataclasses
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-from maml_core.config import ALIASES, FolderConfig, GlyphsConfig, MLPConfig, OmniglotConfig, RunConfig, replace
+from maml_core.config import (
+    ALIASES,
+    FolderConfig,
+    GlyphsConfig,
+    MLPConfig,
+    OmniglotConfig,
+    RunConfig,
+    TaskConfig,
+    replace,
+)
 from maml_core.presets import PRESETS
 from maml_core.settings import hints_of, members_of
 from tests.maml_core.helpers import tiny
@@ -42,7 +51,7 @@ CHOICES = (
     *_of(RunConfig, ""),
     *(f"algorithm={alias}" for alias in ALIASES),
     *(text for model in members_of(hints_of(RunConfig)["model"]) for text in _of(model, "model.")),
-    *(text for family in members_of(hints_of(RunConfig)["tasks"]) for text in _of(family, "tasks.")),
+    *(text for family in members_of(TaskConfig) for text in _of(family, "tasks.")),
 )
 """``field=value``, as the command line has it."""
 

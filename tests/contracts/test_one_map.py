@@ -18,7 +18,7 @@ from dashboard.charts.sweep_basics import levels, ticks
 from dashboard.charts.sweep_map import DIVERGED, MAP, PRUNED, VALUE
 from dashboard.charts.sweep_places import map_info
 from dashboard.charts.sweep_settings import Kind, View, setting_info
-from maml_core.cli.sweep import print_results
+from maml_core.cli.sweep_map import print_results
 from maml_core.config import GlyphsConfig, RunConfig
 from maml_core.presets import few_shot
 from maml_core.sweeps.axes import Axis

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,55 +12,21 @@ from typer.testing import CliRunner, Result
 from maml_core.chunks import ChunkRequest, run_chunk
 from maml_core.cli import app
 from maml_core.config import RunConfig
-from maml_core.errors import ConfigError, StateError
+from maml_core.errors import ConfigError
 from maml_core.own_code import problem_named
 from maml_core.runs import replay
 from maml_core.state_bytes import state_from_bytes
 from maml_core.store import RunStore, load_run, run_info
 from tests.maml_core.helpers import same
+from tests.maml_core.own_module import own_module
 
-CODE = """
-from pathlib import Path
-
-from torch import nn
-
-from maml_core import ModuleModel, Problem, StreamTasks, momentum
-
-with open(Path(__file__).with_name("imported"), "a") as trace:
-    trace.write("x")
-
-
-def planes(rng):
-    while True:
-        x, w = rng.uniform(-1, 1, (20, 2)), rng.normal(size=(2, 1))
-        y = x @ w
-        yield x[:10], y[:10], x[10:], y[10:]
-
-
-def problem():
-    model = ModuleModel(nn.Linear(2, 1), reinitialize=True)
-    return Problem(family=StreamTasks(planes), model=model, loss=nn.HuberLoss(), inner_optimizer=momentum(0.5))
-
-
-number = 3
-"""
 SMALL = ["--meta-batch-size", "2", "--evaluation-tasks", "4"]
 
-_numbers = itertools.count()
 
-
-@pytest.fixture
-def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A module in the current folder that leaves a trace when it is imported; of another name each time, as Python keeps what it has imported."""
-    monkeypatch.setenv("MAML_RUNS", str(tmp_path / "runs"))
-    monkeypatch.delenv("MAML_SHARED", raising=False)
-    monkeypatch.chdir(tmp_path)
-    name = f"tasks_of_a_test_{next(_numbers)}"
-    (tmp_path / f"{name}.py").write_text(CODE)
-    path = list(sys.path)
-    yield name
-    assert sys.path == path
-    sys.modules.pop(name, None)
+@pytest.fixture(name="module")
+def _module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    with own_module(tmp_path, monkeypatch) as name:
+        yield name
 
 
 def maml(*arguments: str) -> Result:
@@ -92,7 +57,7 @@ def test_no_command_that_does_not_name_it_imports_it(module: str, tmp_path: Path
     assert trained(module).exit_code == 0
     (tmp_path / "imported").unlink()
     sys.modules.pop(module)
-    assert module.encode() not in b"".join(path.read_bytes() for path in (tmp_path / "runs" / "mine").iterdir())
+    assert load_run(RunStore().folder("mine")).config.tasks.called == f"{module}:problem, Python code"
     assert maml("runs", "export", "mine", "--zip").exit_code == 0
     assert maml("runs", "rename", "mine", "yours").exit_code == 0
     for command, code in (
@@ -103,11 +68,12 @@ def test_no_command_that_does_not_name_it_imports_it(module: str, tmp_path: Path
         (["runs", "export", "mine", "--script", "--force"], 2),
         (["evaluate", "mine"], 2),
         (["train", "--resume", "mine", "--steps", "9"], 2),
+        (["adapt", "yours", "points.csv"], 2),
     ):
         done = maml(*command)
         assert done.exit_code == code, done.output
     assert run_info(RunStore().folder("mine")).own_problem
-    with pytest.raises(StateError, match="a problem of its own"):
+    with pytest.raises(ConfigError, match="run only where its owner names it"):
         run_chunk(ChunkRequest(config=load_run(RunStore().folder("mine")).config, state=RunStore().load("mine").state))
     assert not (tmp_path / "imported").exists()
     assert module not in sys.modules

@@ -1,0 +1,72 @@
+"""A module with a problem of one's own, as people write it, which leaves a trace when it is imported."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+CODE = """
+from pathlib import Path
+
+from torch import nn
+
+from maml_core import ModuleModel, Problem, StreamTasks, momentum
+
+with open(Path(__file__).with_name("imported"), "a") as trace:
+    trace.write("x")
+
+
+def planes(rng):
+    while True:
+        x, w = rng.uniform(-1, 1, (20, 2)), rng.normal(size=(2, 1))
+        y = x @ w
+        yield x[:10], y[:10], x[10:], y[10:]
+
+
+def problem():
+    model = ModuleModel(nn.Linear(2, 1), reinitialize=True)
+    return Problem(family=StreamTasks(planes), model=model, loss=nn.HuberLoss(), inner_optimizer=momentum(0.5))
+
+
+number = 3
+"""
+TRACE = "imported"
+"""The file that says how often, a letter each time."""
+
+_numbers = itertools.count()
+
+
+def written(folder: Path, code: str = CODE) -> str:
+    """Write the module; gives its name, another one each time, as Python keeps what it has imported."""
+    name = f"tasks_of_a_test_{next(_numbers)}"
+    (folder / f"{name}.py").write_text(code)
+    return name
+
+
+@contextmanager
+def own_module(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The module in the current folder, beside which runs and sweeps are kept."""
+    patch.setenv("MAML_RUNS", str(folder / "runs"))
+    patch.setenv("MAML_SWEEPS", str(folder / "sweeps"))
+    patch.delenv("MAML_SHARED", raising=False)
+    patch.chdir(folder)
+    name, path = written(folder), list(sys.path)
+    yield name
+    assert sys.path == path
+    sys.modules.pop(name, None)
+
+
+def forget(folder: Path, name: str) -> None:
+    """As in a new process that has imported nothing."""
+    (folder / TRACE).unlink(missing_ok=True)
+    sys.modules.pop(name, None)
+
+
+def is_imported(folder: Path, name: str) -> bool:
+    """Whether it was imported since it was forgotten, here or in another process."""
+    return (folder / TRACE).exists() or name in sys.modules
