@@ -243,7 +243,8 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        _check_own(self)
+        if isinstance(self.tasks, PythonConfig):
+            self.tasks.check_run(self.model, MLPConfig(), self.num_training_tasks)
         _check_images(self)
         _check_algorithm(self)
 
@@ -300,17 +301,6 @@ def _check_algorithm(config: RunConfig) -> None:
         raise ConfigError(
             "test_alpha", config.test_alpha, "the inner step sizes are learned, at test too; leave it out"
         )
-
-
-def _check_own(config: RunConfig) -> None:
-    """Refuse what a problem of one's own has nothing for."""
-    if not isinstance(config.tasks, PythonConfig):
-        return
-    if config.model != MLPConfig():
-        raise ConfigError("model", config.model.kind, "the network is that of your own problem; leave it out")
-    if config.num_training_tasks is not None and not config.tasks.draws_among:
-        accepted = "none: draw_tasks of your own family takes no `among`, so it draws tasks without end; add it, or leave this out"
-        raise ConfigError("num_training_tasks", config.num_training_tasks, accepted)
 
 
 def _check_images(config: RunConfig) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from maml_core.errors import ConfigError
 from maml_core.settings import Interval, check_fields, documented, setting
@@ -44,6 +44,23 @@ class PythonConfig:
     def __post_init__(self) -> None:
         check_fields(self)
         check_code_name("problem", self.problem)
+
+    def check_run(self, model: Any, unsaid: Any, num_training_tasks: int | None) -> None:
+        """Refuse what a run of it has nothing for.
+
+        Args:
+            model: The network that the run's settings name.
+            unsaid: The one of settings that name none.
+            num_training_tasks: As of a run.
+
+        Raises:
+            ConfigError: A network is named; or a fixed number of tasks is asked for, of a family that draws them without end only.
+        """
+        if model != unsaid:
+            raise ConfigError("model", model.kind, "the network is that of your own problem; leave it out")
+        if num_training_tasks is not None and not self.draws_among:
+            accepted = "none: draw_tasks of your own family takes no `among`, so it draws tasks without end; add it, or leave this out"
+            raise ConfigError("num_training_tasks", num_training_tasks, accepted)
 
     @property
     def called(self) -> str:

@@ -59,9 +59,7 @@ class RunningBatch:
         self.in_flight = False
         self.step = 0
         self._sweep = sweep
-        self._images = images
-        self._compiled = compiled
-        self._code = code
+        self._images, self._compiled, self._code = images, compiled, code
         self.configs = tuple(config for one in settings for config in lane_configs(sweep, one.values))
         """The set-ups of all lanes that it began with."""
         self.group: RunConfig = group_key(self.configs[0])

@@ -21,18 +21,16 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, wait
 from typing import NamedTuple
 
-from maml_core.config import PythonConfig, RunConfig
+from maml_core.config import RunConfig
 from maml_core.datasets.trained import TrainedImages
-from maml_core.errors import ConfigError
 from maml_core.execution import MAX_LOST, ChunkPool
-from maml_core.families.own import need_of_code
 from maml_core.sweeps.axes import Value, with_values
 from maml_core.sweeps.batch import RunningBatch
 from maml_core.sweeps.chunks import LanesRequest, LanesResult, max_lanes, run_lanes
 from maml_core.sweeps.compiling_beside import CompilingBeside, Left, StepTimes
 from maml_core.sweeps.definition import Setting, SweepConfig, group_key, lane_configs, refusal_of
 from maml_core.sweeps.kept_batches import KeptBatch, KeptBatches
-from maml_core.sweeps.recognition import find_images, find_problem
+from maml_core.sweeps.recognition import check_code_named, find_images, find_problem
 from maml_core.sweeps.results import SettingResult, refused, waiting
 from maml_core.sweeps.sampling import groups_of, refused_of
 from maml_core.sweeps.study import SweepStudy
@@ -103,8 +101,7 @@ class Sweeping:
         max_lanes: int | None = None,
         takes_over: bool = False,
     ) -> None:
-        if isinstance(sweep.base.tasks, PythonConfig) and study.code is None:
-            raise ConfigError("problem", None, need_of_code(sweep.base.tasks))
+        check_code_named(study)
         self._takes_over = takes_over
         self._times = StepTimes()
         if at_once < 1 or (max_lanes is not None and max_lanes < 1):
@@ -268,8 +265,7 @@ class Sweeping:
         self._num_batches += 1
         images = _images_of(self._study, self._sweep, settings[0].values)
         assert not isinstance(images, str)
-        code = self._study.code
-        batch = RunningBatch(self._num_batches, self._sweep, settings, images, self._takes_over, code)
+        batch = RunningBatch(self._num_batches, self._sweep, settings, images, self._takes_over, self._study.code)
         self._batches[self._num_batches] = batch
         if kept is not None:
             batch.go_on(kept, taken)
@@ -387,8 +383,8 @@ def run_sweep(
 ) -> tuple[SettingResult, ...]:
     """Compute a whole sweep on an executor. Interrupted, it keeps every finished setting and raises again.
 
-    Its images, and the code of a problem of one's own, are looked for first, unless the caller did so with `find_images` and `find_problem`. Outer steps of groups that train for long are compiled beside
-    that, where `compiles` says so.
+    Its images, and the code of a problem of one's own, are looked for first, unless the caller did so with `find_images` and `find_problem`. Outer
+    steps of groups that train for long are compiled beside that, where `compiles` says so.
 
     Args:
         sweep: What to compute.

@@ -78,10 +78,22 @@ def find_problem(study: SweepStudy, executor: Executor, name: str | None) -> Non
             raise ConfigError("problem", name, f"the sweep {study.name} is of what its settings name; leave it out")
         return
     if name is None:
-        raise ConfigError("problem", None, need_of_code(tasks))
+        check_code_named(study)
+        return
     losses: tuple[float, ...] = resubmitted(executor, first_losses_of, name)
     study.code = OwnCode(name, study.keep_first_losses(losses))
     resubmitted(executor, check_code, study.code)
+
+
+def check_code_named(study: SweepStudy) -> None:
+    """Refuse to compute a sweep of a problem of one's own whose code nobody has named.
+
+    Raises:
+        ConfigError: It is one; says what to do.
+    """
+    tasks = study.sweep.base.tasks
+    if isinstance(tasks, PythonConfig) and study.code is None:
+        raise ConfigError("problem", None, need_of_code(tasks))
 
 
 def find_own(name: str) -> tuple[PythonConfig, OwnCode]:
