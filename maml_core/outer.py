@@ -116,6 +116,17 @@ def meta_gradient(
     return _stored(loop, theta_0, learned_entries, weights, order)
 
 
+class AlongPath(NamedTuple):
+    """Where the tasks have come to after a number of inner steps, and what the query loss asks for from there."""
+
+    gradient: Params
+    """Second-order gradient of the mean query loss with respect to theta_0, [L, ...]."""
+    query_gradient: Params
+    """Of the same loss with respect to each task's theta_N, [L * T, ...]: its sum over the tasks of a lane is FOMAML's direction."""
+    theta: Params
+    """theta_N, [L * T, ...], outside any graph."""
+
+
 def meta_gradients(
     theta_0: Params,
     tasks: Tasks,
@@ -124,16 +135,16 @@ def meta_gradients(
     how: Adaptation,
     num_inner_steps: Sequence[int],
     own_tasks: bool = False,
-) -> tuple[Params, ...]:
-    """Second-order gradients of the mean query loss after each of several numbers of inner steps, through the graph of the longest path, which
-    has all shorter ones in it. The other arguments are those of `meta_gradient`.
+) -> tuple[AlongPath, ...]:
+    """Second-order gradients of the mean query loss after each of several numbers of inner steps, and what they are made of, through the graph
+    of the longest path, which has all shorter ones in it. The other arguments are those of `meta_gradient`.
 
     >>> from maml_core import RunConfig, build_problem, training_tasks
     >>> config = RunConfig(meta_batch_size=4)
     >>> problem = build_problem(config)
     >>> theta_0, tasks = problem.model.init(0), training_tasks(config, problem, 0)
     >>> one, two = meta_gradients(theta_0, tasks, problem=problem, how=Adaptation(0.01), num_inner_steps=[1, 2])
-    >>> one["w0"].shape == two["w0"].shape == theta_0["w0"].shape
+    >>> one.gradient["w0"].shape == two.gradient["w0"].shape == theta_0["w0"].shape
     True
     """
     how = as_adaptation(how)
@@ -141,20 +152,33 @@ def meta_gradients(
         raise ValueError(f"proximal = {how.proximal}: `meta_gradients` does not take a proximal term")
     loop = _Loop.of(theta_0, tasks, problem, how, own_tasks=own_tasks)
 
-    def watch(step: int, theta: Params) -> Tensor | None:
-        return loop.judged(step, theta).losses.mean(1).sum() if step in num_inner_steps else None
+    def watch(step: int, theta: Params) -> tuple[Tensor, Params] | None:
+        if step not in num_inner_steps:
+            return None
+        # Tensors of their own for the query loss: what does not adapt is the same tensor all along the path, and has a part in it as well.
+        here = {name: value.view_as(value) for name, value in theta.items()}
+        return loop.judged(step, here).losses.mean(1).sum(), here
 
     start = leaves(theta_0)
     with torch.enable_grad():
         path = over_tasks(start, loop.num_tasks)
-        losses = loop.walk(path, num_steps=max(num_inner_steps), order="second", record=watch).records
+        records = loop.walk(path, num_steps=max(num_inner_steps), order="second", record=watch).records
         found = []
         for count in num_inner_steps:
-            loss = losses[count]
-            assert loss is not None
-            wanted = list(start.values())
-            gradients = torch.autograd.grad(loss, wanted, allow_unused=True, materialize_grads=True, retain_graph=True)
-            found.append(dict(zip(start, gradients, strict=True)))
+            record = records[count]
+            assert record is not None
+            loss, theta = record
+            wanted = [*start.values(), *theta.values()]
+            gradients = iter(
+                torch.autograd.grad(loss, wanted, allow_unused=True, materialize_grads=True, retain_graph=True)
+            )
+            found.append(
+                AlongPath(
+                    gradient={name: next(gradients) for name in start},
+                    query_gradient={name: next(gradients) for name in theta},
+                    theta={name: value.detach() for name, value in theta.items()},
+                )
+            )
     return tuple(found)
 
 

@@ -21,6 +21,9 @@ REST = 4.0
 viewer has open."""
 
 
+AWAITED_S = 0.4
+"""So long a run stands still at most for the first answer of a look that was opened: within it the answer is drawn."""
+
 MAX_PAST = 200
 """Looks that are remembered; then every second one is forgotten."""
 
@@ -50,6 +53,7 @@ class Closer:
         self._past: dict[int, object] = {}
         """What looks have found, by outer step, where that is shown."""
         self._sent: Wanted | None = None
+        self._sent_at = -math.inf
         self.answered_at = -math.inf
         """When it was found last, or could not be."""
         self._rested_at = 0.0
@@ -85,14 +89,15 @@ class Closer:
         follows = playing and not wanted.is_earlier and not newest[0].is_earlier
         return not follows or now >= self._rested_at
 
-    def request(self, wanted: Wanted, images: TrainedImages | None) -> ChunkRequest:
+    def request(self, wanted: Wanted, images: TrainedImages | None, now: float) -> ChunkRequest:
         """What to compute.
 
         Args:
             wanted: What is due.
             images: What the run is trained on, where that is images in files.
+            now: The clock.
         """
-        self._sent = wanted
+        self._sent, self._sent_at = wanted, now
         nothing = View(tasks=(), trajectories=False, curvature=False, rates=False, paths=False, look=wanted.look)
         return ChunkRequest(config=wanted.config, state=wanted.state, view=nothing, images=images)
 
@@ -100,6 +105,11 @@ class Closer:
     def is_measuring(self) -> bool:
         """Whether what it waits for is under way."""
         return self._sent is not None
+
+    def awaited_s(self, now: float) -> float:
+        """How long a run may still stand still for its first answer, in seconds; 0 where something is shown already, or nothing is under way."""
+        is_first = self._sent is not None and self._found is None
+        return max(0.0, self._sent_at + AWAITED_S - now) if is_first else 0.0
 
     def take(self, wanted: Wanted, result: ChunkResult, now: float) -> bool:
         """Take in what was found of what was wanted; False where its viewer has opened something else since, or another run."""

@@ -253,6 +253,10 @@ class Viewer:
         awaits = any(closer.is_measuring and closer.looked is None for _, closer in self.open_closers)
         return self.travel.target is not None or awaits
 
+    def awaits_look_s(self, now: float) -> float:
+        """How long its run may stand still for a closer look that was just opened, in seconds: the processors are the look's until then."""
+        return max((closer.awaited_s(now) for _, closer in self.open_closers), default=0.0)
+
     @property
     def task(self) -> Demonstration:
         """The task that is shown."""

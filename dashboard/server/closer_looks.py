@@ -51,7 +51,7 @@ class CloserLooks(LongLooks[Due]):
         return page.viewer.closer.cpu_s + page.viewer.second_closer.cpu_s
 
     def _request(self, page: Page, wish: Due) -> ChunkRequest:
-        request = wish.closer.request(wish.wanted, page.run.images)
+        request = wish.closer.request(wish.wanted, page.run.images, self._clock())
         page.tell()  # that it is measured now, and waits no longer
         return request
 

@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
 
@@ -181,6 +181,7 @@ class Hub(Sockets):
         pays = {page.run for looks in self._looks for page in looks.looking if len(watched) > 1}
         rests = {run for run in pays if len(watched.get(run, ())) == 1 and not run.audience.waits}
         rests |= {run for run, pages in watched.items() if any(page.awaits_second for page in pages)}
+        rests |= {run for run in watched if _stands_s(run, watched[run], now) > 0.0}
         ready = [run for run in watched if run not in self.in_flight and run not in rests and run.is_due(now)]
         ready = ready if with_long else [run for run in ready if not is_long(run.config)]
         for run in ready:
@@ -256,6 +257,7 @@ class Hub(Sockets):
     def _seconds_to_sleep(self, now: float) -> float:
         idle = self.pages.watched().keys() - self.in_flight
         waiting = [run.playback.seconds_until_due(now) for run in idle]
+        waiting += [_stands_s(run, pages, now) for run, pages in self.pages.watched().items()]
         return max(0.001, min([self.sweeps.seconds_to_sleep(now), *(wait for wait in waiting if wait > 0.0)]))
 
     def _tidy(self, now: float) -> None:
@@ -297,3 +299,9 @@ def _failure(problem: Exception | None) -> str:
     if isinstance(problem, ConfigError | DataError | ClusterError):
         return f"{of_error(problem)}."
     return f"This set-up could not be computed ({type(problem).__name__}; the server's log says more)."
+
+
+def _stands_s(run: LiveRun, pages: Sequence[Page], now: float) -> float:
+    """How long a run may stand still for a closer look that all who see it have just opened; nobody waits so for an answer."""
+    seeing = [page.viewer for page in pages if page.visible]
+    return 0.0 if run.audience.waits else min((viewer.awaits_look_s(now) for viewer in seeing), default=0.0)

@@ -14,7 +14,7 @@ from torch import Tensor
 from maml_core.analysis.angles import columns_of_layers, cosine, length_ratio, unit
 from maml_core.analysis_records import DIRECTION_STEPS, Directions
 from maml_core.inner import Adaptation, as_adaptation
-from maml_core.landscape import flat, inner_thetas
+from maml_core.landscape import flat
 from maml_core.normalization import PER_STEP
 from maml_core.outer import meta_gradient, meta_gradients
 from maml_core.params import flattened, over_tasks
@@ -71,32 +71,20 @@ def directions(
         )
         return _rows(found.gradient)
 
+    along = meta_gradients(lanes, tasks, problem=problem, how=by_lane, num_inner_steps=steps, own_tasks=True)
     joint = first_order(0)
-    rules: dict[str, Callable[[int], Numbers]] = {
-        "fomaml": first_order,
-        "joint": lambda _: joint,
-    }
+    # What a step owns of theta_0 moves with no theta_k; without that first order is the query gradient where the path has come to.
+    has_own_steps = any(name.startswith(PER_STEP) for name in theta_0) or how.normalization.treatment == "running"
+    fomaml = map(first_order, steps) if has_own_steps else (_summed(at.query_gradient, num_batches) for at in along)
+    found: dict[str, Sequence[Numbers]] = {"fomaml": tuple(fomaml), "joint": (joint,) * len(steps)}
     if isinstance(how.alpha, float | int | Tensor):
-        alpha = float(how.alpha)
-        # One path of the most steps has all shorter ones in it.
-        path = inner_thetas(theta_0, tasks, problem=problem, how=how, num_steps=max(steps))
-        rules["reptile"] = lambda count: _moved(path, count, alpha=alpha, num_batches=num_batches)
-        if not any(name.startswith(PER_STEP) for name in theta_0) and how.normalization.treatment != "running":
-            # What a step owns of theta_0 moves with no theta_k; without that first order is the query gradient where the path has come to.
-            alone = how.for_tasks(len(tasks.parameters))
-
-            def at_the_end(count: int) -> Numbers:
-                found = meta_gradient(
-                    path[count], tasks, problem=problem, how=alone, num_inner_steps=0, order="first", own_tasks=True
-                )
-                rows = _rows(found.gradient)
-                means: Numbers = rows.reshape(num_batches, -1, rows.shape[1]).mean(1)
-                return means
-
-            rules["fomaml"] = at_the_end
-    of_maml = meta_gradients(lanes, tasks, problem=problem, how=by_lane, num_inner_steps=steps, own_tasks=True)
-    maml = np.stack([_rows(gradient) for gradient in of_maml])  # [S, B, D]
-    others = np.stack([[direction(count) for count in steps] for direction in rules.values()])  # [R, S, B, D]
+        alpha, start = float(how.alpha), flat(over_tasks(theta_0, len(tasks.parameters)))
+        found["reptile"] = [
+            _moved(start, at.theta, count, alpha=alpha, num_batches=num_batches)
+            for at, count in zip(along, steps, strict=True)
+        ]
+    maml = np.stack([_rows(at.gradient) for at in along])  # [S, B, D]
+    others = np.stack([np.stack(rows) for rows in found.values()])  # [R, S, B, D]
     layers = {"all": np.arange(maml.shape[-1]), **columns_of_layers(problem.model, theta_0)}
 
     def by_layer(measure: Callable[[Numbers, Numbers], Numbers], one: Numbers, other: Numbers) -> Numbers:
@@ -104,7 +92,7 @@ def directions(
 
     means = np.concatenate([maml[None], others]).mean(2)  # [1 + R, S, D]
     return Directions(
-        rules=tuple(rules),
+        rules=tuple(found),
         num_inner_steps=steps,
         layers=tuple(layers),
         cosine=by_layer(cosine, means[1:], means[:1]),
@@ -122,9 +110,16 @@ def _rows(gradient: Params) -> Numbers:
     return rows
 
 
-def _moved(path: Sequence[Params], count: int, *, alpha: float, num_batches: int) -> Numbers:
+def _summed(gradient: Params, num_batches: int) -> Numbers:
+    """The rows of each batch's tasks, [B * T, ...], as their sum, [B, D]."""
+    rows = _rows(gradient)
+    found: Numbers = rows.reshape(num_batches, -1, rows.shape[1]).sum(1)
+    return found
+
+
+def _moved(start: Tensor, end: Params, count: int, *, alpha: float, num_batches: int) -> Numbers:
     """(theta_0 - theta_N) / (alpha N), mean over the tasks of each batch, [B, D]."""
-    moved = (flat(path[0]) - flat(path[count])).double().cpu().numpy()  # [B * T, D]
+    moved = (start - flat(end)).double().cpu().numpy()  # [B * T, D]
     with np.errstate(divide="ignore", invalid="ignore"):
         found: Numbers = moved.reshape(num_batches, -1, moved.shape[1]).mean(1) / (alpha * count)
     return found

@@ -13,12 +13,14 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dashboard.setups import address
 from maml_core.config import GlyphsConfig
 from maml_core.presets import DEFAULT_PRESET, PRESETS, few_shot
+from tests.benchmarks import closer_looks
 from tests.benchmarks.compiled import compiled, own_folder
 from tests.benchmarks.crowd import WARM_UP_S, cpu_s, crowd
 from tests.benchmarks.rows import Figure, Row, at_least, at_most, figures, printed
@@ -115,6 +117,7 @@ FIGURES = figures(
     *_about_redraws("", CHARTS),
     *_about_changes(""),
     *(figure for views in VIEWS for figure in _about_views(_with(views))),
+    *closer_looks.FIGURES,
     at_most("work for a closed tab stops, slowest", 1.0, "s"),
     at_most("ten pages: most over least outer steps", 1.1, "x"),
     at_least("ten pages: frames a second of the slowest", 2.0, "/s"),
@@ -142,7 +145,7 @@ def missing(benchmark: str) -> bool:
 
 
 def main() -> list[Row]:
-    """Measure, print and return all figures; about seven minutes."""
+    """Measure, print and return all figures; about ten minutes."""
     return [] if missing("page") else [row for found in measured() for row in printed(FIGURES, found)]
 
 
@@ -164,6 +167,7 @@ def measured() -> Iterator[dict[str, float]]:
         yield trained(browser, server, "compiled before")
         for measure in (opening, redraws, changes, views, closing, ten_pages, glyphs, sensitivity):
             yield measure(browser, server)
+        yield closer_looks.measured(partial(opened, browser, server))
 
 
 def trained(browser: Browser, server: Server, form: str) -> dict[str, float]:

@@ -46,11 +46,22 @@ def test_gradients_of_several_numbers_of_steps_through_one_graph_are_the_closed_
     problem, theta_0, tasks = prepared(linear(3))
     counts = (1, 5, 2)
     found = meta_gradients(theta_0, tasks, problem=problem, how=Adaptation(0.1), num_inner_steps=counts)
-    for count, gradient in zip(counts, found, strict=True):
-        each = [quadratic(tasks, task).second_order(flat(theta_0), 0.1, count) for task in range(3)]
-        np.testing.assert_allclose(flat(gradient), np.mean(each, axis=0), rtol=0, atol=TOLERANCE)
+    for count, at in zip(counts, found, strict=True):
+        for order, gradient in (("second_order", at.gradient), ("first_order", at.query_gradient)):
+            each = [getattr(quadratic(tasks, task), order)(flat(theta_0), 0.1, count) for task in range(3)]
+            total = {name: value.sum(0, keepdim=True) for name, value in gradient.items()}
+            np.testing.assert_allclose(flat(total), np.mean(each, axis=0), rtol=0, atol=TOLERANCE)
     with pytest.raises(ValueError, match="proximal"):
         meta_gradients(theta_0, tasks, problem=problem, how=Adaptation(0.1, proximal=1.0), num_inner_steps=[1])
+
+
+def test_what_does_not_adapt_has_the_query_gradient_of_first_order_too() -> None:
+    problem, theta_0, tasks = prepared(tiny())
+    how = Adaptation(0.1, names=problem.model.head)
+    (found,) = meta_gradients(theta_0, tasks, problem=problem, how=how, num_inner_steps=[3])
+    first = meta_gradient(theta_0, tasks, problem=problem, how=how, num_inner_steps=3, order="first").gradient
+    for name, value in found.query_gradient.items():
+        torch.testing.assert_close(value.sum(0, keepdim=True), first[name], rtol=0, atol=TOLERANCE)
 
 
 # Fixed points of two tasks (a, c) = (1, 0), (4, 1) with query = support and alpha = 0.1: weighted means of the optima c.

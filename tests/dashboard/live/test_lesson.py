@@ -45,7 +45,7 @@ class Attended(Driver):
     def look(self) -> None:
         for closer, wanted in self.page.wants_looks():
             if closer.is_due(wanted, self.now, playing=False):
-                request: ChunkRequest = closer.request(wanted, None)
+                request: ChunkRequest = closer.request(wanted, None, 0.0)
                 closer.take(wanted, run_chunk(request), self.now)
 
     def say(self, kind: str, **fields: Any) -> Attended:

@@ -9,7 +9,7 @@ import pytest
 
 from dashboard.charts.all import CLOSER
 from dashboard.charts.closer import MEASURING, WAITING
-from dashboard.live.closer import LEAST_S
+from dashboard.live.closer import AWAITED_S, LEAST_S
 from dashboard.server.hub import Hub
 from maml_core.analysis import looks
 from maml_core.analysis.looks import CURVES, LOOKS
@@ -63,6 +63,19 @@ def looked(request: ChunkRequest) -> bool:
 def under_way(executor: Held) -> list[str]:
     """The looks that workers have begun."""
     return [request.view.look for _, request in executor.waiting if request.view is not None and request.view.look]
+
+
+def is_training(executor: Held) -> bool:
+    """Whether something other than a look is under way."""
+    return not all(looked(request) for _, request in executor.waiting)
+
+
+async def trained(executor: Held) -> None:
+    """End the oldest that is under way and no look."""
+    future, request = next(pair for pair in executor.waiting if not looked(pair[1]))
+    executor.waiting.remove((future, request))
+    future.set_result(executor.compute(request))
+    await turns()
 
 
 def num_looks(executor: Any) -> int:
@@ -388,6 +401,44 @@ def test_the_landscape_and_its_surface_are_two_pictures_of_one_measurement():
         assert num_looks(executor) == 2  # none for the other one
 
     on_loop(scene)
+
+
+def test_a_run_that_one_alone_sees_stands_still_until_a_look_that_was_opened_shows_something_but_not_for_long():
+    async def scene(hub: Hub, executor: Held, clock: Clock) -> None:
+        client = Client(hub, hub.open_page(TINY))
+        await turns()
+        client.say("play")
+        while client.page.run.step == 0:
+            await trained(executor)
+        client.say("weights_chart", chart="task_disk")
+        await turns()
+        await trained(executor)  # what was under way
+        step = client.page.run.step
+        assert not is_training(executor)
+        assert under_way(executor) == ["task_vectors"]
+        client.say("set", changes={"alpha": 0.03})  # who changes something does not wait for it
+        await turns()
+        await trained(executor)
+        assert client.page.run.config.alpha == 0.03
+        assert not is_training(executor)
+        clock.now += AWAITED_S
+        await wake(hub)
+        await trained(executor)
+        await trained(executor)
+        assert client.page.run.step > step
+        look = next(pair for pair in executor.waiting if looked(pair[1]))
+        executor.waiting.remove(look)
+        look[0].set_result(run_chunk(look[1]))
+        await turns()
+        assert isinstance(shown_of(client), TaskVectors)
+        # The next look at the same run shows something already: the run goes on beside it.
+        clock.now += 10 * LEAST_S
+        await wake(hub)
+        await trained(executor)
+        assert under_way(executor) == ["task_vectors"]
+        assert is_training(executor)
+
+    on_loop(scene, Held(), num_workers=2)
 
 
 def test_the_next_one_does_not_wait_for_one_that_was_closed_and_what_that_finds_is_thrown_away():
