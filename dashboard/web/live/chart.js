@@ -201,9 +201,11 @@ export class Chart {
     const moved = Object.keys(layout).length > 0;
     if (!moved && this.#traces.isMoved) {
       this.#settlingUntil = performance.now() + SETTLE_MS;
-      // All traces, not only those that changed: Plotly puts what it animates on top of what it does not.
-      const data = this.#names.map((name) => ({ ...this.#traces.points(name) }));
-      return plotly().animate(this.node, { data, traces: [...data.keys()] }, AT_ONCE).finally(() => {
+      // From the lowest trace that changed on, all: Plotly puts what it animates on top of what it does not.
+      const first = this.#names.findIndex((name) => this.#traces.hasChanged(name));
+      const traces = [...this.#names.keys()].slice(first);
+      const data = traces.map((place) => ({ ...this.#traces.points(this.#names[place]) }));
+      return plotly().animate(this.node, { data, traces }, AT_ONCE).finally(() => {
         this.#settlingUntil = -Infinity;
         this.#wake();
       });

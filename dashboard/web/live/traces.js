@@ -26,6 +26,11 @@ export class Traces {
     return this.#changed.size > 0;
   }
 
+  /** @param {string} trace */
+  hasChanged(trace) {
+    return this.#changed.has(trace);
+  }
+
   /** Whether all that is new are places of points, and Plotly need not draw the traces anew. */
   get isMoved() {
     return !this.#recolored && !this.#renamed && [...this.#changed].every((trace) => beyond(this.points(trace)).length === 0);
