@@ -1,4 +1,4 @@
-"""The order in which a chart's curves lie on each other while it is fed."""
+"""The order in which a chart's curves and points lie on each other while it is fed."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import pytest
 
 from tests.browser.live_page import LivePage
 
-# Every painted frame of the loss chart: the traces as they lie in the document, by their place in the figure.
-WATCH = """() => {
-  const node = document.querySelector("[data-chart=loss] .maml-plot");
-  const order = () => [...node.querySelectorAll(".scatterlayer > .trace")].map((trace) => trace.__data__[0].trace.index);
-  window.orders = [];
+# Every painted frame of some charts: the traces as they lie in the document, by their place in the figure.
+WATCH = """(charts) => {
+  const order = (chart) => [...document.querySelectorAll(`[data-chart=${chart}] .maml-plot .scatterlayer > .trace`)].map((trace) => trace.__data__[0].trace.index);
+  window.orders = Object.fromEntries(charts.map((chart) => [chart, []]));
   const look = () => {
-    orders.push(order());
+    for (const chart of charts) orders[chart].push(order(chart));
     window.watching = requestAnimationFrame(look);
   };
   look();
@@ -20,14 +19,21 @@ WATCH = """() => {
 
 
 @pytest.mark.thorough
-def test_the_main_curve_never_sinks_behind_the_noise(live: LivePage) -> None:
+def test_nothing_sinks_behind_what_it_was_drawn_upon(live: LivePage) -> None:
+    """The main curve before the noise, and the task that is shown before the others."""
+    charts = ["loss", "fit", "task_disk"]
     live.run_until(60)
     live.wait_step(60)
-    live.page.evaluate(WATCH)
-    drawn = live.page.evaluate("mamlLive.drawn.loss")
+    live.tabs.select_option("task_disk")
+    live.wait("mamlLive.drawn.task_disk > 0")
+    live.page.evaluate(WATCH, charts)
+    drawn = live.page.evaluate("({ ...mamlLive.drawn })")
     live.play()
-    live.wait("(count) => mamlLive.drawn.loss >= count", drawn + 40)
+    for chart in charts:
+        live.wait("([chart, count]) => mamlLive.drawn[chart] >= count", [chart, drawn[chart] + 30])
     live.pause()
     orders = live.page.evaluate("(cancelAnimationFrame(watching), orders)")
-    assert len(orders) > 50
-    assert [order for order in orders if order != sorted(order)] == []
+    for chart in charts:
+        assert len(orders[chart]) > 50
+        assert len(orders[chart][-1]) > 1
+        assert [order for order in orders[chart] if order != sorted(order)] == [], chart
