@@ -1,7 +1,8 @@
 """A class on one server: a teacher's page in headless Chromium, alone and with thirty who follow it, and how soon a change is on all their screens.
 
 Those who follow are clients that draw nothing and acknowledge every frame, in this process, so that what they take of the two processors counts against the
-page; last one of them is a page in the same Chromium, which says when it has drawn. Needs the test extra and an installed Chromium.
+page; last one of them is a page in the same Chromium, which says when it has drawn: beside the teacher's, and alone there, with a teacher who has no
+browser on this machine. Needs the test extra and an installed Chromium.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from maml_core.presets import DEFAULT_PRESET
 from tests.benchmarks.compiled import compiled, own_folder
@@ -23,6 +24,9 @@ from tests.browser.conftest import browser_path, launch_options
 from tests.browser.live_page import CHARTS, LivePage
 from tests.browser.protocol import ProtocolClient, protocol_client
 from tests.browser.server import Server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 NUM_FOLLOWERS, NUM_CHANGES, NUM_CHANGES_DRAWN = 30, 20, 15
 NUM_WINDOWS, WINDOW_S = 3, 7.0
@@ -43,6 +47,7 @@ FIGURES = figures(
     at_most(f"{NUM_FOLLOWERS} followers: a change received by each, p95", 600.0, "ms"),
     Figure("beside a follower in the same browser: a change drawn on the teacher's page, p95", "ms"),
     at_most("a follower in the same browser: a change drawn, p95", 600.0, "ms"),
+    at_most("a follower alone in the browser: a change drawn, p95", 600.0, "ms"),
     Figure("memory of the server for a follower", "MB"),
 )
 
@@ -133,6 +138,8 @@ def measured() -> dict[str, float]:
         alone, beside = (Pace(*map(statistics.median, zip(*of, strict=True))) for of in windows)
         with following(server, query, NUM_FOLLOWERS - 1), opened(browser, server, query) as student:
             own_drawn_s, drawn_s = _drawn_s(teacher, student)
+        teacher.context.close()
+        alone_s = _drawn_alone_s(browser, server)
     print(
         f"  of a processor the server took {alone.server:.0%} without followers, the clients {beside.own:.0%}",
         flush=True,
@@ -149,6 +156,7 @@ def measured() -> dict[str, float]:
         f"{NUM_FOLLOWERS} followers: a change received by each, p95": 1e3 * p95(received_s),
         "beside a follower in the same browser: a change drawn on the teacher's page, p95": 1e3 * p95(own_drawn_s),
         "a follower in the same browser: a change drawn, p95": 1e3 * p95(drawn_s),
+        "a follower alone in the browser: a change drawn, p95": 1e3 * p95(alone_s),
         "memory of the server for a follower": grown_mb / NUM_FOLLOWERS,
     }
 
@@ -234,7 +242,34 @@ def _drawn_s(teacher: LivePage, student: LivePage) -> tuple[list[float], list[fl
     return times
 
 
-def _until(teacher: LivePage, found: Callable[[], float | None], every_ms: float = 10) -> float:
+def _drawn_alone_s(browser: Browser, server: Server) -> list[float]:
+    """How long each change of a teacher without a browser took until it was drawn on a student's page, with all the others who follow."""
+    with contextlib.ExitStack() as stack:
+        token = stack.enter_context(session(server.host))
+        teacher = stack.enter_context(protocol_client(server.host, token))
+        teacher.receive_until("welcome")
+        teacher.send(type="class_start", address=server.url)
+        query = "?class=" + teacher.receive_until("class")["code"]
+        teacher.send(type="play")
+        reading = Follower()
+        thread = threading.Thread(target=reading.watch, args=(teacher,), daemon=True)
+        thread.start()
+        stack.callback(thread.join, 5.0)
+        stack.callback(reading.stop.set)
+        stack.enter_context(following(server, query, NUM_FOLLOWERS - 1))
+        student = stack.enter_context(opened(browser, server, query))
+        student.page.wait_for_timeout(1e3 * WARM_UP_S)
+        found = []
+        for change in range(1, NUM_CHANGES_DRAWN + 1):
+            asked_at = time.time()
+            teacher.send(type="set", changes={"alpha": 0.011 if change % 2 else 0.01}, id=change)
+            drawn = partial(student.page.evaluate, LOGGED_AT, ["drawn", change])
+            found.append(_until(student, drawn, every_ms=50) / 1e3 - asked_at)
+            student.page.wait_for_timeout(150 + 37 * (change % 5))  # not in step with the frames
+    return found
+
+
+def _until(live: LivePage, found: Callable[[], float | None], every_ms: float = 10) -> float:
     """What is found as soon as it is.
 
     Raises:
@@ -244,7 +279,7 @@ def _until(teacher: LivePage, found: Callable[[], float | None], every_ms: float
     while time.monotonic() < end:
         if (value := found()) is not None:
             return value
-        teacher.page.wait_for_timeout(every_ms)
+        live.page.wait_for_timeout(every_ms)
     raise TimeoutError("a change was not seen within 20 s")
 
 
