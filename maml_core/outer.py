@@ -122,7 +122,7 @@ class AlongPath(NamedTuple):
     gradient: Params
     """Second-order gradient of the mean query loss with respect to theta_0, [L, ...]."""
     query_gradient: Params
-    """Of the same loss with respect to each task's theta_N, [L * T, ...]: its sum over the tasks of a lane is FOMAML's direction."""
+    """Gradient of the same loss with respect to each task's theta_N, [L * T, ...]: its sum over the tasks of a lane is FOMAML's direction."""
     theta: Params
     """theta_N, [L * T, ...], outside any graph."""
 
