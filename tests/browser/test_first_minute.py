@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 MOVED = "() => document.querySelector('.first-moves [aria-pressed=true]')?.textContent === '3'"
 
+# Where each drawing lies, in whole pixels.
+PLACES = "(node) => [...node.querySelectorAll('canvas')].map((drawing) => Math.round(drawing.getBoundingClientRect().y))"
+
 
 @pytest.fixture
 def first(browser: Browser) -> Iterator[LivePage]:
@@ -83,10 +86,12 @@ def test_it_can_be_stopped_and_stepped_by_keyboard_and_characters_can_be_named(f
     page.get_by_role("button", name="Your turn: characters").press("Enter")
     examples = opening(first).get_by_role("group", name="One example of each character").get_by_role("button")
     expect(examples).to_have_count(5)
+    before = opening(first).evaluate(PLACES)
     examples.nth(0).press("Enter")
     expect(opening(first).get_by_role("status")).to_contain_text(
         re.compile(r"You said A.*After one step.*which is (right|wrong)\.")
     )
+    assert opening(first).evaluate(PLACES) == before  # nothing moves under the pointer
     assert_accessible(page)
     another = opening(first).get_by_role("button", name="Another one")
     expect(another).to_be_focused()
@@ -94,6 +99,11 @@ def test_it_can_be_stopped_and_stepped_by_keyboard_and_characters_can_be_named(f
     expect(opening(first).get_by_role("status")).to_contain_text("You said A")
     another.press("Enter")
     expect(opening(first).get_by_role("status")).to_have_text("")
+    page.set_viewport_size({"width": 390, "height": 844})
+    before = opening(first).evaluate(PLACES)
+    examples.nth(2).press("Enter")
+    expect(another).to_be_focused()
+    assert opening(first).evaluate(PLACES) == before
     opening(first).get_by_role("button", name="The whole page").press("Enter")
     expect(opening(first)).to_have_count(0)
     first.wait("() => window.mamlLive?.lastFrame")
