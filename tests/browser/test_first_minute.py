@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 MOVED = "() => document.querySelector('.first-moves [aria-pressed=true]')?.textContent === '3'"
 
 # Where each drawing lies, in whole pixels.
-PLACES = "(node) => [...node.querySelectorAll('canvas')].map((drawing) => Math.round(drawing.getBoundingClientRect().y))"
+PLACES = (
+    "(node) => [...node.querySelectorAll('canvas')].map((drawing) => Math.round(drawing.getBoundingClientRect().y))"
+)
 
 
 @pytest.fixture
