@@ -91,6 +91,7 @@ SWEEP_LABELS: Mapping[str, str] = {
     "num_settings": "Settings to draw",
     "num_rungs": "Rungs",
     "sampler": "Sampler",
+    "grid_order": "Order of the grid",
     "prune": "Prune at each rung",
 }
 """What the fields of a sweep are called in its form."""

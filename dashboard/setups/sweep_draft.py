@@ -36,6 +36,9 @@ SAMPLERS: Mapping[str, str] = {
 }
 
 
+GRID_ORDERS: Mapping[str, str] = {"coarse": "Coarse to fine", "plain": "Row by row"}
+
+
 class Range(NamedTuple):
     """Evenly spaced values on a logarithmic scale."""
 
@@ -55,6 +58,7 @@ class Draft:
     lists: Mapping[str, str] = field(default_factory=dict)
     """Values with commas between them."""
     sampler: str = "grid"
+    grid_order: str = "coarse"
     num_settings: int = 64
     num_seeds: int = 1
     num_steps: int = 300
@@ -72,7 +76,7 @@ class Draft:
 MOST = 2**53 - 1
 """The largest number that a page's fields show."""
 _NUMBERS = ("num_settings", "num_seeds", "num_steps", "num_rungs", "prune_percent")
-_TEXTS = ("base", "sampler", "name")
+_TEXTS = ("base", "sampler", "grid_order", "name")
 
 
 def form_text(draft: Draft) -> str:
@@ -108,8 +112,9 @@ def read_form(text: str) -> Draft:
     found |= {name: said[name] for name in _TEXTS if isinstance(said.get(name), str)}
     if found.get("base", LIVE) not in bases(Draft()):
         del found["base"]
-    if found.get("sampler", "grid") not in SAMPLERS:
-        del found["sampler"]
+    for name, known in (("sampler", SAMPLERS), ("grid_order", GRID_ORDERS)):
+        if name in found and found[name] not in known:
+            del found[name]
     axes, ranges, lists = said.get("axes"), said.get("ranges"), said.get("lists")
     if isinstance(axes, list) and all(isinstance(name, str) and is_offer(name) for name in axes):
         found["axes"] = tuple(dict.fromkeys(axes))
@@ -197,6 +202,7 @@ def draft_of(sweep: SweepConfig, name: str, live: RunConfig) -> Draft | None:
         ranges={axis.name: _range_of(axis) for axis in sweep.axes if axis.log},
         lists={axis.name: ", ".join(written(value) for value in axis.values) for axis in sweep.axes if not axis.log},
         sampler=sweep.sampler,
+        grid_order=sweep.grid_order,
         num_settings=sweep.num_settings,
         num_seeds=sweep.num_seeds,
         num_steps=sweep.num_steps,
@@ -233,6 +239,7 @@ def sweep_of(draft: Draft, live: RunConfig) -> SweepConfig:
         base=base,
         axes=tuple(axis_from_text(axis_text(draft, known[name]), base) for name in draft.axes if name in known),
         sampler=draft.sampler,  # type: ignore[arg-type]  # checked by it
+        grid_order=draft.grid_order,  # type: ignore[arg-type]
         num_settings=draft.num_settings,
         num_seeds=draft.num_seeds,
         num_steps=draft.num_steps,

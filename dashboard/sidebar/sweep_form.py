@@ -14,6 +14,7 @@ from dashboard.setups.setting_names import SWEEP_LABELS
 from dashboard.setups.sweep_axes import Offer, offer_of
 from dashboard.setups.sweep_costs import budget_words
 from dashboard.setups.sweep_draft import (
+    GRID_ORDERS,
     SAMPLERS,
     Draft,
     base_of,
@@ -159,6 +160,15 @@ def _rungs(draft: Draft) -> None:
         draft.num_rungs,
         help="How often a setting is judged on the held-out tasks: the points of its curve.",
     )
+    if draft.sampler == "grid":
+        _select(
+            "grid_order",
+            SWEEP_LABELS["grid_order"],
+            list(GRID_ORDERS),
+            format_func=GRID_ORDERS.__getitem__,
+            help="Which settings come first. Coarse to fine: the ends and the middle of each axis, then what lies between, so that an unfinished map can "
+            "be read. The results are the same.",
+        )
     key = _key("prune_percent")
     st.slider(
         SWEEP_LABELS["prune"],

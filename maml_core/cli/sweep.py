@@ -99,6 +99,13 @@ def sweep(
     ] = None,
     settings: Annotated[int | None, typer.Option(help="Settings that a sampler draws. (Default: 64.)")] = None,
     sampler_seed: Annotated[int | None, typer.Option(help="Seed of the sampler. (Default: 0.)")] = None,
+    grid_order: Annotated[
+        str | None,
+        typer.Option(
+            help="Which settings of a grid come first. coarse: a coarse grid, then what lies between, so that an unfinished map can be read; plain: row "
+            "by row. (Default: coarse.)"
+        ),
+    ] = None,
     rungs: Annotated[
         int | None, typer.Option(help="How often all settings are judged on held-out tasks. (Default: 4.)")
     ] = None,
@@ -174,6 +181,7 @@ def sweep(
         "sampler": sampler,
         "num_settings": settings,
         "sampler_seed": sampler_seed,
+        "grid_order": grid_order,
         "num_rungs": rungs,
         "prune": prune,
     }
@@ -286,6 +294,9 @@ def _check_effects(asked: SweepConfig, options: dict[str, Any], given: dict[str,
             if field in options:
                 accepted = "a grid computes all combinations of its axes; leave it out, or choose --sampler random, sobol or tpe"
                 raise ConfigError(field.removeprefix("num_"), options[field], accepted)
+    elif "grid_order" in options:
+        accepted = f"only a grid has an order; {asked.sampler} draws its settings in its own; leave it out"
+        raise ConfigError("grid_order", options["grid_order"], accepted)
     for baseline in ("joint_baseline", "oracle_baseline"):
         if given.get(baseline):
             raise ConfigError(baseline, True, "a sweep trains its settings without baselines; leave it out")

@@ -57,6 +57,11 @@ class SweepConfig:
         high=MAX_SETTINGS,
     )
     sampler_seed: int = setting(0, "Seed of the sampler.", low=0, high=2**31 - 1)
+    grid_order: Literal["coarse", "plain"] = setting(
+        "coarse",
+        "Which settings of a grid are computed first. coarse: the ends and the middle of each axis, then what lies between, at random among those of "
+        "one fineness, so that an unfinished map can be read. plain: row by row. Results do not depend on it.",
+    )
     num_seeds: int = setting(
         1,
         "Each setting is trained from so many seeds (weights and training tasks): base seeds + 0, 1, ...",
@@ -282,6 +287,7 @@ def _check_keys(cls: type[Any], data: Mapping[str, Any], path: str) -> None:
 def fingerprint(sweep: SweepConfig) -> str:
     """Names a sweep: equal for sweeps of equal results."""
     data = sweep_to_dict(sweep)
+    del data["grid_order"]
     if sweep.sampler == "grid":  # what it does not look at
         del data["num_settings"], data["sampler_seed"]
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]

@@ -3,7 +3,8 @@
 The caller owns the loop: ask `next_request`, run `run_lanes` on it anywhere, hand the result to `finished`. The command line does so on an
 executor (`run_sweep`), the page's hub between the chunks of live runs.
 
-**Dealing.** Settings that share a graph (`groups_of`) are dealt to batches; the costliest group comes first. A few groups are cut so that
+**Dealing.** Settings that share a graph (`groups_of`) are dealt to batches. Of a grid the coarsest come first (`SweepConfig.grid_order`), of groups that
+are as fine as each other the costliest one. A few groups are cut so that
 every place has a batch of each; many are not, since there is work for all places anyway. Where other machines may help, what is left is taken
 in ever smaller shares, so that nobody waits for one that took too much.
 
@@ -32,7 +33,7 @@ from maml_core.sweeps.definition import Setting, SweepConfig, group_key, lane_co
 from maml_core.sweeps.kept_batches import KeptBatch, KeptBatches
 from maml_core.sweeps.recognition import check_code_named, find_images, find_problem
 from maml_core.sweeps.results import SettingResult, refused, waiting
-from maml_core.sweeps.sampling import groups_of, refused_of
+from maml_core.sweeps.sampling import fineness_of, groups_of, refused_of
 from maml_core.sweeps.study import SweepStudy
 
 TPE_ROUNDS = 16
@@ -293,9 +294,12 @@ class Sweeping:
             self._kept.drop(batch.settings)
 
     def _taken(self) -> list[Setting]:
-        """Settings of one group for one batch."""
-        for group in self._groups:
-            left = [number for number in group if not self._is_finished(number)]
+        """Settings of one group for one batch: of groups whose next settings are equally fine, the costliest one's."""
+        fineness = fineness_of(self._sweep)
+        wanted = [
+            (group, [n for n in group if not (n in self._ours or self._is_finished(n))]) for group in self._groups
+        ]
+        for group, left in sorted(wanted, key=lambda one: fineness[one[1][0]] if one[1] else math.inf):
             if left and (taken := self._study.take(self._count(group, left), left)):
                 return taken
         return []

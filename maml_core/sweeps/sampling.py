@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -98,8 +98,46 @@ def refused_of(sweep: SweepConfig) -> dict[int, str]:
 
 
 @lru_cache(maxsize=8)
+def fineness_of(sweep: SweepConfig) -> tuple[int, ...]:
+    """How fine the coarsest grid is that has a setting, by the settings' numbers: 0 at the ends of all axes, and half as far apart with each
+    number more. All 0 where the settings are no grid, or are computed row by row; of an axis of words or switches every value is 0.
+
+    >>> fineness_of(SweepConfig(axes=(Axis(name="alpha", values=(0.1, 0.2, 0.3, 0.4, 0.5)),)))
+    (0, 2, 1, 2, 0)
+    """
+    if sweep.sampler != "grid" or sweep.grid_order == "plain":
+        return (0,) * len(settings_of(sweep) or ())
+    along = [_fineness_along(axis) for axis in sweep.axes]
+    return tuple(max(found, default=0) for found in itertools.product(*along))
+
+
+def _fineness_along(axis: Axis) -> list[int]:
+    if not axis.is_numeric:
+        return [0] * len(axis.values)
+    rank = {value: place for place, value in enumerate(sorted(axis.values))}  # type: ignore[type-var]
+    last = len(axis.values) - 1
+    finest = math.ceil(math.log2(last)) if last > 0 else 0
+    found = []
+    for value in axis.values:
+        place = rank[value]
+        halvings = (place & -place).bit_length() - 1 if 0 < place < last else finest
+        found.append(finest - halvings)
+    return found
+
+
+def _in_order(sweep: SweepConfig, numbers: Sequence[int]) -> list[int]:
+    """The numbers as they are computed: by their fineness, at random among those of one."""
+    if sweep.sampler != "grid" or sweep.grid_order == "plain":
+        return list(numbers)
+    fineness = fineness_of(sweep)
+    dealt = np.random.default_rng(0).permutation(len(numbers))
+    return [numbers[place] for place in sorted(dealt.tolist(), key=lambda place: fineness[numbers[place]])]
+
+
+@lru_cache(maxsize=8)
 def groups_of(sweep: SweepConfig) -> tuple[tuple[int, ...], ...]:
-    """The numbers of the settings that go together and share a graph, group by group; the costliest first, so that none is left for the end.
+    """The numbers of the settings that go together and share a graph, group by group, each in the order in which they are computed
+    (`SweepConfig.grid_order`); the costliest first, so that none is left for the end.
 
     >>> groups_of(SweepConfig(axes=(Axis(name="num_inner_steps", values=(1, 5)), Axis(name="alpha", values=(0.1, 0.2)))))
     ((2, 3), (0, 1))
@@ -112,7 +150,8 @@ def groups_of(sweep: SweepConfig) -> tuple[tuple[int, ...], ...]:
         shape = tuple(value for name, value in one.values.items() if name not in LANE_FIELDS)
         found.setdefault(shape, []).append(one)
     costs = {shape: cost(lane_configs(sweep, group[0].values)[0]) for shape, group in found.items()}
-    return tuple(tuple(one.number for one in found[shape]) for shape in sorted(found, key=lambda shape: -costs[shape]))
+    ordered = sorted(found, key=lambda shape: -costs[shape])
+    return tuple(tuple(_in_order(sweep, [one.number for one in found[shape]])) for shape in ordered)
 
 
 def cost(config: RunConfig) -> float:

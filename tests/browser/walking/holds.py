@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from dashboard.setups import address
 from dashboard.setups.settings import on_the_page
-from dashboard.setups.sweep_draft import SAMPLERS, Draft, base_of, default_range, offered
+from dashboard.setups.sweep_draft import GRID_ORDERS, SAMPLERS, Draft, base_of, default_range, offered
 from maml_core.config import RunConfig, from_dict, replace
 from maml_core.presets import PRESETS
 from tests.browser.live_page import LivePage
@@ -103,8 +103,8 @@ def says(name: str, text: Any, value: Any) -> bool:
         return bool(text == value)
     if name in WORDS:
         return bool(text == WORDS[name][value])
-    if name == "sampler":
-        return bool(text == SAMPLERS[value])
+    if name in ("sampler", "grid_order"):
+        return bool(text == {**SAMPLERS, **GRID_ORDERS}[value])
     if isinstance(value, int | float):
         return float(text) == value
     return bool(text == value)

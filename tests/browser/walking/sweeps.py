@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from dashboard.setups.sweep_draft import SAMPLERS, base_of, default_range, offered
+from dashboard.setups.sweep_draft import GRID_ORDERS, SAMPLERS, base_of, default_range, offered
 from maml_core.config import RunConfig
 from tests.browser.walking.holds import drafted, said_by
 from tests.browser.walking.values import SWEEP
@@ -80,8 +80,8 @@ def write(walk: Walk, name: str, value: Any) -> None:
         walk.draft = dataclasses.replace(walk.draft, **{name: value})
     widget = walk.widget(_key(name))
     walk.uncover(widget)
-    if name in ("base", "sampler"):
-        walk.select(widget, SAMPLERS.get(value, value))
+    if name in ("base", "sampler", "grid_order"):
+        walk.select(widget, {**SAMPLERS, **GRID_ORDERS}.get(value, value))
     elif name == "prune_percent":
         thumb = widget.get_by_role("slider")
         thumb.press("Home")

@@ -75,6 +75,7 @@ SWEEP: dict[str, tuple[Any, ...]] = {
     "num_settings": (16, 64),
     "prune_percent": (0, 30),
     "sampler": ("grid", "random", "sobol", "tpe"),
+    "grid_order": ("coarse", "plain"),
     "base": (LIVE, "Fast demo", "Reptile", "Glyphs, fast demo"),
     "name": ("", "one", "a sweep"),
     "alpha.low": (0.001, 0.003),
