@@ -33,7 +33,7 @@ from maml_core.sweeps.definition import Setting, SweepConfig, group_key, lane_co
 from maml_core.sweeps.kept_batches import KeptBatch, KeptBatches
 from maml_core.sweeps.recognition import check_code_named, find_images, find_problem
 from maml_core.sweeps.results import SettingResult, refused, waiting
-from maml_core.sweeps.sampling import fineness_of, groups_of, refused_of
+from maml_core.sweeps.sampling import coarsest_first, groups_of, refused_of
 from maml_core.sweeps.study import SweepStudy
 
 TPE_ROUNDS = 16
@@ -294,13 +294,10 @@ class Sweeping:
             self._kept.drop(batch.settings)
 
     def _taken(self) -> list[Setting]:
-        """Settings of one group for one batch: of groups whose next settings are equally fine, the costliest one's."""
-        fineness = fineness_of(self._sweep)
-        wanted = [
-            (group, [n for n in group if not (n in self._ours or self._is_finished(n))]) for group in self._groups
-        ]
-        for group, left in sorted(wanted, key=lambda one: fineness[one[1][0]] if one[1] else math.inf):
-            if left and (taken := self._study.take(self._count(group, left), left)):
+        """Settings of one group for one batch."""
+        unbegun = [[n for n in group if not (n in self._ours or self._is_finished(n))] for group in self._groups]
+        for group, left in coarsest_first(self._sweep, self._groups, unbegun):
+            if taken := self._study.take(self._count(group, left), left):
                 return taken
         return []
 

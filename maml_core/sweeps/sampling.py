@@ -154,6 +154,15 @@ def groups_of(sweep: SweepConfig) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(_in_order(sweep, [one.number for one in found[shape]])) for shape in ordered)
 
 
+def coarsest_first(
+    sweep: SweepConfig, groups: Sequence[tuple[int, ...]], left: Sequence[list[int]]
+) -> list[tuple[tuple[int, ...], list[int]]]:
+    """The groups of which something is left, each with that, by how fine the next one of it is; of equally fine ones in their order."""
+    fineness = fineness_of(sweep)
+    found = [(group, numbers) for group, numbers in zip(groups, left) if numbers]
+    return sorted(found, key=lambda one: fineness[one[1][0]])
+
+
 def cost(config: RunConfig) -> float:
     """About how dear an outer step is, next to others of the same network."""
     per_task = config.shots * config.num_inner_steps + config.num_query
