@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -15,6 +17,7 @@ from maml_core.config import RunConfig
 from maml_core.errors import ConfigError
 from maml_core.presets import PRESETS
 from maml_core.sweeps.axes import Axis, axis_from_text
+from maml_core.sweeps.axes import axis_text as whole_axis_text
 from maml_core.sweeps.budget import groups
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.values import quoted, written
@@ -57,6 +60,8 @@ class Draft:
     ranges: Mapping[str, Range] = field(default_factory=dict)
     lists: Mapping[str, str] = field(default_factory=dict)
     """Values with commas between them."""
+    others: str = ""
+    """Further axes as the command line writes them, with semicolons between them: any field, and on which condition."""
     sampler: str = "grid"
     grid_order: str = "coarse"
     num_settings: int = 64
@@ -76,7 +81,7 @@ class Draft:
 MOST = 2**53 - 1
 """The largest number that a page's fields show."""
 _NUMBERS = ("num_settings", "num_seeds", "num_steps", "num_rungs", "prune_percent")
-_TEXTS = ("base", "sampler", "grid_order", "name")
+_TEXTS = ("base", "sampler", "grid_order", "others", "name")
 
 
 def form_text(draft: Draft) -> str:
@@ -195,12 +200,16 @@ def draft_of(sweep: SweepConfig, name: str, live: RunConfig) -> Draft | None:
         live: The live run's settings, which may be its base.
     """
     preset = next((preset.name for preset in PRESETS if preset.config == sweep.base), None)
+    known = offered(sweep.base)
+    # From the first that the form has no fields for on they are written as text: their order is that of the settings.
+    plain = list(itertools.takewhile(lambda axis: _has_fields(axis, known), sweep.axes))
     draft = Draft(
         base=LIVE if sweep.base == live else preset or OWN,
         own_base=sweep.base if sweep.base != live and preset is None else None,
-        axes=tuple(axis.name for axis in sweep.axes),
-        ranges={axis.name: _range_of(axis) for axis in sweep.axes if axis.log},
-        lists={axis.name: ", ".join(written(value) for value in axis.values) for axis in sweep.axes if not axis.log},
+        axes=tuple(axis.name for axis in plain),
+        ranges={axis.name: _range_of(axis) for axis in plain if axis.log},
+        lists={axis.name: ", ".join(written(value) for value in axis.values) for axis in plain if not axis.log},
+        others="; ".join(whole_axis_text(axis) for axis in sweep.axes if axis not in plain),
         sampler=sweep.sampler,
         grid_order=sweep.grid_order,
         num_settings=sweep.num_settings,
@@ -214,6 +223,10 @@ def draft_of(sweep: SweepConfig, name: str, live: RunConfig) -> Draft | None:
         return draft if sweep_of(draft, live) == sweep else None
     except ConfigError:
         return None
+
+
+def _has_fields(axis: Axis, known: Mapping[str, Offer]) -> bool:
+    return axis.name in known and not axis.only_with and known[axis.name].is_range == axis.log
 
 
 def _range_of(axis: Axis) -> Range:
@@ -233,11 +246,15 @@ def sweep_of(draft: Draft, live: RunConfig) -> SweepConfig:
     """
     base = base_of(draft, live)
     known = offered(base)
-    if not draft.axes:
+    others = [text for text in draft.others.split(";") if text.strip()]
+    if not (draft.axes or others):
         raise ConfigError("axes", "none", "choose at least one axis to sweep")
     sweep = SweepConfig(
         base=base,
-        axes=tuple(axis_from_text(axis_text(draft, known[name]), base) for name in draft.axes if name in known),
+        axes=(
+            *(axis_from_text(axis_text(draft, known[name]), base) for name in draft.axes if name in known),
+            *(axis_from_text(text.strip(), base) for text in others),
+        ),
         sampler=draft.sampler,  # type: ignore[arg-type]  # checked by it
         grid_order=draft.grid_order,  # type: ignore[arg-type]
         num_settings=draft.num_settings,
@@ -268,7 +285,8 @@ def suggested_name(draft: Draft, taken: Collection[str]) -> str:
     >>> suggested_name(Draft(), {"alpha-beta-1"})
     'alpha-beta-2'
     """
-    stem = "-".join(name.rpartition(".")[2].replace("_", "-") for name in draft.axes)[:60] or "sweep"
+    names = [*draft.axes, *(text.partition("=")[0].strip() for text in draft.others.split(";") if "=" in text)]
+    stem = re.sub(r"[^\w-]", "", "-".join(name.rpartition(".")[2].replace("_", "-") for name in names))[:60] or "sweep"
     return next(name for name in (f"{stem}-{i}" for i in range(1, len(taken) + 2)) if name not in taken)
 
 

@@ -86,7 +86,7 @@ def sweep(
         list[str] | None,
         typer.Option(
             help="A setting and its values; once for each axis. alpha=0.001..1:log:8 is eight values, N=1,5,10 three, "
-            "algorithm=maml,fomaml two; without a number of values a range is what samplers draw from."
+            "algorithm=maml,fomaml two, amplitude=0.1..5,0.1..1 two ranges, and 'proximal=0.5,2 if algorithm=imaml' counts for one algorithm; without a number of values a range is what samplers draw from."
         ),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Outer steps of every training. (Default: 1000.)")] = None,

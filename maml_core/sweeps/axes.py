@@ -15,8 +15,9 @@ from maml_core.config import ALIASES, SHORT_NAMES, PythonConfig, RunConfig, from
 from maml_core.errors import ConfigError
 from maml_core.plain import plain
 from maml_core.settings import checked, hints_of, members_of
+from maml_core.sweeps.number_lists import deeper, is_pair, pair_of, widths
 from maml_core.traits import TRAITS
-from maml_core.values import parsed, shown
+from maml_core.values import parsed, shown, written
 from maml_core.wording import one_of
 
 Value = int | float | str | bool | None
@@ -28,7 +29,10 @@ MAX_VALUES = 10_000
 WIDTHS = "model.hidden_widths"
 """A whole number stands for every hidden layer of the base, a text such as ``40x20`` for the layers one by one."""
 
-NAMES = {**SHORT_NAMES, "width": WIDTHS, "meta_batch": "meta_batch_size"}
+DEPTH = "model.depth"
+"""How many hidden layers a fully connected network has, each of the width of the base's first, or of `WIDTHS`; no field of its own."""
+
+NAMES = {**SHORT_NAMES, "width": WIDTHS, "depth": DEPTH, "meta_batch": "meta_batch_size"}
 """Short names of fields, as people write them; a field of the tasks or the model has its own without the dot too."""
 
 WITHOUT_EFFECT = {
@@ -58,8 +62,14 @@ class Axis:
     """Where it ends: finite, above `low`."""
     log: bool = False
     """Draw on a logarithmic scale; the map shows it so."""
+    only_with: str = ""
+    """Another axis, for some of whose values alone this one counts; empty where it always does. Elsewhere there is one setting, with the base's
+    value, which stands as None."""
+    only_at: tuple[Value, ...] = ()
+    """Those values."""
 
     def __post_init__(self) -> None:
+        self._check_condition()
         values = plain(self.values)
         object.__setattr__(self, "values", tuple(map(plain, values)) if isinstance(values, tuple | list) else values)
         object.__setattr__(self, "low", plain(self.low))
@@ -80,6 +90,20 @@ class Axis:
         if self.log and (wrong := [value for value in self.values if not (is_number(value) and value > 0)]):  # type: ignore[operator]
             raise ConfigError(self.name, wrong[0], "numbers above 0 on a logarithmic axis; leave log out, or the value")
 
+    def _check_condition(self) -> None:
+        only_at = plain(self.only_at)
+        object.__setattr__(
+            self, "only_at", tuple(map(plain, only_at)) if isinstance(only_at, tuple | list) else only_at
+        )
+        if not self.only_with:
+            return
+        if not self.only_at or not all(_is_value(value) for value in self.only_at):
+            raise ConfigError(self.name, self.only_at, f"the values of {self.only_with} with which it counts")
+        if not self.values or None in self.values:
+            raise ConfigError(
+                self.name, self.values, "values, none of them none, of an axis that counts for some values of another"
+            )
+
     def _check_range(self) -> None:
         low, high = self.low, self.high
         if low is None and high is None:
@@ -98,8 +122,12 @@ class Axis:
 
     @property
     def is_numeric(self) -> bool:
-        """Whether its values are numbers, so that they have an order and distances."""
-        return all(is_number(value) for value in self.values)
+        """Whether its values are numbers, so that they have an order and distances; never where it does not count for every setting."""
+        return not self.only_with and all(is_number(value) for value in self.values)
+
+    def counts(self, values: Mapping[str, Value]) -> bool:
+        """Whether it counts beside these values of the other axes."""
+        return not self.only_with or values[self.only_with] in self.only_at
 
 
 def _is_value(value: Any) -> bool:
@@ -127,6 +155,8 @@ def field_of(base: RunConfig, name: str) -> Field:
     Raises:
         ConfigError: There is none of this name in the base's set-up, or it cannot vary along an axis.
     """
+    if name == DEPTH and hasattr(base.model, "hidden_widths"):
+        return Field(("model", "depth"), int, type(base.model))
     path = tuple(name.split("."))
     owner: type[Any] = RunConfig
     for part in path[:-1]:
@@ -139,25 +169,23 @@ def field_of(base: RunConfig, name: str) -> Field:
     hint = hints_of(owner)[path[-1]]  # type: ignore[arg-type]  # classes hash
     if name in WITHOUT_EFFECT:
         raise ConfigError(name, name, f"it changes no result: {WITHOUT_EFFECT[name]}. Take another field")
-    if name != WIDTHS and not _is_scalar(path[-1], hint):
-        raise ConfigError(name, name, f"it is not one number or word, so it cannot be an axis; {_choices(base)}")
+    if not _can_vary(path[-1], hint):
+        raise ConfigError(name, name, f"it stands for several fields, so it cannot be an axis; {_choices(base)}")
     return Field(path, hint, owner)
 
 
-def _is_scalar(name: str, hint: Any) -> bool:
-    if name == "kind" or any(dataclasses.is_dataclass(member) for member in members_of(hint)):
-        return False
-    return typing.get_origin(hint) is not tuple
+def _can_vary(name: str, hint: Any) -> bool:
+    return name != "kind" and not any(dataclasses.is_dataclass(member) for member in members_of(hint))
 
 
 def axis_names(base: RunConfig) -> tuple[str, ...]:
     """Every field that can be an axis of this set-up."""
-    names = [f.name for f in dataclasses.fields(RunConfig) if _is_scalar(f.name, hints_of(RunConfig)[f.name])]
+    names = [f.name for f in dataclasses.fields(RunConfig) if _can_vary(f.name, hints_of(RunConfig)[f.name])]
     for part in _parts(base):
         cls = type(getattr(base, part))
-        names += [f"{part}.{f.name}" for f in dataclasses.fields(cls) if _is_scalar(f.name, hints_of(cls)[f.name])]  # type: ignore[arg-type]
+        names += [f"{part}.{f.name}" for f in dataclasses.fields(cls) if _can_vary(f.name, hints_of(cls)[f.name])]  # type: ignore[arg-type]
     if "model" in _parts(base) and hasattr(base.model, "hidden_widths"):
-        names.append(WIDTHS)
+        names.append(DEPTH)
     return tuple(name for name in names if name not in WITHOUT_EFFECT)
 
 
@@ -250,7 +278,7 @@ def _number_type(hint: Any) -> type[Any] | None:
     if isinstance(hint, types.UnionType):
         hint = next(member for member in members_of(hint) if member is not type(None))
     if typing.get_origin(hint) is tuple:
-        return int
+        return None if is_pair(hint) else int
     return hint if hint in (int, float) else None
 
 
@@ -258,6 +286,12 @@ def _held(name: str, value: Value, where: Field) -> Value:
     if where.path[-1] == "algorithm" and value in ALIASES:
         return value
     try:
+        if name == DEPTH:
+            checked("hidden_widths", (1,) * _layers(value), hints_of(where.owner)["hidden_widths"], where.owner)  # type: ignore[arg-type]
+            return value
+        if is_pair(where.hint) and value is not None:
+            low, high = checked(where.path[-1], pair_of(value), where.hint, where.owner)
+            return f"{written(low)}..{written(high)}"
         if name == WIDTHS:
             checked(where.path[-1], widths(value, 1), where.hint, where.owner)
             return value
@@ -270,15 +304,14 @@ def _held(name: str, value: Value, where: Field) -> Value:
         raise ConfigError(name, value, known) from None
 
 
-def widths(value: Value, num_layers: int) -> tuple[Any, ...]:
-    """The hidden widths that a value of the axis `WIDTHS` stands for.
+MOST_LAYERS = 8
+"""Hidden layers of a network on an axis."""
 
-    >>> widths(64, 2), widths("40x20", 2)
-    ((64, 64), (40, 20))
-    """
-    if isinstance(value, str) and re.fullmatch(r"\d+(x\d+)*", value):
-        return tuple(int(part) for part in value.split("x"))
-    return (value,) * num_layers
+
+def _layers(value: Value) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_LAYERS:
+        raise ConfigError(DEPTH, value, f"a whole number from 0 to {MOST_LAYERS}")
+    return value
 
 
 def with_values(base: RunConfig, values: Mapping[str, Value]) -> RunConfig:
@@ -290,6 +323,13 @@ def with_values(base: RunConfig, values: Mapping[str, Value]) -> RunConfig:
     data = to_dict(base)
     for name, value in values.items():
         path = name.split(".")
+        if name == DEPTH:
+            continue  # it is of the widths, whichever come first
+        hint = hints_of(RunConfig)[name] if len(path) == 1 else hints_of(type(getattr(base, path[0])))[path[1]]  # type: ignore[arg-type]
+        if value is None and type(None) not in members_of(hint):
+            continue  # an axis that does not count here
+        if isinstance(value, str) and is_pair(hint):
+            value = list(pair_of(value))  # type: ignore[assignment]
         if name == "algorithm" and isinstance(value, str):
             data |= ALIASES.get(value, {name: value})
         elif name == WIDTHS:
@@ -298,6 +338,11 @@ def with_values(base: RunConfig, values: Mapping[str, Value]) -> RunConfig:
             data[name] = value
         else:
             data[path[0]][path[1]] = value
+    if (depth := values.get(DEPTH)) is not None:
+        layers = deeper(data["model"]["hidden_widths"], _layers(depth))
+        if layers is None:
+            raise ConfigError(DEPTH, depth, "hidden layers of one width; take the widths one by one, or one width")
+        data["model"]["hidden_widths"] = layers
     return from_dict(data)
 
 
@@ -309,11 +354,12 @@ def steps_by_alpha(base: RunConfig, values: Mapping[str, Value]) -> bool:
     [True, False, False]
     """
     # Without the set-up, which takes 0.3 ms to check: every frame asks it of every setting.
-    algorithm = values.get("algorithm", base.algorithm)
+    algorithm = values.get("algorithm") or base.algorithm
     named: Mapping[str, Any] = ALIASES.get(str(algorithm), {"algorithm": algorithm})
 
     def value(name: str) -> Any:
-        return values.get(name, named.get(name, getattr(base, name)))
+        found = values.get(name)
+        return found if found is not None else named.get(name, getattr(base, name))
 
     learns = TRAITS[named["algorithm"]].learns == "rates" or value("per_step_rates")
     return not learns and value("num_inner_steps") > 0
@@ -326,7 +372,8 @@ def axis_from_text(text: str, base: RunConfig) -> Axis:
     """An axis as people write it: ``alpha=0.001..1:log:8``, ``N=1,5,10``, ``beta=1e-4..1e-2:log``, ``algorithm=maml,fomaml``.
 
     A range with a number of values is those values, evenly spaced; one without is what samplers draw from, and of a field
-    of whole numbers all of them.
+    of whole numbers all of them. Of a field that holds the ends of a range each value is one: ``amplitude=0.1..5,0.1..1``. What follows ``if``
+    says with which values of another axis it counts: ``proximal=0.1,1 if algorithm=imaml``.
 
     >>> axis_from_text("alpha=0.001..1:log:4", RunConfig()).values
     (0.001, 0.01, 0.1, 1.0)
@@ -334,6 +381,7 @@ def axis_from_text(text: str, base: RunConfig) -> Axis:
     Raises:
         ConfigError: It says nothing that can be understood, or something that the field does not accept.
     """
+    text, _, condition = text.partition(" if ")
     short, equals, spec = text.partition("=")
     name, spec = full_name(base, short.strip()), spec.strip()
     if not equals or not short.strip():
@@ -341,14 +389,45 @@ def axis_from_text(text: str, base: RunConfig) -> Axis:
         raise ConfigError("axis", text, example)
     where = field_of(base, name)
     log = False
-    if match := _RANGE.fullmatch(spec):
+    if is_pair(where.hint):
+        words = [word.strip() for word in spec.split(",")] if spec else []
+        axis = Axis(name=name, values=tuple(None if word.lower() == "none" else word for word in words))
+    elif match := _RANGE.fullmatch(spec):
         axis = _range(name, text, match, whole=_number_type(where.hint) is int)
     else:
         if spec.endswith(":log"):
             log, spec = True, spec.removesuffix(":log")
         words = [word.strip() for word in spec.split(",")] if spec else []
         axis = Axis(name=name, values=tuple(parsed(word, _one(where.hint)) for word in words), log=log)
-    return checked_axis(axis, base)
+    axis = checked_axis(axis, base)
+    return _with_condition(axis, condition.strip(), base) if condition.strip() else axis
+
+
+def _with_condition(axis: Axis, condition: str, base: RunConfig) -> Axis:
+    short, equals, spec = condition.partition("=")
+    name = full_name(base, short.strip())
+    if not equals or not spec.strip() or not short.strip():
+        accepted = "after if another axis and its values, for example proximal=0.1,1 if algorithm=imaml"
+        raise ConfigError(axis.name, condition, accepted)
+    other = axis_from_text(f"{name}={spec.strip()}", base)
+    return dataclasses.replace(axis, only_with=name, only_at=other.values)
+
+
+def axis_text(axis: Axis) -> str:
+    """An axis as `axis_from_text` reads it.
+
+    >>> axis_text(Axis(name="num_inner_steps", values=(1, 5))), axis_text(Axis(name="alpha", low=0.1, high=1.0, log=True))
+    ('num_inner_steps=1,5', 'alpha=0.1..1:log')
+    """
+    if axis.values:
+        what = ",".join(written(value) for value in axis.values)
+    else:
+        low, high = axis.ends
+        what = f"{written(low)}..{written(high)}"
+    text = f"{axis.name}={what}{':log' if axis.log else ''}"
+    if not axis.only_with:
+        return text
+    return f"{text} if {axis.only_with}={','.join(written(value) for value in axis.only_at)}"
 
 
 def _range(name: str, text: str, match: re.Match[str], *, whole: bool) -> Axis:

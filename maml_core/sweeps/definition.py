@@ -11,7 +11,7 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
@@ -20,6 +20,7 @@ from maml_core.config import RunConfig, from_dict, to_dict
 from maml_core.errors import ConfigError
 from maml_core.settings import check_fields, setting
 from maml_core.sweeps.axes import (
+    WIDTHS,
     Axis,
     Value,
     checked_axis,
@@ -29,6 +30,7 @@ from maml_core.sweeps.axes import (
     whole_numbers,
     with_values,
 )
+from maml_core.values import shown
 from maml_core.wording import one_of
 
 MAX_SETTINGS = 100_000
@@ -90,6 +92,7 @@ class SweepConfig:
                 raise ConfigError(name, name, "one axis a field; it is there twice")
         axes = tuple(self._on_a_grid(checked_axis(axis, self.base)) for axis in self.axes)
         object.__setattr__(self, "axes", axes)
+        self._check_conditions()
         self._check_number()
         self._check_combinations()
 
@@ -97,8 +100,18 @@ class SweepConfig:
     def num_combinations(self) -> int | None:
         """Number of combinations of the axes' values; None where an axis is a range without values of its own."""
         counts = [_num_values(axis, self.base) for axis in self.axes]
-        known = [count for count in counts if count is not None]
-        return math.prod(known) if len(known) == len(counts) else None
+        if not any(axis.only_with for axis in self.axes):
+            known = [count for count in counts if count is not None]
+            return math.prod(known) if len(known) == len(counts) else None
+        asked = {axis.only_with for axis in self.axes}
+        if any(count is None for count in counts):
+            return None
+        found = 0
+        for values in itertools.product(*(axis.values for axis in self.axes if axis.name in asked)):
+            at = dict(zip([axis.name for axis in self.axes if axis.name in asked], values))
+            others = [axis for axis in self.axes if axis.name not in asked]
+            found += math.prod(len(axis.values) if axis.counts(at) else 1 for axis in others)
+        return found
 
     @property
     def size(self) -> int:
@@ -138,6 +151,26 @@ class SweepConfig:
             raise ConfigError(axis.name, f"{count:,} values", "at most 1,000 whole numbers in a range; say how many")
         return Axis(name=axis.name, values=values, log=axis.log)
 
+    def _check_conditions(self) -> None:
+        """An axis that counts for some values of another names one that always counts, and values that it has."""
+        known = {axis.name: axis for axis in self.axes}
+        for axis in self.axes:
+            if not axis.only_with:
+                continue
+            other = known.get(axis.only_with)
+            if other is None or other.only_with or not other.values or other is axis:
+                accepted = "another axis of the sweep, with values, that counts by itself"
+                raise ConfigError(axis.name, f"if {axis.only_with}", accepted)
+            if strange := [value for value in axis.only_at if value not in other.values]:
+                accepted = f"values that the axis {other.name} has: {', '.join(map(shown, other.values))}"
+                raise ConfigError(axis.name, f"if {axis.only_with} = {shown(strange[0])}", accepted)
+            if self.sampler == "tpe":
+                raise ConfigError(
+                    axis.name,
+                    f"if {axis.only_with}",
+                    "an axis that always counts: tpe draws each by itself; take another sampler",
+                )
+
     def _check_number(self) -> None:
         combinations = self.num_combinations
         if self.sampler == "grid" and combinations is not None and combinations > MAX_SETTINGS:
@@ -157,7 +190,7 @@ class SweepConfig:
             accepted = f"at most {_MAX_TRIED:,} kinds of set-ups; take fewer axes of words and switches"
             raise ConfigError("axes", f"{count:,} kinds of set-ups", accepted)
         refused = refused_ends(self)
-        if len(refused) == count:
+        if len(refused) == len(_combined_ends(self)):
             shown = "; ".join(refused[:3]) + (f"; and {len(refused) - 3:,} more" if len(refused) > 3 else "")
             raise ConfigError("axes", shown, f"no setting of these goes together: {refusal_of(self, _first(self))}")
 
@@ -224,13 +257,25 @@ def refused_ends(sweep: SweepConfig) -> tuple[str, ...]:
     """The combinations that do not go together, in words, of all words and switches and of numbers with both ends: a set-up refuses beyond a
     bound, never in between.
     """
+    return tuple(setting_words(values) for values in _combined_ends(sweep) if refusal_of(sweep, values))
+
+
+def _combined_ends(sweep: SweepConfig) -> list[dict[str, Value]]:
     names = [axis.name for axis in sweep.axes]
-    tried = (dict(zip(names, ends)) for ends in itertools.product(*(_ends(axis, sweep.base) for axis in sweep.axes)))
-    return tuple(setting_words(values) for values in tried if refusal_of(sweep, values))
+    every = itertools.product(*(_ends(axis, sweep.base) for axis in sweep.axes))
+    return [dict(zip(names, ends)) for ends in dict.fromkeys(as_counted(sweep, ends) for ends in every)]
+
+
+def as_counted(sweep: SweepConfig, values: Sequence[Value]) -> tuple[Value, ...]:
+    """The values of all axes, None for those that do not count beside the others."""
+    if not any(axis.only_with for axis in sweep.axes):
+        return tuple(values)
+    at = dict(zip([axis.name for axis in sweep.axes], values))
+    return tuple(value if axis.counts(at) else None for axis, value in zip(sweep.axes, values))
 
 
 def _first(sweep: SweepConfig) -> dict[str, Value]:
-    return {axis.name: _ends(axis, sweep.base)[0] for axis in sweep.axes}
+    return _combined_ends(sweep)[0]
 
 
 def sweep_to_dict(sweep: SweepConfig) -> dict[str, Any]:
@@ -243,7 +288,8 @@ def axis_to_dict(axis: Axis) -> dict[str, Any]:
     """An axis as plain JSON values."""
     plain: dict[str, Any] = {"name": axis.name}
     plain |= {"values": list(axis.values)} if axis.values else {"low": axis.low, "high": axis.high}
-    return plain | ({"log": True} if axis.log else {})
+    plain |= {"log": True} if axis.log else {}
+    return plain | ({"only_with": axis.only_with, "only_at": list(axis.only_at)} if axis.only_with else {})
 
 
 def sweep_from_dict(data: Mapping[str, Any]) -> SweepConfig:
@@ -270,11 +316,19 @@ def _axis(data: Any, path: str) -> Axis:
         raise ConfigError(path, data, "a table with a name and values, or low and high")
     _check_keys(Axis, data, f"{path}.")
     given = dict(data)
-    if isinstance(given.get("values"), list):
-        given["values"] = tuple(given["values"])
+    for listed in ("values", "only_at"):
+        if isinstance(given.get(listed), list):
+            given[listed] = tuple(_as_text(value, data["name"]) for value in given[listed])
     if not isinstance(given.get("log", False), bool):
         raise ConfigError(f"{path}.log", given["log"], "true or false")
     return Axis(**given)
+
+
+def _as_text(value: Any, name: str) -> Any:
+    """A list of numbers, the value of a field that holds several, as an axis writes it: 0.1..5 for a range, 40x20 for widths."""
+    if isinstance(value, list) and value and all(is_number(item) for item in value):
+        return ("x" if name == WIDTHS else "..").join(map(repr, value))
+    return value
 
 
 def _check_keys(cls: type[Any], data: Mapping[str, Any], path: str) -> None:

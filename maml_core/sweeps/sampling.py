@@ -12,8 +12,16 @@ import numpy as np
 from maml_core.config import RunConfig
 from maml_core.errors import ConfigError
 from maml_core.records import Numbers
-from maml_core.sweeps.axes import Axis, Value, whole_numbers
-from maml_core.sweeps.definition import LANE_FIELDS, Setting, SweepConfig, lane_configs, refusal_of, refused_ends
+from maml_core.sweeps.axes import Axis, Value, is_number, whole_numbers
+from maml_core.sweeps.definition import (
+    LANE_FIELDS,
+    Setting,
+    SweepConfig,
+    as_counted,
+    lane_configs,
+    refusal_of,
+    refused_ends,
+)
 
 _MAX_DRAWS = 2**20
 """Points after which no further setting is looked for, however many were asked for: axes of few values have few settings."""
@@ -29,7 +37,10 @@ def settings_of(sweep: SweepConfig) -> tuple[Setting, ...] | None:
     names = [axis.name for axis in sweep.axes]
     match sweep.sampler:
         case "grid":
-            found: Iterator[tuple[Value, ...]] = itertools.product(*(axis.values for axis in sweep.axes))
+            every = itertools.product(*(axis.values for axis in sweep.axes))
+            found: Iterator[tuple[Value, ...]] = iter(every)
+            if any(axis.only_with for axis in sweep.axes):
+                found = iter(dict.fromkeys(as_counted(sweep, values) for values in every))
         case "random" | "sobol":
             found = itertools.islice(_each_once(sweep), sweep.num_settings)
         case _:
@@ -40,7 +51,7 @@ def settings_of(sweep: SweepConfig) -> tuple[Setting, ...] | None:
 def _each_once(sweep: SweepConfig) -> Iterator[tuple[Value, ...]]:
     seen: set[tuple[Value, ...]] = set()
     for point in _points(sweep):
-        values = tuple(_at(axis, share, sweep.base) for axis, share in zip(sweep.axes, point))
+        values = as_counted(sweep, [_at(axis, share, sweep.base) for axis, share in zip(sweep.axes, point)])
         if values not in seen:
             seen.add(values)
             yield values
@@ -107,21 +118,24 @@ def fineness_of(sweep: SweepConfig) -> tuple[int, ...]:
     """
     if sweep.sampler != "grid" or sweep.grid_order == "plain":
         return (0,) * len(settings_of(sweep) or ())
-    along = [_fineness_along(axis) for axis in sweep.axes]
-    return tuple(max(found, default=0) for found in itertools.product(*along))
+    along = {axis.name: _fineness_along(axis) for axis in sweep.axes}
+    return tuple(
+        max((along[name].get(value, 0) for name, value in one.values.items()), default=0)
+        for one in settings_of(sweep) or ()
+    )
 
 
-def _fineness_along(axis: Axis) -> list[int]:
-    if not axis.is_numeric:
-        return [0] * len(axis.values)
+def _fineness_along(axis: Axis) -> dict[Value, int]:
+    if not all(is_number(value) for value in axis.values):
+        return {}
     rank = {value: place for place, value in enumerate(sorted(axis.values))}  # type: ignore[type-var]
     last = len(axis.values) - 1
     finest = math.ceil(math.log2(last)) if last > 0 else 0
-    found = []
+    found: dict[Value, int] = {}
     for value in axis.values:
         place = rank[value]
         halvings = (place & -place).bit_length() - 1 if 0 < place < last else finest
-        found.append(finest - halvings)
+        found[value] = finest - halvings
     return found
 
 

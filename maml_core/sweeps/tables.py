@@ -229,7 +229,8 @@ def rank_of(one: SettingResult, sweep: SweepConfig) -> Rank:
 
 def axis_values(axis: Axis, results: Iterable[SettingResult]) -> tuple[Value, ...]:
     """The values along an axis of a map: numbers in their order, then words as the axis has them; of a range those that were drawn."""
-    there = axis.values or tuple(dict.fromkeys(one.values[axis.name] for one in results if axis.name in one.values))
+    listed = (*axis.values, None) if axis.only_with else axis.values  # None where it does not count
+    there = listed or tuple(dict.fromkeys(one.values[axis.name] for one in results if axis.name in one.values))
     numbers = [value for value in there if is_number(value)]
     return (*sorted(numbers), *(value for value in there if not is_number(value)))  # type: ignore[type-var]
 

@@ -209,6 +209,8 @@ def _distribution(axis: Axis, sweep: SweepConfig) -> BaseDistribution:
     """An axis as Optuna draws it and looks at it: numbers stay numbers, whose contours and importance it knows."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+    if axis.only_with:
+        return CategoricalDistribution((*axis.values, None))
     numeric = all(is_number(value) for value in axis.values)
     if axis.values and (not numeric or sweep.sampler == "tpe"):
         return CategoricalDistribution(axis.values)

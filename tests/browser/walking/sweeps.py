@@ -15,6 +15,7 @@ TINY: dict[str, Any] = {
     "base": "Fast demo",
     "sampler": "grid",
     "alpha.points": 3,
+    "others": "",
     "num_seeds": 1,
     "num_steps": 50,
     "scheduler": "",

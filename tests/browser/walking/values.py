@@ -76,6 +76,7 @@ SWEEP: dict[str, tuple[Any, ...]] = {
     "prune_percent": (0, 30),
     "sampler": ("grid", "random", "sobol", "tpe"),
     "grid_order": ("coarse", "plain"),
+    "others": ("", "amplitude=0.1..5,0.1..1", "depth=1,2"),
     "base": (LIVE, "Fast demo", "Reptile", "Glyphs, fast demo"),
     "name": ("", "one", "a sweep"),
     "alpha.low": (0.001, 0.003),
