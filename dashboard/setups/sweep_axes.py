@@ -12,7 +12,7 @@ import numpy as np
 from dashboard.setups.setting_names import symbol, title
 from maml_core.config import ALIASES, ConvConfig, GlyphsConfig, RunConfig
 from maml_core.records import Numbers
-from maml_core.sweeps.axes import Axis, Value
+from maml_core.sweeps.axes import Axis, Value, axis_names
 from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.tables import axis_values
 from maml_core.traits import TRAITS
@@ -80,7 +80,8 @@ def offers(base: RunConfig) -> tuple[Offer, ...]:
         *((_DIFFICULTY,) if isinstance(base.tasks, GlyphsConfig) else ()),
         *((_LABELS, _HEAD) if base.classifies else (_NOISE,)),
     )
-    return (*_SHARED[:6], width, *_SHARED[6:], *tasks)
+    there = axis_names(base)
+    return tuple(offer for offer in (*_SHARED[:6], width, *_SHARED[6:], *tasks) if offer.name in there)
 
 
 _ALL = {offer.name: offer for offer in (*_SHARED, _FILTERS, _WIDTH, _DIFFICULTY, _LABELS, _HEAD, _NOISE)}

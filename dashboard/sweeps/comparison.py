@@ -12,6 +12,7 @@ import numpy as np
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.config import RunConfig
 from maml_core.datasets.trained import TrainedImages
+from maml_core.families.own import OwnCode
 from maml_core.intervals import paired_difference
 from maml_core.records import Numbers, PairedDifference
 from maml_core.sweeps.paired import check_common_tasks, task_losses
@@ -37,6 +38,7 @@ class Comparison:
         num_steps: Outer steps that each takes.
         budget_s: Processor seconds of a chunk.
         images: Of their sweep, where it is of images in files.
+        code: Of their sweep, where it is of a problem of one's own and that has been named.
 
     Raises:
         ConfigError: They are not judged on common tasks.
@@ -50,6 +52,7 @@ class Comparison:
         budget_s: float,
         *,
         images: TrainedImages | None = None,
+        code: OwnCode | None = None,
     ) -> None:
         check_common_tasks(configs)
         self.numbers = numbers
@@ -59,7 +62,7 @@ class Comparison:
         self.revision = 0
         self._configs = configs
         self._budget_s = budget_s
-        self._images = images
+        self._images, self._code = images, code
         self._states: list[bytes | None] = [None] * len(configs)
         self._steps = [0] * len(configs)
         self._stopped = [False] * len(configs)
@@ -83,9 +86,14 @@ class Comparison:
         self._busy[place] = True
         config, state, step, look = self._configs[place], self._states[place], self._steps[place], self._look(place)
         if state is not None and step >= look:
-            return Job(place, task_losses, (config, state, self._images))
+            return Job(place, task_losses, (config, state, self._images, self._code))
         request = ChunkRequest(
-            config=config, state=state, num_steps=look - step, budget_s=self._budget_s, images=self._images
+            config=config,
+            state=state,
+            num_steps=look - step,
+            budget_s=self._budget_s,
+            images=self._images,
+            problem="" if self._code is None else self._code.name,
         )
         return Job(place, run_chunk, (request,))
 

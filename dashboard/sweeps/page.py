@@ -16,7 +16,7 @@ from dashboard.sweeps.comparison import Comparison
 from dashboard.sweeps.frames import Frames, Frozen, Looked
 from dashboard.sweeps.job import SweepJob
 from dashboard.wire.connection import Connection, Outbox
-from maml_core.config import RunConfig
+from maml_core.config import PythonConfig, RunConfig
 from maml_core.sweeps.definition import SweepConfig, lane_configs
 from maml_core.sweeps.frozen import FrozenMap
 
@@ -127,7 +127,8 @@ class SweepPage:
                 configs = tuple(self._lane_of(number) for number in self.pins)
                 found = self.job.study.images and self.job.study.images.of(self.job.sweep, configs[0].tasks)
                 images = None if isinstance(found, str) else found  # nobody pins a setting that is left out
-                self.comparison = Comparison(self.pins, configs, self.job.sweep.num_steps, PIN_S, images=images)
+                num_steps, code = self.job.sweep.num_steps, self.job.study.code
+                self.comparison = Comparison(self.pins, configs, num_steps, PIN_S, images=images, code=code)
                 self._revision += 1
             case "setting" if self.job is not None:
                 self._tell_setting(message["number"])
@@ -159,16 +160,23 @@ class SweepPage:
 
     def _tell_setting(self, number: Any) -> None:
         (number,) = self._numbers([number])
+        assert self.job is not None
+        if isinstance(self.job.sweep.base.tasks, PythonConfig):  # no address says code
+            return
         self.put({"type": "setting", "number": number, "address": address.write(self.config_of(number))})
 
     def config_of(self, number: int) -> RunConfig:
         """The set-up of a setting's first lane, as a live run has it: with the base's own evaluation.
 
         Raises:
-            ValueError: The setting is left out; says why.
+            ValueError: The setting is left out, or of code that no page runs; says why.
         """
         assert self.job is not None
         self._need_taking_part(number)
+        if isinstance(tasks := self.job.sweep.base.tasks, PythonConfig):
+            raise ValueError(
+                f"the tasks are Python code; train this setting with: maml train --problem {tasks.problem}"
+            )
         sweep, lane = self.job.sweep, self._lane_of(number)
         return dataclasses.replace(
             lane,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Generator, Mapping
@@ -13,14 +14,15 @@ from dashboard.setups.sweep_costs import judged_at_once, lanes_of_a_batch
 from dashboard.sweeps import words
 from dashboard.sweeps.job import SweepJob
 from maml_core.cluster import ClusterExecutor
-from maml_core.config import RunConfig
-from maml_core.errors import DataError
+from maml_core.config import PythonConfig, RunConfig
+from maml_core.errors import DataError, StoreError
+from maml_core.families.own import OwnCode
 from maml_core.sweeps.budget import Cost, Group, check_drawable, measuring, unmeasured
 from maml_core.sweeps.chunks import LanesRequest, LanesResult, run_lanes
 from maml_core.sweeps.compiling_beside import CompilingBeside
 from maml_core.sweeps.definition import SweepConfig, group_key
 from maml_core.sweeps.driver import Sweeping
-from maml_core.sweeps.recognition import find_images
+from maml_core.sweeps.recognition import find_images, find_problem
 from maml_core.sweeps.study import SweepStudy
 
 _log = logging.getLogger(__name__)
@@ -35,6 +37,16 @@ CLUSTER_S = 0.5
 """Processor seconds of a chunk on machines of its own, where no live run waits: still two pictures a second."""
 
 MAX_COSTS = 500
+
+CODE = "MAML_PROBLEM"
+"""The environment variable that names the code of a problem of one's own which this server may import, ``module:attribute``; `maml dashboard --problem`
+sets it. Nothing else on a page can."""
+
+
+def named_code(config: RunConfig) -> OwnCode | None:
+    """The code that whoever started this server has named, where a set-up is of a problem of one's own."""
+    name = os.environ.get(CODE, "")
+    return OwnCode(name) if name and isinstance(config.tasks, PythonConfig) else None
 
 
 class _Measurement(NamedTuple):
@@ -65,6 +77,8 @@ class Preparation:
 
     def costs(self, found: Mapping[RunConfig, Group], wait_s: float) -> dict[RunConfig, Cost]:
         """What a lane of each group costs: as far as it is known after `wait_s` seconds."""
+        if any(isinstance(key.tasks, PythonConfig) and named_code(key) is None for key in found):
+            return {}  # nobody measures what may not be run
         deadline = time.monotonic() + wait_s
         # One piece at a time, whoever asks: a live run waits behind one at most.
         if self._measuring.acquire(timeout=wait_s):
@@ -88,7 +102,8 @@ class Preparation:
         begun = self._measurements.pop(key, None)
         try:
             if begun is None:
-                pieces = measuring(group.configs, compiled=self.compiles)
+                code = named_code(group.configs[0])
+                pieces = measuring(group.configs, compiled=self.compiles, code=code)
                 begun = _Measurement(pieces, self._executor.submit(run_lanes, next(pieces)))
             while True:
                 request = begun.pieces.send(begun.piece.result(max(0.0, deadline - time.monotonic())))
@@ -107,8 +122,12 @@ class Preparation:
 
         Raises:
             ConfigError, DataError: Of none; says why.
+            StoreError: It is of a problem of one's own, whose code nobody has named.
         """
-        check_drawable(sweep, self._executor if cluster is None else cluster)
+        tasks, code = sweep.base.tasks, named_code(sweep.base)
+        if isinstance(tasks, PythonConfig) and code is None:
+            raise StoreError("own", words.without_code(tasks))
+        check_drawable(sweep, self._executor if cluster is None else cluster, code)
 
     def find_images(
         self, of: SweepStudy | SweepJob, *, folder: str | None = None, cluster: ClusterExecutor | None = None
@@ -162,6 +181,7 @@ class Preparation:
 
         def new_driver() -> Sweeping:
             self.find_images(study, cluster=cluster)
+            self._find_problem(study, self._executor if cluster is None else cluster)
             return Sweeping(study.sweep, study, at_once=at_once, max_lanes=max_lanes, takes_over=compiles)
 
         return SweepJob(
@@ -176,6 +196,18 @@ class Preparation:
             executor=cluster,
             new_compiling=self._new_compiling if compiles else None,
         )
+
+    def _find_problem(self, study: SweepStudy, executor: Executor) -> None:
+        """Find the code of a problem of one's own, where whoever started the server has named it.
+
+        Raises:
+            StoreError: Nobody has; says what to do.
+            ConfigError: As of `recognition.find_problem`.
+        """
+        tasks, code = study.sweep.base.tasks, named_code(study.sweep.base)
+        if isinstance(tasks, PythonConfig) and code is None:
+            raise StoreError("own", words.without_code(tasks))
+        find_problem(study, executor, None if code is None else code.name)
 
     def _new_compiling(self, driver: Sweeping) -> CompilingBeside:
         """What has the outer steps of a sweep compiled, with the time that nobody else wants."""

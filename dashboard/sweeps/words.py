@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dashboard.charts.sweep_settings import Kind, SettingInfo
+from maml_core.config import PythonConfig
 from maml_core.errors import DataError
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.images import can_move
@@ -27,6 +28,14 @@ def progress(job: SweepJob, settings: Sequence[SettingInfo]) -> dict[str, int]:
         "lane_steps": done.lane_steps if done is not None else 0,
         "lane_steps_left": done.lane_steps_left if done is not None else 0,
     }
+
+
+def without_code(tasks: PythonConfig) -> str:
+    """Why a sweep of a problem of one's own does not go on, and how it may, without a stop."""
+    return (
+        f"This sweep is of Python code, {tasks.problem}, which is run only where its owner names it. If it is yours, or you trust it, start the page "
+        f"with: maml dashboard --problem {tasks.problem}; or go on in a terminal: maml sweep --resume NAME --problem {tasks.problem}"
+    )
 
 
 def without_images(sweep: SweepConfig, error: DataError) -> str:

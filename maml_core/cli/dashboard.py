@@ -18,6 +18,7 @@ import typer
 from maml_core.cli.console import say
 from maml_core.cli.signals import CALLED, EXIT, caught_signals
 from maml_core.errors import ConfigError, StoreError
+from maml_core.families.own import check_code_name
 
 PORT, MAX_TRIES = 8501, 100
 
@@ -26,6 +27,12 @@ HOME = Path(__file__).resolve().parents[2]
 dashboard too."""
 
 APP = HOME / "dashboard" / "app.py"
+
+CODE = "MAML_PROBLEM"
+"""The environment variable by which the page's server knows the code that it may import."""
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+"""Addresses that only this machine reaches."""
 
 LOOK_S = 0.1
 """Between two looks at the server and at the signals."""
@@ -45,6 +52,15 @@ def dashboard(
             "has saved runs of its own."
         ),
     ] = "127.0.0.1",
+    problem: Annotated[
+        str | None,
+        typer.Option(
+            "--problem",
+            metavar="MODULE:NAME",
+            help="Python code of a problem of your own, such as my_tasks:problem of my_tasks.py in this folder. Sweeps of it go on on the page: it is "
+            "imported and run for them. Not of a page that others reach.",
+        ),
+    ] = None,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser, where there is one.")] = True,
 ) -> None:
     """Start the page and say where it is; Ctrl-C ends it.
@@ -55,6 +71,8 @@ def dashboard(
         raise StoreError(
             "missing", "the page is not installed; install the whole project, with: python -m pip install -e ."
         )
+    if problem is not None:
+        _check_problem(problem, host)
     port = _free_port(host) if port is None else port
     _check_free(host, port)
     options = ["--server.port", str(port), "--server.address", host, "--server.headless", str(not browser).lower()]
@@ -64,7 +82,7 @@ def dashboard(
     server = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), CODE: problem or ""},
         # With its workers a group of its own: only this process is told of Ctrl-C, and it can end all of them.
         process_group=0 if os.name == "posix" else None,
     )
@@ -89,6 +107,20 @@ def dashboard(
     if code != 0:
         say(f"maml: the page's server ended by itself, with exit code {code}; what it said stands above.")
     raise typer.Exit(code if code >= 0 else EXIT - code)
+
+
+def _check_problem(name: str, host: str) -> None:
+    """See that a page may run code of its owner's.
+
+    Raises:
+        ConfigError: It names none, or others reach the page.
+    """
+    check_code_name("problem", name)
+    if os.environ.get("MAML_SHARED", "0") not in ("", "0") or host not in LOOPBACK:
+        accepted = (
+            "a page that others reach (--host, MAML_SHARED) runs nobody's own code; leave it out, or leave those out"
+        )
+        raise ConfigError("problem", name, accepted)
 
 
 def _served(server: subprocess.Popen[bytes], caught: list[int]) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from maml_core.config import RunConfig
 from maml_core.datasets.trained import TrainedImages
 from maml_core.errors import ConfigError
+from maml_core.families.own import OwnCode
 from maml_core.records import Numbers
 
 if TYPE_CHECKING:
@@ -32,7 +33,12 @@ def check_common_tasks(configs: tuple[RunConfig, ...]) -> None:
 
 
 def task_losses(
-    config: RunConfig, state: bytes | RunState, images: TrainedImages | None = None, *, problem: Problem | None = None
+    config: RunConfig,
+    state: bytes | RunState,
+    images: TrainedImages | None = None,
+    code: OwnCode | None = None,
+    *,
+    problem: Problem | None = None,
 ) -> Numbers:
     """Held-out query loss after N inner steps on each of the config's held-out tasks, [T].
 
@@ -40,6 +46,7 @@ def task_losses(
         config: The run's.
         state: Where it stands, as it is or as bytes.
         images: That the run was trained on, where it is of images in files: they must be there, and are split as they were.
+        code: Of the problem, where it is one of one's own that has been named.
         problem: In place of the one that the config names.
 
     Raises:
@@ -51,14 +58,15 @@ def task_losses(
     (4,)
     """
     from maml_core.evaluation import evaluate
-    from maml_core.problem import build_problem, held_out_tasks
+    from maml_core.own_code import problem_for
+    from maml_core.problem import held_out_tasks
     from maml_core.run_state import RunState, rule
     from maml_core.state_bytes import RecentStates, check_state
 
     run = RecentStates.shared().state(state, "cpu") if isinstance(state, bytes) else state
     if not isinstance(run, RunState):
         raise TypeError(f"state is a {type(state).__name__}: a RunState is expected, or its bytes")
-    problem = problem or build_problem(config, trained=images)
+    problem = problem or problem_for(config, code, images=images)
     check_state(run, config, problem)
     how = rule(config, problem, run.meta)
     steps = config.num_inner_steps

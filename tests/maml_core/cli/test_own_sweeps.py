@@ -6,7 +6,6 @@ import random
 import shutil
 import sys
 from collections.abc import Iterator
-from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,15 +27,15 @@ from maml_core.problem import build_problem, held_out_tasks
 from maml_core.run_state import rule
 from maml_core.runs import replay
 from maml_core.sizes import network_size
-from maml_core.sweeps.axes import Axis, axis_from_text
+from maml_core.sweeps.axes import axis_from_text
 from maml_core.sweeps.catalog import list_sweeps
 from maml_core.sweeps.chunks import LanesRequest, run_lanes
-from maml_core.sweeps.definition import SweepConfig, lane_configs
+from maml_core.sweeps.definition import lane_configs
 from maml_core.sweeps.driver import Sweeping, run_sweep
-from maml_core.sweeps.recognition import find_problem
 from maml_core.sweeps.results import cap_of
-from maml_core.sweeps.study import load_sweep, open_study
+from maml_core.sweeps.study import load_sweep
 from tests.maml_core.own_module import CODE, forget, is_imported, own_module, written
+from tests.maml_core.sweeps.own_sweep import Here, begun
 
 SMALL = ["--meta-batch-size", "2", "--evaluation-tasks", "4", "--num-query", "5", "--dtype", "float64"]
 AXES = ["--axis", "alpha=0.05,0.1", "--axis", "N=1,2"]
@@ -46,23 +45,6 @@ AXES = ["--axis", "alpha=0.05,0.1", "--axis", "N=1,2"]
 def _module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     with own_module(tmp_path, monkeypatch) as name:
         yield name
-
-
-class Here(Executor):
-    """Computes in this process, at once."""
-
-    num_workers = 1
-
-    def submit(self, fn: Any, /, *arguments: Any, **more: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        try:
-            future.set_result(fn(*arguments, **more))
-        except ConfigError as error:
-            future.set_exception(error)
-        return future
-
-    def warm_up(self) -> list[Future[int]]:
-        return []
 
 
 @pytest.fixture(autouse=True)
@@ -89,24 +71,6 @@ def swept(module: str, *more: str, code: int = 0) -> Result:
     return maml(
         "sweep", "--problem", f"{module}:problem", *AXES, "--steps", "6", "--name", "mine", *SMALL, *more, code=code
     )
-
-
-def begun(module: str) -> None:
-    """The sweep, of which the first settings are finished."""
-    name = f"{module}:problem"
-    settings = {"shots": 5, "num_query": 5, "meta_batch_size": 2, "evaluation_tasks": 4, "dtype": "float64"}
-    base = replace(RunConfig(), {"tasks": tasks_named(name), **settings, "shots": 10})
-    axes = (Axis(name="alpha", values=(0.05, 0.1)), Axis(name="num_inner_steps", values=(1, 2)))
-    sweep = SweepConfig(base=base, axes=axes, num_steps=6)
-    with open_study(sweep, "mine") as study:
-        find_problem(study, Here(), name)
-        sweeping = Sweeping(sweep, study, max_lanes=1)
-        for _ in range(len(sweep.rungs)):
-            ticket = sweeping.next_request()
-            assert ticket is not None
-            sweeping.finished(ticket, run_lanes(ticket.request))
-        sweeping.close()
-        assert sum(one.is_done for one in study.results()) == 1
 
 
 def test_every_setting_is_the_single_run_of_it(module: str) -> None:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from maml_core.cli import app
 from maml_core.cli.fields import Option, options
-from maml_core.config import LinearConfig, MLPConfig, RunConfig, SinusoidConfig, from_dict, to_dict
+from maml_core.config import LinearConfig, MLPConfig, PythonConfig, RunConfig, SinusoidConfig, from_dict, to_dict
 from maml_core.presets import PRESETS
 from maml_core.records import Entry
 from maml_core.settings import members_of
@@ -36,7 +36,8 @@ def paths(cls: Any = RunConfig, above: tuple[str, ...] = ()) -> set[tuple[str, .
     found = set()
     for f in dataclasses.fields(cls):
         hint = typing.get_type_hints(cls)[f.name]
-        nested = [member for member in (typing.get_args(hint) or (hint,)) if dataclasses.is_dataclass(member)]
+        members = [member for member in (typing.get_args(hint) or (hint,)) if dataclasses.is_dataclass(member)]
+        nested = [member for member in members if member is not PythonConfig]  # it has one option, --problem
         if f.name != "kind":
             found.add((*above, f.name))
         for member in nested:
