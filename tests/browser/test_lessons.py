@@ -249,3 +249,20 @@ def test_a_step_changes_within_200_ms(open_page: OpenPage) -> None:
         )
         live.wait_steady()
     assert sorted(took)[len(took) // 2] < 200
+
+
+@pytest.mark.parametrize("viewport", [(1024, 768), (1280, 720)])
+@pytest.mark.thorough
+def test_the_small_charts_of_a_lesson_with_images_can_be_read(open_page: OpenPage, viewport: tuple[int, int]) -> None:
+    width, height = viewport
+    live = open_page("lessons?lesson=labels-mean-nothing", ready=False, viewport={"width": width, "height": height})
+    live.wait_drawn()
+    small = live.page.locator(".maml-beside:visible")
+    expect(small).to_have_count(4)
+    for card in small.all():
+        title = card.get_by_role("heading")
+        assert title.evaluate("({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth")
+        assert title.evaluate(
+            "(node) => node.getClientRects()[0].height <= 2.6 * parseFloat(getComputedStyle(node).fontSize)"
+        )
+        assert card.locator(".maml-plot").evaluate("(node) => node.clientHeight") >= 60
