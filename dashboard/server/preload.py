@@ -42,7 +42,7 @@ _OPENING_MODULES = [name for name in OWN_FILES if name.endswith(".js") and name.
 STYLES = {
     "/": ("common/style.css", "live/style.css", "live/presenter.css"),
     "/sensitivity": ("common/style.css", "sweeps/style.css"),
-    "/lessons": ("common/style.css", "live/style.css", "live/presenter.css", "lessons/style.css"),
+    "/lessons": ("common/style.css", "lessons/style.css"),
 }
 """Style sheets that a screen waits for before it is seen (the last lines of each `page.js` in `web/`), by its address."""
 WIDGETS = ("BidiComponent", "ButtonGroup", "Html", "NumberInput", "PageLink", "Selectbox", "TextInput")
@@ -173,7 +173,9 @@ class Preload:
         """What to put into the document at an address; nothing where there is none."""
         path = scope["path"].removeprefix(self._base)
         if path in STYLES:
-            return hints(path, first_time=_is_first_time(scope, path))
+            # A lesson is the live page, at an address below the list's.
+            is_lesson = path == "/lessons" and b"lesson=" in scope.get("query_string", b"")
+            return hints("/" if is_lesson else path, first_time=_is_first_time(scope, path))
         is_file = "." in path.rpartition("/")[2] or path.startswith(_NO_DOCUMENTS)
         return b"" if is_file else f"<script>{_unreachable()}</script>".encode()
 

@@ -140,10 +140,20 @@ def test_every_module_of_the_component_is_hinted_at() -> None:
         assert f"{web_address()}/{name}".encode() in hints("/")
 
 
-@pytest.mark.parametrize(("path", "screen"), [("/", "live"), ("/sensitivity", "sweeps")])
-def test_the_style_sheets_that_a_screen_waits_for_are_hinted_at_and_no_others(path: str, screen: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "query", "screen"),
+    [
+        ("/", b"", "live"),
+        ("/sensitivity", b"", "sweeps"),
+        ("/lessons", b"", "lessons"),
+        ("/lessons", b"lesson=over-the-edge", "live"),
+    ],
+)
+def test_the_style_sheets_that_a_screen_waits_for_are_hinted_at_and_no_others(
+    path: str, query: bytes, screen: str
+) -> None:
     (names,) = re.findall(r"mounter\(Page, \[(.*)\]\)", (WEB / screen / "page.js").read_text(encoding="utf-8"))
-    hinted = re.findall(rb'as="style" href="\./maml/web/at/\w+/([^"]*)"', hints(path))
+    hinted = re.findall(rb'as="style" href="\./maml/web/at/\w+/([^"]*)"', get(page, path, query=query)[1])
     assert [name.decode() for name in hinted] == re.findall(r'"([^"]*)"', names)
 
 
