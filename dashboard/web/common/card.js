@@ -170,7 +170,7 @@ export class Card {
     this.#subtitle.dataset.text = text;
     const sentences = text.split(/(?<=[.!?]) +(?=\p{Lu})/u);
     this.#subtitle.replaceChildren(...sentences.flatMap((sentence) => [el("span", {}, ...rich(sentence)), " "]));
-    this.#subtitle.title = flat(text);
+    this.#explain();
   }
 
   /** @param {number} n The inner steps of what is shown, which its legend names. */
@@ -181,6 +181,12 @@ export class Card {
   /** @param {string} text */
   summary(text) {
     this.plot.setAttribute("aria-label", flat(text));
+    this.#explain();
+  }
+
+  /** The few words below the title, which a narrow card cuts, and behind them the whole sentence of the chart. */
+  #explain() {
+    this.#subtitle.title = [flat(this.#subtitle.dataset.text ?? ""), this.plot.getAttribute("aria-label")].filter(Boolean).join("\n");
   }
 
   /** Nothing was measured yet. */
