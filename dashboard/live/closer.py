@@ -21,8 +21,8 @@ REST = 4.0
 viewer has open."""
 
 
-AWAITED_S = 0.4
-"""So long a run stands still at most for the first answer of a look that was opened: within it the answer is drawn."""
+AWAITED_S = 0.8
+"""So long a run stands still at most for the first answer of a look that was opened: within it that is measured, on a machine that does nothing else."""
 
 MAX_PAST = 200
 """Looks that are remembered; then every second one is forgotten."""

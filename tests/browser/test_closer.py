@@ -70,7 +70,9 @@ def test_each_is_opened_in_turn_kept_over_a_reload_and_closed_again(open_page: O
     assert set(SAYS) == {chart.id for chart in CLOSER if not chart.why_empty(DEFAULT_PRESET.config)}
     # The few words that a narrow card has room for are explained where the pointer rests on them.
     few = live.page.locator("[data-chart=gauge] .maml-subtitle")
-    expect(few).to_have_attribute("title", re.compile(r"loss falls on \d+%\n.*Measured: the support loss is lower after"))
+    expect(few).to_have_attribute(
+        "title", re.compile(r"loss falls on \d+%\n.*Measured: the support loss is lower after")
+    )
     before = places(live)
     for chart in SAYS:
         live.tabs.select_option(chart)
