@@ -147,10 +147,11 @@ def _image_fit(
         watched=task.support.x,
         alone=shown.own is not None,
     )
-    of_support, of_query = (
-        functional.softmax(path.predictions(part.x)[..., :ways], dim=2) for part in (task.support, task.query)
+    logits = [path.predictions(part.x) for part in (task.support, task.query)]
+    of_support, of_query = (functional.softmax(each[..., :ways], dim=2) for each in logits)
+    support_loss, query_loss = (
+        path.judged(each, part.y, loss) for each, part in zip(logits, (task.support, task.query), strict=True)
     )
-    query_loss = path.losses(task.query, loss)
     known = task.query.y[0].sum(1) > 0
     return ImageFit(
         image_shape=family.image_shape,
@@ -161,7 +162,7 @@ def _image_fit(
         query_labels=torch.where(known, task.query.y[0].argmax(1), -1).numpy(),
         support_probabilities=floats(of_support),
         query_probabilities=floats(of_query),
-        support_loss=floats(path.losses(task.support, loss)),
+        support_loss=floats(support_loss),
         query_loss=floats(query_loss if bool(known.all()) else torch.full_like(query_loss, torch.nan)),
         filters=most_moved(
             [first_layer(theta, family.image_shape) for theta in path.thetas], num_inner_steps=config.num_inner_steps
@@ -189,7 +190,11 @@ class _Path(NamedTuple):
 
     def losses(self, examples: Examples, loss: Loss) -> Tensor:
         """Loss of each theta, [K + 1]."""
-        return loss(self.predictions(examples.x), self._each(examples.y))
+        return self.judged(self.predictions(examples.x), examples.y, loss)
+
+    def judged(self, predictions: Tensor, target: Tensor, loss: Loss) -> Tensor:
+        """Loss of what each theta says, where that is known already, [K + 1]."""
+        return loss(predictions, self._each(target))
 
     def _each(self, values: Tensor) -> Tensor:
         return values.expand(len(self.thetas), *values.shape[1:])
