@@ -155,7 +155,7 @@ def field_of(base: RunConfig, name: str) -> Field:
     Raises:
         ConfigError: There is none of this name in the base's set-up, or it cannot vary along an axis.
     """
-    if name == DEPTH and hasattr(base.model, "hidden_widths"):
+    if name == DEPTH and "model" in _parts(base) and hasattr(base.model, "hidden_widths"):
         return Field(("model", "depth"), int, type(base.model))
     path = tuple(name.split("."))
     owner: type[Any] = RunConfig

@@ -186,6 +186,7 @@ def test_what_the_problem_has_nothing_for_is_left_out_with_the_reason(module: st
         (["--hidden-widths", "3"], "the tasks and the network are those of your own problem"),
         (["--tasks", "linear"], "the tasks and the network are those of your own problem"),
         (["--axis", "width=3,4"], "no such field"),
+        (["--axis", "depth=1,2"], "no such field"),
         (["--axis", "tasks.problem=a:b,c:d"], "no such field"),
         (["--shots", "11"], "at most 10, what a task has; ask for shots=10"),
     ],
