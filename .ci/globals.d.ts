@@ -64,6 +64,7 @@ interface PlotlyMarker {
 
 /** One of Plotly's traces. */
 interface PlotlyTrace {
+  hoverinfo?: string;
   type?: string;
   name?: string;
   mode?: string;
@@ -99,7 +100,9 @@ interface PlotlyPoint {
 interface PlotlyEvents {
   plotly_click: { points: PlotlyPoint[]; event: MouseEvent };
   /** Nothing where a selection was taken back. */
-  plotly_selected: { points: PlotlyPoint[] } | undefined;
+  plotly_selected: { points: PlotlyPoint[]; range?: { x?: [number, number]; y?: [number, number] } } | undefined;
+  plotly_hover: { points: PlotlyPoint[]; event: MouseEvent };
+  plotly_unhover: unknown;
   plotly_relayout: Record<string, unknown>;
   plotly_doubleclick: unknown;
 }

@@ -31,6 +31,8 @@ from maml_core.values import shown
 MOST_NUMBERS = 12
 """Numbers of an axis that have curves of their own; where there are more of them, `BINS` ranges have."""
 BINS = 7
+MOST_CURVES = 400
+"""Settings whose curves are drawn; of more some are, evenly picked: a browser draws thousands of them for seconds, and none is told apart."""
 MOST_WORDS = 42
 """Words and switches of an axis that have curves of their own, since there is no range of words; beyond that neighbours share one."""
 _SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up", "triangle-down")
@@ -49,6 +51,13 @@ class Curves:
     values: tuple[Array, ...]
     numbers: tuple[Ints, ...]
     """The setting that a point is of, by colour."""
+    num_of: int = 0
+    """Settings that have curves; where these are too many, some are here."""
+
+    @property
+    def picked(self) -> str:
+        """How many of them are here, in words, with a space before; empty where all are."""
+        return f" {MOST_CURVES:,} of {self.num_of:,} settings, evenly picked." if self.num_of > MOST_CURVES else ""
 
     def updates(self) -> list[Update]:
         """What the traces of the colours are filled with."""
@@ -99,8 +108,12 @@ def curves_of(
     groups = groups_of(color)
     bin_of = {value: index for index, group in enumerate(groups) for value in group}
     parts: list[list[tuple[Array, Array, int]]] = [[] for _ in groups]
-    for result in results:
-        if result.steps is None or not len(result.steps) or (values := curve(result)) is None:
+    known = [result for result in results if result.steps is not None and len(result.steps)]
+    picked = known
+    if len(known) > MOST_CURVES:
+        picked = [known[place] for place in np.linspace(0, len(known) - 1, MOST_CURVES).astype(int)]
+    for result in picked:
+        if (values := curve(result)) is None:
             continue
         parts[bin_of[result.values[color.name]]].append((np.asarray(result.steps, float), values, result.number))
     gap = np.array([np.nan])
@@ -117,6 +130,7 @@ def curves_of(
             np.concatenate([np.full(len(s) + 1, n) for s, _, n in part]) if part else np.empty(0, dtype=np.int64)
             for part in parts
         ),
+        num_of=len(known),
     )
 
 
@@ -253,7 +267,7 @@ CARD = Card(
 def _subtitle(info: LanesInfo) -> str:
     """Under the curves' title."""
     what = "accuracy" if info.metric == "accuracy" else "loss"
-    return f"Held-out {what} at the rungs, one line a setting, coloured by {symbol(info.curves.color.name)}."
+    return f"Held-out {what} at the rungs, one line a setting, coloured by {symbol(info.curves.color.name)}.{info.curves.picked}"
 
 
 def _summary(info: LanesInfo) -> str:

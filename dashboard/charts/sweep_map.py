@@ -47,6 +47,8 @@ SETTINGS = "settings"
 """Under the pointer: carries the settings' numbers."""
 SELECTED, PINNED = "selected", "pinned"
 """Filled by the page."""
+MOST_MARKS = 1000
+"""Cells of a map that have marks of their own."""
 
 # --- The figure -------------------------------------------------------------------------------------------------------
 
@@ -67,6 +69,8 @@ class MapLooks:
     """Cells along the longer axis."""
     colors: Colors = "clipped"
     has_means: bool = False
+    is_dense: bool = False
+    """There are so many cells that marks of their own would take a browser seconds: the pointer is answered by the page, and no cell is crossed."""
 
     @property
     def result(self) -> str:
@@ -87,7 +91,12 @@ def _looks(info: MapInfo, loss_name: str) -> MapLooks:
         across=max(len(info.x.values), len(info.y.values) if info.y is not None else 1),
         colors=info.colors,
         has_means=info.means is not None,
+        is_dense=_is_dense(info),
     )
+
+
+def _is_dense(info: MapInfo) -> bool:
+    return info.is_grid and info.y is not None and len(info.shown) > MOST_MARKS
 
 
 def _figure(palette: Palette, looks: MapLooks) -> go.Figure:
@@ -126,8 +135,8 @@ def _traces(palette: Palette, looks: MapLooks, marker: float) -> dict[str, Any]:
         **limit_traces(palette, "solid" if looks.y else "dash"),
         BEST: _marks("best", {**star, "line": {"color": palette.page, "width": 1.2}}),
         # Under the pointer lies this one: it carries the settings' numbers and, put in by the page, what is said of them.
-        SETTINGS: _under_the_pointer("settings", outline, is_told=not looks.has_means),
-        **({MEANS: _under_the_pointer("means", outline, is_told=True)} if looks.has_means else {}),
+        SETTINGS: _under_the_pointer("settings", outline, looks, is_told=not looks.has_means),
+        **({MEANS: _under_the_pointer("means", outline, looks, is_told=True)} if looks.has_means else {}),
         SELECTED: go.Scatter(
             x=[],
             y=[],
@@ -152,11 +161,12 @@ def _traces(palette: Palette, looks: MapLooks, marker: float) -> dict[str, Any]:
     }
 
 
-def _under_the_pointer(name: str, size: float, *, is_told: bool) -> go.Scatter:
+def _under_the_pointer(name: str, size: float, looks: MapLooks, *, is_told: bool) -> go.Scatter:
     """Points that are not seen, with what is said of each."""
     marker = {"size": size, "color": "rgba(0, 0, 0, 0)"}
-    said = "text" if is_told else "skip"
-    return go.Scatter(x=[], y=[], name=name, mode="markers", marker=marker, hoverinfo=said, showlegend=False)
+    said = ("none" if looks.is_dense else "text") if is_told else "skip"
+    mode = "none" if looks.is_dense else "markers"
+    return go.Scatter(x=[], y=[], name=name, mode=mode, marker=marker, hoverinfo=said, showlegend=False)
 
 
 def _marks(name: str, marker: Mapping[str, Any], **more: Any) -> go.Scatter:
@@ -233,7 +243,7 @@ def _update(info: MapInfo, span: Range) -> list[Update]:
         found.append((VALUE, "marker.color", float32(list(_levels(info, values).values()))))
         found += _points(DIVERGED, kinds[Kind.DIVERGED], at)
         found += _points(PRUNED, kinds[Kind.PRUNED], at)
-    found += _points(MARKED, kinds[Kind.DIVERGED], at)
+    found += _points(MARKED, [] if _is_dense(info) else kinds[Kind.DIVERGED], at)
     found += _points(TRAINING, kinds[Kind.TRAINING], at)
     found += _limit(info)
     found += _points(BEST, [s for s in info.shown if s.number == info.best], at)
@@ -285,7 +295,7 @@ def _means_update(info: MapInfo, at: Mapping[int, tuple[float, float]], span: Ra
         *updates,
         *_cells(info, VALUE, levels(values, info.metric, info.colors)),
         *_cells(info, DIVERGED, dict.fromkeys(lost, 1.0)),
-        *_points(MARKED, marked, at),
+        *_points(MARKED, [] if _is_dense(info) else marked, at),
         *_limit(info),
         *_points(BEST, starred, at),
         *_points(WAITING, [s for s in info.shown if s.kind == Kind.WAITING], at),

@@ -27,7 +27,7 @@ from maml_core.sweeps.tables import rank_of
 
 SAME, OTHERS, SEEDS, OVER_TASKS, OVER_SEEDS = "same", "others", "seeds", "over_tasks", "over_seeds"
 SETTINGS, SELECTED, PINNED = "settings", "selected", "pinned"
-MOST_MARKS = 1000
+MOST_MARKS = 400
 """Settings that have marks of their own; of more a mark each costs a browser more than a tenth of a second, and they are lines."""
 
 # --- The record -------------------------------------------------------------------------------------------------------
@@ -121,7 +121,7 @@ def _figure(palette: Palette, looks: RankLooks) -> go.Figure:
             mode=mode,
             marker={"size": 12, "color": "rgba(0, 0, 0, 0)"},
             line={"color": palette.theta_N if looks.is_dense else "rgba(0, 0, 0, 0)", "width": 2},
-            hoverinfo="text",
+            hoverinfo="none" if looks.is_dense else "text",
             showlegend=False,
             meta=NOT_DATA,
         ),

@@ -11,8 +11,8 @@ import numpy as np
 from dashboard.charts.results import Metric
 from dashboard.charts.scales import Range
 from dashboard.charts.sweep_chart import Info, SweepChart
-from dashboard.charts.sweep_curves import LANES, lanes_info
-from dashboard.charts.sweep_edge import SWEEP_EDGE, sweep_edge_info
+from dashboard.charts.sweep_curves import LANES, LanesInfo, lanes_info
+from dashboard.charts.sweep_edge import SWEEP_EDGE, SweepEdgeInfo, sweep_edge_info
 from dashboard.charts.sweep_frozen import FROZEN, frozen_info
 from dashboard.charts.sweep_map import MAP
 from dashboard.charts.sweep_pins import PINS, difference, pins_info
@@ -63,6 +63,8 @@ class Frames:
     def __init__(self, put: Callable[[Mapping[str, Any]], None]) -> None:
         self._put = put
         self._number = 0
+        self._seen: tuple[object, list[SettingInfo]] = (None, [])
+        self._seen_curves: tuple[object, tuple[LanesInfo, SweepEdgeInfo]] | None = None
         self.forget()
 
     def forget(self) -> None:
@@ -93,18 +95,16 @@ class Frames:
     def _add_sweep(self, header: dict[str, Any], body: Floats, looked: Looked, comparison: Comparison | None) -> None:
         job, view, pinned = looked
         sweep, results = job.sweep, job.results
-        settings = [
-            setting_info(r, sweep, view.metric, job.driver.newest.by_setting.get(r.number, math.nan)) for r in results
-        ]
+        settings = self._settings(job, view.metric)
         seen = map_info(settings, sweep, view, results)
-        lanes = lanes_info(results, sweep, view)
+        lanes, edges = self._curves(job, view)
         loss = loss_name(sweep.base)
         self._add(header, body, MAP, seen, loss)
         found = job.findings.standings.against(pinned)
         is_pinned = job.findings.standings.reference(pinned) != job.findings.standings.best
         self._add(header, body, RANK, rank_info(sweep, results, found, is_pinned=is_pinned), loss)
         self._add(header, body, LANES, lanes, loss)
-        self._add(header, body, SWEEP_EDGE, sweep_edge_info(results, sweep, view), loss)
+        self._add(header, body, SWEEP_EDGE, edges, loss)
         if len(results) != self._num_told:
             self._num_told = len(results)
             values = [[result.number, *result.values.values()] for result in results]
@@ -116,6 +116,22 @@ class Frames:
         header["best"] = seen.best
         if comparison is not None:
             self._add_pins(header, body, comparison, loss)
+
+    def _settings(self, job: SweepJob, metric: Metric) -> list[SettingInfo]:
+        """All settings; another view of the same results asks for them again, which of ten thousand takes a fifth of a second."""
+        key = id(job), job.revision, metric
+        if self._seen[0] != key:
+            newest = job.driver.newest.by_setting
+            found = [setting_info(r, job.sweep, metric, newest.get(r.number, math.nan)) for r in job.results]
+            self._seen = key, found
+        return self._seen[1]
+
+    def _curves(self, job: SweepJob, view: View) -> tuple[LanesInfo, SweepEdgeInfo]:
+        key = id(job), job.revision, view.color or view.x
+        if self._seen_curves is None or self._seen_curves[0] != key:
+            found = lanes_info(job.results, job.sweep, view), sweep_edge_info(job.results, job.sweep, view)
+            self._seen_curves = key, found
+        return self._seen_curves[1]
 
     def _add_pins(self, header: dict[str, Any], body: Floats, comparison: Comparison, loss: str) -> None:
         info = pins_info(comparison)

@@ -89,7 +89,7 @@ test("the selected curves are those of the selected settings alone", () => {
 
 test("hover texts name the setting, and act as no markup", () => {
   assert.deepEqual(mapTexts({ ...PLACES, customdata: Float32Array.of(7) }, lines), ["α &lt; 7<br>λ<sub>max</sub>"]);
-  assert.deepEqual(laneTexts({ ...PLACES, customdata: Float32Array.of(7) }, lines), ["α &lt; 7<br>outer step 1: 10"]);
+  assert.deepEqual(laneTexts({ ...PLACES, customdata: Float32Array.of(7) }, (number) => lines(number)[0]), ["α &lt; 7<br>outer step 1: 10"]);
   assert.deepEqual([mapTexts({}, lines), laneTexts({}, lines)], [[], []]);
 });
 

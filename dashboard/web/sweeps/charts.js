@@ -3,7 +3,7 @@
 import { percent, short } from "../common/format.js";
 import { forPlotly, fromPlotly } from "../common/pieces.js";
 import { Plot } from "./figure.js";
-import { atPlace, frozenRows, frozenTexts, laneTexts, mapTexts, marks, meanTexts, selectedCurves } from "./marking.js";
+import { atPlace, frozenRows, frozenTexts, laneTexts, mapTexts, marks, meanTexts, selectedCurves, wrapped } from "./marking.js";
 import { nearest } from "./nearest.js";
 import { LETTERS } from "./pins.js";
 
@@ -46,10 +46,11 @@ export class SweepCharts {
   constructor(store, { clicked, boxed, rows, drawn }) {
     this.#store = store;
     const listeners = { plotly_click: clicked, plotly_selected: boxed };
+    const told = (/** @type {PlotlyPoint} */ point) => this.#under(point);
     const named = (/** @type {number} */ number) => `${number}: ${forPlotly(this.#store.lines(number)[0])}`;
-    this.map = new Plot("map", { listeners, rows, hasKeys: true });
+    this.map = new Plot("map", { listeners, rows, told, hasKeys: true });
     this.frozen = new Plot("frozen", { rows: () => frozenRows(this.frozen.array(CELLS), fromPlotly(this.frozen.title)), across: Math.log10 });
-    this.rank = new Plot("rank", { listeners });
+    this.rank = new Plot("rank", { listeners, told });
     this.lanes = new Plot("lanes", { listeners, named });
     this.edge = new Plot("sweep_edge", { listeners, named });
     this.map.node.tabIndex = 0;
@@ -132,10 +133,10 @@ export class SweepCharts {
    */
   hover(touched, accuracies) {
     const lines = (/** @type {number} */ number) => this.#store.lines(number);
-    for (const plot of this.places.filter((each) => touched.has(each))) plot.set(SETTINGS, "text", mapTexts(plot.array(SETTINGS), lines));
-    if (touched.has(this.map) && this.#hasMeans) this.map.set(MEANS, "text", this.#meanTexts());
+    for (const plot of this.places.filter((each) => touched.has(each) && each.writes(SETTINGS))) plot.set(SETTINGS, "text", mapTexts(plot.array(SETTINGS), lines));
+    if (touched.has(this.map) && this.map.writes(MEANS)) this.map.set(MEANS, "text", this.#meanTexts());
     for (const plot of this.curves.filter((each) => touched.has(each))) {
-      for (const color of colorsOf(plot)) plot.set(color, "text", laneTexts(plot.array(color), lines));
+      for (const color of colorsOf(plot)) plot.set(color, "text", laneTexts(plot.array(color), (number) => this.#store.at(number)));
     }
     if (touched.has(this.frozen)) this.frozen.set(CELLS, "text", frozenTexts(this.frozen.array(CELLS), accuracies ? percent : short));
   }
@@ -212,6 +213,28 @@ export class SweepCharts {
     const means = this.map.array(MEANS);
     const place = Array.from(means.x ?? []).findIndex((value, i) => value === x[at] && (this.#isProfile || means.y?.[i] === y[at]));
     return place < 0 ? lines : [lines[0], fromPlotly(this.#meanTexts()[place]).replaceAll("<br>", ", ")];
+  }
+
+  /**
+   * What stands under the pointer at a point that Plotly writes nothing at, since there are too many.
+   *
+   * @param {PlotlyPoint} point
+   */
+  #under(point) {
+    const numbers = this.numbersOf(point);
+    return numbers.length ? this.told(numbers[0]).flatMap(wrapped) : [];
+  }
+
+  /**
+   * The settings in a box on the map.
+   *
+   * @param {[number, number]} x
+   * @param {[number, number]} y
+   */
+  within(x, y) {
+    const { customdata = [], x: xs = [], y: ys = [] } = this.map.array(SETTINGS);
+    const inside = (/** @type {number} */ value, /** @type {[number, number]} */ [from, to]) => value >= Math.min(from, to) && value <= Math.max(from, to);
+    return Array.from(customdata).filter((_, i) => inside(xs[i], x) && inside(ys[i], y));
   }
 
   get #hasMeans() {

@@ -1,7 +1,7 @@
 // A chart of the sensitivity screen: a Plotly node that is made once, fed with numbers, and drawn again whole, a few times a second.
 
 import { Card } from "../common/card.js";
-import { known, perFrame, plotly } from "../common/dom.js";
+import { el, known, perFrame, plotly, rich } from "../common/dom.js";
 import { pictureLayout } from "../common/picture.js";
 import { roomyTicks } from "../common/ticks.js";
 
@@ -41,6 +41,8 @@ export class Plot {
   #revision = 0;
   #listeners;
   #named;
+  #told;
+  #tip = el("div", { class: "maml-under", hidden: true, "aria-hidden": "true" }); // what keys say, the card's reader does
 
   /**
    * @param {string} id
@@ -49,12 +51,14 @@ export class Plot {
    * @param {() => import("../common/rows.js").Rows} [options.rows] What the card's table shows.
    * @param {(x: number) => number} [options.across] Where an x of these rows lies along the axis.
    * @param {(number: number) => string} [options.named] Whose a curve is, by its number, where a trace has those of several settings.
+   * @param {(point: PlotlyPoint) => string[]} [options.told] What is said of a point of a trace whose points Plotly says nothing of.
    * @param {boolean} [options.hasKeys] It can be read with the arrow keys by itself.
    */
-  constructor(id, { listeners = {}, rows, across, named, hasKeys = false } = {}) {
+  constructor(id, { listeners = {}, rows, across, named, told, hasKeys = false } = {}) {
     this.id = id;
     this.#listeners = listeners;
     this.#named = named;
+    this.#told = told;
     this.rows = rows;
     this.across = across;
     this.hasKeys = hasKeys;
@@ -153,9 +157,35 @@ export class Plot {
       const { plotly_click, plotly_selected } = this.#listeners;
       if (plotly_click) this.node.on("plotly_click", plotly_click);
       if (plotly_selected) this.node.on("plotly_selected", plotly_selected);
+      if (this.#told) this.#listenToPointer(this.#told);
     }
     this.card.refresh();
     Promise.resolve(drawn).then(() => this.onDrawn());
+  }
+
+  /**
+   * Whether a trace is there and has a text at each of its points.
+   *
+   * @param {string} trace
+   */
+  writes(trace) {
+    return this.#figure?.data[this.names.indexOf(trace)]?.hoverinfo === "text";
+  }
+
+  /** @param {(point: PlotlyPoint) => string[]} told */
+  #listenToPointer(told) {
+    this.card.root.append(this.#tip);
+    this.node.on("plotly_hover", ({ points, event }) => {
+      const point = points.find(({ fullData }) => fullData?.hoverinfo === "none");
+      this.#tip.hidden = !point;
+      if (!point) return;
+      this.#tip.replaceChildren(...told(point).map((line) => el("div", {}, ...rich(line))));
+      const { left, top, width } = this.card.root.getBoundingClientRect();
+      const [x, y] = [event.clientX - left, event.clientY - top];
+      this.#tip.style.left = `${Math.max(4, Math.min(x + 14, width - this.#tip.offsetWidth - 4))}px`;
+      this.#tip.style.top = `${Math.max(4, y - this.#tip.offsetHeight - 14)}px`;
+    });
+    this.node.on("plotly_unhover", () => (this.#tip.hidden = true));
   }
 
   /**

@@ -73,10 +73,10 @@ export function wrapped(line) {
  * For each point of the curves, whose it is, and its numbers.
  *
  * @param {Places} places
- * @param {Lines} lines
+ * @param {(number: number) => string} at Which setting it is.
  */
-export const laneTexts = ({ customdata = NONE, x = NONE, y = NONE }, lines) =>
-  Array.from(customdata, (number, i) => `${forPlotly(lines(number)[0])}<br>outer step ${x[i]}: ${short(y[i])}`);
+export const laneTexts = ({ customdata = NONE, x = NONE, y = NONE }, at) =>
+  Array.from(customdata, (number, i) => `${forPlotly(at(number))}<br>outer step ${x[i]}: ${short(y[i])}`);
 
 /**
  * For each cell of the frozen map, what adapting came to there.

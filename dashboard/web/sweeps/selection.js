@@ -79,7 +79,9 @@ export class Selection {
     const { charts } = this.#with;
     if (!event) return;
     setTimeout(() => charts.draw(), BOX_MS); // takes the box away
-    const numbers = new Set(event.points.flatMap((point) => charts.numbersOf(point)));
+    const { range } = event;
+    const boxed = event.points.length || !range?.x || !range.y ? event.points.flatMap((point) => charts.numbersOf(point)) : charts.within(range.x, range.y);
+    const numbers = new Set(boxed);
     if (numbers.size) this.select([...numbers]);
   }
 

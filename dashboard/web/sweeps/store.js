@@ -97,6 +97,31 @@ export class Store {
   }
 
   /**
+   * What a setting has in a column: its number, a value of an axis, or a number of a frame; without all the others, for who asks it of thousands.
+   *
+   * @param {number} number
+   * @param {string} column
+   * @returns {Value}
+   */
+  value(number, column) {
+    if (column === "number") return number;
+    const place = this.#place.get(number);
+    const values = this.#columns[column];
+    if (values && place !== undefined) return values[place] ?? NaN;
+    return this.#values.get(number)?.[column] ?? null;
+  }
+
+  /**
+   * Which setting it is: its values on the axes, in a line.
+   *
+   * @param {number} number
+   */
+  at(number) {
+    const values = this.#values.get(number) ?? {};
+    return this.axes.map(({ name, symbol }) => `${symbol} ${literal(said(values[name] ?? null))}`).join(" · ");
+  }
+
+  /**
    * All that is known of a setting.
    *
    * @param {number} number
@@ -141,8 +166,7 @@ export class Store {
   lines(number) {
     const setting = this.get(number);
     const { before, diverged_share, worse_share, limit } = setting;
-    const at = this.axes.map(({ name, symbol }) => `${symbol} ${literal(said(setting.values[name]))}`).join(" · ");
-    const lines = [at, ...this.#came(number, setting)];
+    const lines = [this.at(number), ...this.#came(number, setting)];
     if (Number.isFinite(before)) lines.push(`before adaptation: loss ${short(before)}`);
     if (worse_share > 0) lines.push(losers(diverged_share, worse_share));
     if (Number.isFinite(limit)) lines.push(`2/λ_max here: ${short(limit)}`);

@@ -7,7 +7,7 @@ import { flat } from "../common/pieces.js";
 import { VERDICT, differenceCell, groupWords, verdict } from "./standing.js";
 import { KINDS, said } from "./store.js";
 
-/** @import { Setting, Store } from "./store.js" */
+/** @import { Store } from "./store.js" */
 /** @import { Value } from "./protocol.js" */
 
 const MAX_ROWS = 300;
@@ -78,7 +78,8 @@ export class Settings {
       if (heading) setText(/** @type {HTMLElement} */ (th.firstElementChild), heading);
       th.setAttribute("aria-sort", th.dataset.column !== column ? "none" : falling ? "descending" : "ascending");
     }
-    const key = (/** @type {number} */ number) => valueIn(this.#store.get(number), column);
+    const keys = new Map(this.#store.numbers.map((number) => [number, this.#store.value(number, column)]));
+    const key = (/** @type {number} */ number) => keys.get(number) ?? null;
     const numbers = [...this.#store.numbers].sort((a, b) => compared(key(a), key(b), falling) || a - b);
     const { selected, standing } = this.#store;
     // What is selected stands first, so that it is seen.
@@ -107,7 +108,7 @@ export class Settings {
    * @returns {Group[]}
    */
   #groups(first, others, standing) {
-    const isSame = (/** @type {number} */ number) => SAME.includes(this.#store.get(number).verdict);
+    const isSame = (/** @type {number} */ number) => SAME.includes(Number(this.#store.value(number, "verdict")));
     const same = others.filter(isSame);
     const count = same.length + first.filter(isSame).length;
     const rest = others.filter((number) => !isSame(number));
@@ -192,19 +193,6 @@ export class Settings {
     setText(kind, KINDS[setting.kind]);
     kind.title = flat(this.#store.refusals.get(number) ?? "");
   }
-}
-
-/**
- * What a setting has in a column: its number, a value of an axis, or a number of a frame.
- *
- * @param {Setting} setting
- * @param {string} column
- * @returns {Value}
- */
-function valueIn({ values, ...numbers }, column) {
-  /** @type {Record<string, Value>} */
-  const all = { ...numbers, ...values };
-  return all[column] ?? null;
 }
 
 /**
