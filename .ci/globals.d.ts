@@ -90,7 +90,7 @@ interface PlotlyTrace {
 /** A point that was clicked, or that a box encloses. */
 interface PlotlyPoint {
   data: PlotlyTrace;
-  fullData?: object;
+  fullData?: { hoverinfo?: string };
   curveNumber: number;
   x?: number | string;
   pointNumber?: number;

@@ -31,6 +31,8 @@ from maml_core.values import shown
 MOST_NUMBERS = 12
 """Numbers of an axis that have curves of their own; where there are more of them, `BINS` ranges have."""
 BINS = 7
+MOST_MARKED = 150
+"""Settings whose curves have a mark at each rung."""
 MOST_CURVES = 400
 """Settings whose curves are drawn; of more some are, evenly picked: a browser draws thousands of them for seconds, and none is told apart."""
 MOST_WORDS = 42
@@ -53,6 +55,11 @@ class Curves:
     """The setting that a point is of, by colour."""
     num_of: int = 0
     """Settings that have curves; where these are too many, some are here."""
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether there are too many to mark every point of each."""
+        return self.num_of > MOST_MARKED
 
     @property
     def picked(self) -> str:
@@ -165,12 +172,15 @@ class LanesLooks:
     color_names: tuple[str, ...]
     metric: Metric
     loss_name: str
+    is_dense: bool = False
 
 
 def _looks(info: LanesInfo, loss_name: str) -> LanesLooks:
     """The looks that fit curves."""
     of = info.curves
-    return LanesLooks(color=of.color.title, color_names=of.names, metric=info.metric, loss_name=loss_name)
+    return LanesLooks(
+        color=of.color.title, color_names=of.names, metric=info.metric, loss_name=loss_name, is_dense=of.is_dense
+    )
 
 
 SELECTED = "selected"
@@ -180,18 +190,18 @@ SELECTED = "selected"
 def _figure(palette: Palette, looks: LanesLooks) -> go.Figure:
     """The curves of all settings."""
     axes = curve_axes(result_axis(looks.metric, held_out(looks.metric, looks.loss_name)), looks.metric)
-    traces = curve_traces(palette, looks.color_names)
+    traces = curve_traces(palette, looks.color_names, is_dense=looks.is_dense)
     return assembled(traces, axes, palette, CARD, title=f"Curves, by {looks.color}")
 
 
-def curve_traces(palette: Palette, names: Sequence[str]) -> dict[str, go.Scatter]:
+def curve_traces(palette: Palette, names: Sequence[str], *, is_dense: bool = False) -> dict[str, go.Scatter]:
     """A trace for each colour, empty; the last one is of what is selected."""
     traces = {
         color_trace(number): go.Scatter(
             x=[],
             y=[],
             name=verbatim(name),
-            mode="lines+markers",
+            mode="lines" if is_dense else "lines+markers",
             line={"color": color, "width": 1.3, "dash": dash},
             marker={"color": color, "size": 5, "symbol": symbol},
             hoverinfo="text",

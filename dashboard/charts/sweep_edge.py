@@ -72,15 +72,19 @@ class SweepEdgeLooks:
     color: str
     """Title of the axis that colours them."""
     color_names: tuple[str, ...]
+    is_dense: bool = False
 
 
 def _looks(info: SweepEdgeInfo, _loss_name: str) -> SweepEdgeLooks:
-    return SweepEdgeLooks(color=info.curves.color.title, color_names=info.curves.names)
+    of = info.curves
+    return SweepEdgeLooks(color=of.color.title, color_names=of.names, is_dense=of.is_dense)
 
 
 def _figure(palette: Palette, looks: SweepEdgeLooks) -> go.Figure:
     """The curves of all settings around the limit."""
-    traces = curve_traces(palette, looks.color_names) | {LIMIT: limit_traces(palette, "dash")[LIMIT]}
+    traces = curve_traces(palette, looks.color_names, is_dense=looks.is_dense) | {
+        LIMIT: limit_traces(palette, "dash")[LIMIT]
+    }
     axes = curve_axes(log_axis("α ÷ (2/λ<sub>max</sub>)", [-1.0, 1.0]), "edge")
     return assembled(traces, axes, palette, CARD, title=f"Edge, by {looks.color}")
 
