@@ -76,6 +76,12 @@ def test_axe_finds_nothing_on_the_live_page(open_page: OpenPage) -> None:
         live.page.locator("[data-testid=stPopoverBody]").wait_for(state="detached")
     live.train(5)
     assert_accessible(live.page)
+
+
+@pytest.mark.thorough
+def test_axe_finds_nothing_beside_a_ghost_a_closer_look_and_in_presenter_mode(open_page: OpenPage) -> None:
+    live = open_page()
+    live.train(5)
     live.pause()
     live.action("reset").click()
     live.page.locator("[data-ghost]").wait_for()

@@ -69,6 +69,7 @@ def assert_in_every_form(live: LivePage) -> None:
     assert not faults, faults
 
 
+@pytest.mark.thorough
 def test_in_every_state_of_a_run(open_page: OpenPage) -> None:
     live = open_page(TINY, fresh=True)
     live.page.add_init_script(LINE)

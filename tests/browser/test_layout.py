@@ -155,6 +155,7 @@ TOUCHING = """() => [...document.querySelectorAll(".maml-card:not([hidden]) .mam
 })"""
 
 
+@pytest.mark.thorough
 def test_names_of_ticks_columns_and_axes_do_not_touch_however_small_a_chart_is(open_page: OpenPage) -> None:
     long = replace(PRESETS[0].config, {"evaluation_steps": 20, "model": MLPConfig(hidden_widths=(20,) * 5)})
     live = open_page(f"?{address.write(long, (), look='layers')}")

@@ -55,6 +55,7 @@ def test_the_slider_shows_an_earlier_step_and_now_comes_back(open_page: OpenPage
     np.testing.assert_array_equal(curve(live), now)
 
 
+@pytest.mark.thorough
 def test_the_keys_the_curve_and_another_task_while_it_trains_on(open_page: OpenPage) -> None:
     live = trained(open_page())
     live.page.keyboard.press(",")

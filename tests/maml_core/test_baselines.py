@@ -132,6 +132,7 @@ def trained() -> tuple[RunConfig, Problem, RunState]:
     return config, build_problem(config), advance(config, init_run(config), num_steps=2000)[0]
 
 
+@pytest.mark.thorough
 def test_an_oracle_that_was_trained_knows_the_task_from_its_parameters() -> None:
     """Far below what any predictor without them reaches, and worse than that with another task's parameters."""
     config, problem, state = trained()

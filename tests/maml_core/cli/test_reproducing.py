@@ -34,6 +34,7 @@ def test_a_reproduction_prints_its_table_and_saves_it(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.thorough
 def test_omniglot_is_reproduced(tmp_path: Path) -> None:
     """As a command of its own: the workers' environment is that of whoever started them."""
     files = official(tmp_path / "files", ("images_background",), characters=6)
