@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import logging
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -17,11 +18,15 @@ from dashboard.server.hub import Hub
 from dashboard.server.keeper import Keeper
 from dashboard.server.places import num_places
 from dashboard.setups.reach import reach_of
+from dashboard.setups.workspaces import is_shared
 from maml_core.cluster import ClusterExecutor, open_executor
 from maml_core.compiling import Compiler
 from maml_core.errors import ClusterError, ConfigError
 from maml_core.execution import ChunkPool, default_workers, most_workers
+from maml_core.families.own import VARIABLE
 from maml_core.memory import is_small
+
+_log = logging.getLogger(__name__)
 
 SCHEDULER = "MAML_SCHEDULER"
 """The environment variable that names a Dask scheduler; live runs are then computed by its workers."""
@@ -72,6 +77,18 @@ def send_at_once() -> None:
             each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections inherit it
 
 
+def forget_code_of_shared(listens_on: str | None) -> None:
+    """Take back the name of a problem of one's own where others reach the page, who could have its code run, and say so in the log.
+
+    Args:
+        listens_on: The address that the server listens on; None for all of this machine's.
+    """
+    name = os.environ.get(VARIABLE, "")
+    if name and is_shared(listens_on):
+        _log.warning("%s: this page runs no code of %s, since others reach it", VARIABLE, name)
+        del os.environ[VARIABLE]
+
+
 @contextlib.asynccontextmanager
 async def lifespan(_app: Any) -> AsyncIterator[None]:
     """Warm the workers and turn the hub while the server is up; leave no process behind."""
@@ -83,6 +100,7 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
         pool.warm_up()
     listens_on = st.get_option("server.address")
     hub.listens_on = listens_on
+    forget_code_of_shared(listens_on)
     hub.keep(Keeper())
     hub.reach = reach_of(listens_on)
     if isinstance(pool, ChunkPool) and not is_small():  # compiling takes as much memory as all the rest

@@ -16,7 +16,7 @@ from dashboard.sweeps.job import SweepJob
 from maml_core.cluster import ClusterExecutor
 from maml_core.config import PythonConfig, RunConfig
 from maml_core.errors import DataError, StoreError
-from maml_core.families.own import OwnCode
+from maml_core.families.own import VARIABLE, OwnCode
 from maml_core.sweeps.budget import Cost, Group, check_drawable, measuring, unmeasured
 from maml_core.sweeps.chunks import LanesRequest, LanesResult, run_lanes
 from maml_core.sweeps.compiling_beside import CompilingBeside
@@ -38,14 +38,10 @@ CLUSTER_S = 0.5
 
 MAX_COSTS = 500
 
-CODE = "MAML_PROBLEM"
-"""The environment variable that names the code of a problem of one's own which this server may import, ``module:attribute``; `maml dashboard --problem`
-sets it. Nothing else on a page can."""
-
 
 def named_code(config: RunConfig) -> OwnCode | None:
     """The code that whoever started this server has named, where a set-up is of a problem of one's own."""
-    name = os.environ.get(CODE, "")
+    name = os.environ.get(VARIABLE, "")
     return OwnCode(name) if name and isinstance(config.tasks, PythonConfig) else None
 
 

@@ -18,7 +18,7 @@ import typer
 from maml_core.cli.console import say
 from maml_core.cli.signals import CALLED, EXIT, caught_signals
 from maml_core.errors import ConfigError, StoreError
-from maml_core.families.own import check_code_name
+from maml_core.families.own import VARIABLE, check_code_name
 
 PORT, MAX_TRIES = 8501, 100
 
@@ -27,9 +27,6 @@ HOME = Path(__file__).resolve().parents[2]
 dashboard too."""
 
 APP = HOME / "dashboard" / "app.py"
-
-CODE = "MAML_PROBLEM"
-"""The environment variable by which the page's server knows the code that it may import."""
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 """Addresses that only this machine reaches."""
@@ -82,7 +79,7 @@ def dashboard(
     server = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), CODE: problem or ""},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), VARIABLE: problem or ""},
         # With its workers a group of its own: only this process is told of Ctrl-C, and it can end all of them.
         process_group=0 if os.name == "posix" else None,
     )

@@ -9,6 +9,10 @@ from typing import Any, Literal, NamedTuple
 from maml_core.errors import ConfigError
 from maml_core.settings import Interval, check_fields, documented, setting
 
+VARIABLE = "MAML_PROBLEM"
+"""The environment variable that names the code which a page's server may import, ``module:attribute``; `maml dashboard --problem` sets it. Nothing else
+on a page can."""
+
 _NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
 

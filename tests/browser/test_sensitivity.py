@@ -126,7 +126,7 @@ def test_the_map_fills_in_while_it_trains_and_keeps_its_node(open_screen: OpenSc
     expect(page.locator("[data-chart=sweep_edge] .maml-subtitle")).to_contain_text(
         "of 9 settings came nearer to the limit"
     )
-    assert page.evaluate(POINTS, ["sweep_edge", "0.003"]) == 21  # three settings at six rungs, and a gap after each
+    live.shows(f"() => ({POINTS})(['sweep_edge', '0.003'])", 21)  # three settings at six rungs, and a gap after each
     expect(page.locator("[data-chart=sweep_edge] [data-view=pins]")).to_be_hidden()
     page.locator(".maml-settings tbody button").first.click()
     page.wait_for_function(HAS_POINTS, arg=["sweep_edge", "selected", 7])
@@ -251,7 +251,10 @@ def test_the_form_survives_a_reload_with_other_axes_another_sampler_and_a_name(o
     page = live.page
 
     def choose(list_name: str, option: str) -> None:
-        page.get_by_role("combobox", name=list_name).click()
+        found = page.get_by_role("combobox", name=list_name)
+        # A list that a click has to scroll to is closed by that again.
+        found.evaluate("node => node.scrollIntoView({ block: 'center' })")
+        found.click()
         page.get_by_role("option", name=option, exact=True).click()
         page.keyboard.press("Escape")
         live.wait_synced()

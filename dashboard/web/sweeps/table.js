@@ -53,10 +53,9 @@ export class Settings {
       ...this.#store.axes.map(({ name, symbol }) => [name, symbol]),
       ["value", ""],
       ["difference", ""],
-      ["verdict", ""],
       ["worse_share", "tasks worse"],
       ["diverged_share", "tasks diverged"],
-      ["kind", "state"],
+      ["kind", ""],
     ];
     const sorter = (/** @type {string[]} */ [column, label]) =>
       el("th", { scope: "col", "data-column": column, "aria-sort": "none" }, el("button", { type: "button", onclick: () => this.#sortBy(column) }, label));
@@ -97,7 +96,7 @@ export class Settings {
     const over = standing && standing.objective === metric ? (standing.num_seeds > 1 ? ", ± over seeds" : ", ± over tasks") : "";
     const from = standing && standing.reference !== standing.best ? "from A" : "from best";
     /** @type {Record<string, string>} */
-    const found = { value: `${metric}${over}`, difference: standing?.objective === "accuracy" ? `${from}, points` : from, verdict: standing?.num_seeds === 1 ? "training" : "setting" };
+    const found = { value: `${metric}${over}`, difference: standing?.objective === "accuracy" ? `${from}, points` : from, kind: standing?.num_seeds === 1 ? "training" : "state" };
     return found;
   }
 
@@ -164,7 +163,7 @@ export class Settings {
         String(number),
       );
       const { values } = this.#store.get(number);
-      const cells = ["value", "difference", "verdict", "worse_share", "diverged_share", "kind"].map((column) => el("td", { "data-column": column }));
+      const cells = ["value", "difference", "worse_share", "diverged_share", "kind"].map((column) => el("td", { "data-column": column }));
       row = el("tr", {}, el("th", { scope: "row" }, button), ...this.#store.axes.map(({ name }) => el("td", {}, said(values[name]))), ...cells);
       row.addEventListener("click", (event) => event.target instanceof Element && !event.target.closest("button") && button.dispatchEvent(new MouseEvent("click", event)));
       this.#rows.set(number, row);
@@ -183,14 +182,13 @@ export class Settings {
     row.dataset.selected = String(pressed);
     row.dataset.kind = KINDS[setting.kind];
     row.querySelector("button")?.setAttribute("aria-pressed", String(pressed));
-    const [value, difference, told, worse, share, kind] = [...row.cells].slice(-6);
+    const [value, difference, worse, share, kind] = [...row.cells].slice(-5);
     const { standing } = this.#store;
     setText(value, this.#store.result(setting));
     setText(difference, standing ? differenceCell(setting, standing) : "–");
-    setText(told, standing ? verdict(setting, standing) : "");
     setText(worse, percent(setting.worse_share));
     setText(share, percent(setting.diverged_share));
-    setText(kind, KINDS[setting.kind]);
+    setText(kind, (standing && verdict(setting, standing)) || KINDS[setting.kind]);
     kind.title = flat(this.#store.refusals.get(number) ?? "");
   }
 }

@@ -6,23 +6,26 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from dashboard.server.start import forget_code_of_shared
 from dashboard.setups import address
 from dashboard.setups.sweep_axes import offers
 from dashboard.sweeps.comparison import Comparison
 from dashboard.sweeps.job import SweepJob
 from dashboard.sweeps.page import SweepPage
-from dashboard.sweeps.preparation import CODE, Preparation
+from dashboard.sweeps.preparation import Preparation
 from maml_core.chunks import ChunkRequest
 from maml_core.cli import app
 from maml_core.cli import dashboard as cli_dashboard
 from maml_core.config import PythonConfig
 from maml_core.errors import StoreError
+from maml_core.families.own import VARIABLE
 from maml_core.sweeps.budget import groups
 from maml_core.sweeps.chunks import run_lanes
 from maml_core.sweeps.study import load_sweep
@@ -32,7 +35,7 @@ from tests.maml_core.sweeps.own_sweep import Here, begun
 
 @pytest.fixture(name="module")
 def _module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.delenv(CODE, raising=False)
+    monkeypatch.delenv(VARIABLE, raising=False)
     with own_module(tmp_path, monkeypatch) as name:
         begun(name)
         forget(tmp_path, name)
@@ -72,7 +75,7 @@ def test_it_is_shown_and_does_not_go_on_unasked(module: str, tmp_path: Path) -> 
 
 
 def test_it_goes_on_where_the_server_was_started_with_its_name(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(CODE, f"{module}:problem")
+    monkeypatch.setenv(VARIABLE, f"{module}:problem")
     job = opened()
     asyncio.run(gone_on(job))
     assert job.sentence == ""
@@ -83,7 +86,7 @@ def test_it_goes_on_where_the_server_was_started_with_its_name(module: str, monk
 def test_another_problem_is_not_computed_for_it(module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = (tmp_path / f"{module}.py").read_text().replace("nn.HuberLoss()", "nn.L1Loss()")
     (tmp_path / f"{module}_b.py").write_text(other)
-    monkeypatch.setenv(CODE, f"{module}_b:problem")
+    monkeypatch.setenv(VARIABLE, f"{module}_b:problem")
     job = opened()
     asyncio.run(gone_on(job))
     assert job.status == "failed"
@@ -100,13 +103,13 @@ def test_what_may_not_be_run_is_neither_measured_nor_begun(
     with pytest.raises(StoreError, match="run only where its owner names it"):
         preparation.check_drawable(sweep)
     assert not is_imported(tmp_path, module)
-    monkeypatch.setenv(CODE, f"{module}:problem")
+    monkeypatch.setenv(VARIABLE, f"{module}:problem")
     preparation.check_drawable(sweep)
     assert len(preparation.costs(groups(sweep), 5.0)) == len(groups(sweep))
 
 
 def test_pinned_settings_are_compared_by_the_code_of_their_sweep(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(CODE, f"{module}:problem")
+    monkeypatch.setenv(VARIABLE, f"{module}:problem")
     job = opened()
     asyncio.run(gone_on(job))
     configs = (job.sweep.base, dataclasses.replace(job.sweep.base, alpha=0.2))
@@ -150,3 +153,16 @@ def test_a_page_that_others_reach_takes_no_code(module: str, monkeypatch: pytest
     monkeypatch.setenv("MAML_SHARED", "0")
     done = CliRunner().invoke(app, ["dashboard", "--problem", module])
     assert "module:attribute is expected" in " ".join(done.output.split())
+
+
+def test_a_server_that_others_reach_takes_back_the_name_however_it_was_started(
+    module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MAML_SHARED", raising=False)
+    monkeypatch.setenv(VARIABLE, f"{module}:problem")
+    forget_code_of_shared("127.0.0.1")
+    assert os.environ[VARIABLE] == f"{module}:problem"
+    forget_code_of_shared("0.0.0.0")
+    assert VARIABLE not in os.environ
+    asyncio.run(gone_on(job := opened()))
+    assert job.status == "failed"
