@@ -159,14 +159,14 @@ class Spread(NamedTuple):
     ci95: float
 
     def __str__(self) -> str:
-        return f"{self.mean:.2f} ± {self.ci95:.2f}"
+        return f"{self.mean:.3f} ± {self.ci95:.3f}"
 
 
 def spread(by_seed: Numbers) -> Spread:
     """The spread of one number a seed, [seeds].
 
     >>> str(spread(np.array([1.0, 2.0, 3.0])))
-    '2.00 ± 2.48'
+    '2.000 ± 2.484'
     """
     return Spread(float(by_seed.mean()), float(half_width(by_seed)))
 
