@@ -28,7 +28,7 @@ def test_the_longest_seed_and_the_last_column_are_seen(open_page: OpenPage) -> N
     page.set_viewport_size({"width": 1280, "height": 800})
     page.get_by_role("link", name="Sensitivity").click()
     live.wait("() => window.mamlSweeps?.frames > 0")
-    for label, text in (("α values", "2"), ("β values", "2"), ("Outer steps", "4"), ("Name", "in-1280-pixels")):
+    for label, text in (("α values", "3"), ("β values", "3"), ("Outer steps", "4"), ("Name", "in-1280-pixels")):
         page.get_by_label(label, exact=True).fill(text)
         page.get_by_label(label, exact=True).press("Enter")
         live.wait_synced()
