@@ -23,7 +23,7 @@ from maml_core.config import PythonConfig, RunConfig
 from maml_core.datasets.trained import TrainedImages
 from maml_core.errors import ConfigError
 from maml_core.evaluation import evaluate
-from maml_core.families.own import OwnCode, check_code_name
+from maml_core.families.own import OwnCode, check_code_name, is_said_shared
 from maml_core.inner import Adaptation
 from maml_core.problem import Problem, build_problem, check_draws_tasks
 from maml_core.rng import Stream
@@ -50,7 +50,7 @@ def problem_named(name: str) -> Problem:
     maml_core.errors.ConfigError: problem = 'maml_core.config:RunConfig' is not accepted: it gives a RunConfig; name a Problem, or a function without \
 arguments that makes one
     """
-    if os.environ.get("MAML_SHARED", "0") not in ("", "0"):
+    if is_said_shared():
         raise ConfigError(
             "problem", name, "a shared server (MAML_SHARED) runs nobody's own code; train on a machine of your own"
         )

@@ -18,7 +18,7 @@ import typer
 from maml_core.cli.console import say
 from maml_core.cli.signals import CALLED, EXIT, caught_signals
 from maml_core.errors import ConfigError, StoreError
-from maml_core.families.own import VARIABLE, check_code_name
+from maml_core.families.own import VARIABLE, check_code_name, is_said_shared
 
 PORT, MAX_TRIES = 8501, 100
 
@@ -113,7 +113,7 @@ def _check_problem(name: str, host: str) -> None:
         ConfigError: It names none, or others reach the page.
     """
     check_code_name("problem", name)
-    if os.environ.get("MAML_SHARED", "0") not in ("", "0") or host not in LOOPBACK:
+    if is_said_shared() or host not in LOOPBACK:
         accepted = (
             "a page that others reach (--host, MAML_SHARED) runs nobody's own code; leave it out, or leave those out"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -78,6 +79,11 @@ class PythonConfig:
     def non_adapting_level(self) -> float:
         """Expected loss of the best predictor that is the same for every task."""
         return self.constant
+
+
+def is_said_shared() -> bool:
+    """Whether whoever started this process says, by MAML_SHARED, that others use it: then nobody's own code is run."""
+    return os.environ.get("MAML_SHARED", "0") not in ("", "0")
 
 
 def need_of_code(tasks: PythonConfig) -> str:
