@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -256,13 +257,24 @@ def new_page(browser: Browser, **options: Any) -> LivePage:
     return LivePage(visitor(browser, **options).new_page())
 
 
+@contextlib.contextmanager
+def opened_page(browser: Browser, **options: Any) -> Iterator[LivePage]:
+    """A page of `new_page`, closed at the end, also of a test that failed: one that goes on training takes the processors from all tests that follow.
+    It may have thrown no error.
+    """
+    live = new_page(browser, **options)
+    try:
+        yield live
+    finally:
+        live.context.close()
+    hold_none(live.errors, "errors of the page")
+
+
 @pytest.fixture(scope="package")
 def shared_page(browser: Browser, server: Server) -> Iterator[LivePage]:
-    live = new_page(browser)
-    live.open(server.url)
-    yield live
-    live.context.close()
-    hold_none(live.errors, "errors of the page")
+    with opened_page(browser) as live:
+        live.open(server.url)
+        yield live
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import hold_none, new_page
+from tests.browser.conftest import hold_none, opened_page
 from tests.browser.proxies import PASSES_HOST, UPGRADES, certificate, nginx, stripping
 from tests.browser.server import Server, free_port
 
@@ -94,8 +94,7 @@ def test_it_trains_goes_to_its_other_screens_and_is_found_again(
 ) -> None:
     with contextlib.ExitStack() as stack:
         address = WAYS[name](tmp_path, stack, server)
-        live = new_page(browser, ignore_https_errors=True)
-        stack.callback(live.context.close)
+        live = stack.enter_context(opened_page(browser, ignore_https_errors=True))
         failed: list[str] = []
         live.page.on("response", lambda answer: failed.append(answer.url) if answer.status >= 400 else None)
         live.open(address)
@@ -115,7 +114,7 @@ def test_it_trains_goes_to_its_other_screens_and_is_found_again(
         assert live.page.url.startswith(f"{address}lessons?lesson=a-start-not-a-curve")
         script = live.page.locator("a[href$='a-start-not-a-curve.py']").first.get_attribute("href")
         assert "def " in live.page.evaluate("async (address) => (await fetch(address)).text()", script)
-        hold_none([*live.errors, *failed], "errors")
+        hold_none(failed, "answers that failed")
 
 
 def test_in_a_page_that_may_show_it_and_in_no_other(browser: Browser, tmp_path: Path) -> None:
@@ -124,8 +123,7 @@ def test_in_a_page_that_may_show_it_and_in_no_other(browser: Browser, tmp_path: 
         server = _server(stack, MAML_FRAMED_BY=f"http://localhost:{port}")
         (tmp_path / "index.html").write_text(f"<iframe src='{server.url}' width=1300 height=800></iframe>")
         stack.enter_context(_pages(tmp_path, port))
-        live = new_page(browser)
-        stack.callback(live.context.close)
+        live = stack.enter_context(opened_page(browser))
         live.page.goto(f"http://localhost:{port}/")
         frame = live.page.frame_locator("iframe")
         frame.get_by_role("button", name="The whole page").click()
@@ -180,10 +178,8 @@ def test_where_it_cannot_work_it_says_what_to_add(
     browser: Browser, server: Server, tmp_path: Path, path: str, location: str, words: str, lines: str
 ) -> None:
     port = free_port()
-    with nginx(tmp_path, location.format(host=server.host), port=port):
-        live = new_page(browser)
+    with nginx(tmp_path, location.format(host=server.host), port=port), opened_page(browser) as live:
         live.page.goto(f"http://class.localhost:{port}/{path}")
         box = live.page.locator(".maml-unreachable")
         expect(box).to_contain_text(words)
         expect(box.locator("pre").first).to_contain_text(lines)
-        live.context.close()

@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from dashboard.charts.sweep_optuna import PLOTS
 from maml_core.lessons.reading import shipped
-from tests.browser.conftest import OpenPage, hold_none, new_page
+from tests.browser.conftest import OpenPage
 from tests.browser.live_page import LivePage
-from tests.browser.server import Server
 from tests.browser.test_axe import ALL, AXE, OF_COLOURS, RESTS_MS, RUN, STILL, TINY, sweep
 from tests.browser.test_layout import preset_address
 from tests.browser.test_lost import LINE, LINK
@@ -229,9 +228,8 @@ def test_plots_of_optuna_in_every_form(open_page: OpenPage, plot: str) -> None:
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("act", ["Curves", "Your turn: characters"])
-def test_the_first_minute_in_every_form(browser: Browser, server: Server, act: str) -> None:
-    live = new_page(browser, first_time=True)
-    live.page.goto(server.url)
+def test_the_first_minute_in_every_form(open_page: OpenPage, act: str) -> None:
+    live = open_page(ready=False, fresh=True, first_time=True)
     live.page.locator(".maml-live[data-theme]").wait_for(state="attached")  # of the page behind it
     live.page.get_by_role("dialog").get_by_role("button", name=act).click()
     expect(live.page.get_by_role("dialog").locator("figure, [role=group]").first).to_be_visible()
@@ -239,5 +237,3 @@ def test_the_first_minute_in_every_form(browser: Browser, server: Server, act: s
         live.page.get_by_text("The whole page")
     ).first.wait_for()
     assert_in_every_form(live)
-    hold_none(live.errors, "errors of the page")
-    live.context.close()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.conftest import hold_none, new_page
+from tests.browser.conftest import hold_none, opened_page
 from tests.browser.engines.chromium import Chromium
 from tests.browser.engines.driver import Driver, EngineMissing
 from tests.browser.engines.firefox import Firefox
@@ -134,8 +134,8 @@ def test_a_lesson_with_a_curve_drawn_by_a_finger_and_a_sweep(visit: Visit) -> No
 
 
 def test_a_student_follows_a_teacher_who_has_another_browser(visit: Visit, browser: Browser, server: Server) -> None:
-    teacher = new_page(browser).open(server.url)
-    try:
+    with opened_page(browser) as teacher:
+        teacher.open(server.url)
         visit.open(started(teacher))
         visit.wait_text(".maml-class-words", "You see what the teacher sees")
         assert visit.evaluate("() => document.querySelector('[data-dial=alpha]').disabled")
@@ -145,9 +145,6 @@ def test_a_student_follows_a_teacher_who_has_another_browser(visit: Visit, brows
         teacher.wait_steady()
         shown = teacher.page.evaluate(TRACE, ["fit", "examples"])
         visit.wait(f"([place, shown]) => String(({TRACE})(place)) === shown", [["fit", "examples"], _text(shown)])
-    finally:
-        teacher.context.close()
-    hold_none(teacher.errors, "errors of the teacher's page")
 
 
 def _text(trace: list[list[str]]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.conftest import hold_none, new_page
+from tests.browser.conftest import opened_page
 from tests.browser.live_page import LivePage
 from tests.browser.server import Server
 from tests.browser.test_axe import assert_accessible
@@ -26,10 +26,8 @@ PLACES = (
 
 @pytest.fixture
 def first(browser: Browser) -> Iterator[LivePage]:
-    live = new_page(browser, first_time=True, viewport={"width": 1280, "height": 720})
-    yield live
-    hold_none(live.errors, "errors of the page")
-    live.context.close()
+    with opened_page(browser, first_time=True, viewport={"width": 1280, "height": 720}) as live:
+        yield live
 
 
 def opening(live: LivePage) -> Locator:

@@ -14,7 +14,7 @@ from dashboard.setups import address
 from maml_core.chunks import ChunkRequest, run_chunk
 from maml_core.config import ConvConfig, GlyphsConfig, MLPConfig, RunConfig, replace
 from maml_core.records import Demonstration, ImageFit, View
-from tests.browser.conftest import OpenPage, hold_none, new_page
+from tests.browser.conftest import OpenPage, opened_page
 from tests.browser.live_page import LivePage
 from tests.browser.server import Server
 
@@ -44,14 +44,12 @@ def engine_fit(*, task: int = 0) -> ImageFit:
 
 @pytest.fixture(scope="module")
 def opened(browser: Browser, server: Server) -> Iterator[LivePage]:
-    live = new_page(browser)
-    live.open(f"{server.url}?{address.write(CONFIG, ())}")
-    live.run_until(STEPS)
-    live.wait_step(STEPS)
-    live.wait_steady()
-    yield live
-    live.context.close()
-    hold_none(live.errors, "errors of the page")
+    with opened_page(browser) as live:
+        live.open(f"{server.url}?{address.write(CONFIG, ())}")
+        live.run_until(STEPS)
+        live.wait_step(STEPS)
+        live.wait_steady()
+        yield live
 
 
 @pytest.fixture

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from dashboard.setups import address
-from tests.browser.conftest import OpenPage, hold_none, new_page
+from tests.browser.conftest import OpenPage
 from tests.browser.keyboard import Hands
 from tests.browser.live_page import LivePage
-from tests.browser.server import Server
 from tests.browser.test_axe import TINY
 from tests.browser.test_drawing import SMALL, wait_states
 from tests.browser.test_lessons import FIRST
@@ -22,10 +21,9 @@ def spoken(live: LivePage, chart: str) -> str:
     return live.page.locator(f"[data-chart={chart}] .maml-reader-place [aria-live]").inner_text()
 
 
-def test_the_first_minute(browser: Browser, server: Server) -> None:
-    live = new_page(browser, first_time=True)
+def test_the_first_minute(open_page: OpenPage) -> None:
+    live = open_page(ready=False, fresh=True, first_time=True)
     page = live.page
-    page.goto(server.url)
     opening = page.get_by_role("dialog", name=re.compile("Five points|One example"))
     expect(opening.locator("figure")).to_have_count(2)
     hands = Hands(live, one_screen=False)
@@ -47,8 +45,6 @@ def test_the_first_minute(browser: Browser, server: Server) -> None:
     hands.press("Enter")
     expect(live.pill).to_have_text("Paused")
     hands.hold()
-    hold_none(live.errors, "errors of the page")
-    live.context.close()
 
 
 def test_a_live_run_is_trained_changed_and_read_and_no_control_is_a_trap(open_page: OpenPage) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import hold_none, new_page
+from tests.browser.conftest import hold_none, opened_page
 from tests.browser.server import Server
 
 if TYPE_CHECKING:
@@ -26,30 +26,28 @@ def full(browser: Browser) -> Iterator[Server]:
 
 
 def test_the_next_page_waits_in_line_is_told_so_and_may_look_meanwhile(browser: Browser, full: Server) -> None:
-    pages = [new_page(browser).open(full.url + TINY) for _ in range(2)]
-    first, second = pages
-    first.train(5)
-    second.action("play").click()
-    expect(second.pill).to_have_text("Waiting")
-    words = second.page.locator(".maml-live .maml-sentence")
-    expect(words).to_contain_text("1 page trains here, all that there is room for. Yours is the next in line")
-    assert second.page.evaluate(FITS) is True
-    assert second.step == 0
-    drawn = second.page.evaluate("mamlLive.drawn.fit")
-    second.page.keyboard.press("t")  # another task
-    second.wait("(drawn) => mamlLive.drawn.fit > drawn", drawn)
-    second.page.reload()
-    second.wait_drawn()
-    expect(second.pill).to_have_text("Waiting")
-    expect(words).to_contain_text("Yours is the next in line")
-    second.action("play").click()
-    expect(second.pill).to_have_text("Ready")
-    second.action("outer").click()
-    second.until(lambda: second.step == 1)
-    first.pause()
-    hold_none([error for live in pages for error in live.errors], "errors that pages threw")
-    for live in pages:
-        live.context.close()
+    with opened_page(browser) as first, opened_page(browser) as second:
+        for live in (first, second):
+            live.open(full.url + TINY)
+        first.train(5)
+        second.action("play").click()
+        expect(second.pill).to_have_text("Waiting")
+        words = second.page.locator(".maml-live .maml-sentence")
+        expect(words).to_contain_text("1 page trains here, all that there is room for. Yours is the next in line")
+        assert second.page.evaluate(FITS) is True
+        assert second.step == 0
+        drawn = second.page.evaluate("mamlLive.drawn.fit")
+        second.page.keyboard.press("t")  # another task
+        second.wait("(drawn) => mamlLive.drawn.fit > drawn", drawn)
+        second.page.reload()
+        second.wait_drawn()
+        expect(second.pill).to_have_text("Waiting")
+        expect(words).to_contain_text("Yours is the next in line")
+        second.action("play").click()
+        expect(second.pill).to_have_text("Ready")
+        second.action("outer").click()
+        second.until(lambda: second.step == 1)
+        first.pause()
 
 
 FITS = """() => {

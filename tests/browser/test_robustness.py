@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from dashboard.charts.all import CHARTS as ALL
-from tests.browser.conftest import OpenPage, hold_none, new_page
+from tests.browser.conftest import OpenPage, hold_none, opened_page
 from tests.browser.live_page import CHARTS, LivePage
 from tests.browser.protocol import protocol_client
 from tests.browser.server import Server
@@ -35,7 +35,11 @@ class Watched(NamedTuple):
 @pytest.fixture(scope="module")
 def watched(browser: Browser, server: Server) -> object:
     """Zoom into the loss chart, then train through `NUM_UPDATES` of its redraws (of all charts, many more) and 20 moves of alpha."""
-    live = new_page(browser)
+    with opened_page(browser) as live:
+        yield _watched(live, server)
+
+
+def _watched(live: LivePage, server: Server) -> Watched:
     live.open(server.url)
     live.page.evaluate("document.querySelectorAll('.maml-plot').forEach((node) => (node.seenBefore = true))")
     live.train(100)
@@ -57,9 +61,7 @@ def watched(browser: Browser, server: Server) -> object:
         "[...document.querySelectorAll('.maml-plot')].filter((node) => node.seenBefore)"
         ".map((node) => node.closest('[data-chart]').dataset.chart)"
     )
-    yield Watched(live, drawn, same_nodes, zoomed, live.plot("loss").evaluate(X_RANGE))
-    live.context.close()
-    hold_none(live.errors, "errors of the page")
+    return Watched(live, drawn, same_nodes, zoomed, live.plot("loss").evaluate(X_RANGE))
 
 
 def test_no_chart_is_ever_replaced(watched: Watched) -> None:

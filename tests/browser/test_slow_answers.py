@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import hold_none, new_page
+from tests.browser.conftest import opened_page
 from tests.browser.server import Server
 
 if TYPE_CHECKING:
@@ -36,23 +36,21 @@ def test_a_press_before_the_answer_to_the_one_before_loses_neither(browser: Brow
         beyond.on_message(answer)
         release.append(go_on)
 
-    live = new_page(browser)
-    page = live.page
-    page.route_web_socket(lambda url: "_stcore/stream" in url, between)
-    live.open(server.url)
-    live.wait_synced()
-    holds = True
-    shots = page.get_by_label("Shots", exact=True)
-    shots.fill("3")
-    shots.press("Enter")
-    live.wait_address("shots=3")  # the run has it; the sidebar has not heard
-    page.locator(".st-key-set-order").get_by_role("radio", name="First").click()
-    live.wait_address("(?=.*shots=3)(?=.*order=first)")
-    holds = False
-    release[-1]()
-    live.wait_synced()
-    live.wait_address("(?=.*shots=3)(?=.*order=first)")
-    expect(shots).to_have_value("3")
-    expect(page.get_by_text("No preset has these settings.")).to_be_visible()
-    live.context.close()
-    hold_none(live.errors, "errors of the page")
+    with opened_page(browser) as live:
+        page = live.page
+        page.route_web_socket(lambda url: "_stcore/stream" in url, between)
+        live.open(server.url)
+        live.wait_synced()
+        holds = True
+        shots = page.get_by_label("Shots", exact=True)
+        shots.fill("3")
+        shots.press("Enter")
+        live.wait_address("shots=3")  # the run has it; the sidebar has not heard
+        page.locator(".st-key-set-order").get_by_role("radio", name="First").click()
+        live.wait_address("(?=.*shots=3)(?=.*order=first)")
+        holds = False
+        release[-1]()
+        live.wait_synced()
+        live.wait_address("(?=.*shots=3)(?=.*order=first)")
+        expect(shots).to_have_value("3")
+        expect(page.get_by_text("No preset has these settings.")).to_be_visible()

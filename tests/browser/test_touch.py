@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import OpenPage, hold_none, new_page
+from tests.browser.conftest import OpenPage, opened_page
 from tests.browser.live_page import LivePage
 from tests.browser.server import Server
 
@@ -19,11 +19,9 @@ SCROLLED = "document.querySelector('[data-testid=stMain]').scrollTop"
 
 @pytest.fixture(scope="module")
 def opened(browser: Browser, server: Server) -> Iterator[LivePage]:
-    live = new_page(browser, **PHONE)
-    live.open(server.url)
-    yield live
-    live.context.close()
-    hold_none(live.errors, "errors of the page")
+    with opened_page(browser, **PHONE) as live:
+        live.open(server.url)
+        yield live
 
 
 @pytest.fixture
