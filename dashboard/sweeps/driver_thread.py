@@ -11,28 +11,19 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
 from dashboard.sweeps.newest_losses import NewestLosses
+from dashboard.sweeps.reading import Findings, Reader
 from maml_core.sweeps.chunks import LanesResult
 from maml_core.sweeps.compiling_beside import CompilingBeside
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.driver import Progress, Sweeping, Ticket
-from maml_core.sweeps.findings import read
 from maml_core.sweeps.recognition import find_images
 from maml_core.sweeps.results import SettingResult
-from maml_core.sweeps.standing import Standings
 from maml_core.sweeps.study import SweepStudy
 
 T = TypeVar("T")
 
 NewDriver = Callable[[], Sweeping]
 NewCompiling = Callable[[Sweeping], CompilingBeside]
-
-
-class Findings(NamedTuple):
-    """What the results say."""
-
-    sentences: tuple[str, ...]
-    standings: Standings
-    """How each setting stands beside another."""
 
 
 class Seen(NamedTuple):
@@ -79,8 +70,7 @@ class DriverThread:
         self._driver: Sweeping | None = None
         self._compiling: CompilingBeside | None = None
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=f"sweep {name}")
-        self._read_at: tuple[int, Findings] | None = None
-        """Settings that were finished, and what they said then."""
+        self._reader = Reader()
 
     async def run(self, act: Callable[[], T]) -> T:
         """Call one of the functions below in the thread."""
@@ -128,20 +118,16 @@ class DriverThread:
             self._compiling.look()
         results = driver.results()
         self.newest.number_lanes(self.sweep, results)
-        return Seen(results, driver.progress, driver.is_done, tuple(tickets), self.findings(results))
+        findings = self.findings(results, at_once=driver.is_done)
+        return Seen(results, driver.progress, driver.is_done, tuple(tickets), findings)
 
     def finished(self, ticket: Ticket, result: LanesResult) -> None:
         """Give the driver a ticket's result."""
         self._held_driver().finished(ticket, result)
 
-    def findings(self, results: tuple[SettingResult, ...]) -> Findings:
-        """What the results say; something new where another setting is finished."""
-        num_done = sum(result.is_done for result in results)
-        if self._read_at is None or num_done != self._read_at[0]:
-            standings = Standings(self.sweep, results)
-            standings.against(None)  # here, where no page waits for it
-            self._read_at = num_done, Findings(read(self.sweep, results), standings)
-        return self._read_at[1]
+    def findings(self, results: tuple[SettingResult, ...], *, at_once: bool = False) -> Findings:
+        """What the results say; see `Reader.findings`."""
+        return self._reader.findings(self.sweep, results, at_once=at_once)
 
     def close_driver(self) -> None:
         """Let the driver give back what is not finished; the next look makes a new one."""

@@ -192,6 +192,8 @@ class SweepJob:
                 await self.driver.run(self.driver.close_driver)
                 self.status = "stopped" if self.status == "stopping" else self.status
                 self.revision += 1
+                self.findings = await self.driver.run(lambda: self.driver.findings(self.results, at_once=True))
+                self.revision += 1
                 if self._goes_on:
                     self.resume()
             else:

@@ -52,7 +52,7 @@ def read(sweep: SweepConfig, results: Sequence[SettingResult]) -> tuple[str, ...
         return (f"{len(finished)} of {size:,} settings are finished: too few to read the map.", *why)
     found = [one for one in finished if one.status == "ok"]
     by = Comparison(sweep, finished)
-    so_far = () if len(finished) >= size else (f"So far {len(finished):,} of {size:,} settings are finished.",)
+    so_far = () if len(finished) >= size else (f"When {len(finished):,} of {size:,} settings were finished:",)
     if not found:
         return (*so_far, _none_ok(finished), *why)
     trends = [trend for axis in sweep.axes for trend in _trends(sweep, found, finished, axis, by)]

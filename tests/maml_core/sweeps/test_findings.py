@@ -158,7 +158,7 @@ def test_all_diverged() -> None:
 def test_a_sweep_under_way_says_how_much_of_it_is_known() -> None:
     sweep = of_three(ALPHA, STEPS)
     first = made(sweep, lambda alpha, n: GONE)[:5]
-    assert read(sweep, first) == ("So far 5 of 15 settings are finished.", "All 5 finished settings diverged.")
+    assert read(sweep, first) == ("When 5 of 15 settings were finished:", "All 5 finished settings diverged.")
 
 
 def test_too_few_settings_say_nothing() -> None:
