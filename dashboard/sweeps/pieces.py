@@ -93,10 +93,13 @@ class Work:
                     part.lanes, part.summaries, part.curvatures, part.by_task, strict=True
                 )
             }
+        lanes = tuple(lane for lane in trained.lanes if lane in found)
         return dataclasses.replace(
             trained,
-            summaries=tuple(found[lane][0] for lane in trained.lanes),
-            curvatures=np.array([found[lane][1] for lane in trained.lanes]),
-            by_task=tuple(found[lane][2] for lane in trained.lanes),
+            lanes=lanes,
+            summaries=tuple(found[lane][0] for lane in lanes),
+            curvatures=np.array([found[lane][1] for lane in lanes]),
+            by_task=tuple(found[lane][2] for lane in lanes),
             cpu_s=trained.cpu_s + sum(part.cpu_s for part in self._parts),
+            refused=(*trained.refused, *(one for part in self._parts for one in part.refused)),
         )

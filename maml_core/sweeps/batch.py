@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -31,6 +31,8 @@ class Outcome(NamedTuple):
     """Losses of the settings that go on or end at that rung, by number, at worst the cap."""
     lane_steps: int
     """Outer steps that were taken, over all lanes."""
+    refused: tuple[SettingResult, ...] = ()
+    """Settings that turned out not to be computable; each is told once."""
 
 
 class RunningBatch:
@@ -160,8 +162,9 @@ class RunningBatch:
             self._lanes[stop.lane] = self._gone(
                 stop.lane, "dead" if stop.status.kind == "dead" else "diverged", stop.step
             )
+        left_out = self._left_out({self._number_of(lane): why for lane, why in reversed(result.refused)})
         if result.summaries is None:
-            return Outcome(None, {}, _steps_in(result))
+            return Outcome(None, {}, _steps_in(result), left_out)
         for index, (place, summary) in enumerate(zip(result.lanes, result.summaries, strict=True)):
             curvature = math.nan if result.curvatures is None else float(result.curvatures[index])
             self._lanes[place] = self._measured(place, summary, curvature)._replace(task_values=result.by_task[index])
@@ -176,7 +179,7 @@ class RunningBatch:
             lambdas = [self._lanes[place].lambda_max for place in places if place in result.lanes]
             if known := [value for value in lambdas if math.isfinite(value)]:
                 self._curvatures[number][self.step] = float(np.mean(known))
-        return Outcome(self.step, values, _steps_in(result))
+        return Outcome(self.step, values, _steps_in(result), left_out)
 
     def prune(self, numbers: Collection[int]) -> None:
         """These settings leave, with what the rung said of them."""
@@ -197,12 +200,9 @@ class RunningBatch:
             del self._open[one.number]
         return found
 
-    def refuse(self, refusal: str) -> list[SettingResult]:
+    def refuse(self, refusal: str) -> tuple[SettingResult, ...]:
         """All its settings are left out; each is told once."""
-        found = [refused(one, refusal) for one in self._open.values()]
-        self._open.clear()
-        self._alive.clear()
-        return found
+        return self._left_out(dict.fromkeys(self._open, refusal))
 
     def running(self) -> list[SettingResult]:
         """The open settings as far as they are known."""
@@ -224,6 +224,20 @@ class RunningBatch:
             training=self._training(places),
             form_changes=[step for step in self._form_changes if step < reached],
         )
+
+    def _left_out(self, refusals: Mapping[int, str]) -> tuple[SettingResult, ...]:
+        """Leave settings out, with the lanes of all their seeds."""
+        found = []
+        for number, why in refusals.items():
+            lanes = set(self._places(number))
+            self._dropped |= lanes
+            self._alive -= lanes
+            if (setting := self._open.pop(number, None)) is not None:
+                found.append(refused(setting, why))
+        return tuple(found)
+
+    def _number_of(self, place: int) -> int:
+        return self.settings[place // self._sweep.num_seeds].number
 
     def _places(self, number: int) -> range:
         first = self._first[number]

@@ -161,7 +161,7 @@ def measuring(
         configs=configs, until=until, budget_s=piece_s, evaluate=False, images=images, compiled=compiled, code=code
     )
     trained = yield dataclasses.replace(training, until=1) if warms_up else training
-    if trained.refusal:
+    if trained.refusal or len(trained.refused) == count:
         return REFUSED
     if warms_up and trained.lanes:
         trained = yield dataclasses.replace(training, state=trained.state)

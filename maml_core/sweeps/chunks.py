@@ -6,6 +6,7 @@ Like `maml_core.chunks`, it imports without torch.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from maml_core.errors import ConfigError
 from maml_core.families.own import OwnCode
 from maml_core.records import Ints, Numbers, Summary
 from maml_core.sweeps.footprint import max_lanes
-from maml_core.sweeps.results import LaneStop
+from maml_core.sweeps.results import LaneRefusal, LaneStop
 
 if TYPE_CHECKING:
     from maml_core.problem import Problem
@@ -79,7 +80,9 @@ class LanesResult:
     compiled: tuple[bool, ...] = ()
     """Which of the outer steps were taken in their compiled form, [S]; empty where none was."""
     refusal: str = ""
-    """Why tasks of these settings cannot be drawn; then nothing was computed."""
+    """Why none of these settings can be computed; then nothing was."""
+    refused: tuple[LaneRefusal, ...] = ()
+    """Lanes that turned out not to be computable, in a step or where they are judged."""
 
     @property
     def num_compiled(self) -> int:
@@ -122,12 +125,17 @@ def run_lanes(request: LanesRequest) -> LanesResult:
     from maml_core.own_code import problem_for
     from maml_core.sweeps.compiled_lanes import Forms
     from maml_core.sweeps.lane_bytes import RecentLanes, check_lanes
+    from maml_core.sweeps.lane_refusals import attempted, why_refused
     from maml_core.sweeps.lanes import (
         Batch,
+        Form,
         HeldOut,
+        Lanes,
+        Step,
+        begun,
         check_beginning,
         held_out,
-        init_lanes,
+        initial_lanes,
         lane_curvatures,
         outer_step,
     )
@@ -138,13 +146,20 @@ def run_lanes(request: LanesRequest) -> LanesResult:
     if request.state is None:
         try:
             check_beginning(first, own or problem_for(first, None, request.device, request.images))
-        except ConfigError as error:
-            return _nothing(str(error))
+        except Exception as error:
+            if not (why := why_refused(first, error)):
+                raise
+            return _nothing(why)
     batch = Batch.from_configs(request.configs, request.device, request.images, request.code)
     stopped = list[LaneStop]()
+    refused = list[LaneRefusal]()
     if request.state is None:
-        lanes, dead = init_lanes(batch)
-        stopped += dead
+        started, attempt = attempted(batch, initial_lanes(batch), lambda some: begun(batch, some))
+        lanes = attempt.lanes
+        if started is not None:
+            lanes, dead = started
+            stopped += dead
+        refused += attempt.refused
     else:
         lanes = RecentLanes.shared().state(request.state, request.device)
         check_lanes(lanes, batch)
@@ -159,25 +174,41 @@ def run_lanes(request: LanesRequest) -> LanesResult:
         found[[columns[place] for place in places]] = values
         return found
 
+    def step_of(lanes: Lanes, form: Form | None) -> Callable[[Lanes], Step]:
+        # The form is of exactly these lanes: where it fails, each is tried eagerly.
+        return lambda some: outer_step(batch, some, form if some is lanes else None)
+
     forms = Forms(batch) if request.compiled else None
     compiled: list[bool] = []
     advance_start = time.thread_time()
     deadline = advance_start + request.budget_s if request.budget_s is not None else float("inf")
     while lanes.step < request.until and lanes.places:
         form = None if forms is None else forms.at(lanes)
-        compiled.append(form is not None)
-        taken = outer_step(batch, lanes, form)
+        taken, attempt = attempted(batch, lanes, step_of(lanes, form))
+        refused += attempt.refused
+        if taken is None:
+            lanes = attempt.lanes
+            break
+        compiled.append(form is not None and not attempt.refused)
         steps.append(lanes.step)
-        losses.append(row(lanes.places, taken.query_loss))
+        losses.append(row(attempt.lanes.places, taken.query_loss))
         if taken.accuracy is not None:
-            accuracies.append(row(lanes.places, taken.accuracy))
+            accuracies.append(row(attempt.lanes.places, taken.accuracy))
         lanes = taken.lanes
         stopped += taken.stopped
         if time.thread_time() >= deadline:
             break
     advance_s = time.thread_time() - advance_start
-    judged = request.evaluate and lanes.step >= request.until
-    found = held_out(batch, lanes, num_steps=batch.first.evaluation_steps) if judged else HeldOut((), ())
+    judged, num_eval = request.evaluate and lanes.step >= request.until, batch.first.evaluation_steps
+    found, curvatures = HeldOut((), ()), np.empty(0)
+    if judged:
+        measured, attempt = attempted(
+            batch, lanes, lambda some: (held_out(batch, some, num_steps=num_eval), lane_curvatures(batch, some))
+        )
+        lanes = attempt.lanes
+        if measured is not None:
+            found, curvatures = measured
+        refused += attempt.refused
     return LanesResult(
         state=RecentLanes.shared().data(lanes),
         step=lanes.step,
@@ -189,10 +220,11 @@ def run_lanes(request: LanesRequest) -> LanesResult:
         stopped=tuple(stopped),
         summaries=found.summaries if judged else None,
         by_task=found.by_task,
-        curvatures=lane_curvatures(batch, lanes) if judged else None,
+        curvatures=curvatures if judged else None,
         cpu_s=time.thread_time() - start,
         advance_s=advance_s,
         compiled=tuple(compiled) if any(compiled) else (),
+        refused=tuple(refused),
     )
 
 

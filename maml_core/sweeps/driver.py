@@ -200,6 +200,8 @@ class Sweeping:
         outcome = batch.take_in(ticket.request, result)
         self._lane_steps += outcome.lane_steps
         self._times.note(batch.group, result, outcome.lane_steps)
+        if outcome.refused:
+            self._leave_out(outcome.refused)
         if outcome.rung is not None and outcome.values:
             self._study.report(outcome.rung, outcome.values)
             if self._sweep.prune > 0.0 and outcome.rung < self._sweep.num_steps:

@@ -231,12 +231,17 @@ def check_beginning(config: RunConfig, problem: Problem) -> None:
 
 def init_lanes(batch: Batch) -> tuple[Lanes, tuple[LaneStop, ...]]:
     """All lanes at outer step 0, and those that are dead already."""
+    return begun(batch, initial_lanes(batch))
+
+
+def initial_lanes(batch: Batch) -> Lanes:
+    """All lanes at outer step 0, before anything of them is computed."""
     starts = [_initial_meta(config, batch.problem) for config in batch.configs]
     meta = torch.cat([flattened(start) for start in starts])
     theta, _ = split_meta(starts[0])
     one = initial_statistics(batch.first, batch.problem, theta, batch.first.num_inner_steps)
     count = len(starts)
-    lanes = Lanes(
+    return Lanes(
         step=0,
         places=tuple(range(count)),
         meta=meta,
@@ -245,6 +250,10 @@ def init_lanes(batch: Batch) -> tuple[Lanes, tuple[LaneStop, ...]]:
         loss_scale=(0.0,) * count,
         high_loss_steps=(0,) * count,
     )
+
+
+def begun(batch: Batch, lanes: Lanes) -> tuple[Lanes, tuple[LaneStop, ...]]:
+    """Initial lanes with their loss scales, and those that are dead already."""
     zero_level = batch.problem.family.zero_level()
     initial = [float(found.mean[0]) for found in held_out(batch, lanes, num_steps=0).summaries]
     return watched(batch, lanes._replace(loss_scale=tuple(loss_scale(zero_level, loss) for loss in initial)))

@@ -33,6 +33,14 @@ class LaneStop(NamedTuple):
     """As the single run would have said it."""
 
 
+class LaneRefusal(NamedTuple):
+    """A lane that left the batch since it cannot be computed; its setting is left out."""
+
+    lane: int
+    """Its place in `configs`."""
+    why: str
+
+
 class LaneResult(NamedTuple):
     """One seed of a setting."""
 

@@ -49,13 +49,13 @@ def written(folder: Path, code: str = CODE) -> str:
 
 
 @contextmanager
-def own_module(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[str]:
+def own_module(folder: Path, patch: pytest.MonkeyPatch, code: str = CODE) -> Iterator[str]:
     """The module in the current folder, beside which runs and sweeps are kept."""
     patch.setenv("MAML_RUNS", str(folder / "runs"))
     patch.setenv("MAML_SWEEPS", str(folder / "sweeps"))
     patch.delenv("MAML_SHARED", raising=False)
     patch.chdir(folder)
-    name, path = written(folder), list(sys.path)
+    name, path = written(folder, code), list(sys.path)
     yield name
     assert sys.path == path
     sys.modules.pop(name, None)

@@ -23,14 +23,17 @@ from dashboard.sweeps.preparation import Preparation
 from maml_core.chunks import ChunkRequest
 from maml_core.cli import app
 from maml_core.cli import dashboard as cli_dashboard
-from maml_core.config import PythonConfig
+from maml_core.config import PythonConfig, RunConfig, replace
 from maml_core.errors import StoreError
 from maml_core.families.own import VARIABLE
+from maml_core.own_code import tasks_named
+from maml_core.sweeps.axes import Axis
 from maml_core.sweeps.budget import groups
 from maml_core.sweeps.chunks import run_lanes
-from maml_core.sweeps.study import load_sweep
+from maml_core.sweeps.definition import SweepConfig
+from maml_core.sweeps.study import load_sweep, open_study
 from tests.maml_core.own_module import forget, is_imported, own_module
-from tests.maml_core.sweeps.own_sweep import Here, begun
+from tests.maml_core.sweeps.own_sweep import FINE, IN_A_STEP, STRICT, WHERE_JUDGED, Here, begun
 
 
 @pytest.fixture(name="module")
@@ -166,3 +169,17 @@ def test_a_server_that_others_reach_takes_back_the_name_however_it_was_started(
     assert VARIABLE not in os.environ
     asyncio.run(gone_on(job := opened()))
     assert job.status == "failed"
+
+
+def test_a_setting_whose_code_fails_where_it_is_judged_is_left_out_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with own_module(tmp_path, monkeypatch, STRICT) as module:
+        monkeypatch.setenv(VARIABLE, f"{module}:problem")
+        base = replace(RunConfig(), {"tasks": tasks_named(f"{module}:problem"), "evaluation_steps": 5})
+        axes = (Axis(name="alpha", values=(FINE, WHERE_JUDGED, IN_A_STEP)),)
+        study = open_study(SweepConfig(base=base, axes=axes, num_steps=4, num_rungs=2), "strict")
+        job = Preparation(Here(), 1).new_job("strict", study.sweep, study, {})
+        asyncio.run(gone_on(job))
+    assert (job.status, [one.status for one in job.results]) == ("done", ["ok", "refused", "refused"])
+    assert "2 of the 3 settings are left out" in " ".join(job.findings.sentences)

@@ -1,4 +1,4 @@
-"""A sweep of a problem of one's own that has begun, computed in this process."""
+"""Sweeps of a problem of one's own, computed in this process: one that has begun, and code that refuses some settings."""
 
 from __future__ import annotations
 
@@ -14,6 +14,33 @@ from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.driver import Sweeping
 from maml_core.sweeps.recognition import find_problem
 from maml_core.sweeps.study import open_study
+
+STRICT = """
+from torch import nn
+
+from maml_core import ModuleModel, Problem, StreamTasks
+
+
+def planes(rng):
+    while True:
+        x, w = rng.uniform(-1, 1, (20, 2)), rng.normal(size=(2, 1))
+        y = x @ w
+        yield x[:10], y[:10], x[10:], y[10:]
+
+
+def strict(predictions, targets):
+    if predictions.abs().max() > 40:
+        raise ValueError("predictions are beyond what is measured")
+    return (predictions - targets).square().mean()
+
+
+def problem():
+    return Problem(family=StreamTasks(planes), model=ModuleModel(nn.Linear(2, 1), reinitialize=True), loss=strict)
+"""
+"""A module whose loss refuses what a large alpha makes."""
+BEYOND = "predictions are beyond what is measured"
+FINE, WHERE_JUDGED, IN_A_STEP = 0.05, 10.0, 100.0
+"""Alphas: a step of the second takes theta about six times as far away, and it is judged after more steps than it is trained with."""
 
 
 class Here(Executor):
