@@ -27,6 +27,17 @@ def counted(number: int, word: str) -> str:
     return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
+def duration(seconds: float) -> str:
+    """A time as people say it.
+
+    >>> duration(42.3), duration(400), duration(20_000)
+    ('42 s', '7 minutes', '5.6 hours')
+    """
+    if seconds < 100:
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 6000 else f"{seconds / 3600:.2g} hours"
+
+
 def listed(words: Sequence[str]) -> str:
     """Words one after the other, as in a sentence.
 

@@ -6,7 +6,7 @@ import contextlib
 import math
 import time
 from collections.abc import Collection
-from concurrent.futures import BrokenExecutor
+from concurrent.futures import BrokenExecutor, Executor
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -34,18 +34,24 @@ from maml_core.reproduce import (
     Reproduction,
     Row,
     Update,
+    cases_of_seeds,
     chosen,
     markdown,
     omniglot_cases,
     plain,
+    plain_spread,
+    save_spreads,
     save_table,
-    sinusoid_cases,
+    spread_markdown,
+    spreads,
 )
 from maml_core.reproduce.atlas import FAMILIES, LEARNERS, chosen_cells
 from maml_core.reproduce.claims import CLAIMS, chosen_claims
+from maml_core.reproduce.estimates import WORTH_STEPS, seconds_left
 from maml_core.reproduce.omniglot import NUM_TEST_TASKS as NUM_IMAGE_TASKS
-from maml_core.reproduce.sinusoid import NUM_STEPS, NUM_TEST_TASKS
+from maml_core.reproduce.sinusoid import MOST_SEEDS, NUM_STEPS, NUM_TEST_TASKS
 from maml_core.store import trained_alone
+from maml_core.wording import counted, duration, listed
 
 
 class Protocol(StrEnum):
@@ -132,6 +138,12 @@ def reproduce(
         typer.Option(help=f"Test tasks, 2 to 100,000. (Default: {NUM_TEST_TASKS:,}, of omniglot {NUM_IMAGE_TASKS:,}.)"),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the initial weights and of the training tasks.")] = 0,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            help=f"Of sinusoid: so many seeds from --seed on, 1 to {MOST_SEEDS}; with more than one, the table has intervals over the seeds beside those over test tasks. (Default: 1.)"
+        ),
+    ] = None,
     folder: Annotated[
         Path | None,
         typer.Option(
@@ -158,6 +170,7 @@ def reproduce(
 
     sinusoid: every algorithm and baseline is trained at 10 and at 5 shots and judged on fresh tasks after 1, 5 and 10 inner steps: mean
     over all tasks with its 95% interval, median, shares of tasks that got worse and that diverged. All of it takes about three quarters of an hour on two cores.
+    With --seeds 3 each is trained three times, which takes three times as long: the mean over seeds and tasks is printed with one interval over the tasks and one over the seeds.
 
     omniglot: MAML of 5 and 20 ways, 1 and 5 shots, judged by its accuracy on tasks of characters that no training and no choice has seen,
     with the 95% interval over tasks.
@@ -174,6 +187,7 @@ def reproduce(
     Examples:
       maml reproduce sinusoid
       maml reproduce sinusoid --only MAML --only Meta-SGD --steps 20000
+      maml reproduce sinusoid --seeds 3
       maml reproduce omniglot --only "5-way 1-shot"
       maml reproduce omniglot --scale paper --only "MAML++, 20-way 1-shot"
       maml reproduce sinusoid --scheduler tcp://192.168.1.10:8786
@@ -193,6 +207,7 @@ def reproduce(
             ("split", split),
             ("tasks", tasks),
             ("seed", seed or None),
+            ("seeds", seeds),
             ("folder", folder if protocol == Protocol.PHENOMENA else None),
         ):
             if value is not None:
@@ -220,9 +235,13 @@ def reproduce(
         for name, value in (("scale", scale), ("split", split)):
             if value is not None:
                 raise ConfigError(name, value.value, "sinusoid has none; leave it out")
-        cases = sinusoid_cases(chosen(SINUSOID, only or []), seed=seed, num_steps=steps)
+        cases = cases_of_seeds(
+            chosen(SINUSOID, only or []), seed=seed, num_seeds=1 if seeds is None else seeds, num_steps=steps
+        )
         place, num_tasks = Path("reproduction") / "sinusoid", tasks or NUM_TEST_TASKS
     else:
+        if seeds is not None:
+            raise ConfigError("seeds", seeds, "omniglot has none; leave it out, and give --seed")
         size = SCALES[scale or "laptop"]
         held_out = split.value if split is not None else size.split
         cases = omniglot_cases(size, chosen(size.setups, only or []), seed=seed, num_steps=steps, split=held_out)
@@ -233,19 +252,31 @@ def reproduce(
     rows = _trained_and_judged(
         cases, place, num_tasks=num_tasks, workers=workers, scheduler=scheduler, device=device.value
     )
-    cpu_min = sum({(row.name, row.trained_shots): row.cpu_s for row in rows}.values()) / 60
+    cpu_min = sum({(row.name, row.trained_shots, row.seed): row.cpu_s for row in rows}.values()) / 60
     longest = max(case.num_steps for case in cases)
+    trained = list(dict.fromkeys(str(case.config.tasks_seed) for case in cases))
     notes.append(
-        f"{num_tasks:,} test tasks, {longest:,} outer steps{'' if steps else ' at most'}, seed {seed}; {cpu_min:.0f} minutes of one "
-        "processor for the training."
+        f"{num_tasks:,} test tasks, {longest:,} outer steps{'' if steps else ' at most'}, seed{'s' * (len(trained) > 1)} {listed(trained)}; {cpu_min:.0f} minutes "
+        "of one processor for the training."
     )
+    if len(trained) > 1:
+        notes.append(
+            f"Means over all tasks and seeds with 95% intervals: over the test tasks, and over the {len(trained)} seeds (Student's t). Medians and shares are means over the "
+            "seeds. A published figure that is better than ours, but within the interval over seeds, is not decided."
+        )
     if sources := dict.fromkeys(figure.source for row in rows for figure in row.published):
         notes.append(f"Published: {'; '.join(sources)}.")
-    save_table(rows, place, notes)
+    if len(trained) > 1:
+        together = spreads(rows)
+        save_spreads(together, place, notes)
+        values, text = [plain_spread(spread) for spread in together], spread_markdown(together)
+    else:
+        save_table(rows, place, notes)
+        values, text = [plain(row) for row in rows], markdown(rows)
     if as_json:
-        print_json([plain(row) for row in rows])
+        print_json(values)
         return
-    typer.echo("\n\n".join([markdown(rows), *notes]))
+    typer.echo("\n\n".join([text, *notes]))
     minutes = (time.monotonic() - start) / 60
     typer.echo(f"\n{minutes:.0f} minutes now. Saved in {place}/table.json and table.md.")
 
@@ -274,6 +305,15 @@ def _split_note(tasks: OmniglotConfig) -> str:
     other = "" if tasks.split == "random" else " The published figures are on characters held out at random."
     note = f"; {splits.note}" if splits.note else ""
     return f"Split {tasks.split}: {parts}{turned}{note}.{other}"
+
+
+def _say_how_long(reproduction: Reproduction, executor: Executor, *, at_once: int, device: str) -> None:
+    """Say about how long the trainings will take, where that is long, and what they compute on tells its time."""
+    left = [one for one in reproduction.left if one.num_steps]
+    if device != "cpu" or sum(one.num_steps for one in left) < WORTH_STEPS:
+        return
+    seconds = seconds_left(left, executor, at_once=at_once)
+    say(f"{counted(len(left), 'training')} to go: about {duration(seconds)} with {at_once} at work.")
 
 
 def _trained_and_judged(
@@ -310,6 +350,7 @@ def _trained_and_judged(
             bar.update(whole, total=reproduction.num_steps_in_all, completed=reproduction.steps_done)
             try:
                 with caught_signals(words, rescue=reproduction.save) as caught:
+                    _say_how_long(reproduction, pool, at_once=at_once, device=device)
                     reproduction.train(lambda: bool(caught))
                 if not caught:
                     bar.update(whole, note="evaluating")

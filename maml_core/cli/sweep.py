@@ -46,7 +46,7 @@ from maml_core.sweeps.recognition import find_own, find_problem
 from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.study import SweepStudy, load_sweep, open_study
 from maml_core.sweeps.tables import best_of, table
-from maml_core.wording import counted
+from maml_core.wording import counted, duration
 
 CALLED_IN_OPTIONS = {name: f"num_{name}" for name in ("steps", "seeds", "settings", "rungs")}
 """Fields of a sweep that its options call otherwise."""
@@ -419,20 +419,9 @@ def _before(asked: SweepConfig, num_finished: int) -> str:
 def _budget_words(need: Budget, at_once: int) -> str:
     groups = f" in {need.num_groups:,} groups" if need.num_groups > 1 else ""
     return (
-        f"{counted(need.num_lanes, 'training')}{groups}: about {_duration(need.seconds)} with {at_once} at work"
+        f"{counted(need.num_lanes, 'training')}{groups}: about {duration(need.seconds)} with {at_once} at work"
         f"{compiling_words(need)} ({1000 * need.step_s:.3g} ms an outer step of {counted(need.lanes_at_once, 'lane')})"
     )
-
-
-def _duration(seconds: float) -> str:
-    """A time as people say it.
-
-    >>> _duration(42.3), _duration(400), _duration(20_000)
-    ('42 s', '7 minutes', '5.6 hours')
-    """
-    if seconds < 100:
-        return f"{max(1, round(seconds))} s"
-    return f"{seconds / 60:.0f} minutes" if seconds < 6000 else f"{seconds / 3600:.2g} hours"
 
 
 def _report(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from maml_core.config import RunConfig, replace
+from maml_core.errors import ConfigError
 from maml_core.reproduce.cases import Case, Exam, Published, Setup
 from maml_core.rng import Stream
 
@@ -57,6 +58,21 @@ PUBLISHED: Mapping[tuple[str, int], tuple[Published, ...]] = {
 """By set-up and shots of the test tasks."""
 
 
+MOST_SEEDS = 20
+
+
+def cases_of_seeds(setups: Sequence[Setup], *, seed: int, num_seeds: int, num_steps: int | None = None) -> list[Case]:
+    """The trainings of some set-ups with `num_seeds` seeds from `seed` on, one seed after the other: whoever stops early has whole seeds.
+
+    Raises:
+        ConfigError: Fewer than one seed, or more than 20.
+    """
+    if not 1 <= num_seeds <= MOST_SEEDS:
+        raise ConfigError("seeds", num_seeds, f"a whole number from 1 to {MOST_SEEDS}")
+    seeds = range(seed, seed + num_seeds)
+    return [case for of in seeds for case in sinusoid_cases(setups, seed=of, num_steps=num_steps)]
+
+
 def sinusoid_cases(setups: Sequence[Setup], *, seed: int, num_steps: int | None = None) -> list[Case]:
     """The trainings of some set-ups, at 10 and at 5 shots; one only where training looks at no support point, or there is none.
 
@@ -77,7 +93,7 @@ def sinusoid_cases(setups: Sequence[Setup], *, seed: int, num_steps: int | None 
                     setup=setup,
                     config=config,
                     num_steps=num_steps or NUM_STEPS,
-                    folder=f"{setup.name}, {shots} shots".replace("+", "p"),
+                    folder=f"{setup.name}, {shots} shots{f', seed {seed}' if seed else ''}".replace("+", "p"),
                     exam=Exam(tested, Stream.HELD_OUT_TASKS, num_steps=10, reported=(1, 5, 10), result=1),
                     published={k: PUBLISHED[setup.name, k] for k in tested if (setup.name, k) in PUBLISHED},
                 )

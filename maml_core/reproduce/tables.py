@@ -11,7 +11,7 @@ from typing import Any
 
 from maml_core.config import RunConfig, to_dict
 from maml_core.files import write_file
-from maml_core.records import Summary
+from maml_core.records import Numbers, Summary
 from maml_core.reproduce.cases import Exam, Published
 from maml_core.reproduce.exams import TEST_SEED
 from maml_core.wording import counted
@@ -40,6 +40,8 @@ class Row:
     """Processor time of the training."""
     published: tuple[Published, ...] = ()
     """The first figure is what ours is compared with."""
+    by_task: Numbers | None = None
+    """Losses of the T test tasks, or their accuracies, after each of the R reported numbers of inner steps, [R, T]."""
 
     @property
     def label(self) -> str:
@@ -49,9 +51,14 @@ class Row:
 
 def save_table(rows: Sequence[Row], folder: Path, notes: Sequence[str] = ()) -> None:
     """Write ``table.json`` (everything) and ``table.md`` (as printed, with some notes below) into a folder."""
+    write_table([plain(row) for row in rows], [markdown(rows), *notes], folder)
+
+
+def write_table(values: Sequence[dict[str, Any]], paragraphs: Sequence[str], folder: Path) -> None:
+    """Write ``table.json`` and ``table.md`` into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_file(folder / "table.json", json.dumps([plain(row) for row in rows], indent=1).encode())
-    write_file(folder / "table.md", ("\n\n".join([markdown(rows), *notes]) + "\n").encode())
+    write_file(folder / "table.json", json.dumps(values, indent=1).encode())
+    write_file(folder / "table.md", ("\n\n".join(paragraphs) + "\n").encode())
 
 
 def markdown(rows: Sequence[Row]) -> str:
@@ -68,8 +75,7 @@ def _losses(rows: Sequence[Row]) -> list[str]:
     """
     steps = rows[0].exam.reported
     each = " / ".join(map(str, steps))
-    first, *others = steps
-    afters = " | ".join([f"after {first} step{'s' * (first != 1)}", *(f"after {step}" for step in others)])
+    afters = " | ".join(steps_words(steps))
     lines = [
         f"| | trained / test shots | {afters} | median {each} | worse % {each} | diverged % {each} | published {each} |",
         f"|---|---|{'---|' * len(steps)}---|---|---|---|",
@@ -88,11 +94,28 @@ def _losses(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
+def steps_words(steps: Sequence[int]) -> list[str]:
+    """The heads of columns after so many inner steps.
+
+    >>> steps_words((1, 5))
+    ['after 1 step', 'after 5']
+    """
+    first, *others = steps
+    return [f"after {first} step{'s' * (first != 1)}", *(f"after {step}" for step in others)]
+
+
+def loss_words(mean: float) -> str:
+    """A loss as tables have it.
+
+    >>> loss_words(0.5), loss_words(12345.0), loss_words(math.inf)
+    ('0.500', '1.2e+04', 'inf')
+    """
+    return f"{mean:.3f}" if mean < 1000.0 else f"{mean:.1e}"
+
+
 def _loss(summary: Summary, step: int) -> str:
     mean, ci95 = float(summary.mean[step]), float(summary.ci95[step])
-    if not math.isfinite(mean):
-        return "inf"
-    return f"{mean:.3f} ± {ci95:.3f}" if mean < 1000.0 else f"{mean:.1e}"
+    return loss_words(mean) + (f" ± {ci95:.3f}" if mean < 1000.0 else "")
 
 
 def _published_losses(row: Row) -> str:
@@ -148,7 +171,7 @@ def _published_accuracies(row: Row) -> str:
 def plain(row: Row) -> dict[str, Any]:
     """A row as plain JSON values."""
     numbers = {
-        name: [_number(value) for value in values]
+        name: [number(value) for value in values]
         for name, values in row.summary._asdict().items()
         if values is not None
     }
@@ -170,6 +193,6 @@ def plain(row: Row) -> dict[str, Any]:
     }
 
 
-def _number(value: float) -> float | None:
+def number(value: float) -> float | None:
     """JSON has no infinity; None stands for it."""
     return float(value) if math.isfinite(value) else None

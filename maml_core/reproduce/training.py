@@ -15,9 +15,10 @@ from maml_core.datasets.trained import TrainedImages
 from maml_core.errors import StoreError
 from maml_core.execution import MAX_LOST, resubmitted
 from maml_core.files import write_file
-from maml_core.records import Entry, Records, Status, Summary
+from maml_core.records import Entry, Records, Status
 from maml_core.reproduce.cases import Case
-from maml_core.reproduce.exams import summary_on_test_tasks
+from maml_core.reproduce.estimates import Left
+from maml_core.reproduce.exams import Judged, judged
 from maml_core.reproduce.tables import Row
 from maml_core.store import DOCUMENT, SavedRun, load_run, save_run
 
@@ -90,6 +91,11 @@ class Reproduction:
         """Outer steps of all trainings together."""
         return sum(training.step for training in self._trainings)
 
+    @property
+    def left(self) -> list[Left]:
+        """What is left of each training."""
+        return [training.left for training in self._trainings]
+
     def train(self, should_stop: Callable[[], bool] = lambda: False) -> None:
         """Train all cases to the end, or until somebody asks to stop. However it ends, what there is has been saved.
 
@@ -142,14 +148,14 @@ class Reproduction:
             setup, exam = training.case.setup, training.case.exam
             for shots in exam.shots:
                 work = (setup.learner, training.config, training.state, exam, shots, num_tasks, self._device)
-                submitted.append((training, shots, work, self._executor.submit(summary_on_test_tasks, *work)))
+                submitted.append((training, shots, work, self._executor.submit(judged, *work)))
         rows = []
         for training, shots, work, future in submitted:
             try:
-                summary = future.result()
+                found = future.result()
             except BrokenExecutor:
-                summary = resubmitted(self._executor, summary_on_test_tasks, *work)
-            rows.append(training.row(shots, num_tasks, summary))
+                found = resubmitted(self._executor, judged, *work)
+            rows.append(training.row(shots, num_tasks, found))
         return rows
 
 
@@ -196,6 +202,11 @@ class _Training:
         if not self.case.setup.is_trained:
             return True
         return self.step >= self.case.num_steps or (self._status.kind != "ok" and self.resumed >= MAX_RESUMED)
+
+    @property
+    def left(self) -> Left:
+        step_s = self.cpu_s / self.step if self.step and self.cpu_s else math.nan
+        return Left(self.case, 0 if self.ended else self.case.num_steps - self.step, step_s)
 
     def request(self, device: str) -> ChunkRequest:
         """The next chunk, or the one that was lost; a run that was rolled back goes on."""
@@ -249,7 +260,7 @@ class _Training:
         write_file(root / _TIMES, json.dumps(_times(root) | {self.case.folder: self.cpu_s}, indent=1).encode())
         self.saved_step, self.saved_cpu_s = self.step, self.cpu_s
 
-    def row(self, shots: int, num_tasks: int, summary: Summary) -> Row:
+    def row(self, shots: int, num_tasks: int, found: Judged) -> Row:
         setup = self.case.setup
         return Row(
             name=setup.name,
@@ -259,7 +270,8 @@ class _Training:
             outer_steps=self.step,
             seed=self.config.tasks_seed,
             test_tasks=num_tasks,
-            summary=summary,
+            summary=found.summary,
+            by_task=found.by_task,
             resumed=self.resumed,
             stopped=self._status.sentence,
             cpu_s=self.cpu_s,

@@ -34,6 +34,26 @@ def test_a_reproduction_prints_its_table_and_saves_it(tmp_path: Path) -> None:
     ]
 
 
+def test_more_seeds_go_on_from_those_that_are_there(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    arguments = ("--only", "maml", "--steps", "5", "--tasks", "20", "--folder", str(folder))
+    maml("reproduce", "sinusoid", *arguments)
+    first = (folder / "MAML, 5 shots" / "run.json").stat().st_mtime_ns
+    found = maml("reproduce", "sinusoid", *arguments, "--seeds", "2")
+    assert "20 test tasks, 5 outer steps, seeds 0 and 1" in found.stdout
+    assert " tasks, ± " in found.stdout
+    assert (folder / "table.md").read_text().strip() in found.stdout
+    assert (folder / "MAML, 5 shots" / "run.json").stat().st_mtime_ns == first
+    assert load_run(folder / "MAML, 5 shots, seed 1").start.tasks_seed == 1
+    lines = json.loads(maml("reproduce", "sinusoid", *arguments, "--seeds", "2", "--json").stdout)
+    assert [(line["trained_shots"], line["test_shots"], line["seeds"]) for line in lines] == [
+        (10, 5, [0, 1]),
+        (10, 10, [0, 1]),
+        (5, 5, [0, 1]),
+    ]
+    assert all(len(line["trainings"]) == 2 and line["over_seeds"][0] > 0.0 for line in lines)
+
+
 @pytest.mark.thorough
 def test_omniglot_is_reproduced(tmp_path: Path) -> None:
     """As a command of its own: the workers' environment is that of whoever started them."""
@@ -67,6 +87,7 @@ def test_omniglot_is_reproduced(tmp_path: Path) -> None:
         (["--only", "MAML"], "one of 5-way 1-shot, 5-way 5-shot, 20-way 1-shot, 20-way 5-shot"),
         (["--only", "MAML++, 20-way 1-shot"], "one of 5-way 1-shot"),
         (["--split", "alphabets"], "put images_evaluation.zip beside"),
+        (["--seeds", "2"], "seeds = 2 is not accepted: omniglot has none"),
         (["--scale", "desk"], "'desk' is not one of 'laptop',"),
     ],
     ids=shown,
@@ -97,6 +118,7 @@ def test_without_omniglot_a_sentence_says_how_to_get_it() -> None:
         (("--tasks", "1"), "tasks = 1"),
         (("--workers", "0"), "workers = 0"),
         (("--seed", "-1"), "weights_seed = -1"),
+        (("--seeds", "0"), "seeds = 0 is not accepted: a whole number from 1 to 20"),
     ],
     ids=str,
 )
