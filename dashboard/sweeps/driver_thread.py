@@ -129,6 +129,11 @@ class DriverThread:
         """What the results say; see `Reader.findings`."""
         return self._reader.findings(self.sweep, results, at_once=at_once)
 
+    def ended(self, results: tuple[SettingResult, ...]) -> Findings:
+        """Close the driver; gives what all results say that there are."""
+        self.close_driver()
+        return self.findings(results, at_once=True)
+
     def close_driver(self) -> None:
         """Let the driver give back what is not finished; the next look makes a new one."""
         self.is_stale = False

@@ -189,10 +189,8 @@ class SweepJob:
         try:
             if self.status in ("stopping", "failed"):
                 self._ready.clear()
-                await self.driver.run(self.driver.close_driver)
+                self.findings = await self.driver.run(lambda: self.driver.ended(self.results))
                 self.status = "stopped" if self.status == "stopping" else self.status
-                self.revision += 1
-                self.findings = await self.driver.run(lambda: self.driver.findings(self.results, at_once=True))
                 self.revision += 1
                 if self._goes_on:
                     self.resume()

@@ -16,7 +16,7 @@ PROBE_S, PROBE_STEPS = 0.2, 100
 """Processor seconds, or outer steps, of what is measured of a set-up."""
 
 WORTH_STEPS = 2_000
-"""Of fewer outer steps in all nobody needs to be told how long they take."""
+"""Fewest outer steps in all of which somebody needs to be told how long they take."""
 
 
 class Left(NamedTuple):

@@ -159,9 +159,9 @@ class RunningBatch:
         self._note_forms(result)
         for stop in result.stopped:
             self._alive.discard(stop.lane)
-            self._lanes[stop.lane] = self._gone(
-                stop.lane, "dead" if stop.status.kind == "dead" else "diverged", stop.step
-            )
+            seed, is_dead = stop.lane % self._sweep.num_seeds, stop.status.kind == "dead"
+            before = self._lanes.get(stop.lane)
+            self._lanes[stop.lane] = _gone(seed, "dead" if is_dead else "diverged", stop.step, before)
         left_out = self._left_out({self._number_of(lane): why for lane, why in reversed(result.refused)})
         if result.summaries is None:
             return Outcome(None, {}, _steps_in(result), left_out)
@@ -261,24 +261,6 @@ class RunningBatch:
             lambda_max=lambda_max,
         )
 
-    def _gone(self, place: int, status: Literal["diverged", "dead"], step: int) -> LaneResult:
-        """A lane that left, with the lambda_max of the last rung before, where there was one."""
-        before = self._lanes.get(place)
-        lost = LaneResult(
-            seed=place % self._sweep.num_seeds,
-            status=status,
-            step=step,
-            loss=math.inf,
-            ci95=math.nan,
-            before=math.nan,
-            accuracy=math.nan,
-            accuracy_ci95=math.nan,
-            diverged_share=math.nan,
-            worse_share=math.nan,
-            lambda_max=math.nan,
-        )
-        return lost if before is None else lost._replace(before=before.before, lambda_max=before.lambda_max)
-
     def _note_training(self, result: LanesResult) -> None:
         stretches = np.asarray(result.steps, dtype=np.int64) // self._width
         for column, place in enumerate(result.query_lanes):
@@ -301,3 +283,20 @@ class RunningBatch:
 def _steps_in(result: LanesResult) -> int:
     """A lane that has left takes no steps."""
     return int(np.count_nonzero(~np.isnan(result.query_loss)))
+
+
+def _gone(seed: int, status: Literal["diverged", "dead"], step: int, before: LaneResult | None) -> LaneResult:
+    """A lane that left, with what the last rung before knew of its start and its curvature, where there was one."""
+    return LaneResult(
+        seed=seed,
+        status=status,
+        step=step,
+        loss=math.inf,
+        ci95=math.nan,
+        before=math.nan if before is None else before.before,
+        accuracy=math.nan,
+        accuracy_ci95=math.nan,
+        diverged_share=math.nan,
+        worse_share=math.nan,
+        lambda_max=math.nan if before is None else before.lambda_max,
+    )

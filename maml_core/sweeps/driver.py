@@ -121,8 +121,7 @@ class Sweeping:
         self._num_batches = self._lane_steps = self._revision = 0
         self._kept, self._may_go_on = KeptBatches(study.folder, sweep), True
         left_out = refused_of(sweep) | _without_images(study, sweep, self._known)
-        left_out = {number: why for number, why in left_out.items() if not self._is_finished(number)}
-        if left_out:
+        if left_out := {number: why for number, why in left_out.items() if not self._is_finished(number)}:
             taken = study.take(len(left_out), list(left_out))
             self._leave_out([refused(one, left_out[one.number]) for one in taken])
 
@@ -260,9 +259,8 @@ class Sweeping:
                 taken = self._taken()
             self._dealt = self._in_batches(taken)
             self._is_dry = not taken
-        if not self._dealt:
-            return
-        self._begin(self._dealt.pop(0))
+        if self._dealt:
+            self._begin(self._dealt.pop(0))
 
     def _begin(self, settings: Sequence[Setting], kept: KeptBatch | None = None, taken: Collection[int] = ()) -> None:
         self._num_batches += 1

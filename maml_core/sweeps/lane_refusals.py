@@ -20,7 +20,7 @@ from maml_core.sweeps.results import LaneRefusal
 T = TypeVar("T")
 
 MOST_LETTERS = 300
-"""Of what an exception says."""
+"""Letters of an exception that a sentence repeats."""
 
 _NOT_THEIRS = (
     Path(__file__).parents[1],

@@ -51,7 +51,7 @@ def row(seed: int, by_task: Numbers, published: tuple[Published, ...] = (), **ch
 
 
 def losses(num_seeds: int = 3, num_tasks: int = 40) -> Numbers:
-    """Of seeds that differ by more than tasks do, [K, R, T]."""
+    """Losses of seeds that differ by more than tasks do, [K, R, T]."""
     random = np.random.default_rng(0)
     return random.gamma(4.0, 0.1, (1, REPORTED, num_tasks)) + 0.3 * random.random((num_seeds, REPORTED, 1))
 

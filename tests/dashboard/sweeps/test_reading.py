@@ -28,7 +28,7 @@ class Readings:
         self.now = 0.0
         self.spent_s = 0.0
         self.num_read: list[int] = []
-        """Of each reading, how many settings were done."""
+        """How many settings were done, at each reading."""
         self._each_s = each_s
         self.reader = Reader(clock=lambda: self.now, processor_s=lambda: self.spent_s, find=self._find)
 
