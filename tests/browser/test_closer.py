@@ -62,6 +62,7 @@ def shows(live: LivePage, chart: str) -> None:
     expect(live.page.locator(f"[data-chart={chart}] .maml-empty")).to_be_hidden()
 
 
+@pytest.mark.thorough
 def test_each_is_opened_in_turn_kept_over_a_reload_and_closed_again(open_page: OpenPage) -> None:
     live = open_page()
     live.run_until(60)

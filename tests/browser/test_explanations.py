@@ -19,6 +19,7 @@ from tests.dashboard.charts.test_glossary import CARDS, looks_of_lanes, looks_of
 TIP = ".maml-floating:popover-open"
 
 
+@pytest.mark.thorough
 def test_every_card_has_its_explanation_by_key(open_page: OpenPage) -> None:
     live = open_page()
     for chart in CHARTS:

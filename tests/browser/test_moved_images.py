@@ -40,6 +40,7 @@ def losses(live: LivePage, step: int) -> list[list[float]]:
     return live.wait_trace("loss", "training, raw", lambda trace: trace[0][-1] == step - 1.0).tolist()
 
 
+@pytest.mark.thorough
 def test_a_run_whose_folder_moved_is_asked_where_it_lies_and_goes_on_bit_for_bit(
     open_page: OpenPage, tmp_path: Path
 ) -> None:

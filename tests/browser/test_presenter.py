@@ -55,6 +55,7 @@ def fits(live: LivePage) -> None:
                 live.shows(script, [])
 
 
+@pytest.mark.thorough
 def test_it_fits_every_window_and_the_number_keys_choose_what_is_large(open_page: OpenPage) -> None:
     live = open_page(viewport={"width": 1280, "height": 720})
     expanded = live.page.locator("[data-testid=stSidebarCollapseButton]")

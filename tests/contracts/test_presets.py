@@ -195,6 +195,7 @@ class TestClaims:
         assert with_one is not None
         assert all(summary.median[1] < 0.8 * summary.median[0] for summary in with_one)
 
+    @pytest.mark.thorough
     def test_anil_is_nearly_as_good_as_adapting_everything(self) -> None:
         assert losses("ANIL", 5).mean() < 1.5 * losses("Fast demo", 3).mean()
 

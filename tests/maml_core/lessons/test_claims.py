@@ -11,7 +11,24 @@ from maml_core.lessons.reading import Dial, shipped
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("lesson", shipped().values(), ids=lambda lesson: lesson.name)
+LONG = {
+    "the-memory-trap",
+    "peeking-at-the-queries",
+    "what-first-order-leaves-out",
+    "reptile-with-one-step",
+    "labels-mean-nothing",
+    "how-many-tasks-are-enough",
+}
+"""Lessons whose runs take more than ten seconds; those of one algorithm or of images that are left show in each run of the tests."""
+
+
+@pytest.mark.parametrize(
+    "lesson",
+    [
+        pytest.param(each, id=name, marks=pytest.mark.thorough if name in LONG else ())
+        for name, each in shipped().items()
+    ],
+)
 def test_what_it_teaches_shows(lesson: Lesson) -> None:
     assert check(lesson).problems == ()
 
