@@ -14,7 +14,7 @@ from maml_core.moments import Moment, Moments, asked
 from maml_core.records import Demonstration, Entry, ImageFit, Plane, Snapshot, Status, TaskFit, View
 from maml_core.store import SavedRun
 
-Part = Literal["task", "trajectories", "curvature"]
+Part = Literal["task", "weights", "trajectories", "curvature"]
 """A look is taken in these parts, in this order, several at a time where workers are free: the task and the paths, which the eye goes to first, take a
 fifth of all of it."""
 
@@ -34,6 +34,8 @@ class Look(NamedTuple):
     """Inner steps of the held-out tasks, as the run has them now: the charts' axes stay."""
     measured: Snapshot | None = None
     """What the run has measured there already."""
+    is_parted: bool = False
+    """Whether what is drawn of the weights is a part of its own, for a worker that has nothing else to do; else it comes with the task."""
 
     @property
     def config(self) -> RunConfig:
@@ -43,8 +45,10 @@ class Look(NamedTuple):
     @property
     def parts(self) -> Mapping[Part, Mapping[str, Any]]:
         """What each part of it asks for, by the fields of a `View`."""
+        weights = {"moves": self.chart == "layers", "paths": self.chart == "path"}
         return {
-            "task": {"tasks": (self.task,), "moves": self.chart == "layers", "paths": self.chart == "path"},
+            "task": {"tasks": (self.task,), **({} if self.is_parted else weights)},
+            "weights": weights if self.is_parted else {},
             "trajectories": {"trajectories": True, "rates": True},
             "curvature": {"curvature": True},
         }
@@ -59,17 +63,24 @@ class Look(NamedTuple):
 
     def knows(self, part: Part) -> bool:
         """Whether the run has measured all that a part of it asks for."""
-        if part == "task" or (found := self.known) is None:
+        if part in ("task", "weights") or (found := self.known) is None:
             return False
         if part == "curvature":
             return found.curvature is not None
         return "maml" in found.trajectories and ("joint" in found.trajectories or not self.moment.config.joint_baseline)
 
+    def asks(self, part: Part) -> bool:
+        """Whether there is anything in a part of it."""
+        return any(self.parts[part].values())
+
     def has(self, part: Part, other: Look) -> bool:
         """Whether this part of both shows the same."""
         if self.moment is not other.moment or self.evaluation_steps != other.evaluation_steps:
             return False
-        return part != "task" or (is_same_task(self.task, other.task) and self.chart == other.chart)
+        is_of_chart = self.chart == other.chart
+        if part == "task":
+            return is_same_task(self.task, other.task) and (is_of_chart or other.is_parted)
+        return is_of_chart or part != "weights"
 
 
 class LookPart(NamedTuple):
@@ -97,13 +108,15 @@ class Travel:
         """The looks of which each part is under way, the oldest first."""
         self._found: dict[Part, Look] = {}
         """The newest look of which each part is shown."""
+        self._early: tuple[LookPart, Snapshot] | None = None
+        """What is drawn of the weights where it came before the task: it is shown with that, in one frame."""
 
     def go(self, moment: Moment | None) -> None:
         """Show a kept moment, or now again."""
         self.target = moment
         if moment is None:
             self.shown = self.fit = None
-            self.seen, self._sent, self._found = Seen(), {part: [] for part in PARTS}, {}
+            self.seen, self._sent, self._found, self._early = Seen(), {part: [] for part in PARTS}, {}, None
 
     def to(self, step: int | None, moments: Moments, now: int) -> None:
         """Show the kept moment nearest to an outer step; None for now.
@@ -157,8 +170,10 @@ class Travel:
 
     def due(self, look: Look) -> LookPart | None:
         """The next part of a look that is neither shown nor asked for; None where there is none."""
-        for part in PARTS:
+        for part in filter(look.asks, PARTS):
             found = [self._found[part]] if part in self._found else []
+            if part == "weights" and self._early is not None:
+                found.append(self._early[0].look)
             comes_along = self.waits and look.knows(part)
             if not comes_along and not any(known.has(part, look) for known in (*found, *self._sent[part])):
                 return LookPart(look, part)
@@ -187,16 +202,28 @@ class Travel:
         if place is None:
             return False
         self._sent[part] = under_way[place + 1 :]  # what was asked for before comes too late
+        if part == "weights" and self.shown is not look.moment:
+            self._early = wanted, snapshot
+            return False
         if look.moment not in (self.target, self.shown) and not (part == "task" and self.waits):
             return False
         if self.shown is not look.moment:
             self.shown, self.seen, self.fit, self._found = look.moment, Seen(), None, {}
             self._take_known(look)
-        self.seen.take(snapshot, 0.0, config=look.config, computed=look.config, scratch=False)
+        self._take_in(look, part, snapshot)
         if snapshot.fits:
             self.fit = snapshot.fits[0]
-        self._found[part] = look
+        if part == "task" and not look.is_parted:
+            self._found["weights"] = look
+        elif part == "task" and self._early is not None and self._early[0].look.moment is look.moment:
+            (early, found), self._early = self._early, None
+            self._take_in(early.look, "weights", found)
         return True
+
+    def _take_in(self, look: Look, part: Part, snapshot: Snapshot) -> None:
+        """Show what a part of a look at the moment that is shown has found."""
+        self.seen.take(snapshot, 0.0, config=look.config, computed=look.config, scratch=False)
+        self._found[part] = look
 
     def _take_known(self, look: Look) -> None:
         """Take in what the run has measured at a moment that is shown from now on."""

@@ -234,17 +234,18 @@ class Viewer:
 
     # What it shows
 
-    def look_back(self, config: RunConfig, kept: Keeping) -> LookPart | None:
+    def look_back(self, config: RunConfig, kept: Keeping, *, is_parted: bool = False) -> LookPart | None:
         """What it waits to see of an earlier outer step, and nobody looks at yet; None where there is nothing.
 
         Args:
             config: The set-up of now.
             kept: What is known of earlier outer steps.
+            is_parted: See `Look`.
         """
         moment = self.travel.target
         if moment is None:
             return None
-        look = Look(moment, self.task, self.weights_chart, config.evaluation_steps, kept.measured(moment))
+        look = Look(moment, self.task, self.weights_chart, config.evaluation_steps, kept.measured(moment), is_parted)
         return self.travel.due(look)
 
     @property

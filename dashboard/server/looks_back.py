@@ -16,7 +16,9 @@ class LooksBack(Looks[LookPart]):
         return count > 0 and (count >= len(PARTS) or len(self._pages.watched()) > 1)
 
     def _wish(self, page: Page) -> LookPart | None:
-        return page.viewer.look_back(page.run.config, page.run.kept)
+        run = page.run
+        is_alone = len(self._pages.watched()) == 1 and not run.playback.trains  # a worker is free for each part
+        return page.viewer.look_back(run.config, run.kept, is_parted=is_alone)
 
     def _used_s(self, page: Page) -> float:
         return page.viewer.travel.cpu_s

@@ -16,7 +16,7 @@ from dashboard.live.viewer import Viewer
 from maml_core.chunks import ChunkRequest, run_chunk
 from maml_core.config import RunConfig
 from maml_core.moments import MAX_BYTES, MAX_IMAGE_BYTES
-from maml_core.records import Entry, View
+from maml_core.records import Entry, Snapshot, View
 from maml_core.runs import replay
 from maml_core.snapshots import snapshot
 from maml_core.state_bytes import state_from_bytes, state_to_bytes
@@ -45,10 +45,10 @@ def request(driver: Driver, due: LookPart, viewer: Viewer) -> ChunkRequest:
     return viewer.travel.request(due, plane=driver.run.audience.seen.plane, images=driver.run.images)
 
 
-def look(driver: Driver, viewer: Viewer | None = None) -> int:
+def look(driver: Driver, viewer: Viewer | None = None, *, is_parted: bool = False) -> int:
     """Take the parts of looks that a viewer waits for; gives how many."""
     viewer, count = viewer or driver.viewer, 0
-    while (due := viewer.look_back(driver.run.config, driver.run.kept)) is not None:
+    while (due := viewer.look_back(driver.run.config, driver.run.kept, is_parted=is_parted)) is not None:
         result = run_chunk(request(driver, due, viewer))
         assert result.snapshot is not None
         assert viewer.travel.take(due, result.snapshot)
@@ -174,6 +174,48 @@ def test_another_task_is_looked_at_there_too() -> None:
     assert driver.viewer.travel.fit is not first
 
 
+def parted(driver: Driver) -> dict[str, tuple[LookPart, Snapshot]]:
+    """The parts of a look, all of them under way at once as where two workers are free, with what each finds."""
+    found = {}
+    while (due := driver.viewer.look_back(driver.run.config, driver.run.kept, is_parted=True)) is not None:
+        snapshot = run_chunk(request(driver, due, driver.viewer)).snapshot
+        assert snapshot is not None
+        found[due.part] = due, snapshot
+    return found
+
+
+@pytest.mark.parametrize("order", [("task", "weights"), ("weights", "task")])
+def test_paths_that_come_before_the_task_are_shown_with_it_and_are_those_of_a_look_in_one(
+    order: tuple[str, str],
+) -> None:
+    one = trained()
+    go(one, 5)
+    look(one)
+    whole = results(one.run, one.viewer)
+    driver = trained()
+    go(driver, 5)
+    parts, shown = parted(driver), []
+    for part in order:
+        shown.append(driver.viewer.travel.take(*parts[part]))
+        assert driver.viewer.look_back(driver.run.config, driver.run.kept, is_parted=True) is None
+    assert shown == [order[0] == "task", True]
+    then = results(driver.run, driver.viewer)
+    assert whole.paths is not None
+    assert then.paths is not None
+    assert np.array_equal(then.paths.paths, whole.paths.paths)
+    assert then.fit is not None
+
+
+def test_whose_paths_were_computed_apart_another_task_and_another_chart_ask_for_what_is_theirs() -> None:
+    driver = trained()
+    go(driver, 5)
+    look(driver, is_parted=True)
+    driver.viewer.draw_task()
+    assert list(parted(driver)) == ["task"]
+    driver.viewer.choose_weights_chart("layers")
+    assert list(parted(driver)) == ["weights"]
+
+
 def test_a_look_that_comes_late_is_not_shown() -> None:
     driver = trained()
     go(driver, 5)
@@ -203,7 +245,7 @@ def test_a_slider_that_is_dragged_shows_the_task_where_it_comes_past_and_all_whe
         assert travel.take(due, found) == (place > 0)
         shown.append(results(driver.run, driver.viewer).then)
     assert shown == [5, 5, 10]
-    assert look(driver) == len(PARTS) - 1
+    assert look(driver) == len(PARTS) - 2  # the weights came with the task
     assert results(driver.run, driver.viewer).curvature is not None
 
 

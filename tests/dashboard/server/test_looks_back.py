@@ -17,7 +17,7 @@ class Slow(Held):
         future, request = self.waiting.pop(0)
         future.set_result(self.compute(request))
 
-    def end_part(self, part: Part) -> None:
+    def end_part(self, part: str) -> None:
         """End this part of a look at an earlier outer step."""
         [pair] = [pair for pair in self.waiting if parts(pair[1]) == [part]]
         self.waiting.remove(pair)
@@ -33,7 +33,7 @@ def parts(request: ChunkRequest) -> list[Part]:
     view = request.view
     if view is None or request.num_steps is not None or request.budget_s is not None:
         return []
-    asked = (bool(view.tasks), view.trajectories, view.curvature)
+    asked = (bool(view.tasks), view.paths and not view.tasks, view.trajectories, view.curvature)
     return [part for part, wanted in zip(PARTS, asked, strict=True) if wanted] if sum(asked) == 1 else []
 
 
@@ -67,7 +67,11 @@ def test_a_page_alone_has_all_parts_under_way_and_is_shown_each_as_it_comes():
         client = await trained(hub, executor)
         client.say("travel", step=0)
         await turns()
-        assert executor.under_way == list(PARTS)
+        assert executor.under_way == ["task", "weights", "trajectories"]  # one more than there are workers
+        executor.end_part("weights")
+        await turns()
+        assert executor.under_way == ["task", "trajectories", "curvature"]
+        assert not [message for message in client.take() if message["type"] == "frame"]  # the paths wait for the task
         shown = []
         for part in ("task", "curvature", "trajectories"):
             executor.end_part(part)
@@ -94,13 +98,14 @@ def test_what_the_run_has_measured_there_is_shown_with_the_task_and_not_computed
         await turns()
         for part in PARTS:
             executor.end_part(part)
-        await turns()
+            await turns()
         client.say("travel", step=None)
         client.say("ack", frame=10_000)
         client.take()
         client.say("travel", step=0)
         await turns()
-        assert executor.under_way == ["task"]
+        assert executor.under_way == ["task", "weights"]
+        executor.end_part("weights")
         executor.end_part("task")
         await turns()
         [frame] = [message for message in client.take() if message["type"] == "frame"]
@@ -118,7 +123,7 @@ def test_beside_other_runs_it_has_one_part_under_way():
         await turns()
         await all_done(executor)
         client.say("travel", step=0)
-        for part in PARTS:
+        for part in ("task", "trajectories", "curvature"):  # the paths come with the task
             await turns()
             assert executor.under_way == [part]
             executor.end_part(part)
