@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from maml_core.analysis_records import OneStep
 from maml_core.compiled.files import has
 from maml_core.config import RunConfig
 from maml_core.datasets.trained import TrainedImages
+from maml_core.families.own import OwnCode
 from maml_core.records import Entry, Levels, Records, Snapshot, Status, View
 
 
@@ -38,9 +39,8 @@ class ChunkRequest:
     """Where to compute the steps, by PyTorch's name of it; what is looked at is computed on the processor."""
     images: TrainedImages | None = None
     """The images of the run, where it has any and has begun: they must be there, and are split as they were."""
-    problem: str = ""
-    """Name of the Python code of a problem of one's own (`own_code.problem_named`), which is computed on its own device; empty for the problem
-    that the config names."""
+    code: OwnCode | None = None
+    """The Python code of a problem of one's own, which is computed on its own device; None for the problem that the config names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +64,8 @@ class ChunkResult:
     """The state without its checkpoints (see `moments`), where it was asked for."""
     images: TrainedImages | None = None
     """Where the request had none: the images that were used, for the requests to come."""
+    code: OwnCode | None = None
+    """Where that of the request says no losses: it with those of the problem that was computed, for the requests to come."""
     entries: tuple[Entry, ...] = ()
     """Lines of the timeline that the chunk has made by itself before its first step: the change to a compiled form that is there now."""
     uncompiled: str = ""
@@ -74,11 +76,13 @@ def run_chunk(request: ChunkRequest) -> ChunkResult:
     """Do what a request asks for. Everything it depends on is in the request.
 
     Raises:
-        ConfigError: The timeline changes something to a value that is not accepted.
+        ConfigError: The timeline changes something to a value that is not accepted; or the code cannot be had, or is of another problem than it was.
         StateError: The state is damaged, of another version or of another model.
         DataError: The images are not there, or not those of the run.
         ValueError: The outer step of its algorithm is not taken apart.
     """
+    import torch
+
     from maml_core.analysis.one_step import one_step
     from maml_core.problem import build_problem
     from maml_core.runs import advance_through, apply_entry, compiled_steps, init_run
@@ -89,17 +93,18 @@ def run_chunk(request: ChunkRequest) -> ChunkResult:
 
     start = time.thread_time()
     config = request.config
-    named = request.problem
-    if named:
-        from maml_core.own_code import problem_named
+    code, found_code, device = request.code, None, request.device
+    if code is not None:
+        from maml_core.own_code import first_losses, problem_for
 
-        problem = problem_named(named)
+        problem = problem_for(config, code)
+        found_code, device = None if code.losses else code._replace(losses=first_losses(code.name)), str(problem.device)
     else:
-        problem = build_problem(config, request.device, request.images)
+        problem = build_problem(config, device, request.images)
     if request.state is None:
         state = init_run(config, problem=problem)
     else:
-        state = RecentStates.shared().state(request.state, request.device)
+        state = RecentStates.shared().state(request.state, device)
         check_state(state, config, problem)
     records = None
     entries: tuple[Entry, ...] = ()
@@ -120,10 +125,13 @@ def run_chunk(request: ChunkRequest) -> ChunkResult:
     data = RecentStates.shared().data(state) if records is not None or request.state is None else request.state
     seen, apart = None, None
     if request.view is not None:
-        here, view = request.device == "cpu" or bool(named), request.view
-        at, looked = (
-            (state, problem) if here else (state_from_bytes(data), build_problem(config, trained=request.images))
-        )
+        at, looked, view = state, problem, request.view
+        if device != "cpu":
+            at = state_from_bytes(data)
+            here = torch.device("cpu")
+            looked = (
+                replace(problem, device=here) if code is not None else build_problem(config, trained=request.images)
+            )
         seen = snapshot(config, at, view, problem=looked)
         if request.apart:
             planes = {"plane": view.plane, "previous": view.previous_plane}
@@ -141,6 +149,7 @@ def run_chunk(request: ChunkRequest) -> ChunkResult:
         advance_s=advance_s,
         light=state_to_bytes(state, checkpoints=False) if request.keep else None,
         images=images_of(problem.family) if request.images is None else None,
+        code=found_code,
         entries=entries,
         uncompiled=uncompiled,
     )

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from maml_core.config import RunConfig
+from maml_core.config import PythonConfig, RunConfig
 from maml_core.errors import ConfigError
 from maml_core.first_layer import first_layer, most_moved
 from maml_core.inner import Adaptation, PathForm, adapt
@@ -46,6 +46,8 @@ def task_fit(
         ConfigError: A task of somebody's own that does not fit the network.
     """
     family = problem.at_test
+    if isinstance(config.tasks, PythonConfig):
+        return _own_code_fit(config, learner, shown, problem, form) if config.tasks.is_curve else None
     if isinstance(shown.own, OwnPoints) and (isinstance(family, FewShotImages) or family.num_inputs != 1):
         raise ConfigError("own", "points", "points (x, y) are a task of a family of curves over one x alone")
     if isinstance(family, FewShotImages):
@@ -67,8 +69,7 @@ def _curve_fit(
     task = _points(own, config) if own is not None else _curve(config, shown, problem, family)
     grid = family.probe_inputs(GRID_POINTS, torch_dtype(config))
     if own is not None:
-        reached = torch.cat([grid, task.support.x, task.query.x], dim=1)
-        grid = torch.linspace(float(reached.min()), float(reached.max()), GRID_POINTS, dtype=grid.dtype).view(1, -1, 1)
+        grid = _reaching(grid, task)
     path = _followed(
         config,
         learner,
@@ -80,7 +81,33 @@ def _curve_fit(
         form=form,
     )
     truth = family.target(task.parameters, grid)[0, :, 0] if own is None else grid[0, :0, 0]
-    support_loss = path.losses(task.support, problem.loss)
+    kept = path.rows[: 0 if own is None else config.num_inner_steps + 1]
+    return _fit_of(config, task, path, grid, truth=truth, kept=kept, loss=problem.loss)
+
+
+def _own_code_fit(
+    config: RunConfig, learner: Learner, shown: Demonstration, problem: Problem, form: PathForm | None
+) -> TaskFit:
+    """The fit of a problem of one's own with one input and one output, whose function is known where its family is a `Regression`."""
+    family, task = problem.at_test, _drawn(config, shown, problem)
+    grid = _reaching(family.probe_inputs(GRID_POINTS, torch_dtype(config)).to(problem.device), task)
+    how = _rule_for(shown, config, problem, learner)
+    path = _followed(config, learner, problem, task.support, how=how, loss=problem.loss, watched=grid, form=form)
+    truth = family.target(task.parameters, grid)[0, :, 0] if isinstance(family, Regression) else grid[0, :0, 0]
+    return _fit_of(config, task, path, grid, truth=truth, kept=path.rows[:0], loss=problem.loss)
+
+
+def _reaching(grid: Tensor, task: Tasks) -> Tensor:
+    """Values of x at which curves are drawn that reach as far as these and as a task's points, [1, GRID_POINTS, 1]."""
+    reached = torch.cat([grid, task.support.x, task.query.x], dim=1)
+    ends = float(reached.min()), float(reached.max())
+    return torch.linspace(*ends, GRID_POINTS, dtype=grid.dtype, device=grid.device).view(1, -1, 1)
+
+
+def _fit_of(
+    config: RunConfig, task: Tasks, path: _Path, grid: Tensor, *, truth: Tensor, kept: Tensor, loss: Loss
+) -> TaskFit:
+    support_loss = path.losses(task.support, loss)
     has_query = task.query.x.shape[1] > 0
     return TaskFit(
         parameters=task.parameters[0].double().numpy(),
@@ -92,12 +119,10 @@ def _curve_fit(
         query_x=floats(task.query.x[0, :, 0]),
         query_y=floats(task.query.y[0, :, 0]),
         support_loss=floats(support_loss),
-        query_loss=floats(
-            path.losses(task.query, problem.loss) if has_query else torch.full_like(support_loss, torch.nan)
-        ),
+        query_loss=floats(path.losses(task.query, loss) if has_query else torch.full_like(support_loss, torch.nan)),
         dead=path.dead,
         vector=floats(path.rows[config.num_inner_steps] - path.rows[0]),
-        path=floats(path.rows[: 0 if own is None else config.num_inner_steps + 1]),
+        path=floats(kept),
     )
 
 

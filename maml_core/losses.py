@@ -132,6 +132,19 @@ def per_task(loss: Callable[[Tensor, Tensor], Tensor]) -> Loss:
 _BATCHED: tuple[Any, ...] = (mse, cross_entropy, accuracy)
 
 
+def name_of(loss: Loss) -> str:
+    """What a loss is called where it is written beside its numbers.
+
+    >>> name_of(mse), name_of(per_task(torch.nn.HuberLoss()))
+    ('MSE', 'HuberLoss')
+    """
+    known: dict[Any, str] = {mse: "MSE", cross_entropy: "cross-entropy"}
+    if loss in known:
+        return known[loss]
+    own = loss.loss if isinstance(loss, PerTask) else loss
+    return str(getattr(own, "__name__", type(own).__name__))
+
+
 def _check_shapes(prediction: Tensor, target: Tensor) -> None:
     if prediction.shape != target.shape:
         raise ValueError(

@@ -25,12 +25,16 @@ from maml_core.errors import ConfigError
 from maml_core.evaluation import evaluate
 from maml_core.families.own import OwnCode, check_code_name, is_said_shared
 from maml_core.inner import Adaptation
-from maml_core.problem import Problem, build_problem, check_draws_tasks
+from maml_core.losses import name_of
+from maml_core.problem import Problem, build_problem, check_draws_tasks, try_drawing
 from maml_core.rng import Stream
 from maml_core.threads import single_threaded
 
 NUM_TASKS = 2
 """Held-out tasks, of one support and one query point, whose losses tell a problem from others."""
+
+_TRIED = ((10, 10), (5, 10), (5, 5), (3, 3), (2, 2), (1, 1))
+"""Support and query points of a task that a page may begin with."""
 
 SAME = 1e-3
 """How far these losses may be apart on two machines, relative to the larger."""
@@ -64,7 +68,7 @@ def tasks_named(name: str) -> PythonConfig:
         ConfigError: As of `problem_named`.
     """
     problem = problem_named(name)
-    family = problem.at_test
+    family, (shots, num_query) = problem.at_test, _points(problem)
     inputs = problem.family.probe_inputs(64, torch.float64)
     theta = problem.initial_theta(0, torch.float32)
     return PythonConfig(
@@ -72,11 +76,15 @@ def tasks_named(name: str) -> PythonConfig:
         num_inputs=int(inputs.shape[-1]),
         num_outputs=int(problem.model.apply(theta, inputs.to(problem.device, torch.float32)[:, :1]).shape[-1]),
         classifies=problem.accuracy is not None,
+        loss=name_of(problem.loss),
+        inner_optimizer=problem.inner_optimizer is not None,
         draws_among=_draws_among(problem),
         parameters=sum(value.numel() for value in theta.values()),
         zero=_rounded(family.zero_level()),
         constant=_rounded(family.non_adapting_level()),
         x=(_rounded(float(inputs.min())), _rounded(float(inputs.max()))),
+        shots=shots,
+        num_query=num_query,
     )
 
 
@@ -134,6 +142,17 @@ def _alike(one: float, other: float) -> bool:
 
 def _words(losses: tuple[float, ...]) -> str:
     return ", ".join(f"{loss:.4g}" for loss in losses)
+
+
+def _points(problem: Problem) -> tuple[int, int]:
+    """Support and query points that its tasks have, the most of a few numbers."""
+    for shots, num_query in _TRIED:
+        try:
+            try_drawing(RunConfig(shots=shots, num_query=num_query), problem)
+        except ConfigError:
+            continue
+        return shots, num_query
+    return _TRIED[-1]
 
 
 def _draws_among(problem: Problem) -> bool:

@@ -272,7 +272,7 @@ class TaskFit(NamedTuple):
     grid: Floats
     """[G], over the family's range of x, and as far beyond it as points of somebody's own lie."""
     truth: Floats
-    """[G], without noise; empty of points of somebody's own."""
+    """[G], without noise; empty where nobody knows it: of points of somebody's own, and of most problems of one's own."""
     curves: Floats
     """[K + 1, G]"""
     support_x: Floats
@@ -293,7 +293,7 @@ class TaskFit(NamedTuple):
     @property
     def is_own(self) -> bool:
         """Whether the points are somebody's own: then nobody knows the truth."""
-        return len(self.truth) == 0
+        return len(self.path) > 0
 
 
 class OwnTask(NamedTuple):

@@ -14,7 +14,7 @@ from maml_core.analysis.layer_changes import layer_moves
 from maml_core.analysis.looks import LOOKS
 from maml_core.baselines import evaluate_baseline, initial, repeated
 from maml_core.causes import inner_curvature, inner_descent
-from maml_core.config import RunConfig, learns_rates
+from maml_core.config import PythonConfig, RunConfig, learns_rates
 from maml_core.demonstration import task_fit
 from maml_core.evaluation import Evaluation, Form, evaluate, summarize
 from maml_core.inner import PathForm
@@ -133,8 +133,8 @@ def _judged(config: RunConfig, **also: Any) -> RunConfig:
 
 
 def _is_known(config: RunConfig, problem: Problem) -> bool:
-    """Whether the config names the problem; of a caller's own nothing is kept."""
-    return problem is build_problem(config, trained=problem.trained)
+    """Whether the config names the problem, or the code that makes it once a process; of a caller's own nothing is kept."""
+    return isinstance(config.tasks, PythonConfig) or problem is build_problem(config, trained=problem.trained)
 
 
 def _random_trajectory(config: RunConfig, problem: Problem) -> Summary:

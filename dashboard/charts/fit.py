@@ -19,7 +19,7 @@ from dashboard.charts.scales import Line, Previous, Range, joined, over, plain
 from dashboard.charts.style import Looks
 from dashboard.theme import Palette, with_opacity
 from dashboard.wire.packing import Floats
-from maml_core.config import LinearConfig, RunConfig, at_test
+from maml_core.config import ImageConfig, LinearConfig, PythonConfig, RunConfig, at_test
 from maml_core.families.curves import CurveFamily
 from maml_core.points import outside
 from maml_core.records import TaskFit
@@ -72,7 +72,7 @@ class FitInfo:
 def fit_info(of: Results) -> FitInfo | None:
     """The record of a run; None where x is an image, or has more than one number."""
     fit, tasks = of.fit, of.computed.tasks
-    if not isinstance(fit, TaskFit) or not isinstance(tasks, CurveFamily):
+    if not isinstance(fit, TaskFit) or not isinstance(tasks, CurveFamily | PythonConfig):
         return None
     x, y = (np.concatenate(pair) for pair in ((fit.support_x, fit.query_x), (fit.support_y, fit.query_y)))
     return FitInfo(
@@ -90,9 +90,11 @@ def fit_info(of: Results) -> FitInfo | None:
         now=_theta_n_of_now(of, fit),
         beside=_of_second(of, fit),
         own_axis=isinstance(tasks, LinearConfig),
-        family_axes=family_axes(at_test(tasks)),
+        family_axes=_around(tasks.x, x, y, fit.truth)
+        if isinstance(tasks, PythonConfig)
+        else family_axes(at_test(tasks)),
         is_own=fit.is_own,
-        outside=outside(x, y, tasks) if fit.is_own else "",
+        outside=outside(x, y, tasks) if fit.is_own and isinstance(tasks, CurveFamily) else "",
     )
 
 
@@ -100,6 +102,16 @@ def family_axes(tasks: CurveFamily) -> tuple[Interval, Interval]:
     """Where x and y end in a chart of a family's tasks."""
     height = 1.15 * max(tasks.reach(), 0.1)
     return tasks.x, (-height, height)
+
+
+def _around(ends: Interval, x: Array, y: Array, truth: Array) -> tuple[Interval, Interval]:
+    """Where x and y end for a task of one's own code: at its points and its function, with room for a marker."""
+    low, high = _holding(list(ends), x)
+    known = np.concatenate([y, truth]).astype(np.float64)
+    known = known[np.isfinite(known)]
+    middle, reach = (float(known.max() + known.min()) / 2.0, float(np.ptp(known)) / 2.0) if len(known) else (0.0, 1.0)
+    reach = 1.15 * reach if reach > 0.0 else 1.0
+    return (low, high), (middle - reach, middle + reach)
 
 
 def _theta_n_of_now(of: Results, fit: TaskFit) -> Array | None:
@@ -121,12 +133,14 @@ def _of_second(of: Results, fit: TaskFit) -> Array | None:
 
 
 def _why_empty(config: RunConfig) -> str:
-    if config.num_inputs == 1 or config.classifies:
-        return ""
-    return (
-        f"A task of this family has {config.num_inputs} inputs: there is no curve over one x to draw. "
-        "The other charts show how it adapts."
-    )
+    others = "The other charts show how it adapts."
+    if isinstance(config.tasks, PythonConfig) and config.classifies:
+        return f"A task of your own is of classes, which are drawn here only of images that the page knows. {others}"
+    if config.num_inputs > 1:
+        return f"A task of this family has {config.num_inputs} inputs: there is no curve over one x to draw. {others}"
+    if config.num_outputs > 1:
+        return f"A task of this family has {config.num_outputs} outputs: there is no one curve over x to draw. {others}"
+    return ""
 
 
 # --- The figure -------------------------------------------------------------------------------------------------------
@@ -289,7 +303,7 @@ FIT = Chart(
     subtitle=_subtitle,
     is_of_the_task=True,
     shows_now=True,
-    belongs=lambda config, _: not config.classifies,
+    belongs=lambda config, _: not isinstance(config.tasks, ImageConfig),
     why_empty=_why_empty,
     more=_more,
 )

@@ -28,12 +28,14 @@ from dashboard.charts.step_sizes import (
 from dashboard.charts.style import NOT_DATA, Looks
 from dashboard.theme import Palette
 from maml_core import wording
-from maml_core.config import learns_rates
+from maml_core.config import PythonConfig, RunConfig, learns_rates
 from maml_core.records import InnerDescent
-from maml_core.traits import TRAITS, Traits
+from maml_core.traits import TRAITS
 
 AT_IDENTITY = "at M = I"
 """Said of a stability limit that does not count in the learned matrices, which start as I."""
+OF_PLAIN = "of plain steps"
+"""Said of a stability limit where an inner optimizer of one's own takes others."""
 _DECADES = (-4.0, 1.0)
 _ROOM = (0.2, 0.13)
 """Shares of the gauge's height in which the names of its zones stand, at the bottom under the marker's own letter: nothing else may lie there."""
@@ -70,13 +72,16 @@ def gauge_info(of: Results) -> GaugeInfo | None:
         alpha=of.shown.alpha,
         **limits(of.curvature)._asdict(),
         descent=current_descent(of),
-        of=_limit_of(TRAITS[of.config.algorithm]),
+        of=_limit_of(of.config),
         measured_at=of.curvature_at,
     )
 
 
-def _limit_of(traits: Traits) -> str:
-    """Which loss the stability limit is of, where that is not the support loss over all parameters."""
+def _limit_of(config: RunConfig) -> str:
+    """What the stability limit is of, where that is not plain steps down the support loss over all parameters."""
+    traits = TRAITS[config.algorithm]
+    if isinstance(config.tasks, PythonConfig) and config.tasks.inner_optimizer:
+        return OF_PLAIN
     if traits.learns == "matrices":
         return AT_IDENTITY
     if traits.is_proximal:
@@ -206,7 +211,9 @@ def _subtitle(info: GaugeInfo) -> str:
     if math.isnan(info.limit):
         return _HINT
     ratio = info.alpha / info.limit if info.limit > 0 else math.inf
-    limit = f"limit {AT_IDENTITY}" if info.of == AT_IDENTITY else "the limit" if info.descent is None else "limit"
+    limit = (
+        f"limit {info.of}" if info.of in (AT_IDENTITY, OF_PLAIN) else "the limit" if info.descent is None else "limit"
+    )
     stands = "No limit found" if math.isinf(info.limit) else f"{wording.ratio(ratio, digits=3)} × {limit}"
     if info.measured_at is not None:
         return f"{stands}{stand_in(info.measured_at)}"

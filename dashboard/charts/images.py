@@ -14,7 +14,7 @@ from dashboard.charts.phrases import dead, number, steps
 from dashboard.charts.results import Array, Bytes, Ints, Results
 from dashboard.charts.scales import plain
 from dashboard.wire.packing import Floats
-from maml_core.config import FolderConfig, RunTasks
+from maml_core.config import FolderConfig, ImageConfig, RunTasks
 from maml_core.records import Filters, ImageFit
 
 # --- The record -------------------------------------------------------------------------------------------------------
@@ -212,7 +212,7 @@ IMAGES = Chart(
     summary=_summary,
     subtitle=_subtitle,
     is_of_the_task=True,
-    belongs=lambda config, _: config.classifies,
+    belongs=lambda config, _: isinstance(config.tasks, ImageConfig),
     more=_more,
     pixels=_pixels,
     content=_content,

@@ -15,13 +15,13 @@ from dashboard.charts.chart import Chart
 from dashboard.charts.ghosts import LASTING, ghost_lines, ghost_numbers, ghost_traces, in_words, number_trace
 from dashboard.charts.glossary import TERMS, Card
 from dashboard.charts.names import HELD_OUT_AFTER, HELD_OUT_BEFORE
-from dashboard.charts.phrases import measured
+from dashboard.charts.phrases import loss_name, measured
 from dashboard.charts.results import Array, Curves, Ghost, Level, Mark, Metric, Results
 from dashboard.charts.scales import OFF_THE_CHART, Line, Previous, Range, Update, decades, kept, tamed
 from dashboard.charts.style import NOT_DATA, SHARES, Looks
 from dashboard.charts.symbols import in_greek
 from dashboard.theme import Palette, with_opacity
-from maml_core.config import ImageConfig, RunConfig
+from maml_core.config import RunConfig
 from maml_core.records import Levels
 
 # --- The record -------------------------------------------------------------------------------------------------------
@@ -60,8 +60,11 @@ def loss_info(of: Results) -> LossInfo:
 
 def reference_levels(config: RunConfig, levels: Levels, metric: Metric) -> tuple[Level, ...]:
     """What the task family's curves are seen against, in one metric."""
-    if isinstance(config.tasks, ImageConfig):  # a predictor that cannot adapt can only guess
-        ways = config.tasks.ways
+    usual = "cross-entropy" if config.classifies else "MSE"
+    if metric == "loss" and loss_name(config) != usual:
+        return ()  # they are of the usual loss, and its own is another
+    if config.classifies:  # a predictor that cannot adapt can only guess
+        ways = config.num_outputs
         guessing = 1.0 / ways if metric == "accuracy" else levels.non_adapting
         return (Level(name="guessing", value=guessing, meaning=f"Expected {metric} of guessing among {ways} classes"),)
     return (

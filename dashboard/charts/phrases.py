@@ -8,8 +8,20 @@ from __future__ import annotations
 import math
 
 from dashboard.charts.results import Metric
+from maml_core.config import PythonConfig, RunConfig
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def loss_name(config: RunConfig) -> str:
+    """What the loss of a set-up is called.
+
+    >>> loss_name(RunConfig())
+    'MSE'
+    """
+    if isinstance(config.tasks, PythonConfig) and config.tasks.loss:
+        return config.tasks.loss
+    return "cross-entropy" if config.classifies else "MSE"
 
 
 def number(value: float) -> str:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dashboard.live.run import LiveRun
 from dashboard.live.viewer import Choices, Reset, Viewer
+from dashboard.setups.choices import demo_of
+from maml_core.config import PythonConfig
 from maml_core.presets import DEFAULT_PRESET
 
 DONE = "Everything is as on a new page. Undo brings the run, its ghosts and what you had chosen back."
 
 
 def reset(run: LiveRun, viewer: Viewer) -> None:
-    """The set-up that a page opens with takes the run's place, without ghosts, and the viewer looks at what a new one would."""
+    """The set-up that a page opens with, that of a problem of one's own if it shows one, takes the run's place, without ghosts, and the viewer looks at what a new one would."""
     choices, scratch, speed = viewer.choices, run.audience.scratch, run.playback.steps_per_s
-    run.give_way(DEFAULT_PRESET.config)
+    tasks = run.config.tasks
+    run.give_way(demo_of(tasks) if isinstance(tasks, PythonConfig) else DEFAULT_PRESET.config)
     run.ghosts.forget()
     run.notice = DONE
     _choose(run, viewer, Choices(), scratch=False, speed=None)

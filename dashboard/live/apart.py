@@ -10,7 +10,7 @@ from dashboard.live.stages import Stage, places, stages
 from dashboard.live.watched import Watched
 from maml_core.analysis_records import NOT_TAKEN_APART, OneStep
 from maml_core.chunks import ChunkRequest, ChunkResult
-from maml_core.config import RunConfig
+from maml_core.config import PythonConfig, RunConfig
 from maml_core.records import Demonstration, ImageFit, TaskFit, View
 from maml_core.traits import TRAITS
 
@@ -30,6 +30,9 @@ _OTHER_STEPS = (
 )
 LEAVING = frozenset((*_OTHER_STEPS, "task", "own_task", "own_points"))
 """What else a page may ask for that ends it: other steps, other times and other tasks than those that it is about."""
+
+
+OWN_NOT_TAKEN_APART = "an outer step with an inner optimizer of your own is not taken apart: what that remembers of one inner step goes into the next"
 
 
 class Apart:
@@ -57,8 +60,11 @@ class Apart:
         """Begin with the next outer step of a run, which then stands still.
 
         Raises:
-            ValueError: The outer step of its algorithm is not taken apart.
+            ValueError: The outer step of its algorithm is not taken apart, or not with an inner optimizer of one's own.
         """
+        tasks = run.config.tasks
+        if isinstance(tasks, PythonConfig) and tasks.inner_optimizer:
+            raise ValueError(OWN_NOT_TAKEN_APART)
         if TRAITS[run.config.algorithm].is_proximal:
             raise ValueError(NOT_TAKEN_APART)
         run.pause()
@@ -112,7 +118,9 @@ class Apart:
             paths=False,
             previous_plane=run.audience.seen.plane,  # one of its own: that of the held-out tasks may hold little of these
         )
-        return ChunkRequest(config=run.state_config, state=run.state, view=view, images=run.images, apart=True)
+        return ChunkRequest(
+            config=run.state_config, state=run.state, view=view, images=run.images, code=run.code, apart=True
+        )
 
     def take(self, result: ChunkResult, run: Watched) -> bool:
         """Take in what the look has found; False where it is about something else by now."""

@@ -77,7 +77,7 @@ class Aside:
             plane=plane,
             previous_plane=plane,
         )
-        return ChunkRequest(config=look.config, state=look.state, view=view, images=run.images)
+        return ChunkRequest(config=look.config, state=look.state, view=view, images=run.images, code=run.code)
 
     def take(self, result: ChunkResult, run: Watched, viewer: Watching, now: float) -> bool:
         """Take in what was found; False where its viewer shows another task by now."""

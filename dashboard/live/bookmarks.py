@@ -14,7 +14,7 @@ from dashboard.charts.adaptation import ADAPTATION
 from dashboard.live.run import LiveRun
 from dashboard.live.viewer import Viewer
 from dashboard.setups import address, limits
-from maml_core.config import FolderConfig, RunConfig
+from maml_core.config import FolderConfig, PythonConfig, RunConfig
 from maml_core.families.curves import CurveFamily
 from maml_core.moments import Moment, asked, light
 from maml_core.presets import DEFAULT_PRESET
@@ -89,7 +89,10 @@ def _address(run: LiveRun, moment: Moment) -> str:
 
 
 def _train_anew(run: LiveRun, text: str, step: int) -> None:
-    opened = limits.checked(address.read(dict(parse_qsl(text))), DEFAULT_PRESET.config)
+    query, own = dict(parse_qsl(text)), run.config.tasks if isinstance(run.config.tasks, PythonConfig) else None
+    if address.asks_for(query) == "own" and own is None:
+        raise ValueError("this moment is of a problem of your own: choose that in the sidebar first, under Tasks")
+    opened = limits.checked(address.read(query, own=own), DEFAULT_PRESET.config)
     tasks = opened.config.tasks
     if opened.notes:
         raise ValueError(f"this moment cannot be opened any more: {opened.notes[0]}")

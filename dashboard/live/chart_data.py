@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dashboard.charts.all import SHARING
 from dashboard.charts.fit import family_axes
 from dashboard.charts.loss import reference_levels
+from dashboard.charts.phrases import loss_name
 from dashboard.charts.results import EdgePoint, Learner, Metric, Now, Results, SecondLook
 from dashboard.charts.style import Looks
 from dashboard.live.run import LiveRun
 from dashboard.live.viewer import Viewer
 from dashboard.setups.algorithms import name_of, own_rule
-from maml_core.config import RunConfig, at_test
+from maml_core.config import PythonConfig, RunConfig, at_test
 from maml_core.families.curves import CurveFamily
 from maml_core.records import Levels
 
@@ -89,7 +90,9 @@ def looks(
         beside: What the run that it is compared with is called; empty where there is none.
     """
     x, y = (0.0, 1.0), (-1.0, 1.0)  # images have no curves
-    if isinstance(config.tasks, CurveFamily):
+    if isinstance(config.tasks, PythonConfig):
+        x = config.tasks.x
+    elif isinstance(config.tasks, CurveFamily):
         x, y = family_axes(at_test(config.tasks))
     learners: dict[Learner, bool] = {
         "maml": True,
@@ -101,7 +104,7 @@ def looks(
     return Looks(
         metric=metric,
         levels=reference_levels(config, levels, metric),
-        loss_name="cross-entropy" if config.classifies else "MSE",
+        loss_name=loss_name(config),
         x_range=x,
         y_range=y,
         learners=frozenset(name for name, shown in learners.items() if shown),

@@ -11,6 +11,7 @@ from dashboard.charts.results import Looked
 from maml_core.chunks import ChunkRequest, ChunkResult
 from maml_core.config import RunConfig
 from maml_core.datasets.trained import TrainedImages
+from maml_core.families.own import OwnCode
 from maml_core.records import View
 
 LEAST_S = 1.0
@@ -89,17 +90,20 @@ class Closer:
         follows = playing and not wanted.is_earlier and not newest[0].is_earlier
         return not follows or now >= self._rested_at
 
-    def request(self, wanted: Wanted, images: TrainedImages | None, now: float) -> ChunkRequest:
+    def request(
+        self, wanted: Wanted, images: TrainedImages | None, now: float, code: OwnCode | None = None
+    ) -> ChunkRequest:
         """What to compute.
 
         Args:
             wanted: What is due.
             images: What the run is trained on, where that is images in files.
             now: The clock.
+            code: With which the run is computed, where that is a problem of one's own.
         """
         self._sent, self._sent_at = wanted, now
         nothing = View(tasks=(), trajectories=False, curvature=False, rates=False, paths=False, look=wanted.look)
-        return ChunkRequest(config=wanted.config, state=wanted.state, view=nothing, images=images)
+        return ChunkRequest(config=wanted.config, state=wanted.state, view=nothing, images=images, code=code)
 
     @property
     def is_measuring(self) -> bool:

@@ -240,6 +240,7 @@ class Second:
             budget_s=None if leg.looks else BUDGET_S,
             view=dataclasses.replace(NOTHING, **view) if leg.looks else None,
             images=run.images,
+            code=run.code,
         )
 
     def take(self, leg: Leg, result: ChunkResult, now: float) -> bool:

@@ -10,7 +10,7 @@ from dashboard.charts.scales import clipped
 from dashboard.charts.step_sizes import limits
 from dashboard.live.run import LiveRun
 from dashboard.setups.setting_names import noted
-from maml_core.config import RunConfig, learns_rates
+from maml_core.config import PythonConfig, RunConfig, learns_rates
 from maml_core.records import Curvature, LearnedRates
 from maml_core.schedules import Schedule, schedule
 from maml_core.traits import TRAITS
@@ -67,6 +67,8 @@ def acting(run: LiveRun) -> list[Acting]:
         found.append(_order(config, at))
     if config.anneal_beta:
         found.append(_beta(config, at))
+    if isinstance(config.tasks, PythonConfig) and config.tasks.inner_optimizer:
+        found.append(Acting("Inner optimizer", True, "of your own: it turns each inner gradient before the step"))
     if config.head != "learned":
         found.append(Acting(noted("head"), True, _HEADS[config.head]))
     if config.model.batch_norm:

@@ -18,6 +18,7 @@ from dashboard.live.pacing import Pace
 from dashboard.live.playback import Playback, stop_above
 from dashboard.live.recording import Recording
 from dashboard.live.viewer import Viewer
+from dashboard.setups.own_code import named_code
 from maml_core.chunks import ChunkRequest, ChunkResult
 from maml_core.config import RunConfig
 from maml_core.datasets.trained import TrainedImages
@@ -56,13 +57,14 @@ class Training:
         """The set-up of the held state: without the changes that no chunk has applied yet."""
         self.images: TrainedImages | None = None
         """What it is trained on, where that is images in files."""
+        self.code = named_code(changes.start)
+        """The Python code that it is computed with, where that is a problem of one's own."""
         self._sent_steps: int | None = 0
         """Outer steps that the chunk in flight takes; None for as many as it can."""
         self.step = 0
         self.status = self._held_status = Status()
         self.playback.restart()
-        self.history = History()
-        self.recording = Recording()
+        self.history, self.recording = History(), Recording()
         self.kept = Keeping(changes.start)
         """What one can go back to."""
         self.num_lost = 0
@@ -77,9 +79,9 @@ class Training:
     def _go_on_from(self, saved: SavedRun, history: History) -> None:
         """Stand where a saved run does."""
         self.config = self.state_config = saved.config
-        self.state, self.step, self.images = saved.state, saved.step, saved.images
+        self.state, self.step, self.images, self.history = saved.state, saved.step, saved.images, history
+        self.code = self.code._replace(losses=saved.first_losses) if self.code is not None else None
         self.status = self._held_status = saved.status
-        self.history = history
         self.recording.add(saved.records)
         self.kept = Keeping(saved.start, saved.moments, saved.measured)
         self.audience.seen.edge = self.kept.edge
@@ -164,6 +166,7 @@ class Training:
             budget_s=budget_s if num_steps is None or num_steps > 1 else None,
             view=view,
             images=self.images,
+            code=self.code,
             keep=self.kept.is_due(now, measures=view is not None and view.trajectories),
         )
 
@@ -173,7 +176,7 @@ class Training:
         self._sent_steps = 0
         self.changes.take(result, self.state_config, now)
         self.state, self.levels, self.state_config = result.state, result.levels, result.config
-        self.images = self.images or result.images
+        self.images, self.code = self.images or result.images, result.code or self.code
         self.config = self.changes.asked_of(result.config)
         taken, self.step = result.step - self.step, result.step
         self._held_status, self.num_lost = result.status, 0
@@ -199,8 +202,7 @@ class Training:
         """The chunk in flight was lost with its worker: ask for it again from the held state."""
         self.changes.lost()
         self.audience.lost()
-        self._sent_steps = 0
-        self.num_lost += 1
+        self._sent_steps, self.num_lost = 0, self.num_lost + 1
 
     def _fall_back(self, why: str) -> bool:
         """The chunk in flight cannot be computed: keep the last state and its settings, and go on with them where the chunk brought a change,
@@ -211,14 +213,13 @@ class Training:
         """
         brought_change = self.changes.drop()
         goes_on = self.playback.playing and brought_change and self._held_status.kind == "ok"
-        self._sent_steps = 0
+        self._sent_steps = self.num_lost = 0
         self.config = self.state_config
         if not goes_on:
             self.pause()
             self.failure = why
         self.status = self._held_status
         self.audience.give_up()
-        self.num_lost = 0
         return goes_on
 
     def _resume(self) -> None:
@@ -238,11 +239,10 @@ class Training:
     def _begin_with(self, config: RunConfig) -> None:
         """Another set-up at outer step 0, before anything happened."""
         self.generation += 1
-        self.changes = Changes(config, ())
+        self.changes, self.kept = Changes(config, ()), Keeping(config)
         self.config = self.state_config = config
         self.state = self.images = None
         self._held_status, self._sent_steps = Status(), 0
-        self.kept = Keeping(config)
 
     # What it is
 
@@ -261,6 +261,7 @@ class Training:
             step=self.step,
             status=self._held_status,
             images=self.images,
+            first_losses=self.code.losses if self.code is not None else (),
             moments=tuple(self.kept.moments),
             measured=self.kept.all_measured,
         )

@@ -10,6 +10,7 @@ from dashboard.live.latest import Seen
 from maml_core.chunks import ChunkRequest
 from maml_core.config import RunConfig, replace
 from maml_core.datasets.trained import TrainedImages
+from maml_core.families.own import OwnCode
 from maml_core.moments import Moment, Moments, asked
 from maml_core.records import Demonstration, Entry, ImageFit, Plane, Snapshot, Status, TaskFit, View
 from maml_core.store import SavedRun
@@ -179,18 +180,21 @@ class Travel:
                 return LookPart(look, part)
         return None
 
-    def request(self, wanted: LookPart, *, plane: Plane | None, images: TrainedImages | None) -> ChunkRequest:
+    def request(
+        self, wanted: LookPart, *, plane: Plane | None, images: TrainedImages | None, code: OwnCode | None
+    ) -> ChunkRequest:
         """What to compute next.
 
         Args:
             wanted: What is due.
             plane: That the paths of now are drawn in, so that both can be compared.
             images: What the run is trained on, where that is images in files.
+            code: With which it is computed, where that is a problem of one's own.
         """
         look, part = wanted
         self._sent[part].append(look)
         view = dataclasses.replace(NOTHING, **look.parts[part], plane=plane, previous_plane=plane)
-        return ChunkRequest(config=look.config, state=look.moment.state, view=view, images=images)
+        return ChunkRequest(config=look.config, state=look.moment.state, view=view, images=images, code=code)
 
     def take(self, wanted: LookPart, snapshot: Snapshot) -> bool:
         """Take in what a part of a look has found; False where its viewer has gone elsewhere since: of where it came past, the task alone is

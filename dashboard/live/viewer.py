@@ -78,7 +78,8 @@ class Viewer:
         self.points: OwnPoints | None = None
         """Points of its own that it shows in the demonstration task's place, if any."""
         self.fit: TaskFit | ImageFit | None = None
-        """The newest look at the task."""
+        """The newest look at the task; None before there is one, and of tasks that cannot be drawn."""
+        self._is_seen = False
         self.waits = False
         """Its page waits for a look."""
         self.change_id: int | None = None
@@ -107,7 +108,8 @@ class Viewer:
         found.choose(self.choices._replace(beside=""))  # it would cost as much again
         found.hidden |= self.hidden
         found.travel.go(self.travel.target)
-        found.take(self.fit, None)
+        if self._is_seen:
+            found.take(self.fit, None)
         found.aside = Aside()
         return found
 
@@ -211,7 +213,7 @@ class Viewer:
         """
         ranges = at_test(tasks).parameter_ranges if isinstance(tasks, CurveFamily) else ()
         if not ranges:
-            raise ValueError("a task of images is not defined by numbers; draw a new one")
+            raise ValueError("a task of this family is not defined by numbers; draw a new one")
         fits = len(parameters) == len(ranges) and all(
             low <= value <= high for value, (low, high) in zip(parameters, ranges, strict=True)
         )
@@ -266,7 +268,7 @@ class Viewer:
     @property
     def is_seen(self) -> bool:
         """Whether the task was looked at yet: until then the page has nothing of this run to show."""
-        return self.fit is not None
+        return self._is_seen
 
     @property
     def look(self) -> str:
@@ -283,7 +285,7 @@ class Viewer:
 
     def take(self, fit: TaskFit | ImageFit | None, change_id: int | None) -> None:
         """Take in a look at the task, which has seen the changes up to this one."""
-        self.fit, self.change_id = fit, change_id
+        self.fit, self.change_id, self._is_seen = fit, change_id, True
         self.own.look(fit)
 
     # What happens to the run
@@ -299,6 +301,7 @@ class Viewer:
     def start_over(self) -> None:
         """Another run has taken the place of the one that was looked at."""
         self.fit = self.change_id = self.asked_id = None
+        self._is_seen = False
         self.travel.go(None)
         self.closer.forget()
         self.second_closer.forget()

@@ -15,6 +15,7 @@ from dashboard.live.recording import Recording
 from dashboard.live.travel import Travel
 from maml_core.config import RunConfig
 from maml_core.datasets.trained import TrainedImages
+from maml_core.families.own import OwnCode
 from maml_core.records import Demonstration, ImageFit, Status, TaskFit
 
 
@@ -38,6 +39,10 @@ class Trained(Protocol):
     @property
     def images(self) -> TrainedImages | None:
         """Those that it trains on, if it trains on images."""
+
+    @property
+    def code(self) -> OwnCode | None:
+        """The Python code that it is computed with, where that is a problem of one's own."""
 
     @property
     def audience(self) -> Watchers:

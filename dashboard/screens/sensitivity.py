@@ -68,7 +68,8 @@ def _open_live(token: str, number: object) -> None:
     assert isinstance(number, int)
     try:
         config = page.config_of(number)
-    except ValueError as error:
+        get_hub().sweeps.preparation.check_opens(page.job)
+    except (ValueError, StoreError) as error:
         state.note(literal(f"{error}."))
         return
     state.open_live(config)

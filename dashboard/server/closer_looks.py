@@ -51,7 +51,7 @@ class CloserLooks(LongLooks[Due]):
         return page.viewer.closer.cpu_s + page.viewer.second_closer.cpu_s
 
     def _request(self, page: Page, wish: Due) -> ChunkRequest:
-        request = wish.closer.request(wish.wanted, page.run.images, self._clock())
+        request = wish.closer.request(wish.wanted, page.run.images, self._clock(), page.run.code)
         page.tell()  # that it is measured now, and waits no longer
         return request
 
@@ -63,7 +63,13 @@ class CloserLooks(LongLooks[Due]):
         return is_awaited
 
     def _fail(self, page: Page, wish: Due, error: Exception) -> None:
-        if isinstance(error, ConfigError | DataError):
+        if (
+            page.run.code is not None
+            and isinstance(error, TypeError | ValueError)
+            and not isinstance(error, ConfigError)
+        ):
+            why = f"This could not be measured of your own problem: {str(error).removesuffix('.')}."
+        elif isinstance(error, ConfigError | DataError):
             why = f"This could not be measured: {of_error(error)}."
         else:
             why = f"This could not be measured ({type(error).__name__}; the server's log says more)."

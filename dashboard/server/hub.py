@@ -32,6 +32,7 @@ from dashboard.setups.limits import is_long
 from dashboard.sweeps.hub import SweepHub
 from maml_core.chunks import ChunkResult
 from maml_core.errors import ClusterError, ConfigError, DataError
+from maml_core.families.own import OwnCode
 from maml_core.memory import is_small
 
 _log = logging.getLogger(__name__)
@@ -44,6 +45,9 @@ HIDDEN_PAUSE_S = 600.0
 
 MAX_LOST = 3
 """A run whose chunks are lost more often in a row stops, instead of killing one worker after the other."""
+
+MAX_SAID = 300
+"""Letters of what went wrong in code of the server's owner that are shown."""
 
 MAX_KEPT_BYTES, SMALL_MAX_KEPT_BYTES = 256 * 2**20, 64 * 2**20
 """Size of the states that all runs together keep to go back to; and on a small server."""
@@ -249,7 +253,7 @@ class Hub(Sockets):
 
     def _fail(self, run: LiveRun, problem: Exception | None) -> None:
         """Tell the run that its chunk could not be computed, and its pages where it goes on nevertheless."""
-        why = _failure(problem)
+        why = _failure(problem, run.code)
         if run.failed(why, lost_images=isinstance(problem, DataError)):
             for page in self.pages.of(run):
                 page.put({"type": "error", "message": f"{why} The run goes on as it was."})
@@ -290,14 +294,17 @@ class Hub(Sockets):
         return self.is_present(page.token) or self.is_present(page.home) or self.classes.keeps(page)
 
 
-def _failure(problem: Exception | None) -> str:
-    """Why a chunk could not be computed."""
+def _failure(problem: Exception | None, code: OwnCode | None) -> str:
+    """Why a chunk could not be computed; of code of the server's owner, what that said."""
     if isinstance(problem, BrokenProcessPool):
         return (
             f"The worker process ended {MAX_LOST + 1} times in a row; this set-up may need more memory than there is."
         )
     if isinstance(problem, ConfigError | DataError | ClusterError):
         return f"{of_error(problem)}."
+    if code is not None and problem is not None:
+        said = " ".join(str(problem).split())[:MAX_SAID].removesuffix(".")
+        return f"{code.name} could not be computed ({type(problem).__name__}: {said}; the server's log says more)."
     return f"This set-up could not be computed ({type(problem).__name__}; the server's log says more)."
 
 

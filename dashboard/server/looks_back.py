@@ -25,7 +25,7 @@ class LooksBack(Looks[LookPart]):
 
     def _request(self, page: Page, wish: LookPart) -> ChunkRequest:
         run = page.run
-        return page.viewer.travel.request(wish, plane=run.audience.seen.plane, images=run.images)
+        return page.viewer.travel.request(wish, plane=run.audience.seen.plane, images=run.images, code=run.code)
 
     def _take(self, page: Page, wish: LookPart, result: ChunkResult) -> bool:
         travel = page.viewer.travel

@@ -16,7 +16,9 @@ from dashboard.server.keeper import Copy, Keeper, drop_copy, read_copy
 from dashboard.server.loop import ANSWER_S
 from dashboard.server.pages import KEY, Pages
 from dashboard.setups import address, limits
+from dashboard.setups.own_code import in_place_of, named_code, why_not_opened
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
+from maml_core.config import PythonConfig
 from maml_core.errors import ConfigError, DataError, StateError, StoreError
 from maml_core.store import SavedRun
 
@@ -28,19 +30,28 @@ def usable(saved: SavedRun, executor: Executor) -> History:
 
     Raises:
         ConfigError: The set-up is too large for a live page.
-        StoreError: It has a problem of its own, or its state cannot be used.
+        StoreError: It has a problem of its own that this server was not started with, or its state cannot be used.
     """
-    saved.need_settings("opened")
+    tasks, code = saved.config.tasks, named_code(saved.config)
+    if isinstance(tasks, PythonConfig):
+        if code is None:
+            raise StoreError("own", f"{saved.name} cannot be opened: {why_not_opened(tasks.problem)}")
+        code = code._replace(losses=saved.first_losses)
+    else:
+        saved.need_settings("opened")
     limits.check(saved.start)
     limits.check(saved.config)
     try:
-        request = ChunkRequest(config=saved.config, state=saved.state, images=saved.images)
+        request = ChunkRequest(config=saved.config, state=saved.state, images=saved.images, code=code)
         result: ChunkResult = executor.submit(run_chunk, request).result(ANSWER_S)
         if result.step != saved.step:
             raise StateError(f"its state is of outer step {result.step}, not {saved.step}")
     except DataError as error:
         raise StoreError("refused", f"{saved.name} cannot be opened: {error}") from error
     except (StateError, ConfigError) as error:
+        if isinstance(tasks, PythonConfig):
+            why = f"{error}{in_place_of(tasks.problem)}"
+            raise StoreError("own", f"{saved.name} cannot be opened: {why}") from error
         raise StoreError("damaged", f"{saved.name} cannot be opened: {error}") from error
     except Exception as error:
         _log.exception("a saved run could not be opened")
@@ -116,6 +127,8 @@ class Recovery:
                 _log.warning("a copy of a run could not be used: %s", error)
                 why = "is damaged" if saved is None else "cannot be used now, and stands in Runs"
                 page.notice = f"The copy that was kept of this run {why}: the page starts from its address."
+                if isinstance(error, StoreError) and error.kind == "own":
+                    page.notice += f" {str(error)[:1].upper()}{str(error)[1:]}."
             if saved is not None:
                 self._keeper.keep_before(page, saved)
             await asyncio.to_thread(drop_copy, folder)  # its place is that of another run's copy now

@@ -14,6 +14,7 @@ from dashboard.live.page import Page
 from dashboard.live.run import LiveRun
 from dashboard.server.classes import Classes
 from dashboard.server.loop import Loop
+from dashboard.server.own_tasks import OwnTasks
 from dashboard.server.pages import Pages
 from dashboard.server.recovery import usable
 from dashboard.setups import address
@@ -46,6 +47,7 @@ class Scripts:
         self.sweeps = sweeps
         self.classes = Classes(pages)
         self._executor = executor
+        self.own_tasks = OwnTasks(executor)
         self._clock = clock
         self.loop = Loop()
         self.origins: set[str] = set()

@@ -188,7 +188,8 @@ class Sockets(Scripts):
         visitor = self.pages.get(token)
         if message.get("type") == "freeze" and visitor is not None:
             run = visitor.run
-            self.sweeps.freeze(token, run.state_config, run.state, f"The live run's θ_0 at outer step {run.step:,}")
+            of = f"The live run's θ_0 at outer step {run.step:,}"
+            self.sweeps.freeze(token, run.state_config, run.state, of, run.code)
         elif message.get("type") == "resume" and (why := self.sweeps.why_no_more(token)):
             page.put({"type": "error", "message": f"{why}."})
         else:

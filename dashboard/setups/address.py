@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
 
 from dashboard.setups.setting_names import SETTING_NAMES
-from maml_core.config import RunConfig, from_dict, replace
+from maml_core.config import PythonConfig, RunConfig, from_dict, replace, to_dict
 from maml_core.errors import ConfigError
 from maml_core.records import Entry
 from maml_core.settings import hints_of, members_of
@@ -37,6 +37,16 @@ _BESIDE = ("v", "t", "at")
 """What an address says besides the set-up."""
 _OF_SWEEPS = frozenset({"sweep", "form"})
 """What the address of the sensitivity screen says: the sweep that it shows, and its form."""
+
+
+_OF_OWN = ("tasks", "model")
+"""What is in the code of a problem of one's own, and in no address of it."""
+_OWN = "own"
+"""What an address says of tasks that are Python code: that they are, and never which. Whoever starts a page names that."""
+NO_OWN = (
+    "The address is of a problem of somebody's own, in Python code, which no address names. Whoever has that code starts the page with: "
+    "maml dashboard --problem module:attribute, on a machine of their own. The default set-up is used."
+)
 
 
 class Address(NamedTuple):
@@ -79,19 +89,48 @@ def folded(config: RunConfig, timeline: Sequence[Entry]) -> Address:
     return Address(config, tuple(later), ())
 
 
-def read(query: Mapping[str, str], default: RunConfig | None = None) -> Address:
-    """The run that a query names; without one, `default`."""
+def asks_for(query: Mapping[str, str]) -> Literal["nothing", "own", "named"]:
+    """What sort of set-up a query asks for: none, that of a problem of one's own, or one that it names whole.
+
+    >>> asks_for({"sweep": "mine"}), asks_for({"tasks": "own", "alpha": "0.1"}), asks_for({"alpha": "0.1"})
+    ('nothing', 'own', 'named')
+    """
+    if query.get("tasks") == _OWN:
+        return "own"
+    says = (key in _BESIDE or key.split(".")[0] in RunConfig.__dataclass_fields__ for key in query)
+    return "named" if any(says) else "nothing"
+
+
+def read(query: Mapping[str, str], default: RunConfig | None = None, own: PythonConfig | None = None) -> Address:
+    """The run that a query names; without one, `default`.
+
+    Args:
+        query: Its keys with their texts.
+        default: The set-up where it names none.
+        own: The tasks that it means by those of somebody's own; None where nobody has named their code.
+    """
     default = default or RunConfig()
     query = {key: text for key, text in query.items() if key not in _OF_SWEEPS}
     look, beside = (query.pop(name, "")[:_MAX_LOOK] for name in ("look", "beside"))
-    if not any(key in _BESIDE or key.split(".")[0] in RunConfig.__dataclass_fields__ for key in query):
+    if (asked := asks_for(query)) == "nothing":
         return Address(default, (), (), look=look, beside=beside)
     notes: list[str] = []
+    settings: dict[str, Any] = {}
+    if asked == "own":
+        if own is None:
+            return Address(default, (), (NO_OWN,), look=look, beside=beside)
+        settings = {"tasks": to_dict(own)}
+        of_code = [key for key in query if key.split(".")[0] in _OF_OWN]
+        notes += [
+            f"The address says {key[:40]}: that is in the code, which no address names. It is ignored."
+            for key in of_code
+            if key != "tasks"
+        ]
+        query = {key: text for key, text in query.items() if key not in of_code}
     if query.get("v", VERSION) != VERSION:
         notes.append(
             f"This address has format {query['v'][:20]!r}, this page reads {VERSION}: what is not understood falls back."
         )
-    settings: dict[str, Any] = {}
     # Kinds first: they decide which other fields exist. A field may need another one that comes later, so what is refused is tried again
     # as long as others are taken.
     left = sorted(
@@ -189,7 +228,9 @@ def _differences(config: Any, default: Any, prefix: str = "") -> list[tuple[str,
     pairs = []
     for f in dataclasses.fields(config):
         value, usual = getattr(config, f.name), getattr(default, f.name)
-        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        if isinstance(value, PythonConfig):
+            pairs.append((f.name, _OWN))
+        elif dataclasses.is_dataclass(value) and not isinstance(value, type):
             if type(value) is not type(usual):
                 pairs.append((f"{f.name}.kind", str(value.__dataclass_fields__["kind"].default)))
                 usual = type(value)()

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, get_args
 
 from dashboard.setups.setting_names import symbol, title
-from maml_core.config import ConvConfig, ModelConfig, RunConfig, replace
+from maml_core.config import ConvConfig, ModelConfig, PythonConfig, RunConfig, replace
 from maml_core.presets import MAML_PLUS_PLUS
 from maml_core.traits import TRAITS
 
@@ -280,6 +280,8 @@ def own_rule(config: RunConfig) -> str:
         rules.append("each gradient is turned by M")
     if config.per_step_rates:
         rules.append("after the trained ones the last rates repeat")
+    if isinstance(config.tasks, PythonConfig) and config.tasks.inner_optimizer:
+        rules.append("by your own inner optimizer")
     if traits.is_proximal:
         rules.append("each held near θ<sub>0</sub> by λ")
     return "; ".join(rules)

@@ -13,6 +13,7 @@ from maml_core.config import (
     ImageConfig,
     LinearConfig,
     MLPConfig,
+    PythonConfig,
     RunConfig,
     RunTasks,
     TaskConfig,
@@ -31,10 +32,10 @@ FAMILY_NAMES: Mapping[str, str] = {kind: family.called for kind, family in FAMIL
 
 def with_tasks(config: RunConfig, tasks: RunTasks) -> Chosen:
     """The set-up with other tasks; where curves and images take each other's place, with the settings of a demo. Between two of a kind, a
-    step size that nobody has chosen becomes that of the new ones' demo.
+    step size that nobody has chosen becomes that of the new ones' demo. To a problem of one's own, and back, the settings are those of a demo too.
     """
-    demo = demo_of(tasks)
-    if isinstance(tasks, ImageConfig) == config.classifies:
+    demo, is_own = demo_of(tasks), isinstance(tasks, PythonConfig) or isinstance(config.tasks, PythonConfig)
+    if isinstance(tasks, ImageConfig) == config.classifies and not is_own:
         before = demo_of(config.tasks)
         usual = {
             name: getattr(demo, name)
@@ -44,8 +45,9 @@ def with_tasks(config: RunConfig, tasks: RunTasks) -> Chosen:
         notes = tuple(f"{symbol(name)} was set to {value:g}, for such tasks." for name, value in usual.items())
         return Chosen(replace(config, {**usual, "tasks": tasks}), notes)
     seeds = {name: getattr(config, name) for name in ("weights_seed", "tasks_seed", "evaluation_seed")}
-    what = "images" if isinstance(tasks, ImageConfig) else "curves"
-    return Chosen(replace(demo, seeds), (f"The other settings are those of the fast demo with {what}.",))
+    what = "with images" if isinstance(tasks, ImageConfig) else "with curves"
+    what = ", and its network and loss your own" if isinstance(tasks, PythonConfig) else f" {what}"
+    return Chosen(replace(demo, seeds), (f"The other settings are those of the fast demo{what}.",))
 
 
 def demo_of(tasks: RunTasks) -> RunConfig:
@@ -54,7 +56,9 @@ def demo_of(tasks: RunTasks) -> RunConfig:
     """
     if isinstance(tasks, ImageConfig):
         return few_shot(tasks)
-    own = {"beta": 1e-3} if isinstance(tasks, LinearConfig) else {}
+    own: dict[str, Any] = {"beta": 1e-3} if isinstance(tasks, LinearConfig) else {}
+    if isinstance(tasks, PythonConfig):
+        own = {"shots": tasks.shots, "num_query": tasks.num_query}
     return replace(DEFAULT_PRESET.config, {**own, "tasks": tasks})
 
 

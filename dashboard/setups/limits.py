@@ -14,6 +14,7 @@ from maml_core.config import (
     GlyphsConfig,
     ImageConfig,
     OmniglotConfig,
+    PythonConfig,
     RunConfig,
     RunTasks,
     changed,
@@ -135,6 +136,8 @@ def check(config: RunConfig) -> RunConfig:
         what = (
             f"at most {MAX_NUMBERS:,} parameters times tasks on the live page, not {size.parameters:,} times {tasks:,}"
         )
+        if isinstance(config.tasks, PythonConfig):
+            raise ConfigError("problem", config.tasks.problem, f"{what}; take fewer tasks, or a smaller network")
         name = "num_filters" if isinstance(config.model, ConvConfig) else "hidden_widths"
         raise ConfigError(name, getattr(config.model, name), f"{what}; use fewer or narrower layers")
     kept = config.meta_batch_size * _points_of_a_step(config) * size.activations

@@ -22,7 +22,7 @@ from dashboard.setups.algorithms import (
 )
 from dashboard.setups.choices import FAMILIES, with_kind, with_tasks, with_widths
 from dashboard.setups.setting_names import SETTING_NAMES, label
-from maml_core.config import CHANGEABLE, RunConfig, needs_inner_steps, replace
+from maml_core.config import CHANGEABLE, PythonConfig, RunConfig, needs_inner_steps, replace
 from maml_core.errors import ConfigError
 from maml_core.settings import hints_of
 from maml_core.traits import TRAITS
@@ -155,6 +155,9 @@ SETTINGS: Mapping[str, Widget] = {
 }
 """By the name that its widget's key ends with."""
 
+OF_NETWORK = frozenset({"hidden_widths", "activation", "norm", *NORM_SWITCHES})
+"""Those of the engine's networks."""
+
 _STAND_FOR = {"weights_seed": "seed", "tasks_seed": "seed", "batch_norm_treatment": "norm"}
 """The settings that stand for fields of other names."""
 
@@ -205,6 +208,8 @@ def on_the_page(config: RunConfig) -> dict[str, Any]:
     """What each setting that a set-up has shows for it, by name, in the order of the sidebar."""
     found = {}
     for name, setting in SETTINGS.items():
+        if name in OF_NETWORK and isinstance(config.tasks, PythonConfig):  # its network is its own
+            continue
         if name in ("proximal", "num_solver_steps") and not TRAITS[config.algorithm].is_proximal:
             continue
         if name in ("oracle_baseline", "model") and (config.classifies is (name == "oracle_baseline")):

@@ -21,7 +21,7 @@ def downloads(
     *,
     has_script: bool = True,
 ) -> None:
-    """A button a kind of file under a heading that says of which run; nothing is computed before one is pressed."""
+    """A button a kind of file under a heading that says of which run; nothing is computed before one is pressed. Where there is no script it says why."""
 
     def csv() -> bytes:
         return curves_csv(run().records).encode()
@@ -47,6 +47,8 @@ def downloads(
                 type="tertiary",
                 on_click="ignore",
             )
+    if not has_script:
+        st.caption("There is no script of it: its tasks, network and loss are in Python code of their own.")
 
 
 def zipped_folder(run: SavedRun) -> bytes:

@@ -23,8 +23,9 @@ from dashboard.setups.algorithms import (
     why_no_order,
     why_not,
 )
-from dashboard.setups.choices import FAMILIES, FAMILY_NAMES
+from dashboard.setups.choices import FAMILIES, FAMILY_NAMES, with_tasks
 from dashboard.setups.limits import why_no_images
+from dashboard.setups.own_code import server_code
 from dashboard.setups.pretrained import Pretrained, pretrained
 from dashboard.sidebar import images, state
 from dashboard.sidebar.fields import Fields
@@ -32,17 +33,23 @@ from dashboard.sidebar.saved_runs import runs
 from maml_core.config import (
     ConvConfig,
     GlyphsConfig,
+    ImageConfig,
     MLPConfig,
     OmniglotConfig,
+    PythonConfig,
     RunConfig,
     SinusoidConfig,
     learns_rates,
 )
 from maml_core.errors import ConfigError, StoreError
+from maml_core.families.own import called
 from maml_core.presets import PRESETS, Preset
 from maml_core.store import load_run
 from maml_core.traits import TRAITS
+from maml_core.wording import counted
 
+PYTHON = "python"
+"""What a problem of one's own is called among the tasks (`PythonConfig.kind`)."""
 MORE, PLUS_PLUS = "popover.more", "popover.switches"
 """Keys of the popovers of settings."""
 _ABOUT = "preset.about"
@@ -193,8 +200,9 @@ def _switches(fields: Fields) -> None:
         help=_help("epoch_steps"),
         disabled=not (config.multi_step_loss or config.anneal_order or config.anneal_beta),
     )
-    toggle("per_step_norm")
-    toggle("per_step_statistics")
+    if not isinstance(config.tasks, PythonConfig):
+        toggle("per_step_norm")
+        toggle("per_step_statistics")
 
 
 def _order(fields: Fields) -> None:
@@ -209,10 +217,14 @@ def _order(fields: Fields) -> None:
 
 def _tasks(fields: Fields) -> None:
     config = fields.config
+    names = {**FAMILY_NAMES, **_own_name(config)}
 
     def choose(name: str) -> None:
         kind = st.session_state[f"set.{name}"]
         state.ask_for_images()
+        if kind not in FAMILIES:
+            _begin_own(fields.token)
+            return
         if why_no_images(FAMILIES[kind](), shared=state.is_shared()):  # a folder has to be named first
             state.ask_for_images(kind)  # the run stays until the images are there
         else:
@@ -220,8 +232,8 @@ def _tasks(fields: Fields) -> None:
 
     fields.select(
         "family",
-        list(FAMILY_NAMES),
-        names=FAMILY_NAMES,
+        list(names),
+        names=names,
         on_change=choose,
         help="Curves: predict y from x after a look at a few points. Images: name the class of a drawing after one look at each class; from "
         "one to the other the settings of a demo are taken. "
@@ -236,9 +248,25 @@ def _tasks(fields: Fields) -> None:
         fields.toggle("rotations", where=right, help=_help("rotations", OmniglotConfig))
 
 
+def _own_name(config: RunConfig) -> dict[str, str]:
+    """The problem of one's own among the tasks, where whoever started the server has named one, or the run is of one."""
+    if isinstance(config.tasks, PythonConfig):
+        return {PYTHON: config.tasks.called}
+    return {PYTHON: called(server_code())} if server_code() else {}
+
+
+def _begin_own(token: str) -> None:
+    """Start the run again with the problem of one's own."""
+    try:
+        tasks = get_hub().own_tasks.found()
+        get_hub().restart(token, lambda config: with_tasks(config, tasks).config)
+    except (ConfigError, StoreError) as error:
+        state.note(plain(f"{error}."))
+
+
 def _numbers(fields: Fields) -> None:
     left, right = st.columns(2)
-    if fields.config.classifies:
+    if isinstance(fields.config.tasks, ImageConfig):
         fields.count("ways", where=left, help=_help("ways", GlyphsConfig))
         fields.count("shots", where=right, help=_help("shots"))
         left, right = st.columns(2)
@@ -250,6 +278,9 @@ def _numbers(fields: Fields) -> None:
 
 def _network(fields: Fields) -> None:
     config = fields.config
+    if isinstance(config.tasks, PythonConfig):
+        _own_network(fields, config.tasks)
+        return
     if config.classifies:
         fields.segments(
             "model",
@@ -265,15 +296,30 @@ def _network(fields: Fields) -> None:
             where=left,
             help="Units of each hidden layer, for example 40,40; none for a linear model.",
         )
+    _seed(fields, right)
+
+
+def _own_network(fields: Fields, tasks: PythonConfig) -> None:
+    """What is known of the network and the loss of a problem of one's own, which have no settings here."""
+    left, right = st.columns([3, 2])
+    loss = f" and the loss ({tasks.loss})" if tasks.loss else " and the loss"
+    left.caption(
+        plain(f"The network, of {counted(tasks.parameters, 'parameter')},{loss} are those of {tasks.problem}.")
+    )
+    _seed(fields, right)
+
+
+def _seed(fields: Fields, where: Any) -> None:
     fields.count(
         "seed",
-        where=right,
+        where=where,
         help="Of the initial weights and of the training tasks; the held-out tasks stay the same.",
     )
 
 
 def _more(fields: Fields) -> None:
     config = fields.config
+    is_own, is_of_images = isinstance(config.tasks, PythonConfig), isinstance(config.tasks, ImageConfig)
     if isinstance(config.model, ConvConfig):
         left, right = st.columns(2)
         fields.count("num_layers", where=left, help=_help("num_layers", ConvConfig))
@@ -284,28 +330,29 @@ def _more(fields: Fields) -> None:
             names={"stride": "Stride of 2", "max_pool": "Max-pool"},
             help=_help("downsample", ConvConfig),
         )
-    else:
+    elif not is_own:
         fields.select("activation", ["relu", "tanh", "gelu", "softplus"], help=_help("activation", MLPConfig))
-    fields.select("norm", norms_of(config), names=NORMS, help=_help("batch_norm_treatment"))
+    if not is_own:
+        fields.select("norm", norms_of(config), names=NORMS, help=_help("batch_norm_treatment"))
     fields.select("head", heads_of(config), names=HEADS, help=_help("head"))
     reason = "" if TRAITS[config.algorithm].unrolls else "This algorithm stores no inner gradients. "
     fields.toggle("recompute", disabled=bool(reason), help=reason + _help("recompute"))
-    if not config.classifies:
+    if not is_of_images:
         fields.count("num_query", help=_help("num_query"))
     fields.text("clip_norm", placeholder="none", help=_help("clip_norm"))
     fields.text("num_training_tasks", placeholder="none", help=_help("num_training_tasks"))
-    if config.classifies:
+    if is_of_images:
         fields.segments("labels", {"shuffled": "Shuffled", "fixed": "Fixed"}, help=_help("labels", GlyphsConfig))
     if isinstance(config.tasks, SinusoidConfig):
         fields.text("frequency", help=_help("frequency", SinusoidConfig))
         left, right = st.columns(2)
         fields.text("test_amplitude", where=left, placeholder="none", help=_help("test_amplitude", SinusoidConfig))
         fields.text("test_phase_rad", where=right, placeholder="none", help=_help("test_phase_rad", SinusoidConfig))
-    if not config.classifies:
+    if not (is_own or is_of_images):
         fields.text("test_x", placeholder="none", help=_help("test_x", SinusoidConfig))
     if isinstance(config.tasks, GlyphsConfig):
         fields.text("test_difficulty", placeholder="none", help=_help("test_difficulty", GlyphsConfig))
-    if not config.classifies:
+    if not (is_own or is_of_images):
         fields.number("noise_std", step=0.1, help=_help("noise_std", SinusoidConfig))
     reason = "This run learns its inner step sizes. " if learns_rates(config) else ""
     fields.text("test_alpha", placeholder="none", disabled=bool(reason), help=reason + _help("test_alpha"))

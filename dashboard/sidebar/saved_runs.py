@@ -12,13 +12,15 @@ from dashboard.charts.symbols import plain
 from dashboard.server.start import get_hub
 from dashboard.setups import workspaces
 from dashboard.setups.algorithms import NAMES, name_of
+from dashboard.setups.own_code import server_code
 from dashboard.setups.workspaces import Workspace
 from dashboard.sidebar import state
 from dashboard.sidebar.opening import OPENED, find_images, open_run
 from dashboard.sidebar.presses import act_on, show_said
 from dashboard.sidebar.run_files import downloads, zipped_folder
-from maml_core.config import RunConfig
+from maml_core.config import PythonConfig, RunConfig
 from maml_core.errors import ConfigError, StoreError
+from maml_core.families.own import called
 from maml_core.store import RunInfo, SavedRun, check_name
 
 _NAME, _CHOSEN, _NEW_NAME, _ROOM = "runs.name", "runs.chosen", "runs.new_name", "runs.workspace"
@@ -178,7 +180,8 @@ def _save(token: str, workspace: Workspace, config: RunConfig) -> None:
             raise StoreError("missing", _NOTHING)
         return run
 
-    downloads("This run", "live", usual, live, lambda: zipped_folder(live()))
+    is_own = isinstance(config.tasks, PythonConfig)
+    downloads("This run", "live", usual, live, lambda: zipped_folder(live()), has_script=not is_own)
 
 
 def _saved_runs(token: str, workspace: Workspace, infos: Sequence[RunInfo], deleted: str | None) -> None:
@@ -204,7 +207,7 @@ def _saved_runs(token: str, workspace: Workspace, infos: Sequence[RunInfo], dele
         "runs",
         act_on("chosen", lambda: open_run(token, "chosen", name, workspace.load(name))),
         act_on("chosen", lambda: _delete(workspace, name)),
-        disabled=info.problem is not None or info.own_problem,
+        disabled=info.problem is not None or not can_open(info),
     )
     find_images(token, "chosen", name, lambda: workspace.load(name))
     with st.form("runs.rename", border=False):
@@ -286,12 +289,23 @@ def _about(info: RunInfo) -> str:
     """What the list says about a run."""
     if info.problem is not None:
         return f":material/warning: {plain(info.problem)}"
-    if info.own_problem:
-        return ":material/lock: with a Problem of its own, from Python: it cannot be opened here"
+    if not can_open(info):
+        return f":material/lock: {plain(_why_locked(info))}"
     parts = [plain(_algorithm(info.algorithm)), f"outer step {info.step:,}"]
     if info.status.kind != "ok":
         parts.append(info.status.kind)
     return " · ".join([*parts, ago(info.saved, datetime.now(UTC))])
+
+
+def can_open(info: RunInfo) -> bool:
+    """Whether a run can be computed here: what it is of is in its settings, or is Python code, and the server was started with the name of some."""
+    return not info.own_problem or bool(info.code and server_code())
+
+
+def _why_locked(info: RunInfo) -> str:
+    if not info.code:
+        return "with a Problem of its own, from Python: it cannot be opened here"
+    return f"of {called(info.code)}: to open it, start the page with maml dashboard --problem {info.code}"
 
 
 def ago(saved_at: str, now: datetime) -> str:

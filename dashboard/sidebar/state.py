@@ -14,9 +14,12 @@ from streamlit.navigation.page import StreamlitPage
 from dashboard.charts.symbols import in_markdown, plain
 from dashboard.server.start import get_hub
 from dashboard.setups import address, limits, workspaces
+from dashboard.setups.choices import demo_of
+from dashboard.setups.own_code import server_code
 from dashboard.setups.sweep_draft import Draft, form_text, read_form
 from maml_core.config import RunConfig
 from maml_core.datasets.again import FileConfig
+from maml_core.errors import ConfigError, StoreError
 from maml_core.lessons.lesson import Lesson
 from maml_core.presets import DEFAULT_PRESET
 
@@ -38,7 +41,7 @@ def page_token() -> str:
     hub = get_hub()
     token: str | None = st.session_state.get(_TOKEN)
     if token is None or not hub.knows(token):
-        opened = limits.checked(address.read(dict(st.query_params), DEFAULT_PRESET.config), DEFAULT_PRESET.config)
+        opened = limits.checked(_read_address(), DEFAULT_PRESET.config)
         tasks, stands_in_for = opened.config.tasks, None
         if reason := limits.why_no_images(tasks, shared=is_shared()):
             assert isinstance(tasks, FileConfig)
@@ -60,6 +63,19 @@ def page_token() -> str:
         if len(opened.notes) > MAX_NOTES:
             note(f"... and {len(opened.notes) - MAX_NOTES} more parts of the address that are not understood.")
     return token
+
+
+def _read_address() -> address.Address:
+    """The run that the page's address names; where it names none, that of the problem of one's own with whose name the server was started, if any."""
+    query, default, own = dict(st.query_params), DEFAULT_PRESET.config, None
+    why = ""
+    if server_code() and address.asks_for(query) != "named":
+        try:
+            own = get_hub().own_tasks.found()
+        except (ConfigError, StoreError) as error:
+            why = f"{error}. The default set-up is used."
+    found = address.read(query, default if own is None else demo_of(own), own)
+    return found._replace(notes=(why,)) if why else found
 
 
 def offer_screens(pages: Mapping[Screen, StreamlitPage]) -> None:

@@ -93,7 +93,7 @@ class Comparison:
             num_steps=look - step,
             budget_s=self._budget_s,
             images=self._images,
-            problem="" if self._code is None else self._code.name,
+            code=self._code,
         )
         return Job(place, run_chunk, (request,))
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dashboard.charts.phrases import loss_name
 from dashboard.charts.results import Metric
 from dashboard.charts.scales import Range
 from dashboard.charts.sweep_chart import Info, SweepChart
@@ -195,8 +196,3 @@ def _standing(
         "num_seeds": num_seeds,
         "seeds": body.add(seeds.ravel()),
     }
-
-
-def loss_name(config: RunConfig) -> str:
-    """What the loss of a set-up is."""
-    return "cross-entropy" if config.classifies else "MSE"

@@ -9,6 +9,7 @@ import numpy as np
 
 from maml_core.chunks import ChunkRequest, run_chunk
 from maml_core.config import RunConfig
+from maml_core.families.own import OwnCode
 from maml_core.sweeps.frozen import FrozenMap, frozen_map
 
 ALPHAS = tuple(float(f"{alpha:.3g}") for alpha in np.geomspace(1e-3, 1.0, 19))
@@ -22,20 +23,23 @@ ALPHAS_AT_ONCE = 4
 """So that a live run does not wait for the whole map."""
 
 
-async def computed_map(config: RunConfig, state: bytes | None, *, compute: Callable[..., Awaitable[Any]]) -> FrozenMap:
+async def computed_map(
+    config: RunConfig, state: bytes | None, code: OwnCode | None = None, *, compute: Callable[..., Awaitable[Any]]
+) -> FrozenMap:
     """The map of a run's theta_0, in as many pieces as let live runs through in between.
 
     Args:
         config: The run's.
         state: Its state; None where it has not begun.
+        code: With which it is computed, where it is of a problem of one's own.
         compute: Calls a function with arguments in a worker.
     """
     if state is None:
-        state = (await compute(run_chunk, ChunkRequest(config=config))).state
+        state = (await compute(run_chunk, ChunkRequest(config=config, code=code))).state
     alphas, steps = (IMAGE_ALPHAS, IMAGE_STEPS) if config.classifies else (ALPHAS, CURVE_STEPS)
     steps = max(steps, config.num_inner_steps)
     parts = [
-        await compute(frozen_map, config, state, alphas[start : start + ALPHAS_AT_ONCE], steps)
+        await compute(frozen_map, config, state, alphas[start : start + ALPHAS_AT_ONCE], steps, code)
         for start in range(0, len(alphas), ALPHAS_AT_ONCE)
     ]
     return concatenated(parts)

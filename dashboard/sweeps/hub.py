@@ -24,6 +24,7 @@ from dashboard.sweeps.preparation import Preparation
 from dashboard.sweeps.quotas import JobKey, why_no_more
 from dashboard.wire.connection import Outbox
 from maml_core.config import RunConfig
+from maml_core.families.own import OwnCode
 from maml_core.sweeps.chunks import LanesResult, run_lanes
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.results import SettingResult
@@ -111,7 +112,7 @@ class SweepHub:
         if key is not None:
             self.watch(new, key)
 
-    def freeze(self, token: str, config: RunConfig, state: bytes | None, of: str) -> None:
+    def freeze(self, token: str, config: RunConfig, state: bytes | None, of: str, code: OwnCode | None = None) -> None:
         """Adapt one theta_0 with many alphas, and show what comes of it on a page.
 
         Args:
@@ -119,14 +120,17 @@ class SweepHub:
             config: The run's.
             state: Its state; None where it has not begun.
             of: Whose theta_0 it is, in words.
+            code: With which it is computed, where it is of a problem of one's own.
         """
         page = self._pages.get(token)
         if page is not None:
-            self._spawn(self._freeze(page, config, state, of))
+            self._spawn(self._freeze(page, config, state, of, code))
 
-    async def _freeze(self, page: SweepPage, config: RunConfig, state: bytes | None, of: str) -> None:
+    async def _freeze(
+        self, page: SweepPage, config: RunConfig, state: bytes | None, of: str, code: OwnCode | None
+    ) -> None:
         try:
-            found = await computed_map(config, state, compute=self._computed)
+            found = await computed_map(config, state, code, compute=self._computed)
         except Exception as error:
             _log.exception("the frozen map could not be computed")
             page.put({"type": "error", "message": f"The frozen map could not be computed: {of_error(error)}."})

@@ -11,6 +11,7 @@ from dashboard.charts.results import Metric
 from dashboard.charts.sweep_settings import Colors, Over, View
 from dashboard.charts.symbols import in_greek
 from dashboard.setups import address
+from dashboard.setups.own_code import server_code, why_not_opened
 from dashboard.setups.setting_names import symbol, title
 from dashboard.sweeps.comparison import Comparison
 from dashboard.sweeps.frames import Frames, Frozen, Looked
@@ -161,8 +162,8 @@ class SweepPage:
     def _tell_setting(self, number: Any) -> None:
         (number,) = self._numbers([number])
         assert self.job is not None
-        if isinstance(self.job.sweep.base.tasks, PythonConfig):  # no address says code
-            return
+        if isinstance(self.job.sweep.base.tasks, PythonConfig) and server_code() != self.job.sweep.base.tasks.problem:
+            return  # an address does not say which code it is of
         self.put({"type": "setting", "number": number, "address": address.write(self.config_of(number))})
 
     def config_of(self, number: int) -> RunConfig:
@@ -173,10 +174,8 @@ class SweepPage:
         """
         assert self.job is not None
         self._need_taking_part(number)
-        if isinstance(tasks := self.job.sweep.base.tasks, PythonConfig):
-            raise ValueError(
-                f"the tasks are Python code; train this setting with: maml train --problem {tasks.problem}"
-            )
+        if isinstance(tasks := self.job.sweep.base.tasks, PythonConfig) and not server_code():
+            raise ValueError(f"this setting does not open as a live run: {why_not_opened(tasks.problem)}")
         sweep, lane = self.job.sweep, self._lane_of(number)
         return dataclasses.replace(
             lane,

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Generator, Mapping
 from concurrent.futures import Executor, Future
 from typing import NamedTuple
 
+from dashboard.setups.own_code import named_code
 from dashboard.setups.sweep_costs import judged_at_once, lanes_of_a_batch
 from dashboard.sweeps import words
 from dashboard.sweeps.job import SweepJob
 from maml_core.cluster import ClusterExecutor
 from maml_core.config import PythonConfig, RunConfig
 from maml_core.errors import DataError, StoreError
-from maml_core.families.own import VARIABLE, OwnCode
 from maml_core.sweeps.budget import Cost, Group, check_drawable, measuring, unmeasured
 from maml_core.sweeps.chunks import LanesRequest, LanesResult, run_lanes
 from maml_core.sweeps.compiling_beside import CompilingBeside
@@ -37,12 +36,6 @@ CLUSTER_S = 0.5
 """Processor seconds of a chunk on machines of its own, where no live run waits: still two pictures a second."""
 
 MAX_COSTS = 500
-
-
-def named_code(config: RunConfig) -> OwnCode | None:
-    """The code that whoever started this server has named, where a set-up is of a problem of one's own."""
-    name = os.environ.get(VARIABLE, "")
-    return OwnCode(name) if name and isinstance(config.tasks, PythonConfig) else None
 
 
 class _Measurement(NamedTuple):
@@ -192,6 +185,15 @@ class Preparation:
             executor=cluster,
             new_compiling=self._new_compiling if compiles else None,
         )
+
+    def check_opens(self, job: SweepJob) -> None:
+        """See that a setting of a sweep may open as a live run: a problem of one's own must be the one that the sweep is computed on.
+
+        Raises:
+            StoreError: Nobody has named its code; says what to do.
+            ConfigError: It is another problem.
+        """
+        self._find_problem(job.study, self._executor)
 
     def _find_problem(self, study: SweepStudy, executor: Executor) -> None:
         """Find the code of a problem of one's own, where whoever started the server has named it.

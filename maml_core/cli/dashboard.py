@@ -54,8 +54,8 @@ def dashboard(
         typer.Option(
             "--problem",
             metavar="MODULE:NAME",
-            help="Python code of a problem of your own, such as my_tasks:problem of my_tasks.py in this folder. Sweeps of it go on on the page: it is "
-            "imported and run for them. Not of a page that others reach.",
+            help="Python code of a problem of your own, such as my_tasks:problem of my_tasks.py in this folder. The page opens with it, and its saved "
+            "runs and sweeps go on there: it is imported and run for them. Not of a page that others reach.",
         ),
     ] = None,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser, where there is one.")] = True,

@@ -40,6 +40,7 @@ from maml_core.cluster import open_executor
 from maml_core.compiling import Compiler
 from maml_core.config import CHANGEABLE, RunConfig, from_dict, to_dict
 from maml_core.errors import ClusterError, ConfigError, DataError, StoreError
+from maml_core.families.own import OwnCode
 from maml_core.files import whole_path
 from maml_core.memory import keep_freed_memory
 from maml_core.moments import Moment, Moments, light, max_bytes
@@ -200,6 +201,11 @@ def _check_problem(run: SavedRun, problem: str | None) -> None:
         raise ConfigError("problem", problem, f"{run.name} was trained on what its settings name; leave it out")
 
 
+def _code(problem: str | None, run: SavedRun | None) -> OwnCode | None:
+    """The code that was named, which must be of the problem that a saved run was begun with."""
+    return None if problem is None else OwnCode(problem, () if run is None else run.first_losses)
+
+
 def _with(problem: str | None) -> str:
     """What a command needs to name a problem again."""
     return "" if problem is None else f" --problem {problem}"
@@ -262,8 +268,8 @@ def _begin(
     """The run before it trains on. Every entry that lies ahead has been tried, so that what is refused leaves nothing behind."""
     import torch
 
-    from maml_core.own_code import problem_named
-    from maml_core.problem import build_problem, try_drawing
+    from maml_core.own_code import first_losses, problem_for
+    from maml_core.problem import try_drawing
     from maml_core.runs import advance, apply_entry, init_run
     from maml_core.state_bytes import check_state, state_from_bytes, state_to_bytes
     from maml_core.tasks import images_of
@@ -272,7 +278,7 @@ def _begin(
     keep_freed_memory()
     config = start if found is None else found.config
     images = None if found is None else found.images
-    problem = build_problem(config, trained=images) if own is None else problem_named(own)
+    problem = problem_for(config, _code(own, found), images=images)
     if found is None:
         introduce(problem)
     try_drawing(config, problem)
@@ -289,6 +295,7 @@ def _begin(
             step=state.step,
             status=state.status,
             images=images_of(problem.family),
+            first_losses=() if own is None else first_losses(own),
         )
     else:
         state = state_from_bytes(found.state)
@@ -363,7 +370,7 @@ def _train(
                 num_steps=target - run.step,
                 budget_s=chunk_s,
                 images=run.images,
-                problem=problem or "",
+                code=_code(problem, run),
             )
             try:
                 done = compute(request)

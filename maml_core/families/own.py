@@ -40,11 +40,17 @@ class PythonConfig:
     num_inputs: int = setting(1, "Width of one x.", low=1, high=10**9)
     num_outputs: int = setting(1, "Width of one prediction.", low=1, high=10**9)
     classifies: bool = setting(False, "Tasks are of classes, judged by their accuracy.")
+    loss: str = setting("", "What its loss is called; none where nobody knows.")
+    inner_optimizer: bool = setting(False, "Its inner loop makes something else of a gradient than a plain step.")
     parameters: int = setting(1, "Numbers in theta_0.", low=1, high=10**12)
     draws_among: bool = setting(False, "It can draw its training tasks from among a fixed number of them.")
     zero: float = setting(1.0, "Expected loss of always saying 0, or of guessing.", low=0.0, high=1e300)
     constant: float = setting(1.0, "Expected loss of the best answer that is the same everywhere.", low=0.0, high=1e300)
     x: Interval = setting((0.0, 1.0), "Range of its inputs.", low=-1e300, high=1e300)
+    shots: int = setting(
+        10, "Support points with which a page begins: 10, or fewer where its tasks have so few.", low=1, high=100
+    )
+    num_query: int = setting(10, "Query points with which a page begins, likewise.", low=1, high=500)
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -68,9 +74,14 @@ class PythonConfig:
             raise ConfigError("num_training_tasks", num_training_tasks, accepted)
 
     @property
+    def is_curve(self) -> bool:
+        """Whether a task is of points (x, y) of one number each, which can be drawn as a curve."""
+        return self.num_inputs == self.num_outputs == 1 and not self.classifies
+
+    @property
     def called(self) -> str:
         """What people call its tasks."""
-        return f"{self.problem}, Python code"
+        return called(self.problem)
 
     def zero_level(self) -> float:
         """Expected loss of the predictor that always says 0, or guesses."""
@@ -79,6 +90,11 @@ class PythonConfig:
     def non_adapting_level(self) -> float:
         """Expected loss of the best predictor that is the same for every task."""
         return self.constant
+
+
+def called(problem: str) -> str:
+    """What people call the tasks of code by its name."""
+    return f"{problem}, Python code"
 
 
 def is_said_shared() -> bool:

@@ -70,7 +70,7 @@ _KEYS = (
     "events",
     "files",
 )
-_SOMETIMES = ("images", "own_problem")
+_SOMETIMES = ("images", "own_problem", "first_losses")
 """Keys that stand there only where they say something."""
 
 _MAY_LACK = frozenset({"moments", "measured"})
@@ -107,6 +107,8 @@ class SavedRun:
     """Versions of Python and the libraries at the last save; `save_run` sets them."""
     own_problem: bool = False
     """Whether it was trained with a `Problem` that the settings do not name; `save_run` reads it from the state."""
+    first_losses: tuple[float, ...] = ()
+    """What tells the problem of one's own that it was trained on from others (`own_code.first_losses`); empty where nobody knows."""
 
     def need_settings(self, what: str) -> None:
         """See that the settings say all of the run, for a use that has nothing else.
@@ -182,6 +184,7 @@ def to_document(run: SavedRun, files: Mapping[str, DataFile]) -> bytes:
         "files": {part: file._asdict() for part, file in files.items()},
     }
     content |= {"own_problem": True} if run.own_problem else {}
+    content |= {"first_losses": [repr(loss) for loss in run.first_losses]} if run.first_losses else {}
     content |= {"images": to_plain(run.images)} if run.images is not None else {}
     try:
         plain = json.loads(json.dumps(content, allow_nan=False))
@@ -257,6 +260,7 @@ def _checked(content: dict[str, Any]) -> Document:
         saved=content["saved"],
         versions={name: _text(version, name) for name, version in versions.items()},
         own_problem=content.get("own_problem", False),
+        first_losses=_losses(content.get("first_losses", [])),
     )
     present = [part for part in _ENDINGS if part not in _MAY_LACK or part in content["files"]]
     files = {part: _file(part, file) for part, file in _table(content["files"], present).items()}
@@ -283,6 +287,13 @@ def _text(value: Any, name: str) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} is {value!r}, not a text")
     return value
+
+
+def _losses(values: Any) -> tuple[float, ...]:
+    """Written as texts, since JSON has no word for what is not finite."""
+    if not isinstance(values, list):
+        raise TypeError(f"first_losses is {values!r}, not a list")
+    return tuple(float(_text(value, "one of first_losses")) for value in values)
 
 
 def _whole(value: Any, name: str) -> int:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from maml_core.config import located
+from maml_core.config import PythonConfig, located
 from maml_core.errors import StoreError
 from maml_core.files import ATTEMPTS, explained, held, holder, locked, write_file
 from maml_core.headers import has_own_problem
@@ -55,6 +55,8 @@ class RunInfo:
     size_bytes: int = 0
     own_problem: bool = False
     """As of `SavedRun`."""
+    code: str = ""
+    """Name of the Python code that its settings say, which nobody follows unasked; empty where they say none."""
     problem: str | None = None
     """Why it cannot be loaded; the other fields then say nothing."""
 
@@ -207,6 +209,7 @@ def run_info(folder: str | os.PathLike[str]) -> RunInfo:
         saved=run.saved,
         size_bytes=size,
         own_problem=run.own_problem,
+        code=run.config.tasks.problem if isinstance(run.config.tasks, PythonConfig) else "",
     )
 
 

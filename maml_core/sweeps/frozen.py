@@ -9,6 +9,7 @@ import numpy as np
 
 from maml_core.config import RunConfig, learns_rates
 from maml_core.errors import ConfigError
+from maml_core.families.own import OwnCode
 from maml_core.records import Curvature, Numbers
 
 
@@ -33,7 +34,9 @@ class FrozenMap:
     """Processor seconds that it took."""
 
 
-def frozen_map(config: RunConfig, state: bytes, alphas: tuple[float, ...], num_steps: int) -> FrozenMap:
+def frozen_map(
+    config: RunConfig, state: bytes, alphas: tuple[float, ...], num_steps: int, code: OwnCode | None = None
+) -> FrozenMap:
     """Adapt theta_0 of a run state with every alpha, on the config's held-out tasks: lanes of one theta_0 in one pass.
 
     It adapts as the run does: ANIL moves the head, iMAML is held by its proximal term, Meta-Curvature's matrices turn the gradient.
@@ -43,6 +46,7 @@ def frozen_map(config: RunConfig, state: bytes, alphas: tuple[float, ...], num_s
         state: A run state as bytes, at whatever outer step.
         alphas: Inner step sizes, from 0 on.
         num_steps: K >= 0.
+        code: Of the problem, where it is one of one's own that has been named.
 
     Raises:
         ConfigError: The run learns its step sizes, so that there is no alpha to vary; or an alpha is not accepted; or there is none.
@@ -65,12 +69,13 @@ def frozen_map(config: RunConfig, state: bytes, alphas: tuple[float, ...], num_s
 
     from maml_core.causes import inner_curvature
     from maml_core.evaluation import evaluate, summarize
-    from maml_core.problem import build_problem, held_out_tasks, torch_dtype
+    from maml_core.own_code import problem_for
+    from maml_core.problem import held_out_tasks, torch_dtype
     from maml_core.run_state import rule
     from maml_core.state_bytes import check_state, state_from_bytes
 
     start = time.thread_time()
-    problem, run = build_problem(config), state_from_bytes(state)
+    problem, run = problem_for(config, code), state_from_bytes(state)
     check_state(run, config, problem)
     how, count = rule(config, problem, run.meta), len(alphas)
 

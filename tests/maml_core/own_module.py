@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from maml_core import own_code
 
 CODE = """
 from pathlib import Path
@@ -35,6 +38,29 @@ def problem():
 
 number = 3
 """
+CURVES = """
+from pathlib import Path
+
+from torch import nn
+
+from maml_core import ModuleModel, Problem, StreamTasks
+
+with open(Path(__file__).with_name("imported"), "a") as trace:
+    trace.write("x")
+
+
+def lines(rng):
+    while True:
+        x, slope = rng.uniform(1.0, 2.0, (12, 1)), rng.normal()
+        y = 3.0 + slope * (x - 1.5)
+        yield x[:6], y[:6], x[6:], y[6:]
+
+
+def problem():
+    net = nn.Sequential(nn.Linear(1, 8), nn.Tanh(), nn.Linear(8, 1))
+    return Problem(family=StreamTasks(lines), model=ModuleModel(net, reinitialize=True))
+"""
+"""Tasks of one input and one output, with six points each."""
 TRACE = "imported"
 """The file that says how often, a letter each time."""
 
@@ -59,6 +85,15 @@ def own_module(folder: Path, patch: pytest.MonkeyPatch, code: str = CODE) -> Ite
     yield name
     assert sys.path == path
     sys.modules.pop(name, None)
+
+
+def rewritten(folder: Path, name: str, code: str) -> None:
+    """Another text of the module, as a process that is started then imports it."""
+    (folder / f"{name}.py").write_text(code)
+    sys.modules.pop(name, None)
+    shutil.rmtree(folder / "__pycache__", ignore_errors=True)  # the new text may be as long, and of the same second
+    own_code.first_losses.cache_clear()
+    own_code._made.cache_clear()
 
 
 def forget(folder: Path, name: str) -> None:

@@ -24,7 +24,7 @@ from maml_core.chunks import ChunkRequest
 from maml_core.cli import app
 from maml_core.cli import dashboard as cli_dashboard
 from maml_core.config import PythonConfig, RunConfig, replace
-from maml_core.errors import StoreError
+from maml_core.errors import ConfigError, StoreError
 from maml_core.families.own import VARIABLE
 from maml_core.own_code import tasks_named
 from maml_core.sweeps.axes import Axis
@@ -69,7 +69,7 @@ def test_it_is_shown_and_does_not_go_on_unasked(module: str, tmp_path: Path) -> 
     page.obey({"type": "setting", "number": 0})  # no address says code
     told = [json.loads(text) for text in iter(lambda: outbox.get_nowait() if outbox.qsize() else None, None)]
     assert [message["type"] for message in told] == ["sweep"]
-    with pytest.raises(ValueError, match="train this setting with: maml train --problem"):
+    with pytest.raises(ValueError, match="this setting does not open as a live run: it is of Python code"):
         page.config_of(0)
     asyncio.run(gone_on(job))
     assert job.status == "failed"
@@ -84,6 +84,31 @@ def test_it_goes_on_where_the_server_was_started_with_its_name(module: str, monk
     assert job.sentence == ""
     with load_sweep("mine") as study:
         assert {one.status for one in study.results()} == {"ok"}
+
+
+def test_its_settings_open_as_live_runs_there_and_not_of_another_problem(
+    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, f"{module}:problem")
+    job, preparation = opened(), Preparation(Here(), 1)
+    page = SweepPage()
+    outbox = page.connect()
+    page.show(job)
+    page.obey({"type": "setting", "number": 0})
+    told = [json.loads(text) for text in iter(lambda: outbox.get_nowait() if outbox.qsize() else None, None)]
+    (link,) = [message["address"] for message in told if message["type"] == "setting"]
+    assert "tasks=own" in link
+    assert module not in link
+    preparation.check_opens(job)
+    assert page.config_of(0).tasks == job.sweep.base.tasks
+    other = (tmp_path / f"{module}.py").read_text().replace("nn.HuberLoss()", "nn.L1Loss()")
+    (tmp_path / f"{module}_b.py").write_text(other)
+    monkeypatch.setenv(VARIABLE, f"{module}_b:problem")
+    with pytest.raises(ConfigError, match="it is another problem than the one that this was begun with"):
+        preparation.check_opens(job)
+    monkeypatch.delenv(VARIABLE)
+    with pytest.raises(StoreError, match="run only where its owner names it"):
+        preparation.check_opens(job)
 
 
 def test_another_problem_is_not_computed_for_it(module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +144,7 @@ def test_pinned_settings_are_compared_by_the_code_of_their_sweep(module: str, mo
     comparison = Comparison((0, 1), configs, 1, 1.0, code=job.study.code)
     while (work := comparison.next_job()) is not None:
         request = work.arguments[0]
-        assert not isinstance(request, ChunkRequest) or request.problem == f"{module}:problem"
+        assert not isinstance(request, ChunkRequest) or request.code == job.study.code
         comparison.finished(work, work.function(*work.arguments))
     assert comparison.is_done
 

@@ -13,12 +13,13 @@ from maml_core.chunks import ChunkRequest, run_chunk
 from maml_core.cli import app
 from maml_core.config import RunConfig
 from maml_core.errors import ConfigError
+from maml_core.families.own import OwnCode
 from maml_core.own_code import problem_named
 from maml_core.runs import replay
 from maml_core.state_bytes import state_from_bytes
 from maml_core.store import RunStore, load_run, run_info
 from tests.maml_core.helpers import same
-from tests.maml_core.own_module import own_module
+from tests.maml_core.own_module import own_module, rewritten
 
 SMALL = ["--meta-batch-size", "2", "--evaluation-tasks", "4"]
 
@@ -53,6 +54,18 @@ def test_it_is_trained_resumed_and_judged(module: str, tmp_path: Path) -> None:
     assert (tmp_path / "imported").read_text() == "x"
 
 
+def test_another_problem_under_its_name_is_refused(module: str, tmp_path: Path) -> None:
+    assert trained(module).exit_code == 0
+    text = (tmp_path / f"{module}.py").read_text()
+    rewritten(tmp_path, module, text.replace("momentum(0.5)", "momentum(0.9)"))
+    done = maml("train", "--resume", "mine", "--problem", f"{module}:problem", "--steps", "7")
+    assert done.exit_code == 2
+    assert "it is another problem than the one that this was begun with" in " ".join(done.output.split())
+    (tmp_path / f"{module}_b.py").write_text(text)  # it has moved
+    done = maml("train", "--resume", "mine", "--problem", f"{module}_b:problem", "--steps", "7")
+    assert done.exit_code == 0, done.output
+
+
 def test_no_command_that_does_not_name_it_imports_it(module: str, tmp_path: Path) -> None:
     assert trained(module).exit_code == 0
     (tmp_path / "imported").unlink()
@@ -85,7 +98,7 @@ def test_a_shared_server_imports_nothing(module: str, tmp_path: Path, monkeypatc
     assert done.exit_code == 2
     assert "a shared server (MAML_SHARED) runs nobody's own code" in done.output
     with pytest.raises(ConfigError, match="MAML_SHARED"):
-        run_chunk(ChunkRequest(config=RunConfig(), problem=f"{module}:problem"))
+        run_chunk(ChunkRequest(config=RunConfig(), code=OwnCode(f"{module}:problem")))
     assert not (tmp_path / "imported").exists()
     assert not (tmp_path / "runs" / "mine").exists()
 
