@@ -28,6 +28,7 @@ from maml_core.inner import Adaptation
 from maml_core.losses import name_of
 from maml_core.problem import Problem, build_problem, check_draws_tasks, try_drawing
 from maml_core.rng import Stream
+from maml_core.tasks import Regression
 from maml_core.threads import single_threaded
 
 NUM_TASKS = 2
@@ -77,6 +78,7 @@ def tasks_named(name: str) -> PythonConfig:
         num_outputs=int(problem.model.apply(theta, inputs.to(problem.device, torch.float32)[:, :1]).shape[-1]),
         classifies=problem.accuracy is not None,
         loss=name_of(problem.loss),
+        knows_truth=isinstance(family, Regression),
         inner_optimizer=problem.inner_optimizer is not None,
         draws_among=_draws_among(problem),
         parameters=sum(value.numel() for value in theta.values()),

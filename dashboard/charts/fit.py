@@ -151,7 +151,9 @@ def _traces(palette: Palette, looks: Looks) -> dict[str, go.Scatter]:
     at = "(%{x:.3g}, %{y:.3g})"
     return {
         "query": points(QUERY, palette.query, 7, palette.page, "diamond", opacity=0.55, hovertemplate=at),
-        "truth": line("truth", palette.truth, 2, "dash", hoverinfo="skip"),
+        "truth": line(
+            "truth", palette.truth, 2, "dash", hoverinfo="skip", **({} if looks.knows_truth else {"showlegend": False})
+        ),
         "between": line("between", with_opacity(palette.theta_N, 0.35), 1, hoverinfo="skip", showlegend=False),
         "now": line(f"{AFTER}, now", palette.ghost, 2.5, "longdashdot", hovertemplate=at, showlegend=False),
         "theta_0": line(BEFORE, palette.theta_0, 2.5, "dot", hovertemplate=at),
@@ -247,7 +249,7 @@ _CARD = Card(
     "curve towards the truth, also where no point lies.",
     {
         "query": TERMS["query"],
-        "truth": "The curve that this task's points come from, without noise. Of points of your own nobody knows it.",
+        "truth": "The curve that this task's points come from, without noise. Of points of your own, and of most problems of your own, nobody knows it.",
         "theta_0": "What the network says with the shared start, θ_0, before it has seen this task.",
         "theta_N": "What it says with θ_N, after N inner steps on the examples.",
         "beside": TERMS["second run"],

@@ -211,9 +211,8 @@ def _subtitle(info: GaugeInfo) -> str:
     if math.isnan(info.limit):
         return _HINT
     ratio = info.alpha / info.limit if info.limit > 0 else math.inf
-    limit = (
-        f"limit {info.of}" if info.of in (AT_IDENTITY, OF_PLAIN) else "the limit" if info.descent is None else "limit"
-    )
+    limit = f"limit {AT_IDENTITY}" if info.of == AT_IDENTITY else "the limit" if info.descent is None else "limit"
+    limit = "plain limit" if info.of == OF_PLAIN else limit
     stands = "No limit found" if math.isinf(info.limit) else f"{wording.ratio(ratio, digits=3)} × {limit}"
     if info.measured_at is not None:
         return f"{stands}{stand_in(info.measured_at)}"

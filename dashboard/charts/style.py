@@ -34,6 +34,8 @@ class Looks:
     """Inputs of the fit chart."""
     y_range: tuple[float, float] = (-5.5, 5.5)
     """Outputs of the fit chart."""
+    knows_truth: bool = True
+    """Whether the function of a task is known, without its noise."""
     loss_name: str = "MSE"
     learners: frozenset[Learner] = frozenset({"maml", "joint", "random"})
     """Whose adaptation the legend names."""

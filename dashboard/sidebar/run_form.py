@@ -42,7 +42,6 @@ from maml_core.config import (
     learns_rates,
 )
 from maml_core.errors import ConfigError, StoreError
-from maml_core.families.own import called
 from maml_core.presets import PRESETS, Preset
 from maml_core.store import load_run
 from maml_core.traits import TRAITS
@@ -251,8 +250,8 @@ def _tasks(fields: Fields) -> None:
 def _own_name(config: RunConfig) -> dict[str, str]:
     """The problem of one's own among the tasks, where whoever started the server has named one, or the run is of one."""
     if isinstance(config.tasks, PythonConfig):
-        return {PYTHON: config.tasks.called}
-    return {PYTHON: called(server_code())} if server_code() else {}
+        return {PYTHON: config.tasks.problem}
+    return {PYTHON: server_code()} if server_code() else {}
 
 
 def _begin_own(token: str) -> None:

@@ -42,6 +42,7 @@ class PythonConfig:
     classifies: bool = setting(False, "Tasks are of classes, judged by their accuracy.")
     loss: str = setting("", "What its loss is called; none where nobody knows.")
     inner_optimizer: bool = setting(False, "Its inner loop makes something else of a gradient than a plain step.")
+    knows_truth: bool = setting(False, "It says the function that a task's points come from.")
     parameters: int = setting(1, "Numbers in theta_0.", low=1, high=10**12)
     draws_among: bool = setting(False, "It can draw its training tasks from among a fixed number of them.")
     zero: float = setting(1.0, "Expected loss of always saying 0, or of guessing.", low=0.0, high=1e300)

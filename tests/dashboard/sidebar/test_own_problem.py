@@ -48,7 +48,7 @@ def test_a_page_opens_with_it_and_its_settings_are_those_that_act(module: str) -
     assert (visit.config.shots, visit.config.num_query) == (5, 5)  # its tasks have six points each
     assert is_consistent(visit)
     assert not visit.shown.keys() & {*OF_NETWORK, "model", "test_x", "noise_std", "ways"}
-    assert families(visit)[-1] == f"{module}:problem, Python code"
+    assert families(visit)[-1] == f"{module}:problem"
     said = [caption.value.replace("\\", "") for caption in visit.app.caption]
     assert f"The network, of 25 parameters, and the loss (MSE) are those of {module}:problem." in said
     visit.choose(shots=3, evaluation_steps=4)
@@ -64,7 +64,7 @@ def test_it_is_left_for_other_tasks_and_chosen_again(module: str) -> None:
     visit.choose(family="sinusoid")
     assert visit.config == DEFAULT_PRESET.config
     assert is_consistent(visit)
-    assert families(visit)[-1] == f"{module}:problem, Python code"
+    assert families(visit)[-1] == f"{module}:problem"
 
 
 def test_an_address_with_a_set_up_opens_that_and_imports_nothing(module: str, tmp_path: Path) -> None:
