@@ -188,8 +188,7 @@ class Sockets(Scripts):
         visitor = self.pages.get(token)
         if message.get("type") == "freeze" and visitor is not None:
             run = visitor.run
-            of = f"The live run's θ_0 at outer step {run.step:,}"
-            self.sweeps.freeze(token, run.state_config, run.state, of, run.code)
+            self.sweeps.freeze(token, run, f"The live run's θ_0 at outer step {run.step:,}")
         elif message.get("type") == "resume" and (why := self.sweeps.why_no_more(token)):
             page.put({"type": "error", "message": f"{why}."})
         else:

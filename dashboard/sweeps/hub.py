@@ -14,6 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
 from dashboard.charts.symbols import in_greek, of_error
+from dashboard.live.training import Training
 from dashboard.sweeps.comparison import Comparison
 from dashboard.sweeps.comparison import Job as ComparisonJob
 from dashboard.sweeps.frozen import computed_map
@@ -23,8 +24,6 @@ from dashboard.sweeps.pieces import Piece
 from dashboard.sweeps.preparation import Preparation
 from dashboard.sweeps.quotas import JobKey, why_no_more
 from dashboard.wire.connection import Outbox
-from maml_core.config import RunConfig
-from maml_core.families.own import OwnCode
 from maml_core.sweeps.chunks import LanesResult, run_lanes
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.results import SettingResult
@@ -112,25 +111,22 @@ class SweepHub:
         if key is not None:
             self.watch(new, key)
 
-    def freeze(self, token: str, config: RunConfig, state: bytes | None, of: str, code: OwnCode | None = None) -> None:
-        """Adapt one theta_0 with many alphas, and show what comes of it on a page.
+    def freeze(self, token: str, run: Training, of: str) -> None:
+        """Adapt the theta_0 of a run with many alphas, and show what comes of it on a page.
 
         Args:
             token: The page's.
-            config: The run's.
-            state: Its state; None where it has not begun.
-            of: Whose theta_0 it is, in words.
-            code: With which it is computed, where it is of a problem of one's own.
+            run: Whose theta_0 it is.
+            of: That in words.
         """
         page = self._pages.get(token)
         if page is not None:
-            self._spawn(self._freeze(page, config, state, of, code))
+            self._spawn(self._freeze(page, run, of))
 
-    async def _freeze(
-        self, page: SweepPage, config: RunConfig, state: bytes | None, of: str, code: OwnCode | None
-    ) -> None:
+    async def _freeze(self, page: SweepPage, run: Training, of: str) -> None:
+        config = run.state_config
         try:
-            found = await computed_map(config, state, code, compute=self._computed)
+            found = await computed_map(config, run.state, run.code, compute=self._computed)
         except Exception as error:
             _log.exception("the frozen map could not be computed")
             page.put({"type": "error", "message": f"The frozen map could not be computed: {of_error(error)}."})
