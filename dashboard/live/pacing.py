@@ -16,7 +16,7 @@ HEAVY = ("trajectories", "slow")
 SHARES: Mapping[str, float] = {"fit": 0.2, "trajectories": 0.25, "slow": 0.08}
 """Looks come so seldom that each kind takes no more of the time than this."""
 
-SHARES_OF_IMAGES: Mapping[str, float] = {"fit": 0.15, "trajectories": 0.22, "slow": 0.04}
+SHARES_OF_IMAGES: Mapping[str, float] = {"fit": 0.19, "trajectories": 0.22, "slow": 0.04}
 """Shares where tasks are of images: a step is long, and so is a look."""
 
 PATIENCE = 5.0
