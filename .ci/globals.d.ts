@@ -81,7 +81,7 @@ interface PlotlyTrace {
   marker?: PlotlyMarker;
   fill?: string;
   fillcolor?: string;
-  error_y?: { array?: PlotlyNumbers };
+  error_y?: { array?: PlotlyNumbers; arrayminus?: PlotlyNumbers };
   selectedpoints?: number[] | null;
   /** Ours: "not data" for what no table shows, "once there" for what the legend names only while it has points. */
   meta?: string;

@@ -12,7 +12,9 @@ import numpy.typing as npt
 from dashboard.charts.results import Array
 
 Floats = npt.NDArray[np.float32]
-Attribute = Literal["x", "y", "z", "marker.color", "marker.size", "error_y.array", "customdata", "text"]
+Attribute = Literal[
+    "x", "y", "z", "marker.color", "marker.size", "error_y.array", "error_y.arrayminus", "customdata", "text"
+]
 Update = tuple[str, Attribute, Floats]
 """A trace by its name, what of it, and the numbers; a matrix row by row."""
 Line = tuple[npt.ArrayLike, npt.ArrayLike]

@@ -182,11 +182,18 @@ def _values(palette: Palette, looks: MapLooks) -> Any:
             y=[],
             mode="markers",
             marker={"color": palette.theta_N, "size": 9},
-            error_y={"type": "data", "array": [], "color": palette.theta_N, "thickness": 1.5, "width": 3},
+            error_y={
+                "type": "data",
+                "array": [],
+                "arrayminus": [],
+                "color": palette.theta_N,
+                "thickness": 1.5,
+                "width": 3,
+            },
             **quiet,
         )
     if looks.is_grid:
-        return go.Heatmap(x=[], y=[], z=[], coloraxis="coloraxis", xgap=1, ygap=1, hoverongaps=False, **quiet)
+        return go.Heatmap(x=[], y=[], z=[], coloraxis="coloraxis", hoverongaps=False, **_cell_style(looks), **quiet)
     marker = {
         "symbol": "square",
         "size": 13,
@@ -195,6 +202,11 @@ def _values(palette: Palette, looks: MapLooks) -> Any:
         "line": {"color": palette.muted, "width": 0.5},
     }
     return go.Scatter(x=[], y=[], mode="markers", marker=marker, **quiet)
+
+
+def _cell_style(looks: MapLooks) -> dict[str, Any]:
+    """Cells with a gap between them; so many that these would be most of the map are one picture, a pixel each, which a browser draws at once."""
+    return {"zsmooth": "fast"} if looks.is_dense else {"xgap": 1, "ygap": 1}
 
 
 def _class_cells(name: str, color: str, looks: MapLooks) -> Any:
@@ -208,8 +220,7 @@ def _class_cells(name: str, color: str, looks: MapLooks) -> Any:
             zmin=0,
             zmax=1,
             showscale=False,
-            xgap=1,
-            ygap=1,
+            **_cell_style(looks),
             **quiet,
         )
     return go.Scatter(x=[], y=[], mode="markers", marker={"symbol": "square", "size": 13, "color": color}, **quiet)
@@ -288,6 +299,12 @@ def _means_update(info: MapInfo, at: Mapping[int, tuple[float, float]], span: Ra
         return [
             *updates,
             *_points(VALUE, shown, heights),
+            (VALUE, "error_y.array", float32([_bar(known[s.number].interval.high, values[s.number]) for s in shown])),
+            (
+                VALUE,
+                "error_y.arrayminus",
+                float32([_bar(values[s.number], known[s.number].interval.low) for s in shown]),
+            ),
             *_points(MARKED, gone, edge),
             *_points(BEST, starred, heights),
         ]
@@ -300,6 +317,11 @@ def _means_update(info: MapInfo, at: Mapping[int, tuple[float, float]], span: Ra
         *_points(BEST, starred, at),
         *_points(WAITING, [s for s in info.shown if s.kind == Kind.WAITING], at),
     ]
+
+
+def _bar(high: float, low: float) -> float:
+    """The length of an interval's arm; none where it is not known."""
+    return 0.0 if math.isnan(high - low) else high - low
 
 
 def _profile_update(info: MapInfo, at: Mapping[int, tuple[float, float]], span: Range) -> list[Update]:
@@ -319,6 +341,7 @@ def _profile_update(info: MapInfo, at: Mapping[int, tuple[float, float]], span: 
     return [
         *_points(VALUE, done, at),
         (VALUE, "error_y.array", float32([s.ci95 for s in done])),
+        (VALUE, "error_y.arrayminus", float32([s.ci95 for s in done])),
         *_points(PRUNED, kinds[Kind.PRUNED], at),
         *_points(CUT, kinds[Kind.PRUNED], at),
         (MARKED, "x", float32([at[s.number][0] for s in diverged])),
@@ -372,7 +395,8 @@ def _ranges(info: MapInfo, previous: Previous) -> Range:
     found = {"xaxis": list(info.x.span(is_grid=info.is_grid))}
     if info.y is None:
         spread = [s.value + s.ci95 for s in info.shown if s.kind == Kind.OK and math.isfinite(s.ci95)]
-        spread = spread if info.means is None else []
+        if info.means is not None:
+            spread = [end for mean in info.means for end in mean.interval[1:] if math.isfinite(end)]
         lines = [values, np.array(spread)]
         found["yaxis"] = (
             decades(lines, previous.get("yaxis") if previous else None) if info.metric == "loss" else list(SHARES)
@@ -442,7 +466,16 @@ def _means_subtitle(info: MapInfo, means: Sequence[MeanInfo]) -> str:
         return f"Mean held-out {what}, over {_over(info)}{without}."
     at = {info.x.name: best.x, **({info.y.name: best.y} if info.y is not None else {})}
     where = ", ".join(f"{symbol(name)} {kept_together(shown(value))}" for name, value in at.items())
-    return f"Mean held-out {what}, over {_over(info)}{without}. Best: {result(best.of.value, info.metric)} at {where}."
+    return f"Mean held-out {what}, over {_over(info)}{without}. Best: {_with_interval(info, best)} at {where}."
+
+
+def _with_interval(info: MapInfo, mean: MeanInfo) -> str:
+    """A mean with its 95% interval, and what that is over."""
+    value, low, high = (result(number, info.metric) for number in mean.interval)
+    if math.isnan(mean.interval.low):
+        return value
+    over = "the held-out tasks" if math.isnan(mean.over_seeds.low) else f"{info.num_seeds} seeds"
+    return f"{value} ({low} to {high} over {over})"
 
 
 def _where(s: SettingInfo) -> str:

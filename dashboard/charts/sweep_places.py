@@ -15,6 +15,7 @@ from dashboard.charts.sweep_settings import STATUS, Colors, Kind, SettingInfo, V
 from dashboard.setups.sweep_axes import AxisInfo, axis_info
 from maml_core.sweeps.axes import Value
 from maml_core.sweeps.definition import SweepConfig
+from maml_core.sweeps.place_means import MeanWidths
 from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.tables import Rank, best_at_each, rank
 
@@ -41,12 +42,26 @@ class MapInfo:
     inside: tuple[SettingInfo, ...] = ()
     """All settings of these places."""
     colors: Colors = "clipped"
+    num_seeds: int = 1
+    """Trainings of each setting."""
 
 
 def map_info(
-    settings: Sequence[SettingInfo], sweep: SweepConfig, view: View, results: Sequence[SettingResult]
+    settings: Sequence[SettingInfo],
+    sweep: SweepConfig,
+    view: View,
+    results: Sequence[SettingResult],
+    widths: MeanWidths | None = None,
 ) -> MapInfo:
-    """The map of a view."""
+    """The map of a view.
+
+    Args:
+        settings: All of them, in the view's metric.
+        sweep: That they are of.
+        view: What is looked at.
+        results: What the settings were made of.
+        widths: How far means of what the sweep optimises are known.
+    """
     axes = {axis.name: axis for axis in sweep.axes}
     x = axis_info(axes[view.x], results)
     y = axis_info(axes[view.y], results) if view.y is not None else None
@@ -59,7 +74,8 @@ def map_info(
     ]
     shown = _topmost(inside, view) if is_grid else tuple(inside)
     over = tuple(name for name in others if view.slices.get(name) is None)
-    means = means_of(inside, view) if is_grid and over and view.over == "mean" else None
+    is_known = (view.metric == "accuracy") == sweep.maximises
+    means = means_of(inside, view, widths if is_known else None) if is_grid and over and view.over == "mean" else None
     limit_x: Array
     limit_y: Array
     limit_x, limit_y = np.empty(0), np.empty(0)
@@ -80,6 +96,7 @@ def map_info(
         means=means,
         inside=tuple(inside) if means is not None else (),
         colors=view.colors,
+        num_seeds=sweep.num_seeds,
     )
 
 

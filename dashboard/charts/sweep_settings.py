@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
 
+import numpy as np
+
 from dashboard.charts.results import Metric
+from maml_core.intervals import half_width
 from maml_core.records import Curvature
 from maml_core.sweeps.axes import Value, steps_by_alpha
 from maml_core.sweeps.definition import SweepConfig
@@ -115,8 +118,8 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _over_seeds(values: Sequence[float], ci95: Sequence[float]) -> tuple[float, float]:
-    """Mean over seeds; the interval is that over tasks where there is one seed, else unknown in this metric."""
-    return _mean(values), ci95[0] if len(ci95) == 1 else math.nan
+    """Mean over seeds; the interval is that over tasks where there is one seed, else over the seeds."""
+    return _mean(values), ci95[0] if len(ci95) == 1 else float(half_width(np.array(values)))
 
 
 def _limit(lambdas: Sequence[float]) -> float:

@@ -27,6 +27,7 @@ from dashboard.sweeps.job import SweepJob
 from dashboard.wire.packing import Floats, packed
 from maml_core.config import RunConfig
 from maml_core.sweeps.frozen import FrozenMap
+from maml_core.sweeps.place_means import MeanWidths
 from maml_core.sweeps.standing import Standing, Verdict
 
 _COLUMNS = ("kind", "value", "ci95", "before", "diverged_share", "worse_share", "limit", "step")
@@ -65,6 +66,7 @@ class Frames:
         self._put = put
         self._number = 0
         self._seen: tuple[object, list[SettingInfo]] = (None, [])
+        self._seen_widths: tuple[object, MeanWidths] | None = None
         self._seen_curves: tuple[object, tuple[LanesInfo, SweepEdgeInfo]] | None = None
         self.forget()
 
@@ -97,7 +99,7 @@ class Frames:
         job, view, pinned = looked
         sweep, results = job.sweep, job.results
         settings = self._settings(job, view.metric)
-        seen = map_info(settings, sweep, view, results)
+        seen = map_info(settings, sweep, view, results, self._mean_widths(job) if view.over == "mean" else None)
         lanes, edges = self._curves(job, view)
         loss = loss_name(sweep.base)
         self._add(header, body, MAP, seen, loss)
@@ -126,6 +128,12 @@ class Frames:
             found = [setting_info(r, job.sweep, metric, newest.get(r.number, math.nan)) for r in job.results]
             self._seen = key, found
         return self._seen[1]
+
+    def _mean_widths(self, job: SweepJob) -> MeanWidths:
+        key = id(job), job.revision
+        if self._seen_widths is None or self._seen_widths[0] != key:
+            self._seen_widths = key, MeanWidths(job.sweep, job.results)
+        return self._seen_widths[1]
 
     def _curves(self, job: SweepJob, view: View) -> tuple[LanesInfo, SweepEdgeInfo]:
         key = id(job), job.revision, view.color or view.x

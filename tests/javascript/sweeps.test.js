@@ -46,12 +46,16 @@ test("what stands for settings that share a place is a choice where some do, and
   assert.equal(choice({ ...all, y: null }, "colours"), undefined);
 });
 
-test("a mean says of how many settings it is, and what is not in it", () => {
-  const customdata = Float32Array.of(2, 1, 4, 2, 1, 0, NaN, NaN, NaN, 0, 0, 3, 5, 5, 5, 1, 0, 0);
-  assert.deepEqual(meanTexts({ x: [0, 1, 2], customdata }, short), [
-    "mean 2 of 2 settings, from 1 to 4<br>1 diverged, not in the mean",
+test("a mean says of how many settings it is, how far it is known, and what is not in it", () => {
+  const unknown = [NaN, NaN];
+  const places = [
+    [2, 1, 4, 2, 1, 0, 1.9, 2.1, 1.5, 3], [NaN, NaN, NaN, 0, 0, 3, ...unknown, ...unknown],
+    [5, 5, 5, 1, 0, 0, 4.5, 5.5, ...unknown],
+  ];
+  assert.deepEqual(meanTexts({ x: [0, 1, 2], customdata: Float32Array.from(places.flat()) }, short, 3), [
+    "mean 2 of 2 settings, from 1 to 4<br>1.9 to 2.1 over tasks<br>1.5 to 3 over 3 seeds<br>1 diverged, not in the mean",
     "no setting is finished here<br>3 not finished, pruned or left out",
-    "mean 5 of one setting",
+    "mean 5 of one setting<br>4.5 to 5.5 over tasks",
   ]);
 });
 

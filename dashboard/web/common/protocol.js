@@ -130,7 +130,7 @@ export {};
  * @property {Record<string, Figure>} dark
  */
 
-/** @typedef {"x" | "y" | "z" | "marker.color" | "marker.size" | "error_y.array" | "customdata" | "text"} Filled What of a trace has numbers. */
+/** @typedef {"x" | "y" | "z" | "marker.color" | "marker.size" | "error_y.array" | "error_y.arrayminus" | "customdata" | "text"} Filled What of a trace has numbers. */
 
 /**
  * Numbers of a frame: chart, name of the trace, what of it, offset and length in floats.

@@ -72,6 +72,11 @@ export class SweepCharts {
     return [this.lanes, this.edge];
   }
 
+  /** Those on which the page marks what is selected or pinned. */
+  get marked() {
+    return [...this.places, ...this.curves];
+  }
+
   get palette() {
     return this.map.palette ?? this.frozen.palette;
   }
@@ -105,14 +110,18 @@ export class SweepCharts {
    * @param {Frame<SweepFrame>} frame
    */
   frame({ header, floats }) {
-    const touched = new Set(this.all.filter(({ id }) => header.ranges[id]));
+    /** @type {Set<Plot>} */
+    const touched = new Set();
     for (const [id, trace, what, offset, size] of header.arrays) {
       const plot = this.#plot(id);
       plot.set(trace, what, floats.subarray(offset, offset + size));
       touched.add(plot);
     }
     for (const [id, shape] of Object.entries(header.shapes)) this.#plot(id).shape(shape);
-    for (const [id, ranges] of Object.entries(header.ranges)) this.#plot(id).range(ranges);
+    for (const [id, ranges] of Object.entries(header.ranges)) {
+      const plot = this.#plot(id);
+      if (plot.range(ranges) || plot.writes(SETTINGS)) touched.add(plot); // what is said of a setting may be another
+    }
     for (const [id, text] of Object.entries(header.summaries)) this.#plot(id).card.summary(text);
     for (const [id, text] of Object.entries(header.subtitles)) this.#plot(id).card.subtitle(text);
     return touched;
@@ -176,7 +185,7 @@ export class SweepCharts {
    * @returns {number[]}
    */
   numbersOf({ data, fullData, curveNumber, pointNumber, pointIndex = 0 }) {
-    const plot = [...this.places, ...this.curves].find(({ node }) => node.data?.[curveNumber] === data);
+    const plot = this.marked.find(({ node }) => node.data?.[curveNumber] === data);
     const at = pointNumber ?? pointIndex;
     if (!plot || !fullData) return [];
     if (plot.names[curveNumber] === MEANS) {
@@ -247,7 +256,7 @@ export class SweepCharts {
   }
 
   #meanTexts() {
-    return meanTexts(this.map.array(MEANS), this.#store.metric === "accuracy" ? percent : short);
+    return meanTexts(this.map.array(MEANS), this.#store.metric === "accuracy" ? percent : short, this.#store.standing?.num_seeds ?? 1);
   }
 
   /**

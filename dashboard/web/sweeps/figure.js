@@ -13,10 +13,14 @@ import { roomyTicks } from "../common/ticks.js";
 /**
  * What a trace is filled with. Numbers come in frames, those of a heat map row by row; texts, and how opaque a curve is, are the page's own.
  *
- * @typedef {{ x?: Values, y?: Values, z?: Float32Array, customdata?: Float32Array, "marker.color"?: Float32Array, "marker.size"?: Float32Array, "error_y.array"?: Float32Array,
+ * @typedef {{ x?: Values, y?: Values, z?: Float32Array, customdata?: Float32Array, "marker.color"?: Float32Array, "marker.size"?: Float32Array, "error_y.array"?: Float32Array, "error_y.arrayminus"?: Float32Array,
  *   text?: string[], opacity?: number }} Numbers
  */
 
+/** @type {readonly (keyof Numbers)[]} */
+const OWN = ["x", "y", "text", "opacity"]; // what the page itself puts into traces while nothing comes from the server
+const AT_ONCE = { mode: "immediate", transition: { duration: 0 }, frame: { duration: 0, redraw: false } };
+const MOST_AT_ONCE = 2000; // points of a trace that are drawn together with new axes, in one task of the browser
 const CONFIG = { displayModeBar: false, doubleClick: false, responsive: false, showTips: false };
 const TICK_PX = 26; // from one tick of a log axis to the next, at least
 
@@ -38,7 +42,11 @@ export class Plot {
   /** @type {Ranges} */
   #ranges = {};
   #made = false;
+  #stale = true; // something is to be drawn whole
+  #size = ""; // in which it was drawn
   #revision = 0;
+  /** @type {Set<string>} Traces of which there is something that is not drawn yet. */
+  #undrawn = new Set();
   #listeners;
   #named;
   #told;
@@ -64,8 +72,13 @@ export class Plot {
     this.hasKeys = hasKeys;
     this.card = new Card(this);
     this.node = /** @type {PlotlyNode} */ (/** @type {HTMLElement} */ (this.card.plot));
-    this.draw = perFrame(() => this.#draw());
-    new ResizeObserver(() => this.#made && this.node.clientWidth > 0 && plotly().Plots.resize(this.node)).observe(this.node);
+    const draw = perFrame(() => this.#draw());
+    this.draw = () => {
+      this.#stale = true;
+      draw();
+    };
+    this.mark = perFrame(() => this.#mark());
+    new ResizeObserver(() => this.#resize()).observe(this.node);
   }
 
   /**
@@ -100,7 +113,9 @@ export class Plot {
    * @param {Numbers[What]} values
    */
   set(trace, what, values) {
-    (this.#arrays[trace] ??= {})[what] = values;
+    const numbers = (this.#arrays[trace] ??= {});
+    if (!OWN.includes(what) || !alike(numbers[what], values)) this.#undrawn.add(trace);
+    numbers[what] = values;
   }
 
   /**
@@ -125,16 +140,23 @@ export class Plot {
     this.#shape = rowsAndColumns;
   }
 
-  /** @param {Ranges} ranges */
+  /**
+   * What the axes and the colours span; returns whether that is something else than before.
+   *
+   * @param {Ranges} ranges
+   */
   range(ranges) {
+    const before = JSON.stringify(this.#ranges);
     this.#ranges = ranges;
+    return JSON.stringify(ranges) !== before;
   }
 
   /** @param {boolean} shown */
   show(shown) {
+    const was = this.shown;
     this.shown = shown;
     this.card.root.hidden = !shown;
-    if (shown) this.draw();
+    if (shown && !was) this.#stale ? this.draw() : this.mark(); // as it was hidden, but for marks
   }
 
   #draw() {
@@ -151,7 +173,12 @@ export class Plot {
     const { type, range, tickvals, ticktext } = layout.yaxis;
     if (type === "log") Object.assign(layout.yaxis, roomyTicks(known(tickvals), known(ticktext), range, this.node.clientHeight / TICK_PX));
     const data = this.#figure.data.map((trace, place) => this.#filled(trace, this.arrayAt(place)));
-    const drawn = this.#made ? plotly().react(this.node, data, layout, CONFIG) : plotly().newPlot(this.node, data, layout, CONFIG);
+    this.#undrawn.clear();
+    this.#stale = false;
+    const isLong = !this.#made && data.some(({ x }) => (x?.length ?? 0) > MOST_AT_ONCE);
+    const first = isLong ? data.map((trace) => ({ ...trace, x: [], y: [], z: [] })) : data;
+    const drawn = this.#made ? plotly().react(this.node, data, layout, CONFIG) : plotly().newPlot(this.node, first, layout, CONFIG);
+    if (isLong) this.draw(); // the points, in the next frame
     if (!this.#made) {
       this.#made = true;
       const { plotly_click, plotly_selected } = this.#listeners;
@@ -159,8 +186,34 @@ export class Plot {
       if (plotly_selected) this.node.on("plotly_selected", plotly_selected);
       if (this.#told) this.#listenToPointer(this.#told);
     }
+    this.#size = sizeOf(this.node);
     this.card.refresh();
     Promise.resolve(drawn).then(() => this.onDrawn());
+  }
+
+  /** Into the room that it has, where that is another one than before it was hidden. */
+  #resize() {
+    if (!this.#made || this.node.clientWidth === 0 || sizeOf(this.node) === this.#size) return;
+    this.#size = sizeOf(this.node);
+    plotly().Plots.resize(this.node);
+  }
+
+  /** Puts what the page itself has set since the last drawing on the screen, without drawing the rest again: of thousands of settings that takes a fifth of a second. */
+  #mark() {
+    if (!this.#made || !this.#figure || !this.shown) return;
+    const places = [...this.names.keys()].filter((place) => this.#undrawn.has(this.names[place]));
+    this.#undrawn.clear();
+    const faded = places.filter((place) => this.arrayAt(place).opacity !== undefined);
+    const moved = places.filter((place) => !faded.includes(place));
+    if (faded.length) plotly().restyle(this.node, { opacity: faded.map((place) => this.arrayAt(place).opacity) }, faded);
+    if (!moved.length) return;
+    // From the lowest that moved on, all: Plotly puts what it animates on top of what it does not.
+    const traces = [...this.names.keys()].slice(moved[0]);
+    const data = traces.map((place) => {
+      const { x = [], y = [], text } = this.arrayAt(place);
+      return text ? { x, y, text } : { x, y };
+    });
+    plotly().animate(this.node, { data, traces }, AT_ONCE).catch(() => {}); // an interrupted one is followed by a newer one
   }
 
   /**
@@ -193,7 +246,7 @@ export class Plot {
    * @param {Numbers} numbers
    * @returns {PlotlyTrace}
    */
-  #filled(trace, { x = [], y = [], z, text, opacity, "marker.color": color, "error_y.array": array }) {
+  #filled(trace, { x = [], y = [], z, text, opacity, "marker.color": color, "error_y.array": array, "error_y.arrayminus": arrayminus }) {
     /** @type {PlotlyTrace} */
     const filled = { ...trace, x, y, visible: !this.hidden.has(trace.legendgroup ?? "") };
     if (z) filled.z = rowsOf(z, this.#shape);
@@ -201,7 +254,7 @@ export class Plot {
     if (opacity !== undefined) filled.opacity = opacity;
     if (trace.type === "scatter") filled.selectedpoints = null;
     if (color) filled.marker = /** @type {PlotlyMarker} */ ({ ...trace.marker, color: /** @type {unknown} */ (color) });
-    if (array) filled.error_y = { ...trace.error_y, array };
+    if (array) filled.error_y = { ...trace.error_y, array, arrayminus };
     return filled;
   }
 
@@ -278,6 +331,21 @@ function named(trace) {
   const symbol = FRAMED[marker?.symbol ?? ""];
   const entry = { type: "scatter", x: [null], y: [null], name, mode: "markers", marker: { ...marker, symbol, size: 12, color: fillcolor } };
   return [{ ...trace, showlegend: false }, entry];
+}
+
+/** @param {HTMLElement} node */
+const sizeOf = ({ clientWidth, clientHeight }) => `${clientWidth} ${clientHeight}`;
+
+/**
+ * Whether two of what traces are filled with are the same.
+ *
+ * @param {Numbers[keyof Numbers]} before
+ * @param {Numbers[keyof Numbers]} after
+ */
+function alike(before, after) {
+  if (before === after) return true;
+  if (before === undefined || after === undefined || typeof before === "number" || typeof after === "number") return false;
+  return before.length === after.length && Array.prototype.every.call(before, (value, i) => value === after[i]);
 }
 
 /**

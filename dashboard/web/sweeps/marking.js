@@ -23,17 +23,23 @@ import { losers } from "./store.js";
  */
 export const mapTexts = ({ customdata = NONE }, lines) => Array.from(customdata, (number) => lines(number).flatMap(wrapped).map(forPlotly).join("<br>"));
 
+const NUMBERS = 10; // of a mean
+
 /**
  * For each place of a map of means, what its settings come to together.
  *
- * @param {Places} places Six numbers a place: mean, least, largest, how many settings they are of, how many diverged, how many are neither.
+ * @param {Places} places Ten numbers a place: mean, least, largest, how many settings they are of, how many diverged, how many are neither, and the ends of the mean's intervals
+ *   over tasks and over seeds.
  * @param {(result: number) => string} written
+ * @param {number} seeds Trainings of each setting.
  */
-export function meanTexts({ customdata = NONE, x = NONE }, written) {
+export function meanTexts({ customdata = NONE, x = NONE }, written, seeds) {
   return Array.from(x, (_, i) => {
-    const [mean, low, high, ok, gone, others] = customdata.subarray(6 * i, 6 * i + 6);
+    const [mean, low, high, ok, gone, others, ...ends] = customdata.subarray(NUMBERS * i, NUMBERS * (i + 1));
     const of = ok === 1 ? "one setting" : `${ok} settings, from ${written(low)} to ${written(high)}`;
     const lines = [ok ? `mean ${written(mean)} of ${of}` : "no setting is finished here"];
+    const intervals = [[ends[0], ends[1], "tasks"], [ends[2], ends[3], `${seeds} seeds`]];
+    for (const [from, to, over] of intervals) if (Number.isFinite(from)) lines.push(`${written(Number(from))} to ${written(Number(to))} over ${over}`);
     if (gone) lines.push(`${gone} diverged, not in the mean`);
     if (others) lines.push(`${others} not finished, pruned or left out`);
     return lines.join("<br>");
@@ -114,7 +120,7 @@ export function frozenRows({ customdata = NONE, x = NONE, y = NONE }, name) {
  * @param {readonly (readonly [number, string])[]} marked Numbers of settings, each with its text.
  */
 export function marks({ customdata = NONE, x = NONE, y = NONE }, marked) {
-  const at = new Map(Array.from(customdata, (number, i) => [number, i]));
+  const at = placesOf(customdata);
   const found = marked.flatMap(([number, text]) => {
     const i = at.get(number);
     return i === undefined ? [] : [{ x: x[i], y: y[i], text }];
@@ -139,6 +145,20 @@ export function selectedCurves(lanes, selected) {
     });
   }
   return chosen;
+}
+
+/** @type {WeakMap<Float32Array, Map<number, number>>} */
+const places = new WeakMap();
+
+/**
+ * Where each setting is, by its number; of thousands it is asked at every key.
+ *
+ * @param {Float32Array} numbers
+ */
+function placesOf(numbers) {
+  let found = places.get(numbers);
+  if (!found) places.set(numbers, (found = new Map(Array.from(numbers, (number, i) => [number, i]))));
+  return found;
 }
 
 const NONE = new Float32Array();

@@ -61,6 +61,8 @@ export class Store {
    * @type {Standing | null}
    */
   standing = null;
+  /** Grows whenever something of the settings changes. */
+  revision = 0;
   #seeds = new Float32Array();
   /** @type {Map<number, Record<string, Value>>} */
   #values = new Map();
@@ -71,6 +73,7 @@ export class Store {
 
   /** @param {Value[][]} list Of each its number, then a value for each axis. */
   settings(list) {
+    this.revision++;
     this.numbers = list.map(([number]) => Number(number));
     this.#values = new Map(list.map(([number, ...values]) => [Number(number), Object.fromEntries(this.axes.map(({ name }, i) => [name, values[i]]))]));
     this.#place = new Map(this.numbers.map((number, place) => [number, place]));
@@ -91,6 +94,7 @@ export class Store {
    * @param {Float32Array} floats
    */
   columns({ count, ...offsets }, standing, floats) {
+    this.revision++;
     this.standing = standing;
     if (standing) this.#seeds = floats.slice(standing.seeds, standing.seeds + count * standing.num_seeds);
     this.#columns = Object.fromEntries(Object.entries(offsets).map(([name, offset]) => [name, floats.slice(offset, offset + count)]));
@@ -180,12 +184,14 @@ export class Store {
    * @param {Setting} setting
    */
   #came(number, setting) {
-    const { kind, step } = setting;
+    const { kind, step, ci95 } = setting;
     if (kind === 0) return ["waiting"];
     if (kind === 5) return [`left out: ${this.refusals.get(number) ?? "it cannot be computed"}`];
     const paired = this.#paired(number, setting);
     const under_way = kind === 1 ? ` (training, outer step ${step || "…"})` : "";
-    const plain = `${this.metric} ${this.result(setting)}${under_way}`;
+    const seeds = this.standing?.num_seeds ?? 0;
+    const over = kind !== 2 || !Number.isFinite(ci95) || !seeds ? "" : seeds > 1 ? ` over ${seeds} seeds` : " over tasks";
+    const plain = `${this.metric} ${this.result(setting)}${over}${under_way}`;
     const value = paired && kind === 2 && this.standing?.objective === this.metric ? valueWords(setting, this.standing) : plain;
     return [value, ...(paired ?? []), ...(kind === 4 ? ["pruned"] : [])];
   }

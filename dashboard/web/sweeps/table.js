@@ -10,7 +10,8 @@ import { KINDS, said } from "./store.js";
 /** @import { Store } from "./store.js" */
 /** @import { Value } from "./protocol.js" */
 
-const MAX_ROWS = 300;
+const PAGE_ROWS = 60; // that are there before somebody scrolls, and more with each end that is reached
+const NEAR_PX = 200; // from the end of the rows
 
 /** Columns whose order is that of the results, so that those not told apart from the best stand together. */
 const BY_RESULT = ["value", "difference"];
@@ -29,6 +30,8 @@ export class Settings {
   /** @type {Map<number, HTMLTableRowElement>} */
   #rows = new Map();
   #sort = { column: "value", falling: false };
+  #order = { of: "", numbers: /** @type {number[]} */ ([]) };
+  #room = PAGE_ROWS;
   #onSelect;
   #store;
 
@@ -41,12 +44,14 @@ export class Settings {
     this.#onSelect = onSelect;
     this.#table = el("table", {}, el("caption", { class: "maml-visually-hidden" }, "Settings of the sweep"), this.#head);
     this.root.append(this.#table, this.#note);
+    this.root.addEventListener("scroll", () => this.#scrolled(), { passive: true });
   }
 
   /** Other axes, or another metric. */
   reset() {
     this.#rows.clear();
     this.#shown = "";
+    this.#room = PAGE_ROWS;
     this.#sort = { column: "value", falling: this.#store.metric === "accuracy" };
     const columns = [
       ["number", "#"],
@@ -77,9 +82,7 @@ export class Settings {
       if (heading) setText(/** @type {HTMLElement} */ (th.firstElementChild), heading);
       th.setAttribute("aria-sort", th.dataset.column !== column ? "none" : falling ? "descending" : "ascending");
     }
-    const keys = new Map(this.#store.numbers.map((number) => [number, this.#store.value(number, column)]));
-    const key = (/** @type {number} */ number) => keys.get(number) ?? null;
-    const numbers = [...this.#store.numbers].sort((a, b) => compared(key(a), key(b), falling) || a - b);
+    const numbers = this.#sorted();
     const { selected, standing } = this.#store;
     // What is selected stands first, so that it is seen.
     const first = numbers.filter((n) => selected.has(n));
@@ -87,13 +90,34 @@ export class Settings {
     const isGrouped = BY_RESULT.includes(column) && standing !== null && standing.reference !== null;
     const groups = isGrouped ? this.#groups(first, others, standing) : [{ heading: null, numbers: [...first, ...others] }];
     const shown = this.#fillBodies(groups);
-    setText(this.#note, numbers.length > shown ? `${shown} of ${numbers.length} settings; sort to see others.` : "");
+    setText(this.#note, numbers.length > shown ? `${shown} of ${numbers.length} settings; scroll or sort to see others.` : "");
+  }
+
+  /** The settings in the order of a column; of thousands that is not done again where nothing has changed. */
+  #sorted() {
+    const { column, falling } = this.#sort;
+    const { numbers, revision } = this.#store;
+    const of = `${column} ${falling} ${revision}`;
+    if (this.#order.of !== of) {
+      const keys = numbers.map((number) => this.#store.value(number, column));
+      const places = [...numbers.keys()].sort((a, b) => compared(keys[a], keys[b], falling) || numbers[a] - numbers[b]);
+      this.#order = { of, numbers: places.map((place) => numbers[place]) };
+    }
+    return this.#order.numbers;
+  }
+
+  /** More rows, where somebody has come near the end of those that are there. */
+  #scrolled() {
+    const { scrollTop, clientHeight, scrollHeight } = this.root;
+    if (this.#room >= this.#store.numbers.length || scrollHeight - scrollTop - clientHeight > NEAR_PX) return;
+    this.#room += PAGE_ROWS;
+    this.draw();
   }
 
   /** What stands over the columns whose meaning depends on the sweep. */
   #headings() {
     const { metric, standing } = this.#store;
-    const over = standing && standing.objective === metric ? (standing.num_seeds > 1 ? ", ± over seeds" : ", ± over tasks") : "";
+    const over = standing ? (standing.num_seeds > 1 ? ", ± over seeds" : ", ± over tasks") : "";
     const from = standing && standing.reference !== standing.best ? "from A" : "from best";
     /** @type {Record<string, string>} */
     const found = { value: `${metric}${over}`, difference: standing?.objective === "accuracy" ? `${from}, points` : from, kind: standing?.num_seeds === 1 ? "training" : "state" };
@@ -125,7 +149,7 @@ export class Settings {
    * @param {Group[]} groups
    */
   #fillBodies(groups) {
-    let room = MAX_ROWS;
+    let room = this.#room;
     const cut = groups.map(({ heading, numbers }) => {
       const kept = numbers.slice(0, room);
       room -= kept.length;
@@ -141,7 +165,7 @@ export class Settings {
       this.#table.append(...cut.filter(({ numbers }) => numbers.length).map((group) => this.#body(group)));
       if (inside && focused?.isConnected) focused.focus({ preventScroll: true });
     }
-    return MAX_ROWS - room;
+    return this.#room - room;
   }
 
   /** @param {Group} group */

@@ -18,6 +18,7 @@ from dashboard.charts.sweep_settings import View, setting_info
 from dashboard.theme import LIGHT
 from maml_core.records import Numbers
 from maml_core.sweeps.definition import SweepConfig
+from maml_core.sweeps.place_means import MeanWidths
 from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.standing import Standings
 from tests.dashboard.sweeps.results import ALPHA, BETA, STEPS, grid, sweep
@@ -49,6 +50,7 @@ class TestMeans:
         assert found[SETTINGS, "customdata"].tolist() == list(range(12))
         assert found[SETTINGS, "x"][:3].tolist() == [-2.0, -2.0, -2.0]
         assert found[MEANS, "customdata"][:6] == pytest.approx([math.sqrt(2), 1, 2, 2, 0, 0])
+        assert len(found[MEANS, "customdata"]) == 10 * 6
         assert len(found[MEANS, "x"]) == 6
 
     def test_what_diverged_is_marked_and_in_no_mean(self):
@@ -69,6 +71,40 @@ class TestMeans:
         assert found[VALUE, "y"] == pytest.approx(
             [math.factorial(6) ** (1 / 6), (math.factorial(12) / math.factorial(6)) ** (1 / 6)]
         )
+
+
+class TestIntervalsOfMeans:
+    """The interval beside a mean is the mean's, not that of the best of its settings."""
+
+    OF = sweep(ALPHA, BETA, STEPS, num_seeds=3)
+
+    def drawn(self, view: View) -> tuple[dict[tuple[str, str], Numbers], str]:
+        """Settings of which each seed is a tenth higher than the one before."""
+        of = self.OF
+        results = tuple(with_seeds(one, [one.value * factor for factor in (0.9, 1.0, 1.1)]) for one in grid(of))
+        settings = [setting_info(one, of, "loss") for one in results]
+        info = map_info(settings, of, view, results, MeanWidths(of, results))
+        return by_name(MAP.update(info, MAP.ranges(info, None))), MAP.subtitle(info)
+
+    def test_under_the_pointer_there_are_both(self):
+        found, said = self.drawn(MEAN)
+        mean, _, _, _, _, _, tasks_low, tasks_high, seeds_low, seeds_high = found[MEANS, "customdata"][:10]
+        assert seeds_low < tasks_low < mean < tasks_high < seeds_high
+        assert mean**2 == pytest.approx(seeds_low * seeds_high, rel=1e-5)
+        assert f"Best: 1.41 ({seeds_low:.3g} to {seeds_high:.3g} over 3 seeds) at" in said
+
+    def test_a_profile_has_it_as_a_bar(self):
+        found, _ = self.drawn(View(x="alpha", y=None, color="alpha", over="mean"))
+        up, down, mean = (found[VALUE, what] for what in ("error_y.array", "error_y.arrayminus", "y"))
+        numbers = found[MEANS, "customdata"].reshape(-1, 10)
+        assert (mean + up).tolist() == pytest.approx(numbers[:, 9].tolist(), rel=1e-5)
+        assert (mean - down).tolist() == pytest.approx(numbers[:, 8].tolist(), rel=1e-5)
+
+    def test_of_one_seed_it_is_over_the_tasks(self):
+        results = tuple(with_seeds(one, [one.value]) for one in grid(OF))
+        settings = [setting_info(one, OF, "loss") for one in results]
+        said = MAP.subtitle(map_info(settings, OF, MEAN, results, MeanWidths(OF, results)))
+        assert "over the held-out tasks) at" in said
 
 
 class TestColors:
