@@ -30,7 +30,7 @@ def findings_of(sweep: SweepConfig, results: Sequence[SettingResult]) -> Finding
     """Read the results, with how each setting stands beside the best one: here, where no page waits for it."""
     standings = Standings(sweep, results)
     standings.against(None)
-    return Findings(read(sweep, results), standings)
+    return Findings(read(sweep, results, standings.comparison), standings)
 
 
 class Reader:

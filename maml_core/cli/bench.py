@@ -28,6 +28,7 @@ class Benchmark(StrEnum):
     HOSTILE = "hostile"
     SOAK = "soak"
     SWEEP = "sweep"
+    SETTINGS = "settings"
     CLUSTER = "cluster"
     FAULTS = "faults"
 
@@ -36,7 +37,7 @@ def bench(
     which: Annotated[
         list[Benchmark] | None,
         typer.Argument(
-            help="engine: speed, eager and compiled, against a loop over tasks (3 min). quality: losses reached (5 min). memory: stored against recomputed inner gradients (3 min). images: the convolutional network against a loop over tasks (1 min). page: the live page (10 min). classroom: thirty pages that train at once, and two of which one looks closer (2 min). followers: a class that follows its teacher's page (3 min). class: thirty people in every way, who train, follow, sweep, come and go (10 min). hostile: a page beside one that attacks the server (2 min). soak: ten pages for hours (15 min where --hours says nothing else). sweep: settings as lanes, eager and compiled, against one after another (3 min). cluster: chunks over TCP, studies with several clients, and what a sweep of 100,000 settings costs (3 min). faults: sweeps in a folder, in PostgreSQL and on a Dask cluster whose clients, workers and servers are killed at random, a thousand times (half an hour)."
+            help="engine: speed, eager and compiled, against a loop over tasks (3 min). quality: losses reached (5 min). memory: stored against recomputed inner gradients (3 min). images: the convolutional network against a loop over tasks (1 min). page: the live page (10 min). classroom: thirty pages that train at once, and two of which one looks closer (2 min). followers: a class that follows its teacher's page (3 min). class: thirty people in every way, who train, follow, sweep, come and go (10 min). hostile: a page beside one that attacks the server (2 min). soak: ten pages for hours (15 min where --hours says nothing else). sweep: settings as lanes, eager and compiled, against one after another (3 min). settings: the sensitivity screen with 10,000 settings (5 min). cluster: chunks over TCP, studies with several clients, and what a sweep of 100,000 settings costs (3 min). faults: sweeps in a folder, in PostgreSQL and on a Dask cluster whose clients, workers and servers are killed at random, a thousand times (half an hour)."
         ),
     ] = None,
     as_json: Annotated[

@@ -25,7 +25,7 @@ from maml_core.intervals import half_width, paired_difference
 from maml_core.records import Numbers, PairedDifference
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.paired import COMMON
-from maml_core.sweeps.results import LaneResult, SettingResult, capped
+from maml_core.sweeps.results import LaneResult, SettingResult, cap_of
 
 LEVEL = 0.03
 """Share of the sweeps without any effect in which some two settings are called different."""
@@ -210,7 +210,8 @@ def settings_by_seed(sweep: SweepConfig, results: Sequence[SettingResult]) -> tu
     """
     every = set(range(sweep.num_seeds))
     known = [one for one in results if is_compared(one) and {lane.seed for lane in one.lanes} == every]
-    rows = [[_on_scale(sweep, lane) for lane in sorted(one.lanes, key=lambda lane: lane.seed)] for one in known]
+    cap = cap_of(sweep)
+    rows = [[_on_scale(sweep, lane, cap) for lane in sorted(one.lanes, key=lambda lane: lane.seed)] for one in known]
     return known, np.array(rows, dtype=np.float64).reshape(len(known), sweep.num_seeds).T
 
 
@@ -257,11 +258,14 @@ def _scatter(sweep: SweepConfig, compared: Sequence[SettingResult]) -> Scatter |
     return Scatter(places, means, variances, typical, bound)
 
 
-def _on_scale(sweep: SweepConfig, lane: LaneResult) -> float:
-    """A lane's value on a scale on which smaller is better: the logarithm of a loss, or an accuracy's opposite."""
+def _on_scale(sweep: SweepConfig, lane: LaneResult, cap: float) -> float:
+    """A lane's value, at worst the cap, on a scale on which smaller is better: the logarithm of a loss, or an accuracy's opposite."""
+    value = lane.accuracy if sweep.maximises else lane.loss
+    if lane.status != "ok" or not math.isfinite(value):
+        value = cap
     if sweep.maximises:
-        return -capped(sweep, lane.accuracy if lane.status == "ok" else math.nan)
-    return math.log(max(capped(sweep, lane.loss if lane.status == "ok" else math.inf), 1e-12))
+        return -max(value, cap)
+    return math.log(max(min(value, cap), 1e-12))
 
 
 def _moments(values: Numbers) -> tuple[Numbers, Numbers, Numbers]:

@@ -40,8 +40,14 @@ CHANCE = 0.01
 """How likely chance may be where a sentence says that divergence depends on an axis."""
 
 
-def read(sweep: SweepConfig, results: Sequence[SettingResult]) -> tuple[str, ...]:
-    """What the map says, in sentences, the most telling first; of a sweep under way, how much of it is known before that."""
+def read(sweep: SweepConfig, results: Sequence[SettingResult], comparison: Comparison | None = None) -> tuple[str, ...]:
+    """What the map says, in sentences, the most telling first; of a sweep under way, how much of it is known before that.
+
+    Args:
+        sweep: That the results are of.
+        results: Of its settings, in any order.
+        comparison: Of these results, where there is one already.
+    """
     left_out = [one for one in results if one.status == "refused"]
     why = (_of_left_out(sweep, left_out),) if left_out else ()
     size = sweep.size - len(left_out)
@@ -51,7 +57,7 @@ def read(sweep: SweepConfig, results: Sequence[SettingResult]) -> tuple[str, ...
     if len(finished) < MIN_SETTINGS:
         return (f"{len(finished)} of {size:,} settings are finished: too few to read the map.", *why)
     found = [one for one in finished if one.status == "ok"]
-    by = Comparison(sweep, finished)
+    by = comparison or Comparison(sweep, finished)
     so_far = () if len(finished) >= size else (f"When {len(finished):,} of {size:,} settings were finished:",)
     if not found:
         return (*so_far, _none_ok(finished), *why)

@@ -67,12 +67,13 @@ class Standings:
     def __init__(self, sweep: SweepConfig, results: Sequence[SettingResult]) -> None:
         self._sweep = sweep
         self._compared = {one.number: one for one in results if is_compared(one)}
-        self._comparison = Comparison(sweep, results)
+        self.comparison = Comparison(sweep, results)
+        """Which settings differ."""
         best = best_of(sweep, results)
         self.best: int | None = None if best is None else best.number
         """Number of the best setting; None while none was trained to the end."""
         self._by_seed = {number: _by_seed(sweep, one) for number, one in self._compared.items()}
-        self._over_tasks = self._comparison.intervals()
+        self._over_tasks = self.comparison.intervals()
         self._found: tuple[int | None, dict[int, Standing]] = (None, {})
 
     @property
@@ -94,7 +95,7 @@ class Standings:
     def _against(self, reference: int | None) -> dict[int, Standing]:
         first = self._compared.get(reference) if reference is not None else None
         others = list(self._compared.values())
-        by_task = self._comparison.differences(first, others) if first is not None else {}
+        by_task = self.comparison.differences(first, others) if first is not None else {}
         by_seed = self._differences_by_seed(reference)
         found = {}
         for one in others:
@@ -116,9 +117,9 @@ class Standings:
             return Verdict.UNKNOWN
         if one.number == first.number:
             return Verdict.REFERENCE
-        if self._comparison.is_told(first, one, beside):
+        if self.comparison.is_told(first, one, beside):
             return Verdict.WORSE
-        if self._comparison.is_told(one, first, beside):
+        if self.comparison.is_told(one, first, beside):
             return Verdict.BETTER
         return Verdict.DIVERGED if one.status == "diverged" else Verdict.SAME
 

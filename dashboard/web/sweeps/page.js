@@ -245,6 +245,7 @@ class Page {
     this.#settings.draw();
     this.#say();
     for (const plot of touched) plot.draw();
+    for (const plot of this.#charts.marked) if (!touched.has(plot)) plot.mark();
     requestAnimationFrame(() => this.#send({ type: "ack", frame: header.frame }));
   }
 
@@ -280,6 +281,7 @@ class Page {
   #pinned() {
     this.#present();
     this.#selection.refresh();
+    for (const plot of this.#charts.marked) plot.mark();
   }
 
   /** Other settings are selected. */

@@ -111,7 +111,7 @@ export class Selection {
     }
     this.refresh();
     changed();
-    for (const plot of [...charts.places, ...charts.curves]) plot.draw();
+    for (const plot of charts.marked) plot.mark();
   }
 
   /** Other numbers, pins or settings: on the charts, and in the words. */
@@ -203,6 +203,6 @@ export class Selection {
     this.#cursor = number;
     if (number !== null) this.#with.reached(number);
     this.#mark();
-    this.#with.charts.map.draw();
+    this.#with.charts.map.mark();
   }
 }

@@ -75,7 +75,7 @@ def fake(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
             put("_ms", lambda run, clock: 1.0)
             put("meta_gradient", lambda *args, **settings: Gradient())
             put("sequential_gradient", lambda *args, **settings: ())
-        case "page" | "classroom" | "followers" | "class" | "soak" | "hostile":
+        case "page" | "classroom" | "followers" | "class" | "soak" | "hostile" | "settings":
             if name != "hostile":
                 put("missing", lambda which: False)
             found = dict.fromkeys(module.FIGURES, 1.0)
