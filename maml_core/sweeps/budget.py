@@ -294,16 +294,19 @@ def budget(
             costs[key] = REFUSED
             continue
         num_lanes = max(1, min(lanes or max_lanes(config), math.ceil(count / at_once) * sweep.num_seeds))
-        pieces = measuring(
-            (config,) * num_lanes,
-            piece_s=PROBE_S,
-            until=10**9,
-            warms_up=True,
-            images=trained,
-            compiled=compiles,
-            code=code,
-        )
-        costs[key], slowdown = _measured(pieces, executor)
+        for one in dict.fromkeys(found[key].configs):  # code of one's own may refuse the first alone
+            pieces = measuring(
+                (one,) * num_lanes,
+                piece_s=PROBE_S,
+                until=10**9,
+                warms_up=True,
+                images=trained,
+                compiled=compiles,
+                code=code,
+            )
+            costs[key], slowdown = _measured(pieces, executor)
+            if costs[key] != REFUSED:
+                break
         if first is None and costs[key] != REFUSED:
             first = num_lanes, slowdown
     num_lanes, slowdown = first or (0, 1.0)

@@ -114,14 +114,21 @@ def _drawn(
         _map(axes, sweep, seen)
         if len(names) > (1 if seen.y is None else 2):
             return (
-                *read(sweep, results)[:1],
+                *_conclusions(sweep, results),
                 "Of axes that are not shown each cell has the best, or the value that was chosen.",
             )
     elif kind == "curves":
         _curves(axes, sweep, results)
     else:
         _tuning(axes, sweep, results)
-    return read(sweep, results)[:1]
+    return _conclusions(sweep, results)
+
+
+def _conclusions(sweep: SweepConfig, results: Sequence[SettingResult]) -> Sequence[str]:
+    """The most telling sentence, and which settings are left out."""
+    said = read(sweep, results)
+    are_left_out = any(one.status == "refused" for one in results)
+    return (said[0], said[-1]) if are_left_out and len(said) > 1 else said[:1]
 
 
 def _map(axes: Axes, sweep: SweepConfig, seen: Map) -> None:
@@ -149,20 +156,21 @@ def _map(axes: Axes, sweep: SweepConfig, seen: Map) -> None:
         _plain_numbers(bar.ax.yaxis)
         axes.set_ylabel(label(seen.y))
         _ticks(axes.yaxis, [shown(value) for value in seen.y_values], 0.5)
-    for status, sign, color in (("diverged", "x", _GONE), ("pruned", "_", "#404040")):
+    for status, sign, color in (("diverged", "x", _GONE), ("pruned", "_", "#404040"), ("refused", "|", "#404040")):
         rows, columns = np.nonzero(seen.status == STATUSES.index(status))
         if not len(rows):
             continue
         at = (columns + 0.5, rows + 0.5) if seen.y is not None else (columns, np.full(len(rows), 0.97))
         transform: dict[str, Any] = {} if seen.y is not None else {"transform": axes.get_xaxis_transform()}
-        axes.plot(*at, sign, color=color, label=status, **transform)
+        words = "left out" if status == "refused" else status
+        axes.plot(*at, marker=sign, linestyle="none", color=color, label=words, **transform)
     if np.isfinite(values).any():
         row, column = np.unravel_index(int((np.nanargmax if sweep.maximises else np.nanargmin)(values)), values.shape)
         at_best = (column + 0.5, row + 0.5) if seen.y is not None else (column, values[row, column])
         axes.plot(*at_best, "*", color="white", markeredgecolor="black", markersize=13, label="best")
     axes.set_xlabel(label(seen.x))
     _ticks(axes.xaxis, [shown(value) for value in seen.x_values], 0.5 if seen.y is not None else 0.0)
-    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, frameon=False, fontsize=8)
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=4, frameon=False, fontsize=8)
 
 
 def _ticks(axis: Any, words: Sequence[str], offset: float) -> None:
@@ -182,13 +190,15 @@ def _curves(axes: Axes, sweep: SweepConfig, results: Sequence[SettingResult]) ->
         assert one.steps is not None
         axes.plot(one.steps, np.asarray(one.curve), color=color, lw=width, alpha=opacity)
     of = "trainings" if sweep.num_seeds == 1 else "settings"
-    for color, width, words in (
-        (_BEST, 2.2, f"best: {setting_words(best.values) or 'the base'}"),
-        (_BEST, 0.8, f"{len(good):,} {of} not told apart from it"),
-        (_OTHER, 0.8, "others"),
-        (_GONE, 0.8, "diverged"),
+    num_gone = sum(one.status == "diverged" for one in behind)
+    for color, width, words, count in (
+        (_BEST, 2.2, f"best: {setting_words(best.values) or 'the base'}", 1),
+        (_BEST, 0.8, f"{len(good):,} {of} not told apart from it", len(good)),
+        (_OTHER, 0.8, "others", len(behind) - len(good) - num_gone),
+        (_GONE, 0.8, "diverged", num_gone),
     ):
-        axes.plot([], [], color=color, lw=width, label=words)
+        if count:
+            axes.plot([], [], color=color, lw=width, label=words)
     axes.set_xlabel("outer step")
     _result_axis(axes, sweep)
     axes.legend(frameon=False, fontsize=8)

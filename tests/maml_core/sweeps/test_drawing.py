@@ -15,9 +15,9 @@ from PIL import Image
 
 from maml_core.errors import ConfigError
 from maml_core.sweeps.axes import Axis
-from maml_core.sweeps.definition import SweepConfig, fingerprint, sweep_to_dict
+from maml_core.sweeps.definition import Setting, SweepConfig, fingerprint, sweep_to_dict
 from maml_core.sweeps.drawing import Kind, figure_bytes
-from maml_core.sweeps.results import SettingResult
+from maml_core.sweeps.results import SettingResult, refused
 from tests.maml_core.sweeps.test_importance import made
 
 ALPHA = Axis(name="alpha", values=(0.01, 0.1, 1.0), log=True)
@@ -61,6 +61,16 @@ def test_other_formats_say_the_same_of_themselves() -> None:
     assert "<title>&lt;one&gt;: importance</title>" in page
     assert "Mean over the other axes, the held-out loss is " in page
     assert fingerprint(SWEEP) in page
+
+
+@pytest.mark.parametrize("kind", ["map", "curves"])
+def test_what_is_left_out_is_marked_and_said(kind: Kind) -> None:
+    results = results_of(SWEEP)
+    last = results[-1]
+    without = [*results[:-1], refused(Setting(last.number, last.values), "why")]
+    assert "1 of the" not in figure_bytes("one", SWEEP, results, kind, "html").decode()
+    assert f"1 of the {SWEEP.size} settings is left out (" in figure_bytes("one", SWEEP, without, kind, "html").decode()
+    assert figure_bytes("one", SWEEP, without, "map", "svg") != figure_bytes("one", SWEEP, results[:-1], "map", "svg")
 
 
 def test_what_is_not_known_is_not_drawn() -> None:

@@ -9,8 +9,10 @@ import pytest
 
 from maml_core.config import PythonConfig, RunConfig, replace
 from maml_core.errors import ConfigError, DataError, StateError
+from maml_core.families.own import OwnCode
 from maml_core.own_code import tasks_named
 from maml_core.sweeps.axes import Axis
+from maml_core.sweeps.budget import budget
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.driver import run_sweep
 from maml_core.sweeps.lane_refusals import attempted, why_refused
@@ -28,14 +30,18 @@ def _strict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         yield name
 
 
-def swept(module: str, name: str, *alphas: float, num_seeds: int = 1) -> tuple[SettingResult, ...]:
-    code = f"{module}:problem"
+def sweep_of(module: str, *alphas: float, num_seeds: int = 1) -> SweepConfig:
     settings = {"meta_batch_size": 2, "evaluation_tasks": 4, "evaluation_steps": 5, "dtype": "float64"}
-    base = replace(RunConfig(), {"tasks": tasks_named(code), **settings})
-    axes = (Axis(name="alpha", values=alphas),)
-    sweep = SweepConfig(base=base, axes=axes, num_steps=4, num_rungs=2, num_seeds=num_seeds)
+    base = replace(RunConfig(), {"tasks": tasks_named(f"{module}:problem"), **settings})
+    return SweepConfig(
+        base=base, axes=(Axis(name="alpha", values=alphas),), num_steps=4, num_rungs=2, num_seeds=num_seeds
+    )
+
+
+def swept(module: str, name: str, *alphas: float, num_seeds: int = 1) -> tuple[SettingResult, ...]:
+    sweep = sweep_of(module, *alphas, num_seeds=num_seeds)
     with open_study(sweep, name) as study:
-        return run_sweep(sweep, study, Here(), at_once=1, problem=code)
+        return run_sweep(sweep, study, Here(), at_once=1, problem=f"{module}:problem")
 
 
 def test_what_is_refused_in_a_step_or_where_it_is_judged_is_left_out_and_the_rest_is_computed(strict: str) -> None:
@@ -53,6 +59,12 @@ def test_a_sweep_goes_on_with_what_was_left_out(strict: str) -> None:
     again = swept(strict, "twice", FINE, IN_A_STEP)
     assert [(one.status, one.refusal) for one in again] == [(one.status, one.refusal) for one in before]
     assert [one.status for one in again] == ["ok", "refused"]
+
+
+def test_the_budget_is_of_those_that_can_be_computed_whichever_comes_first(strict: str) -> None:
+    need = budget(sweep_of(strict, IN_A_STEP, FINE), Here(), at_once=1, code=OwnCode(f"{strict}:problem"))
+    assert need.num_lanes == 2
+    assert need.seconds > 0.0
 
 
 def own() -> RunConfig:
