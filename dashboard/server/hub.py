@@ -24,6 +24,7 @@ from dashboard.server import turns
 from dashboard.server.closer_looks import NUM_LIGHT, kinds_of_looks
 from dashboard.server.keeper import Keeper
 from dashboard.server.loop import submitted
+from dashboard.server.order import Order, Turn
 from dashboard.server.pages import Pages
 from dashboard.server.places import PER_WORKER, Places
 from dashboard.server.recovery import Recovery
@@ -86,10 +87,10 @@ class Hub(Sockets):
         places = Places(most_training or PER_WORKER * num_workers)
         super().__init__(Pages(self.wake), sweeps, executor, clock, places)
         self._num_workers = num_workers
-        self.in_flight: set[LiveRun] = set()
-        """The runs that a chunk is computed of."""
+        self.in_flight: dict[LiveRun, bool] = {}
+        """The runs that a chunk is computed of, each with whether it came first because a class follows it."""
         self._looks = kinds_of_looks(self.pages, executor, self.wake, num_workers, clock)
-        self._turn = 0.0
+        self._order = Order(self.classes, sweeps, self._looks, num_workers)
         self._tasks: set[asyncio.Task[None]] = set()
         self._keeper: Keeper | None = None
 
@@ -140,19 +141,22 @@ class Hub(Sockets):
         """Give the executor the next chunks: one more than it runs at a time, so that it never waits for us."""
         watched = self.pages.watched()
         looking = self.pages.looking()
-        while len(self.in_flight) + sum(len(looks.looking) for looks in self._looks) < self._num_workers + 1:
+        num_training = sum(run.playback.trains for run in watched)
+        while self._num_given < self._num_workers + 1:
             has_room = len(watched) == 1 or self._num_long < turns.most_long(self._num_workers)
-            run = self._next(watched, now, with_long=has_room)
+            turn = self._order.next(watched, self.in_flight, self._ready(watched, now, with_long=has_room))
             kinds = self._looks if has_room else self._looks[:NUM_LIGHT]
-            if (run is None or not run.audience.waits) and any(looks.submit(looking) for looks in kinds):
+            if (turn is None or not turn.run.audience.waits) and any(looks.submit(looking) for looks in kinds):
                 continue
-            if run is None:
+            if turn is None:
                 while len(self.in_flight) <= self._num_workers and self.sweeps.submit_next():
                     pass  # no live run waits, neither here nor in the executor's queue: sweeps have what is left
                 return
+            if self._order.gives_way(turn, num_training) and self.sweeps.submit_next():
+                continue
+            run = turn.run
             seeing = [page for page in watched[run] if page.visible]
-            training = 1 if self.classes.leads(run) else sum(other.playback.trains for other in watched)
-            crowd = turns.crowd(training, self._num_workers)
+            crowd = turns.crowd(1 if turn.leads else num_training, self._num_workers)
             is_behind = all(page.connection.is_behind for page in seeing)  # the quickest counts: others skip frames
             is_away = all(page.viewer.looks_elsewhere for page in seeing)
             request = run.next_request(
@@ -162,11 +166,16 @@ class Hub(Sockets):
                 watching=list(dict.fromkeys(page.viewer for page in seeing or watched[run])),
             )
             future = submitted(self._executor, request)
-            self.in_flight.add(run)
-            work = self._finish(run, run.generation, future, is_answer=request.num_steps == 0)
+            self.in_flight[run] = turn.leads
+            work = self._finish(turn, run.generation, future, is_answer=request.num_steps == 0)
             task = asyncio.get_running_loop().create_task(work)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    @property
+    def _num_given(self) -> int:
+        """Chunks that the executor has: of runs, of what is looked at, and of sweeps."""
+        return len(self.in_flight) + sum(len(looks.looking) for looks in self._looks) + self.sweeps.num_in_flight
 
     @property
     def _num_long(self) -> int:
@@ -174,38 +183,28 @@ class Hub(Sockets):
         runs = sum(is_long(run.config) for run in self.in_flight)
         return runs + sum(len(looks.looking) for looks in self._looks[NUM_LIGHT:])
 
-    def _next(self, watched: Mapping[LiveRun, list[Page]], now: float, *, with_long: bool) -> LiveRun | None:
-        """The run that is computed next. One whose only page has a look under way lets the others have the workers that are left.
+    def _ready(self, watched: Mapping[LiveRun, list[Page]], now: float, *, with_long: bool) -> list[LiveRun]:
+        """The runs that have something to compute now.
 
         Args:
             watched: The runs that a socket feeds a page of.
             now: The clock.
-            with_long: Whether it may keep a worker for long.
+            with_long: Whether one of them may keep a worker for long.
         """
-        pays = {page.run for looks in self._looks for page in looks.looking if len(watched) > 1}
-        rests = {run for run in pays if len(watched.get(run, ())) == 1 and not run.audience.waits}
-        rests |= {run for run, pages in watched.items() if any(page.awaits_second for page in pages)}
-        rests |= {run for run in watched if _stands_s(run, watched[run], now) > 0.0}
-        ready = [run for run in watched if run not in self.in_flight and run not in rests and run.is_due(now)]
-        ready = ready if with_long else [run for run in ready if not is_long(run.config)]
-        for run in ready:
-            run.turn = turns.counted(run.turn, self._turn)
-        leading = [self.classes.leads(run) for run in ready]
-        waiting = [
-            turns.Waiting(run.turn, run.audience.waits, leads) for run, leads in zip(ready, leading, strict=True)
+        return [
+            run
+            for run, pages in watched.items()
+            if run.is_due(now)
+            and not any(page.awaits_second for page in pages)
+            and _stands_s(run, pages, now) <= 0.0
+            and (with_long or not is_long(run.config))
         ]
-        computing = (run for run in self.in_flight if run.playback.trains and not self.classes.leads(run))
-        chosen = turns.next_turn(waiting, [run.turn for run in computing])
-        if chosen is None:
-            return None
-        if not leading[chosen]:
-            self._turn = max(self._turn, ready[chosen].turn)
-        return ready[chosen]
 
     async def _finish(
-        self, run: LiveRun, generation: int, future: asyncio.Future[ChunkResult], *, is_answer: bool
+        self, turn: Turn, generation: int, future: asyncio.Future[ChunkResult], *, is_answer: bool
     ) -> None:
         """Take a chunk's result to its run, and what it shows to the pages that watch it."""
+        run = turn.run
         result: ChunkResult | None = None
         problem: Exception | None = None
         try:
@@ -213,12 +212,10 @@ class Hub(Sockets):
         except Exception as error:
             problem = error
         finally:
-            self.in_flight.discard(run)
+            del self.in_flight[run]
             self.wake()
         if result is not None:
-            if not self.classes.leads(run):  # whose turn is the first whatever it has used
-                # Looking is paced by the clock, the same for all, but for whoever asks and asks.
-                run.turn += result.cpu_s if is_answer else result.advance_s
+            self._order.used(turn, result, is_answer=is_answer)
             if self.compiler is not None:
                 self.compiler.trained(result)
         if generation != run.generation:
@@ -259,7 +256,7 @@ class Hub(Sockets):
                 page.put({"type": "error", "message": f"{why} The run goes on as it was."})
 
     def _seconds_to_sleep(self, now: float) -> float:
-        idle = self.pages.watched().keys() - self.in_flight
+        idle = self.pages.watched().keys() - self.in_flight.keys()
         waiting = [run.playback.seconds_until_due(now) for run in idle]
         waiting += [_stands_s(run, pages, now) for run, pages in self.pages.watched().items()]
         return max(0.001, min([self.sweeps.seconds_to_sleep(now), *(wait for wait in waiting if wait > 0.0)]))

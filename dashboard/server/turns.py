@@ -1,7 +1,8 @@
 """Whose chunk is computed next, how long it may take, and how often its run is looked at: pure functions of who waits.
 
 The next chunk is of a run that a class follows, else of the run whose settings just changed, else of the run that has trained for the least
-processor time. A run has at most one chunk under way, so that one which always comes first leaves the other workers to the others.
+processor time. A run has at most one chunk under way, and a worker is left to those that no class follows. Sweeps count as one run of five, and who waits
+for an answer never waits for them.
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ LEAST_AWAY_S = 0.25
 """Between two frames of now for somebody who waits for something else: for an earlier outer step, or a closer look."""
 
 
+SWEEPS_SHARE = 0.2
+"""What sweeps have of the workers' time beside many runs that train: a picture of each within seconds, also where fifteen people have one computed."""
+
+
 class Waiting(NamedTuple):
     """A run that has something to compute, none of it under way."""
 
@@ -43,7 +48,7 @@ class Waiting(NamedTuple):
     is_urgent: bool = False
     """Somebody waits for an answer."""
     leads: bool = False
-    """A class follows it."""
+    """A class follows it, and it comes before others."""
 
 
 def counted(used_s: float, newest_s: float) -> float:
@@ -79,6 +84,17 @@ def crowd(num_training: int, num_workers: int) -> float:
 def most_long(num_workers: int) -> int:
     """How many workers may be kept for long at a time: the last one is left to those whose chunks are short."""
     return max(1, num_workers - 1)
+
+
+def most_leading(num_workers: int) -> int:
+    """How many runs that classes follow may be computed at a time because they come first: a worker is left to all others. Beyond that, they take
+    turns like any run."""
+    return max(1, num_workers - 1)
+
+
+def weight_of_sweeps(num_training: int) -> float:
+    """As how many runs that train all sweeps together count where these keep the workers busy."""
+    return max(1.0, SWEEPS_SHARE / (1.0 - SWEEPS_SHARE) * num_training)
 
 
 def chunk_budget_s(crowd: float, *, is_urgent: bool) -> float:

@@ -1,6 +1,6 @@
 """All sweeps of the server: which of their chunks is computed next, and who watches them.
 
-It lives on the hub's event loop. The hub asks it for a chunk whenever no chunk of a live run waits; a sweep has a worker's time only then.
+It lives on the hub's event loop. The hub asks it for a chunk whenever no chunk of a live run waits, and where sweeps have had less than their share.
 """
 
 from __future__ import annotations
@@ -70,7 +70,10 @@ class SweepHub:
         self._owners: dict[JobKey, set[str]] = {}
         self._pages: dict[str, SweepPage] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._num_in_flight = 0
+        self.num_in_flight = 0
+        """Chunks that the live runs' executor has of sweeps."""
+        self.used_s = 0.0
+        """Processor seconds that they took there so far."""
         self._turn = 0
         self.preparation = Preparation(executor, num_workers)
         """For other threads: what is done for a sweep before it is added here."""
@@ -162,18 +165,18 @@ class SweepHub:
 
     def submit_next(self) -> bool:
         """Give the executor a chunk, if there is one and room for it: of a comparison, which somebody watches, or of a sweep."""
-        if self._num_in_flight >= self._num_workers:
+        if self.num_in_flight >= self._num_workers:
             return False
         for page in self._pages.values():
             comparison = page.comparison
             if page.connected and comparison is not None and (job := comparison.next_job()) is not None:
-                self._num_in_flight += 1
+                self.num_in_flight += 1
                 self._spawn(self._compare(page, comparison, job))
                 return True
         found = self.next_piece()
         if found is None:
             return False
-        self._num_in_flight += 1
+        self.num_in_flight += 1
         self._spawn(self._finish(*found, self._executor))
         return True
 
@@ -194,7 +197,7 @@ class SweepHub:
         else:
             comparison.finished(job, result)
         finally:
-            self._num_in_flight -= 1
+            self.num_in_flight -= 1
             self._wake()
 
     async def _finish(self, job: SweepJob, piece: Piece, executor: Executor) -> None:
@@ -202,11 +205,12 @@ class SweepHub:
         problem: Exception | None = None
         try:
             result = await asyncio.wrap_future(executor.submit(run_lanes, piece.request))
+            self.used_s += result.cpu_s if executor is self._executor else 0.0
         except Exception as error:
             problem = error
         finally:
             if executor is self._executor:
-                self._num_in_flight -= 1
+                self.num_in_flight -= 1
             self._wake()  # before the result is taken in: another batch's chunk may be ready
         if result is not None:
             await job.finished(piece, result)

@@ -246,35 +246,7 @@ class TestSweep:
         play(scene)
 
 
-class TestLiveRunsGoFirst:
-    def test_no_sweeps_chunk_goes_in_while_a_live_one_waits(self, root: Path):
-        async def scene(hub: Hub, executor: Held, clock: Clock) -> None:
-            token = hub.open_page(TINY)
-            key, job = new_job(hub, root)
-            hub.start_sweep(token, key, job)
-            await until(lambda: executor.order == ["sweep"])
-            live = [hub.connect(hub.open_page(TINY), resume="", released=False)[0] for _ in range(3)]
-            for page in live:
-                hub.receive(page, {"type": "play"})
-            await turns()
-            assert executor.order == ["sweep", "live", "live"]  # one that is computed and one that waits
-            executor.finish()
-            await until(lambda: job.wants_thread or job._ready or True)
-            for _ in range(20):
-                await turns()
-                assert executor.order[-1] == "live"
-                assert executor.finish() == "live"
-            for page in live:
-                hub.receive(page, {"type": "pause"})
-            for _ in range(20):
-                if not executor.waiting:
-                    break
-                executor.finish()
-                await turns()
-            await until(lambda: executor.order[-1] == "sweep")
-
-        play(scene, Held())
-
+class TestBesideLiveRuns:
     def test_one_live_run_beside_it_takes_turns_with_it(self, root: Path):
         async def scene(hub: Hub, executor: Held, clock: Clock) -> None:
             token = hub.open_page(TINY)
