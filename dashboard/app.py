@@ -25,5 +25,5 @@ app = st.App(
     "main.py",
     routes=routes(get_hub(), base),
     lifespan=lifespan,
-    middleware=[Middleware(Doors, base=base), Middleware(Preload, base=base)],
+    middleware=[Middleware(Doors, base=base, rates=get_hub().rates), Middleware(Preload, base=base)],
 )

@@ -20,7 +20,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 from typing import Any, NamedTuple, ParamSpec, TypeVar
@@ -57,6 +57,9 @@ LOADED_ONCE = (
 NICENESS = 10
 """How much lower the workers' priority is than the page server's."""
 
+
+LAST_NICENESS = 19
+"""Priority of what is computed last."""
 
 WATCH_S = 1.0
 """How often it is looked whether a worker has ended."""
@@ -247,6 +250,20 @@ def warmed_up(executor: Any) -> None:
     for future in executor.warm_up():
         with contextlib.suppress(BrokenExecutor):
             future.result()
+
+
+def call_last(fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """What a call gives; while others compute, it hardly does.
+
+    It is made in a thread of its own: on Linux each has its own priority, and what a process has given up of it, it does not get back.
+    """
+    with ThreadPoolExecutor(1, initializer=_lower_priority) as thread:
+        return thread.submit(fn, *args, **kwargs).result()
+
+
+def _lower_priority() -> None:
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LAST_NICENESS)
 
 
 def default_workers() -> int:

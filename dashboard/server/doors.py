@@ -1,14 +1,39 @@
-"""The doors of the server: how many sockets may be open, and how fast Streamlit's sessions begin, each of which runs the page's script."""
+"""The doors of the server: how many sockets may be open, how fast Streamlit's sessions begin, each of which runs the page's script, and how often they
+run it again. Whoever has to wait does so before the handshake, which costs most.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter, deque
+from urllib.parse import parse_qs
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dashboard.server.requests import Rates
+from dashboard.wire.rate import OPENING, Rate
 
 MOST, MOST_OF_ONE = 2000, 300
 """Sockets that may be open, and those of one address: a page has two, and a class of a hundred may sit behind one."""
+
+MOST_OF_PAGE = 6
+"""Of one page, within or before the door: it has one, and lays another beside it where nobody answers on that."""
+
+SCREENS = ("live", "sweeps", "lessons")
+"""What a page's own socket feeds, as the address says."""
+
+HELD_S = 5.0
+"""For so long a page that was cut off stands before the door at most, before it is told that it is not let in: it asks again at once."""
+
+STRANGERS_PER_S, STRANGERS_AT_ONCE = 30.0, 300.0
+"""Sockets of pages that are not known, of all addresses together: those of a whole class come back when the server was started again."""
+
+RERUNS_PER_S, RERUNS_AT_ONCE = 4.0, 40.0
+"""What a session may ask its script for in a second, and at once."""
+
+FAREWELL_S = 0.5
+"""For so long a connection stays after the word on why it ends."""
 
 SPACING_S = 0.1
 """Between two sessions that begin. A script takes about as long, in a thread beside those who feed the pages: thirty at once would hold all of these up."""
@@ -22,12 +47,18 @@ class Doors:
     Args:
         app: What it stands before.
         base: Stands before each path; see `base_path`.
+        rates: What each page may ask for.
     """
 
-    def __init__(self, app: ASGIApp, base: str = "") -> None:
+    def __init__(self, app: ASGIApp, base: str = "", rates: Rates | None = None) -> None:
         self._app, self._streams = app, f"{base}/_stcore/stream"
+        self._screens = {f"{base}/maml/{screen}" for screen in SCREENS}
+        self._rates = rates or Rates(lambda _: False)
+        self._strangers = Rate(STRANGERS_PER_S, STRANGERS_AT_ONCE)
         self._open: Counter[str] = Counter()
         """Sockets by the address that they came from."""
+        self._of_page: Counter[str] = Counter()
+        """Pages' own sockets, by the page's token."""
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
         """Sessions that are to begin, by address; the address whose turn it is stands first."""
         self._calling: asyncio.Task[None] | None = None
@@ -37,20 +68,47 @@ class Doors:
         if scope["type"] != "websocket":
             await self._app(scope, receive, send)
             return
-        address = str((scope.get("client") or ("",))[0])
-        if self._open.total() >= MOST or self._open[address] >= MOST_OF_ONE:
-            await receive()
-            await send({"type": "websocket.close", "code": TRY_LATER, "reason": "too many sockets are open"})
+        address, page = str((scope.get("client") or ("",))[0]), self._page(scope)
+        transport = getattr(getattr(receive, "__self__", None), "transport", None)
+        is_full = self._open.total() >= MOST or self._open[address] >= MOST_OF_ONE
+        if is_full or self._of_page[page] >= MOST_OF_PAGE:
+            await _turn_away(receive, send)
             return
         self._open[address] += 1
+        self._of_page[page] += page != ""
         try:
             if scope["path"] == self._streams:
                 await self._turn(address)
-            await self._app(scope, receive, send)
+                receive = _paced(receive)
+            if scope["path"] in self._screens and not await self._is_let_in(page):
+                await _turn_away(receive, send)
+                return
+            await self._app(scope, receive, _hanging_up(transport, send))
         finally:
-            self._open[address] -= 1
-            if not self._open[address]:
-                del self._open[address]
+            for count, key in ((self._open, address), (self._of_page, page)):
+                count[key] -= 1
+                if count[key] <= 0:
+                    del count[key]
+
+    def _page(self, scope: Scope) -> str:
+        """Token of the page whose own socket this is to be; empty for any other socket, and where the page is not known."""
+        if scope["path"] not in self._screens:
+            return ""
+        token = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [""])[0]
+        return token if self._rates.of(token) is not None else ""
+
+    async def _is_let_in(self, page: str) -> bool:
+        """Wait until a page may open a socket; whether it may at all.
+
+        Args:
+            page: Its token; empty where it is not known: it is told so, and opened anew.
+        """
+        rate, now = self._rates.of(page) or self._strangers, time.monotonic()
+        if (out_s := rate.seconds_out(now)) > 0.0:
+            await asyncio.sleep(min(out_s, HELD_S))
+            return False
+        await asyncio.sleep(rate.take(OPENING if page else 1.0, now))
+        return True
 
     async def _turn(self, address: str) -> None:
         """Wait until a session from this address may begin."""
@@ -71,3 +129,41 @@ class Doors:
             if not turn.done():  # or it has gone meanwhile
                 turn.set_result(None)
                 await asyncio.sleep(SPACING_S)
+
+
+async def _turn_away(receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "websocket.close", "code": TRY_LATER, "reason": "too many sockets are open"})
+
+
+def _paced(receive: Receive) -> Receive:
+    """What a session asks for, no faster than its script may run."""
+    rate = Rate(RERUNS_PER_S, RERUNS_AT_ONCE)
+
+    async def next_message() -> Message:
+        message = await receive()
+        if message["type"] == "websocket.receive":
+            await asyncio.sleep(rate.take(1.0, time.monotonic()))
+        return message
+
+    return next_message
+
+
+def _hanging_up(transport: asyncio.Transport | None, send: Send) -> Send:
+    """Sends to a socket; reads nothing more once it was told that it ends.
+
+    The server would read on for ten seconds, as fast as it can, from somebody who sends without end and hears nothing; nothing public leads to the
+    connection.
+
+    Args:
+        transport: The connection, where that is known.
+        send: What sends.
+    """
+
+    async def sent(message: Message) -> None:
+        await send(message)
+        if message["type"] == "websocket.close" and transport is not None:
+            transport.pause_reading()
+            asyncio.get_running_loop().call_later(FAREWELL_S, transport.abort)
+
+    return sent

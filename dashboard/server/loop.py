@@ -8,8 +8,10 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import TypeVar
 
+from dashboard.setups.limits import is_long
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.errors import StoreError
+from maml_core.execution import call_last
 
 T = TypeVar("T")
 
@@ -78,8 +80,13 @@ class Loop:
 
 
 def submitted(executor: Executor, request: ChunkRequest) -> asyncio.Future[ChunkResult]:
-    """A chunk that an executor was given; where it takes none, that is told like an error of the chunk itself. For the loop's thread only."""
+    """A chunk that an executor was given; where it takes none, that is told like an error of the chunk itself. For the loop's thread only.
+
+    One of a set-up that keeps a worker for long comes last on its machine: beside it the others' short ones get a processor when they ask for it.
+    """
     try:
+        if is_long(request.config):
+            return asyncio.wrap_future(executor.submit(call_last, run_chunk, request))
         return asyncio.wrap_future(executor.submit(run_chunk, request))
     except Exception as error:
         future: asyncio.Future[ChunkResult] = asyncio.get_running_loop().create_future()

@@ -20,8 +20,11 @@ class Rates:
         self._is_known = is_known
         self._rates: dict[str, Rate] = {}
 
-    def of(self, token: str) -> Rate:
-        """That of a page."""
+    def of(self, token: str) -> Rate | None:
+        """That of a page; None where it is not known."""
+        if not self._is_known(token):
+            self._rates.pop(token, None)
+            return None
         if token not in self._rates:
             self._rates = {known: rate for known, rate in self._rates.items() if self._is_known(known)}
         return self._rates.setdefault(token, Rate())

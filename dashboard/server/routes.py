@@ -25,10 +25,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from dashboard.live.page import Page
 from dashboard.server.hub import Hub
-from dashboard.server.requests import Rates, Requests
+from dashboard.server.requests import Requests
 from dashboard.sweeps.page import SweepPage
 from dashboard.wire.connection import FLOODING, REFUSED, Outbox
-from dashboard.wire.rate import OPENING, TOO_LONG_S, Rate, cost
+from dashboard.wire.rate import Rate, cost
 from maml_core.lessons.exporting import lesson_notebook, lesson_script
 from maml_core.lessons.reading import shipped
 
@@ -119,16 +119,15 @@ def routes(hub: Hub, base: str = "") -> list[BaseRoute]:
     """
 
     live_requests, sweeps_requests, lessons_requests = (Requests(hub.knows) for _ in range(3))
-    rates = Rates(hub.knows)
 
     async def live(socket: WebSocket) -> None:
-        await _serve(hub, LiveScreen(hub), live_requests, rates, socket)
+        await _serve(hub, LiveScreen(hub), live_requests, socket)
 
     async def sweeps(socket: WebSocket) -> None:
-        await _serve(hub, SweepsScreen(hub), sweeps_requests, rates, socket)
+        await _serve(hub, SweepsScreen(hub), sweeps_requests, socket)
 
     async def lessons(socket: WebSocket) -> None:
-        await _serve(hub, LessonsScreen(hub), lessons_requests, rates, socket)
+        await _serve(hub, LessonsScreen(hub), lessons_requests, socket)
 
     return [
         WebSocketRoute(f"{base}/maml/live", live),
@@ -141,7 +140,7 @@ def routes(hub: Hub, base: str = "") -> list[BaseRoute]:
     ]
 
 
-async def _serve(hub: Hub, screen: Screen[Any], requests: Requests, rates: Rates, socket: WebSocket) -> None:
+async def _serve(hub: Hub, screen: Screen[Any], requests: Requests, socket: WebSocket) -> None:
     """One page's socket, from its hello to its end."""
     await socket.accept()
     if not _is_own(socket.headers, hub.origins):
@@ -162,14 +161,7 @@ async def _serve(hub: Hub, screen: Screen[Any], requests: Requests, rates: Rates
         await socket.send_text(json.dumps({"type": "gone"}))
         await socket.close(_GONE, "unknown page")
         return
-    rate = rates.of(token)
-    if (wait_s := rate.take(OPENING, time.monotonic())) > TOO_LONG_S:
-        rate.give_back(OPENING)
-        await socket.close(FLOODING, "this page opens too many sockets")
-        return
-    await asyncio.sleep(wait_s)
-    if not hub.knows(token):
-        await socket.close(_GONE, "unknown page")
+    if (rate := hub.rates.of(token)) is None:
         return
     hub.came(token, socket.headers)
     page, outbox = screen.connect(token, hello)
@@ -209,6 +201,7 @@ async def _read(socket: WebSocket, outbox: Outbox, rate: Rate, receive: Callable
         now = time.monotonic()
         wait_s = rate.take(cost(found), now)
         if rate.floods(now):
+            rate.cut_off(now)
             outbox.end(FLOODING, "this page asks for too much")
             return
         if wait_s > 0.0:

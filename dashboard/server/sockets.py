@@ -15,6 +15,7 @@ from dashboard.live.run import LiveRun
 from dashboard.server.pages import Pages
 from dashboard.server.places import Claim, Places
 from dashboard.server.recovery import Recovery, address_of, continues
+from dashboard.server.requests import Rates
 from dashboard.server.scripts import Scripts
 from dashboard.setups.workspaces import is_shared
 from dashboard.sweeps.hub import SweepHub
@@ -39,6 +40,8 @@ class Sockets(Scripts):
     ) -> None:
         super().__init__(pages, sweeps, executor, clock)
         self.places = places
+        self.rates = Rates(self.knows)
+        """What each page may ask for."""
 
     def admit(self) -> None:
         """Give the places to train that are free to those who wait for one, and tell them."""

@@ -14,11 +14,11 @@ CHARACTERS = 4000
 OPENING = 40.0
 """Cost of a socket that is opened: its page is told everything anew."""
 
-TOO_LONG_S = 5.0
-"""A socket that would have to wait for longer before it is opened is refused."""
-
 FLOODING_S = 10.0
 """Who has asked for more than it may for so long without a pause is cut off."""
+
+OUT_S, MOST_OUT_S = 5.0, 60.0
+"""Who was cut off is let in again after so long: twice as long each time that it happens again soon, up to the second."""
 
 
 def cost(message: str) -> float:
@@ -44,6 +44,7 @@ class Rate:
         self._at = -math.inf
         self._since = math.inf
         """When it began to ask for more than it may; it has not paused since, which would have filled half of its burst again."""
+        self._out_until, self._out_s = -math.inf, OUT_S
 
     def take(self, asked: float, now: float) -> float:
         """Seconds to wait before this much is done.
@@ -61,10 +62,15 @@ class Rate:
             self._since = min(self._since, now)
         return max(0.0, -self._left / self._per_s)
 
-    def give_back(self, asked: float) -> None:
-        """This much was not done after all."""
-        self._left += asked
-
     def floods(self, now: float) -> bool:
         """Whether it has not stopped for too long."""
         return now - self._since > FLOODING_S
+
+    def cut_off(self, now: float) -> None:
+        """It does not stop, and is not let in for a while."""
+        self._out_s = OUT_S if now - self._out_until > MOST_OUT_S else min(MOST_OUT_S, 2.0 * self._out_s)
+        self._out_until, self._since = now + self._out_s, math.inf
+
+    def seconds_out(self, now: float) -> float:
+        """For how long it is not let in; 0 where it is."""
+        return max(0.0, self._out_until - now)

