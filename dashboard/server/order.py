@@ -36,9 +36,7 @@ class Order:
         num_workers: Chunks that the executor runs at a time.
     """
 
-    def __init__(
-        self, classes: Classes, sweeps: SweepHub, looks: Sequence[Looks[Any]], num_workers: int
-    ) -> None:
+    def __init__(self, classes: Classes, sweeps: SweepHub, looks: Sequence[Looks[Any]], num_workers: int) -> None:
         self._classes, self._sweeps, self._looks, self._num_workers = classes, sweeps, looks, num_workers
         self._newest_s = self._newest_led_s = 0.0
         """What the run of the newest turn had used; and of those that come first."""

@@ -187,7 +187,9 @@ class TestPages:
 
         asyncio.run(scene())
 
-    def test_a_whole_class_of_pages_of_the_server_before_comes_back_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_whole_class_of_pages_of_the_server_before_comes_back_at_once(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         waited = slept(monkeypatch)
 
         async def scene() -> None:
