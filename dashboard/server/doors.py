@@ -18,7 +18,7 @@ MOST, MOST_OF_ONE = 2000, 300
 """Sockets that may be open, and those of one address: a page has two, and a class of a hundred may sit behind one."""
 
 MOST_OF_PAGE = 6
-"""Of one page, within or before the door: it has one, and lays another beside it where nobody answers on that."""
+"""Sockets of one page, within or before the door: it has one, and lays another beside it where nobody answers on that."""
 
 SCREENS = ("live", "sweeps", "lessons")
 """What a page's own socket feeds, as the address says."""

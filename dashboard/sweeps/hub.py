@@ -70,10 +70,8 @@ class SweepHub:
         self._owners: dict[JobKey, set[str]] = {}
         self._pages: dict[str, SweepPage] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self.num_in_flight = 0
-        """Chunks that the live runs' executor has of sweeps."""
-        self.used_s = 0.0
-        """Processor seconds that they took there so far."""
+        self.num_in_flight, self.used_s = 0, 0.0
+        """Chunks that the live runs' executor has of sweeps, and processor seconds that those took which it had."""
         self._turn = 0
         self.preparation = Preparation(executor, num_workers)
         """For other threads: what is done for a sweep before it is added here."""
@@ -122,8 +120,7 @@ class SweepHub:
             run: Whose theta_0 it is.
             of: That in words.
         """
-        page = self._pages.get(token)
-        if page is not None:
+        if (page := self._pages.get(token)) is not None:
             self._spawn(self._freeze(page, run, of))
 
     async def _freeze(self, page: SweepPage, run: Training, of: str) -> None:
@@ -173,8 +170,7 @@ class SweepHub:
                 self.num_in_flight += 1
                 self._spawn(self._compare(page, comparison, job))
                 return True
-        found = self.next_piece()
-        if found is None:
+        if (found := self.next_piece()) is None:
             return False
         self.num_in_flight += 1
         self._spawn(self._finish(*found, self._executor))
@@ -205,12 +201,12 @@ class SweepHub:
         problem: Exception | None = None
         try:
             result = await asyncio.wrap_future(executor.submit(run_lanes, piece.request))
-            self.used_s += result.cpu_s if executor is self._executor else 0.0
         except Exception as error:
             problem = error
         finally:
             if executor is self._executor:
                 self.num_in_flight -= 1
+                self.used_s += result.cpu_s if result is not None else 0.0
             self._wake()  # before the result is taken in: another batch's chunk may be ready
         if result is not None:
             await job.finished(piece, result)
@@ -232,12 +228,10 @@ class SweepHub:
             if job.wants_thread:
                 self._spawn(self._turn_of(job))
             self._submit_elsewhere(job)
-        for token, page in list(self._pages.items()):
-            if page.connected:
-                if page.is_due(now, FRAME_S):
-                    page.send_frame(now)
-            elif not self._is_known(token):
-                del self._pages[token]
+        self._pages = {token: page for token, page in self._pages.items() if page.connected or self._is_known(token)}
+        for page in self._pages.values():
+            if page.connected and page.is_due(now, FRAME_S):
+                page.send_frame(now)
 
     def seconds_to_sleep(self, now: float) -> float:
         """Until a page may be sent the next picture."""
