@@ -30,6 +30,8 @@ class Pages:
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
         self._pages: dict[str, Page] = {}
+        self.num_forgotten = 0
+        """Pages that were there, and are not any more."""
         self._levels: dict[RunTasks, Levels] = {}
         """Reference levels that some run has measured."""
 
@@ -40,6 +42,7 @@ class Pages:
     def forget(self, page: Page) -> None:
         """One has gone, and its viewer with it; whoever else watches the run goes on."""
         del self._pages[page.token]
+        self.num_forgotten += 1
         if not page.follows:
             page.run.audience.leave(page.viewer)
 
@@ -48,6 +51,7 @@ class Pages:
         new.take_over(old)
         old.connection.close()
         del self._pages[old.token]
+        self.num_forgotten += 1
 
     def get(self, token: str) -> Page | None:
         """The page with this token; None where it is not known."""

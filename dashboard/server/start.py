@@ -14,6 +14,7 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.server.freed_memory import give_back_what_pages_leave, settle
 from dashboard.server.hub import Hub
 from dashboard.server.keeper import Keeper
 from dashboard.server.places import num_places
@@ -106,13 +107,16 @@ async def lifespan(_app: Any) -> AsyncIterator[None]:
     if isinstance(pool, ChunkPool) and not is_small():  # compiling takes as much memory as all the rest
         hub.compiler = Compiler()
         hub.sweeps.preparation.compiles = True
+    settle()
     turning = asyncio.create_task(hub.run())
+    giving = asyncio.create_task(give_back_what_pages_leave(lambda: hub.pages.num_forgotten))
     try:
         yield
     finally:
-        turning.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await turning
+        for task in (turning, giving):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
         await hub.close()
         await hub.sweeps.close()
         if hub.compiler is not None:
