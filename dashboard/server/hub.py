@@ -25,6 +25,7 @@ from dashboard.server.closer_looks import NUM_LIGHT, kinds_of_looks
 from dashboard.server.keeper import Keeper
 from dashboard.server.loop import submitted
 from dashboard.server.order import Order, Turn
+from dashboard.server.own_tasks import MAX_SAID
 from dashboard.server.pages import Pages
 from dashboard.server.places import PER_WORKER, Places
 from dashboard.server.recovery import Recovery
@@ -46,9 +47,6 @@ HIDDEN_PAUSE_S = 600.0
 
 MAX_LOST = 3
 """A run whose chunks are lost more often in a row stops, instead of killing one worker after the other."""
-
-MAX_SAID = 300
-"""Letters of what went wrong in code of the server's owner that are shown."""
 
 MAX_KEPT_BYTES, SMALL_MAX_KEPT_BYTES = 256 * 2**20, 64 * 2**20
 """Size of the states that all runs together keep to go back to; and on a small server."""

@@ -11,6 +11,9 @@ from maml_core.config import PythonConfig
 from maml_core.errors import ConfigError, StoreError
 from maml_core.sweeps.recognition import find_own
 
+MAX_SAID = 300
+"""Letters of what went wrong in code of the server's owner that are shown."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -30,7 +33,7 @@ class OwnTasks:
 
         Raises:
             ConfigError: The code cannot be had, or there is none.
-            StoreError: No worker answers.
+            StoreError: It fails where it is tried, or no worker answers.
         """
         name = server_code()
         if self._found is None or self._found.problem != name:
@@ -40,6 +43,7 @@ class OwnTasks:
                 raise
             except Exception as error:
                 _log.exception("the problem of one's own could not be looked at")
-                why = f"{name} could not be imported just now ({type(error).__name__}; the server's log says more); try again"
+                said = " ".join(str(error).split())[:MAX_SAID].removesuffix(".")
+                why = f"{name} cannot be used ({type(error).__name__}{said and ': '}{said}; the server's log says more)"
                 raise StoreError("refused", why) from error
         return self._found

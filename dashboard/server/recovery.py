@@ -16,7 +16,7 @@ from dashboard.server.keeper import Copy, Keeper, drop_copy, read_copy
 from dashboard.server.loop import ANSWER_S
 from dashboard.server.pages import KEY, Pages
 from dashboard.setups import address, limits
-from dashboard.setups.own_code import in_place_of, named_code, why_not_opened
+from dashboard.setups.own_code import in_place_of, named_code, server_code, why_not_opened
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.config import PythonConfig
 from maml_core.errors import ConfigError, DataError, StateError, StoreError
@@ -50,8 +50,9 @@ def usable(saved: SavedRun, executor: Executor) -> History:
         raise StoreError("refused", f"{saved.name} cannot be opened: {error}") from error
     except (StateError, ConfigError) as error:
         if isinstance(tasks, PythonConfig):
-            why = f"{error}{in_place_of(tasks.problem)}"
-            raise StoreError("own", f"{saved.name} cannot be opened: {why}") from error
+            why = error.accepted if isinstance(error, ConfigError) else str(error)
+            said = f"{saved.name} cannot be opened with {server_code()}: {why}{in_place_of(tasks.problem)}"
+            raise StoreError("own", said) from error
         raise StoreError("damaged", f"{saved.name} cannot be opened: {error}") from error
     except Exception as error:
         _log.exception("a saved run could not be opened")

@@ -7,8 +7,6 @@ import os
 from maml_core.config import PythonConfig, RunConfig
 from maml_core.families.own import VARIABLE, OwnCode
 
-_START = "start the page with: maml dashboard --problem {name}, in the folder of its module"
-
 
 def server_code() -> str:
     """Its name, ``module:attribute``; empty where nobody has named any, as on a server that others reach (`server.start.forget_code_of_shared`)."""
@@ -21,13 +19,18 @@ def named_code(config: RunConfig) -> OwnCode | None:
     return OwnCode(name) if name and isinstance(config.tasks, PythonConfig) else None
 
 
+def start_with(name: str) -> str:
+    """What to do so that a page runs code of this name, as a part of a sentence."""
+    return f"start the page with: maml dashboard --problem {name}, in the folder of its module"
+
+
 def why_not_opened(name: str) -> str:
     """Why a run of Python code does not open here, and how it may, without a stop.
 
     Args:
         name: Of the code, as the run says it.
     """
-    return f"it is of Python code, {name}, which is run only where its owner names it. If it is yours, or you trust it, {_START.format(name=name)}"
+    return f"it is of Python code, {name}, which is run only where its owner names it. If it is yours, or you trust it, {start_with(name)}"
 
 
 def in_place_of(name: str) -> str:
@@ -37,6 +40,4 @@ def in_place_of(name: str) -> str:
         name: Of the run's code, as the run says it.
     """
     here = server_code()
-    return (
-        f". This page was started with {here}, the run is of {name}: {_START.format(name=name)}" if here != name else ""
-    )
+    return f". This page was started with {here}, the run is of {name}: {start_with(name)}" if here != name else ""

@@ -12,7 +12,7 @@ from dashboard.charts.symbols import plain
 from dashboard.server.start import get_hub
 from dashboard.setups import workspaces
 from dashboard.setups.algorithms import NAMES, name_of
-from dashboard.setups.own_code import server_code
+from dashboard.setups.own_code import server_code, start_with
 from dashboard.setups.workspaces import Workspace
 from dashboard.sidebar import state
 from dashboard.sidebar.opening import OPENED, find_images, open_run
@@ -20,7 +20,6 @@ from dashboard.sidebar.presses import act_on, show_said
 from dashboard.sidebar.run_files import downloads, zipped_folder
 from maml_core.config import PythonConfig, RunConfig
 from maml_core.errors import ConfigError, StoreError
-from maml_core.families.own import called
 from maml_core.store import RunInfo, SavedRun, check_name
 
 _NAME, _CHOSEN, _NEW_NAME, _ROOM = "runs.name", "runs.chosen", "runs.new_name", "runs.workspace"
@@ -203,6 +202,8 @@ def _saved_runs(token: str, workspace: Workspace, infos: Sequence[RunInfo], dele
     _how_it_went(workspace, deleted)
     info = infos[names.index(chosen)]
     name = info.name
+    if info.code and not can_open(info):
+        st.caption(f"To open it, {plain(start_with(info.code))}.")
     _open_or_delete(
         "runs",
         act_on("chosen", lambda: open_run(token, "chosen", name, workspace.load(name))),
@@ -255,7 +256,7 @@ def _left(token: str, workspace: Workspace, infos: Sequence[RunInfo]) -> None:
         chosen: str = st.selectbox(
             "Before a reset",
             list(names),
-            format_func=lambda name: _about(names[name]),
+            format_func=lambda name: names[name].problem or _facts(names[name]),
             key=_LEFT,
             help=f"Runs whose place another took: the newest {workspaces.MAX_BEFORE}, kept for a week. Open one and save it to keep it.",
         )
@@ -289,9 +290,15 @@ def _about(info: RunInfo) -> str:
     """What the list says about a run."""
     if info.problem is not None:
         return f":material/warning: {plain(info.problem)}"
-    if not can_open(info):
-        return f":material/lock: {plain(_why_locked(info))}"
-    parts = [plain(_algorithm(info.algorithm)), f"outer step {info.step:,}"]
+    lock = "" if can_open(info) else ":material/lock: "
+    if info.own_problem and not info.code:
+        return f"{lock}with a Problem of its own, from Python: it cannot be opened here"
+    return lock + plain(_facts(info))
+
+
+def _facts(info: RunInfo) -> str:
+    """What a run is of, how far it came, and when it was saved."""
+    parts = [_algorithm(info.algorithm), *([info.code] if info.code else []), f"outer step {info.step:,}"]
     if info.status.kind != "ok":
         parts.append(info.status.kind)
     return " · ".join([*parts, ago(info.saved, datetime.now(UTC))])
@@ -300,12 +307,6 @@ def _about(info: RunInfo) -> str:
 def can_open(info: RunInfo) -> bool:
     """Whether a run can be computed here: what it is of is in its settings, or is Python code, and the server was started with the name of some."""
     return not info.own_problem or bool(info.code and server_code())
-
-
-def _why_locked(info: RunInfo) -> str:
-    if not info.code:
-        return "with a Problem of its own, from Python: it cannot be opened here"
-    return f"of {called(info.code)}: to open it, start the page with maml dashboard --problem {info.code}"
 
 
 def ago(saved_at: str, now: datetime) -> str:

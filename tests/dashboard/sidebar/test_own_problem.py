@@ -18,7 +18,7 @@ from maml_core.own_code import tasks_named
 from maml_core.presets import DEFAULT_PRESET, few_shot
 from tests.dashboard.live.driver import Driver
 from tests.dashboard.sidebar.test_main_page import Visit, own_hub
-from tests.maml_core.own_module import CURVES, is_imported, own_module
+from tests.maml_core.own_module import CURVES, is_imported, own_module, rewritten
 from tests.maml_core.sweeps.own_sweep import Here
 
 
@@ -87,7 +87,12 @@ def test_code_that_cannot_be_had_says_why_and_the_usual_page_opens(module: str, 
     assert visit.config == DEFAULT_PRESET.config
     assert "its module asks for nothing_like_it" in visit.notes[0]
     assert is_consistent(visit)
-    (tmp_path / f"{module}.py").write_text(CURVES)
+    (tmp_path / f"{module}.py").write_text(
+        CURVES.replace("reinitialize=True)", "reinitialize=True), loss=lambda *_: 1 / 0")
+    )
+    visit.choose(family="python")
+    assert f"{module}:problem cannot be used (ValueError: the loss <lambda> cannot be computed" in visit.notes[0]
+    rewritten(tmp_path, module, CURVES)
     visit.choose(family="python")
     assert visit.config.tasks.kind == "python"
 
@@ -112,11 +117,15 @@ def test_its_saved_runs_open_where_its_code_was_named(module: str, monkeypatch: 
         visit.app.session_state["runs"] = True
         visit.rerun()
         (about,) = visit.app.radio(key="runs.chosen").proto.captions
+        assert f"MAML · {module}:problem · outer step 6" in about.replace("\\", "")
+        said = [caption.value.replace("\\", "") for caption in visit.app.caption]
         opening = visit.app.button(key="runs.open")
         assert opening.disabled is not named
-        assert (
-            f"start the page with maml dashboard --problem {module}:problem" in about.replace("\\", "")
-        ) is not named
+        way = (
+            f"To open it, start the page with: maml dashboard --problem {module}:problem, in the folder of its module."
+        )
+        assert (way in said) is not named
+        assert "There is no script of it: its tasks, network and loss are in Python code of their own." in said
         if named:
             opening.click()
             visit.rerun()
