@@ -25,7 +25,7 @@ PATIENCE = 5.0
 HEAVY_PATIENCE = 3.0
 """Heavy looks wait at least so many times their least time then: of many runs that hardly train all would else be looking most of the time."""
 
-PROMPT_S = 0.08
+PROMPT_S = 0.05
 """What takes longer to compute is not waited for when somebody waits for an answer."""
 
 UNKNOWN_IMAGES_S = 0.1

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from maml_core.execution import MAX_LOST
 from maml_core.store import DOCUMENT, RunStore
 from maml_core.sweeps.study import load_sweep
 from tests.maml_core.cli.cases import maml
@@ -255,12 +256,13 @@ def test_a_reproduction_replaces_workers_that_are_killed(root: Path) -> None:
     command_line = ["reproduce", "sinusoid", "--only", "MAML", "--steps", "2000", "--tasks", "50", "--folder", "here"]
     with Command(*command_line, "--workers", "2") as command:
         killed = 0
-        while killed < 3 and command.process.poll() is None:
+        # Once less than a chunk may be lost in a row: on a busy machine the same one is.
+        while killed < MAX_LOST - 1 and command.process.poll() is None:
             for pid in command.workers()[-1:]:
                 kill(pid)
                 killed += 1
             time.sleep(1.5)
-        assert killed == 3
+        assert killed == MAX_LOST - 1
         assert command.ended() == 0, command.said
         assert "Traceback" not in command.said
     rows = json.loads((root / "here" / "table.json").read_text())
