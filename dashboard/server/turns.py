@@ -35,7 +35,6 @@ LEAST_BEHIND_S = 1.0
 LEAST_AWAY_S = 0.25
 """Between two frames of now for somebody who waits for something else: for an earlier outer step, or a closer look."""
 
-
 SWEEPS_SHARE = 0.2
 """What sweeps have of the workers' time beside many runs that train: a picture of each within seconds, also where fifteen people have one computed."""
 

@@ -16,3 +16,4 @@ NAMES = {"LICENSE", "README.md", "assets", "dashboard", "maml_core", "pyproject.
 def test_nothing_but_the_agreed_names_and_dot_files_is_kept() -> None:
     kept = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
     assert {name.partition("/")[0] for name in kept if name and not name.startswith(".")} == NAMES
+    assert [name for name in kept if name.endswith((".orig", ".rej"))] == []  # what tools leave of a merge
