@@ -42,7 +42,7 @@ def go(driver: Driver, step: int | None, viewer: Viewer | None = None) -> None:
 
 
 def request(driver: Driver, due: LookPart, viewer: Viewer) -> ChunkRequest:
-    return viewer.travel.request(due, plane=driver.run.audience.seen.plane, images=driver.run.images)
+    return viewer.travel.request(due, plane=driver.run.audience.seen.plane, images=driver.run.images, code=None)
 
 
 def look(driver: Driver, viewer: Viewer | None = None, *, is_parted: bool = False) -> int:

@@ -50,6 +50,7 @@ class Measured(Idle):
 
         class Result:
             refusal = ""
+            refused = ()
             steps = (1, 2, 3)
             num_compiled = 0
             advance_s = 3 * count * COST.step_s
