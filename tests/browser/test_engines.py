@@ -109,6 +109,8 @@ def test_a_lesson_with_a_curve_drawn_by_a_finger_and_a_sweep(visit: Visit) -> No
     visit.press(".maml-live input[type=radio][data-option]")
     visit.press("[data-action=lesson-answer]")
     visit.press("[data-action=lesson-act]")
+    for step in range(100, 501, 100):  # beside a browser that draws without a graphics card training is slow
+        visit.wait_step(step)
     visit.wait_text(".maml-lesson-verdict", "You said")
     visit.press("[data-action=lesson-next]")
     visit.wait_text(".maml-lesson-place", "Step 3 of 4")

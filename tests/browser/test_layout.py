@@ -121,8 +121,9 @@ def test_switches_move_no_chart_and_their_words_are_within_reach(open_page: Open
     assert grid.bounding_box() == before
 
 
-def test_no_status_moves_the_charts(open_page: OpenPage) -> None:
-    live = open_page(viewport={"width": 1280, "height": 720})
+@pytest.mark.parametrize("size", [(1280, 720), (390, 844), (360, 700)])
+def test_no_status_moves_the_charts(open_page: OpenPage, size: tuple[int, int]) -> None:
+    live = open_page(viewport={"width": size[0], "height": size[1]})
     before = live.page.locator(".maml-grid").bounding_box()["y"]
     said = """([link, text, step, rate]) => {
       document.querySelector(".maml-live").dataset.link = link;
@@ -130,7 +131,7 @@ def test_no_status_moves_the_charts(open_page: OpenPage) -> None:
       for (const [selector, words] of all) document.querySelector(selector).textContent = words;
       return document.querySelector(".maml-grid").getBoundingClientRect().top;
     }"""
-    for text in ("Ready", "Training", "Paused", "Diverged", "Network dead", "Replaying", "Computing …"):
+    for text in ("Ready", "Training", "Paused", "Diverged", "Network dead", "Replaying", "Computing", "Waiting"):
         assert live.page.evaluate(said, ["open", text, "123\u202f456", "1000/s"]) == before, text
     for link, text in (("lost", "Reconnecting"), ("gone", "Reopening")):
         assert live.page.evaluate(said, [link, text, "123\u202f456", "1000/s"]) == before, text

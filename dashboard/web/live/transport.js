@@ -360,7 +360,7 @@ export class Transport {
 
   #drawPill() {
     const lost = LINKS[this.#link];
-    setText(this.#pill, lost || (this.#computing ? "Computing …" : STATUS[this.#kind]));
+    setText(this.#pill, lost || (this.#computing ? "Computing" : STATUS[this.#kind]));
     this.#pill.dataset.kind = lost ? "lost" : this.#kind;
   }
 
