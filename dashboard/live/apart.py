@@ -31,7 +31,6 @@ _OTHER_STEPS = (
 LEAVING = frozenset((*_OTHER_STEPS, "task", "own_task", "own_points"))
 """What else a page may ask for that ends it: other steps, other times and other tasks than those that it is about."""
 
-
 OWN_NOT_TAKEN_APART = "an outer step with an inner optimizer of your own is not taken apart: what that remembers of one inner step goes into the next"
 
 

@@ -38,9 +38,9 @@ _BESIDE = ("v", "t", "at")
 _OF_SWEEPS = frozenset({"sweep", "form"})
 """What the address of the sensitivity screen says: the sweep that it shows, and its form."""
 
-
 _OF_OWN = ("tasks", "model")
 """What is in the code of a problem of one's own, and in no address of it."""
+
 _OWN = "own"
 """What an address says of tasks that are Python code: that they are, and never which. Whoever starts a page names that."""
 NO_OWN = (
