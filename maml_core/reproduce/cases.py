@@ -65,6 +65,23 @@ class Case(NamedTuple):
     """By shots of the test tasks; the first figure is what ours is compared with."""
 
 
+MOST_SEEDS = 20
+
+
+def seeds_from(seed: int, count: int) -> range:
+    """So many seeds from one on.
+
+    >>> list(seeds_from(3, 2))
+    [3, 4]
+
+    Raises:
+        ConfigError: Fewer than one, or more than 20.
+    """
+    if not 1 <= count <= MOST_SEEDS:
+        raise ConfigError("seeds", count, f"a whole number from 1 to {MOST_SEEDS}")
+    return range(seed, seed + count)
+
+
 def chosen(setups: Sequence[Setup], names: Sequence[str]) -> list[Setup]:
     """The set-ups of these names, in any spelling of upper and lower case; all of them where no name is given.
 

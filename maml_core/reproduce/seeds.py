@@ -14,12 +14,21 @@ import numpy as np
 
 from maml_core.intervals import half_width
 from maml_core.records import Numbers
-from maml_core.reproduce.tables import Row, loss_words, number, plain, steps_words, write_table
+from maml_core.reproduce.tables import (
+    Row,
+    accuracy_heads,
+    loss_words,
+    number,
+    plain,
+    published_accuracies,
+    steps_words,
+    write_table,
+)
 from maml_core.wording import listed
 
 
 class Spread(NamedTuple):
-    """What one set-up's trainings reach on common test tasks after each of R reported numbers of inner steps."""
+    """What one set-up's trainings reach on common test tasks after each of R reported numbers of inner steps: losses, or accuracies where there are classes."""
 
     rows: tuple[Row, ...]
     """A row a seed, K of them."""
@@ -33,7 +42,7 @@ class Spread(NamedTuple):
     @property
     def by_seed(self) -> Numbers:
         """The mean over tasks of each seed's training, [K, R]."""
-        return np.array([[row.summary.mean[step] for step in row.exam.reported] for row in self.rows])
+        return np.array([row.means for row in self.rows])
 
 
 def spreads(rows: Sequence[Row]) -> list[Spread]:
@@ -52,8 +61,7 @@ def _spread(rows: tuple[Row, ...]) -> Spread:
     by_task = [row.by_task for row in rows if row.by_task is not None]
     if len(by_task) < len(rows) or len({values.shape for values in by_task}) > 1:
         raise ValueError(f"{rows[0].name}: the losses of the same test tasks are needed of every seed")
-    reported = rows[0].exam.reported
-    means = np.array([[row.summary.mean[step] for step in reported] for row in rows])
+    means = np.array([row.means for row in rows])
     return Spread(
         rows=rows,
         mean=means.mean(axis=0),
@@ -71,7 +79,12 @@ def _finite_width(values: Numbers) -> Numbers:
 
 
 def spread_markdown(found: Sequence[Spread]) -> str:
-    """The lines as a Markdown table, each figure beside the published one."""
+    """The lines as a Markdown table, each figure beside the published one: losses, or accuracies where there are classes."""
+    accurate = all(row.summary.accuracy is not None for spread in found for row in spread.rows)
+    return "\n".join(_accuracies(found) if accurate else _losses(found))
+
+
+def _losses(found: Sequence[Spread]) -> list[str]:
     steps = found[0].rows[0].exam.reported
     each = " / ".join(map(str, steps))
     lines = [
@@ -87,7 +100,43 @@ def spread_markdown(found: Sequence[Spread]) -> str:
         name = first.name + _rolled_back(spread.rows)
         shots = f"{first.trained_shots or '-'} / {first.test_shots}"
         lines.append(f"| {name} | {shots} | {means} | {medians} | {diverged} | {_published(spread)} |")
-    return "\n".join(lines)
+    return lines
+
+
+def _accuracies(found: Sequence[Spread]) -> list[str]:
+    lines = accuracy_heads("accuracy % ± over tasks, ± over seeds", found[0].rows[0].exam.reported)
+    for spread in found:
+        first, exam = spread.rows[0], spread.rows[0].exam
+        cells = [
+            _percent(*cell) for cell in zip(spread.mean, spread.over_tasks, spread.over_seeds, strict=True)
+        ]
+        at = exam.reported.index(exam.result)
+        verdict = ""
+        if first.published:
+            behind = first.published[0].mean - spread.mean[at]
+            verdict = f", {said}" if (said := _verdict(behind, spread.over_seeds[at])) else ""
+        published = published_accuracies(first.published, float(spread.mean[at]), verdict)
+        minutes = sum(row.cpu_s for row in spread.rows) / 60
+        name = first.name + _rolled_back(spread.rows)
+        steps = " | ".join(cells)
+        lines.append(
+            f"| {name} | {first.outer_steps:,} | {steps} | {cells[at]} after {exam.result} | {published} | {minutes:.0f} |"
+        )
+    return lines
+
+
+def _percent(mean: float, over_tasks: float, over_seeds: float) -> str:
+    seeds = f", ± {100 * over_seeds:.1f} seeds" if math.isfinite(over_seeds) else ""
+    return f"{100 * mean:.1f} ± {100 * over_tasks:.1f} tasks{seeds}"
+
+
+def _verdict(behind: float, over_seeds: float) -> str:
+    """What is said of a published figure that is better than ours by so much: missed, or, within the interval over seeds, not decided.
+
+    >>> _verdict(0.01, 0.02), _verdict(0.03, 0.02), _verdict(-0.01, 0.02)
+    ('not decided', 'missed', '')
+    """
+    return "" if behind <= 0.0 else "not decided" if behind <= over_seeds else "missed"
 
 
 def _mean_over(rows: Sequence[Row], name: str, step: int) -> float:
@@ -107,7 +156,7 @@ def _rolled_back(rows: Sequence[Row]) -> str:
 
 
 def _published(spread: Spread) -> str:
-    """The published figures; where one is better than ours it is missed, or, within the interval over seeds, not decided."""
+    """The published losses, each with its verdict."""
     first = spread.rows[0]
     by_steps = {figure.steps: figure for figure in first.published}
     parts = []
@@ -116,9 +165,8 @@ def _published(spread: Spread) -> str:
         if figure is None:
             parts.append("-")
             continue
-        ahead = spread.mean[at] - figure.mean  # inf where a task's loss is not finite
-        verdict = "" if ahead <= 0.0 else " (not decided)" if ahead <= spread.over_seeds[at] else " (missed)"
-        parts.append(f"{figure.mean:g}{verdict}")
+        verdict = _verdict(spread.mean[at] - figure.mean, spread.over_seeds[at])  # inf where a task's loss is not finite
+        parts.append(f"{figure.mean:g}" + (f" ({verdict})" if verdict else ""))
     return " / ".join(parts) if first.published else ""
 
 
@@ -131,6 +179,7 @@ def plain_spread(spread: Spread) -> dict[str, Any]:
         "test_shots": first.test_shots,
         "seeds": [row.seed for row in spread.rows],
         "after": list(first.exam.reported),
+        "measure": "loss" if first.summary.accuracy is None else "accuracy",
         "mean": [number(value) for value in spread.mean],
         "over_tasks": [number(value) for value in spread.over_tasks],
         "over_seeds": [number(value) for value in spread.over_seeds],

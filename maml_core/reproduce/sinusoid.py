@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from maml_core.config import RunConfig, replace
-from maml_core.errors import ConfigError
-from maml_core.reproduce.cases import Case, Exam, Published, Setup
+from maml_core.reproduce.cases import Case, Exam, Published, Setup, seeds_from
 from maml_core.rng import Stream
 
 NUM_STEPS = 70_000
@@ -58,19 +57,13 @@ PUBLISHED: Mapping[tuple[str, int], tuple[Published, ...]] = {
 """By set-up and shots of the test tasks."""
 
 
-MOST_SEEDS = 20
-
-
 def cases_of_seeds(setups: Sequence[Setup], *, seed: int, num_seeds: int, num_steps: int | None = None) -> list[Case]:
     """The trainings of some set-ups with `num_seeds` seeds from `seed` on, one seed after the other: whoever stops early has whole seeds.
 
     Raises:
         ConfigError: Fewer than one seed, or more than 20.
     """
-    if not 1 <= num_seeds <= MOST_SEEDS:
-        raise ConfigError("seeds", num_seeds, f"a whole number from 1 to {MOST_SEEDS}")
-    seeds = range(seed, seed + num_seeds)
-    return [case for of in seeds for case in sinusoid_cases(setups, seed=of, num_steps=num_steps)]
+    return [case for of in seeds_from(seed, num_seeds) for case in sinusoid_cases(setups, seed=of, num_steps=num_steps)]
 
 
 def sinusoid_cases(setups: Sequence[Setup], *, seed: int, num_steps: int | None = None) -> list[Case]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from maml_core.config import RunConfig, to_dict
 from maml_core.files import write_file
 from maml_core.records import Numbers, Summary
@@ -42,6 +44,12 @@ class Row:
     """The first figure is what ours is compared with."""
     by_task: Numbers | None = None
     """Losses of the T test tasks, or their accuracies, after each of the R reported numbers of inner steps, [R, T]."""
+
+    @property
+    def means(self) -> Numbers:
+        """Mean loss of the test tasks, or mean accuracy where there are classes, after each of the R reported numbers of inner steps, [R]."""
+        values = self.summary.mean if self.summary.accuracy is None else self.summary.accuracy
+        return np.array([values[step] for step in self.exam.reported])
 
     @property
     def label(self) -> str:
@@ -137,18 +145,25 @@ def _published_losses(row: Row) -> str:
 def _accuracies(rows: Sequence[Row]) -> list[str]:
     """Accuracies in percent with their intervals over tasks; the result beside the published figures."""
     steps = rows[0].exam.reported
-    afters = " | ".join("before" if step == 0 else f"after {step}" for step in steps)
-    lines = [
-        f"| accuracy % | outer steps | {afters} | result | published | processor minutes |",
-        f"|---|---|{'---|' * len(steps)}---|---|---|",
-    ]
+    lines = accuracy_heads("accuracy %", steps)
     for row in rows:
         found = " | ".join(_accuracy(row.summary, step) for step in steps)
         result = f"{_accuracy(row.summary, row.exam.result)} after {row.exam.result}"
+        assert row.summary.accuracy is not None
+        published = published_accuracies(row.published, float(row.summary.accuracy[row.exam.result]))
         lines.append(
-            f"| {row.label} | {row.outer_steps:,} | {found} | {result} | {_published_accuracies(row)} | {row.cpu_s / 60:.0f} |"
+            f"| {row.label} | {row.outer_steps:,} | {found} | {result} | {published} | {row.cpu_s / 60:.0f} |"
         )
     return lines
+
+
+def accuracy_heads(corner: str, steps: Sequence[int]) -> list[str]:
+    """The first two lines of a table of accuracies after so many inner steps."""
+    afters = " | ".join("before" if step == 0 else f"after {step}" for step in steps)
+    return [
+        f"| {corner} | outer steps | {afters} | result | published | processor minutes |",
+        f"|---|---|{'---|' * len(steps)}---|---|---|",
+    ]
 
 
 def _accuracy(summary: Summary, step: int) -> str:
@@ -157,14 +172,17 @@ def _accuracy(summary: Summary, step: int) -> str:
     return f"{100 * summary.accuracy[step]:.1f} ± {100 * summary.accuracy_ci95[step]:.1f}"
 
 
-def _published_accuracies(row: Row) -> str:
-    """The published figures, and by how much ours differs from the first of them."""
-    assert row.summary.accuracy is not None
+def published_accuracies(published: Sequence[Published], ours: float, verdict: str = "") -> str:
+    """The published figures, with how much our result differs from the first of them, in percent points, and what that decides.
+
+    >>> published_accuracies([Published(0.958, 0.003, "MAML (Finn et al. 2017)")], 0.95)
+    'MAML 95.8 ± 0.3 (ours -0.8)'
+    """
     parts = []
-    for at, (mean, ci95, source, _) in enumerate(row.published):
-        ours = f" (ours {100 * (row.summary.accuracy[row.exam.result] - mean):+.1f})" if at == 0 else ""
+    for at, (mean, ci95, source, _) in enumerate(published):
+        difference = f" (ours {100 * (ours - mean):+.1f}{verdict})" if at == 0 else ""
         interval = "" if ci95 is None else f" ± {100 * ci95:.1f}"
-        parts.append(f"{source.partition(' (')[0]} {100 * mean:g}{interval}{ours}")
+        parts.append(f"{source.partition(' (')[0]} {100 * mean:g}{interval}{difference}")
     return ", ".join(parts)
 
 

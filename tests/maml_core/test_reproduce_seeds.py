@@ -17,9 +17,9 @@ from maml_core.config import RunConfig
 from maml_core.errors import ConfigError
 from maml_core.records import Numbers, Summary
 from maml_core.reproduce import SINUSOID, Published, Row, cases_of_seeds, chosen, plain_spread, save_spreads, spreads
+from maml_core.reproduce.cases import MOST_SEEDS
 from maml_core.reproduce.estimates import Left, seconds_left, step_seconds
 from maml_core.reproduce.seeds import spread_markdown
-from maml_core.reproduce.sinusoid import MOST_SEEDS
 from tests.maml_core.helpers import tiny
 
 (EXAM, *_) = [case.exam for case in cases_of_seeds(chosen(SINUSOID, ["MAML"]), seed=0, num_seeds=1)]
