@@ -324,11 +324,11 @@ def _split_note(tasks: OmniglotConfig) -> str:
 
 
 def _say_how_long(reproduction: Reproduction, executor: Executor, *, at_once: int, device: str) -> None:
-    """Say about how long the trainings will take, where that is long, and what they compute on tells its time."""
+    """Say about how long the trainings will take, where that is long."""
     left = [one for one in reproduction.left if one.num_steps]
-    if device != "cpu" or sum(one.num_steps for one in left) < WORTH_STEPS:
+    if sum(one.num_steps for one in left) < WORTH_STEPS:
         return
-    seconds = seconds_left(left, executor, at_once=at_once)
+    seconds = seconds_left(left, executor, at_once=at_once, device=device)
     say(f"{counted(len(left), 'training')} to go: about {duration(seconds)} with {at_once} at work.")
 
 

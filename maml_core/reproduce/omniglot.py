@@ -38,7 +38,12 @@ def _classes(ways: int, **more: Any) -> dict[str, Any]:
 
 
 _ANNEALED = {"anneal_beta": True, "num_epochs": 100}
-_MULTI_STEP: dict[str, Any] = {"multi_step_loss": True, "multi_step_epochs": 10, "per_step_rates": True, "per_step_norm": True}
+_MULTI_STEP: dict[str, Any] = {
+    "multi_step_loss": True,
+    "multi_step_epochs": 10,
+    "per_step_rates": True,
+    "per_step_norm": True,
+}
 
 _MAML = "MAML"
 _LEARNERS: Mapping[str, Mapping[str, Any]] = {
@@ -88,7 +93,10 @@ def _learner(setup: Setup) -> str:
 def _laptop_setups() -> Iterator[Setup]:
     for learner, settings in _LEARNERS.items():
         for (ways, shots), of_size in _SIZES.items():
-            yield Setup(_name(learner, ways, shots), _classes(ways, **{"shots": shots, **of_size, **settings, **_OWN.get((learner, ways), {})}))
+            yield Setup(
+                _name(learner, ways, shots),
+                _classes(ways, **{"shots": shots, **of_size, **settings, **_OWN.get((learner, ways), {})}),
+            )
 
 
 LAPTOP = Scale(

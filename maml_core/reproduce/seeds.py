@@ -107,9 +107,7 @@ def _accuracies(found: Sequence[Spread]) -> list[str]:
     lines = accuracy_heads("accuracy % ± over tasks, ± over seeds", found[0].rows[0].exam.reported)
     for spread in found:
         first, exam = spread.rows[0], spread.rows[0].exam
-        cells = [
-            _percent(*cell) for cell in zip(spread.mean, spread.over_tasks, spread.over_seeds, strict=True)
-        ]
+        cells = [_percent(*cell) for cell in zip(spread.mean, spread.over_tasks, spread.over_seeds, strict=True)]
         at = exam.reported.index(exam.result)
         verdict = ""
         if first.published:
@@ -165,7 +163,9 @@ def _published(spread: Spread) -> str:
         if figure is None:
             parts.append("-")
             continue
-        verdict = _verdict(spread.mean[at] - figure.mean, spread.over_seeds[at])  # inf where a task's loss is not finite
+        verdict = _verdict(
+            spread.mean[at] - figure.mean, spread.over_seeds[at]
+        )  # inf where a task's loss is not finite
         parts.append(f"{figure.mean:g}" + (f" ({verdict})" if verdict else ""))
     return " / ".join(parts) if first.published else ""
 

@@ -151,9 +151,7 @@ def _accuracies(rows: Sequence[Row]) -> list[str]:
         result = f"{_accuracy(row.summary, row.exam.result)} after {row.exam.result}"
         assert row.summary.accuracy is not None
         published = published_accuracies(row.published, float(row.summary.accuracy[row.exam.result]))
-        lines.append(
-            f"| {row.label} | {row.outer_steps:,} | {found} | {result} | {published} | {row.cpu_s / 60:.0f} |"
-        )
+        lines.append(f"| {row.label} | {row.outer_steps:,} | {found} | {result} | {published} | {row.cpu_s / 60:.0f} |")
     return lines
 
 

@@ -16,7 +16,18 @@ from scipy import stats
 from maml_core.config import RunConfig
 from maml_core.errors import ConfigError
 from maml_core.records import Numbers, Summary
-from maml_core.reproduce import SINUSOID, Published, Row, cases_of_seeds, chosen, plain_spread, save_spreads, spreads
+from maml_core.reproduce import (
+    LAPTOP,
+    SINUSOID,
+    Published,
+    Row,
+    cases_of_seeds,
+    chosen,
+    omniglot_cases,
+    plain_spread,
+    save_spreads,
+    spreads,
+)
 from maml_core.reproduce.cases import MOST_SEEDS
 from maml_core.reproduce.estimates import Left, seconds_left, step_seconds
 from maml_core.reproduce.seeds import spread_markdown
@@ -103,6 +114,34 @@ def test_a_line_says_both_intervals_and_what_it_cannot_decide() -> None:
     assert line[-3:-1] == ["0.200 / 0.200 / 0.200", "2.0 / 2.0 / 2.0"]
 
 
+def accurate(seed: int, by_task: Numbers, published: tuple[Published, ...] = ()) -> Row:
+    """One seed's accuracies, whose result is after the second reported number of inner steps."""
+    exam = EXAM._replace(result=EXAM.reported[1])
+    known = row(seed, by_task, published, exam=exam)
+    shares = known.summary.mean
+    return dataclasses.replace(
+        known, summary=known.summary._replace(mean=-shares, accuracy=shares, accuracy_ci95=shares)
+    )
+
+
+def test_of_accuracies_higher_is_better() -> None:
+    scatter = np.tile([-0.01, 0.01], 2)
+    values = np.stack([np.full((REPORTED, 4), level) + scatter for level in (0.94, 0.95, 0.96)])
+    for figure, said in ((0.93, "ours +2.0"), (0.97, "ours -2.0, not decided"), (0.98, "ours -3.0, missed")):
+        published = (Published(figure, 0.004, "MAML (x)"), Published(0.5, None, "MAML (y)"))
+        (found,) = spreads([accurate(seed, of, published) for seed, of in enumerate(values)])
+        head, _, line = spread_markdown([found]).splitlines()
+        cells = line.split(" | ")
+        assert cells[:3] == ["| MAML", "70,000", "95.0 ± 1.8 tasks, ± 2.5 seeds"]
+        assert cells[-3] == f"{cells[2]} after {EXAM.reported[1]}"
+        assert cells[-2] == f"MAML {100 * figure:g} ± 0.4 ({said}), MAML 50"
+        assert cells[-1] == "9 |"
+        assert head.count("|") == line.count("|")
+        np.testing.assert_allclose(found.by_seed, values.mean(axis=2))
+        kept = plain_spread(found)
+        assert (kept["measure"], kept["mean"][0]) == ("accuracy", pytest.approx(0.95))
+
+
 def test_rows_without_the_same_tasks_are_refused() -> None:
     values = losses(2)
     for other in (dataclasses.replace(row(1, values[1]), by_task=None), row(1, values[1][:, :7])):
@@ -160,6 +199,25 @@ def test_what_its_own_steps_took_is_not_measured() -> None:
     assert measures.asked == 1
 
 
+def test_what_was_taken_on_another_device_is_measured_again() -> None:
+    measures = Measures(0.002)
+    found = seconds_left(lefts(2, first_step_s=0.003), measures, at_once=1, device="cuda")
+    assert (found, measures.asked) == (pytest.approx(4 * 2.0), 2)
+
+
+def test_the_seeds_of_a_set_up_that_goes_on_take_as_long_as_it_did() -> None:
+    """Ten thousand steps are left of one image training, which took 60 ms each, and all of those of its other seeds."""
+    cases = omniglot_cases(LAPTOP, chosen(LAPTOP.setups, ["MAML++, 20-way 1-shot"]), seed=0, num_seeds=3)
+    left = [
+        Left(case, 10_000 if case is cases[0] else case.num_steps, 0.06 if case is cases[0] else math.nan)
+        for case in cases
+    ]
+    measures = Measures(1.0)
+    expected = 0.06 * (10_000 + 2 * cases[0].num_steps)
+    assert (seconds_left(left, measures, at_once=1), measures.asked) == (pytest.approx(expected), 0)
+    assert seconds_left(left, measures, at_once=2) == pytest.approx(expected / 2)
+
+
 def test_workers_that_have_nothing_to_do_do_not_shorten_it() -> None:
     assert seconds_left(lefts(1), Measures(0.002), at_once=8) == pytest.approx(2.0)
 
@@ -171,3 +229,4 @@ def test_where_nothing_is_left_nothing_is_measured() -> None:
 
 def test_a_step_is_measured_on_the_engine() -> None:
     assert 0.0 < step_seconds(tiny(joint_baseline=False)) < 1.0
+    assert 0.0 < step_seconds(tiny(joint_baseline=False), "cpu:0") < 1.0
