@@ -179,6 +179,7 @@ NAMED_IN = {
     "maml_core/config.py": "the setting, and who accepts no inner steps",
     "maml_core/algorithms.py": "their formulas",
     "maml_core/presets.py": "set-ups",
+    "maml_core/reproduce/omniglot.py": "set-ups of papers",
     "maml_core/reproduce/sinusoid.py": "set-ups of papers",
     "maml_core/reproduce/atlas.py": "set-ups that are compared",
     "maml_core/analysis/directions.py": "whose directions are compared",
