@@ -53,6 +53,10 @@ def bench(
     minutes: Annotated[
         float | None, typer.Option("--minutes", min=0.0, help="class: how long people come and go at least.")
     ] = None,
+    joins: Annotated[
+        int | None,
+        typer.Option("--joins", min=1, help="class: measure people who come and go alone, and so many of them."),
+    ] = None,
     hours: Annotated[float | None, typer.Option("--hours", min=0.01, help="soak: for how long.")] = None,
     kills: Annotated[
         int | None, typer.Option(min=1, help="faults: how many processes to kill, over all storages. (Default: 1000.)")
@@ -74,6 +78,7 @@ def bench(
     options: list[tuple[Benchmark, str, Any, str]] = [
         (Benchmark.ENGINE, "jax", jax or None, ""),
         (Benchmark.CLASS, "minutes", minutes, " 10"),
+        (Benchmark.CLASS, "joins", joins, " 300"),
         (Benchmark.SOAK, "hours", hours, " 2"),
         (Benchmark.FAULTS, "kills", kills, " 300"),
         (Benchmark.FAULTS, "seed", seed, " 1"),

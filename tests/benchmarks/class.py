@@ -10,13 +10,15 @@ import contextlib
 import os
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dashboard.server.freed_memory import LOOK_S
 from dashboard.server.hub import KEEP_S
 from maml_core.presets import DEFAULT_PRESET
 from tests.benchmarks.compiled import compiled, own_folder
-from tests.benchmarks.crowd import WARM_UP_S, Measured, crowd, memory_mb
+from tests.benchmarks.crowd import WARM_UP_S, Measured, crowd, memory_by_process
 from tests.benchmarks.followers import changes_received_s, following, started
 from tests.benchmarks.page import change_times_ms, missing, opened, p95
 from tests.benchmarks.rows import Figure, Row, at_most, figures, printed
@@ -60,17 +62,18 @@ FIGURES = figures(
 )
 
 
-def main(minutes: float | None = None) -> list[Row]:
+def main(minutes: float | None = None, joins: int | None = None) -> list[Row]:
     """Measure, print and return all figures.
 
     Args:
         minutes: How long people come and go at least; None for as long as so many joins take.
+        joins: Measure nothing but people who come and go, so many of them; None for all figures.
     """
-    return [] if missing("class") else printed(FIGURES, measured(minutes or 0.0))
+    return [] if missing("class") else printed(FIGURES, measured(minutes or 0.0, joins))
 
 
-def measured(minutes: float) -> dict[str, float]:
-    """All figures, by name."""
+def measured(minutes: float, joins: int | None = None) -> dict[str, float]:
+    """The figures, by name; arguments as of `main`."""
     from playwright.sync_api import sync_playwright
 
     print(f"class: a page in headless Chromium and {NUM_CLIENTS} clients", flush=True)
@@ -83,6 +86,8 @@ def measured(minutes: float) -> dict[str, float]:
         playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(**launch_options(str(browser_path())))
         stack.callback(browser.close)
+        if joins is not None:
+            return come_and_go(browser, server, minutes, joins)
         found = all_train(browser, server)
         found |= all_follow(browser, server)
         found |= half_sweep(browser, server, folder)
@@ -144,21 +149,23 @@ def half_sweep(browser: Browser, server: Server, folder: Path) -> dict[str, floa
     }
 
 
-def come_and_go(browser: Browser, server: Server, minutes: float) -> dict[str, float]:
+def come_and_go(browser: Browser, server: Server, minutes: float, num_joins: int = NUM_JOINS) -> dict[str, float]:
     """A page that trains while others come, load their page again, hide it, and leave. Memory is looked at when those who left are forgotten."""
     people = ComersAndGoers(server)
     with opened(browser, server) as live:
         live.play()
         with coming_and_going(people, NUM_FIRST_JOINS):
             pass
-        first_mb = _settled_mb(server, live)
+        first = _settled(server, live)
         joined, begin = people.num_joins, time.monotonic()
-        with coming_and_going(people, NUM_JOINS, minutes) as thread:
+        with coming_and_going(people, num_joins, minutes) as thread:
             drawn_ms = [times[2] for times in change_times_ms(live, NUM_CHANGES)]
             while thread.is_alive():  # the page goes on drawing, and acknowledges what it drew
                 live.page.wait_for_timeout(200)
         joins, took_s = people.num_joins - joined, time.monotonic() - begin
-        grown_mb = _settled_mb(server, live) - first_mb
+        last = _settled(server, live)
+    _say_memory(first, last)
+    grown_mb = sum(mb for _, mb in last.values()) - sum(mb for _, mb in first.values())
     print(
         f"  {joins} joined, {people.num_reloads} loaded their page again, {people.num_hidden} times one was hidden or seen again",
         flush=True,
@@ -170,10 +177,19 @@ def come_and_go(browser: Browser, server: Server, minutes: float) -> dict[str, f
     }
 
 
-def _settled_mb(server: Server, live: LivePage) -> float:
-    """Memory of a server and of its processes once it has forgotten the pages that were left."""
-    live.page.wait_for_timeout(1e3 * (KEEP_S + 10.0))
-    return memory_mb(server)
+def _settled(server: Server, live: LivePage) -> dict[int, tuple[str, float]]:
+    """What each process of a server is, and its memory in MB, by its id, once the server has forgotten the pages that were left and given back
+    what they had."""
+    live.page.wait_for_timeout(1e3 * (KEEP_S + 2.0 * LOOK_S))
+    return memory_by_process(server)
+
+
+def _say_memory(first: Mapping[int, tuple[str, float]], last: Mapping[int, tuple[str, float]]) -> None:
+    """Print which process has how much more, or less."""
+    for pid in dict.fromkeys([*first, *last]):
+        what, _ = last.get(pid) or first[pid]
+        before, after = (of[pid][1] if pid in of else 0.0 for of in (first, last))
+        print(f"  {what} ({pid}): {before:.0f} MB, then {after:.0f}", flush=True)
 
 
 def _say_load(case: str, found: Measured) -> None:

@@ -204,7 +204,13 @@ def watching(host: str, token: str, resume: str = "") -> Iterator[Client]:
 
 def memory_mb(server: Server) -> float:
     """Memory of a server and of all its processes, what they share counted once."""
-    return sum(_proportional_kb(pid) for pid in (server.pid, *server.descendants())) / 1024
+    return sum(mb for _, mb in memory_by_process(server).values())
+
+
+def memory_by_process(server: Server) -> dict[int, tuple[str, float]]:
+    """What each process of a server is, and its memory in MB, by its id; of what several share each has its part."""
+    kinds = {pid: "other" for pid in server.descendants()} | dict.fromkeys(server.workers(), "worker")
+    return {pid: (kind, _proportional_kb(pid) / 1024) for pid, kind in ({server.pid: "server"} | kinds).items()}
 
 
 def cpu_s(pids: Sequence[int]) -> float:

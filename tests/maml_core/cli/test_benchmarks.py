@@ -171,6 +171,7 @@ def test_without_jax_a_sentence_says_so(monkeypatch: pytest.MonkeyPatch) -> None
     [
         (["--jax"], "--jax is for engine alone: say maml bench engine --jax."),
         (["--minutes", "3"], "--minutes is for class alone: say maml bench class --minutes 10."),
+        (["--joins", "5"], "--joins is for class alone: say maml bench class --joins 300."),
         (["--hours", "1"], "--hours is for soak alone: say maml bench soak --hours 2."),
     ],
     ids=lambda given: given[0],
@@ -186,9 +187,20 @@ def test_a_benchmark_is_told_for_how_long(
     fake(name, monkeypatch)
     told: list[float] = []
     found = dict.fromkeys(MODULES[name].FIGURES, 1.0)
-    monkeypatch.setattr(MODULES[name], "measured", lambda of: (told.append(of), found)[1])
+    monkeypatch.setattr(MODULES[name], "measured", lambda of, *_: (told.append(of), found)[1])
     maml("bench", name, f"--{option}", str(value))
     assert told == [value]
+
+
+def test_people_who_come_and_go_are_measured_alone_where_their_number_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "--joins is for class alone" in said(maml("bench", "soak", "--joins", "3", code=2))
+    fake("class", monkeypatch)
+    told: list[tuple[float, int | None]] = []
+    found = dict.fromkeys(MODULES["class"].FIGURES, 1.0)
+    monkeypatch.setattr(MODULES["class"], "measured", lambda *of: (told.append(of), found)[1])
+    maml("bench", "class", "--joins", "7")
+    maml("bench", "class")
+    assert told == [(0.0, 7), (0.0, None)]
 
 
 def test_kills_and_their_seed_are_for_faults_alone(monkeypatch: pytest.MonkeyPatch) -> None:
