@@ -28,6 +28,7 @@ from dashboard.server.hub import Hub
 from dashboard.server.requests import Requests
 from dashboard.sweeps.page import SweepPage
 from dashboard.wire.connection import FLOODING, REFUSED, Outbox
+from dashboard.wire.incoming import message_of
 from dashboard.wire.rate import Rate, cost
 from maml_core.lessons.exporting import lesson_notebook, lesson_script
 from maml_core.lessons.reading import shipped
@@ -39,8 +40,6 @@ _TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/js
 _LESSON_FILES = {"py": lesson_script, "ipynb": lesson_notebook}
 OWN_FILES = {path.relative_to(WEB).as_posix(): path for path in sorted(WEB.glob("*/*")) if path.suffix in _TYPES}
 """The component's scripts, style sheets and data, by their names in the address."""
-_MAX_MESSAGE = 800_000
-"""A drawn task of 26 images of 84 x 84 pixels in three channels, as base64; everything else is far shorter."""
 _GONE = 4404
 _PONG = json.dumps({"type": "pong"})
 _HELLO_S = 30.0
@@ -206,7 +205,7 @@ async def _read(socket: WebSocket, outbox: Outbox, rate: Rate, receive: Callable
             return
         if wait_s > 0.0:
             await asyncio.sleep(wait_s)
-        receive(_message(found))
+        receive(message_of(found))
 
 
 async def _write(socket: WebSocket, outbox: Outbox) -> None:
@@ -220,24 +219,13 @@ async def _write(socket: WebSocket, outbox: Outbox) -> None:
 async def _receive(socket: WebSocket) -> dict[str, Any] | None:
     """A page's next message, None at the end."""
     found = await _receive_text(socket)
-    return None if found is None else _message(found)
+    return None if found is None else message_of(found)
 
 
 async def _receive_text(socket: WebSocket) -> str | None:
     """A page's next message as it came, None at the end; empty where it is no text."""
     received = await socket.receive()
     return None if received["type"] == "websocket.disconnect" else received.get("text") or ""
-
-
-def _message(text: str) -> dict[str, Any]:
-    """What a message says. What is no JSON object becomes an empty one, which the hub refuses with a sentence."""
-    if len(text) > _MAX_MESSAGE:
-        return {}
-    try:
-        message = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return message if isinstance(message, dict) else {}
 
 
 async def _lesson_file(request: Request) -> Response:

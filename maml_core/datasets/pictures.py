@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -163,11 +163,15 @@ def _plain(picture: Image.Image, color: Color, look: Look | None, *, inverted: b
     """A picture of 8 bits a channel, without transparency; `inverted` is one of more bits that counts from white to black."""
     span, paper = None, None
     if picture.mode == "F" or picture.mode.startswith("I"):
-        values = np.asarray(picture, dtype=np.float64)
+        values = np.asarray(picture)
         if not np.isfinite(values).all():
             raise UnreadableError("some of its pixels are no finite numbers")
         span = (look and look.span) or _span(values, is_float=picture.mode == "F")
-        picture = Image.fromarray(_scaled(values, span, inverted=inverted))
+        if values.dtype == np.uint16:  # each value once, instead of each pixel
+            shades = _scaled(np.arange(2**16, dtype=np.float64), span, inverted=inverted)[values]
+        else:
+            shades = _scaled(values.astype(np.float64), span, inverted=inverted)
+        picture = Image.fromarray(shades)
     if picture.mode == "LAB":
         lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
         picture = ImageCms.profileToProfile(picture, lab, srgb, outputMode="RGB") or picture
@@ -182,7 +186,7 @@ def _plain(picture: Image.Image, color: Color, look: Look | None, *, inverted: b
     return picture.convert("RGB" if color == "rgb" else "L"), Look(span, paper)
 
 
-def _span(values: npt.NDArray[np.float64], *, is_float: bool) -> tuple[float, float]:
+def _span(values: npt.NDArray[Any], *, is_float: bool) -> tuple[float, float]:
     """Which values are black and white: by the number of bits that they need, as cameras and scanners leave 12 in a file of 16."""
     low, high = float(values.min(initial=0.0)), float(values.max(initial=0.0))
     if is_float and (low < 0.0 or (values != np.rint(values)).any()):
@@ -207,11 +211,17 @@ def _white_is_zero(picture: Image.Image) -> bool:
 
 def _paper(layer: Image.Image) -> Literal["white", "black"] | None:
     """White, unless what can be seen is all but white itself; None where nothing is transparent."""
-    seen = np.asarray(layer.getchannel("A"), dtype=np.float64)
-    if seen.min(initial=255.0) == 255.0:
+    seen = layer.getchannel("A")
+    if seen.getextrema()[0] == 255:
         return None
-    dark = np.asarray(layer.convert("RGB").convert("L")) < _NEAR_WHITE
-    return "white" if (seen * dark).sum() >= 0.02 * seen.sum() else "black"
+    # Counted by value instead of by pixel: numbers of 8 bytes for each would take most of the time and memory of a large picture.
+    dark = layer.convert("RGB").convert("L").point([255 if value < _NEAR_WHITE else 0 for value in range(256)])
+    return "white" if _summed(seen.histogram(dark)) >= 0.02 * _summed(seen.histogram()) else "black"
+
+
+def _summed(counts: Sequence[int]) -> int:
+    """Sum of the pixels' values, from how many have each."""
+    return sum(value * count for value, count in enumerate(counts))
 
 
 def _square(picture: Image.Image, size: int) -> Image.Image:

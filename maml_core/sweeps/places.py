@@ -285,6 +285,8 @@ def storage_errors(where: str) -> Iterator[None]:
             where,
             "a PostgreSQL database once its driver is installed, with: pip install 'maml-live[postgres]'",
         ) from error
+    except UnicodeDecodeError as error:  # as Python says of the words in which SQLite quotes what is damaged
+        raise StoreError("damaged", f"the sweep in {where} is damaged; restore it, or delete it") from error
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise StoreError("refused", f"the sweep in {where} cannot be read or written: {reason}") from error

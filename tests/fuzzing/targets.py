@@ -18,6 +18,7 @@ from PIL import Image
 from dashboard.server.hub import Hub
 from dashboard.setups import address, limits, workspaces
 from dashboard.setups.sweep_draft import Draft, Range, form_text, read_form
+from dashboard.wire.incoming import message_of
 from maml_core.cli.fields import located, read_file
 from maml_core.config import RunConfig, from_dict, replace, to_dict
 from maml_core.datasets.folder import load_folder
@@ -136,7 +137,7 @@ def _messages(config: RunConfig) -> Target:
 
     def take(data: bytes) -> None:
         nonlocal client
-        message = _parsed(data)
+        message = message_of(_text(data))
         hub.receive(client.page, message)
         client.page.tell()
         client.take()
@@ -158,11 +159,11 @@ def _sweep_messages() -> Target:
         {"type": "ack", "frame": 1},
         {"type": "visible", "visible": True},
     ]
-    return _of_json(seeds, lambda data: hub.receive_sweeps(token, page, _parsed(data)))
+    return _of_json(seeds, lambda data: hub.receive_sweeps(token, page, message_of(_text(data))))
 
 
 def _parsed(data: bytes) -> dict[str, Any]:
-    """A message as the socket takes it."""
+    """A JSON object; an empty one where it is none."""
     try:
         message = json.loads(_text(data))
     except (ValueError, RecursionError):

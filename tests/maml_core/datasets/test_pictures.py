@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 import zlib
 from typing import Any
 
@@ -137,6 +138,25 @@ def test_a_spoilt_file_is_a_picture_or_refused() -> None:
 
 def deep(values: np.ndarray[Any, Any], format: str = "TIFF", **options: Any) -> bytes:
     return saved(Image.fromarray(values), format, **options)
+
+
+@pytest.mark.parametrize("kind", ["transparent", "sixteen bits"])
+def test_a_large_picture_takes_no_wide_number_for_each_of_its_pixels(kind: str) -> None:
+    """Its file has a few hundred bytes, and 20 million pixels of 8 bytes were most of a second's work."""
+    side = 1000
+    data = (
+        saved(Image.new("P", (side, side)), transparency=0)
+        if kind == "transparent"
+        else saved(Image.fromarray(np.full((side, side), 4000, dtype=np.uint16)))
+    )
+    decode(data, size=8)  # what is imported by it
+    tracemalloc.start()
+    try:
+        decode(data, size=8)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 8 * side**2
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])

@@ -503,6 +503,17 @@ def test_a_damaged_journal_is_said(tmp_path: Path) -> None:
     assert [info.problem is None for info in list_sweeps(tmp_path)] == [False]
 
 
+def test_damaged_claims_whose_words_are_no_text_are_said(tmp_path: Path) -> None:
+    open_study(SWEEP, "one", storage=tmp_path).close()
+    file = tmp_path / "one" / CLAIMS
+    assert b"NOT NULL" in (data := file.read_bytes())
+    file.write_bytes(data.replace(b"NOT NULL", b"NOT \x98ULL"))
+    with pytest.raises(StoreError, match="is damaged; restore it, or delete it") as caught:
+        load_sweep("one", storage=tmp_path)
+    assert caught.value.kind == "damaged"
+    delete_sweep("one", storage=tmp_path)
+
+
 def test_a_line_that_a_killed_client_left_half_written_does_no_harm(tmp_path: Path) -> None:
     with open_study(SWEEP, "one", storage=tmp_path) as study:
         study.put(result(study.take(1)[0]))
