@@ -5,13 +5,17 @@ run it again. Whoever has to wait does so before the handshake, which costs most
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from urllib.parse import parse_qs
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboard.server.control_frames import limit_frames
 from dashboard.server.requests import Rates
+from dashboard.wire.connection import FLOODING, FLOODS
 from dashboard.wire.rate import OPENING, Rate
 
 MOST, MOST_OF_ONE = 2000, 300
@@ -62,6 +66,8 @@ class Doors:
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
         """Sessions that are to begin, by address; the address whose turn it is stands first."""
         self._calling: asyncio.Task[None] | None = None
+        self._saying: set[asyncio.Task[None]] = set()
+        """Words on why a socket ends that are on their way."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -77,18 +83,39 @@ class Doors:
         self._open[address] += 1
         self._of_page[page] += page != ""
         try:
+            answer = _hanging_up(transport, send)
+            limit_frames(getattr(receive, "__self__", None), self._cutting_off(page, transport, answer))
             if scope["path"] == self._streams:
                 await self._turn(address)
                 receive = _paced(receive)
             if scope["path"] in self._screens and not await self._is_let_in(page):
                 await _turn_away(receive, send)
                 return
-            await self._app(scope, receive, _hanging_up(transport, send))
+            await self._app(scope, receive, answer)
         finally:
             for count, key in ((self._open, address), (self._of_page, page)):
                 count[key] -= 1
                 if count[key] <= 0:
                     del count[key]
+
+    def _cutting_off(self, page: str, transport: asyncio.Transport | None, send: Send) -> Callable[[], None]:
+        """What ends a socket that sends too many frames without a message: its page is not let in again for a while, as whoever asks for too much."""
+
+        async def say_why() -> None:
+            with contextlib.suppress(RuntimeError):  # it is not open yet, or has ended meanwhile
+                await send({"type": "websocket.close", "code": FLOODING, "reason": FLOODS})
+
+        def cut_off() -> None:
+            if (rate := self._rates.of(page)) is not None:
+                rate.cut_off(time.monotonic())
+            if transport is not None:
+                transport.pause_reading()
+                asyncio.get_running_loop().call_later(FAREWELL_S, transport.abort)
+            saying = asyncio.create_task(say_why())
+            self._saying.add(saying)
+            saying.add_done_callback(self._saying.discard)
+
+        return cut_off
 
     def _page(self, scope: Scope) -> str:
         """Token of the page whose own socket this is to be; empty for any other socket, and where the page is not known."""

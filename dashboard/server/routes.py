@@ -27,7 +27,7 @@ from dashboard.live.page import Page
 from dashboard.server.hub import Hub
 from dashboard.server.requests import Requests
 from dashboard.sweeps.page import SweepPage
-from dashboard.wire.connection import FLOODING, REFUSED, Outbox
+from dashboard.wire.connection import FLOODING, FLOODS, REFUSED, Outbox
 from dashboard.wire.incoming import message_of
 from dashboard.wire.rate import Rate, cost
 from maml_core.lessons.exporting import lesson_notebook, lesson_script
@@ -201,7 +201,7 @@ async def _read(socket: WebSocket, outbox: Outbox, rate: Rate, receive: Callable
         wait_s = rate.take(cost(found), now)
         if rate.floods(now):
             rate.cut_off(now)
-            outbox.end(FLOODING, "this page asks for too much")
+            outbox.end(FLOODING, FLOODS)
             return
         if wait_s > 0.0:
             await asyncio.sleep(wait_s)

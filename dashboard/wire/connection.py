@@ -13,6 +13,9 @@ MAX_WAITING = 8_000_000
 REPLACED, BEHIND, FLOODING, REFUSED = 4409, 4408, 4429, 4403
 """Why a socket is closed: another one feeds its page, it does not read, it asks for too much, it may not be there."""
 
+FLOODS = "this page asks for too much"
+"""What is said to a page that does."""
+
 
 class Outbox(asyncio.Queue[str | bytes]):
     """What a socket must send, in order. Whoever does not read is cut off, and is told everything by its next socket."""

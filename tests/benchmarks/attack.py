@@ -1,5 +1,5 @@
 """A hostile tab: it has the largest set-up trained that a page may ask for, asks for changes as fast as it can, reads nothing and acknowledges nothing,
-opens a hundred sockets of its page at a time, and has the page's script run again without end.
+opens a hundred sockets of its page at a time, sends pings without end, and has the page's script run again without end.
 
 `python -m tests.benchmarks.attack 127.0.0.1:8501` attacks a server of one's own until it is ended.
 """
@@ -24,7 +24,7 @@ from dashboard.setups import address
 from maml_core.config import RunConfig, replace
 from maml_core.presets import DEFAULT_PRESET
 from tests.benchmarks.crowd import session
-from tests.browser.protocol import MAX_FRAME
+from tests.browser.protocol import MAX_FRAME, PING, frames
 
 LARGEST: RunConfig = replace(DEFAULT_PRESET.config, {"evaluation_tasks": 14_000, "evaluation_steps": 50})
 """Just below what a page may ask for (`setups.limits`): each look at the held-out tasks is ten seconds' work."""
@@ -54,6 +54,16 @@ def flood(host: str, token: str) -> None:
         time.sleep(AGAIN_S)
 
 
+def ping(host: str, token: str) -> None:
+    """Send pings without end, and read none of the answers."""
+    pings = frames(PING, b"x" * 125, 1000)
+    while True:
+        with contextlib.suppress(WebSocketException, OSError), _socket(host, token) as socket:
+            while True:
+                socket.socket.sendall(pings)
+        time.sleep(AGAIN_S)
+
+
 def crowd_the_door(host: str, token: str) -> None:
     """Open many sockets of one page at a time, again and again."""
     while True:
@@ -79,10 +89,12 @@ def rerun(host: str) -> None:
 
 def main(host: str) -> None:
     """Attack until ended."""
-    with session(host, address.write(LARGEST)) as flooded, session(host, address.write(LARGEST)) as crowded:
+    largest = address.write(LARGEST)
+    with session(host, largest) as flooded, session(host, largest) as crowded, session(host) as pinged:
         threads = [
             threading.Thread(target=flood, args=(host, flooded), daemon=True),
             threading.Thread(target=crowd_the_door, args=(host, crowded), daemon=True),
+            threading.Thread(target=ping, args=(host, pinged), daemon=True),
             threading.Thread(target=rerun, args=(host,), daemon=True),
         ]
         for thread in threads:

@@ -209,7 +209,7 @@ def memory_mb(server: Server) -> float:
 
 def memory_by_process(server: Server) -> dict[int, tuple[str, float]]:
     """What each process of a server is, and its memory in MB, by its id; of what several share each has its part."""
-    kinds = {pid: "other" for pid in server.descendants()} | dict.fromkeys(server.workers(), "worker")
+    kinds = dict.fromkeys(server.descendants(), "other") | dict.fromkeys(server.workers(), "worker")
     return {pid: (kind, _proportional_kb(pid) / 1024) for pid, kind in ({server.pid: "server"} | kinds).items()}
 
 

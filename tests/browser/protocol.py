@@ -70,3 +70,15 @@ def frame_header(frame: bytes) -> dict[str, Any]:
     """The JSON header of a binary frame."""
     (length,) = struct.unpack_from("<I", frame)
     return json.loads(frame[4 : 4 + length])
+
+
+PIECE, PING = 0, 9
+"""Kinds of frames (RFC 6455, 11.8)."""
+
+
+def frames(kind: int, content: bytes, count: int, *, last: bool = True) -> bytes:
+    """So many frames as they stand on the line."""
+    size = (
+        struct.pack("!B", 0x80 | len(content)) if len(content) < 126 else struct.pack("!BH", 0x80 | 126, len(content))
+    )
+    return (bytes([kind | (0x80 if last else 0)]) + size + b"\0\0\0\0" + content) * count

@@ -45,13 +45,14 @@ def main() -> int:
             if asked.target not in name:
                 continue
             known: set[str] = set()
-            slowest_s, num_slow = 0.0, 0
+            slowest_s, slowest, num_slow = 0.0, 0, 0
             for number in range(asked.cases):
                 data = case(target, f"{asked.seed}/{number}")
                 began = time.thread_time()
                 found = fault(target, data)
                 took_s = time.thread_time() - began
-                slowest_s, num_slow = max(slowest_s, took_s), num_slow + (took_s > LIMIT_S)
+                slowest_s, slowest = max((slowest_s, slowest), (took_s, number))
+                num_slow += took_s > LIMIT_S
                 last = found.strip().rpartition("\n")[0].rpartition("File")[2]
                 if found and last not in known:
                     known.add(last)
@@ -59,7 +60,7 @@ def main() -> int:
             failed += len(known)
             slow = f", {num_slow} beyond {1000 * LIMIT_S:.0f}" if num_slow else ""
             print(
-                f"{name}: {asked.cases:,} inputs, {len(known)} faults, at most {1000 * slowest_s:.0f} ms{slow}",
+                f"{name}: {asked.cases:,} inputs, {len(known)} faults, at most {1000 * slowest_s:.0f} ms (input {slowest}){slow}",
                 flush=True,
             )
     return 1 if failed else 0
