@@ -25,6 +25,9 @@ MAX_UNACKNOWLEDGED = 2
 HIDDEN_MOMENT_S = 2.0
 """A page that is hidden for less, because somebody looks something up, goes on."""
 
+DRAWS_S = 60.0
+"""A page that has drawn nothing of what it was sent for so long is seen by nobody: its browser sleeps, or is none."""
+
 PROGRESS_S = 0.25
 """Between two words on how far a jump is."""
 
@@ -64,8 +67,10 @@ class Page:
         """When it was last hidden."""
         self.pauses_hidden = False
         """The visitor wants the run to pause while all its pages are hidden."""
+        self.drew_at = now
+        """When it was last known to draw what it is sent."""
         self.last_seen = now
-        """When the page was last connected and visible."""
+        """When the page was last connected and seen."""
         self.touched_at = now
         """When its visitor last asked for something."""
         self.notice = ""
@@ -149,6 +154,12 @@ class Page:
         self.feed, self.follow = before.feed, True
         self.viewer.apart.close()  # nobody knows in which of its stages the step is that a page begins with
         self.run.playback.held = None
+
+    def is_seen(self, now: float) -> bool:
+        """Whether somebody may see it: a socket feeds it, it is not hidden, and draws what it is sent, however slowly."""
+        if not self.connection.is_behind:
+            self.drew_at = now
+        return self.connected and self.visible and now - self.drew_at <= DRAWS_S
 
     def acknowledge(self, frame: int) -> None:
         """The browser has drawn this frame and those before it."""

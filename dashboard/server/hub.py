@@ -262,7 +262,7 @@ class Hub(Sockets):
     def _tidy(self, now: float) -> None:
         """Pause what nobody sees, forget what nobody came back to."""
         for page in self.pages.all():
-            if page.visible if page.connected else self._is_kept(page):
+            if page.is_seen(now) if page.connected else self._is_kept(page):
                 page.last_seen = now
             elif not page.connected and now - page.last_seen > KEEP_S:
                 self.pages.forget(page)

@@ -74,12 +74,12 @@ class Claim(NamedTuple):
     touched_at: float = -math.inf
     """When its visitor last asked for something; seconds of the hub's clock."""
 
-    def with_page(self, page: Page) -> Claim:
+    def with_page(self, page: Page, now: float) -> Claim:
         """What is known with one more of the pages that watch the run."""
         return Claim(
             tab=self.tab if page.in_class else self.tab or page.tab,
             is_here=self.is_here or page.connected,
-            is_seen=self.is_seen or (page.connected and page.visible),
+            is_seen=self.is_seen or page.is_seen(now),
             leads=self.leads,
             touched_at=max(self.touched_at, page.touched_at),
         )

@@ -46,10 +46,11 @@ class Sockets(Scripts):
     def admit(self) -> None:
         """Give the places to train that are free to those who wait for one, and tell them."""
         claims: dict[LiveRun, Claim] = {}
+        now = self._clock()
         for page in self.pages.all():
             was = claims.get(page.run) or Claim(None, is_here=False, is_seen=False, leads=self.classes.leads(page.run))
-            claims[page.run] = was.with_page(page)
-        for run in self.places.look(claims, self._clock()):
+            claims[page.run] = was.with_page(page, now)
+        for run in self.places.look(claims, now):
             self.pages.tell(run)
 
     def came(self, token: str, headers: Mapping[str, str]) -> None:
@@ -169,6 +170,7 @@ class Sockets(Scripts):
         if message.get("type") not in OF_THE_SOCKET:
             page.touched_at = self._clock()
         if message.get("type") == "ack":  # comes with every frame, of every page, and is nobody else's business
+            page.drew_at = self._clock()
             self.pages.attempt(page, lambda: obey(page, message, self._clock()), tells=False)
         elif self.classes.takes(page, message):
             self.pages.attempt(page, lambda: self.classes.obey(page, message, self._clock()), asked=message.get("id"))

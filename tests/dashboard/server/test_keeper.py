@@ -126,6 +126,34 @@ def test_a_run_that_trained_goes_on_training_and_says_from_where() -> None:
     asyncio.run(scene())
 
 
+def test_a_page_that_comes_back_after_a_long_silence_has_its_dials_and_its_place_in_training_and_is_told() -> None:
+    """A laptop that was closed for minutes: the page was forgotten, and the same server opens it anew."""
+
+    async def scene() -> None:
+        async with Site() as site:
+            page, outbox = site.hub.connect(site.hub.open_page(TINY), resume="", released=True, tab=TAB)
+            page.run.play()
+            await site.until(lambda: page.run.step > 5)
+            page.run.change({"alpha": 0.05}, now=site.clock())
+            await site.until(lambda: bool(page.run.changes.done))
+            changed_at = page.run.step
+            await site.until(lambda: step_of_copy(page, site) > changed_at)
+            site.hub.disconnect(page, outbox)
+            site.clock.now += KEEP_S + 1
+            await site.until(lambda: not site.hub.knows(page.token))
+            step = read_copy(kept(page)).run.step
+            again = site.open(resume=page.run.key)
+            said: list[str] = []
+            put = again.connection.put_text
+            again.connection.put_text = lambda text: (said.append(text), put(text))[1]  # type: ignore[method-assign]
+            await site.until(lambda: again.run.step > step)
+            assert any(f"goes on from outer step {step}, where it was last kept" in text for text in said)
+            assert (again.run.config.alpha, again.run.key) == (0.05, page.run.key)
+            assert again.run.playback.trains
+
+    asyncio.run(scene())
+
+
 def test_a_server_that_is_killed_leaves_the_copy_of_the_last_save() -> None:
     async def scene() -> None:
         async with Site() as site:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from dashboard.live.page import DRAWS_S
 from dashboard.live.playback import InLine
 from dashboard.live.run import LiveRun
 from dashboard.live.training import status_kind
-from dashboard.server.hub import Hub
+from dashboard.server.hub import HIDDEN_PAUSE_S, Hub
 from dashboard.server.places import (
     HIDDEN,
     IDLE_S,
@@ -235,6 +238,14 @@ def test_what_is_said_of_the_place_in_line(place: InLine, says: str) -> None:
     assert says in place.sentence
 
 
+def send_frames(client: Client, number: int = 0) -> int:
+    """As many frames as a browser may have without drawing them; gives the number of the last one."""
+    while not client.page.connection.is_behind:
+        number += 1
+        client.page.connection.put_frame(number, b"\x02\x00\x00\x00{}")
+    return number
+
+
 class TestHub:
     def test_a_page_that_waits_is_shown_its_run_and_trains_by_itself_when_there_is_a_place(self):
         async def scene(hub: Hub, executor: Priced, clock: Clock) -> None:
@@ -283,3 +294,51 @@ class TestHub:
             await until(lambda: second.page.run.step == 1)
 
         on_loop(scene, Priced(), most_training=1)
+
+    @pytest.mark.parametrize("draws", [True, False])
+    def test_a_page_that_draws_nothing_of_what_it_is_sent_gives_its_place_back_and_is_told(self, draws: bool):
+        """Its socket is open, and it has not said that it is hidden: its browser sleeps, or is a program that only takes places."""
+
+        async def scene(hub: Hub, executor: Priced, clock: Clock) -> None:
+            first, second = (Client(hub, hub.open_page(TINY)) for _ in range(2))
+            first.say("play")
+            await until(lambda: first.page.run.step > 3)
+            sent = send_frames(first)
+            second.say("play")
+            assert second.page.run.playback.in_line == InLine(1, 0)
+            told: list[dict[str, Any]] = []
+            for _ in range(4):
+                clock.now += (DRAWS_S + OUT_OF_SIGHT_S) / 3
+                if draws:
+                    first.say("ack", frame=sent)
+                    sent = send_frames(first, sent)
+                await wake(hub)
+                told += first.take()
+            notices = [message["notice"] for message in states(told) if message["notice"]]
+            assert len(notices) == (not draws)
+            assert all(str(notice).endswith(HIDDEN.partition("}: ")[2]) for notice in notices)
+            assert first.page.run.playback.playing is draws
+            await until(lambda: (second.page.run.step > 3) is not draws)
+            if not draws:
+                first.say("play")  # somebody is there again, and stands in line
+                assert first.page.run.playback.in_line == InLine(1, 0)
+
+        on_loop(scene, Priced(), most_training=1)
+
+    def test_the_run_of_a_page_that_draws_nothing_pauses_after_ten_minutes(self):
+        async def scene(hub: Hub, executor: Priced, clock: Clock) -> None:
+            client = Client(hub, hub.open_page(TINY))
+            client.say("play")
+            await until(lambda: client.page.run.step > 3)
+            send_frames(client)
+            clock.now += DRAWS_S + 1
+            await wake(hub)
+            clock.now += HIDDEN_PAUSE_S - DRAWS_S - 2
+            await wake(hub)
+            assert client.page.run.playback.playing
+            clock.now += DRAWS_S + 2
+            await wake(hub)
+            assert not client.page.run.playback.playing
+            assert "out of sight for ten minutes" in str(states(client.take())[-1]["notice"])
+
+        on_loop(scene, Priced())

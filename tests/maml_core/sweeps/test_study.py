@@ -506,7 +506,8 @@ def test_a_damaged_journal_is_said(tmp_path: Path) -> None:
 def test_damaged_claims_whose_words_are_no_text_are_said(tmp_path: Path) -> None:
     open_study(SWEEP, "one", storage=tmp_path).close()
     file = tmp_path / "one" / CLAIMS
-    assert b"NOT NULL" in (data := file.read_bytes())
+    data = file.read_bytes()
+    assert b"NOT NULL" in data
     file.write_bytes(data.replace(b"NOT NULL", b"NOT \x98ULL"))
     with pytest.raises(StoreError, match="is damaged; restore it, or delete it") as caught:
         load_sweep("one", storage=tmp_path)
