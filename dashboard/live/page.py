@@ -49,6 +49,8 @@ class Page:
         """What only this browser tab knows, also after a reload; None until its socket has said hello."""
         self.workspace = ""
         """Name of the workspace whose runs are shown; empty for the tab's own."""
+        self.entered: set[str] = set()
+        """Names of the workspaces that were entered on it."""
         self.is_shared = False
         """Its visitor is one of several who use this server, and sees runs of its own."""
         self.connection = Connection(MAX_UNACKNOWLEDGED)

@@ -35,7 +35,8 @@ def limit_frames(protocol: Any, flooded: Callable[[], None], clock: Callable[[],
         flooded: Called once, when there are too many.
         clock: Seconds that only grow.
     """
-    receive, events = getattr(protocol, "data_received", None), getattr(protocol, "conn", None)
+    receive: Any = getattr(protocol, "data_received", None)
+    events: Any = getattr(protocol, "conn", None)
     if receive is None or not hasattr(events, "events_received"):
         return
     rate, found, is_over = Rate(PER_S, BURST), events.events_received, False

@@ -20,6 +20,7 @@ from dashboard.server.recovery import usable
 from dashboard.setups import address
 from dashboard.setups.reach import Reach
 from dashboard.setups.settings import Shown
+from dashboard.setups.workspaces import entered_with
 from dashboard.sweeps.hub import SweepHub
 from dashboard.sweeps.job import SweepJob
 from dashboard.sweeps.quotas import JobKey
@@ -177,9 +178,10 @@ class Scripts:
         return page.workspace if page is not None else ""
 
     def enter_workspace(self, token: str, name: str) -> None:
-        """Remember the workspace of a page, as long as its tab is there."""
+        """Remember the workspace of a page, as long as its tab is there. Raises StoreError where the page has entered too many."""
         page = self.pages.get(token)
         if page is not None:
+            page.entered |= entered_with(name, page.entered)
             page.workspace = name
 
     def saved_run(self, token: str, name: str) -> SavedRun | None:

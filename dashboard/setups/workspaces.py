@@ -20,7 +20,7 @@ import re
 import shutil
 import time
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -32,6 +32,12 @@ MAX_RUNS = 200
 
 MAX_BYTES = 2 * 10**9
 """Bytes of all of them."""
+
+MAX_WORKSPACES = 1000
+"""Workspaces with runs of tabs, and as many that have a name."""
+
+MAX_ENTERED = 20
+"""Names of workspaces that one page may enter: so many that nobody types them, and few for a program that tries names, or makes them."""
 
 MIN_FREE_BYTES = 10**9
 """What saving on a shared server leaves free on its disk."""
@@ -124,6 +130,25 @@ def same_name(name: str) -> str:
     True
     """
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def entered_with(name: str, entered: Collection[str]) -> set[str]:
+    """The workspaces that a page has entered, one more among them.
+
+    Args:
+        name: Of that one; empty for the tab's own, which does not count.
+        entered: Those before, as `same_name` gives them.
+
+    Raises:
+        StoreError: They are too many.
+    """
+    found = {*entered, *([same_name(name)] if name else [])}
+    if len(found) > MAX_ENTERED:
+        raise StoreError(
+            "full",
+            f"this page has entered {MAX_ENTERED} workspaces, and one may not enter more; go back to one of them",
+        )
+    return found
 
 
 def workspace_of(tab: str, name: str, *, shared: bool) -> Workspace:
@@ -259,6 +284,7 @@ class Workspace:
         """
         with self._discreet():
             store = self._store_of_before
+            self._check_place()
             if shutil.disk_usage(existing(self._root)).free < MIN_FREE_BYTES + len(run.state):
                 raise StoreError("full", "the disk is almost full; the run before a restart is kept with its page only")
             now = datetime.now()
@@ -316,7 +342,18 @@ class Workspace:
             raise StoreError("foreign", f"{folder} is a link, not a folder of runs; tell whoever runs this server")
         return RunStore(folder)
 
+    def _check_place(self) -> None:
+        """One more workspace with runs has its place on a shared server."""
+        beside = self._root.parent
+        is_new = self._is_limited and not self._root.is_dir() and beside.is_dir()
+        if is_new and len(os.listdir(beside)) >= MAX_WORKSPACES:
+            raise StoreError(
+                "full",
+                f"{MAX_WORKSPACES} workspaces here have runs, all that there is room for; download the run instead, or enter one that is there",
+            )
+
     def _check_room(self, store: RunStore, run: SavedRun) -> None:
+        self._check_place()
         others = [info for info in store.list() if info.name != run.name]
         if len(others) >= MAX_RUNS:
             raise StoreError(

@@ -21,6 +21,7 @@ from dashboard.live.training import status_kind
 from dashboard.server import loop as server_loop
 from dashboard.server.hub import Hub
 from dashboard.server.loop import Loop
+from dashboard.setups.workspaces import MAX_ENTERED
 from maml_core.chunks import ChunkRequest, run_chunk
 from maml_core.config import FolderConfig, LinearConfig, MLPConfig, RunConfig, replace
 from maml_core.datasets.folder import load_folder
@@ -478,6 +479,21 @@ class TestTabs:
         again = self.connected(hub, tab=client.page.tab, resume=client.page.run.key)
         assert hub.workspace(again.page.token) == "group 3"
         assert hub.workspace(self.connected(hub).page.token) == ""
+
+
+def test_a_page_that_enters_one_workspace_after_the_other_is_stopped_and_can_go_back() -> None:
+    hub = Hub(Inline())
+    token, other = hub.open_page(TINY), hub.open_page(TINY)
+    for number in range(MAX_ENTERED):
+        hub.enter_workspace(token, f"group {number}")
+    with pytest.raises(StoreError, match=f"this page has entered {MAX_ENTERED} workspaces, and one may not enter more"):
+        hub.enter_workspace(token, "one more")
+    assert hub.workspace(token) == f"group {MAX_ENTERED - 1}"
+    hub.enter_workspace(token, " GROUP  0")
+    hub.enter_workspace(token, "")
+    assert hub.workspace(token) == ""
+    hub.enter_workspace(other, "one more")
+    assert hub.workspace(other) == "one more"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,24 @@ class TestOwn:
         monkeypatch.setattr(saved_module, "MIN_FREE_BYTES", 2**80)
         own_workspace().save(run, replace=False)
         assert names(own_workspace()) == ["first"]
+
+
+@pytest.mark.parametrize("of", [tab_workspace, named_workspace])
+def test_a_server_has_room_for_so_many_workspaces_and_those_that_are_there_go_on(
+    of: Callable[[str], saved_module.Workspace], run: SavedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saved_module, "MAX_WORKSPACES", 2)
+    of("one").save(run, replace=False)
+    of("two").keep_before(run)
+    for act in (lambda: of("three").save(run, replace=False), lambda: of("three").keep_before(run)):
+        with pytest.raises(
+            StoreError, match=r"^2 workspaces here have runs, all that there is room for; download the run"
+        ):
+            act()
+    of("one").save(called(run, "second"), replace=False)
+    assert set(names(of("one"))) == {"first", "second"}
+    assert names(of("three")) == []
+    own_workspace().save(run, replace=False)
 
 
 class TestIsolation:
