@@ -10,6 +10,7 @@ import time
 import traceback
 from pathlib import Path
 
+from dashboard.server.freed_memory import settle
 from tests.fuzzing.targets import Target, targets
 
 LIMIT_S = 0.1
@@ -32,6 +33,13 @@ def fault(target: Target, data: bytes) -> str:
     return ""
 
 
+def timed(target: Target, data: bytes) -> tuple[str, float]:
+    """What is wrong with how an input is read, and the processor time of this thread that it took, in seconds."""
+    began = time.thread_time()
+    found = fault(target, data)
+    return found, time.thread_time() - began
+
+
 def main() -> int:
     """Try so many inputs on each target, and say which are faults: as many lines as there are, and the slowest."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzzing", description=__doc__)
@@ -41,16 +49,18 @@ def main() -> int:
     asked = parser.parse_args()
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
-        for name, target in targets(Path(folder)).items():
+        readers = targets(Path(folder))
+        settle()  # as the server does: else a look for garbage among all that is loaded would count for whichever input it meets
+        for name, target in readers.items():
             if asked.target not in name:
                 continue
             known: set[str] = set()
             slowest_s, slowest, num_slow = 0.0, 0, 0
             for number in range(asked.cases):
                 data = case(target, f"{asked.seed}/{number}")
-                began = time.thread_time()
-                found = fault(target, data)
-                took_s = time.thread_time() - began
+                found, took_s = timed(target, data)
+                if took_s > LIMIT_S:  # what takes as long once more is the input's
+                    took_s = min(took_s, timed(target, data)[1])
                 slowest_s, slowest = max((slowest_s, slowest), (took_s, number))
                 num_slow += took_s > LIMIT_S
                 last = found.strip().rpartition("\n")[0].rpartition("File")[2]
