@@ -51,10 +51,17 @@ class RankInfo:
     """What the sweep optimises."""
     is_pinned: bool
     """Whether they are held against a pinned setting, not the best one."""
+    is_read: bool = True
+    """False while how the settings stand is still being read."""
 
 
 def rank_info(
-    sweep: SweepConfig, results: Sequence[SettingResult], standings: Mapping[int, Standing], *, is_pinned: bool
+    sweep: SweepConfig,
+    results: Sequence[SettingResult],
+    standings: Mapping[int, Standing],
+    *,
+    is_pinned: bool,
+    is_read: bool = True,
 ) -> RankInfo:
     """The order of a sweep's settings.
 
@@ -63,6 +70,7 @@ def rank_info(
         results: What is known of them.
         standings: Each beside the one that all are held against.
         is_pinned: Whether that is a pinned one.
+        is_read: Whether the standings are known.
     """
     done = [one for one in results if one.status == "ok" and one.number in standings]
     done.sort(key=lambda one: rank_of(one, sweep))
@@ -80,6 +88,7 @@ def rank_info(
         num_diverged=sum(one.status == "diverged" for one in results),
         metric="accuracy" if sweep.maximises else "loss",
         is_pinned=is_pinned,
+        is_read=is_read,
     )
 
 
@@ -222,6 +231,8 @@ CARD = Card(
 
 def _subtitle(info: RankInfo) -> str:
     """Under the order's title."""
+    if not info.is_read:
+        return "How the settings stand is being read."
     if not len(info.numbers):
         return "No setting was trained to the end yet."
     whom = "A, which is pinned" if info.is_pinned else "the best"

@@ -33,9 +33,11 @@ def sensitivity_screen() -> None:
     """Draw the page, or redraw it after a change in the sidebar or of the selection."""
     style()
     token = state.page_token()
+    notes = st.container()
+    result = mount_sweeps(key="sweeps", token=token)  # first: a large sweep takes seconds to open, and the page says so
     _open_from_address(token)
-    state.show_notes()
-    result = mount_sweeps(key="sweeps", token=token)
+    with notes:
+        state.show_notes()
     if result.open is not None:
         _open_live(token, result.open)
     with st.sidebar:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from dashboard.server.hub import Hub
 from dashboard.setups import workspaces
+from dashboard.sweeps import words
 from dashboard.sweeps.quotas import JobKey
 from maml_core.cluster import ClusterExecutor
 from maml_core.errors import ConfigError, DataError, StoreError
@@ -168,12 +169,23 @@ def open_sweep(hub: Hub, token: str, name: str, place: Storage, *, folder: str |
     Raises:
         ConfigError, StoreError: There is none, or it cannot be read, or it has no images in a folder.
     """
-    key = key_of(place, name)
+    try:
+        return _opened(hub, token, key_of(place, name), place, folder)
+    finally:
+        hub.tell_opening(token, "")
+
+
+def _opened(hub: Hub, token: str, key: JobKey, place: Storage, folder: str | None) -> Opened:
+    name = key.name
     job, note, lost = hub.sweeps.job(key), "", None
+    if job is None:
+        hub.tell_opening(token, words.opening(name))
     study = load_sweep(name, storage=place) if job is None else job.study
     if job is None and not study.sweep.axes:
         study.close()
         raise ConfigError("sweep", name, "one with an axis; this one only repeats a single setting")
+    if job is None:
+        hub.tell_opening(token, words.opening(name, study.sweep))
     left = job.needs_images if job is not None else any(not one.is_done for one in study.results())
     if left or folder is not None:
         try:
@@ -185,7 +197,8 @@ def open_sweep(hub: Hub, token: str, name: str, place: Storage, *, folder: str |
                 study.close()
             raise
     if job is None:
-        costs = {} if lost is not None else hub.sweeps.preparation.costs(groups(study.sweep), 0.5)
+        goes_on = left and lost is None
+        costs = hub.sweeps.preparation.costs(groups(study.sweep), 0.5) if goes_on else {}
         job = hub.sweeps.preparation.new_job(key.name, study.sweep, study, costs)
     hub.show_sweep(token, key, job)
     return Opened(job.sweep, note, lost)

@@ -1,9 +1,13 @@
-"""Frames of a sensitivity screen: the numbers of its charts, and new figures before them where they are needed."""
+"""Frames of a sensitivity screen: the numbers of its charts, and new figures before them where they are needed.
+
+They are made in a thread, of values that nobody changes meanwhile: of ten thousand settings one takes a third of a second.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,18 +20,22 @@ from dashboard.charts.sweep_curves import LANES, LanesInfo, lanes_info
 from dashboard.charts.sweep_edge import SWEEP_EDGE, SweepEdgeInfo, sweep_edge_info
 from dashboard.charts.sweep_frozen import FROZEN, frozen_info
 from dashboard.charts.sweep_map import MAP
-from dashboard.charts.sweep_pins import PINS, difference, pins_info
+from dashboard.charts.sweep_pins import PINS, PinsInfo, difference
 from dashboard.charts.sweep_places import map_info
 from dashboard.charts.sweep_rank import RANK, rank_info
 from dashboard.charts.sweep_settings import SettingInfo, View, setting_info
 from dashboard.charts.symbols import in_greek
 from dashboard.sweeps import words
-from dashboard.sweeps.comparison import Comparison
 from dashboard.sweeps.job import SweepJob
+from dashboard.sweeps.reading import Findings
+from dashboard.wire.connection import as_json
 from dashboard.wire.packing import Floats, packed
 from maml_core.config import RunConfig
+from maml_core.sweeps.definition import SweepConfig
+from maml_core.sweeps.driver import Progress
 from maml_core.sweeps.frozen import FrozenMap
 from maml_core.sweeps.place_means import MeanWidths
+from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.standing import Standing, Verdict
 
 _COLUMNS = ("kind", "value", "ci95", "before", "diverged_share", "worse_share", "limit", "step")
@@ -38,12 +46,25 @@ _STANDING = ("over_tasks", "over_seeds", "difference", "difference_over_tasks", 
 
 
 class Looked(NamedTuple):
-    """A sweep, and how a page looks at it."""
+    """What is known of a sweep, and how a page looks at it."""
 
-    job: SweepJob
+    sweep: SweepConfig
+    results: tuple[SettingResult, ...]
+    findings: Findings
+    progress: Progress | None
+    newest: Mapping[int, float]
+    """The newest losses of settings that are under way."""
+    revision: int
+    """Of what is known: the same for as long as nothing of it changes."""
     view: View
     pinned: int | None
     """Number of the setting that was pinned first, which all are held against; the best one where there is none."""
+
+
+def looked_at(job: SweepJob, view: View, pinned: int | None) -> Looked:
+    """A sweep as it is now."""
+    newest = dict(job.driver.newest.by_setting)
+    return Looked(job.sweep, job.results, job.findings, job.progress, newest, job.revision, view, pinned)
 
 
 class Frozen(NamedTuple):
@@ -55,97 +76,106 @@ class Frozen(NamedTuple):
     """Whose theta_0 it is of, in words."""
 
 
+class Made(NamedTuple):
+    """A frame, and what comes before it."""
+
+    messages: tuple[str, ...]
+    """As JSON."""
+    number: int
+    frame: bytes
+    processor_s: float
+    """What making them took."""
+
+
 class Frames:
-    """The frames of one page, and what its browser has of them: the next one brings what differs.
+    """The frames of one page and one sweep, and what its browser has of them: the next one brings what differs. One thread at a time.
 
     Args:
-        put: Sends a message before the frame.
+        numbers: Of the frames; they grow, also from those of the sweep before.
     """
 
-    def __init__(self, put: Callable[[Mapping[str, Any]], None]) -> None:
-        self._put = put
-        self._number = 0
+    def __init__(self, numbers: Iterator[int]) -> None:
+        self._numbers = numbers
+        self._messages: list[str] = []
         self._seen: tuple[object, list[SettingInfo]] = (None, [])
         self._seen_widths: tuple[object, MeanWidths] | None = None
         self._seen_curves: tuple[object, tuple[LanesInfo, SweepEdgeInfo]] | None = None
-        self.forget()
-
-    def forget(self) -> None:
-        """Tell everything again: the page starts afresh, or shows another sweep."""
         self._looks: dict[str, Any] = {}
         self._arrays: dict[str, list[bytes]] = {}
         self._ranges: dict[str, Range] = {}
         self._num_told = 0
 
-    def next(
-        self,
-        looked: Looked | None,
-        comparison: Comparison | None,
-        frozen: Frozen | None,
-        metric: Metric,
-    ) -> tuple[int, bytes]:
-        """The newest numbers: the frame's number, and the frame."""
+    def next(self, looked: Looked | None, pins: PinsInfo | None, frozen: Frozen | None, metric: Metric) -> Made:
+        """The newest numbers.
+
+        Args:
+            looked: The sweep; None for none.
+            pins: Its pinned settings side by side, once that was asked for.
+            frozen: The frozen map, once there is one.
+            metric: What that shows.
+        """
+        begun = time.thread_time()
+        self._messages = []
         body = Floats()
         header: dict[str, Any] = {"arrays": [], "ranges": {}, "shapes": {}, "summaries": {}, "subtitles": {}}
         if looked is not None:
-            self._add_sweep(header, body, looked, comparison)
+            self._add_sweep(header, body, looked, pins)
         if frozen is not None:
             self._add_frozen(header, body, frozen, metric)
-        self._number += 1
-        header["frame"] = self._number
-        return self._number, packed(header, body)
+        header["frame"] = next(self._numbers)
+        frame = packed(header, body)
+        return Made(tuple(self._messages), header["frame"], frame, time.thread_time() - begun)
 
-    def _add_sweep(self, header: dict[str, Any], body: Floats, looked: Looked, comparison: Comparison | None) -> None:
-        job, view, pinned = looked
-        sweep, results = job.sweep, job.results
-        settings = self._settings(job, view.metric)
-        seen = map_info(settings, sweep, view, results, self._mean_widths(job) if view.over == "mean" else None)
-        lanes, edges = self._curves(job, view)
+    def _put(self, message: Mapping[str, Any]) -> None:
+        self._messages.append(as_json(message))
+
+    def _add_sweep(self, header: dict[str, Any], body: Floats, looked: Looked, pins: PinsInfo | None) -> None:
+        sweep, results, view = looked.sweep, looked.results, looked.view
+        settings = self._settings(looked)
+        seen = map_info(settings, sweep, view, results, self._mean_widths(looked) if view.over == "mean" else None)
+        lanes, edges = self._curves(looked)
         loss = loss_name(sweep.base)
         self._add(header, body, MAP, seen, loss)
-        found = job.findings.standings.against(pinned)
-        is_pinned = job.findings.standings.reference(pinned) != job.findings.standings.best
-        self._add(header, body, RANK, rank_info(sweep, results, found, is_pinned=is_pinned), loss)
+        standings = looked.findings.standings
+        found = standings.against(looked.pinned)
+        is_pinned = standings.reference(looked.pinned) != standings.best
+        order = rank_info(sweep, results, found, is_pinned=is_pinned, is_read=looked.findings.is_read)
+        self._add(header, body, RANK, order, loss)
         self._add(header, body, LANES, lanes, loss)
         self._add(header, body, SWEEP_EDGE, edges, loss)
         if len(results) != self._num_told:
             self._num_told = len(results)
             values = [[result.number, *result.values.values()] for result in results]
             self._put({"type": "settings", "settings": values})
-        header["sentence"] = in_greek(" ".join(job.findings.sentences))
-        header["count"] = words.progress(job, settings)
+        header["sentence"] = in_greek(" ".join(looked.findings.sentences))
+        header["count"] = words.progress(sweep, settings, looked.progress)
         header["columns"] = _columns(settings, found, body)
-        header["standing"] = _standing(job, pinned, settings, found, body)
+        header["standing"] = _standing(looked, settings, found, body)
         header["best"] = seen.best
-        if comparison is not None:
-            self._add_pins(header, body, comparison, loss)
+        if pins is not None:
+            self._add(header, body, PINS, pins, loss)
+            header["pins"] = [None, *(difference(found) for found in pins.differences)]
 
-    def _settings(self, job: SweepJob, metric: Metric) -> list[SettingInfo]:
+    def _settings(self, looked: Looked) -> list[SettingInfo]:
         """All settings; another view of the same results asks for them again, which of ten thousand takes a fifth of a second."""
-        key = id(job), job.revision, metric
+        key, newest = (looked.revision, looked.view.metric), looked.newest
         if self._seen[0] != key:
-            newest = job.driver.newest.by_setting
-            found = [setting_info(r, job.sweep, metric, newest.get(r.number, math.nan)) for r in job.results]
+            sweep, metric = looked.sweep, looked.view.metric
+            found = [setting_info(r, sweep, metric, newest.get(r.number, math.nan)) for r in looked.results]
             self._seen = key, found
         return self._seen[1]
 
-    def _mean_widths(self, job: SweepJob) -> MeanWidths:
-        key = id(job), job.revision
-        if self._seen_widths is None or self._seen_widths[0] != key:
-            self._seen_widths = key, MeanWidths(job.sweep, job.results)
+    def _mean_widths(self, looked: Looked) -> MeanWidths:
+        if self._seen_widths is None or self._seen_widths[0] != looked.revision:
+            self._seen_widths = looked.revision, MeanWidths(looked.sweep, looked.results)
         return self._seen_widths[1]
 
-    def _curves(self, job: SweepJob, view: View) -> tuple[LanesInfo, SweepEdgeInfo]:
-        key = id(job), job.revision, view.color or view.x
+    def _curves(self, looked: Looked) -> tuple[LanesInfo, SweepEdgeInfo]:
+        sweep, results, view = looked.sweep, looked.results, looked.view
+        key = looked.revision, view.color or view.x
         if self._seen_curves is None or self._seen_curves[0] != key:
-            found = lanes_info(job.results, job.sweep, view), sweep_edge_info(job.results, job.sweep, view)
-            self._seen_curves = key, found
+            self._seen_curves = key, (lanes_info(results, sweep, view), sweep_edge_info(results, sweep, view))
         return self._seen_curves[1]
-
-    def _add_pins(self, header: dict[str, Any], body: Floats, comparison: Comparison, loss: str) -> None:
-        info = pins_info(comparison)
-        self._add(header, body, PINS, info, loss)
-        header["pins"] = [None, *(difference(found) for found in info.differences)]
 
     def _add_frozen(self, header: dict[str, Any], body: Floats, frozen: Frozen, metric: Metric) -> None:
         found, config, of = frozen
@@ -188,19 +218,19 @@ _NOTHING_KNOWN = Standing((), math.nan, math.nan, math.nan, math.nan, math.nan, 
 
 
 def _standing(
-    job: SweepJob, pinned: int | None, settings: Sequence[SettingInfo], found: Mapping[int, Standing], body: Floats
+    looked: Looked, settings: Sequence[SettingInfo], found: Mapping[int, Standing], body: Floats
 ) -> dict[str, Any]:
     """What all settings are held against, and the values of their seeds."""
-    num_seeds, standings = job.sweep.num_seeds, job.findings.standings
+    num_seeds, standings = looked.sweep.num_seeds, looked.findings.standings
     seeds = np.full((len(settings), num_seeds), np.nan)
     for row, s in enumerate(settings):
         values = found[s.number].seeds if s.number in found else ()
         seeds[row, : len(values)] = values
     return {
-        "reference": standings.reference(pinned),
+        "reference": standings.reference(looked.pinned),
         "best": standings.best,
         "compared": standings.num_compared,
-        "objective": "accuracy" if job.sweep.maximises else "loss",
+        "objective": "accuracy" if looked.sweep.maximises else "loss",
         "num_seeds": num_seeds,
         "seeds": body.add(seeds.ravel()),
     }

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from dashboard.charts.symbols import in_greek, of_error
 from dashboard.live.training import Training
 from dashboard.sweeps.comparison import Comparison
 from dashboard.sweeps.comparison import Job as ComparisonJob
+from dashboard.sweeps.frames import Frames, Made
 from dashboard.sweeps.frozen import computed_map
 from dashboard.sweeps.job import MAX_LOST, SweepJob
 from dashboard.sweeps.page import SweepPage
@@ -73,6 +74,8 @@ class SweepHub:
         self.num_in_flight, self.used_s = 0, 0.0
         """Chunks that the live runs' executor has of sweeps, and processor seconds that those took which it had."""
         self._turn = 0
+        self._draws: set[asyncio.Task[None]] = set()
+        self._drawing = ThreadPoolExecutor(1, thread_name_prefix="frames of sweeps")
         self.preparation = Preparation(executor, num_workers)
         """For other threads: what is done for a sweep before it is added here."""
 
@@ -103,6 +106,12 @@ class SweepHub:
         if key is not None and key in self._jobs:
             self._owners.setdefault(key, set()).add(token)
             self._jobs[key].last_seen = self._clock()
+        self._tell(page)
+
+    def tell_opening(self, token: str, words: str) -> None:
+        """Say on a page that a sweep is being opened for it; empty where none is any more."""
+        page = self._pages.setdefault(token, SweepPage())
+        page.opening = words
         self._tell(page)
 
     def inherit(self, old: str, new: str) -> None:
@@ -231,7 +240,24 @@ class SweepHub:
         self._pages = {token: page for token, page in self._pages.items() if page.connected or self._is_known(token)}
         for page in self._pages.values():
             if page.connected and page.is_due(now, FRAME_S):
-                page.send_frame(now)
+                task = self._spawn(self._draw(page, *page.new_frame(now)))
+                self._draws.add(task)
+                task.add_done_callback(self._draws.discard)
+
+    async def _draw(self, page: SweepPage, frames: Frames, make: Callable[[], Made]) -> None:
+        """Have a frame made in the thread, and send it."""
+        made: Made | None = None
+        try:
+            made = await asyncio.get_running_loop().run_in_executor(self._drawing, make)
+        except Exception:  # the page is sent the next one
+            _log.exception("a frame of a sweep could not be made")
+        finally:
+            page.send_frame(frames, made)
+            self._wake()
+
+    async def drawn(self) -> None:
+        """Wait for the frames that are being made."""
+        await asyncio.gather(*self._draws)
 
     def seconds_to_sleep(self, now: float) -> float:
         """Until a page may be sent the next picture."""
@@ -253,8 +279,10 @@ class SweepHub:
         for job in list(self._jobs.values()):
             await _left(job)
         self._jobs.clear()
+        await self.drawn()
         for task in list(self._tasks):
             task.cancel()
+        self._drawing.shutdown(wait=False, cancel_futures=True)
 
     # The socket
 

@@ -14,6 +14,7 @@ from typing import Literal
 from dashboard.charts.symbols import of_error
 from dashboard.sweeps.driver_thread import DriverThread, NewCompiling, NewDriver, Seen
 from dashboard.sweeps.pieces import Piece, Work
+from dashboard.sweeps.reading import Findings, unread
 from maml_core.sweeps.chunks import LanesResult
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.driver import Progress, Ticket
@@ -91,8 +92,9 @@ class SweepJob:
         """Pieces that are being computed."""
         self._goes_on = False
         """It was asked to go on while it was stopping: it does once it has stopped."""
-        self.findings = self.driver.findings(known)
-        """What the results say."""
+        self.findings = unread(sweep)
+        """What the results say. Of those that are known from the start it is read in the thread, so that the map need not wait."""
+        self._is_unread = bool(known)
         if known and self.num_done >= self.size:
             self.status = "done"
 
@@ -163,6 +165,8 @@ class SweepJob:
             return False
         if self.status == "stopping":
             return not self._work
+        if self._is_unread and self.status in ("stopped", "done"):
+            return True
         if self.status == "failed":
             return self.driver.is_stale
         return self.status == "running" and self._hungry and len(self._ready) + len(self._work) < self._at_once
@@ -184,12 +188,15 @@ class SweepJob:
         return work.next_piece()
 
     async def turn(self) -> None:
-        """Ask the driver for tickets, or close it: in its thread."""
+        """Ask the driver for tickets, or close it, or read what is known from the start: in its thread."""
         self._filling = True
         try:
-            if self.status in ("stopping", "failed"):
+            if self.status in ("stopped", "done"):
+                results, self._is_unread = self.results, False
+                self._read(await self.driver.run(lambda: self.driver.findings(results, at_once=True)))
+            elif self.status in ("stopping", "failed"):
                 self._ready.clear()
-                self.findings = await self.driver.run(lambda: self.driver.ended(self.results))
+                self._read(await self.driver.run(lambda: self.driver.ended(self.results)))
                 self.status = "stopped" if self.status == "stopping" else self.status
                 self.revision += 1
                 if self._goes_on:
@@ -260,11 +267,17 @@ class SweepJob:
         return self.driver.look(num_wanted, lambda: not self._ready and not self._work)
 
     def _take_in(self, seen: Seen) -> None:
-        self.results, self.progress, self.findings = seen.results, seen.progress, seen.findings
+        self.results, self.progress = seen.results, seen.progress
+        self._read(seen.findings)
         self._ready += seen.tickets
         if seen.is_done and self.status == "running":
             self.status = "done"
         self._hungry = bool(self._ready or self._work)
+        self.revision += 1
+
+    def _read(self, findings: Findings) -> None:
+        """The thread has read what the results say."""
+        self.findings, self._is_unread = findings, False
         self.revision += 1
 
     def _wait_for(self, what: str) -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, get_args
 
 from dashboard.charts.results import Metric
+from dashboard.charts.sweep_pins import pins_info
 from dashboard.charts.sweep_settings import Colors, Over, View
 from dashboard.charts.symbols import in_greek
 from dashboard.setups import address
 from dashboard.setups.own_code import server_code, why_not_opened
 from dashboard.setups.setting_names import symbol, title
 from dashboard.sweeps.comparison import Comparison
-from dashboard.sweeps.frames import Frames, Frozen, Looked
+from dashboard.sweeps.frames import Frames, Frozen, Looked, Made, looked_at
 from dashboard.sweeps.job import SweepJob
 from dashboard.wire.connection import Connection, Outbox
 from maml_core.config import PythonConfig, RunConfig
@@ -23,6 +26,9 @@ from maml_core.sweeps.frozen import FrozenMap
 
 MAX_UNACKNOWLEDGED = 1
 """Frames that a browser may have received without drawing."""
+
+FRAMES_SHARE = 0.2
+"""Share of a processor, at most, that goes into frames of a page on which nobody changes anything."""
 
 MAX_PINS = 6
 
@@ -41,12 +47,19 @@ class SweepPage:
         """The pinned settings trained side by side, once that was asked for."""
         self.connection = Connection(MAX_UNACKNOWLEDGED)
         self.visible = True
+        self.opening = ""
+        """That a sweep is being opened for it, in words."""
         self._frozen: Frozen | None = None
         self._revision = 0
         """Grows with each change of how the page looks at things."""
         self._sent: tuple[int, ...] | None = None
         self._sent_at = -math.inf
-        self._frames = Frames(self.put)
+        self._frame_numbers = itertools.count(1)
+        self._frames = Frames(self._frame_numbers)
+        self._being_made: Frames | None = None
+        """Those of which a thread makes one."""
+        self._frame_s = 0.0
+        """Processor seconds that the newest frame took."""
         self._told: dict[str, Any] = {}
 
     @property
@@ -79,7 +92,7 @@ class SweepPage:
     def _forget(self) -> None:
         """Tell everything again: the page starts afresh, or shows another sweep."""
         self._sent, self._told = None, {}
-        self._frames.forget()
+        self._frames = Frames(self._frame_numbers)
         self.connection.forget_frames()
         self._revision += 1
 
@@ -204,6 +217,8 @@ class SweepPage:
     def _state(self) -> dict[str, Any]:
         job, view = self.job, self.view
         state: dict[str, Any] = {"type": "sweep", "name": None, "metric": self.metric, "pins": list(self.pins)}
+        if self.opening:
+            state["opening"] = self.opening
         if self._frozen is not None:
             state["frozen"] = {"of": self._frozen.of, "classifies": self._frozen.config.classifies}
         if job is None or view is None:
@@ -230,19 +245,24 @@ class SweepPage:
 
     def is_due(self, now: float, least_s: float) -> bool:
         """Whether there is something new to draw, and time for it."""
-        if not self._has_news or now - self._sent_at < least_s:
+        if not self._has_news or now - self._sent_at < self._least_s(least_s):
             return False
         return not self.connection.is_behind or now - self._sent_at > 5.0
 
     def seconds_until_due(self, now: float, least_s: float) -> float:
-        """Until then at least; inf where there is nothing new."""
-        return max(0.005, self._sent_at + least_s - now) if self._has_news else math.inf
+        """Until then at least; inf where there is nothing new, or a frame is being made."""
+        return max(0.005, self._sent_at + self._least_s(least_s) - now) if self._has_news else math.inf
+
+    def _least_s(self, least_s: float) -> float:
+        """What lies between two frames: where nobody has asked for another look, so much that they take a small share of a processor."""
+        is_asked = self._sent is None or self._sent[1:] != self._at[1:]
+        return least_s if is_asked else max(least_s, self._frame_s / FRAMES_SHARE)
 
     @property
     def _has_news(self) -> bool:
         if not self.connected or not self.visible or (self.job is None and self._frozen is None):
             return False
-        return self._sent != self._at
+        return self._sent != self._at and self._being_made is not self._frames
 
     @property
     def _at(self) -> tuple[int, ...]:
@@ -253,13 +273,31 @@ class SweepPage:
     def _looked_at(self) -> Looked | None:
         if self.job is None or self.view is None:
             return None
-        return Looked(self.job, self.view, self.pins[0] if self.pins else None)
+        return looked_at(self.job, self.view, self.pins[0] if self.pins else None)
 
-    def send_frame(self, now: float) -> None:
-        """Send the newest numbers, and new figures before them where they are needed."""
+    def new_frame(self, now: float) -> tuple[Frames, Callable[[], Made]]:
+        """What makes the next frame of what there is now, in whatever thread; `send_frame` takes what comes of it, with whose it is."""
         self._sent, self._sent_at = self._at, now
         self.tell()
-        self.connection.put_frame(*self._frames.next(self._looked_at(), self.comparison, self._frozen, self.metric))
+        frames = self._being_made = self._frames
+        pins = pins_info(self.comparison) if self.comparison is not None else None
+        return frames, partial(frames.next, self._looked_at(), pins, self._frozen, self.metric)
+
+    def send_frame(self, frames: Frames, made: Made | None) -> None:
+        """Send the newest numbers, and new figures before them where they are needed; not where the page shows another sweep by now.
+
+        Args:
+            frames: Whose frame it is.
+            made: The frame; None where it could not be made.
+        """
+        if self._being_made is frames:
+            self._being_made = None
+        if made is None or frames is not self._frames:
+            return
+        self._frame_s = made.processor_s
+        for message in made.messages:
+            self.connection.put_text(message)
+        self.connection.put_frame(made.number, made.frame)
 
 
 def first_view(sweep: SweepConfig) -> View:

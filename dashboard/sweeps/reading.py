@@ -24,6 +24,13 @@ class Findings(NamedTuple):
     sentences: tuple[str, ...]
     standings: Standings
     """How each setting stands beside another."""
+    is_read: bool = True
+    """False while that is being read of a sweep that was just opened."""
+
+
+def unread(sweep: SweepConfig) -> Findings:
+    """What is said of a sweep whose results nobody has read yet."""
+    return Findings(("What the settings say together is being read.",), Standings(sweep, ()), is_read=False)
 
 
 def findings_of(sweep: SweepConfig, results: Sequence[SettingResult]) -> Findings:

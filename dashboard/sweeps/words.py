@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from dashboard.charts.sweep_settings import Kind, SettingInfo
+from dashboard.charts.symbols import literal
 from maml_core.config import PythonConfig
 from maml_core.errors import DataError
 from maml_core.sweeps.definition import SweepConfig
+from maml_core.sweeps.driver import Progress
 from maml_core.sweeps.images import can_move
 
-if TYPE_CHECKING:
-    from dashboard.sweeps.job import SweepJob
 
-
-def progress(job: SweepJob, settings: Sequence[SettingInfo]) -> dict[str, int]:
+def progress(sweep: SweepConfig, settings: Sequence[SettingInfo], done: Progress | None) -> dict[str, int]:
     """How many settings there are of each kind."""
     count = {kind: sum(s.kind == kind for s in settings) for kind in Kind}
-    done = job.progress
     return {
-        "size": job.size,
+        "size": sweep.size,
         "ok": count[Kind.OK],
         "diverged": count[Kind.DIVERGED],
         "pruned": count[Kind.PRUNED],
@@ -28,6 +25,16 @@ def progress(job: SweepJob, settings: Sequence[SettingInfo]) -> dict[str, int]:
         "lane_steps": done.lane_steps if done is not None else 0,
         "lane_steps_left": done.lane_steps_left if done is not None else 0,
     }
+
+
+def opening(name: str, sweep: SweepConfig | None = None) -> str:
+    """What is said while a sweep is opened, once it is known with how many settings.
+
+    >>> opening("alphas")
+    'Opening alphas: its results are being read.'
+    """
+    of = f"the results of its {sweep.size:,} settings" if sweep is not None else "its results"
+    return f"Opening {literal(name)}: {of} are being read."
 
 
 def without_code(tasks: PythonConfig) -> str:

@@ -51,6 +51,11 @@ class Outbox(asyncio.Queue[str | bytes]):
         return item
 
 
+def as_json(message: Mapping[str, Any]) -> str:
+    """A message as its socket sends it."""
+    return json.dumps(message, separators=(",", ":"), allow_nan=False)
+
+
 class Connection:
     """What feeds one page. It outlives the sockets: one comes, goes, and another takes its place.
 
@@ -94,7 +99,7 @@ class Connection:
     def put(self, message: Mapping[str, Any]) -> None:
         """Send a message, if anybody listens."""
         if self.is_open:
-            self.put_text(json.dumps(message, separators=(",", ":"), allow_nan=False))
+            self.put_text(as_json(message))
 
     def put_text(self, message: str) -> None:
         """Send a message that is JSON already, if anybody listens."""

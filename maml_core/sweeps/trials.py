@@ -78,7 +78,10 @@ class Trials:
         """All settings, by number; `held` are those that a client works at. TPE's are known when they are drawn."""
         found = {one.number: waiting(one) for one in self._settings or ()}
         for number, trial in self.known().items():
-            found[number] = self._finished.get(number) or self._result(number, trial, running=number in held)
+            result = self._finished.get(number) or self._result(number, trial, running=number in held)
+            if trial.state.is_finished():  # of ten thousand settings a reading takes a second
+                self._finished[number] = result
+            found[number] = result
         return tuple(found[number] for number in sorted(found))
 
     def begin(self, number: int, trial: FrozenTrial | None) -> Setting:

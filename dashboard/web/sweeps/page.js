@@ -228,6 +228,8 @@ class Page {
     this.#header.progress(state, this.#store.refusals.size); // how it stands may be told before the last frame comes
     this.#axes.show(state.name, state.axes ?? [], state.view);
     this.#pins.show(state.pins);
+    this.#selection.opening(Boolean(state.opening));
+    this.#say();
   }
 
   /** @param {Frame<SweepFrame>} frame */
@@ -294,9 +296,9 @@ class Page {
   // --- Words ---
 
   #say() {
-    const { name, problem } = this.#state;
+    const { name, problem, opening } = this.#state;
     const wrong = LOST[this.#link] || (problem ? `${problem}.` : "");
-    this.#sentence.say(wrong || (name === null ? IDEA : this.#reading), wrong ? "error" : "");
+    this.#sentence.say(wrong || opening || (name === null ? IDEA : this.#reading), wrong ? "error" : "");
   }
 }
 

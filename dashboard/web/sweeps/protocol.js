@@ -43,6 +43,7 @@ export {};
  * @property {"loss" | "accuracy"} metric
  * @property {number[]} pins
  * @property {Frozen} [frozen]
+ * @property {string} [opening] That a sweep is being opened.
  * @property {string} [status]
  * @property {string} [problem]
  * @property {number} [size]

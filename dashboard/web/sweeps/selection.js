@@ -36,6 +36,7 @@ export class Selection {
   #shown = ""; // what the words were last built of
   /** @type {string | null} */
   #sweep = null;
+  #isOpening = false;
   #with;
 
   /** @param {Options} options */
@@ -54,6 +55,12 @@ export class Selection {
   reset(sweep) {
     this.#sweep = sweep;
     this.#chosen = this.#address = this.#cursor = null;
+  }
+
+  /** @param {boolean} isOpening Whether a sweep is being opened. */
+  opening(isOpening) {
+    this.#isOpening = isOpening;
+    this.#describe();
   }
 
   /**
@@ -130,7 +137,7 @@ export class Selection {
     const { store, pins } = this.#with;
     const { selected } = store;
     const lines = this.#chosen === null ? [] : store.lines(this.#chosen);
-    const shown = JSON.stringify([this.#chosen, selected.size, this.#address, pins.numbers, lines, this.#sweep]);
+    const shown = JSON.stringify([this.#chosen, selected.size, this.#address, pins.numbers, lines, this.#sweep, this.#isOpening]);
     if (shown === this.#shown) return;
     this.#shown = shown;
     this.root.replaceChildren(...this.#words(selected.size, lines));
@@ -141,6 +148,7 @@ export class Selection {
    * @param {string[]} lines What is said of the chosen one.
    */
   #words(count, [at, ...lines]) {
+    if (this.#sweep === null && this.#isOpening) return [];
     if (this.#sweep === null) return [el("p", {}, "Define a sweep on the left and start it.")];
     if (!count) return [el("p", {}, "Click a cell, a curve or a row; drag a box for several. With the keyboard: arrows on the map, Enter.")];
     const clear = el("button", { type: "button", "data-action": "clear", onclick: () => this.select([]) }, "Clear");

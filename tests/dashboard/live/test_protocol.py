@@ -30,6 +30,7 @@ from tests.dashboard.live.lessons import SMALL
 from tests.dashboard.server.clients import IMAGES, TINY, Client, Clock, Inline, on_loop, until, wake
 from tests.dashboard.sweeps.test_hub import Mixed, Viewer, new_job, play
 from tests.dashboard.sweeps.test_hub import until as in_real_time
+from tests.dashboard.sweeps.test_hub import wake as wake_and_draw
 
 TEXT = "\n".join(path.read_text(encoding="utf-8") for path in sorted(WEB.glob("*/protocol.js")))
 
@@ -304,9 +305,10 @@ def test_the_sensitivity_screen_is_told_what_the_file_says_and_all_of_it(tmp_pat
         async def hear() -> None:
             for _ in range(3):
                 clock.now += 1.0
-                await wake(hub)
+                await wake_and_draw(hub)
                 messages.extend(viewer.take())
 
+        hub.tell_opening(token, "Opening s: its results are being read.")
         viewer.say("freeze")
         await in_real_time(lambda: viewer.page._frozen is not None)
         await hear()

@@ -26,7 +26,8 @@ from maml_core.sweeps.budget import MEASURED_TASKS, PIECE_S, Cost, groups, measu
 from maml_core.sweeps.chunks import LanesRequest, run_lanes
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.study import load_sweep, open_study
-from tests.dashboard.server.clients import TINY, Clock, Inline, on_loop, priced_result, strict, turns, wake
+from tests.dashboard.server.clients import TINY, Clock, Inline, on_loop, priced_result, strict, turns
+from tests.dashboard.server.clients import wake as wake_hub
 from tests.dashboard.sweeps.results import sweep
 
 WAIT_S = 30.0
@@ -117,6 +118,12 @@ async def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
         await asyncio.sleep(0.002)
+
+
+async def wake(hub: Hub) -> None:
+    """What the hub's own timer does, and the frames that come of it."""
+    await wake_hub(hub)
+    await hub.sweeps.drawn()
 
 
 Scene = Callable[[Hub, Any, Clock], Awaitable[None]]
@@ -354,7 +361,7 @@ class TestPage:
             viewer = Viewer(hub, token)
             key, job = new_job(hub, root)
             hub.show_sweep(token, key, job)
-            await turns()
+            await wake(hub)
             viewer.take()
             viewer.say("view", x="beta", y="alpha", slices={}, metric="loss", color="beta", over="mean", colors="whole")
             clock.now += 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from dashboard.charts.sweep_settings import View, setting_info
-from dashboard.sweeps.frames import Frames, Looked
+from dashboard.sweeps.frames import Frames, looked_at
 from maml_core.config import RunConfig
 from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.standing import Standings, Verdict
@@ -67,7 +68,7 @@ def test_a_frame_has_the_numbers_of_each_setting_in_the_order_of_the_settings(tm
         job.results = tuple(results)
         job.findings = job.findings._replace(standings=Standings(of, results))
         view = View(x="alpha", y="beta", color="alpha")
-        _, frame = Frames(lambda _: None).next(Looked(job, view, 0), None, None, "loss")
+        frame = Frames(itertools.count(1)).next(looked_at(job, view, 0), None, None, "loss").frame
         length = int.from_bytes(frame[:4], "little")
         header = json.loads(frame[4 : 4 + length])
         floats = np.frombuffer(frame[(4 + length + 3) // 4 * 4 :], dtype="<f4")
