@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from maml_core.sweeps.result_colors import BEST_TO_WORST
+
 Theme = Literal["light", "dark"]
 
 
@@ -60,16 +62,13 @@ class Palette:
     selected: str
     """Settings of a sweep that somebody selected: stands out from every result, and from `unstable`."""
     best_to_worst: tuple[str, ...]
-    """A scale of results, evenly spaced: the better, the darker, on every page, so that a map means the same after a change of theme.
-    Diverged (`unstable`) is none of them."""
+    """A scale of results, evenly spaced: the better, the darker, on every page and in figures, so that a map means the same after a change of
+    theme. Diverged (`unstable`) is none of them."""
     along: tuple[str, ...]
     """From one end of an axis to the other, for curves that are told apart by its values."""
     classes: tuple[str, ...]
     """Colours of the classes of an image task, A to T; the page writes their letters in the colour of the page on them."""
 
-
-_RESULTS = ("#1f4aa0", "#2a6ba8", "#358ba9", "#55a79f", "#8cc59c", "#bedda0", "#e6eeb2")
-"""Both ends can be told from a light page and from a dark one."""
 
 LIGHT = Palette(
     page="#ffffff",
@@ -94,7 +93,7 @@ LIGHT = Palette(
     negative="#8e0f5c",
     positive="#4d9221",
     selected="#d1008f",
-    best_to_worst=_RESULTS,
+    best_to_worst=BEST_TO_WORST,
     along=("#3b0f70", "#641a80", "#8c2981", "#b73779", "#d3436e", "#e85a5f", "#b8762c"),
     classes=(
         *("#8e44ad", "#00808c", "#c2185b", "#7d7400", "#8a4b2a", "#26408f", "#2f6b2a", "#9c000d", "#790058", "#de06a5"),
@@ -125,7 +124,7 @@ DARK = Palette(
     negative="#dd3f97",
     positive="#9bd35a",
     selected="#ff3fb4",
-    best_to_worst=_RESULTS,
+    best_to_worst=BEST_TO_WORST,
     along=("#a05bd0", "#b73779", "#de4968", "#f7705c", "#fe9f6d", "#fecf92", "#fcfdbf"),
     classes=(
         *("#c58cf0", "#3cc8d4", "#ff6fa8", "#d3ca4e", "#e0a982", "#7f9bff", "#8fce6a", "#ff6d58", "#fd3ec1", "#fdafdd"),

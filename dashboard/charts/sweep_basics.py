@@ -19,6 +19,7 @@ from dashboard.charts.sweep_settings import Colors
 from dashboard.setups.sweep_axes import AxisInfo
 from dashboard.theme import Palette
 from maml_core.sweeps.axes import Value
+from maml_core.sweeps.result_colors import ends_words
 from maml_core.values import written
 
 LIMIT_NAME = "α = 2/λ<sub>max</sub>"
@@ -134,7 +135,7 @@ def color_axis(palette: Palette, metric: Metric, title: str, colors: Colors = "c
     # Read from the top down: the arrows point along the bar.
     if colors == "quantiles":
         title = f"share that is better, by {title}"
-    ends = f"worse ← {title} → better (dark)" if metric == "loss" else f"better (dark) ← {title} → worse"
+    ends = ends_words(title, better_first=metric != "loss")
     bar: dict[str, Any] = {
         "title": {"text": ends, "side": "right", "font": {"color": palette.muted, "size": 13}},
         "thickness": 12,

@@ -22,6 +22,7 @@ from maml_core.sweeps.comparing import Comparison
 from maml_core.sweeps.definition import SweepConfig, fingerprint, sweep_to_dict
 from maml_core.sweeps.findings import importance_words, read, trust_words, why_no_importance
 from maml_core.sweeps.importance import importance
+from maml_core.sweeps.result_colors import BEST_TO_WORST, ends_words
 from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.scores import scores
 from maml_core.sweeps.tables import STATUSES, Map, best_of, map_of
@@ -132,7 +133,7 @@ def _conclusions(sweep: SweepConfig, results: Sequence[SettingResult]) -> Sequen
 
 
 def _map(axes: Axes, sweep: SweepConfig, seen: Map) -> None:
-    from matplotlib.colors import LogNorm, Normalize
+    from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
 
     ok = seen.status == STATUSES.index("ok")
     values = np.where(ok, seen.value, np.nan)
@@ -143,15 +144,16 @@ def _map(axes: Axes, sweep: SweepConfig, seen: Map) -> None:
     else:
         finite = values[np.isfinite(values)]
         logs = not sweep.maximises and len(finite) > 0 and finite.min() > 0.0
-        norm = (
-            (LogNorm if logs else Normalize)(*np.quantile(finite, [0.0, 1.0 if sweep.maximises else 0.9]))
-            if len(finite)
-            else None
-        )
-        colors = axes.pcolormesh(values, cmap="viridis" if sweep.maximises else "viridis_r", norm=norm)
-        clipped = "" if sweep.maximises else "; the worst tenth has one colour"
+        kept = [0.1, 1.0] if sweep.maximises else [0.0, 0.9]
+        norm = (LogNorm if logs else Normalize)(*np.quantile(finite, kept)) if len(finite) else None
+        scale = LinearSegmentedColormap.from_list("results", BEST_TO_WORST[:: -1 if sweep.maximises else 1])
+        colors = axes.pcolormesh(values, cmap=scale, norm=norm)
+        ends = ends_words(_judged(sweep), better_first=not sweep.maximises)  # read upwards
         bar = axes.figure.colorbar(
-            colors, ax=axes, label=f"{_judged(sweep)}{clipped}", extend="neither" if sweep.maximises else "max"
+            colors,
+            ax=axes,
+            label=f"{ends}; the worst tenth has one colour",
+            extend="min" if sweep.maximises else "max",
         )
         _plain_numbers(bar.ax.yaxis)
         axes.set_ylabel(label(seen.y))

@@ -13,11 +13,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from maml_core.config import GlyphsConfig, RunConfig
 from maml_core.errors import ConfigError
+from maml_core.records import Numbers
+from maml_core.sweeps import drawing
 from maml_core.sweeps.axes import Axis
 from maml_core.sweeps.definition import Setting, SweepConfig, fingerprint, sweep_to_dict
 from maml_core.sweeps.drawing import Kind, figure_bytes
-from maml_core.sweeps.results import SettingResult, refused
+from maml_core.sweeps.result_colors import BEST_TO_WORST
+from maml_core.sweeps.results import LaneResult, SettingResult, refused, result_of
+from maml_core.sweeps.sampling import settings_of
 from tests.maml_core.sweeps.test_importance import made
 
 ALPHA = Axis(name="alpha", values=(0.01, 0.1, 1.0), log=True)
@@ -79,6 +84,39 @@ def test_what_is_not_known_is_not_drawn() -> None:
         figure_bytes("one", one, results_of(one), "importance", "svg")
     with pytest.raises(ConfigError, match="none of this one has"):
         figure_bytes("one", SWEEP, [results_of(SWEEP)[-1]], "map", "svg")
+
+
+@pytest.mark.parametrize("is_of_classes", [False, True])
+def test_the_best_cell_is_the_darkest_and_the_bar_says_so(is_of_classes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = RunConfig(tasks=GlyphsConfig()) if is_of_classes else RunConfig()
+    of = SweepConfig(base=base, axes=(ALPHA, Axis(name="beta", values=(0.001, 0.01))))
+    places = range(1, 1 + of.size)
+    results = [
+        result_of(of, Setting(place - 1, values), (lane_of(0.1 * place),), done=True)
+        for place, (_, values) in zip(places, settings_of(of) or (), strict=True)
+    ]
+    monkeypatch.setitem(drawing._RC, "svg.fonttype", "none")
+    svg = figure_bytes("one", of, results, "map", "svg")
+    begin, end = ("worse", "better (dark)") if is_of_classes else ("better (dark)", "worse")
+    assert f"{begin} ← held-out {'accuracy' if is_of_classes else 'loss'} → {end}" in text_of(svg)
+    picture = np.asarray(Image.open(io.BytesIO(figure_bytes("one", of, results, "map", "png"))).convert("RGB"))
+
+    def places_of(color: str) -> Numbers:
+        rows_and_columns: Numbers = np.argwhere(
+            (picture == [int(color[at : at + 2], 16) for at in (1, 3, 5)]).all(axis=-1)
+        )
+        return rows_and_columns
+
+    best, worst = (places_of(color) for color in (BEST_TO_WORST[0], BEST_TO_WORST[-1]))
+    assert min(len(best), len(worst)) > 0.05 * picture.shape[0] * picture.shape[1]  # a sixth of the map each
+    is_left = best[:, 1].mean() < worst[:, 1].mean()  # values rise with alpha
+    assert is_left != is_of_classes
+
+
+def lane_of(value: float) -> LaneResult:
+    """A lane with this loss and this accuracy."""
+    nothing = dict.fromkeys(LaneResult._fields, 0.0) | {"task_values": b""}
+    return LaneResult(**(nothing | {"seed": 0, "status": "ok", "step": 1000, "loss": value, "accuracy": value}))
 
 
 def test_without_matplotlib_a_sentence_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
