@@ -234,7 +234,8 @@ class SweepHub:
                 if job.status in ("stopped", "done", "failed") and not job.wants_thread:
                     self.forget(key)
                     continue
-            if job.wants_thread:
+            # What is only to be read waits for the map, which would take twice as long beside it.
+            if job.wants_thread and not (job.is_at_rest and self._is_waited_for(job)):
                 self._spawn(self._turn_of(job))
             self._submit_elsewhere(job)
         self._pages = {token: page for token, page in self._pages.items() if page.connected or self._is_known(token)}
@@ -243,6 +244,9 @@ class SweepHub:
                 task = self._spawn(self._draw(page, *page.new_frame(now)))
                 self._draws.add(task)
                 task.add_done_callback(self._draws.discard)
+
+    def _is_waited_for(self, job: SweepJob) -> bool:
+        return any(page.job is job and page.waits_for_map for page in self._pages.values())
 
     async def _draw(self, page: SweepPage, frames: Frames, make: Callable[[], Made]) -> None:
         """Have a frame made in the thread, and send it."""

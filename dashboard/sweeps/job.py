@@ -119,6 +119,11 @@ class SweepJob:
         return self._num_out < self._at_once
 
     @property
+    def is_at_rest(self) -> bool:
+        """Whether it neither computes nor is about to stop."""
+        return self.status in ("stopped", "done")
+
+    @property
     def num_done(self) -> int:
         """Settings that need no more work."""
         return sum(result.is_done for result in self.results)
@@ -165,7 +170,7 @@ class SweepJob:
             return False
         if self.status == "stopping":
             return not self._work
-        if self._is_unread and self.status in ("stopped", "done"):
+        if self._is_unread and self.is_at_rest:
             return True
         if self.status == "failed":
             return self.driver.is_stale
@@ -191,7 +196,7 @@ class SweepJob:
         """Ask the driver for tickets, or close it, or read what is known from the start: in its thread."""
         self._filling = True
         try:
-            if self.status in ("stopped", "done"):
+            if self.is_at_rest:
                 results, self._is_unread = self.results, False
                 self._read(await self.driver.run(lambda: self.driver.findings(results, at_once=True)))
             elif self.status in ("stopping", "failed"):

@@ -56,6 +56,8 @@ class SweepPage:
         self._sent_at = -math.inf
         self._frame_numbers = itertools.count(1)
         self._frames = Frames(self._frame_numbers)
+        self._has_frame = False
+        """A frame of what it shows was sent."""
         self._being_made: Frames | None = None
         """Those of which a thread makes one."""
         self._frame_s = 0.0
@@ -73,6 +75,11 @@ class SweepPage:
         if self.view is not None:
             return self.view.metric
         return "accuracy" if self._frozen is not None and self._frozen.config.classifies else "loss"
+
+    @property
+    def waits_for_map(self) -> bool:
+        """Whether somebody looks at it and has not been sent anything of its sweep."""
+        return self.connected and self.visible and not self._has_frame
 
     # What it shows
 
@@ -92,7 +99,7 @@ class SweepPage:
     def _forget(self) -> None:
         """Tell everything again: the page starts afresh, or shows another sweep."""
         self._sent, self._told = None, {}
-        self._frames = Frames(self._frame_numbers)
+        self._frames, self._has_frame = Frames(self._frame_numbers), False
         self.connection.forget_frames()
         self._revision += 1
 
@@ -294,7 +301,7 @@ class SweepPage:
             self._being_made = None
         if made is None or frames is not self._frames:
             return
-        self._frame_s = made.processor_s
+        self._frame_s, self._has_frame = made.processor_s, True
         for message in made.messages:
             self.connection.put_text(message)
         self.connection.put_frame(made.number, made.frame)

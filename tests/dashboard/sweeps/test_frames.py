@@ -120,9 +120,10 @@ def test_news_of_the_sweep_alone_have_a_share_of_a_processor_and_another_look_co
 
 def test_the_map_is_there_before_what_the_settings_say_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     finished(tmp_path)
-    may_read = threading.Event()
+    may_read, viewers, waited = threading.Event(), list[Viewer](), list[bool]()
 
     def found(*of: Any) -> reading.Findings:
+        waited.append(viewers[0].page.waits_for_map)
         assert may_read.wait(20.0)
         return reading.findings_of(*of)
 
@@ -131,11 +132,13 @@ def test_the_map_is_there_before_what_the_settings_say_is_read(tmp_path: Path, m
     async def scene(hub: Any, _: Mixed, clock: Clock) -> None:
         token = hub.open_page(TINY)
         viewer = Viewer(hub, token)
+        viewers.append(viewer)
         key, job = new_job(hub, tmp_path)
         hub.show_sweep(token, key, job)
         await wake(hub)
         await wake(hub)
         (frame,) = frames_in(viewer.take())
+        assert waited in ([], [False])  # its reading begins after the frame
         assert frame["count"]["ok"] == job.size
         assert "is being read" in frame["sentence"]
         assert "is being read" in frame["subtitles"]["rank"]
@@ -146,6 +149,7 @@ def test_the_map_is_there_before_what_the_settings_say_is_read(tmp_path: Path, m
         (frame,) = frames_in(viewer.take())
         assert frame["sentence"].startswith("The best of 6 trainings")
         assert "6" in frame["subtitles"]["rank"]
+        assert waited == [False]
 
     play(scene)
 
