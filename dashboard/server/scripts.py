@@ -240,10 +240,6 @@ class Scripts:
 
         self.loop.post(show)
 
-    def tell_opening(self, token: str, words: str) -> None:
-        """Say on a page that a sweep is being opened for it; empty where none is any more."""
-        self.loop.post(lambda: self.sweeps.tell_opening(token, words))
-
     def inherit_sweep(self, old: str, new: str) -> None:
         """Show the sweep of a page on the one that takes its place."""
         self.loop.post(lambda: self.sweeps.inherit(old, new))

@@ -172,20 +172,25 @@ def open_sweep(hub: Hub, token: str, name: str, place: Storage, *, folder: str |
     try:
         return _opened(hub, token, key_of(place, name), place, folder)
     finally:
-        hub.tell_opening(token, "")
+        _tell_opening(hub, token, "")
+
+
+def _tell_opening(hub: Hub, token: str, said: str) -> None:
+    """Say on a page that a sweep is being opened for it; empty where none is any more."""
+    hub.loop.post(lambda: hub.sweeps.tell_opening(token, said))
 
 
 def _opened(hub: Hub, token: str, key: JobKey, place: Storage, folder: str | None) -> Opened:
     name = key.name
     job, note, lost = hub.sweeps.job(key), "", None
     if job is None:
-        hub.tell_opening(token, words.opening(name))
+        _tell_opening(hub, token, words.opening(name))
     study = load_sweep(name, storage=place) if job is None else job.study
     if job is None and not study.sweep.axes:
         study.close()
         raise ConfigError("sweep", name, "one with an axis; this one only repeats a single setting")
     if job is None:
-        hub.tell_opening(token, words.opening(name, study.sweep))
+        _tell_opening(hub, token, words.opening(name, study.sweep))
     left = job.needs_images if job is not None else any(not one.is_done for one in study.results())
     if left or folder is not None:
         try:

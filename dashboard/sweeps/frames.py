@@ -55,7 +55,7 @@ class Looked(NamedTuple):
     newest: Mapping[int, float]
     """The newest losses of settings that are under way."""
     revision: int
-    """Of what is known: the same for as long as nothing of it changes."""
+    """The same for as long as nothing of what is known changes."""
     view: View
     pinned: int | None
     """Number of the setting that was pinned first, which all are held against; the best one where there is none."""

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ from dashboard.charts.symbols import in_greek, of_error
 from dashboard.live.training import Training
 from dashboard.sweeps.comparison import Comparison
 from dashboard.sweeps.comparison import Job as ComparisonJob
-from dashboard.sweeps.frames import Frames, Made
+from dashboard.sweeps.frame_thread import FrameThread, is_waited_for
 from dashboard.sweeps.frozen import computed_map
 from dashboard.sweeps.job import MAX_LOST, SweepJob
 from dashboard.sweeps.page import SweepPage
@@ -74,8 +74,7 @@ class SweepHub:
         self.num_in_flight, self.used_s = 0, 0.0
         """Chunks that the live runs' executor has of sweeps, and processor seconds that those took which it had."""
         self._turn = 0
-        self._draws: set[asyncio.Task[None]] = set()
-        self._drawing = ThreadPoolExecutor(1, thread_name_prefix="frames of sweeps")
+        self.frames = FrameThread(wake)
         self.preparation = Preparation(executor, num_workers)
         """For other threads: what is done for a sweep before it is added here."""
 
@@ -110,9 +109,8 @@ class SweepHub:
 
     def tell_opening(self, token: str, words: str) -> None:
         """Say on a page that a sweep is being opened for it; empty where none is any more."""
-        page = self._pages.setdefault(token, SweepPage())
-        page.opening = words
-        self._tell(page)
+        self._pages.setdefault(token, SweepPage()).opening = words
+        self._tell(self._pages[token])
 
     def inherit(self, old: str, new: str) -> None:
         """Show the sweep of one page on another."""
@@ -148,9 +146,8 @@ class SweepHub:
 
     def forget(self, key: JobKey) -> asyncio.Task[None] | None:
         """Let go of a sweep, whose study somebody deletes; gives what ends once its files are left, None where none is held."""
-        job = self._jobs.pop(key, None)
         self._owners.pop(key, None)
-        if job is None:
+        if (job := self._jobs.pop(key, None)) is None:
             return None
         for page in self._pages.values():
             if page.job is job:
@@ -163,8 +160,7 @@ class SweepHub:
         jobs = [job for job in self._jobs.values() if job.executor is None]
         for offset in range(len(jobs)):
             job = jobs[(self._turn + offset) % len(jobs)]
-            piece = job.take_piece()
-            if piece is not None:
+            if (piece := job.take_piece()) is not None:
                 self._turn = (self._turn + offset + 1) % len(jobs)
                 return job, piece
         return None
@@ -184,11 +180,6 @@ class SweepHub:
         self.num_in_flight += 1
         self._spawn(self._finish(*found, self._executor))
         return True
-
-    def _submit_elsewhere(self, job: SweepJob) -> None:
-        """Give a sweep's own executor all that it has room for: no live run waits there."""
-        while job.executor is not None and job.has_room and (piece := job.take_piece()) is not None:
-            self._spawn(self._finish(job, piece, job.executor))
 
     async def _compare(self, page: SweepPage, comparison: Comparison, job: ComparisonJob) -> None:
         try:
@@ -234,34 +225,15 @@ class SweepHub:
                 if job.status in ("stopped", "done", "failed") and not job.wants_thread:
                     self.forget(key)
                     continue
-            # What is only to be read waits for the map, which would take twice as long beside it.
-            if job.wants_thread and not (job.is_at_rest and self._is_waited_for(job)):
+            if job.wants_thread and not is_waited_for(job, self._pages.values()):
                 self._spawn(self._turn_of(job))
-            self._submit_elsewhere(job)
+            # A sweep's own executor has all that there is room for: no live run waits there.
+            while job.executor is not None and job.has_room and (piece := job.take_piece()) is not None:
+                self._spawn(self._finish(job, piece, job.executor))
         self._pages = {token: page for token, page in self._pages.items() if page.connected or self._is_known(token)}
         for page in self._pages.values():
             if page.connected and page.is_due(now, FRAME_S):
-                task = self._spawn(self._draw(page, *page.new_frame(now)))
-                self._draws.add(task)
-                task.add_done_callback(self._draws.discard)
-
-    def _is_waited_for(self, job: SweepJob) -> bool:
-        return any(page.job is job and page.waits_for_map for page in self._pages.values())
-
-    async def _draw(self, page: SweepPage, frames: Frames, make: Callable[[], Made]) -> None:
-        """Have a frame made in the thread, and send it."""
-        made: Made | None = None
-        try:
-            made = await asyncio.get_running_loop().run_in_executor(self._drawing, make)
-        except Exception:  # the page is sent the next one
-            _log.exception("a frame of a sweep could not be made")
-        finally:
-            page.send_frame(frames, made)
-            self._wake()
-
-    async def drawn(self) -> None:
-        """Wait for the frames that are being made."""
-        await asyncio.gather(*self._draws)
+                self.frames.draw(page, now)
 
     def seconds_to_sleep(self, now: float) -> float:
         """Until a page may be sent the next picture."""
@@ -283,10 +255,9 @@ class SweepHub:
         for job in list(self._jobs.values()):
             await _left(job)
         self._jobs.clear()
-        await self.drawn()
         for task in list(self._tasks):
             task.cancel()
-        self._drawing.shutdown(wait=False, cancel_futures=True)
+        await self.frames.close()
 
     # The socket
 

@@ -14,7 +14,7 @@ from typing import Literal
 from dashboard.charts.symbols import of_error
 from dashboard.sweeps.driver_thread import DriverThread, NewCompiling, NewDriver, Seen
 from dashboard.sweeps.pieces import Piece, Work
-from dashboard.sweeps.reading import Findings, unread
+from dashboard.sweeps.reading import unread
 from maml_core.sweeps.chunks import LanesResult
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.driver import Progress, Ticket
@@ -24,6 +24,9 @@ from maml_core.sweeps.study import SweepStudy
 _log = logging.getLogger(__name__)
 
 JobStatus = Literal["stopped", "running", "stopping", "done", "failed"]
+
+AT_REST = ("stopped", "done")
+"""A sweep that neither computes nor is about to stop."""
 
 MAX_LOST = 3
 """What is lost more often, time after time, stops its sweep instead of killing one worker after the other. It counts for each piece alone:
@@ -94,7 +97,6 @@ class SweepJob:
         """It was asked to go on while it was stopping: it does once it has stopped."""
         self.findings = unread(sweep)
         """What the results say. Of those that are known from the start it is read in the thread, so that the map need not wait."""
-        self._is_unread = bool(known)
         if known and self.num_done >= self.size:
             self.status = "done"
 
@@ -117,11 +119,6 @@ class SweepJob:
     def has_room(self) -> bool:
         """Whether fewer chunks are under way than it would like to have."""
         return self._num_out < self._at_once
-
-    @property
-    def is_at_rest(self) -> bool:
-        """Whether it neither computes nor is about to stop."""
-        return self.status in ("stopped", "done")
 
     @property
     def num_done(self) -> int:
@@ -166,15 +163,9 @@ class SweepJob:
     @property
     def wants_thread(self) -> bool:
         """Whether `turn` has something to do."""
-        if self._filling:
-            return False
-        if self.status == "stopping":
-            return not self._work
-        if self._is_unread and self.is_at_rest:
-            return True
-        if self.status == "failed":
-            return self.driver.is_stale
-        return self.status == "running" and self._hungry and len(self._ready) + len(self._work) < self._at_once
+        has_few = len(self._ready) + len(self._work) < self._at_once
+        wants = {"stopping": not self._work, "failed": self.driver.is_stale, "running": self._hungry and has_few}
+        return not self._filling and wants.get(self.status, not self.findings.is_read)
 
     def take_piece(self) -> Piece | None:
         """What to compute now; None where there is nothing. A ticket that has begun comes before the next one."""
@@ -196,14 +187,12 @@ class SweepJob:
         """Ask the driver for tickets, or close it, or read what is known from the start: in its thread."""
         self._filling = True
         try:
-            if self.is_at_rest:
-                results, self._is_unread = self.results, False
-                self._read(await self.driver.run(lambda: self.driver.findings(results, at_once=True)))
+            if self.status in AT_REST:
+                self.findings = await self.driver.run(lambda: self.driver.findings(self.results, at_once=True))
             elif self.status in ("stopping", "failed"):
                 self._ready.clear()
-                self._read(await self.driver.run(lambda: self.driver.ended(self.results)))
+                self.findings = await self.driver.run(lambda: self.driver.ended(self.results))
                 self.status = "stopped" if self.status == "stopping" else self.status
-                self.revision += 1
                 if self._goes_on:
                     self.resume()
             else:
@@ -211,7 +200,7 @@ class SweepJob:
         except Exception as error:
             self._fail(error)
         finally:
-            self._filling = False
+            self._filling, self.revision = False, self.revision + 1
 
     async def finished(self, piece: Piece, result: LanesResult) -> None:
         """Take in a piece's result."""
@@ -272,17 +261,11 @@ class SweepJob:
         return self.driver.look(num_wanted, lambda: not self._ready and not self._work)
 
     def _take_in(self, seen: Seen) -> None:
-        self.results, self.progress = seen.results, seen.progress
-        self._read(seen.findings)
+        self.results, self.progress, self.findings = seen.results, seen.progress, seen.findings
         self._ready += seen.tickets
         if seen.is_done and self.status == "running":
             self.status = "done"
         self._hungry = bool(self._ready or self._work)
-        self.revision += 1
-
-    def _read(self, findings: Findings) -> None:
-        """The thread has read what the results say."""
-        self.findings, self._is_unread = findings, False
         self.revision += 1
 
     def _wait_for(self, what: str) -> None:

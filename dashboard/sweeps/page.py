@@ -216,39 +216,10 @@ class SweepPage:
         """Send what is no number, where it differs from what the page was told last."""
         if not self.connected:
             return
-        state = self._state()
+        state = _state_of(self)
         if state != self._told:
             self._told = state
             self.put(state)
-
-    def _state(self) -> dict[str, Any]:
-        job, view = self.job, self.view
-        state: dict[str, Any] = {"type": "sweep", "name": None, "metric": self.metric, "pins": list(self.pins)}
-        if self.opening:
-            state["opening"] = self.opening
-        if self._frozen is not None:
-            state["frozen"] = {"of": self._frozen.of, "classifies": self._frozen.config.classifies}
-        if job is None or view is None:
-            return state
-        sweep = job.sweep
-        return state | {
-            "name": job.name,
-            "status": job.status,
-            "problem": job.sentence,
-            "size": job.size,
-            "num_done": job.num_done,
-            "num_steps": sweep.num_steps,
-            "comparing": self.comparison is not None,
-            "classifies": sweep.base.classifies,
-            "axes": [
-                {"name": axis.name, "title": title(axis.name), "symbol": symbol(axis.name), "values": list(axis.values)}
-                for axis in sweep.axes
-            ],
-            "refused": [
-                [result.number, in_greek(result.refusal)] for result in job.results if result.status == "refused"
-            ],
-            "view": dataclasses.asdict(view),
-        }
 
     def is_due(self, now: float, least_s: float) -> bool:
         """Whether there is something new to draw, and time for it."""
@@ -305,6 +276,35 @@ class SweepPage:
         for message in made.messages:
             self.connection.put_text(message)
         self.connection.put_frame(made.number, made.frame)
+
+
+def _state_of(page: SweepPage) -> dict[str, Any]:
+    """What is no number of what a page shows."""
+    job, view = page.job, page.view
+    state: dict[str, Any] = {"type": "sweep", "name": None, "metric": page.metric, "pins": list(page.pins)}
+    if page.opening:
+        state["opening"] = page.opening
+    if page._frozen is not None:
+        state["frozen"] = {"of": page._frozen.of, "classifies": page._frozen.config.classifies}
+    if job is None or view is None:
+        return state
+    sweep = job.sweep
+    return state | {
+        "name": job.name,
+        "status": job.status,
+        "problem": job.sentence,
+        "size": job.size,
+        "num_done": job.num_done,
+        "num_steps": sweep.num_steps,
+        "comparing": page.comparison is not None,
+        "classifies": sweep.base.classifies,
+        "axes": [
+            {"name": axis.name, "title": title(axis.name), "symbol": symbol(axis.name), "values": list(axis.values)}
+            for axis in sweep.axes
+        ],
+        "refused": [[result.number, in_greek(result.refusal)] for result in job.results if result.status == "refused"],
+        "view": dataclasses.asdict(view),
+    }
 
 
 def first_view(sweep: SweepConfig) -> View:

@@ -62,7 +62,7 @@ def test_the_loop_answers_while_a_frame_is_made_and_makes_one_at_a_time(tmp_path
         assert not frames_in(found)
         assert found[-1]["view"]["x"] == "beta"
         held.set()
-        await hub.sweeps.drawn()
+        await hub.sweeps.frames.drawn()
         assert len(frames_in(viewer.take())) == 1
         await wake(hub)
         assert len(frames_in(viewer.take())) == 1
@@ -81,7 +81,7 @@ def test_a_frame_of_the_sweep_that_was_shown_before_is_not_sent(tmp_path: Path, 
             hub.wake()
             await asyncio.sleep(0.01)
         held.set()
-        await hub.sweeps.drawn()
+        await hub.sweeps.frames.drawn()
         (frame,) = frames_in(viewer.take())
         assert frame["frame"] == 2  # the first one was made, of the other sweep
 

@@ -123,7 +123,7 @@ async def until(condition: Callable[[], bool]) -> None:
 async def wake(hub: Hub) -> None:
     """What the hub's own timer does, and the frames that come of it."""
     await wake_hub(hub)
-    await hub.sweeps.drawn()
+    await hub.sweeps.frames.drawn()
 
 
 Scene = Callable[[Hub, Any, Clock], Awaitable[None]]
