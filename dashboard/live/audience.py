@@ -25,8 +25,8 @@ class _Asked(NamedTuple):
     """The newest change that it has asked for."""
 
 
-class _Sent(NamedTuple):
-    """The look that the chunk in flight takes."""
+class Sent(NamedTuple):
+    """A look that is being taken."""
 
     kinds: frozenset[str] = frozenset()
     """Heavy kinds."""
@@ -44,15 +44,18 @@ class Audience:
         self.pacing = Pacing(of_images=False)
         self.unseen: frozenset[str] = frozenset()
         """Heavy kinds of looks that `measure` asked for and that were not taken since."""
+        self.num_taken = 0
+        """How many looks were taken in."""
         self._hurries = False
-        self._sent = _Sent()
+        self._sent = Sent()  # that of the chunk in flight
 
     def start_over(self, config: RunConfig) -> None:
         """A run with this set-up is watched from its start on."""
         self.seen = Seen()
         self.pacing = Pacing(of_images=config.classifies)
         self.unseen = frozenset()
-        self._sent = _Sent()
+        self._sent = Sent()
+        self.num_taken += 1  # what is under way is of the run before
         for viewer in self.viewers:
             viewer.start_over()
         self.hurry()
@@ -123,7 +126,7 @@ class Audience:
 
     def pass_over(self) -> None:
         """The chunk that is computed next takes no look."""
-        self._sent = _Sent()
+        self._sent = Sent()
 
     def look(
         self, now: float, pace: Pace, config: RunConfig, *, playing: bool, watching: Sequence[Viewer] | None = None
@@ -144,7 +147,7 @@ class Audience:
         for viewer in watching:
             place = _place(viewer.task, tasks)
             asked.append(_Asked(viewer, place, viewer.asked_id))
-        self._sent = _Sent(kinds, tuple(asked))
+        self._sent = Sent(kinds, tuple(asked))
         self.rest()
         charts = {viewer.weights_chart for viewer in watching}
         return self.seen.view(
@@ -157,7 +160,14 @@ class Audience:
             task_losses=any(viewer.second is not None for viewer in self.viewers),
         )
 
-    def take(self, snapshot: Snapshot, now: float, *, config: RunConfig, computed: RunConfig) -> None:
+    def hand_over(self) -> Sent:
+        """The look of the last chunk, which somebody else takes."""
+        sent, self._sent = self._sent, Sent()
+        return sent
+
+    def take(
+        self, snapshot: Snapshot, now: float, *, config: RunConfig, computed: RunConfig, sent: Sent | None = None
+    ) -> None:
         """Take in what the look has found.
 
         Args:
@@ -165,11 +175,15 @@ class Audience:
             now: The clock.
             config: The set-up that is asked for by now.
             computed: The set-up that it was computed with.
+            sent: What `hand_over` gave; None for the look of the chunk in flight, which alone is of the run as it stands now.
         """
+        self.num_taken += 1
         self.pacing.measured(snapshot.seconds)
-        self.unseen -= self._sent.kinds
-        for viewer, place, change_id in self._sent.asked:
-            viewer.take(snapshot.fits[place], change_id)
+        if sent is None:
+            sent, self.unseen = self._sent, self.unseen - self._sent.kinds
+        for viewer, place, change_id in sent.asked:
+            if viewer in self.viewers:  # or it has gone meanwhile
+                viewer.take(snapshot.fits[place], change_id)
         self.seen.take(snapshot, now, config=config, computed=computed, scratch=self.shows_scratch(config))
         if "scratch" in snapshot.trajectories and not self.scratch:  # switched off meanwhile
             self.show_scratch(False, config)
@@ -177,13 +191,13 @@ class Audience:
     def lost(self) -> None:
         """The look was never taken: all of it is owed."""
         self.pacing.lost(self._sent.kinds)
-        self._sent = _Sent()
+        self._sent = Sent()
         self.hurry()
 
     def give_up(self) -> None:
         """The look cannot be taken, and nobody waits for another."""
         self.pacing.owed = frozenset()
-        self._sent = _Sent()
+        self._sent = Sent()
         self.rest()
 
 

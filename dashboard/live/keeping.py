@@ -70,6 +70,16 @@ class Keeping:
         if result.snapshot is not None:
             self.learn(moment, result.snapshot)
 
+    def measure(self, result: ChunkResult) -> None:
+        """Remember what was measured at the newest kept state, if that is the one that was looked at."""
+        newest = self.moments.newest
+        if (
+            newest is not None
+            and result.snapshot is not None
+            and (newest.step, newest.config) == (result.step, result.config)
+        ):
+            self.learn(newest, result.snapshot)
+
     def learn(self, moment: Moment, found: Snapshot) -> None:
         """Remember what was measured at a moment."""
         before = self.measured(moment)

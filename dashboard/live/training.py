@@ -14,6 +14,7 @@ from dashboard.live.audience import Audience
 from dashboard.live.changes import Changes
 from dashboard.live.history import History
 from dashboard.live.keeping import Keeping
+from dashboard.live.meanwhile import Look, Meanwhile
 from dashboard.live.pacing import Pace
 from dashboard.live.playback import Playback, stop_above
 from dashboard.live.recording import Recording
@@ -67,6 +68,8 @@ class Training:
         self.history, self.recording = History(), Recording()
         self.kept = Keeping(changes.start)
         """What one can go back to."""
+        self.meanwhile = Meanwhile()
+        """The look that another worker takes while it trains on."""
         self.num_lost = 0
         """Chunks lost in a row."""
         self.failure = ""
@@ -137,7 +140,13 @@ class Training:
         return self.playback.trains and self.playback.may_step(now)
 
     def next_request(
-        self, now: float, *, budget_s: float, pace: Pace, watching: Sequence[Viewer] | None = None
+        self,
+        now: float,
+        *,
+        budget_s: float,
+        pace: Pace,
+        watching: Sequence[Viewer] | None = None,
+        meanwhile: bool = False,
     ) -> ChunkRequest:
         """The chunk to compute next, and what to look at afterwards.
 
@@ -146,6 +155,7 @@ class Training:
             budget_s: Processor seconds of the chunk.
             pace: Least times between two looks.
             watching: Whose tasks are looked at; None for all viewers.
+            meanwhile: A worker is free to look while the chunk after this one trains.
         """
         audience, playing, waits = self.audience, self.playback.trains, self.audience.waits
         is_stopped = self.status.kind != "ok" and not self.changes.resumes
@@ -155,16 +165,20 @@ class Training:
             num_steps = 0  # the answer does not wait for a step; the chunk after it trains, however often is asked
         self._answered, self._sent_steps = answers, num_steps
         audience.pass_over()
-        view = None
-        if waits or num_steps in (0, 1) or (not self.playback.jumping and audience.is_due(now, pace, playing=playing)):
+        view, at_once = None, waits or num_steps in (0, 1)
+        is_due = (
+            not self.playback.jumping and not self.meanwhile.is_wanted and audience.is_due(now, pace, playing=playing)
+        )
+        if at_once or is_due:
             view = audience.look(now, pace, self.config, playing=playing, watching=watching)
+        self.meanwhile.plan(view if meanwhile and not at_once else None)
         return ChunkRequest(
             config=self.state_config,
             state=self.state,
             timeline=self.changes.send(self.step),
             num_steps=num_steps,
             budget_s=budget_s if num_steps is None or num_steps > 1 else None,
-            view=view,
+            view=None if self.meanwhile.is_planned else view,
             images=self.images,
             code=self.code,
             keep=self.kept.is_due(now, measures=view is not None and view.trajectories),
@@ -197,6 +211,15 @@ class Training:
                 second.see(self, result.snapshot)
             if result.snapshot.trajectories and self.step == 0:
                 self.history.open(self.audience.seen.trajectories["maml"], self.state_config.num_inner_steps)
+        self.meanwhile.begin(self.audience, result, goes_on=self.playback.trains and not self.audience.waits)
+
+    def looked(self, look: Look, result: ChunkResult, now: float) -> bool:
+        """Take in a look that was taken while it trained on; False where a newer one was taken, or it is another run by now."""
+        if not self.meanwhile.end(look, self.audience) or result.snapshot is None:
+            return False
+        self.audience.take(result.snapshot, now, config=self.config, computed=result.config, sent=look.sent)
+        self.kept.measure(result)
+        return True
 
     def lost(self) -> None:
         """The chunk in flight was lost with its worker: ask for it again from the held state."""

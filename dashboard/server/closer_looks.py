@@ -18,6 +18,7 @@ from dashboard.server.looks_apart import LooksApart
 from dashboard.server.looks_aside import LooksAside
 from dashboard.server.looks_back import LooksBack
 from dashboard.server.looks_beside import LooksBeside
+from dashboard.server.looks_meanwhile import LooksMeanwhile
 from dashboard.server.pages import Pages
 from maml_core.chunks import ChunkRequest, ChunkResult
 from maml_core.errors import ConfigError, DataError
@@ -81,15 +82,19 @@ class CloserLooks(LongLooks[Due]):
             other.rest(wish.closer)
 
 
-NUM_LIGHT = 2
+NUM_LIGHT = 3
 """How many of the kinds of looks, the first, are over soon; the others keep a worker for long."""
 
 
 def kinds_of_looks(
     pages: Pages, executor: Executor, wake: Callable[[], None], num_workers: int, clock: Callable[[], float]
 ) -> tuple[Looks[Any], ...]:
-    """All that one page alone may ask to look at, the most urgent first. The arguments are those of `LongLooks`."""
-    light = LooksBack(pages, executor, wake), LooksApart(pages, executor, wake)
+    """All that is looked at beside the chunks of runs, the most urgent first. The arguments are those of `LongLooks`."""
+    light = (
+        LooksMeanwhile(pages, executor, wake, clock),
+        LooksBack(pages, executor, wake),
+        LooksApart(pages, executor, wake),
+    )
     heavy = (
         LooksBeside(pages, executor, wake, num_workers, clock),
         LooksAside(pages, executor, wake, num_workers, clock),

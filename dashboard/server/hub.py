@@ -157,11 +157,13 @@ class Hub(Sockets):
             crowd = turns.crowd(1 if turn.leads else num_training, self._num_workers)
             is_behind = all(page.connection.is_behind for page in seeing)  # the quickest counts: others skip frames
             is_away = all(page.viewer.looks_elsewhere for page in seeing)
+            is_alone = self._has_a_worker_left(watched)
             request = run.next_request(
                 now,
-                budget_s=turns.chunk_budget_s(crowd, is_urgent=run.audience.waits),
+                budget_s=turns.chunk_budget_s(crowd, is_urgent=run.audience.waits, is_alone=is_alone),
                 pace=turns.pace(crowd, is_visible=bool(seeing), is_behind=is_behind, is_away=is_away),
                 watching=list(dict.fromkeys(page.viewer for page in seeing or watched[run])),
+                meanwhile=is_alone,
             )
             future = submitted(self._executor, request)
             self.in_flight[run] = turn.leads
@@ -174,6 +176,12 @@ class Hub(Sockets):
     def _num_given(self) -> int:
         """Chunks that the executor has: of runs, of what is looked at, and of sweeps."""
         return len(self.in_flight) + sum(len(looks.looking) for looks in self._looks) + self.sweeps.num_in_flight
+
+    def _has_a_worker_left(self, watched: Mapping[LiveRun, list[Page]]) -> bool:
+        """Whether one may look at the only run there is while another trains it: nothing else is computed, and no second run waits for the look."""
+        is_compared = any(page.viewer.second is not None for pages in watched.values() for page in pages)
+        others = self._num_given - len(self.in_flight) - len(self._looks[0].looking)
+        return self._num_workers > 1 and len(watched) == 1 and others == 0 and not is_compared
 
     @property
     def _num_long(self) -> int:

@@ -55,6 +55,10 @@ class Looks(ABC, Generic[Wish]):
     def _fail(self, page: Page, wish: Wish, error: Exception) -> None:
         """Tell a page that it could not be computed."""
 
+    def _show_found(self, page: Page, _wish: Wish) -> None:
+        """Show what was taken in."""
+        self._pages.show_looked(page)
+
     def _is_there(self, page: Page) -> bool:
         """Whether anybody would see what a page waits for."""
         return page.connected and page.visible
@@ -98,7 +102,7 @@ class Looks(ABC, Generic[Wish]):
             if page.viewer.aside is None:
                 page.run.turn += result.cpu_s
             if self._take(page, wish, result):
-                self._pages.show_looked(page)
+                self._show_found(page, wish)
         except Exception as error:
             _log.error("a look could not be taken", exc_info=error)
             self._fail(page, wish, error)

@@ -22,6 +22,9 @@ MAX_LEAD_S = 0.1
 MIN_CHUNK_S, MAX_CHUNK_S, ROUND_S = 0.010, 0.030, 0.120
 """A chunk takes its share of a round of all runs that train, within these bounds, in processor seconds."""
 
+ALONE_CHUNK_S = 0.045
+"""That of a run which another worker looks at meanwhile: who waits for an answer waits for no look, and a longer chunk is handed over less often."""
+
 CROWDED_PACE = Pace(frame_s=0.016, trajectories_s=0.14, slow_s=0.6)
 """For each run that trains and each worker: looking must leave time for training, however many pages are open. A frame comes with a chunk, so
 two of them may be twice as far apart: this asks for two a second of thirty pages on two workers, where the processors have the time. For heavy
@@ -96,8 +99,16 @@ def weight_of_sweeps(num_training: int) -> float:
     return max(1.0, SWEEPS_SHARE / (1.0 - SWEEPS_SHARE) * num_training)
 
 
-def chunk_budget_s(crowd: float, *, is_urgent: bool) -> float:
-    """Processor seconds of a chunk: whoever waits for an answer gets it before more training."""
+def chunk_budget_s(crowd: float, *, is_urgent: bool, is_alone: bool = False) -> float:
+    """Processor seconds of a chunk: whoever waits for an answer gets it before more training.
+
+    Args:
+        crowd: As `crowd` gives it.
+        is_urgent: Somebody waits for an answer.
+        is_alone: No other run is there, and another worker looks at it.
+    """
+    if is_alone and not is_urgent:
+        return ALONE_CHUNK_S
     return MIN_CHUNK_S if is_urgent else min(MAX_CHUNK_S, max(MIN_CHUNK_S, ROUND_S / crowd))
 
 
