@@ -19,6 +19,9 @@ SHARES: Mapping[str, float] = {"fit": 0.2, "trajectories": 0.25, "slow": 0.08}
 SHARES_OF_IMAGES: Mapping[str, float] = {"fit": 0.19, "trajectories": 0.22, "slow": 0.04}
 """Shares where tasks are of images: a step is long, and so is a look."""
 
+SHARES_OF_IMAGES_MEANWHILE: Mapping[str, float] = {"fit": 0.25, "trajectories": 0.35, "slow": 0.05}
+"""Those of the time of a worker that looks while another trains: together with the page and its server they leave the trainer a processor of two."""
+
 PATIENCE = 5.0
 """A run that hardly trains, because it is slowed down or the machine is busy, is looked at after so many times as long all the same."""
 
@@ -59,13 +62,21 @@ class Pacing:
     def __init__(self, *, of_images: bool) -> None:
         self.cost = dict.fromkeys(("fit", *HEAVY), UNKNOWN_IMAGES_S if of_images else 0.0)
         """Processor seconds that the last look of each kind took."""
-        self._shares = SHARES_OF_IMAGES if of_images else SHARES
+        self._of_images = of_images
+        self.meanwhile = False
+        """Another worker looks while it trains on."""
         self.trained_s = 0.0
         """Processor seconds of outer steps so far."""
         self.owed: frozenset[str] = frozenset()
         """Kinds that were put off."""
         self._seen = dict.fromkeys(self.cost, -math.inf)
         self._trained_at = dict.fromkeys(self.cost, 0.0)
+
+    @property
+    def _shares(self) -> Mapping[str, float]:
+        if not self._of_images:
+            return SHARES
+        return SHARES_OF_IMAGES_MEANWHILE if self.meanwhile else SHARES_OF_IMAGES
 
     def is_due(self, kind: str, now: float, least_s: float, *, playing: bool) -> bool:
         """Whether it is time for another look of a kind, as far as its cost allows."""

@@ -165,6 +165,7 @@ class Training:
             num_steps = 0  # the answer does not wait for a step; the chunk after it trains, however often is asked
         self._answered, self._sent_steps = answers, num_steps
         audience.pass_over()
+        audience.pacing.meanwhile = meanwhile
         view, at_once = None, waits or num_steps in (0, 1)
         is_due = (
             not self.playback.jumping and not self.meanwhile.is_wanted and audience.is_due(now, pace, playing=playing)

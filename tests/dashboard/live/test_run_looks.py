@@ -12,7 +12,16 @@ import pytest
 from dashboard.charts.all import charts_of
 from dashboard.live.chart_data import results
 from dashboard.live.latest import MAX_TRAIL
-from dashboard.live.pacing import HEAVY_PATIENCE, PATIENCE, PROMPT_S, SHARES, SHARES_OF_IMAGES, Pace, Pacing
+from dashboard.live.pacing import (
+    HEAVY_PATIENCE,
+    PATIENCE,
+    PROMPT_S,
+    SHARES,
+    SHARES_OF_IMAGES,
+    SHARES_OF_IMAGES_MEANWHILE,
+    Pace,
+    Pacing,
+)
 from dashboard.live.page import Page
 from dashboard.live.run import LEAST_KEPT, LiveRun
 from dashboard.live.training import LONG_STEP_S, status_kind
@@ -200,15 +209,19 @@ class TestPace:
         driver.trained(0.2)
         assert look in looked(driver, steps=1)
 
+    @pytest.mark.parametrize("meanwhile", [False, True])
     @pytest.mark.parametrize("kind", ["fit", "trajectories", "slow"])
-    def test_looks_at_images_leave_more_to_training(self, kind: str):
+    def test_looks_at_images_take_their_share_and_more_of_it_where_another_worker_takes_them(
+        self, kind: str, meanwhile: bool
+    ):
         pacing = Pacing(of_images=True)
+        pacing.meanwhile = meanwhile
         pacing.cost = dict.fromkeys(pacing.cost, 1.0)
         pacing.owed = frozenset()
         for _ in range(3):  # the heavy ones, one at a time
             pacing.take(0.0, Pace(), playing=True, urgent=False, joint=False)
-        due_s = 1.0 / SHARES_OF_IMAGES[kind]
-        assert due_s > 1.0 / SHARES[kind]
+        assert SHARES_OF_IMAGES[kind] < min(SHARES[kind], SHARES_OF_IMAGES_MEANWHILE[kind])
+        due_s = 1.0 / (SHARES_OF_IMAGES_MEANWHILE if meanwhile else SHARES_OF_IMAGES)[kind]
         pacing.trained_s = due_s
         assert not pacing.is_due(kind, due_s - 0.1, 0.0, playing=True)
         assert pacing.is_due(kind, due_s + 0.1, 0.0, playing=True)

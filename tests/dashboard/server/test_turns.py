@@ -74,6 +74,11 @@ def test_a_chunk_takes_its_share_of_a_round(num_training: int, num_workers: int,
     assert turns.chunk_budget_s(crowd, is_urgent=True) == turns.MIN_CHUNK_S
 
 
+def test_a_run_that_another_worker_looks_at_has_longer_chunks_but_not_before_an_answer() -> None:
+    assert turns.chunk_budget_s(0.5, is_urgent=False, is_alone=True) == turns.ALONE_CHUNK_S > turns.MAX_CHUNK_S
+    assert turns.chunk_budget_s(0.5, is_urgent=True, is_alone=True) == turns.MIN_CHUNK_S
+
+
 def test_a_run_alone_is_looked_at_as_often_as_any() -> None:
     assert turns.pace(1.0, is_visible=True, is_behind=False) == Pace()
 
