@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-NUM_SHARES = 12
+NUM_SHARES = 20
 """Commits after which each of them has been run about once."""
 
 
