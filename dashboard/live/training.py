@@ -1,4 +1,4 @@
-"""The run that is there now, from its start on: what people ask of it, and the chunks that are computed.
+"""The run that is there now, from its start on: its state, and the chunks that are computed. What people ask of it is in `transport`.
 
 It has no clock, no threads and no sockets: whoever runs it asks `next_request`, has the chunk computed, and hands the result to `finished`.
 What is looked at on the way is in `audience`, the timeline in `changes`, when outer steps are taken in `playback`.
@@ -16,8 +16,9 @@ from dashboard.live.history import History
 from dashboard.live.keeping import Keeping
 from dashboard.live.meanwhile import Look, Meanwhile
 from dashboard.live.pacing import Pace
-from dashboard.live.playback import Playback, stop_above
+from dashboard.live.playback import Playback
 from dashboard.live.recording import Recording
+from dashboard.live.transport import Transport
 from dashboard.live.viewer import Viewer
 from dashboard.setups.own_code import named_code
 from maml_core.chunks import ChunkRequest, ChunkResult
@@ -32,7 +33,7 @@ LONG_STEP_S = 0.015
 """Somebody who waits for an answer does not wait for an outer step that takes longer."""
 
 
-class Training:
+class Training(Transport):
     """See the module.
 
     Args:
@@ -88,48 +89,6 @@ class Training:
         self.recording.add(saved.records)
         self.kept = Keeping(saved.start, saved.moments, saved.measured)
         self.audience.seen.edge = self.kept.edge
-
-    # What people ask for
-
-    def play(self, *, until: int | None = None, jumps: bool = False) -> None:
-        """Train until paused; after a roll-back, go on from the last good state. The arguments are those of `Playback.play`."""
-        if self.status.kind != "ok":
-            self._resume()
-        self.playback.play(until=until, jumps=jumps)
-        self.failure = ""
-
-    def pause(self) -> None:
-        """Stop after the chunk in flight."""
-        self.playback.pause()
-        self.audience.hurry()
-
-    def hold(self) -> None:
-        """Stop after the chunk in flight, until somebody sees it again."""
-        self.playback.hold()
-        self.audience.hurry()
-
-    def release(self) -> bool:
-        """Somebody sees it again: go on where it stood still for want of that; whether it did."""
-        held, self.playback.held = self.playback.held, None
-        if held is None or self.playback.playing or self.status.kind != "ok":
-            return False
-        self.play(until=held.stop_at, jumps=held.jumps)
-        return True
-
-    def take_one_step(self) -> None:
-        """One outer step, then stand still; presses add up."""
-        if self.status.kind != "ok":
-            self.play()
-        self.playback.step_once()
-        self.audience.hurry()
-
-    def run_until(self, step: int) -> None:
-        """Train until outer step `step`, then pause.
-
-        Raises:
-            ValueError: The run is already there or beyond.
-        """
-        self.play(until=stop_above(self.step, step))
 
     # What is computed
 
