@@ -143,6 +143,7 @@ def color_axis(palette: Palette, metric: Metric, title: str, colors: Colors = "c
         "x": 1.0,
         "xpad": 6,
         "tickfont": {"color": palette.muted},
+        "ticklabeloverflow": "allow",  # as of axes: else each label is measured at every redraw
     }
     if colors == "quantiles":
         names = _QUARTERS if metric == "loss" else _QUARTERS[::-1]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from typing import Any
 
 import pytest
 
 from dashboard.server.hub import Hub
+from dashboard.setups import limits
 from maml_core.chunks import ChunkRequest
 from maml_core.config import replace
 from maml_core.runs import replay
@@ -17,6 +20,9 @@ from tests.dashboard.server.clients import TINY, Client, Clock, Held, on_loop, t
 
 class Slow(Held):
     """Workers that compute when the test says so."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        return super().submit(fn, args[-1], **kwargs)  # long ones come with the function that runs them at the lowest priority
 
     def end(self, wanted: Callable[[ChunkRequest], bool] = lambda _: True) -> ChunkRequest:
         """End the first chunk of a kind that was begun."""
@@ -190,8 +196,13 @@ def test_what_is_measured_at_a_kept_state_is_kept_with_it() -> None:
     on_loop(scene, Slow(), num_workers=2)
 
 
-@pytest.mark.parametrize("why", ["one worker", "another page", "a second run"])
-def test_where_no_worker_is_left_or_a_second_run_waits_for_the_look_the_chunk_takes_it(why: str) -> None:
+@pytest.mark.parametrize("why", ["one worker", "another page", "a second run", "a long set-up"])
+def test_where_no_worker_is_left_or_a_second_run_waits_for_the_look_the_chunk_takes_it(
+    why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if why == "a long set-up":
+        monkeypatch.setattr(limits, "LONG_OPERATIONS", 0.0)
+
     async def scene(hub: Hub, executor: Slow, clock: Clock) -> None:
         client = Client(hub, hub.open_page(TINY))
         if why == "another page":
