@@ -19,7 +19,7 @@ def share_of(commit: str) -> int:
     """Which share a commit takes, from 0 to `NUM_SHARES` - 1.
 
     >>> share_of("79607af0"), share_of("")
-    (0, 0)
+    (4, 0)
 
     Args:
         commit: Its hash in hexadecimal digits; empty where there is none.
