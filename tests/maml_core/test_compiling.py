@@ -281,6 +281,8 @@ def test_closing_ends_what_is_under_way(tmp_path: Path, monkeypatch: pytest.Monk
     assert process.nice() == 19
     idles = "import os; os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))"
     if subprocess.run([sys.executable, "-c", idles], check=False, capture_output=True).returncode == 0:
+        while os.sched_getscheduler(process.pid) != os.SCHED_IDLE and time.monotonic() < until:
+            time.sleep(0.05)
         assert os.sched_getscheduler(process.pid) == os.SCHED_IDLE
     compiler.close()
     assert not process.is_running()

@@ -22,7 +22,7 @@ class Slow(Held):
     """Workers that compute when the test says so."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        return super().submit(fn, args[-1], **kwargs)  # long ones come with the function that runs them at the lowest priority
+        return super().submit(fn, args[-1], **kwargs)  # long ones come with what runs them at the lowest priority
 
     def end(self, wanted: Callable[[ChunkRequest], bool] = lambda _: True) -> ChunkRequest:
         """End the first chunk of a kind that was begun."""
