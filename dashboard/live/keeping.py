@@ -59,9 +59,7 @@ class Keeping:
             timeline: All that acted before it.
             now: The clock.
         """
-        newest = self.moments.newest
-        is_known = newest is not None and (newest.step, newest.config) == (result.step, result.config)
-        if result.light is None or result.status.kind != "ok" or is_known:
+        if result.light is None or result.status.kind != "ok" or self._kept_of(result) is not None:
             return
         self._kept_at = now
         asked = sum(entry.kind != "rollback" for entry in timeline)
@@ -72,13 +70,15 @@ class Keeping:
 
     def measure(self, result: ChunkResult) -> None:
         """Remember what was measured at the newest kept state, if that is the one that was looked at."""
+        moment = self._kept_of(result)
+        if moment is not None and result.snapshot is not None:
+            self.learn(moment, result.snapshot)
+
+    def _kept_of(self, result: ChunkResult) -> Moment | None:
+        """The newest kept state, where that is the one of a result."""
         newest = self.moments.newest
-        if (
-            newest is not None
-            and result.snapshot is not None
-            and (newest.step, newest.config) == (result.step, result.config)
-        ):
-            self.learn(newest, result.snapshot)
+        is_it = newest is not None and (newest.step, newest.config) == (result.step, result.config)
+        return newest if is_it else None
 
     def learn(self, moment: Moment, found: Snapshot) -> None:
         """Remember what was measured at a moment."""
