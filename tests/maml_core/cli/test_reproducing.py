@@ -57,7 +57,7 @@ def test_more_seeds_go_on_from_those_that_are_there(tmp_path: Path) -> None:
 @pytest.mark.thorough
 def test_omniglot_is_reproduced(tmp_path: Path) -> None:
     """As a command of its own: the workers' environment is that of whoever started them."""
-    files = official(tmp_path / "files", ("images_background",), characters=6)
+    files = official(tmp_path / "files", ("images_background",), characters=6, drawings=10)
     environment = {"PYTHONPATH": str(ROOT), "MAML_OMNIGLOT": str(files), "MAML_DATA": str(tmp_path / "data")}
     arguments = [
         "--only",
