@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,17 +23,49 @@ ALPHAS_AT_ONCE = 4
 """So that a live run does not wait for the whole map."""
 
 
-async def computed_map(
-    config: RunConfig, state: bytes | None, code: OwnCode | None = None, *, compute: Callable[..., Awaitable[Any]]
-) -> FrozenMap:
+class Theta0(NamedTuple):
+    """The theta_0 of a run, as it was when somebody asked for its map."""
+
+    config: RunConfig
+    state: bytes | None
+    """None where the run has not begun."""
+    code: OwnCode | None
+    """With which it is computed, where it is of a problem of one's own."""
+    of: str
+    """Whose it is, in words."""
+
+
+class AskedMaps:
+    """The frozen maps that one page asks for: one is computed at a time, and of those asked for meanwhile the newest after it.
+
+    So they come in the order in which they were asked for, and nobody has more of the workers by asking more often.
+    """
+
+    def __init__(self) -> None:
+        self._newest: Theta0 | None = None
+        self._is_taken = False
+
+    def ask(self, theta_0: Theta0) -> bool:
+        """Note what the next map is of; gives whether somebody has to begin computing, who then asks `next` until that is None."""
+        self._newest = theta_0
+        begins, self._is_taken = not self._is_taken, True
+        return begins
+
+    def next(self) -> Theta0 | None:
+        """What to compute now; None where nothing more was asked for."""
+        newest, self._newest = self._newest, None
+        self._is_taken = newest is not None
+        return newest
+
+
+async def computed_map(theta_0: Theta0, compute: Callable[..., Awaitable[Any]]) -> FrozenMap:
     """The map of a run's theta_0, in as many pieces as let live runs through in between.
 
     Args:
-        config: The run's.
-        state: Its state; None where it has not begun.
-        code: With which it is computed, where it is of a problem of one's own.
+        theta_0: The run's.
         compute: Calls a function with arguments in a worker.
     """
+    config, state, code, _ = theta_0
     if state is None:
         state = (await compute(run_chunk, ChunkRequest(config=config, code=code))).state
     alphas, steps = (IMAGE_ALPHAS, IMAGE_STEPS) if config.classifies else (ALPHAS, CURVE_STEPS)

@@ -18,7 +18,8 @@ from dashboard.live.training import Training
 from dashboard.sweeps.comparison import Comparison
 from dashboard.sweeps.comparison import Job as ComparisonJob
 from dashboard.sweeps.frame_thread import FrameThread, is_waited_for
-from dashboard.sweeps.frozen import computed_map
+from dashboard.sweeps.frames import Frozen
+from dashboard.sweeps.frozen import Theta0, computed_map
 from dashboard.sweeps.job import MAX_LOST, SweepJob
 from dashboard.sweeps.page import SweepPage
 from dashboard.sweeps.pieces import Piece
@@ -120,26 +121,19 @@ class SweepHub:
             self.watch(new, key)
 
     def freeze(self, token: str, run: Training, of: str) -> None:
-        """Adapt the theta_0 of a run with many alphas, and show what comes of it on a page.
+        """Adapt the theta_0 of a run with many alphas, and show what comes of it on a page; `of` says whose it is, in words."""
+        page = self._pages.get(token)
+        if page is not None and page.asked_maps.ask(Theta0(run.state_config, run.state, run.code, of)):
+            self._spawn(self._freeze(page))
 
-        Args:
-            token: The page's.
-            run: Whose theta_0 it is.
-            of: That in words.
-        """
-        if (page := self._pages.get(token)) is not None:
-            self._spawn(self._freeze(page, run, of))
-
-    async def _freeze(self, page: SweepPage, run: Training, of: str) -> None:
-        config = run.state_config
-        try:
-            found = await computed_map(config, run.state, run.code, compute=self._computed)
-        except Exception as error:
-            _log.exception("the frozen map could not be computed")
-            page.put({"type": "error", "message": f"The frozen map could not be computed: {of_error(error)}."})
-            return
-        page.show_frozen(found, config, of)
-        self._tell(page)
+    async def _freeze(self, page: SweepPage) -> None:
+        while (theta_0 := page.asked_maps.next()) is not None:
+            try:
+                page.show_frozen(Frozen(await computed_map(theta_0, self._computed), theta_0.config, theta_0.of))
+            except Exception as error:
+                _log.exception("the frozen map could not be computed")
+                page.put({"type": "error", "message": f"The frozen map could not be computed: {of_error(error)}."})
+            self._tell(page)
 
     async def _computed(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.wrap_future(self._executor.submit(function, *arguments))

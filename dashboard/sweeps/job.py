@@ -185,7 +185,7 @@ class SweepJob:
 
     async def turn(self) -> None:
         """Ask the driver for tickets, or close it, or read what is known from the start: in its thread."""
-        self._filling = True
+        self._filling, begun_as = True, self.status
         try:
             if self.status in AT_REST:
                 self.findings = await self.driver.run(lambda: self.driver.findings(self.results, at_once=True))
@@ -198,24 +198,25 @@ class SweepJob:
             else:
                 self._take_in(await self.driver.run(self._look))
         except Exception as error:
-            self._fail(error)
+            self._fail(error, is_left=begun_as != "running")  # what cannot be read now, could not be another time
         finally:
             self._filling, self.revision = False, self.revision + 1
 
     async def finished(self, piece: Piece, result: LanesResult) -> None:
         """Take in a piece's result."""
         self._num_out -= 1
-        work = self._work.get(piece.ticket.batch)
-        if work is None or work.ticket is not piece.ticket:
+        ticket, work = piece.ticket, self._work.get(piece.ticket.batch)
+        if work is None or work.ticket is not ticket:
             return  # the sweep failed meanwhile
         self.driver.newest.note(piece, result)
         self.revision += 1
         whole = work.finished(piece, result)
         if whole is None:
             return
-        ticket = piece.ticket
 
-        def act() -> Seen:
+        def act() -> Seen | None:
+            if self._work.get(ticket.batch) is not work:
+                return None
             self.driver.finished(ticket, whole)
             return self._look()
 
@@ -224,8 +225,9 @@ class SweepJob:
         except Exception as error:
             self._fail(error)
             return
-        self._work.pop(ticket.batch, None)
-        self._take_in(seen)
+        if seen is not None and self._work.get(ticket.batch) is work:
+            del self._work[ticket.batch]
+            self._take_in(seen)
 
     async def lost(self, piece: Piece, error: Exception, *, is_worker: bool) -> None:
         """The piece was not computed: because its worker ended, or because it cannot be."""
@@ -272,11 +274,12 @@ class SweepJob:
         """In the driver's thread: its storage does not answer for a while; empty once it is back."""
         self.sentence, self.revision = what, self.revision + 1
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: Exception, *, is_left: bool = False) -> None:
+        """Stop, and say why first of all; the driver is closed later, unless it is left already."""
         _log.error("the sweep %s stopped", self.name, exc_info=error)
-        self.status, self._goes_on = "failed", False
-        self.sentence = of_error(error)
+        if self.status != "failed":
+            self.sentence = of_error(error)
+        self.status, self._goes_on, self.revision = "failed", False, self.revision + 1
         self._ready.clear()
         self._work.clear()
-        self.driver.is_stale = True
-        self.revision += 1
+        self.driver.is_stale = not is_left

@@ -18,11 +18,11 @@ from dashboard.setups.own_code import server_code, why_not_opened
 from dashboard.setups.setting_names import symbol, title
 from dashboard.sweeps.comparison import Comparison
 from dashboard.sweeps.frames import Frames, Frozen, Looked, Made, looked_at
+from dashboard.sweeps.frozen import AskedMaps
 from dashboard.sweeps.job import SweepJob
 from dashboard.wire.connection import Connection, Outbox
 from maml_core.config import PythonConfig, RunConfig
 from maml_core.sweeps.definition import SweepConfig, lane_configs
-from maml_core.sweeps.frozen import FrozenMap
 
 MAX_UNACKNOWLEDGED = 1
 """Frames that a browser may have received without drawing."""
@@ -49,7 +49,9 @@ class SweepPage:
         self.visible = True
         self.opening = ""
         """That a sweep is being opened for it, in words."""
-        self._frozen: Frozen | None = None
+        self.frozen: Frozen | None = None
+        """The frozen map that it shows; another one by `show_frozen`."""
+        self.asked_maps = AskedMaps()
         self._revision = 0
         """Grows with each change of how the page looks at things."""
         self._sent: tuple[int, ...] | None = None
@@ -74,7 +76,7 @@ class SweepPage:
         """What the charts show."""
         if self.view is not None:
             return self.view.metric
-        return "accuracy" if self._frozen is not None and self._frozen.config.classifies else "loss"
+        return "accuracy" if self.frozen is not None and self.frozen.config.classifies else "loss"
 
     @property
     def waits_for_map(self) -> bool:
@@ -91,9 +93,9 @@ class SweepPage:
         self.view = first_view(job.sweep) if job is not None else None
         self._forget()
 
-    def show_frozen(self, found: FrozenMap, config: RunConfig, of: str) -> None:
+    def show_frozen(self, frozen: Frozen) -> None:
         """Show a frozen map."""
-        self._frozen = Frozen(found, config, of)
+        self.frozen = frozen
         self._revision += 1
 
     def _forget(self) -> None:
@@ -238,7 +240,7 @@ class SweepPage:
 
     @property
     def _has_news(self) -> bool:
-        if not self.connected or not self.visible or (self.job is None and self._frozen is None):
+        if not self.connected or not self.visible or (self.job is None and self.frozen is None):
             return False
         return self._sent != self._at and self._being_made is not self._frames
 
@@ -259,7 +261,7 @@ class SweepPage:
         self.tell()
         frames = self._being_made = self._frames
         pins = pins_info(self.comparison) if self.comparison is not None else None
-        return frames, partial(frames.next, self._looked_at(), pins, self._frozen, self.metric)
+        return frames, partial(frames.next, self._looked_at(), pins, self.frozen, self.metric)
 
     def send_frame(self, frames: Frames, made: Made | None) -> None:
         """Send the newest numbers, and new figures before them where they are needed; not where the page shows another sweep by now.
@@ -284,8 +286,8 @@ def _state_of(page: SweepPage) -> dict[str, Any]:
     state: dict[str, Any] = {"type": "sweep", "name": None, "metric": page.metric, "pins": list(page.pins)}
     if page.opening:
         state["opening"] = page.opening
-    if page._frozen is not None:
-        state["frozen"] = {"of": page._frozen.of, "classifies": page._frozen.config.classifies}
+    if page.frozen is not None:
+        state["frozen"] = {"of": page.frozen.of, "classifies": page.frozen.config.classifies}
     if job is None or view is None:
         return state
     sweep = job.sweep

@@ -310,7 +310,7 @@ def test_the_sensitivity_screen_is_told_what_the_file_says_and_all_of_it(tmp_pat
 
         hub.sweeps.tell_opening(token, "Opening s: its results are being read.")
         viewer.say("freeze")
-        await in_real_time(lambda: viewer.page._frozen is not None)
+        await in_real_time(lambda: viewer.page.frozen is not None)
         await hear()
         key, job = new_job(hub, tmp_path)
         hub.start_sweep(token, key, job)

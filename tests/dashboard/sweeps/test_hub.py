@@ -252,6 +252,31 @@ class TestSweep:
 
         play(scene)
 
+    def test_the_first_reason_is_told_not_what_fails_of_it(self, root: Path, monkeypatch: pytest.MonkeyPatch):
+        async def scene(hub: Hub, executor: Mixed, clock: Clock) -> None:
+            _, job = new_job(hub, root, sweep(num_rungs=1))
+            job.resume()
+            await job.turn()
+            pieces = [piece for piece in iter(job.take_piece, None) if piece is not None]
+            assert len(pieces) > 1
+            monkeypatch.setattr(job.study, "put", _full)
+            monkeypatch.setattr(job.study, "report", _full)
+            while job.status == "running":
+                results = [(piece, run_lanes(piece.request)) for piece in pieces]
+                await asyncio.gather(*(job.finished(piece, result) for piece, result in results))
+                pieces = [piece for piece in iter(job.take_piece, None) if piece is not None]
+            assert (job.status, job.sentence) == ("failed", "the disk is full")
+            monkeypatch.undo()
+            await job.turn()
+            assert not job.wants_thread
+            await job.leave()
+
+        play(scene)
+
+
+def _full(*_: Any) -> None:
+    raise OSError("the disk is full")
+
 
 class TestBesideLiveRuns:
     def test_one_live_run_beside_it_takes_turns_with_it(self, root: Path):
@@ -467,7 +492,7 @@ class TestPage:
         async def scene(hub: Hub, executor: Mixed, clock: Clock) -> None:
             viewer = Viewer(hub, hub.open_page(TINY))
             viewer.say("freeze")
-            await until(lambda: viewer.page._frozen is not None)
+            await until(lambda: viewer.page.frozen is not None)
             clock.now += 1.0
             await wake(hub)
             messages = viewer.take()

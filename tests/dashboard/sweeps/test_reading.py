@@ -15,7 +15,7 @@ from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.standing import Standings
 from tests.dashboard.server.clients import TINY, Clock
 from tests.dashboard.sweeps.results import ALPHA, STEPS, grid, sweep
-from tests.dashboard.sweeps.test_hub import Held, Mixed, new_job, play, until
+from tests.dashboard.sweeps.test_hub import Held, Mixed, new_job, play, until, wake
 
 MANY = sweep(dataclasses.replace(ALPHA, values=tuple(0.001 * i for i in range(1, 101))))
 RESULTS = grid(MANY)
@@ -115,3 +115,55 @@ def test_a_sweep_that_somebody_stops_is_read_then(tmp_path: Path, monkeypatch: p
         assert job.num_done in (2, 3)
 
     play(scene, Held())
+
+
+def test_what_cannot_be_read_is_not_asked_for_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    class Unreadable(Reader):
+        def findings(self, sweep: SweepConfig, results: Sequence[SettingResult], *, at_once: bool = False) -> Findings:
+            asked.append(len(results))
+            raise ValueError("a sentence without a number")
+
+    monkeypatch.setattr("dashboard.sweeps.driver_thread.Reader", Unreadable)
+
+    async def scene(hub: Any, _: Mixed, __: Clock) -> None:
+        key, job = new_job(hub, tmp_path)
+        hub.start_sweep(hub.open_page(TINY), key, job)
+        await until(lambda: job.status == "failed" and not job.wants_thread)
+        asked.clear()
+        for _ in range(5):
+            await wake(hub)
+        assert (job.sentence, asked) == ("a sentence without a number", [])
+        job.resume()
+        await until(lambda: job.status == "failed" and not job.wants_thread)
+        assert asked
+
+    play(scene)
+
+
+def test_results_that_are_kept_and_cannot_be_read_say_so_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def unreadable(
+        self: Reader, of: SweepConfig, results: Sequence[SettingResult], *, at_once: bool = False
+    ) -> Findings:
+        asked.append(len(results))
+        raise ValueError("a sentence without a number")
+
+    async def scene(hub: Any, _: Mixed, __: Clock) -> None:
+        token = hub.open_page(TINY)
+        key, job = new_job(hub, tmp_path)
+        hub.start_sweep(token, key, job)
+        await until(lambda: job.status == "done")
+        await hub.sweeps.forget(key)
+        monkeypatch.setattr(Reader, "findings", unreadable)
+        key, job = new_job(hub, tmp_path)
+        hub.sweeps.add(key, job)
+        hub.sweeps.watch(token, key)
+        await until(lambda: job.status == "failed")
+        for _ in range(5):
+            await wake(hub)
+        assert (job.sentence, len(asked)) == ("a sentence without a number", 1)
+
+    play(scene)
