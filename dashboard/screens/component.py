@@ -52,8 +52,13 @@ def mount(*, key: str, token: str, lesson: str = "", follows: str = "") -> Any:
     return _live(key=key, data=data, on_sync_change=_nothing, on_leave_change=_nothing)
 
 
-def mount_sweeps(*, key: str, token: str) -> Any:
+def mount_sweeps(*, key: str, token: str, sweep: str) -> Any:
     """Mount the sensitivity screen, or keep it where it is mounted already.
+
+    Args:
+        key: Streamlit's key.
+        token: Of the visitor's live page.
+        sweep: Name of the sweep that is shown or about to be opened, for which the page has room at once; empty for none.
 
     Returns:
         Streamlit's component result. `selected`: numbers of the settings that are selected. Only in the rerun that it causes, `open`: the
@@ -61,7 +66,7 @@ def mount_sweeps(*, key: str, token: str) -> Any:
     """
     return _sweeps(
         key=key,
-        data={"token": token, "help": page_help()},
+        data={"token": token, "help": page_help(), "sweep": sweep},
         default={"selected": []},
         on_selected_change=_nothing,
         on_open_change=_nothing,

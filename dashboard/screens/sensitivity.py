@@ -34,7 +34,8 @@ def sensitivity_screen() -> None:
     style()
     token = state.page_token()
     notes = st.container()
-    result = mount_sweeps(key="sweeps", token=token)  # first: a large sweep takes seconds to open, and the page says so
+    # First: a large sweep takes seconds to open, and the page says so.
+    result = mount_sweeps(key="sweeps", token=token, sweep=_named(token))
     _open_from_address(token)
     with notes:
         state.show_notes()
@@ -44,6 +45,14 @@ def sensitivity_screen() -> None:
         links()
         sweep_sidebar(token)
     _plots(token, tuple(result.selected or ()))
+
+
+def _named(token: str) -> str:
+    """The sweep that is shown, or that a link or a reload names; empty for none."""
+    page = get_hub().sweeps.page(token)
+    if page is not None and page.job is not None:
+        return page.job.name
+    return st.query_params.get("sweep", "") if place_of(token) is not None else ""
 
 
 def _open_from_address(token: str) -> None:
@@ -61,6 +70,7 @@ def _open_from_address(token: str) -> None:
     except (ConfigError, StoreError) as error:
         state.note(literal(f"{error}."))
         del st.query_params["sweep"]
+        st.rerun()  # the page has room for a sweep that does not come
 
 
 def _open_live(token: str, number: object) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from playwright.sync_api import expect
 
 from maml_core.sweeps.study import open_study
@@ -31,18 +33,39 @@ TRACE = """([chart, name]) => {
 MARKS_SEEN = "() => document.querySelectorAll('[data-chart=map] .scatterlayer .trace path.point').length"
 
 
+# What lies where while the screen opens, each time that something else does: the cards that are seen, and the map's top and height.
+PLACES = """() => {
+    window.places = [];
+    const box = (card) => card.getBoundingClientRect();
+    const look = () => {
+        const screen = document.querySelector(".maml-sweeps");
+        const cards = [...(screen?.querySelectorAll(".maml-card") ?? [])].filter((card) => box(card).width > 0);
+        const at = JSON.stringify(cards.map((card) => [card.dataset.chart, Math.round(box(card).top), Math.round(box(card).height)]));
+        if (screen?.style.visibility === "" && at !== window.places.at(-1)) window.places.push(at);
+        requestAnimationFrame(look);
+    };
+    look();
+}"""
+SAID = "() => document.querySelector('.maml-sweeps .maml-sentence')?.textContent.startsWith('The best of')"
+
+
 def trace(page: Page, chart: str, name: str) -> dict[str, Any]:
     """Its numbers."""
     found: dict[str, Any] = page.evaluate(TRACE, [chart, name])
     return found
 
 
-def opened(open_page: OpenPage, server: Server) -> LivePage:
-    """The screen with a made-up sweep on it."""
+def kept() -> None:
+    """Keep a made-up sweep, `many`."""
     sweep, results = made_up(SIDE)
     with open_study(sweep, "many", storage=Path(os.environ["MAML_SWEEPS"])) as study:
         study.take(sweep.size)
         study.put(*results)
+
+
+def opened(open_page: OpenPage, server: Server) -> LivePage:
+    """The screen with a made-up sweep on it."""
+    kept()
     live = open_page(TINY)
     live.page.goto(f"{server.url}sensitivity?sweep=many")
     live.page.locator("[data-chart=map] .maml-plot.js-plotly-plot").wait_for()
@@ -79,3 +102,50 @@ def test_selecting_moving_and_pinning_draw_marks_alone_and_the_table_grows_as_it
         page.locator(".maml-settings").evaluate("(table) => table.scrollTo(0, table.scrollHeight)")
         expect(rows).to_have_count(min(PAGE_ROWS * pages, SIDE * SIDE))
     expect(page.locator(".maml-settings-note")).to_be_empty()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844)])
+def test_what_is_there_before_the_results_and_their_sentences_stays_where_it_is(
+    open_page: OpenPage, server: Server, width: int, height: int
+) -> None:
+    kept()
+    live = open_page(TINY)
+    page = live.page
+    page.set_viewport_size({"width": width, "height": height})
+    page.add_init_script(f"addEventListener('DOMContentLoaded', {PLACES})")
+    for _ in ("the first time", "the second time"):
+        page.goto(f"{server.url}sensitivity?sweep=many")
+        page.wait_for_function(SAID)
+        live.wait_synced()
+        (places,) = page.evaluate("places")
+        assert [card for card, *_ in json.loads(places)] == ["map", "lanes", "settings"]
+
+
+def test_the_rest_of_long_sentences_is_a_press_away(open_page: OpenPage, server: Server) -> None:
+    live = opened(open_page, server)
+    page = live.page
+    page.set_viewport_size({"width": 1024, "height": 768})
+    page.wait_for_function(SAID)
+    said, more = page.locator(".maml-sweeps .maml-sentence"), page.locator("[data-action=whole]")
+    is_cut = "(said) => said.scrollHeight > said.clientHeight + 1"
+    expect(more).to_be_visible()
+    assert said.evaluate(is_cut)
+    more.focus()
+    page.keyboard.press("Enter")
+    expect(more).to_have_text("Less")
+    assert not said.evaluate(is_cut)
+    more.click()
+    expect(more).to_have_attribute("aria-expanded", "false")
+    page.set_viewport_size({"width": 2400, "height": 900})  # room for all of them
+    expect(more).to_be_hidden()
+
+
+def test_a_sweep_that_is_not_there_leaves_the_frozen_map(open_page: OpenPage, server: Server) -> None:
+    live = open_page(TINY)
+    page = live.page
+    page.goto(f"{server.url}sensitivity?sweep=nowhere")
+    expect(page.locator("[data-chart=frozen] .js-plotly-plot")).to_be_visible()
+    expect(page.locator("[data-chart=map]")).to_be_hidden()
+    expect(page.get_by_text("there is no sweep nowhere")).to_be_visible()
+    live.wait_address("sensitivity")
+    assert "nowhere" not in page.url

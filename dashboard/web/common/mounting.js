@@ -16,9 +16,9 @@ nameOverlays();
  *
  * @typedef {object} Component
  * @property {HTMLElement} parentElement
- * @property {{ token: string, help: PageHelp, charts?: string[], tabs?: [string, string, boolean][], lesson?: string, follows?: string, lessons?: Listed[] }} data
+ * @property {{ token: string, help: PageHelp, charts?: string[], tabs?: [string, string, boolean][], lesson?: string, follows?: string, lessons?: Listed[], sweep?: string }} data
  *   Of the live page: its charts, in their order, and those that share one place, each with what it is called in their list and whether it is a
- *   closer look; and by what it keeps the run of a lesson, if it is in one, or the code of the class that it follows. Of the list of lessons: what is said of each, and no help.
+ *   closer look; and by what it keeps the run of a lesson, if it is in one, or the code of the class that it follows. Of the list of lessons: what is said of each, and no help. Of the sensitivity screen: the sweep that the address names.
  * @property {(name: string, value: unknown) => void} [setTriggerValue]
  * @property {(name: string, value: unknown) => void} [setStateValue]
  */

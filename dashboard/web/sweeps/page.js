@@ -15,6 +15,7 @@ import { Place } from "./place.js";
 import { Selection } from "./selection.js";
 import { Store } from "./store.js";
 import { Settings } from "./table.js";
+import { Whole } from "./whole.js";
 
 /** @import { Component, Screen } from "../common/mounting.js" */
 /** @import { Frame, Help } from "../common/protocol.js" */
@@ -61,9 +62,11 @@ class Page {
   /** @type {SweepState} */
   #state = { name: null };
   #reading = "";
+  #expected; // the sweep that the address names, until one is shown or it is known that there is none
   #header = new Header({ send: this.#send, look: (change) => this.#look(change) });
   #live = el("div", { class: "maml-visually-hidden", "aria-live": "polite" });
   #sentence = new Sentence((text) => setText(this.#live, flat(text)));
+  #whole = new Whole(this.#sentence.root);
   #axes = new Axes((change) => this.#look(change));
   #charts;
   #pins;
@@ -75,6 +78,7 @@ class Page {
   /** @param {Component} component */
   constructor(component) {
     this.#component = component;
+    this.#expected = component.data.sweep ?? "";
     this.#charts = new SweepCharts(this.#store, {
       clicked: (event) => this.#selection.clicked(event),
       boxed: (event) => this.#selection.boxed(event),
@@ -102,7 +106,7 @@ class Page {
     pins.card.controls.append(this.#pins.root);
     this.#root.append(
       this.#header.root,
-      el("div", { class: "maml-line" }, this.#sentence.root),
+      el("div", { class: "maml-line" }, this.#sentence.root, this.#whole.root),
       el("div", { class: "maml-grid" }, ...all.map(({ card }) => card.root), table(component.data.help.settings, this.#selection.root, this.#settings.root)),
       this.#live,
     );
@@ -131,6 +135,8 @@ class Page {
   again(component) {
     this.#component = component;
     this.#socket = this.#socket.of(component.data.token);
+    this.#expected = component.data.sweep ?? "";
+    this.#present();
     this.recolor();
     this.#fit();
   }
@@ -216,6 +222,7 @@ class Page {
       this.#selection.reset(state.name);
       if (size) this.#selected(); // the plots below were of settings of the other sweep
       this.#header.reset();
+      this.#whole.reset();
       this.#reading = "";
       this.#maps.shown = state.name === null ? "frozen" : "map";
       this.#settings.reset();
@@ -228,8 +235,7 @@ class Page {
     this.#header.progress(state, this.#store.refusals.size); // how it stands may be told before the last frame comes
     this.#axes.show(state.name, state.axes ?? [], state.view);
     this.#pins.show(state.pins);
-    this.#selection.opening(Boolean(state.opening));
-    this.#say();
+    this.#present();
   }
 
   /** @param {Frame<SweepFrame>} frame */
@@ -267,15 +273,20 @@ class Page {
 
   /** Which parts there are to see. */
   #present() {
-    const { name, comparing = false } = this.#state;
+    const { name, comparing = false, opening = "" } = this.#state;
     const has = name !== null;
+    if (has) this.#expected = "";
+    const comes = !has && Boolean(opening || this.#expected); // its charts have their places already, so that nothing moves when it is there
     this.#header.show(this.#state);
-    this.#maps.present(has ? ["map", "rank", "frozen"] : ["frozen"]);
+    this.#maps.present(has ? ["map", "rank", "frozen"] : [comes ? "map" : "frozen"]);
     const pinned = has && this.#pins.numbers.length > 0;
-    this.#curves.present(has ? ["lanes", "sweep_edge", ...(pinned ? /** @type {const} */ (["pins"]) : [])] : []);
+    /** @type {("lanes" | "sweep_edge" | "pins")[]} */
+    const curves = has ? ["lanes", "sweep_edge"] : comes ? ["lanes"] : [];
+    this.#curves.present(pinned ? [...curves, "pins"] : curves);
     this.#charts.pins.card.empty(comparing ? "" : "Pin two settings or more, then train them side by side.");
     this.#pins.draw(name, comparing);
-    this.#root.dataset.sweep = String(has);
+    this.#selection.opening(comes);
+    this.#root.dataset.sweep = String(has || comes);
     this.#say();
   }
 
@@ -298,7 +309,9 @@ class Page {
   #say() {
     const { name, problem, opening } = this.#state;
     const wrong = LOST[this.#link] || (problem ? `${problem}.` : "");
-    this.#sentence.say(wrong || opening || (name === null ? IDEA : this.#reading), wrong ? "error" : "");
+    const idea = this.#expected ? "" : IDEA;
+    this.#sentence.say(wrong || opening || (name === null ? idea : this.#reading), wrong ? "error" : "");
+    this.#whole.look();
   }
 }
 

@@ -1,6 +1,6 @@
 // How a setting stands beside the one that all are held against, in words. The numbers are the server's (`maml_core/sweeps/standing.py`).
 
-import { percent, short } from "../common/format.js";
+import { percent, short, whole } from "../common/format.js";
 
 /** @import { Standing } from "./protocol.js" */
 /** @import { Setting } from "./store.js" */
@@ -132,7 +132,7 @@ export function differenceCell({ verdict: found, difference, difference_over_tas
  */
 export function groupWords(count, standing) {
   const { compared, num_seeds } = standing;
-  const corrected = compared > 2 ? `, corrected for ${compared - 1} comparisons` : "";
-  if (num_seeds === 1) return `As good as ${isBest(standing) ? "the best" : "A"}: ${count} of ${compared} trainings${corrected}. One seed: nothing is claimed of the settings.`;
-  return `${isBest(standing) ? "Same as the best" : "Same as A"}: ${count} of ${compared} settings are not told apart${corrected}.`;
+  const corrected = compared > 2 ? `, corrected for ${whole(compared - 1)} comparisons` : "";
+  if (num_seeds === 1) return `As good as ${isBest(standing) ? "the best" : "A"}: ${whole(count)} of ${whole(compared)} trainings${corrected}. One seed: nothing is claimed of the settings.`;
+  return `${isBest(standing) ? "Same as the best" : "Same as A"}: ${whole(count)} of ${whole(compared)} settings are not told apart${corrected}.`;
 }

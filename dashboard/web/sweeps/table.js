@@ -2,7 +2,7 @@
 // the best one are a group of their own.
 
 import { el, setText } from "../common/dom.js";
-import { percent } from "../common/format.js";
+import { percent, whole } from "../common/format.js";
 import { flat } from "../common/pieces.js";
 import { VERDICT, differenceCell, groupWords, verdict } from "./standing.js";
 import { KINDS, said } from "./store.js";
@@ -90,7 +90,7 @@ export class Settings {
     const isGrouped = BY_RESULT.includes(column) && standing !== null && standing.reference !== null;
     const groups = isGrouped ? this.#groups(first, others, standing) : [{ heading: null, numbers: [...first, ...others] }];
     const shown = this.#fillBodies(groups);
-    setText(this.#note, numbers.length > shown ? `${shown} of ${numbers.length} settings; scroll or sort to see others.` : "");
+    setText(this.#note, numbers.length > shown ? `${whole(shown)} of ${whole(numbers.length)} settings; scroll or sort to see others.` : "");
   }
 
   /** The settings in the order of a column; of thousands that is not done again where nothing has changed. */

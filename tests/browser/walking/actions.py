@@ -143,6 +143,7 @@ REACHED: dict[str, Action | str] = {
     r"action open-live": sweeps.open_live,
     r"action (compare|freeze)|view (map|rank|frozen|lanes|sweep_edge|pins)|column \w+|axes of the map": "tests/browser/test_sensitivity.py",
     r"map": "tests/browser/test_sensitivity.py",
+    r"action whole": "tests/browser/test_many_settings.py",
 }
 """Controls by their names, each with the action that uses it, or with what to say of one that walks leave alone."""
 

@@ -40,7 +40,7 @@ def test_settings_are_held_against_the_best_and_then_against_the_first_that_is_p
         frames: list[dict[str, Any]] = []
 
         async def newest(reference: int) -> dict[str, Any]:
-            """Of the frames that come, which a thread makes: the first that holds the settings against that one."""
+            """The first frame of those that come, which a thread makes, that holds the settings against that one."""
             deadline = time.monotonic() + WAIT_S
             while not frames or frames[-1]["standing"]["reference"] != reference:
                 assert time.monotonic() < deadline, frames
