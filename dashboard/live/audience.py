@@ -31,6 +31,8 @@ class Sent(NamedTuple):
     kinds: frozenset[str] = frozenset()
     """Heavy kinds."""
     asked: tuple[_Asked, ...] = ()
+    answers: bool = False
+    """Somebody waits for it."""
 
 
 class Audience:
@@ -82,6 +84,11 @@ class Audience:
     def waits(self) -> bool:
         """Whether something changed that somebody waits to see."""
         return self._hurries or any(viewer.waits for viewer in self.viewers if viewer.aside is None)
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether somebody waits for the chunk in flight."""
+        return self._sent.answers
 
     def hurry(self) -> None:
         """Something changed that all of them wait to see."""
@@ -147,7 +154,7 @@ class Audience:
         for viewer in watching:
             place = _place(viewer.task, tasks)
             asked.append(_Asked(viewer, place, viewer.asked_id))
-        self._sent = Sent(kinds, tuple(asked))
+        self._sent = Sent(kinds, tuple(asked), self.waits)
         self.rest()
         charts = {viewer.weights_chart for viewer in watching}
         return self.seen.view(

@@ -140,6 +140,7 @@ class Hub(Sockets):
         watched = self.pages.watched()
         looking = self.pages.looking()
         num_training = sum(run.playback.trains for run in watched)
+        holds_sweeps = self._order.holds_sweeps(watched, self.in_flight, now)
         while self._num_given < self._num_workers + 1:
             has_room = len(watched) == 1 or self._num_long < turns.most_long(self._num_workers)
             turn = self._order.next(watched, self.in_flight, self._ready(watched, now, with_long=has_room))
@@ -147,10 +148,10 @@ class Hub(Sockets):
             if (turn is None or not turn.run.audience.waits) and any(looks.submit(looking) for looks in kinds):
                 continue
             if turn is None:
-                while len(self.in_flight) <= self._num_workers and self.sweeps.submit_next():
+                while not holds_sweeps and len(self.in_flight) <= self._num_workers and self.sweeps.submit_next():
                     pass  # no live run waits, neither here nor in the executor's queue: sweeps have what is left
                 return
-            if self._order.gives_way(turn, num_training) and self.sweeps.submit_next():
+            if self._order.gives_way(turn, num_training) and not holds_sweeps and self.sweeps.submit_next():
                 continue
             run = turn.run
             seeing = [page for page in watched[run] if page.visible]

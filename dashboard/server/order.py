@@ -43,6 +43,7 @@ class Order:
         self._led_s: WeakKeyDictionary[LiveRun, float] = WeakKeyDictionary()
         """Processor seconds that runs used while they came first."""
         self._of_sweeps_s = self._sweeps_seen_s = 0.0
+        self._held_since: float | None = None
 
     def next(
         self,
@@ -114,3 +115,19 @@ class Order:
         most_s = self._newest_s + turns.MAX_LEAD_S  # what they used while nobody waited is forgiven
         self._of_sweeps_s = min(most_s, turns.counted(self._of_sweeps_s + taken_s, self._newest_s))
         return not (turn.leads or turn.run.audience.waits) and self._of_sweeps_s <= turn.run.turn
+
+    def holds_sweeps(self, watched: Collection[LiveRun], computing: Collection[LiveRun], now: float) -> bool:
+        """Whether no chunk of a sweep is begun, since somebody waits for an answer: worker, server and browser have the processors for that. Among
+        more runs than there are workers somebody always waits.
+
+        Args:
+            watched: The runs that a socket feeds a page of.
+            computing: The runs that a chunk is computed of.
+            now: The clock.
+        """
+        waits = any(run.audience.waits for run in watched) or any(run.audience.is_answered for run in computing)
+        if not waits or len(watched) > self._num_workers:
+            self._held_since = None
+            return False
+        self._held_since = now if self._held_since is None else self._held_since
+        return now - self._held_since < turns.MAX_HELD_S

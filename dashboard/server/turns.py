@@ -41,6 +41,9 @@ LEAST_AWAY_S = 0.25
 SWEEPS_SHARE = 0.2
 """What sweeps have of the workers' time beside many runs that train: a picture of each within seconds, also where fifteen people have one computed."""
 
+MAX_HELD_S = 2.0
+"""For how long sweeps stand still for somebody who changes something again and again."""
+
 
 class Waiting(NamedTuple):
     """A run that has something to compute, none of it under way."""

@@ -15,7 +15,7 @@ import pytest
 from dashboard.server import hub as hub_module
 from dashboard.server import order as order_module
 from dashboard.server.hub import Hub
-from dashboard.server.turns import SWEEPS_SHARE
+from dashboard.server.turns import MAX_HELD_S, SWEEPS_SHARE
 from dashboard.sweeps.quotas import JobKey
 from maml_core.chunks import run_chunk
 from maml_core.config import replace
@@ -125,6 +125,46 @@ def test_who_waits_for_an_answer_does_not_wait_for_a_sweep() -> None:
             await turns(8)
             first = next(request for future, request in executor.waiting if (future, request) not in before)
             assert first.config.weights_seed == idle.page.run.config.weights_seed
+
+    on_loop(scene, Queue(), num_workers=2, num_sweep_workers=1)
+
+
+def test_while_somebody_waits_no_chunk_of_a_sweep_is_begun_beside_the_answer() -> None:
+    def num_sweeping(executor: Queue) -> int:
+        return sum(isinstance(request, SimpleNamespace) for _, request in executor.waiting)
+
+    async def scene(hub: Hub, executor: Queue, clock: Clock) -> None:
+        (client,) = playing(hub, 1)
+        hub.sweeps.add(JobKey("here", "sweep"), Endless())  # type: ignore[arg-type]
+        await executor.work(20)
+        await turns(8)
+        assert num_sweeping(executor) > 0
+        for word in ("play", "pause"):
+            client.say(word)
+            await executor.work(4)
+            await turns(8)
+            client.say("task", redraw=True)
+            under_way = len(executor.waiting)
+            for _ in range(under_way):
+                executor.finish()
+                await turns(8)
+            ((_, answer),) = executor.waiting  # and nothing beside it
+            assert answer.view is not None
+            executor.finish()
+            await turns(8)
+            assert num_sweeping(executor) > 0
+        client.say("play")
+        await executor.work(4)
+        begun = []
+        for _ in range(20):  # who never ends asking does not end it
+            client.say("task", redraw=True)
+            clock.now += MAX_HELD_S / 10
+            await executor.work(1)
+            client.say("task", redraw=True)
+            await turns(8)
+            begun.append(num_sweeping(executor))
+        assert begun[2:8] == [0] * 6
+        assert max(begun[11:]) > 0
 
     on_loop(scene, Queue(), num_workers=2, num_sweep_workers=1)
 
