@@ -115,3 +115,17 @@ def test_no_address_keeps_the_page_from_opening(open_page: OpenPage, address: st
     live.page.locator("[data-testid=stToast]").first.wait_for()
     live.wait_drawn()
     expect(live.pill).to_have_text("Ready")
+
+
+def test_what_an_address_asks_in_vain_is_said_until_somebody_was_there_to_read_it(open_page: OpenPage) -> None:
+    live = open_page(ready=False, fresh=True)
+    live.page.clock.install()
+    live.open(f"{live.page.url.partition('?')[0]}?look=tea_leaves")
+    said = re.compile("does not have: it shows the paths")
+    expect(live.words).to_have_text(said)
+    live.page.clock.fast_forward("10:00")
+    expect(live.words).to_have_text(said)
+    live.page.mouse.move(300, 300)
+    expect(live.words).to_have_text(said)
+    live.page.clock.fast_forward("00:08")
+    expect(live.words).not_to_have_text(said)

@@ -12,7 +12,7 @@ from tests.browser.conftest import hold_none, opened_page
 from tests.browser.engines.chromium import Chromium
 from tests.browser.engines.driver import Driver, EngineMissing
 from tests.browser.engines.firefox import Firefox
-from tests.browser.engines.visit import CUT, MARKS, TRACE, Visit
+from tests.browser.engines.visit import CUT, MARKS, NAMES_OF_SEVERAL_LINES, TRACE, Visit
 from tests.browser.engines.webkit import WebKit
 from tests.browser.server import Server
 from tests.browser.test_class import started
@@ -60,6 +60,7 @@ def test_a_live_run_from_its_opening_to_its_shared_address(
     visit.wait_drawn()
     assert visit.step == 0
     assert visit.evaluate(CUT) == []
+    assert visit.evaluate(NAMES_OF_SEVERAL_LINES) == []
     assert visit.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
     start = visit.trace("fit", "before adapting")
 
@@ -91,6 +92,9 @@ def test_a_live_run_from_its_opening_to_its_shared_address(
     visit.action("share")
     visit.wait_text("[data-action=share]", "Copied")
 
+    for width in (1366, 1280):
+        visit.driver.resize(width, 768)
+        visit.wait(f"() => innerWidth === {width} && ({NAMES_OF_SEVERAL_LINES})().length === 0")
     visit.driver.resize(*PHONE)
     visit.wait("() => innerWidth <= 500 && document.documentElement.scrollWidth <= innerWidth")
     visit.wait(f"() => ({CUT})().length === 0")

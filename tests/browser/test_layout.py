@@ -11,6 +11,7 @@ from dashboard.setups import address
 from maml_core.config import MLPConfig, replace
 from maml_core.presets import PRESETS
 from tests.browser.conftest import OpenPage
+from tests.browser.engines.visit import NAMES_OF_SEVERAL_LINES
 from tests.browser.live_page import WAIT_MS, LivePage
 from tests.browser.test_access import OUTSIDE, OVERFLOW
 
@@ -42,6 +43,15 @@ CUT = """() => {
     .filter((node) => Math.abs(node.getBoundingClientRect().top - line.top) < 9 && node.getBoundingClientRect().right > line.left);
   return [...wide, ...outside, ...under].map(({ textContent }) => textContent);
 }"""
+
+# Parts of a dial that reach over its edge, or into one another.
+CUT_DIALS = """() => [...document.querySelectorAll(".maml-dial")].flatMap((dial) => {
+  const parts = [...dial.querySelectorAll(".maml-dial-label, input")].map((node) => [node, node.getBoundingClientRect()]);
+  const edge = dial.getBoundingClientRect();
+  const beyond = parts.filter(([, { left, right }]) => left < edge.left || right > edge.right).map(([node]) => node.outerHTML);
+  const meet = ([, a], [, b]) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 0.5 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 0.5;
+  return [...beyond, ...parts.flatMap((one, at) => parts.slice(at + 1).filter((other) => meet(one, other)).map(([node]) => `${one[0].outerHTML} ${node.outerHTML}`))];
+})"""
 
 # Texts of a chart that reach over its edge; a subscript's box ends two pixels below its digit.
 CUT_NAMES = """() => [...document.querySelectorAll(".maml-card:not([hidden]) .maml-plot :is(.xtitle, .ytitle)")]
@@ -95,6 +105,22 @@ def assert_one_screen(live: LivePage, size: tuple[int, int]) -> None:
         assert box["y"] + box["height"] <= size[1], size
     for slider in live.page.locator(".maml-task input[type=range]:visible").all():
         assert slider.bounding_box()["width"] >= 80, size
+
+
+def test_a_dial_has_its_name_in_one_line(open_page: OpenPage) -> None:
+    live = open_page()
+    for place in ("live", "presenter", "lesson"):
+        if place == "presenter":
+            live.page.keyboard.press("l")
+            live.page.locator(".maml-presenter").wait_for()
+        if place == "lesson":
+            live.page.keyboard.press("l")
+            live.open(f"{live.page.url.partition('?')[0]}lessons?lesson=over-the-edge&step=2")
+        for scheme, (width, height) in (("light", (1024, 768)), *LOOKS):
+            live.page.emulate_media(color_scheme=scheme)
+            live.page.set_viewport_size({"width": width, "height": height})
+            live.shows(NAMES_OF_SEVERAL_LINES, [])
+            live.shows(CUT_DIALS, [])
 
 
 def test_switches_move_no_chart_and_their_words_are_within_reach(open_page: OpenPage) -> None:
@@ -195,6 +221,34 @@ def test_on_a_tablet_charts_stand_side_by_side(open_page: OpenPage, state: str) 
         live.until(lambda: all(live.plot(chart).bounding_box()["height"] >= LEAST_PLOT for chart in charts))
         tops = {live.page.locator(f"[data-chart={chart}]").bounding_box()["y"] for chart in charts}
         assert len(tops) == 2  # rows of several charts, not a column of single ones
+
+
+LONGEST = {
+    "loss": "Held-out tasks now: 22.7% before adaptation, 25.7% after.",
+    "adaptation": "After N = 3: first-order MAML 3.94.",
+    "path": "One line a task; this plane holds 94% of it.",
+    "layers": "The head moves 12.3 × as far as the body.",
+    "gauge": "0.236 × limit; loss falls on 100%",
+}
+"""What a chart may answer to its title, at its longest."""
+
+CUT_ANSWERS = """(longest) => Object.entries(longest).flatMap(([chart, text]) => {
+  const line = document.querySelector(`.maml-card:not([hidden])[data-chart=${chart}] .maml-subtitle`);
+  if (!line) return [];
+  line.firstElementChild.textContent = text;
+  const [room, said] = [line, line.firstElementChild].map((node) => node.getBoundingClientRect());
+  return line.firstElementChild.scrollWidth > line.firstElementChild.clientWidth || said.bottom > room.bottom + 1 ? [chart] : [];
+})"""
+
+
+@pytest.mark.parametrize("look", ["path", "layers"])
+def test_what_a_chart_answers_to_its_title_is_whole(open_page: OpenPage, look: str) -> None:
+    live = open_page(f"?{address.write(PRESETS[0].config, (), look=look)}", viewport={"width": 1024, "height": 768})
+    expect(live.page.locator(f"[data-chart={look}]")).to_be_visible()
+    for width, height in ((1024, 768), (820, 1180), (1280, 720), (1366, 768)):
+        live.page.set_viewport_size({"width": width, "height": height})
+        live.page.evaluate(RESTS)
+        assert live.page.evaluate(CUT_ANSWERS, LONGEST) == [], (width, height)
 
 
 @pytest.mark.thorough

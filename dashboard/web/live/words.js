@@ -87,7 +87,7 @@ export class Words {
     else if (this.#readout.textContent === COMPUTING) setText(this.#readout, "");
     this.#status = status;
     this.#idea = `${idea} ${invitation}`.trim();
-    if (notice && notice !== this.#notice) this.note(notice);
+    if (notice && notice !== this.#notice) this.#sentence.toast(notice, "notice", false);
     this.#notice = notice;
     this.#say();
   }

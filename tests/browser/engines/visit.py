@@ -57,6 +57,15 @@ CUT = """() => {
 """Labels and fields that go beyond the card that they stand in, or have less room than their text needs."""
 
 
+NAMES_OF_SEVERAL_LINES = """() => [...document.querySelectorAll(".maml-dial-label")].filter((node) => {
+  const text = document.createRange();
+  text.selectNodeContents(node);
+  const { top, bottom } = text.getBoundingClientRect(), [line] = text.getClientRects();
+  return bottom - top > 1.6 * line.height;
+}).map(({ textContent }) => textContent)"""
+"""Dials whose name takes more than one line; its symbol is larger, and begins a little higher."""
+
+
 class Visit:
     """What people do on a page.
 
