@@ -16,7 +16,7 @@ from maml_core.problem import Problem, held_out_tasks, torch_dtype
 from maml_core.records import Curvature, InnerDescent
 from maml_core.run_state import Learner, RunState, rule, training_rule
 from maml_core.traits import TRAITS
-from maml_core.types import Params
+from maml_core.types import Params, Tasks
 from maml_core.wording import ratio
 
 CURVATURE_TASKS, CURVATURE_IMAGE_TASKS = 32, 10
@@ -94,10 +94,37 @@ def inner_descent(config: RunConfig, problem: Problem, learner: Learner) -> Inne
     )
 
 
-def likely_cause(config: RunConfig, state: RunState, problem: Problem) -> str:
-    """What most likely went wrong: what the inner steps do to the support loss at the last good theta_0, and, where alpha is the step size,
-    how it stands to 2 / lambda_max.
+def unknown_share(config: RunConfig, problem: Problem, learner: Learner) -> float:
+    """Share of the tasks of `inner_curvature` on which the support loss is not finite before any inner step, 0..1."""
+    support = held_out_tasks(config, problem, num_tasks=num_curvature_tasks(config)).support
+    theta = over_tasks(at_step(learner.theta, 0), len(support.x))
+    how = training_rule(config, problem, learner).for_tasks(len(support.x))
+    with torch.no_grad():
+        found = predict(problem.model, theta, support.x, step=0, normalization=how.normalization)
+        return float((~torch.isfinite(problem.loss(found, support.y))).double().mean())
+
+
+def likely_cause(config: RunConfig, state: RunState, problem: Problem, tasks: Tasks | None = None) -> str:
+    """What most likely went wrong: values of the tasks or a loss that are no numbers; else what the inner steps do to the support loss at the last
+    good theta_0, and, where alpha is the step size, how it stands to 2 / lambda_max.
+
+    Args:
+        config: That held.
+        state: Before the outer step that went wrong, with the last good theta_0.
+        problem: Of the run.
+        tasks: Of that outer step; None where they are not known.
     """
+    values = () if tasks is None else (tasks.support.x, tasks.support.y, tasks.query.x, tasks.query.y)
+    if not all(bool(torch.isfinite(part).all()) for part in values):
+        return (
+            "Values of its tasks are missing or infinite, and no setting mends that: look at where the tasks come from."
+        )
+    unknown = unknown_share(config, problem, state.good.meta)
+    if unknown:
+        return (
+            f"The support loss is not finite on {unknown:.0%} of the held-out tasks at the last good theta_0, before any inner step: no setting "
+            "mends that; look at the loss, and at the values of the tasks."
+        )
     beta = f"beta = {config.beta:g}"
     if config.alpha < 0.0 < config.num_inner_steps and not learns_inner_loop(config):
         return f"With alpha = {config.alpha:.3g} the inner steps climb the support loss: try one nearer to 0, fewer of them, or a smaller beta."

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from maml_core.evaluation import evaluate
 from maml_core.families.own import OwnCode, check_code_name, is_said_shared
 from maml_core.inner import Adaptation
 from maml_core.losses import name_of
+from maml_core.own_failures import own_failure, own_failures_said
 from maml_core.problem import Problem, build_problem, check_draws_tasks, try_drawing
 from maml_core.rng import Stream
 from maml_core.tasks import Regression
@@ -66,9 +68,14 @@ def tasks_named(name: str) -> PythonConfig:
     """The tasks of a config of one's own problem: its name, and what is found of it where it is imported now.
 
     Raises:
-        ConfigError: As of `problem_named`.
+        ConfigError: As of `problem_named`; or it fails where it is tried.
     """
     problem = problem_named(name)
+    with own_failures_said(name):
+        return _tasks(name, problem)
+
+
+def _tasks(name: str, problem: Problem) -> PythonConfig:
     family, (shots, num_query) = problem.at_test, _points(problem)
     inputs = problem.family.probe_inputs(64, torch.float64)
     theta = problem.initial_theta(0, torch.float32)
@@ -82,8 +89,8 @@ def tasks_named(name: str) -> PythonConfig:
         inner_optimizer=problem.inner_optimizer is not None,
         draws_among=_draws_among(problem),
         parameters=sum(value.numel() for value in theta.values()),
-        zero=_rounded(family.zero_level()),
-        constant=_rounded(family.non_adapting_level()),
+        zero=_level(name, "zero_level", family.zero_level()),
+        constant=_level(name, "non_adapting_level", family.non_adapting_level()),
         x=(_rounded(float(inputs.min())), _rounded(float(inputs.max()))),
         shots=shots,
         num_query=num_query,
@@ -95,7 +102,9 @@ def first_losses(name: str) -> tuple[float, ...]:
     """The losses of a problem's first network on a few held-out tasks, before and after inner steps: other tasks, another network, loss or inner
     optimizer have others.
     """
-    return _first_losses(problem_named(name))
+    problem = problem_named(name)
+    with own_failures_said(name):
+        return _first_losses(problem)
 
 
 def problem_for(
@@ -165,6 +174,14 @@ def _draws_among(problem: Problem) -> bool:
     return True
 
 
+def _level(name: str, what: str, value: float) -> float:
+    if not (math.isfinite(value) and value >= 0.0):
+        raise ConfigError(
+            "problem", name, f"{what}() of its tasks gives {value:g}, and a finite number from 0 on is expected"
+        )
+    return _rounded(value)
+
+
 def _rounded(value: float) -> float:
     """Six digits, the same on all machines."""
     return float(f"{value:.6g}")
@@ -206,9 +223,7 @@ def _made(name: str) -> Problem:
             try:
                 found = found()
             except Exception as error:
-                raise ConfigError(
-                    "problem", name, f"calling it fails ({type(error).__name__}: {error}); correct it"
-                ) from error
+                raise ConfigError("problem", name, f"calling it fails: {own_failure(error)}; correct it") from error
     if not isinstance(found, Problem):
         raise ConfigError(
             "problem",
@@ -232,9 +247,14 @@ def _attribute(name: str, module: str, attribute: str) -> Any:
             accepted = f"its module asks for {error.name}, which is not there; install that"
         raise ConfigError("problem", name, accepted) from error
     except AttributeError as error:
-        raise ConfigError(
-            "problem", name, f"its module cannot be used ({error}); correct the name, or the module"
-        ) from error
+        found = getattr(sys.modules.get(module), "__file__", None)
+        beside = Path(here, *module.split(".")).with_suffix(".py")
+        other = (
+            f"Python finds another {module} first, {found}, not the one in this folder; give yours another name"
+            if found is not None and beside.exists() and not beside.samefile(found)
+            else f"its module cannot be used ({error}); correct the name, or the module"
+        )
+        raise ConfigError("problem", name, other) from error
     except Exception as error:
         raise ConfigError(
             "problem", name, f"importing its module fails ({type(error).__name__}: {error}); correct it"

@@ -346,7 +346,7 @@ def _stretch(
     if not_finite and META not in not_finite:
         cause = f"It takes no inner step, so beta = {config.beta:g} is the likely cause: try a smaller one."
     else:
-        cause = likely_cause(config, state, problem)
+        cause = likely_cause(config, state, problem, tasks)
     return _rolled_back(taken, "diverged", f"{what} {cause}"), measured
 
 

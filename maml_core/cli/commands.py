@@ -53,6 +53,7 @@ Exit codes:
   2    bad input: an option, a file, a value, or a run or images that are not there
   3    the run diverged or its network died; it is saved, and the message says what to try
   4    a damaged or foreign folder, or a save, a download or a print that failed
+  141  whoever read the output has stopped, as `head` does
   130  stopped by Ctrl-C, saved (143: by SIGTERM, 129: by the end of the terminal)
 
 Runs are kept in ~/.maml-live/runs, or in the folder that the environment variable MAML_RUNS names; images in

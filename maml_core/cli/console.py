@@ -26,6 +26,9 @@ STOPPED = 3
 """The run diverged or its network is dead."""
 BAD_FOLDER = 4
 
+UNREAD = 141
+"""Whoever read the output has stopped, as a shell says of what SIGPIPE ends: neither an error nor a verdict, which 1 would be."""
+
 OUTPUT = "Output"
 """Where help shows what is said of the place and the form of what comes out."""
 
@@ -92,7 +95,7 @@ def failed(error: OSError) -> int:
     """Say what the system refuses, and give the exit code; whoever reads no further (`maml ... | head`) is told nothing."""
     let_go()
     if isinstance(error, BrokenPipeError):
-        return 1
+        return UNREAD
     where = f"{error.filename}: " if error.filename else ""
     say(f"maml: {where}{error.strerror or error}")
     return BAD_FOLDER

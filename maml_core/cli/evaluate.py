@@ -18,6 +18,7 @@ from maml_core.config import FolderConfig, OmniglotConfig, PythonConfig, RunConf
 from maml_core.divergence import DIVERGED_FACTOR
 from maml_core.errors import ConfigError
 from maml_core.memory import keep_freed_memory
+from maml_core.own_failures import own_failures_said
 from maml_core.records import Summary
 from maml_core.rng import Stream
 from maml_core.store import SavedRun, load_run
@@ -163,7 +164,7 @@ def evaluate(
     state = state_from_bytes(saved.state)
     problem = build_problem(config, trained=saved.images) if problem_name is None else problem_named(problem_name)
     check_state(state, config, problem)
-    with counting("tasks", tasks * len(asked)) as bar:
+    with own_failures_said(problem_name), counting("tasks", tasks * len(asked)) as bar:
         summaries = [_evaluated(each, problem, state, bar, STREAMS[held_out]) for each in asked]
 
     rule = _rule(config, eval_steps)
@@ -231,7 +232,11 @@ def _on_other_tasks(config: RunConfig, given: dict[str, Any]) -> RunConfig:
         if name in INSTEAD:
             raise ConfigError(name, value, f"it has an option of its own here: {INSTEAD[name]}")
         if name not in names:
-            accepted = f"theta_0 was trained with what the run has; what can be another here: {', '.join(names)}"
+            accepted = (
+                f"did you mean 'tasks.{name}'?"
+                if f"tasks.{name}" in names
+                else f"theta_0 was trained with what the run has; what can be another here: {', '.join(names)}"
+            )
             raise ConfigError(name, value, accepted)
     # What is asked for here stands above what the run's own held-out tasks have.
     trained = to_dict(config)

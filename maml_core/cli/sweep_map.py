@@ -49,8 +49,8 @@ def print_results(asked: SweepConfig, results: Sequence[SettingResult]) -> None:
         print_table(f"The best {len(ranked)} of {len(ok):,} settings", columns)
 
 
-def print_map(asked: SweepConfig, seen: Map) -> None:
-    """A map as a table, the best of its cells marked."""
+def print_map(asked: SweepConfig, seen: Map, where: str = "") -> None:
+    """A map as a table, the best of its cells marked; `where` are the values of other axes that it is of."""
     found = np.where(seen.status == STATUSES.index("ok"), seen.value if not asked.maximises else -seen.value, np.inf)
     best = int(seen.number.flat[int(found.argmin())]) if np.isfinite(found).any() else None
     what = "accuracy" if asked.maximises else "loss"
@@ -69,5 +69,6 @@ def print_map(asked: SweepConfig, seen: Map) -> None:
         rows.append((shown(seen.y_values[row]) if seen.y is not None else "", *cells))
     corner = f"{label(seen.y)} \\ {label(seen.x)}" if seen.y is not None else label(seen.x)
     names = (corner, *(shown(value) for value in seen.x_values))
-    title = f"Held-out {what} after N inner steps; * best, × diverged, - pruned, / left out"
+    of = f" of {where}" if where else ""
+    title = f"Held-out {what}{of} after N inner steps; * best, × diverged, - pruned, / left out"
     print_table(title, [Column(name, cells) for name, cells in zip(names, zip(*rows), strict=True)])

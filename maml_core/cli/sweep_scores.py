@@ -17,9 +17,10 @@ from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.findings import ONE_SEED, importance_words, trust_words, value_words
 from maml_core.sweeps.importance import Importance
 from maml_core.sweeps.results import SettingResult
-from maml_core.sweeps.scores import RateSensitivity, Scores
+from maml_core.sweeps.scores import RateSensitivity, Scores, tuning_words
 from maml_core.sweeps.tables import Map, map_of, values_along
 from maml_core.values import shown
+from maml_core.wording import counted
 
 
 def wanted_map(
@@ -76,8 +77,11 @@ def print_scores(sweep: SweepConfig, found: Scores) -> None:
     judged = "held-out accuracy" if sweep.maximises else "held-out loss"
     for one in found.rates:
         typer.echo(_rate_words(sweep, one))
+    left_out = sweep.size - found.num_settings
+    without = f" ({left_out:,} more were pruned, left out or not finished, and count nowhere here)" if left_out else ""
     typer.echo(
-        f"Of all settings {found.near_share:.0%} come within a tenth of the best, and {found.diverged_share:.0%} diverge."
+        f"Of {counted(found.num_settings, 'setting')}{without} {found.near_share:.0%} come within a tenth of the best, "
+        f"and {found.diverged_share:.0%} diverge."
     )
     curve = found.tuning
     columns = [
@@ -88,6 +92,8 @@ def print_scores(sweep: SweepConfig, found: Scores) -> None:
         ),
     ]
     print_table(f"Best {judged} of so many settings, drawn from these", columns)
+    for sentence in tuning_words(sweep, found):
+        typer.echo(sentence)
 
 
 def _rate_words(sweep: SweepConfig, one: RateSensitivity) -> str:

@@ -114,8 +114,9 @@ def show(
         if wanted is None:
             print_results(study.sweep, results)
         else:
-            print_map(study.sweep, wanted)
-        typer.echo("\n".join(read(study.sweep, results)))
+            print_map(study.sweep, wanted, ", ".join(slices or ()))
+        said = "\n".join(read(study.sweep, results))
+        typer.echo(f"Of the whole sweep: {said}" if slices else said)
 
 
 @app.command("scores")

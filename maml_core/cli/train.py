@@ -17,6 +17,7 @@ import typer
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.cli.console import (
     BAD_FOLDER,
+    BAD_INPUT,
     OUTPUT,
     STOPPED,
     AssignmentsOption,
@@ -44,6 +45,7 @@ from maml_core.families.own import OwnCode
 from maml_core.files import whole_path
 from maml_core.memory import keep_freed_memory
 from maml_core.moments import Moment, Moments, light, max_bytes
+from maml_core.own_failures import own_failures_said
 from maml_core.records import Entry, Records
 from maml_core.store import RunStore, SavedRun, check_place, load_run, save_run, trained_alone
 from maml_core.timeline import entries_from_list, entries_to_list
@@ -154,7 +156,8 @@ def train(
             )
             return
         with _chunks(scheduler) as compute:
-            run = _begin(whole_path(folder).name, start, timeline, found, problem)
+            with own_failures_said(problem):
+                run = _begin(whole_path(folder).name, start, timeline, found, problem)
             if new:
                 run = save_run(folder, run, new=not force)  # a folder that cannot be written is said now
                 stack.enter_context(trained_alone(folder))
@@ -202,7 +205,7 @@ def _check_problem(run: SavedRun, problem: str | None) -> None:
 
 
 def _code(problem: str | None, run: SavedRun | None) -> OwnCode | None:
-    """The code that was named, which must be of the problem that a saved run was begun with."""
+    """The named code, which must be of the problem that a saved run was begun with."""
     return None if problem is None else OwnCode(problem, () if run is None else run.first_losses)
 
 
@@ -339,7 +342,7 @@ def _train(
 ) -> None:
     began = saved_at = time.monotonic()
     failure: StoreError | None = None
-    lost: BrokenExecutor | ClusterError | DataError | None = None
+    lost: BrokenExecutor | ClusterError | DataError | ConfigError | None = None
     again = f"maml train --resume {name_for_cli(folder)}{_with(problem)}"
     turn = threading.Lock()
     """Held where the run moves on or is saved."""
@@ -373,8 +376,9 @@ def _train(
                 code=_code(problem, run),
             )
             try:
-                done = compute(request)
-            except (BrokenExecutor, ClusterError, DataError) as error:  # or the images have gone meanwhile
+                with own_failures_said(problem):
+                    done = compute(request)
+            except (BrokenExecutor, ClusterError, ConfigError, DataError) as error:  # or the images have gone meanwhile
                 lost = error
                 break
             assert done.records is not None
@@ -411,7 +415,7 @@ def _train(
         raise typer.Exit(BAD_FOLDER)
     if lost is not None:
         say(f"maml: {lost}. The run is saved at outer step {run.step}. Go on with: {again} --steps {target}")
-        raise typer.Exit(BAD_FOLDER)
+        raise typer.Exit(BAD_INPUT if isinstance(lost, ConfigError) else BAD_FOLDER)
     if run.status.kind != "ok":
         say(f"maml: the run is {run.status.kind} at outer step {run.step}. {run.status.sentence}")
         say(f"It is saved. {_way_on(run, target, again)}")
@@ -425,11 +429,12 @@ def _train(
 
 def _way_on(run: SavedRun, target: int, again: str) -> str:
     """What to do with a run that stopped by itself, after what its sentence says of the cause."""
-    if "before any training" in run.status.sentence:
-        return "It cannot go on like this: train a new one with such a change, under another name or with --force."
+    beyond = "no setting mends" in run.status.sentence
+    if beyond or "before any training" in run.status.sentence:
+        way = "mend that, and train a new one" if beyond else "train a new one with such a change"
+        return f"It cannot go on like this: {way}, under another name or with --force."
     steps = target if target > run.step else target + DEFAULT_STEPS
-    option = "--beta" if "beta" in run.status.sentence else "--alpha"
-    return f"Go on with a change, for example: {again} --steps {steps} {option} ..."
+    return f"Go on with a change, for example: {again} --steps {steps} --{'beta' if 'beta' in run.status.sentence else 'alpha'} ..."
 
 
 def _last(values: Any) -> float | None:
@@ -438,9 +443,8 @@ def _last(values: Any) -> float | None:
 
 def _moment(run: SavedRun, target: int) -> Moment:
     """The run as it is now, to be kept."""
-    until = run.step
-    if run.step == target or run.status.kind != "ok":  # then what the timeline changes at this very step is changed
-        until += 1
+    # At an end, what the timeline changes at this very step is changed.
+    until = run.step + (run.step == target or run.status.kind != "ok")
     acted = [entry for entry in run.timeline if entry.step < until and entry.kind != "rollback"]
     return Moment(run.step, run.config, light(run.state), len(acted))
 

@@ -162,10 +162,10 @@ def field_of(base: RunConfig, name: str) -> Field:
     for part in path[:-1]:
         member = getattr(base, part, None) if len(path) == 2 and part in _parts(base) else None
         if not dataclasses.is_dataclass(member):
-            raise ConfigError(name, name, f"no such field; {_choices(base)}")
+            raise ConfigError(name, name, f"no such field; {_near(base, name)}")
         owner = type(member)
     if path[-1] not in owner.__dataclass_fields__:
-        raise ConfigError(name, name, f"no such field; {_choices(base)}")
+        raise ConfigError(name, name, f"no such field; {_near(base, name)}")
     hint = hints_of(owner)[path[-1]]  # type: ignore[arg-type]  # classes hash
     if name in WITHOUT_EFFECT:
         raise ConfigError(name, name, f"it changes no result: {WITHOUT_EFFECT[name]}. Take another field")
@@ -196,6 +196,13 @@ def _parts(base: RunConfig) -> tuple[str, ...]:
 
 def _choices(base: RunConfig) -> str:
     return f"an axis is one of {', '.join(axis_names(base))}"
+
+
+def _near(base: RunConfig, name: str) -> str:
+    """What may have been meant by a name that no field has."""
+    known = dict.fromkeys([*NAMES, *axis_names(base), *(full.rpartition(".")[2] for full in axis_names(base))])
+    guess = one_of(known, name)
+    return guess if guess.startswith("did you") else _choices(base)
 
 
 def full_name(base: RunConfig, name: str) -> str:

@@ -24,7 +24,7 @@ from maml_core.sweeps.findings import importance_words, read, trust_words, why_n
 from maml_core.sweeps.importance import importance
 from maml_core.sweeps.result_colors import BEST_TO_WORST, ends_words
 from maml_core.sweeps.results import SettingResult
-from maml_core.sweeps.scores import scores
+from maml_core.sweeps.scores import scores, tuning_words
 from maml_core.sweeps.tables import STATUSES, Map, best_of, map_of
 from maml_core.values import shown
 
@@ -121,7 +121,7 @@ def _drawn(
     elif kind == "curves":
         _curves(axes, sweep, results)
     else:
-        _tuning(axes, sweep, results)
+        return (*_conclusions(sweep, results), *_tuning(axes, sweep, results))
     return _conclusions(sweep, results)
 
 
@@ -229,7 +229,8 @@ def _importance(axes: Axes, sweep: SweepConfig, results: Sequence[SettingResult]
     return (*importance_words(sweep, found), trust_words(found))
 
 
-def _tuning(axes: Axes, sweep: SweepConfig, results: Sequence[SettingResult]) -> None:
+def _tuning(axes: Axes, sweep: SweepConfig, results: Sequence[SettingResult]) -> Sequence[str]:
+    """Draw the tuning curve, and say what a setting that diverged counts as."""
     found = scores(sweep, results)
     assert found is not None, "a setting has trained to the end"
     curve = found.tuning
@@ -240,6 +241,7 @@ def _tuning(axes: Axes, sweep: SweepConfig, results: Sequence[SettingResult]) ->
     axes.set_xlabel("settings tried, drawn from these")
     _result_axis(axes, sweep)
     axes.legend(frameon=False, fontsize=8)
+    return tuning_words(sweep, found)
 
 
 def _result_axis(axes: Axes, sweep: SweepConfig) -> None:

@@ -291,14 +291,26 @@ class _Cut(NamedTuple):
 
 
 def _of_divergence(sweep: SweepConfig, finished: Sequence[SettingResult]) -> str:
+    """How many diverge, and of how many that is not known, since they were pruned."""
+    pruned = sum(one.status == "pruned" for one in finished)
+    known = (
+        f"; {pruned:,} {'were' if pruned > 1 else 'was'} pruned, and {'had' if pruned > 1 else 'it had'} not diverged until then"
+        if pruned
+        else ""
+    )
+    return f"{_how_many_diverge(sweep, finished)}{known}."
+
+
+def _how_many_diverge(sweep: SweepConfig, finished: Sequence[SettingResult]) -> str:
     gone = np.array([one.status == "diverged" for one in finished])
     if not gone.any():
-        return f"None of the {len(finished):,} settings diverges."
+        ended = sum(one.status != "pruned" for one in finished)
+        return f"None of the {ended:,} settings{' trained to the end' if ended < len(finished) else ''} diverges"
     cuts = [cut for axis in sweep.axes for cut in _cuts(axis, finished, gone)]
     told = min(cuts, default=None, key=lambda cut: cut.chance)
     if told is None or told.chance * len(cuts) > CHANCE:
-        return f"{gone.mean():.0%} of the settings diverge ({gone.sum():,} of {len(finished):,})."
-    return f"{told.share:.0%} of the {told.size:,} settings {told.side} diverge, {told.rest:.0%} of the others."
+        return f"{gone.mean():.0%} of the settings diverge ({gone.sum():,} of {len(finished):,})"
+    return f"{told.share:.0%} of the {told.size:,} settings {told.side} diverge, {told.rest:.0%} of the others"
 
 
 def _cuts(axis: Axis, finished: Sequence[SettingResult], gone: npt.NDArray[np.bool_]) -> Iterator[_Cut]:

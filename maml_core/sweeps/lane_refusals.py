@@ -6,27 +6,16 @@ whose generator runs out of tasks, an inner optimizer that an algorithm cannot d
 
 from __future__ import annotations
 
-import sysconfig
-import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from maml_core.config import PythonConfig, RunConfig
 from maml_core.errors import ConfigError, DataError, StateError
+from maml_core.own_failures import own_failure
 from maml_core.sweeps.lanes import Batch, Lanes
 from maml_core.sweeps.results import LaneRefusal
 
 T = TypeVar("T")
-
-MOST_LETTERS = 300
-"""Letters of an exception that a sentence repeats."""
-
-_NOT_THEIRS = (
-    Path(__file__).parents[1],
-    *(Path(sysconfig.get_path(name)) for name in ("purelib", "platlib", "stdlib")),
-)
-"""Folders whose lines are no place to look for a mistake of one's own code."""
 
 
 class Attempt(NamedTuple):
@@ -85,20 +74,4 @@ def why_refused(config: RunConfig, error: Exception) -> str:
         return str(error)
     if not isinstance(config.tasks, PythonConfig) or isinstance(error, DataError | StateError | MemoryError):
         return ""
-    line, own = _own_line(error)
-    said = " ".join(str(own).split())
-    said = f"{type(own).__name__}: {said[:MOST_LETTERS]}{'…' if len(said) > MOST_LETTERS else ''}"
-    return f"its own code fails in {line} ({said})" if line else f"it cannot be computed ({said})"
-
-
-def _own_line(error: BaseException) -> tuple[str, BaseException]:
-    """The line of one's own code that it comes from, empty where it comes from none, and what was raised there: another one may have been raised
-    from that.
-    """
-    if error.__cause__ is not None:
-        found = _own_line(error.__cause__)
-        if found[0]:
-            return found
-    lines = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
-    own = [at for at in lines if not any(at[0].is_relative_to(folder) for folder in _NOT_THEIRS)]
-    return (f"{own[-1][0].name}, line {own[-1][1]}" if own else ""), error
+    return own_failure(error)

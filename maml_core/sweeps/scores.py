@@ -36,7 +36,7 @@ class RateSensitivity(NamedTuple):
     """Mean over the rates of min(loss, loss at the start) - best loss, each rate with the best of the other axes; bootstrap over the seeds. NaN
     ends with one seed. In classes the loss is 1 - accuracy, and the start's is guessing's."""
     near_share: float
-    """Share of the rates at which the loss is at most 10% above the best one."""
+    """Share of the rates at which some setting's value is at most 10% worse than the best one's."""
     diverged_share: float
     """Share of the rates at which every setting diverged."""
 
@@ -58,9 +58,13 @@ class Scores(NamedTuple):
 
     rates: tuple[RateSensitivity, ...]
     """One a learning rate that is an axis."""
+    num_settings: int
+    """Those that were trained to the end or diverged."""
     near_share: float
-    """Share of all settings whose value is at most 10% worse than the best one's."""
+    """Share of these settings whose value is at most 10% worse than the best one's."""
     diverged_share: float
+    diverged_value: float
+    """What a setting that diverged counts as in `tuning`."""
     tuning: TuningCurve
 
 
@@ -79,9 +83,21 @@ def scores(sweep: SweepConfig, results: Sequence[SettingResult]) -> Scores | Non
         rates=tuple(
             _rate_sensitivity(sweep, found, axis.name) for axis in sweep.axes if axis.name in RATES and axis.is_numeric
         ),
+        num_settings=len(found),
         near_share=float(np.mean([_is_near(sweep, one, best.value) for one in found])),
         diverged_share=float(np.mean([one.status == "diverged" for one in found])),
+        diverged_value=cap_of(sweep),
         tuning=tuning_curve([one.value for one in found], maximises=sweep.maximises),
+    )
+
+
+def tuning_words(sweep: SweepConfig, found: Scores) -> tuple[str, ...]:
+    """What a setting that diverged counts as in the tuning curve, where there is one: it may carry the expected best far up."""
+    if not found.diverged_share:
+        return ()
+    worst = "accuracy of 0" if sweep.maximises else f"loss of {found.diverged_value:.3g}"
+    return (
+        f"Among what is drawn a setting that diverged counts as the worst there is, {'an' if sweep.maximises else 'a'} {worst}.",
     )
 
 
@@ -103,11 +119,14 @@ def _rate_sensitivity(sweep: SweepConfig, found: Sequence[SettingResult], axis: 
         drawn = random.integers(0, sweep.num_seeds, (_NUM_DRAWS, sweep.num_seeds))
         costs = [_cost(table[..., seeds].mean(axis=2), spacing) for seeds in drawn]
         low, high = (float(end) for end in np.quantile(costs, [0.025, 0.975]))
-    lowest = np.nanmin(table.mean(axis=2), axis=1)
-    best = float(lowest.min())
     gone = [all(one.status == "diverged" for one in row) for row in rows]
-    near = (lowest <= (1.0 + NEAR) * best) & ~np.array(gone)
-    return RateSensitivity(axis, Interval(value, low, high), float(spacing @ near), float(spacing @ np.array(gone)))
+    # Of the settings' own values: those of the table are cut off at the start's loss, which may itself lie near the best.
+    best = best_of(sweep, found)
+    assert best is not None
+    near = [any(_is_near(sweep, one, best.value) for one in row) for row in rows]
+    return RateSensitivity(
+        axis, Interval(value, low, high), float(spacing @ np.array(near)), float(spacing @ np.array(gone))
+    )
 
 
 def _losses(sweep: SweepConfig, rows: Sequence[Sequence[SettingResult]]) -> Numbers:

@@ -240,6 +240,7 @@ class StreamTasks:
 
         Raises:
             ConfigError: There are too few tasks, or a task has fewer points.
+            ValueError: A task has values that are missing or infinite.
         """
         split = SPLITS[stream]
         found = list(itertools.islice(self._source(split, seed, stream, index, num_tasks), num_tasks))
@@ -257,7 +258,14 @@ class StreamTasks:
                 )
         support = (torch.cat([getattr(one.support, part)[:, :shots] for one in found]).to(dtype) for part in "xy")
         query = (torch.cat([getattr(one.query, part)[:, :num_query] for one in found]).to(dtype) for part in "xy")
-        return Tasks(Examples(*support), Examples(*query), torch.empty(num_tasks, 0, dtype=dtype))
+        drawn = Tasks(Examples(*support), Examples(*query), torch.empty(num_tasks, 0, dtype=dtype))
+        for side, examples in (("support", drawn.support), ("query", drawn.query)):
+            for part, values in zip("xy", examples, strict=True):
+                if not bool(torch.isfinite(values).all()):
+                    raise ValueError(
+                        f"the {side} {part} of a task has missing or infinite values ({split}); leave such tasks out"
+                    )
+        return drawn
 
     def _source(self, split: Split, seed: int, stream: Stream, index: int, num_tasks: int) -> Iterator[Tasks]:
         kept = self._kept.get(split)
@@ -331,7 +339,10 @@ class StreamTasks:
     def _level(self, constant: float | Tensor) -> float:
         if self._classes is not None:
             return math.log(self._classes)
-        return float(np.mean([float((one.query.y.double() - constant).square().mean()) for one in self._few()]))
+        found = float(np.mean([float((one.query.y.double() - constant).square().mean()) for one in self._few()]))
+        if not math.isfinite(found):
+            raise ValueError("the query y of a task has missing or infinite values; leave such tasks out")
+        return found
 
     def _few(self) -> list[Tasks]:
         kept = self._kept["meta_validation"]

@@ -75,6 +75,7 @@ def test_the_tasks_are_those_that_are_asked_for_and_the_run_stays(root: Path) ->
             "theta_0 was trained with what the run has; what can be another here: num_query, test_alpha, tasks.",
         ),
         ("alpha=0.1", "what can be another here"),
+        ("amplitude=1,2", "did you mean 'tasks.amplitude'?"),
         ("tasks=linear", "what can be another here"),
         ("shots=5", "it has an option of its own here: --shots"),
         ("evaluation_seed=5", "--seed"),

@@ -110,7 +110,7 @@ REFUSED = {
     "no_such_module_here:problem": "there is no module no_such_module_here, neither installed nor in",
     "{module}:other": "its module cannot be used",
     "{module}:number": "it gives a int; name a Problem",
-    "{module}:planes": "calling it fails (TypeError",
+    "{module}:planes": "calling it fails: it cannot be computed (TypeError",
     "{module}:momentum": "it gives a InnerOptimizer; name a Problem",
 }
 

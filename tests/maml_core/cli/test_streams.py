@@ -73,7 +73,7 @@ def test_a_full_disk_a_closed_stream_and_a_reader_who_has_gone(here: Path) -> No
         stdout, sentence, code = (
             (full, "maml: stdout: No space left on device\n", 4),
             (CLOSED, "maml: stdout: it is closed\n", 4),
-            (gone, "", 1),
+            (gone, "", 141),
         )[number % 3]
         found = printing(arguments, stdout=stdout)
         assert (found[0], found[1][-len(sentence) :] if sentence else found[1]) == (code, sentence), (arguments, found)
@@ -88,7 +88,7 @@ def test_a_full_disk_a_closed_stream_and_a_reader_who_has_gone(here: Path) -> No
     [
         (">/dev/full", "maml: stdout: No space left on device\n", 4),
         (">&-", "maml: stdout: it is closed\n", 4),
-        ("| sleep 0", "", 1),
+        ("| sleep 0", "", 141),
     ],
 )
 def test_a_command_that_a_shell_starts_says_the_same(here: Path, to: str, sentence: str, code: int) -> None:

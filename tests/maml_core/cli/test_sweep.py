@@ -128,7 +128,9 @@ def test_settings_of_maml_train_in_a_file_are_the_base(tmp_path: Path) -> None:
         (["--axis", "alpha=0.1,0.1"], "it is there twice"),
         (["--axis", "alpha=0..1:log:4"], "begins above 0"),
         (["--axis", "alpha=0.001..1:log:10000", "--axis", "beta=0.001..1:log:1000"], "10,000,000 settings"),
-        (["--axis", "gamma=1"], "no such field"),
+        (["--axis", "gamma=1"], "no such field; an axis is one of algorithm, alpha"),
+        (["--axis", "alhpa=1,2"], "no such field; did you mean 'alpha'?"),
+        (["--axis", "amplitud=1,2"], "no such field; did you mean 'amplitude'?"),
         (["--axis", "alpha=0.1", "--axis", "alpha=0.2"], "one axis a field"),
         (["--axis", "alpha=0.1", "--sampler", "magic"], "one of grid, random, sobol, tpe"),
         (["--axis", "alpha=0.1", "--steps", "0"], "from 1 to 10,000,000"),
@@ -165,7 +167,11 @@ def test_an_unreachable_database_is_said_before_anything_starts() -> None:
 
 def test_a_kept_sweep_is_read_by_map_scores_pairs_and_seeds() -> None:
     swept(*AXES, "--steps", "12", "--seeds", "3", "--name", "three")
+    sliced = maml("sweeps", "show", "three", "--slice", "algorithm=fomaml").stdout
+    assert "loss of algorithm=fomaml after N inner steps" in " ".join(sliced.split())
+    assert "\nOf the whole sweep: " in sliced
     text = maml("sweeps", "show", "three", "--x", "algorithm", "--y", "alpha").stdout
+    assert "Of the whole sweep" not in text
     assert "alpha \\ algorithm" in text
     assert text.count("*") == 2  # the best cell, and what the title says of it
     seen = json.loads(maml("sweeps", "show", "three", "--slice", "algorithm=fomaml", "--json").stdout)["map"]

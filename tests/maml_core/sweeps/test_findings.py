@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -148,6 +149,19 @@ def test_divergence_that_depends_on_nothing_is_only_counted() -> None:
     results = made(sweep, lambda alpha, n: GONE if (alpha, n) == (0.06, 5) else 0.5)
     assert read(sweep, results)[-1] == "7% of the settings diverge (1 of 15)."
     assert read(sweep, made(sweep, lambda alpha, n: 0.5))[-1] == "None of the 15 settings diverges."
+
+
+def test_of_what_was_pruned_nobody_says_that_it_does_not_diverge() -> None:
+    sweep = of_three(ALPHA, STEPS)
+    results = made(sweep, lambda alpha, n: 0.5)
+    some = [replace(one, status="pruned") if number < 6 else one for number, one in enumerate(results)]
+    assert read(sweep, some)[-1] == (
+        "None of the 9 settings trained to the end diverges; 6 were pruned, and had not diverged until then."
+    )
+    gone = [replace(one, status="diverged") if number == 14 else one for number, one in enumerate(some)]
+    assert read(sweep, gone)[-1] == (
+        "7% of the settings diverge (1 of 15); 6 were pruned, and had not diverged until then."
+    )
 
 
 def test_all_diverged() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from maml_core.config import GlyphsConfig, RunConfig
 from maml_core.sweeps.axes import Axis
 from maml_core.sweeps.definition import Setting, SweepConfig
 from maml_core.sweeps.results import LaneResult, SettingResult, cap_of, result_of
-from maml_core.sweeps.scores import scores, tuning_curve
+from maml_core.sweeps.scores import scores, tuning_curve, tuning_words
 
 ALPHA = Axis(name="alpha", values=(0.01, 0.1, 1.0), log=True)
 STEPS = Axis(name="num_inner_steps", values=(1, 5))
@@ -64,6 +65,23 @@ def test_the_sensitivity_of_a_rate_is_its_mean_cost_over_log_spaced_rates_each_a
     assert (found.near_share, found.diverged_share) == (1 / 6, 2 / 6)
 
 
+def test_a_rate_is_not_near_the_best_because_the_start_is() -> None:
+    sweep = SweepConfig(axes=(ALPHA,))
+    # The best has gained little, and the last rate is above the start, at which its cost is cut off.
+    found = scores(sweep, made(sweep, {(0.01,): (2.9,), (0.1,): (3.1,), (1.0,): (5.0,)}))
+    assert found is not None
+    assert found.rates[0].near_share == 0.75
+    assert found.near_share == 2 / 3
+
+
+def test_what_was_pruned_counts_nowhere() -> None:
+    sweep = SweepConfig(axes=(ALPHA,))
+    results = made(sweep, {(0.01,): (1.0,), (0.1,): (0.5,), (1.0,): (2.0,)})
+    found = scores(sweep, [*results[:2], replace(results[2], status="pruned")])
+    assert found is not None
+    assert (found.num_settings, tuning_words(sweep, found)) == (2, ())
+
+
 def test_with_seeds_the_sensitivity_has_an_interval_that_holds_every_seeds_own() -> None:
     sweep = SweepConfig(axes=(ALPHA,), num_seeds=3)
     found = scores(sweep, made(sweep, {(0.01,): (1.0, 1.1, 1.2), (0.1,): (0.5, 0.5, 0.5), (1.0,): (2.0, 2.0, 2.0)}))
@@ -105,3 +123,6 @@ def test_a_setting_that_diverged_counts_as_the_cap_of_the_study() -> None:
     found = scores(sweep, made(sweep, {(0.01,): (1.0,), (0.1,): (0.5,), (1.0,): (math.inf,)}))
     assert found is not None
     assert found.tuning.expected[0] == pytest.approx((1.0 + 0.5 + cap_of(sweep)) / 3.0)
+    assert tuning_words(sweep, found) == (
+        "Among what is drawn a setting that diverged counts as the worst there is, a loss of 42.5.",
+    )
