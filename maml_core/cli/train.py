@@ -429,8 +429,7 @@ def _train(
 
 def _way_on(run: SavedRun, target: int, again: str) -> str:
     """What to do with a run that stopped by itself, after what its sentence says of the cause."""
-    beyond = "no setting mends" in run.status.sentence
-    if beyond or "before any training" in run.status.sentence:
+    if (beyond := "no setting mends" in run.status.sentence) or "before any training" in run.status.sentence:
         way = "mend that, and train a new one" if beyond else "train a new one with such a change"
         return f"It cannot go on like this: {way}, under another name or with --force."
     steps = target if target > run.step else target + DEFAULT_STEPS
