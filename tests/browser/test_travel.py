@@ -46,7 +46,7 @@ def test_the_slider_shows_an_earlier_step_and_now_comes_back(open_page: OpenPage
     live.wait_steady()
     assert not np.array_equal(curve(live), now)
     expect(live.page.locator("[data-chart=adaptation] .maml-subtitle")).to_contain_text("Step 0, now in grey:")
-    expect(live.page.locator("[data-chart=loss] .maml-subtitle")).to_contain_text("Held-out tasks now")
+    expect(live.page.locator("[data-chart=loss] .maml-subtitle")).to_contain_text("Held-out at outer step")
     assert live.step == 200  # the run stands where it stood
 
     live.page.get_by_role("button", name="Now", exact=True).click()

@@ -158,7 +158,7 @@ def test_every_record_has_words(info: Any) -> None:
 
 def test_the_words_carry_the_numbers() -> None:
     assert summary(loss_info(after=0.5)) == (
-        "Loss curves: smoothed training query loss 0.7, held-out loss before adaptation 3.6, after adaptation 0.5."
+        "Loss curves: smoothed training query loss 0.7, held-out loss at outer step 400 before adaptation 3.6, after adaptation 0.5."
     )
     assert subtitle(adaptation_info()) == "After N = 1: MAML 1. Joint 3, random 4."
     more = {**adaptation_info().trajectories, "oracle": trajectory(0.2, 0.2), "scratch": trajectory(1.7, 1.7)}
@@ -174,9 +174,9 @@ def test_the_words_carry_the_numbers() -> None:
 
 
 def test_accuracies_are_said_in_per_cent() -> None:
-    assert subtitle(accuracy_info()).startswith("Held-out tasks now: 22.5% before adaptation, 75% after.")
+    assert subtitle(accuracy_info()).startswith("Held-out at outer step 400: 22.5% before, 75% after.")
     assert summary(accuracy_info()) == (
-        "Accuracy curves: smoothed training query accuracy 61.2%, held-out accuracy before adaptation 22.5%, "
+        "Accuracy curves: smoothed training query accuracy 61.2%, held-out accuracy at outer step 400 before adaptation 22.5%, "
         "after adaptation 75%."
     )
     assert subtitle(shares_info()) == "After N = 1: MAML 75%. Random 35%."

@@ -153,16 +153,16 @@ def test_a_diverged_run_does_not_flatten_the_rest() -> None:
     assert ranges(LossInfo(curves=diverged))["yaxis"] == pytest.approx(np.log10([0.7, 15.0]))
 
 
-def test_what_is_said_of_now_is_the_newest_value_whatever_it_is() -> None:
+def test_what_is_said_is_the_newest_value_and_where_it_was_measured() -> None:
     assert subtitle(loss_info(after=0.5)) == (
-        "Held-out tasks now: 3.6 before adaptation, 0.5 after. That gap is what the inner steps gain."
+        "Held-out at outer step 400: 3.6 before, 0.5 after. That gap is what the inner steps gain."
     )
-    for after, said in ((3.6, "3.6"), (5.0, "5"), (np.nan, "not a number")):
-        assert subtitle(loss_info(after=after)) == f"Held-out tasks now: 3.6 before adaptation, {said} after."
-    assert summary(loss_info(after=np.nan)).endswith("3.6, after adaptation not a number.")
+    for after, said in ((3.6, "3.6"), (5.0, "5"), (np.nan, "not finite")):
+        assert subtitle(loss_info(after=after)) == f"Held-out at outer step 400: 3.6 before, {said} after."
+    assert summary(loss_info(after=np.nan)).endswith("at outer step 400 before adaptation 3.6, after adaptation not finite.")
     shares = Curves(held_out_steps=array(0, 5), before=array(0.2, 0.3), after=array(0.4, 0.2))
     worse = LossInfo(metric="accuracy", curves=shares)
-    assert subtitle(worse) == "Held-out tasks now: 30% before adaptation, 20% after."
+    assert subtitle(worse) == "Held-out at outer step 5: 30% before, 20% after."
 
 
 def test_marks_come_with_the_levels() -> None:
