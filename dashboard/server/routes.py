@@ -143,7 +143,7 @@ async def _serve(hub: Hub, screen: Screen[Any], requests: Requests, socket: WebS
     """One page's socket, from its hello to its end."""
     await socket.accept()
     if not _is_own(socket.headers, hub.origins):
-        await socket.close(REFUSED, "this socket serves its own page only")
+        await _end(socket, REFUSED, "this socket serves its own page only")
         return
     token = socket.query_params.get("token", "")
     hello: dict[str, Any] | None = {}
@@ -152,13 +152,12 @@ async def _serve(hub: Hub, screen: Screen[Any], requests: Requests, socket: WebS
             async with asyncio.timeout(_HELLO_S):
                 hello = await _receive(socket)
         except TimeoutError:
-            await socket.close(REFUSED, "no hello")
+            await _end(socket, REFUSED, "no hello")
             return
     if hello is None:
         return
     if not hub.knows(token):  # from the start, or forgotten while the page said hello
-        await socket.send_text(json.dumps({"type": "gone"}))
-        await socket.close(_GONE, "unknown page")
+        await _end(socket, _GONE, "unknown page", last={"type": "gone"})
         return
     if (rate := hub.rates.of(token)) is None:
         return
@@ -188,10 +187,18 @@ async def _serve(hub: Hub, screen: Screen[Any], requests: Requests, socket: WebS
         for task in (reader, writer, over):
             task.cancel()
     if outbox.is_over.is_set():
-        # Whoever does not read holds up the word on why: then the connection ends without it.
-        with contextlib.suppress(TimeoutError, WebSocketDisconnect, RuntimeError):
-            async with asyncio.timeout(_FAREWELL_S):
-                await socket.close(*outbox.why)
+        await _end(socket, *outbox.why)
+
+
+async def _end(socket: WebSocket, code: int, why: str, *, last: dict[str, Any] | None = None) -> None:
+    """End a socket from here, with a last message. The other end may have gone, even before this server said that it may come in; whoever does not
+    read holds up the word on why: then the connection ends without it.
+    """
+    with contextlib.suppress(TimeoutError, WebSocketDisconnect, RuntimeError):
+        async with asyncio.timeout(_FAREWELL_S):
+            if last is not None:
+                await socket.send_text(json.dumps(last))
+            await socket.close(code, why)
 
 
 async def _read(socket: WebSocket, outbox: Outbox, rate: Rate, receive: Callable[[dict[str, Any]], None]) -> None:

@@ -211,7 +211,7 @@ class Workspace:
         Raises:
             ConfigError, StoreError: There is none of this name, or it is damaged.
         """
-        with self._discreet():
+        with self._discreet(name):
             return self._store.load(name)
 
     def save(self, run: SavedRun, *, replace: bool) -> None:
@@ -237,7 +237,7 @@ class Workspace:
         Raises:
             ConfigError, StoreError: There is no such run, or the new name cannot be used or is taken.
         """
-        with self._discreet():
+        with self._discreet(old):
             self._store.rename(old, new)
 
     def delete(self, name: str) -> None:
@@ -250,7 +250,7 @@ class Workspace:
             store, bin = self._store, RunStore(self._root / _DELETED)
             store.folder(name)
             if name not in {info.name for info in store.list()}:
-                raise StoreError("missing", f"there is no run called {name!r}; it may have been deleted or renamed")
+                raise StoreError("missing", _gone(name))
             for info in bin.list():
                 bin.delete(info.name)
             if os.path.lexists(bin.folder(name)):  # somebody else's files are in it
@@ -310,7 +310,7 @@ class Workspace:
         Raises:
             ConfigError, StoreError: There is none of this name, or it is damaged.
         """
-        with self._discreet():
+        with self._discreet(name):
             return self._store_of_before.load(name)
 
     def delete_before(self, name: str) -> None:
@@ -324,7 +324,7 @@ class Workspace:
 
     def zip(self, name: str) -> bytes:
         """A run's folder as a ZIP archive."""
-        with self._discreet():
+        with self._discreet(name):
             return self._store.zip(name)
 
     @property
@@ -366,15 +366,25 @@ class Workspace:
             raise StoreError("full", "the server's disk is almost full; download the run instead")
 
     @contextlib.contextmanager
-    def _discreet(self) -> Iterator[None]:
-        """Where several people share the server, errors do not say where its folders are."""
+    def _discreet(self, name: str | None = None) -> Iterator[None]:
+        """Where several people share the server, errors do not say where its folders are.
+
+        Args:
+            name: The run that is meant. A list that another tab has changed still shows it: that it is gone is said without its folder.
+        """
         try:
             yield
         except StoreError as error:
+            if error.kind == "missing" and name is not None:
+                raise StoreError("missing", _gone(name)) from error
             raise StoreError(error.kind, self._without_folder(str(error))) from error
 
     def _without_folder(self, sentence: str) -> str:
         return sentence.replace(f"{self._root}{os.sep}", "") if self._is_limited else sentence
+
+
+def _gone(name: str) -> str:
+    return f"there is no run called {name!r} any more; it may have been deleted or renamed in another tab"
 
 
 def existing(folder: Path) -> Path:

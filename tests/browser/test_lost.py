@@ -27,7 +27,7 @@ LINE = """(() => {
   };
 })()"""
 LINK = "(link) => document.querySelector('.maml-live').dataset.link === link"
-WAITS = "The connection to the server is lost. What you ask for now waits, and is done once it is back."
+WAITS = "The server does not answer. What you ask for now waits, and is done once it does."
 
 
 @pytest.fixture

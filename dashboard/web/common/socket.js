@@ -28,7 +28,8 @@ const REPLACED = 4409; // another socket feeds the page now: two would take it f
  */
 export const LOST = {
   open: "",
-  lost: "The connection to the server is lost. What you ask for now waits, and is done once it is back.",
+  // True of a line that broke, and of one that may be only slow.
+  lost: "The server does not answer. What you ask for now waits, and is done once it does.",
   gone: "The server was started again: this page is being opened anew …",
 };
 export const FULL = "Too much waits for the connection to come back, so this was not kept. Ask for it again then.";

@@ -159,7 +159,9 @@ def test_what_is_said_is_the_newest_value_and_where_it_was_measured() -> None:
     )
     for after, said in ((3.6, "3.6"), (5.0, "5"), (np.nan, "not finite")):
         assert subtitle(loss_info(after=after)) == f"Held-out at outer step 400: 3.6 before, {said} after."
-    assert summary(loss_info(after=np.nan)).endswith("at outer step 400 before adaptation 3.6, after adaptation not finite.")
+    assert summary(loss_info(after=np.nan)).endswith(
+        "at outer step 400 before adaptation 3.6, after adaptation not finite."
+    )
     shares = Curves(held_out_steps=array(0, 5), before=array(0.2, 0.3), after=array(0.4, 0.2))
     worse = LossInfo(metric="accuracy", curves=shares)
     assert subtitle(worse) == "Held-out at outer step 5: 30% before, 20% after."

@@ -55,9 +55,11 @@ class Socket:
         }
         self._to_app.put_nowait({"type": "websocket.connect"})
 
-        self.stops_reading = False
+        self.stops_reading = self.is_lost = False
 
         async def put(message: Any) -> None:
+            if self.is_lost and message["type"] != "websocket.accept":
+                raise RuntimeError("the server has no handshake to go on with")
             while self.stops_reading:
                 await asyncio.sleep(0)
             self._from_app.put_nowait(message)
@@ -349,6 +351,15 @@ class TestOpening:
             socket.hang_up()
             await socket.task
             assert server.hub.knows(token)
+
+        serve(scene)
+
+    @pytest.mark.parametrize("origin", [f"http://{HOST}", "http://elsewhere.example"])
+    def test_a_socket_that_is_told_to_end_may_have_gone_already(self, origin: str):
+        async def scene(server: Server) -> None:
+            socket = server.socket("a token of the server before", origin=origin)
+            socket.is_lost = True
+            await socket.hello().task
 
         serve(scene)
 

@@ -305,10 +305,21 @@ class TestOpening:
         assert "checksum does not fit" in panel.press("runs.open").errors[0]
         assert (panel.run.step, panel.run.state) == (8, state)
 
-    def test_one_that_was_deleted_meanwhile_is_said(self):
+    @pytest.mark.parametrize("pressed", ["runs.open", "runs.delete"])
+    def test_one_that_was_deleted_meanwhile_is_said(self, root: Path, pressed: str):
         panel = Panel().train(6).save("one")
         own_workspace().delete("one")
-        assert "no run" in panel.press("runs.open").errors[0]
+        (said,) = panel.press(pressed).errors
+        assert "no run called 'one' any more" in said
+        assert str(root) not in said  # a folder tells nobody what has become of it
+
+    def test_files_of_one_that_was_deleted_meanwhile_are_refused_in_words(self, root: Path):
+        Panel().train(6).save("one")
+        workspace = own_workspace()
+        workspace.delete("one")
+        for do in (workspace.load, workspace.zip, lambda name: workspace.rename(name, "two")):
+            with pytest.raises(StoreError, match="no run called 'one' any more"):
+                do("one")
 
 
 class TestOwnProblems:
