@@ -8,7 +8,7 @@ below 1 in 100. So on tables without any effect at most 5% of sweeps make any cl
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +19,7 @@ from maml_core.sweeps.axes import Axis, Value, in_sentence, is_number, label, se
 from maml_core.sweeps.comparing import Comparison
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.importance import FEWEST_SETTINGS, FEWEST_TOP, TOP_SHARE, AxisEffect, Importance, importance
-from maml_core.sweeps.results import SettingResult
+from maml_core.sweeps.results import SettingResult, cap_of
 from maml_core.sweeps.tables import best_of, rank_of, values_along
 from maml_core.traits import TRAITS
 from maml_core.values import shown
@@ -63,11 +63,15 @@ def read(sweep: SweepConfig, results: Sequence[SettingResult], comparison: Compa
         return (*so_far, _none_ok(finished), *why)
     trends = [trend for axis in sweep.axes for trend in _trends(sweep, found, finished, axis, by)]
     trends.sort(key=lambda trend: -trend.size)
+    of_axes = list(_of_each_axis(sweep, found, finished, by))
+    told = _told_cut(sweep, finished)
+    spoken_of = {name for trend in trends[:3] for name in trend.axes} | {name for name, _ in of_axes}
     sentences = [_of_the_best(sweep, found, by), *(trend.sentence for trend in trends[:3])]
-    sentences += _of_each_axis(sweep, found, finished, by)
+    sentences += [sentence for _, sentence in of_axes]
     effects = importance(sweep, finished)
-    sentences += importance_words(sweep, effects) if effects is not None else ()
-    sentences += [_of_divergence(sweep, finished)]
+    if effects is not None:
+        sentences += importance_words(sweep, effects, spoken_of | ({told.axis} if told is not None else set()))
+    sentences += [_of_divergence(finished, told)]
     if sweep.num_seeds == 1:
         sentences += [ONE_SEED]
     return (*so_far, *(sentence for sentence in sentences if sentence), *why)
@@ -102,6 +106,8 @@ class _Trend(NamedTuple):
     sentence: str
     size: float
     """How far the best value moves, in factors of e."""
+    axes: tuple[str, str]
+    """Whose value moves, and along which."""
 
 
 def _trends(
@@ -127,7 +133,7 @@ def _trends(
             continue
         low, high = sorted((places[first], places[last]))
         size = math.log(high / low) if low > 0 else high - low
-        yield _Trend(_trend_sentence(axis, other, values, places, first, last), size)
+        yield _Trend(_trend_sentence(axis, other, values, places, first, last), size, (axis.name, other.name))
 
 
 def _is_supported(
@@ -191,8 +197,8 @@ def _of_its_limit(sweep: SweepConfig, best: SettingResult) -> str:
 
 def _of_each_axis(
     sweep: SweepConfig, found: Sequence[SettingResult], finished: Sequence[SettingResult], by: Comparison
-) -> Iterator[str]:
-    """What the best result owes to an axis: words and switches compared, and numbers along which it keeps getting better or worse."""
+) -> Iterator[tuple[str, str]]:
+    """What the best result owes to an axis, with that axis: words and switches compared, and numbers along which it keeps getting better or worse."""
     for axis in sweep.axes:
         groups = _groups(found, axis.name)
         values = [value for value in values_along(sweep, finished, axis.name) if value in groups]
@@ -207,24 +213,39 @@ def _of_each_axis(
                     f"{setting_words({axis.name: one.values[axis.name]})} ({value_words(sweep, one)})"
                     for one in (ordered[0], ordered[-1])
                 ]
-                yield f"At their best, {ends[0]} is better than {ends[1]}."
+                yield axis.name, f"At their best, {ends[0]} is better than {ends[1]}."
         elif axis.name not in ("alpha", "beta") and len(values) >= 3:
             steps = np.diff([best.value for best in bests])
             for verb, holds in (("falls", (steps < 0).all()), ("rises", (steps > 0).all())):
                 ends_differ = by.differs(bests[0], bests[-1]) or by.differs(bests[-1], bests[0])
                 if holds and ends_differ:
                     yield (
+                        axis.name,
                         f"The best {_objective(sweep)} {verb} from {_number(sweep, bests[0].value)} to {_number(sweep, bests[-1].value)} "
-                        f"as {name} grows from {shown(values[0])} to {shown(values[-1])}."
+                        f"as {name} grows from {shown(values[0])} to {shown(values[-1])}.",
                     )
 
 
-def importance_words(sweep: SweepConfig, found: Importance) -> tuple[str, ...]:
-    """What each axis does, and the strongest interaction, with their intervals; axes that cannot be told from chance are named without numbers."""
+def importance_words(
+    sweep: SweepConfig, found: Importance, spoken_of: Collection[str] = frozenset()
+) -> tuple[str, ...]:
+    """What each axis does, and the strongest interaction, with their intervals; axes that cannot be told from chance are named without numbers.
+
+    Args:
+        sweep: That it is of.
+        found: What each axis does.
+        spoken_of: Axes of which something is claimed in another sentence, so that it would be wrong to say that nothing can be told.
+    """
     told = [axis for axis in found.axes if axis.is_told]
     sentences = [_of_axis(sweep, found, axis) for axis in sorted(told, key=lambda axis: -axis.share.value)]
-    if others := [label(axis.axis) for axis in found.axes if not axis.is_told]:
-        sentences.append(f"What {listed(others)} {'do' if len(others) > 1 else 'does'} cannot be told from chance.")
+    if any(axis.num_diverged.any() for axis in told):
+        of = f"{_objective(sweep)} of {_number(sweep, cap_of(sweep))}"
+        sentences.append(f"In these means a training that diverged counts as a {of}.")
+    if others := [label(axis.axis) for axis in found.axes if not axis.is_told and axis.axis not in spoken_of]:
+        alone = (" by itself" if len(others) == 1 else " by themselves") if len(found.axes) > 1 else ""
+        sentences.append(
+            f"What {listed(others)} {'do' if len(others) > 1 else 'does'}{alone} cannot be told from chance."
+        )
     if strongest := next((pair for pair in found.interactions if pair.is_told), None):
         first, second = label(strongest.first), label(strongest.second)
         sentences.append(
@@ -257,17 +278,22 @@ def _of_axis(sweep: SweepConfig, found: Importance, axis: AxisEffect) -> str:
     value, over_seeds = _change_words(sweep, axis.change)
     over_tasks = _change_words(sweep, axis.change_over_tasks)[1]
     intervals = f"{over_seeds} over {found.num_seeds} seeds" + (f", {over_tasks} over the tasks" if over_tasks else "")
-    ends = (
-        f"{value} lower at {name} = {worst} than"
-        if sweep.maximises
-        else f"{value} times as high at {name} = {worst} as"
-    )
+    where = f"{name} = {worst}{_gone_words(int(axis.num_diverged[axis.worst]), int(axis.sizes[axis.worst]))}"
+    ends = f"{value} lower at {where} than" if sweep.maximises else f"{value} times as high at {where} as"
     sentence = f"he {_objective(sweep)} is {ends} at {best} ({intervals})"
     if len(found.axes) == 1:
         return f"T{sentence}."
     among = f", and {_share_words(axis.top_share)} among the best tenth" if math.isfinite(axis.top_share.value) else ""
     alone = f"{name} alone explains {_share_words(axis.share)} of the settings' differences{among}"
     return f"Mean over the other axes, t{sentence}; {alone}."
+
+
+def _gone_words(num_diverged: int, size: int) -> str:
+    """How many of some settings diverge, between commas; nothing where none does."""
+    if not num_diverged:
+        return ""
+    how_many = f"{num_diverged:,} of {size:,} settings" if num_diverged < size else f"all {size:,} settings"
+    return f", where {'the setting' if size == 1 else how_many} {'diverges' if num_diverged == 1 else 'diverge'},"
 
 
 def _change_words(sweep: SweepConfig, change: Interval) -> tuple[str, str]:
@@ -282,6 +308,7 @@ def _share_words(share: Interval) -> str:
 
 
 class _Cut(NamedTuple):
+    axis: str
     chance: float
     share: float
     size: int
@@ -290,7 +317,15 @@ class _Cut(NamedTuple):
     rest: float
 
 
-def _of_divergence(sweep: SweepConfig, finished: Sequence[SettingResult]) -> str:
+def _told_cut(sweep: SweepConfig, finished: Sequence[SettingResult]) -> _Cut | None:
+    """The axis on which divergence depends most, and where; None where chance may have done it."""
+    gone = np.array([one.status == "diverged" for one in finished])
+    cuts = [cut for axis in sweep.axes for cut in _cuts(axis, finished, gone)] if gone.any() else []
+    told = min(cuts, default=None, key=lambda cut: cut.chance)
+    return told if told is not None and told.chance * len(cuts) <= CHANCE else None
+
+
+def _of_divergence(finished: Sequence[SettingResult], told: _Cut | None) -> str:
     """How many diverge, and of how many that is not known, since they were pruned."""
     pruned = sum(one.status == "pruned" for one in finished)
     known = (
@@ -298,18 +333,16 @@ def _of_divergence(sweep: SweepConfig, finished: Sequence[SettingResult]) -> str
         if pruned
         else ""
     )
-    return f"{_how_many_diverge(sweep, finished)}{known}."
+    return f"{_how_many_diverge(finished, told)}{known}."
 
 
-def _how_many_diverge(sweep: SweepConfig, finished: Sequence[SettingResult]) -> str:
-    gone = np.array([one.status == "diverged" for one in finished])
-    if not gone.any():
+def _how_many_diverge(finished: Sequence[SettingResult], told: _Cut | None) -> str:
+    num_gone = sum(one.status == "diverged" for one in finished)
+    if not num_gone:
         ended = sum(one.status != "pruned" for one in finished)
         return f"None of the {ended:,} settings{' trained to the end' if ended < len(finished) else ''} diverges"
-    cuts = [cut for axis in sweep.axes for cut in _cuts(axis, finished, gone)]
-    told = min(cuts, default=None, key=lambda cut: cut.chance)
-    if told is None or told.chance * len(cuts) > CHANCE:
-        return f"{gone.mean():.0%} of the settings diverge ({gone.sum():,} of {len(finished):,})"
+    if told is None:
+        return f"{num_gone / len(finished):.0%} of the settings diverge ({num_gone:,} of {len(finished):,})"
     return f"{told.share:.0%} of the {told.size:,} settings {told.side} diverge, {told.rest:.0%} of the others"
 
 
@@ -343,9 +376,9 @@ def _cuts(axis: Axis, finished: Sequence[SettingResult], gone: npt.NDArray[np.bo
             ).pvalue
         )
         if mine >= rest:
-            yield _Cut(chance, mine, int(inside.sum()), words, rest)
+            yield _Cut(axis.name, chance, mine, int(inside.sum()), words, rest)
         elif axis.is_numeric or len(sides) > 2:
-            yield _Cut(chance, rest, int((~inside).sum()), otherwise, mine)
+            yield _Cut(axis.name, chance, rest, int((~inside).sum()), otherwise, mine)
 
 
 def _none_ok(finished: Sequence[SettingResult]) -> str:

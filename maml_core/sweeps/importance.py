@@ -57,7 +57,11 @@ class AxisEffect(NamedTuple):
     groups: tuple[str, ...]
     """Its values in words, or what neighbours are taken together, [G]."""
     means: Numbers
-    """Geometric mean of the loss at each, or the mean accuracy, [G]."""
+    """Geometric mean of the loss at each, or the mean accuracy, [G]; a training that diverged has the cap there."""
+    sizes: Ints
+    """Settings at each, [G]."""
+    num_diverged: Ints
+    """How many of them diverged, [G]."""
     best: int
     worst: int
     """Places among the groups."""
@@ -208,6 +212,7 @@ def importance(sweep: SweepConfig, results: Sequence[SettingResult]) -> Importan
     shares, top_shares = _shares(parts), None if top_parts is None else _shares(top_parts)
     chances = [part.chance for part in parts]
     influences, effects = task_influences(sweep, known), []
+    gone = np.array([one.status == "diverged" for one in known])
     for place, (name, column) in enumerate(columns.items()):
         profile = values @ bases.levels[place].T
         best, worst = (int(at(profile.mean(axis=0))) for at in (np.argmin, np.argmax))
@@ -221,6 +226,8 @@ def importance(sweep: SweepConfig, results: Sequence[SettingResult]) -> Importan
                 axis=name,
                 groups=column.words,
                 means=_as_value(sweep, profile.mean(axis=0) + float(values.mean())),
+                sizes=np.bincount(column.places, minlength=len(column.words)),
+                num_diverged=np.bincount(column.places[gone], minlength=len(column.words)),
                 best=best,
                 worst=worst,
                 change=_as_change(sweep, change),

@@ -136,7 +136,7 @@ def test_two_axes_that_do_nothing_alone_may_do_all_together() -> None:
     assert found.interactions[0].is_told
     assert found.interactions[0].share.value > 0.95
     words = importance_words(sweep, found)
-    assert words[0] == "What alpha and N do cannot be told from chance."
+    assert words[0] == "What alpha and N do by themselves cannot be told from chance."
     assert words[1].startswith("What alpha does depends on N: together they explain ")
 
 
@@ -230,7 +230,7 @@ def test_the_reading_speaks_of_every_axis_and_of_how_many_settings_it_rests_on()
     results[0] = result_of(sweep, Setting(0, results[0].values), lost, done=True)
     sentences = read(sweep, results)
     assert any(one.startswith("Mean over the other axes, the held-out loss is 1.5") for one in sentences)
-    assert "What N and algorithm do cannot be told from chance." in sentences
+    assert "What N and algorithm do by themselves cannot be told from chance." in sentences
     words = trust_words(found_in(sweep, results))
     assert (
         words
@@ -290,3 +290,35 @@ def test_drawn_tables_without_any_effect_speak_of_no_axis() -> None:
             said[kind] += any(one.is_told for one in found.interactions) or (told[1] if slope else any(told))
     assert said["none"] <= 6
     assert said["alpha"] <= 6
+
+
+def test_of_settings_that_diverge_no_loss_is_told_without_saying_so() -> None:
+    sweep = SweepConfig(axes=(ALPHA, STEPS), num_seeds=3)
+
+    def log_loss(alpha: float, steps: int) -> float:
+        return math.inf if alpha == 1.0 or (alpha, steps) == (0.3, 10) else 0.1 * math.log(alpha)
+
+    words = importance_words(sweep, found_in(sweep, made(sweep, log_loss)))
+    assert "times as high at alpha = 1, where all 4 settings diverge, as at " in words[0]
+    assert words[2] == "In these means a training that diverged counts as a held-out loss of 42.5."
+    none = importance_words(sweep, found_in(sweep, made(sweep, lambda alpha, steps: 0.1 * math.log(alpha))))
+    assert "diverge" not in " ".join(none)
+    two = Axis(name="alpha", values=(0.01, 1.0), log=True)
+    some = SweepConfig(axes=(two, STEPS), num_seeds=5)
+    kept = made(some, lambda alpha, steps: math.inf if (alpha, steps) == (1.0, 10) else math.log(alpha))
+    assert "times as high at alpha = 1, where 1 of 4 settings diverges, as at 0.01" in " ".join(read(some, kept))
+
+
+def test_of_an_axis_of_which_something_is_claimed_it_is_not_said_that_nothing_can_be_told() -> None:
+    """Two seeds tell that one algorithm at its best is better than another, and too little of the means."""
+    sweep = SweepConfig(axes=(ALPHA, ALGORITHM, BETA), num_seeds=2)
+    level = {"maml": 0.0, "fomaml": 0.7, "anil": 1.6}
+    sentences = [
+        read(sweep, made(sweep, lambda _, algorithm, __: level[algorithm], noise=0.2, seed=seed)) for seed in range(6)
+    ]
+    claiming = [said for said in sentences if any(one.startswith("At their best, algorithm") for one in said)]
+    assert claiming
+    for said in claiming:
+        assert not any("algorithm" in one for one in said if one.endswith("cannot be told from chance."))
+    untold = [found_in(sweep, made(sweep, lambda *_: 0.0, noise=0.2, seed=seed)) for seed in range(2)]
+    assert all("algorithm" in " ".join(importance_words(sweep, found)) for found in untold)
