@@ -41,6 +41,15 @@ _MOST_CURVES = 200
 """Curves that are drawn behind those that are not told apart from the best."""
 
 _MOST_TICKS = 12
+_TITLE_LETTERS = 75
+"""Letters of a line of the title: names may be long."""
+
+_TICK_LETTERS = 55
+"""Letters, with two between words, that have room along an axis that goes across; more of them are written slantwise."""
+
+_SHORT = 6.0
+"""Of a log axis from a number to less than so many times that, evenly spaced numbers say more than 2, 5 and 10."""
+
 _BEST, _OTHER, _GONE = "#0072b2", "#b8b8b8", "#d55e00"
 _RC = {
     "svg.hashsalt": "maml-live",
@@ -83,7 +92,8 @@ def figure_bytes(
         figure = Figure(figsize=(6.4, 4.8), layout="constrained")
         axes = figure.add_subplot()
         words = _drawn(axes, sweep, results, kind, seen)
-        axes.set_title(f"{name}: {_TITLES[kind]}", loc="left")
+        title = textwrap.wrap(f"{name}: {_TITLES[kind]}", _TITLE_LETTERS)
+        figure.suptitle("\n".join(title), x=0.02, ha="left", fontsize=11.0)
         about = f"{name}, sweep {fingerprint(sweep)}, {sum(one.is_finished for one in results):,} settings, seeds: {sweep.num_seeds}"
         lines = [line for text in (*words, about) for line in textwrap.wrap(text, 105)]
         figure.supxlabel("\n".join(lines), x=0.02, ha="left", fontsize=7.5)
@@ -127,7 +137,9 @@ def _drawn(
 
 def _conclusions(sweep: SweepConfig, results: Sequence[SettingResult]) -> Sequence[str]:
     """The most telling sentence, and which settings are left out."""
-    said = read(sweep, results)
+    said = list(read(sweep, results))
+    if said[0].endswith(":") and len(said) > 1:  # how much is known of a sweep under way
+        said[:2] = [f"{said[0]} {said[1]}"]
     are_left_out = any(one.status == "refused" for one in results)
     return (said[0], said[-1]) if are_left_out and len(said) > 1 else said[:1]
 
@@ -152,7 +164,7 @@ def _map(axes: Axes, sweep: SweepConfig, seen: Map) -> None:
         bar = axes.figure.colorbar(
             colors,
             ax=axes,
-            label=f"{ends}; the worst tenth has one colour",
+            label=f"{ends}\nthe worst tenth has one colour",
             extend="min" if sweep.maximises else "max",
         )
         _plain_numbers(bar.ax.yaxis)
@@ -172,6 +184,11 @@ def _map(axes: Axes, sweep: SweepConfig, seen: Map) -> None:
         axes.plot(*at_best, "*", color="white", markeredgecolor="black", markersize=13, label="best")
     axes.set_xlabel(label(seen.x))
     _ticks(axes.xaxis, [shown(value) for value in seen.x_values], 0.5 if seen.y is not None else 0.0)
+    if sum(len(tick.get_text()) + 2 for tick in axes.get_xticklabels()) > _TICK_LETTERS:
+        axes.tick_params(axis="x", labelrotation=35.0)
+        for tick in axes.get_xticklabels():
+            tick.set_horizontalalignment("right")
+            tick.set_rotation_mode("anchor")
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=4, frameon=False, fontsize=8)
 
 
@@ -195,7 +212,7 @@ def _curves(axes: Axes, sweep: SweepConfig, results: Sequence[SettingResult]) ->
     num_gone = sum(one.status == "diverged" for one in behind)
     for color, width, words, count in (
         (_BEST, 2.2, f"best: {setting_words(best.values) or 'the base'}", 1),
-        (_BEST, 0.8, f"{len(good):,} {of} not told apart from it", len(good)),
+        (_BEST, 0.8, f"{len(good):,} {of if len(good) > 1 else of[:-1]} not told apart from it", len(good)),
         (_OTHER, 0.8, "others", len(behind) - len(good) - num_gone),
         (_GONE, 0.8, "diverged", num_gone),
     ):
@@ -203,7 +220,7 @@ def _curves(axes: Axes, sweep: SweepConfig, results: Sequence[SettingResult]) ->
             axes.plot([], [], color=color, lw=width, label=words)
     axes.set_xlabel("outer step")
     _result_axis(axes, sweep)
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(edgecolor="none", framealpha=0.85, fontsize=8)
 
 
 def _importance(axes: Axes, sweep: SweepConfig, results: Sequence[SettingResult]) -> Sequence[str]:
@@ -223,7 +240,8 @@ def _importance(axes: Axes, sweep: SweepConfig, results: Sequence[SettingResult]
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlim(0.0, 1.0)
     axes.set_xlabel("share of the settings' differences, with its 95% interval over the seeds")
-    for color, words in ((_BEST, "whole range"), (_OTHER, "best tenth")):
+    has_top = any(axis.is_told and math.isfinite(axis.top_share.value) for axis in found.axes)
+    for color, words in ((_BEST, "whole range"), (_OTHER, "best tenth"))[: 2 if has_top else 1]:
         axes.barh([-9.0], [0.0], color=color, label=words)
     axes.legend(frameon=False, fontsize=8, loc="lower right")
     return (*importance_words(sweep, found), trust_words(found))
@@ -237,7 +255,10 @@ def _tuning(axes: Axes, sweep: SweepConfig, results: Sequence[SettingResult]) ->
     axes.fill_between(curve.num_tried, curve.low, curve.high, color=_BEST, alpha=0.2, lw=0, label="nine draws of ten")
     axes.plot(curve.num_tried, curve.expected, "o-", color=_BEST, label="expected")
     axes.set_xscale("log", base=2)
-    axes.set_xticks(curve.num_tried, [f"{count:,}" for count in curve.num_tried])
+    *most, last = curve.num_tried
+    kept = [count for count in most[:: math.ceil(len(most) / _MOST_TICKS) or 1] if 2 * count <= last]
+    axes.set_xticks([*kept, last], [f"{count:,}" for count in (*kept, last)])
+    axes.minorticks_off()
     axes.set_xlabel("settings tried, drawn from these")
     _result_axis(axes, sweep)
     axes.legend(frameon=False, fontsize=8)
@@ -252,7 +273,13 @@ def _result_axis(axes: Axes, sweep: SweepConfig) -> None:
 
 
 def _plain_numbers(axis: Any) -> None:
-    """Numbers as everywhere else, and not as powers of ten."""
+    """Numbers as everywhere else, and not as powers of ten; enough of them where a log axis spans little."""
+    from matplotlib.ticker import MaxNLocator, NullLocator
+
+    low, high = axis.axes.get_ylim()
+    if low > 0.0 and high / low < _SHORT:
+        axis.set_major_locator(MaxNLocator(5))
+        axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(lambda value, _: f"{value:.3g}")
     axis.set_minor_formatter(lambda value, _: f"{value:.2g}" if f"{value:.0e}"[0] in "25" else "")
 

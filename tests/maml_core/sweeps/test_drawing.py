@@ -123,3 +123,43 @@ def test_without_matplotlib_a_sentence_says_how_to_get_it(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"pip install 'maml-live\[figures\]'"):
         figure_bytes("one", SWEEP, results_of(SWEEP), "map", "svg")
+
+
+MANY = Axis(name="alpha", values=tuple(0.001234 * 1.3**i for i in range(24)), log=True)
+LONG = "a-very-long-name-of-a-sweep-which-somebody-has-chosen-to-tell-it-apart"
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+@pytest.mark.parametrize("axis", [ALPHA, MANY], ids=["few", "many"])
+def test_nothing_runs_out_of_the_figure(kind: Kind, axis: Axis) -> None:
+    sweep = dataclasses.replace(SWEEP, axes=(axis, ALGORITHM))
+    png = figure_bytes(LONG, sweep, results_of(sweep), kind, "png")
+    picture = np.asarray(Image.open(io.BytesIO(png)).convert("L"))
+    edges = {"top": picture[:2], "bottom": picture[-2:], "left": picture[:, :2], "right": picture[:, -2:]}
+    assert [side for side, pixels in edges.items() if pixels.min() < 255] == []
+
+
+def test_numbers_that_have_no_room_beside_each_other_are_written_slantwise() -> None:
+    few, many = (
+        figure_bytes("one", sweep, results_of(sweep), "map", "svg").decode()
+        for sweep in (SWEEP, dataclasses.replace(SWEEP, axes=(MANY, ALGORITHM)))
+    )
+    assert "rotate(-35" not in few
+    assert "rotate(-35" in many
+
+
+def test_of_a_sweep_under_way_it_says_the_best_so_far() -> None:
+    page = figure_bytes("one", SWEEP, results_of(SWEEP)[:-2], "map", "html").decode()
+    assert "When 4 of 6 settings were finished: The best of " in page
+
+
+def test_a_scale_that_spans_little_has_numbers_enough() -> None:
+    from matplotlib.figure import Figure
+
+    for low, high, fewest in ((3.3, 3.9, 3), (0.4, 2.0, 3), (0.01, 40.0, 4)):
+        axes = Figure().add_subplot()
+        axes.plot([0, 1], [low, high])
+        drawing._result_axis(axes, SWEEP)
+        axes.figure.canvas.draw()
+        shown = [tick.get_text() for tick in (*axes.get_yticklabels(), *axes.get_yticklabels(minor=True))]
+        assert sum(low <= float(text) <= high for text in shown if text) >= fewest, (low, high, shown)
