@@ -48,7 +48,7 @@ _TICK_LETTERS = 55
 """Letters, with two between words, that have room along an axis that goes across; more of them are written slantwise."""
 
 _SHORT = 6.0
-"""Of a log axis from a number to less than so many times that, evenly spaced numbers say more than 2, 5 and 10."""
+"""A log axis that ends at less than so many times its beginning has evenly spaced numbers, which say more there than 2, 5 and 10."""
 
 _BEST, _OTHER, _GONE = "#0072b2", "#b8b8b8", "#d55e00"
 _RC = {

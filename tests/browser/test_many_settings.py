@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ TRACE = """([chart, name]) => {
     return { x: Array.from(x), y: Array.from(y), text: text ?? null, opacity: opacity ?? null };
 }"""
 # Whether a mark is really on the screen: Plotly draws one path for each.
+CELLS_SEEN = "() => document.querySelectorAll('[data-chart=map] .heatmaplayer image').length"
 MARKS_SEEN = "() => document.querySelectorAll('[data-chart=map] .scatterlayer .trace path.point').length"
 
 
@@ -85,7 +87,8 @@ def test_selecting_moving_and_pinning_draw_marks_alone_and_the_table_grows_as_it
         f"{PAGE_ROWS} of {SIDE * SIDE} settings; scroll or sort to see others."
     )
     page.wait_for_timeout(1000)  # what opening has drawn by then counts as before
-    before, seen = page.evaluate(DRAWN), page.evaluate(MARKS_SEEN)
+    before, seen, cells = page.evaluate(DRAWN), page.evaluate(MARKS_SEEN), page.evaluate(CELLS_SEEN)
+    assert cells > 0
     rows.nth(3).click()
     page.wait_for_function(HAS_POINTS, arg=["map", "selected", 1])
     live.until(lambda: trace(page, "lanes", "selected")["x"] != [])
@@ -97,7 +100,14 @@ def test_selecting_moving_and_pinning_draw_marks_alone_and_the_table_grows_as_it
     ring = trace(page, "map", "selected")
     page.keyboard.press("ArrowUp")
     live.until(lambda: trace(page, "map", "selected") != ring)
+    assert page.evaluate(CELLS_SEEN) == cells
     assert page.evaluate(DRAWN) == before
+    colours = page.locator(".maml-axes label", has_text=re.compile("^colours")).locator("select")
+    colours.focus()
+    page.keyboard.press("ArrowDown")  # drawn whole after marks alone
+    live.until(lambda: page.evaluate(DRAWN)[0] > before[0])
+    assert page.evaluate(CELLS_SEEN) == cells
+    expect(colours).to_be_focused()
     for pages in (2, 3):
         page.locator(".maml-settings").evaluate("(table) => table.scrollTo(0, table.scrollHeight)")
         expect(rows).to_have_count(min(PAGE_ROWS * pages, SIDE * SIDE))

@@ -72,7 +72,13 @@ export class Axes {
     const shown = JSON.stringify([axes.map(({ name }) => name), view, sweep]);
     if (shown === this.#shown) return;
     this.#shown = shown;
+    const labels = [...this.root.children];
+    const focused = labels.findIndex((label) => label.contains(document.activeElement));
+    const name = labels[focused]?.firstChild?.textContent;
     this.root.replaceChildren(...(view ? choices(axes, view) : []).map((choice) => this.#select(choice)));
+    // Whoever chooses with the keyboard stays where they are.
+    const same = [...this.root.children].find(({ firstChild }) => name && firstChild?.textContent === name);
+    same?.querySelector("select")?.focus();
   }
 
   /** @param {Choice} choice */

@@ -22,6 +22,7 @@ const OWN = ["x", "y", "text", "opacity"]; // what the page itself puts into tra
 const AT_ONCE = { mode: "immediate", transition: { duration: 0 }, frame: { duration: 0, redraw: false } };
 const MOST_AT_ONCE = 2000; // points of a trace that are drawn together with new axes, in one task of the browser
 const CONFIG = { displayModeBar: false, doubleClick: false, responsive: false, showTips: false };
+const HEAT_MAPS = ".heatmaplayer";
 const TICK_PX = 26; // from one tick of a log axis to the next, at least
 
 export class Plot {
@@ -213,7 +214,25 @@ export class Plot {
       const { x = [], y = [], text } = this.arrayAt(place);
       return text ? { x, y, text } : { x, y };
     });
-    plotly().animate(this.node, { data, traces }, AT_ONCE).catch(() => {}); // an interrupted one is followed by a newer one
+    const layers = this.#kept();
+    plotly()
+      .animate(this.node, { data, traces }, AT_ONCE)
+      .catch(() => {}) // an interrupted one is followed by a newer one
+      .then(() => layers?.disconnect());
+  }
+
+  /** Watches that the cells stay: Plotly takes the layer of all heat maps off the chart where it animates other traces. It is back before anything is seen. */
+  #kept() {
+    if (!this.#figure?.data.some(({ type }) => type === "heatmap")) return null;
+    const layers = new MutationObserver((changes) => {
+      for (const { target, removedNodes, nextSibling } of changes) {
+        for (const layer of removedNodes) {
+          if (layer instanceof Element && layer.matches(HEAT_MAPS)) target.insertBefore(layer, nextSibling?.parentNode === target ? nextSibling : target.firstChild);
+        }
+      }
+    });
+    layers.observe(this.node, { childList: true, subtree: true });
+    return layers;
   }
 
   /**
