@@ -22,6 +22,7 @@ from maml_core.sweeps.findings import importance_words, trust_words, why_no_impo
 from maml_core.sweeps.importance import importance
 from maml_core.sweeps.results import SettingResult
 from maml_core.values import shown
+from maml_core.wording import counted
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -194,7 +195,7 @@ def optuna_words(table: Mapping[str, Sequence[str]]) -> str:
         return f"Of what tells the best tenth from the others {', '.join([f'{first} has {share}', *(' '.join(row) for row in others)])}."
     (_, number), *axes, (what, result) = zip(table, rows[0], strict=True)
     where = ", ".join(f"{plain(name)} {value}" for name, value in axes)
-    return f"{len(rows)} settings; the best, number {number}: {what} {result} at {where}."
+    return f"{counted(len(rows), 'setting')}; the best, number {number}: {what} {result} at {where}."
 
 
 def _result(trial: FrozenTrial) -> float:

@@ -24,6 +24,7 @@ from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.standing import Standing, Verdict
 from maml_core.sweeps.tables import rank_of
+from maml_core.wording import counted
 
 SAME, OTHERS, SEEDS, OVER_TASKS, OVER_SEEDS = "same", "others", "seeds", "over_tasks", "over_seeds"
 SETTINGS, SELECTED, PINNED = "settings", "selected", "pinned"
@@ -247,7 +248,7 @@ def _summary(info: RankInfo) -> str:
     if not len(info.numbers):
         return _subtitle(info)
     low, high = (result(float(value), info.metric) for value in (info.values[0], info.values[-1]))
-    return f"{len(info.numbers):,} settings in the order of their held-out {info.metric}, from {low} to {high}. {_subtitle(info)}"
+    return f"{counted(len(info.numbers), 'setting')} in the order of their held-out {info.metric}, from {low} to {high}. {_subtitle(info)}"
 
 
 RANK: SweepChart[RankInfo, RankLooks] = SweepChart(

@@ -146,7 +146,7 @@ def _check_labels(labels: list[int], ways: int) -> None:
     if sorted(counts) != list(range(len(counts))):
         raise ValueError("a class before the last has no drawing; reload the page")
     if len(counts) < 2:
-        raise ValueError(f"{len(counts)} classes have a drawing; draw examples of at least 2")
+        raise ValueError(f"{'only one' if counts else 'no'} class has a drawing; draw examples of at least 2")
     if len(counts) > ways:
         raise ValueError(f"{len(counts)} classes are drawn and this network tells {ways} apart; remove some")
     if max(counts.values()) > MAX_EXAMPLES:

@@ -17,6 +17,7 @@ from dashboard.setups.setting_names import name_of, symbol
 from maml_core.config import RunConfig, to_dict
 from maml_core.records import Summary
 from maml_core.values import written
+from maml_core.wording import counted
 
 MAX_NAMED = 3
 """Settings that a name lists; of more it says how many."""
@@ -190,7 +191,7 @@ def told(ghosts: Ghosts, hidden: Container[Left], *, start: RunConfig, config: R
             "trace": trace_of(left.place),
             "dash": DASHES[left.place],
             "name": in_greek(name),
-            "sentence": in_greek(f"Ghost {left.number}, a run of {left.step:,} outer steps: {name}."),
+            "sentence": in_greek(f"Ghost {left.number}, a run of {counted(left.step, 'outer step')}: {name}."),
             "shown": left not in hidden,
         }
         for left in ghosts.all

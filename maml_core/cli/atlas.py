@@ -22,6 +22,7 @@ from maml_core.store import trained_alone
 from maml_core.sweeps.driver import Sweeping, run_sweep
 from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.study import open_study
+from maml_core.wording import duration
 
 WORDS = "Every finished setting is kept. The same command goes on."
 
@@ -74,7 +75,7 @@ def run_atlas(
             with last_words(WORDS):
                 _report(found, folder, as_json=as_json)
     say(
-        f"{(time.monotonic() - start) / 60:.0f} minutes now. Saved in {folder}/table.json, table.md and figure.svg; the sweeps: maml sweeps list --storage {folder}"
+        f"This call took {duration(time.monotonic() - start)}. Saved in {folder}/table.json, table.md and figure.svg; the sweeps: maml sweeps list --storage {folder}"
     )
 
 

@@ -118,10 +118,9 @@ def folder(
     if as_json:
         print_json(_folder(images, splits))
         return
-    typer.echo(
-        f"{images.name}: {len(images.images):,} images, from {images.class_sizes.min()} to {images.class_sizes.max()} a class; "
-        f"{splits.note}."
-    )
+    fewest, most = images.class_sizes.min(), images.class_sizes.max()
+    a_class = f"{most:,}" if fewest == most else f"from {fewest:,} to {most:,}"
+    typer.echo(f"{images.name}: {len(images.images):,} images, {a_class} a class; {splits.note}.")
     for note in images.notes:
         say(f"note: {note}")
     for name, reason in images.skipped:

@@ -263,11 +263,11 @@ def reproduce(
     rows = _trained_and_judged(
         cases, place, num_tasks=num_tasks, workers=workers, scheduler=scheduler, device=device.value
     )
-    cpu_min = sum({(row.name, row.trained_shots, row.seed): row.cpu_s for row in rows}.values()) / 60
+    cpu_s = sum({(row.name, row.trained_shots, row.seed): row.cpu_s for row in rows}.values())
     longest = max(case.num_steps for case in cases)
     trained = list(dict.fromkeys(str(case.config.tasks_seed) for case in cases))
     notes.append(
-        f"{num_tasks:,} test tasks, {longest:,} outer steps{'' if steps else ' at most'}, seed{'s' * (len(trained) > 1)} {listed(trained)}; {cpu_min:.0f} minutes "
+        f"{num_tasks:,} test tasks, {longest:,} outer steps{'' if steps else ' at most'}, seed{'s' * (len(trained) > 1)} {listed(trained)}; {duration(cpu_s)} "
         "of one processor for the training."
     )
     if len(trained) > 1:
@@ -288,8 +288,7 @@ def reproduce(
         print_json(values)
         return
     typer.echo("\n\n".join([text, *notes]))
-    minutes = (time.monotonic() - start) / 60
-    typer.echo(f"\n{minutes:.0f} minutes now. Saved in {place}/table.json and table.md.")
+    typer.echo(f"\nThis call took {duration(time.monotonic() - start)}. Saved in {place}/table.json and table.md.")
 
 
 def _of_losses(rows: list[Row]) -> str:

@@ -29,6 +29,7 @@ from maml_core.datasets.splits import Splits, parted
 from maml_core.datasets.trees import File, Tree, fingerprint, open_tree, zips_opened
 from maml_core.errors import ConfigError, DataError
 from maml_core.files import explained, locked
+from maml_core.wording import counted
 
 MIN_CLASSES = 4
 """Two to train on and two to be judged on."""
@@ -209,7 +210,10 @@ def _read(tree: Tree, now: str, size: int, color: Color, on_progress: OnProgress
                 on_progress("images read", tried, total)
         if done - start < MIN_IMAGES:
             skipped.append(
-                Skipped(_text(name), f"a class of {done - start} images that can be read; {MIN_IMAGES} are needed")
+                Skipped(
+                    _text(name),
+                    f"a class with {counted(done - start, 'image')} that can be read; {MIN_IMAGES} are needed",
+                )
             )
             done = start
         else:

@@ -55,7 +55,7 @@ def read(sweep: SweepConfig, results: Sequence[SettingResult], comparison: Compa
         return why
     finished = [one for one in results if one.is_finished]
     if len(finished) < MIN_SETTINGS:
-        return (f"{len(finished)} of {size:,} settings are finished: too few to read the map.", *why)
+        return (f"{_of_all(len(finished), size)} finished: too few to read the map.", *why)
     found = [one for one in finished if one.status == "ok"]
     by = comparison or Comparison(sweep, finished)
     so_far = () if len(finished) >= size else (f"When {len(finished):,} of {size:,} settings were finished:",)
@@ -81,7 +81,11 @@ def finished_words(sweep: SweepConfig, results: Sequence[SettingResult]) -> str:
     """How many settings are finished, and how many are left out."""
     refused = sum(one.status == "refused" for one in results)
     others = f", {refused:,} left out" if refused else ""
-    return f"{sum(one.is_finished for one in results):,} of {sweep.size:,} settings are finished{others}"
+    return f"{_of_all(sum(one.is_finished for one in results), sweep.size)} finished{others}"
+
+
+def _of_all(number: int, size: int) -> str:
+    return f"{number:,} of {size:,} settings {'is' if number == 1 else 'are'}"
 
 
 def _of_left_out(sweep: SweepConfig, left_out: Sequence[SettingResult]) -> str:

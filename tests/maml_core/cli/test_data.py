@@ -60,7 +60,7 @@ def test_a_folder(tmp_path: Path) -> None:
     folder = pictures(tmp_path / "p")
     (folder / "x.txt").write_text("")
     shown = maml("data", "folder", str(folder), "--color", "rgb", "--size", "8")
-    assert shown.stdout == "p: 18 images, from 3 to 3 a class; 6 classes: 2 for train, 2 for validation, 2 for test.\n"
+    assert shown.stdout == "p: 18 images, 3 a class; 6 classes: 2 for train, 2 for validation, 2 for test.\n"
     notes, left_out = said(shown).split(" left out: ")
     assert notes.startswith("note: the images are nearly black")
     assert left_out == "x.txt: not a kind of image that can be read"

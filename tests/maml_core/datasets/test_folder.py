@@ -101,7 +101,7 @@ def test_what_cannot_be_used_is_left_out_and_named(tmp_path: Path) -> None:
         "class 2/0.png": "damaged",
         "class 3/huge.png": "4500 x 4500 is more than 20,000,000 pixels",
         "class 5/film.TIFF": reasons["class 5/film.TIFF"],
-        "single": "a class of 1 images that can be read; 2 are needed",
+        "single": "a class with 1 image that can be read; 2 are needed",
     }
     assert load(folder).skipped == images.skipped
 
@@ -134,7 +134,7 @@ def test_a_long_report_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     ("classes", "images", "sentence"),
     [
         (3, 3, "holds 3 classes.* 4 are needed"),
-        (6, 1, r"holds 0 classes.*Left out was class 0: a class of 1 .*\(and 5 more\)"),
+        (6, 1, r"holds 0 classes.*Left out was class 0: a class with 1 image .*\(and 5 more\)"),
     ],
 )
 def test_too_few(tmp_path: Path, root: Path, classes: int, images: int, sentence: str) -> None:

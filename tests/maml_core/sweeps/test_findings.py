@@ -179,6 +179,7 @@ def test_too_few_settings_say_nothing() -> None:
     sweep = of_three(ALPHA, STEPS)
     results = made(sweep, valley({1: 0.06, 5: 0.02, 10: 0.02}))[:3]
     assert read(sweep, results) == ("3 of 15 settings are finished: too few to read the map.",)
+    assert read(sweep, results[:1]) == ("1 of 15 settings is finished: too few to read the map.",)
     assert read(sweep, []) == ("0 of 15 settings are finished: too few to read the map.",)
 
 
