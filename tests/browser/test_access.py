@@ -218,13 +218,23 @@ def assert_colors(live: LivePage, scheme: str, palette: Palette) -> None:
     live.becomes(is_dark, scheme == "dark")
 
 
+DOT_OPACITY = "getComputedStyle(document.querySelector('.maml-pill'), '::before').opacity"
+
+
+def test_the_dot_of_a_run_that_trains_changes_with_the_frames_and_nothing_moves_for_ever(live: LivePage) -> None:
+    live.play()
+    for opacity in ("1", "0.35", "1"):
+        live.shows(DOT_OPACITY, opacity)
+    # Each picture of an animation has the page put together anew, where only the processor draws.
+    assert live.page.evaluate("document.getAnimations().map(({ animationName }) => animationName)") == []
+
+
 def test_reduced_motion_is_respected(live: LivePage) -> None:
     live.page.emulate_media(reduced_motion="reduce")
     live.train(5)
     expect(live.pill).to_have_text("Training")
-    assert (
-        live.page.evaluate("getComputedStyle(document.querySelector('.maml-pill'), '::before').animationName") == "none"
-    )
+    live.page.evaluate("document.querySelector('.maml-pill').dataset.pulse = '1'")
+    assert live.page.evaluate(DOT_OPACITY) == "1"
     live.pause()
     # The curve of the next inner step stands there at once: no frame shows it between theta_0 and theta_1.
     live.page.get_by_label("Inner step k").fill("0")

@@ -2,6 +2,7 @@
 
 import { el, popoverButton, setText } from "../common/dom.js";
 import { short, whole } from "../common/format.js";
+import { pulse } from "../common/pulse.js";
 import { actionButton, icon } from "./icons.js";
 import { keysAct, letKeysAct } from "./keys.js";
 import { undoable } from "./undo.js";
@@ -335,6 +336,7 @@ export class Transport {
   step(step) {
     this.shownStep = step;
     setText(this.#step, whole(step));
+    pulse(this.#pill);
     const title = `${whole(step)} ${STATUS[this.#kind]} · MAML, live`;
     if (document.title !== title) document.title = title;
   }

@@ -2,6 +2,7 @@
 
 import { el, known, setText } from "../common/dom.js";
 import { whole } from "../common/format.js";
+import { pulse } from "../common/pulse.js";
 import { Segments } from "../common/segments.js";
 import { Remaining } from "./remaining.js";
 
@@ -75,6 +76,7 @@ export class Header {
    */
   progress({ status, num_done }, numRefused, count = this.#counted) {
     this.#counted = count;
+    pulse(this.#pill);
     if (!count) return;
     const { lane_steps, lane_steps_left, size, refused } = count;
     const done = status === "done" ? known(num_done) - numRefused : count.ok + count.diverged + count.pruned;
