@@ -27,9 +27,10 @@ export class Acting {
 
   /** Words that would be cut stand behind their names, all of them: which ones fit would change from step to step. */
   fit() {
+    if (this.root.hidden) return; // without laying the page out, which asking for the room has done with every frame
     const room = this.root.parentElement?.clientWidth ?? 0;
     const measured = `${room} ${this.#shown.map(({ text }) => text.textContent.length)}`;
-    if (measured === this.#measured || this.root.hidden) return;
+    if (measured === this.#measured) return;
     this.#measured = measured;
     this.root.dataset.words = "beside";
     this.#tighten();
