@@ -1,4 +1,4 @@
-"""What theta_0..theta_K say about one task: of a curve on a grid of x, of images their classes."""
+"""What theta_0..theta_K say about one task: of a curve on a grid of x, of images and other examples their classes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from maml_core.losses import Loss
 from maml_core.models import Model
 from maml_core.normalization import as_taken, at_step
 from maml_core.problem import Problem, torch_dtype, training_tasks
-from maml_core.records import Bytes, Demonstration, ImageFit, OwnPoints, OwnTask, TaskFit
+from maml_core.records import Bytes, ClassFit, Demonstration, Fit, ImageFit, OwnPoints, OwnTask, TaskFit
 from maml_core.rng import Stream
 from maml_core.run_state import Learner, rule, training_rule
 from maml_core.tasks import FewShotImages, Regression
@@ -32,7 +32,7 @@ GRID_POINTS = 121
 
 def task_fit(
     config: RunConfig, learner: Learner, shown: Demonstration, problem: Problem, form: PathForm | None = None
-) -> TaskFit | ImageFit | None:
+) -> Fit | None:
     """theta_0..theta_K on a demonstration task, K the larger of N and N_eval; None for inputs that nobody can draw.
 
     Args:
@@ -47,6 +47,8 @@ def task_fit(
     """
     family = problem.at_test
     if isinstance(config.tasks, PythonConfig):
+        if config.tasks.classifies:
+            return _class_fit(config, learner, shown, problem, form)
         return _own_code_fit(config, learner, shown, problem, form) if config.tasks.is_curve else None
     if isinstance(shown.own, OwnPoints) and (isinstance(family, FewShotImages) or family.num_inputs != 1):
         raise ConfigError("own", "points", "points (x, y) are a task of a family of curves over one x alone")
@@ -95,6 +97,44 @@ def _own_code_fit(
     path = _followed(config, learner, problem, task.support, how=how, loss=problem.loss, watched=grid, form=form)
     truth = family.target(task.parameters, grid)[0, :, 0] if isinstance(family, Regression) else grid[0, :0, 0]
     return _fit_of(config, task, path, grid, truth=truth, kept=path.rows[:0], loss=problem.loss)
+
+
+def _class_fit(
+    config: RunConfig, learner: Learner, shown: Demonstration, problem: Problem, form: PathForm | None
+) -> ClassFit | None:
+    """The fit of a problem of one's own with classes; None where its targets do not say which class a point is of."""
+    assert problem.accuracy is not None, "it classifies"
+    task = _drawn(config, shown, problem)
+    labels = _labels(task.query.y[0], config.num_outputs)
+    if labels is None:
+        return None
+    how = _rule_for(shown, config, problem, learner)
+    path = _followed(
+        config, learner, problem, task.support, how=how, loss=problem.loss, watched=task.support.x, form=form
+    )
+    logits = path.predictions(task.query.x)
+    return ClassFit(
+        num_support=task.support.x.shape[1],
+        query_x=floats(task.query.x[0]),
+        query_labels=labels.cpu().numpy(),
+        query_probabilities=floats(functional.softmax(logits, dim=2)),
+        query_accuracy=floats(path.judged(logits, task.query.y, problem.accuracy)),
+        support_loss=floats(path.losses(task.support, problem.loss)),
+        query_loss=floats(path.judged(logits, task.query.y, problem.loss)),
+        dead=path.dead,
+        vector=floats(path.rows[config.num_inner_steps] - path.rows[0]),
+    )
+
+
+def _labels(target: Tensor, ways: int) -> Tensor | None:
+    """Which of several classes each point is of, [points], by targets that have a place for each class, or their numbers; None of others."""
+    if ways < 2:
+        return None
+    if target.shape[1] == ways:
+        return target.argmax(1)
+    numbers = target[:, 0].round().long()
+    is_one = target.shape[1] == 1 and bool(((numbers == target[:, 0]) & (numbers >= 0) & (numbers < ways)).all())
+    return numbers if is_one else None
 
 
 def _reaching(grid: Tensor, task: Tasks) -> Tensor:

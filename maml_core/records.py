@@ -374,6 +374,32 @@ class ImageFit(NamedTuple):
     """theta_N - theta_0, [D]: where the task stands among the task vectors of others."""
 
 
+class ClassFit(NamedTuple):
+    """One task of W classes of a problem of one's own, with Q query points, and what theta_0..theta_K say about it."""
+
+    num_support: int
+    query_x: Floats
+    """[Q, inputs]"""
+    query_labels: Ints
+    """[Q]"""
+    query_probabilities: Floats
+    """Softmax of the outputs, [K + 1, Q, W]; NaN where the network's output is not finite."""
+    query_accuracy: Floats
+    """By the problem's own measure, [K + 1]."""
+    support_loss: Floats
+    """[K + 1]"""
+    query_loss: Floats
+    """[K + 1]"""
+    dead: bool
+    """Whether theta_N has a whole hidden layer off on the task's support points."""
+    vector: Floats
+    """theta_N - theta_0, [D]: where the task stands among the task vectors of others."""
+
+
+Fit = TaskFit | ImageFit | ClassFit
+"""What theta_0..theta_K say about one task."""
+
+
 class LayerMoves(NamedTuple):
     """How far the inner loop moves each of the P layers, ||theta_k - theta_0|| / ||theta_0||, over tasks; [N + 1, P]."""
 
@@ -448,7 +474,7 @@ class Snapshot:
     """What one state looks like: everything a live page shows besides the curves."""
 
     step: int
-    fits: tuple[TaskFit | ImageFit | None, ...]
+    fits: tuple[Fit | None, ...]
     """One for each of the view's tasks; None for a task that nobody can draw."""
     trajectories: Mapping[str, Summary]
     """Held-out losses by learner: "maml" (the run, whatever its algorithm), "random" (the initial weights), "joint", and "oracle" and
@@ -474,7 +500,7 @@ class Snapshot:
     """Processor time that each part took, by its name, so that whoever looks can pace it."""
 
     @property
-    def fit(self) -> TaskFit | ImageFit | None:
+    def fit(self) -> Fit | None:
         """The first task's fit; None where there is none."""
         return self.fits[0] if self.fits else None
 

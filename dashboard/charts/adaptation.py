@@ -21,7 +21,7 @@ from dashboard.charts.scales import OFF_THE_CHART, Line, Previous, Range, Update
 from dashboard.charts.style import LEARNERS, NOT_DATA, ONCE_THERE, SHARES, Looks
 from dashboard.setups.algorithms import name_of
 from dashboard.theme import Palette, with_opacity
-from maml_core.records import ImageFit, Summary, TaskFit
+from maml_core.records import Fit, Summary, TaskFit
 
 # --- The record -------------------------------------------------------------------------------------------------------
 
@@ -99,7 +99,7 @@ def _second(of: Results) -> Trajectory | None:
     return None if found is None else _trajectory(found, of.metric)
 
 
-def _own(fit: TaskFit | ImageFit | None) -> OwnTrajectory | None:
+def _own(fit: Fit | None) -> OwnTrajectory | None:
     if not isinstance(fit, TaskFit) or not fit.is_own:
         return None
     if len(fit.query_x):

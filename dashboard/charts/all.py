@@ -9,6 +9,7 @@ from typing import Any
 from dashboard.charts.adaptation import ADAPTATION
 from dashboard.charts.arrows import ARROWS
 from dashboard.charts.chart import Chart
+from dashboard.charts.classes import CLASSES
 from dashboard.charts.coherence import COHERENCE
 from dashboard.charts.directions import DIRECTIONS
 from dashboard.charts.edge import EDGE
@@ -48,7 +49,7 @@ CLOSER: tuple[Chart[Any], ...] = (
 )
 """Closer looks, of which one stands in the place of the paths, and another in that of the held-out tasks; computed for whoever has them open."""
 
-CHARTS: tuple[Chart[Any], ...] = (LOSS, FIT, IMAGES, ADAPTATION, PATH, LAYERS, *CLOSER, GAUGE, RATES)
+CHARTS: tuple[Chart[Any], ...] = (LOSS, FIT, IMAGES, CLASSES, ADAPTATION, PATH, LAYERS, *CLOSER, GAUGE, RATES)
 """In the order in which the page shows them."""
 
 SHARING: dict[str, Chart[Any]] = {chart.id: chart for chart in CHARTS if chart.tab}
@@ -62,7 +63,7 @@ def infos(results: Results) -> list[tuple[Chart[Any], Any]]:
 
 
 def charts_of(config: RunConfig, weights_chart: str = "path", tasks_chart: str = ADAPTATION.id) -> tuple[str, ...]:
-    """The charts that a run has: learned rates take the gauge's place, images the curves', paths, layers and closer looks share one, and a second
+    """The charts that a run has: learned rates take the gauge's place, images and classes the curves', paths, layers and closer looks share one, and a second
     closer look may take that of the held-out tasks.
     """
     return tuple(chart.id for chart in _own(config, weights_chart, tasks_chart))

@@ -19,7 +19,7 @@ from dashboard.charts.scales import Line, Previous, Range, joined, over, plain
 from dashboard.charts.style import Looks
 from dashboard.theme import Palette, with_opacity
 from dashboard.wire.packing import Floats
-from maml_core.config import ImageConfig, LinearConfig, PythonConfig, RunConfig, at_test
+from maml_core.config import LinearConfig, PythonConfig, RunConfig, at_test
 from maml_core.families.curves import CurveFamily
 from maml_core.points import outside
 from maml_core.records import TaskFit
@@ -134,8 +134,6 @@ def _of_second(of: Results, fit: TaskFit) -> Array | None:
 
 def _why_empty(config: RunConfig) -> str:
     others = "The other charts show how it adapts."
-    if isinstance(config.tasks, PythonConfig) and config.classifies:
-        return f"A task of your own is of classes, which are drawn here only of images that the page knows. {others}"
     if config.num_inputs > 1:
         return f"A task of this family has {config.num_inputs} inputs: there is no curve over one x to draw. {others}"
     if config.num_outputs > 1:
@@ -305,7 +303,7 @@ FIT = Chart(
     subtitle=_subtitle,
     is_of_the_task=True,
     shows_now=True,
-    belongs=lambda config, _: not isinstance(config.tasks, ImageConfig),
+    belongs=lambda config, _: not config.classifies,
     why_empty=_why_empty,
     more=_more,
 )

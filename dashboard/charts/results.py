@@ -16,7 +16,7 @@ from maml_core.analysis_records import OneStep
 from maml_core.config import RunConfig
 from maml_core.records import (
     Curvature,
-    ImageFit,
+    Fit,
     InnerDescent,
     InnerPaths,
     LayerMoves,
@@ -24,7 +24,6 @@ from maml_core.records import (
     Levels,
     Plane,
     Summary,
-    TaskFit,
 )
 
 Array = npt.NDArray[np.floating]
@@ -103,7 +102,7 @@ class Beside:
     curves: Curves
     adapted: Summary | None
     """Its held-out tasks against the inner step; None before it was judged."""
-    fit: TaskFit | ImageFit | None
+    fit: Fit | None
     """What it makes of the task that is shown."""
     num_inner_steps: int
 
@@ -113,7 +112,7 @@ class Now:
     """What the newest outer step shows, beside an earlier one."""
 
     num_inner_steps: int
-    fit: TaskFit | ImageFit | None = None
+    fit: Fit | None = None
     trajectories: Mapping[str, Summary] = field(default_factory=dict)
 
 
@@ -190,7 +189,7 @@ class Results:
     """What to compare it with; None where it is now."""
     apart: TakenApart | None = None
     """Where somebody goes through the next outer step: then the fit and the paths are of its tasks."""
-    fit: TaskFit | ImageFit | None = None
+    fit: Fit | None = None
     trajectories: Mapping[str, Summary] = field(default_factory=dict)
     """Held-out tasks against the inner step, by learner."""
     paths: InnerPaths | None = None

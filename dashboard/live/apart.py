@@ -11,7 +11,7 @@ from dashboard.live.watched import Watched
 from maml_core.analysis_records import NOT_TAKEN_APART, OneStep
 from maml_core.chunks import ChunkRequest, ChunkResult
 from maml_core.config import PythonConfig, RunConfig
-from maml_core.records import Demonstration, ImageFit, TaskFit, View
+from maml_core.records import Demonstration, Fit, View
 from maml_core.traits import TRAITS
 
 _OTHER_STEPS = (
@@ -38,7 +38,7 @@ class Apart:
     """See the module. It is about one outer step: once the run has taken it, or is another one, it is over."""
 
     def __init__(self) -> None:
-        self.fit: TaskFit | ImageFit | None = None
+        self.fit: Fit | None = None
         """The first task, at theta_0..theta_K."""
         self.cpu_s = 0.0
         """What all its looks took: who had least is next."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from maml_core.config import RunConfig
-from maml_core.records import Bytes, Floats, ImageFit, OwnTask, TaskFit
+from maml_core.records import Bytes, Fit, Floats, ImageFit, OwnTask
 
 MAX_CLASSES, MAX_EXAMPLES, MAX_QUERY = 5, 5, 5
 """What the page has room for; examples are those of each class."""
@@ -69,7 +69,7 @@ class Drawings:
         self.generated: ImageFit | None = None
         self.hand: Hand | None = None
 
-    def look(self, fit: TaskFit | ImageFit | None) -> None:
+    def look(self, fit: Fit | None) -> None:
         """Keep a generated task. The first one's hand stays, so that the same strokes stay the same image."""
         if not isinstance(fit, ImageFit) or not fit.class_names:
             return
@@ -167,7 +167,7 @@ def _image(text: Any, shape: tuple[int, int, int]) -> Bytes:
     return image
 
 
-def answer(fit: TaskFit | ImageFit | None, num_inner_steps: int) -> dict[str, Any] | None:
+def answer(fit: Fit | None, num_inner_steps: int) -> dict[str, Any] | None:
     """What theta_0..theta_K say about the drawn query images, [Q][K + 1][classes], and the class that theta_0 answers to every drawing, if it
     does; None where the fit is of no drawn task.
     """

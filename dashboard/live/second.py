@@ -21,12 +21,11 @@ from maml_core.config import RunConfig, replace
 from maml_core.records import (
     Demonstration,
     Entry,
-    ImageFit,
+    Fit,
     Numbers,
     PairedDifference,
     Snapshot,
     Summary,
-    TaskFit,
 )
 
 BUDGET_S = 0.03
@@ -117,7 +116,7 @@ class Second:
         """The set-up that holds at the state."""
         self._history = History()
         self._adapted: Summary | None = None
-        self._fit: TaskFit | ImageFit | None = None
+        self._fit: Fit | None = None
         self._task: Demonstration | None = None
         """Which was looked at."""
         self._goals: tuple[Goal, ...] = ()

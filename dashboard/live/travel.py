@@ -12,7 +12,7 @@ from maml_core.config import RunConfig, replace
 from maml_core.datasets.trained import TrainedImages
 from maml_core.families.own import OwnCode
 from maml_core.moments import Moment, Moments, asked
-from maml_core.records import Demonstration, Entry, ImageFit, Plane, Snapshot, Status, TaskFit, View
+from maml_core.records import Demonstration, Entry, Fit, Plane, Snapshot, Status, View
 from maml_core.store import SavedRun
 
 Part = Literal["task", "weights", "trajectories", "curvature"]
@@ -102,7 +102,7 @@ class Travel:
         self.shown: Moment | None = None
         """What its charts show; None for now."""
         self.seen = Seen()
-        self.fit: TaskFit | ImageFit | None = None
+        self.fit: Fit | None = None
         self.cpu_s = 0.0
         """What all its looks took: who had least is next."""
         self._sent: dict[Part, list[Look]] = {part: [] for part in PARTS}

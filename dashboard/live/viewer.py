@@ -20,7 +20,7 @@ from dashboard.live.second import Second
 from dashboard.live.travel import Look, LookPart, Travel
 from maml_core.config import RunConfig, RunTasks, SinusoidConfig, at_test
 from maml_core.families.curves import CurveFamily
-from maml_core.records import Demonstration, ImageFit, OwnPoints, OwnTask, TaskFit
+from maml_core.records import Demonstration, Fit, OwnPoints, OwnTask
 
 SHAPE = ("amplitude", "phase_rad", "frequency")
 """What shapes a sinusoid on the page, in the order of a task's parameters; few have the last one."""
@@ -77,7 +77,7 @@ class Viewer:
         self.own = Drawings()
         self.points: OwnPoints | None = None
         """Points of its own that it shows in the demonstration task's place, if any."""
-        self.fit: TaskFit | ImageFit | None = None
+        self.fit: Fit | None = None
         """The newest look at the task; None before there is one, and of tasks that cannot be drawn."""
         self._is_seen = False
         self.waits = False
@@ -283,7 +283,7 @@ class Viewer:
         """What the curves of such a run show."""
         return self._metric if config.classifies else "loss"
 
-    def take(self, fit: TaskFit | ImageFit | None, change_id: int | None) -> None:
+    def take(self, fit: Fit | None, change_id: int | None) -> None:
         """Take in a look at the task, which has seen the changes up to this one."""
         self.fit, self.change_id, self._is_seen = fit, change_id, True
         self.own.look(fit)

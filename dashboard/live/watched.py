@@ -16,7 +16,7 @@ from dashboard.live.travel import Travel
 from maml_core.config import RunConfig
 from maml_core.datasets.trained import TrainedImages
 from maml_core.families.own import OwnCode
-from maml_core.records import Demonstration, ImageFit, Status, TaskFit
+from maml_core.records import Demonstration, Fit, Status
 
 
 class Watchers(Protocol):
@@ -97,7 +97,7 @@ class Watching(Protocol):
     def task(self) -> Demonstration:
         """The task that is shown."""
 
-    def take(self, fit: TaskFit | ImageFit | None, change_id: int | None) -> None:
+    def take(self, fit: Fit | None, change_id: int | None) -> None:
         """Take in a look at the task, which has seen the changes up to this one."""
 
     def draw_task(self) -> None:

@@ -16,7 +16,7 @@ from tests.browser.conftest import opened_page
 from tests.browser.live_page import LivePage
 from tests.browser.server import REPOSITORY, Server
 from tests.browser.test_saved import Panel
-from tests.maml_core.own_module import CODE, CURVES, written
+from tests.maml_core.own_module import CLASSES, CODE, CURVES, written
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -81,6 +81,28 @@ def test_it_is_trained_saved_and_found_again_after_a_reload_and_by_the_next_serv
         live.wait_step(40)
         live.wait_drawn()
         assert live.trace("loss", "training, raw").tolist() == losses
+
+
+def test_a_task_of_ones_own_classes_is_drawn_and_walked_through(browser: Browser, tmp_path: Path) -> None:
+    with started(browser, tmp_path, f"{written(tmp_path, CLASSES)}:problem") as live:
+        live.wait_drawn()
+        live.run_until(20)
+        live.wait_step(20)
+        live.wait_steady()
+        card = live.page.locator('[data-chart="classes"]')
+        expect(card).to_be_visible()
+        expect(live.page.locator('[data-chart="fit"]')).to_be_hidden()
+        expect(card.locator(".maml-subtitle")).to_contain_text("% right, after ")
+        expect(card.get_by_role("row", name="right")).to_be_visible()
+        slider = card.get_by_role("slider", name="Inner step k")
+        ends = {"0": "before adapting", "3": "after 3 steps"}
+        drawn = {at: live.trace("classes", name)[1].tolist() for at, name in ends.items()}
+        assert drawn["0"] != drawn["3"]
+        for at, values in drawn.items():
+            slider.fill(at)
+            live.wait_trace("classes", "at k", lambda found, values=values: found[1].tolist() == values)
+        live.page.keyboard.press("t")
+        live.wait_trace("classes", "before adapting", lambda found: found[1].tolist() != drawn["0"])
 
 
 def test_a_server_without_it_and_one_with_another_say_what_to_do(browser: Browser, tmp_path: Path) -> None:

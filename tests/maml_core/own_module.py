@@ -61,6 +61,32 @@ def problem():
     return Problem(family=StreamTasks(lines), model=ModuleModel(net, reinitialize=True))
 """
 """Tasks of one input and one output, with six points each."""
+CLASSES = """
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from maml_core import ModuleModel, Problem, StreamTasks
+from maml_core.losses import accuracy, cross_entropy
+
+with open(Path(__file__).with_name("imported"), "a") as trace:
+    trace.write("x")
+
+
+def clouds(rng):
+    while True:
+        centres, y = rng.normal(size=(3, 2)), np.arange(12) % 3
+        x = centres[y] + 0.2 * rng.normal(size=(12, 2))
+        yield x[:6], y[:6], x[6:], y[6:]
+
+
+def problem():
+    net = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 3))
+    model = ModuleModel(net, reinitialize=True)
+    return Problem(family=StreamTasks(clouds, classes=3), model=model, loss=cross_entropy, accuracy=accuracy)
+"""
+"""Tasks of three classes with two inputs and six points on either side."""
 TRACE = "imported"
 """The file that says how often, a letter each time."""
 

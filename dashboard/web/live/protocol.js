@@ -271,7 +271,7 @@ export {};
  * @property {number} num_inner_steps
  * @property {(number | null)[]} support_loss
  * @property {(number | null)[]} query_loss
- * @property {(number | null)[]} [accuracy] Of images.
+ * @property {(number | null)[]} [accuracy] Of classes.
  * @property {number} [offset] Of curves, one behind the other.
  * @property {number} [width] Points of a curve.
  * @property {number} [grid_offset]

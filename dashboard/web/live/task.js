@@ -7,7 +7,13 @@ import { Losses } from "./losses.js";
 /** @import { Term } from "../common/mounting.js" */
 /** @import { Frame } from "../common/protocol.js" */
 /** @import { LiveFrame, LiveRequest, ShapeTask, State, Steps } from "./protocol.js" */
+/** @import { Chart } from "./chart.js" */
 /** @import { Charts } from "./charts.js" */
+
+/** @typedef {"images" | "classes" | "fit"} TaskChart */
+
+/** @type {TaskChart[]} */
+const TASK_CHARTS = ["images", "classes", "fit"];
 
 const THETA_K = "theta_k"; // the trace that the server leaves to the page
 const STEP_MS = 700; // slow motion: one inner step
@@ -28,7 +34,9 @@ export class Task {
   #charts;
   #send;
   /** @type {(Steps & { grid?: Float32Array, curves?: Float32Array[] }) | null} */
-  #steps = null; // with `grid` and `curves`, or, of images, `accuracy`
+  #steps = null; // with `grid` and `curves`, but of images, which are drawn otherwise
+  /** @type {TaskChart} */
+  #chart = "fit";
   /** @type {number | null} */
   #chosen = null; // k, or null: it follows N
   #shown = 0; // where the drawn curve is, between whole steps while it glides
@@ -80,11 +88,17 @@ export class Task {
   /**
    * In the card that shows the task.
    *
-   * @param {"images" | "fit"} id
+   * @param {TaskChart} id
    */
   #stand(id) {
+    this.#chart = id;
     const { card } = this.#charts.get(id);
     if (!card.controls.contains(this.root)) card.addControls(this.root, this.newTask);
+  }
+
+  /** The chart that shows the task, where it is one of Plotly's. */
+  get #card() {
+    return /** @type {Chart} */ (this.#charts.get(this.#chart));
   }
 
   redraw() {
@@ -112,7 +126,7 @@ export class Task {
 
   /** @param {State} state */
   state({ task, points, playing, charts, apart, lesson }) {
-    this.#stand(charts.includes("images") ? "images" : "fit");
+    this.#stand(TASK_CHARTS.find((id) => charts.includes(id)) ?? "fit");
     this.root.inert = this.newTask.inert = Boolean(lesson?.asks); // the prediction comes first
     const k = apart?.k ?? null;
     if (k !== null && k !== this.#apart) this.#choose(k);
@@ -166,11 +180,11 @@ export class Task {
     if (!steps) return;
     const { count } = steps;
     this.#steps = { ...steps };
-    if (!steps.accuracy) {
+    if (steps.offset !== undefined) {
       const [offset, width, grid_offset] = [known(steps.offset), known(steps.width), known(steps.grid_offset)];
       this.#steps.curves = Array.from({ length: count }, (_, k) => floats.subarray(offset + k * width, offset + (k + 1) * width));
       this.#steps.grid = floats.subarray(grid_offset, grid_offset + width);
-      this.#charts.fit.card.inner(steps.num_inner_steps);
+      this.#card.card.inner(steps.num_inner_steps);
     }
     if (this.#slider.max !== String(count - 1)) this.#slider.max = String(count - 1);
     this.#slider.style.setProperty("--mark", count > 1 ? String(steps.num_inner_steps / (count - 1)) : "0");
@@ -254,15 +268,15 @@ export class Task {
 
   /** @param {boolean} now */
   #draw(now) {
-    if (known(this.#steps).accuracy) this.#charts.images.at(this.#shown);
-    else this.#curve();
+    if (known(this.#steps).curves) this.#curve();
+    else this.#charts.images.at(this.#shown);
     this.#charts.schedule(now);
   }
 
   #curve() {
     const { num_inner_steps: n, ...steps } = known(this.#steps);
     const [curves, grid] = [known(steps.curves), known(steps.grid)];
-    const fit = this.#charts.fit;
+    const fit = this.#card;
     fit.set(THETA_K, "x", grid);
     fit.set(THETA_K, "y", between(curves, this.#shown));
     const palette = this.#charts.palette();

@@ -13,6 +13,7 @@ from dashboard.charts.adaptation import AdaptationInfo, Trajectory
 from dashboard.charts.all import CHARTS
 from dashboard.charts.arrows import ArrowsInfo
 from dashboard.charts.chart import Chart
+from dashboard.charts.classes import ClassesInfo
 from dashboard.charts.coherence import CoherenceInfo
 from dashboard.charts.directions import DirectionsInfo
 from dashboard.charts.edge import EdgeInfo
@@ -69,6 +70,14 @@ NAMES = {
         "examples (support)",
     ],
     "images": [],
+    "classes": [
+        "guessing",
+        "between",
+        "before adapting (θ<sub>0</sub>)",
+        "after N steps (θ<sub>N</sub>)",
+        "still wrong",
+        "at k (θ<sub>k</sub>)",
+    ],
     "adaptation": [
         "N",
         *["random start, 95% CI", "joint pretraining, 95% CI", "from scratch, 95% CI", "oracle, 95% CI"],
@@ -192,6 +201,22 @@ def fit_info(n: int = 3) -> FitInfo:
         query_loss=2.0 / (1 + np.arange(6)),
         num_inner_steps=n,
     )
+
+
+def classes_info(**changes: object) -> ClassesInfo:
+    """Of three classes two have test points, two and one; theta_1 names one of them wrongly, and theta_2 none."""
+    told = {
+        "num_classes": 3,
+        "num_support": 6,
+        "labels": np.array([0, 0, 2]),
+        "own": np.array([[0.2, 0.4, 0.3], [0.6, 0.3, 0.9], [0.7, 0.8, 0.95]]),
+        "predicted": np.array([[1, 1, -1], [0, 1, 2], [0, 0, 2]]),
+        "accuracy": array(0.0, 2 / 3, 1.0),
+        "support_loss": array(1.2, 0.6, 0.3),
+        "query_loss": array(1.3, 0.7, 0.2),
+        "num_inner_steps": 1,
+    }
+    return ClassesInfo(**{**told, **changes})
 
 
 def trajectory(*mean: float, diverged: float = 0.0) -> Trajectory:
@@ -336,7 +361,16 @@ def shifts_info(**more: object) -> ShiftsInfo:
 
 
 INFOS: list[Any] = [
-    *[loss_info(), accuracy_info(), fit_info(), adaptation_info(), shares_info(), path_info(), layers_info(0.1, 0.5)],
+    *[
+        loss_info(),
+        accuracy_info(),
+        fit_info(),
+        classes_info(),
+        adaptation_info(),
+        shares_info(),
+        path_info(),
+        layers_info(0.1, 0.5),
+    ],
     *[gauge_info(), rates_info(), directions_info(), task_disk_info(), coherence_info(0.5), coherence_info(0.5, 0.7)],
     *[spectrum_info(), features_info(), label_orders_info(), shifts_info(), edge_info(0.2, 0.02), landscape_info()],
     *[RandomPlaneInfo(landscape=landscape_info()), SurfaceInfo(landscape=landscape_info()), arrows_info()],

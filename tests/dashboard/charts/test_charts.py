@@ -39,6 +39,7 @@ AXES = {
     "loss": ("outer step", "query loss (MSE)"),
     "fit": ("input x", "output y"),
     "images": (None, None),
+    "classes": ("test points, by their true class", "probability of it"),
     "adaptation": ("inner step", "held-out query loss (MSE)"),
     "path": ("main direction", "second direction"),
     "layers": ("layer", "distance from the start / its length"),

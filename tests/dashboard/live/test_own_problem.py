@@ -31,20 +31,21 @@ from maml_core.state_bytes import state_to_bytes
 from maml_core.store import RunStore, SavedRun
 from maml_core.sweeps.frozen import frozen_map
 from tests.dashboard.live.driver import Driver, fit_info, gauge_info
-from tests.maml_core.own_module import CODE, CURVES, forget, is_imported, own_module, rewritten
+from tests.maml_core.own_module import CLASSES, CODE, CURVES, forget, is_imported, own_module, rewritten
 from tests.maml_core.sweeps.own_sweep import Here
 
 SMALL = {"meta_batch_size": 3, "evaluation_tasks": 4, "evaluation_steps": 3, "evaluate_every": 5}
 
 
+CODES = {"planes": CODE, "curves": CURVES, "classes": CLASSES}
 BOTH = pytest.mark.parametrize("module", ["planes", "curves"], indirect=True)
+ALL = pytest.mark.parametrize("module", list(CODES), indirect=True)
 
 
 @pytest.fixture(name="module")
 def _module(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The module that the server was started with; of planes, where a test does not say."""
-    code = CURVES if getattr(request, "param", "planes") == "curves" else CODE
-    with own_module(tmp_path, monkeypatch, code) as name:
+    with own_module(tmp_path, monkeypatch, CODES[getattr(request, "param", "planes")]) as name:
         monkeypatch.setenv(VARIABLE, f"{name}:problem")
         yield name
 
@@ -78,7 +79,7 @@ def test_its_dials_are_moved_while_it_trains_and_it_replays(module: str) -> None
     assert run.state == state_to_bytes(whole)
 
 
-@BOTH
+@ALL
 def test_every_chart_shows_it_or_says_why_not(module: str) -> None:
     driver = trained(module)
     run, viewer = driver.run, driver.viewer
@@ -89,7 +90,11 @@ def test_every_chart_shows_it_or_says_why_not(module: str) -> None:
     assert told.state["computing"] is False
     shown = {chart.id for chart, _ in infos(results(run, page.viewer))}
     why = told.state["empty"]
-    assert set(charts_of(run.config)) == {"loss", "fit", "adaptation", "path", "gauge"} <= shown | why.keys()
+    of_task = "classes" if run.config.classifies else "fit"
+    assert set(charts_of(run.config)) == {"loss", of_task, "adaptation", "path", "gauge"} <= shown | why.keys()
+    if run.config.classifies:
+        assert ("classes" in shown, "classes" in why, "fit" in shown) == (True, False, False)
+        return
     is_curve = run.config.num_inputs == 1
     assert ("fit" in shown, "fit" in why) == (is_curve, not is_curve)
     assert is_curve or "2 inputs: there is no curve over one x" in why["fit"]
