@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from maml_core.class_fit import ClassFit
 from maml_core.config import PythonConfig, RunConfig
 from maml_core.errors import ConfigError
 from maml_core.first_layer import first_layer, most_moved
@@ -20,7 +21,7 @@ from maml_core.losses import Loss
 from maml_core.models import Model
 from maml_core.normalization import as_taken, at_step
 from maml_core.problem import Problem, torch_dtype, training_tasks
-from maml_core.records import Bytes, ClassFit, Demonstration, Fit, ImageFit, OwnPoints, OwnTask, TaskFit
+from maml_core.records import Bytes, Demonstration, Fit, ImageFit, OwnPoints, OwnTask, TaskFit
 from maml_core.rng import Stream
 from maml_core.run_state import Learner, rule, training_rule
 from maml_core.tasks import FewShotImages, Regression

@@ -20,8 +20,8 @@ from dashboard.charts.scales import Line, Previous, Range, Update, float32, join
 from dashboard.charts.style import Looks
 from dashboard.theme import Palette, with_opacity
 from dashboard.wire.packing import Floats
+from maml_core.class_fit import ClassFit
 from maml_core.config import PythonConfig, RunConfig
-from maml_core.records import ClassFit
 from maml_core.wording import counted
 
 _MOST_NAMES = 12

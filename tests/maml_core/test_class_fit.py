@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from maml_core.class_fit import ClassFit
 from maml_core.config import PythonConfig, RunConfig
 from maml_core.demonstration import task_fit
 from maml_core.losses import accuracy, cross_entropy
 from maml_core.models import ModuleModel
 from maml_core.problem import Problem
-from maml_core.records import ClassFit, Demonstration
+from maml_core.records import Demonstration
 from maml_core.rng import Stream
 from maml_core.runs import init_run
 from maml_core.tasks.given import StreamTasks

@@ -204,7 +204,7 @@ def fit_info(n: int = 3) -> FitInfo:
 
 
 def classes_info(**changes: object) -> ClassesInfo:
-    """Of three classes two have test points, two and one; theta_1 names one of them wrongly, and theta_2 none."""
+    """Three classes, of which two have test points, two and one; theta_1 names one of them wrongly, and theta_2 none."""
     told = {
         "num_classes": 3,
         "num_support": 6,

@@ -11,8 +11,8 @@ from dashboard.charts.all import charts_of, why_empty
 from dashboard.charts.classes import ClassesInfo, classes_info, classes_layout
 from dashboard.charts.results import Beside, Curves, Results
 from dashboard.theme import LIGHT
+from maml_core.class_fit import ClassFit
 from maml_core.config import PythonConfig, RunConfig
-from maml_core.records import ClassFit
 from tests.dashboard.charts.infos import array, lines, ranges, subtitle, summary, update
 from tests.dashboard.charts.infos import classes_info as some
 
