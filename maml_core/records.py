@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from maml_core.class_fit import ClassFit
 from maml_core.plain import plain
 
 if TYPE_CHECKING:

@@ -148,7 +148,8 @@ def classes_layout(num_classes: int, palette: Palette) -> dict[str, Any]:
 
 
 def _patch(of: Results, palette: Palette) -> dict[str, Any] | None:
-    return classes_layout(of.fit.query_probabilities.shape[2], palette) if isinstance(of.fit, ClassFit) else None
+    # By the set-up: a page has the layouts of its run before the first task was looked at.
+    return classes_layout(of.config.num_outputs, palette) if is_of_own_classes(of.config) else None
 
 
 # --- Numbers ----------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dashboard.charts.all import charts_of, why_empty
-from dashboard.charts.classes import ClassesInfo, classes_info, classes_layout
+from dashboard.charts.classes import CLASSES, ClassesInfo, classes_info, classes_layout
 from dashboard.charts.results import Beside, Curves, Results
 from dashboard.theme import LIGHT
 from maml_core.class_fit import ClassFit
@@ -81,6 +81,11 @@ def test_columns_have_the_numbers_of_their_classes_of_many_some(count: int, name
     shown = [one["text"] for one in classes_layout(count, LIGHT)["annotations"]]
     assert shown[:3] == names
     assert len(shown) <= 12
+
+
+def test_the_columns_are_named_before_a_task_was_looked_at() -> None:
+    assert CLASSES.patch(Results(config=CONFIG, computed=CONFIG), LIGHT) == classes_layout(3, LIGHT)
+    assert CLASSES.patch(Results(config=RunConfig(), computed=RunConfig()), LIGHT) is None
 
 
 def test_it_takes_the_place_of_the_curves_of_one_task() -> None:
