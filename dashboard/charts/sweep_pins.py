@@ -123,7 +123,7 @@ def _ranges(info: PinsInfo, previous: Previous) -> Range:
 
 CARD = Card(
     "The pinned settings, trained again side by side from the same seeds on the same tasks. The list below gives the difference of each from "
-    "the first, task by task, with its 95% interval: where the interval holds 0, there is no difference to be seen. It is of these trainings: what "
+    "the first, task by task, with its 95% interval: where the interval holds 0, the two are not told apart. It is of these trainings: what "
     "several seeds say of the settings stands there before they train, where the sweep has them.",
     {letter: f"The pinned setting {letter} of the list below." for letter in LETTERS},
     ("held-out", "seed", "outer step"),
@@ -153,14 +153,14 @@ def difference(found: PairedDifference | None) -> str:
     """A paired difference in words.
 
     >>> difference(PairedDifference(-0.123, 0.04, 100)), difference(PairedDifference(0.01, 0.04, 100)), difference(None)
-    ('−0.123 ± 0.04, better', '+0.01 ± 0.04, no difference', '…')
+    ('−0.123 ± 0.04, better', '+0.01 ± 0.04, not told apart', '…')
     """
     if found is None:
         return "…"
     if not math.isfinite(found.mean):
         return "not finite: a task diverged"
     sign = "−" if found.mean < 0 else "+"
-    verdict = "no difference" if not found.differs else "better" if found.mean < 0 else "worse"
+    verdict = "not told apart" if not found.differs else "better" if found.mean < 0 else "worse"
     return f"{sign}{abs(found.mean):.3g} ± {found.ci95:.2g}, {verdict}"
 
 

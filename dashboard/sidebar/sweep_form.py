@@ -361,8 +361,10 @@ def _earlier(token: str, place: Storage | None) -> None:
             st.error(plain(f"{error}."))
             return
         if names:
-            if st.session_state.get(_CHOSEN) not in names:  # deleted meanwhile
-                st.session_state.pop(_CHOSEN, None)
+            if (
+                st.session_state.get(_CHOSEN) not in names
+            ):  # deleted meanwhile; without a new one the browser goes on showing it
+                st.session_state[_CHOSEN] = names[0]
             name = st.selectbox(
                 "Sweep",
                 names,

@@ -148,6 +148,11 @@ def test_the_rest_of_long_sentences_is_a_press_away(open_page: OpenPage, server:
     expect(more).to_have_attribute("aria-expanded", "false")
     page.set_viewport_size({"width": 2400, "height": 900})  # room for all of them
     expect(more).to_be_hidden()
+    said.evaluate(
+        "(said) => (said.innerHTML = 'There α is 0.5 times 2 / λ<sub>max</sub>')"
+    )  # which reaches below its line
+    page.wait_for_timeout(300)
+    expect(more).to_be_hidden()
 
 
 def test_a_sweep_that_is_not_there_leaves_the_frozen_map(open_page: OpenPage, server: Server) -> None:

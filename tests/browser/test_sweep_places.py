@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from playwright.sync_api import expect
 from maml_core.config import FolderConfig, MLPConfig, RunConfig
 from maml_core.sweeps.axes import Axis
 from maml_core.sweeps.definition import SweepConfig
+from maml_core.sweeps.study import open_study
 from tests.browser.conftest import OpenPage
 from tests.browser.live_page import LivePage
 from tests.browser.test_moved_images import pictures
@@ -145,3 +147,22 @@ def test_an_address_of_a_database_is_typed_and_nothing_is_made(open_page: OpenPa
     body.locator("button", has_text="Open").click()
     live.wait("() => document.querySelector('.maml-sweep-name').textContent === 'of-others'")
     assert sorted(path.name for path in tmp_path.iterdir()) == files
+
+
+def test_the_list_shows_the_sweep_that_its_buttons_are_of(open_page: OpenPage) -> None:
+    sweep = SweepConfig(base=RunConfig(), axes=(Axis(name="alpha", values=(0.01, 0.1)),))
+    for name in ("earlier", "later"):
+        open_study(sweep, name, storage=Path(os.environ["MAML_SWEEPS"])).close()
+    live = open_page("sensitivity", ready=False)
+    page = live.page
+    live.wait_synced()
+    page.get_by_role("button", name="Earlier sweeps").click()
+    panel = page.get_by_test_id("stPopoverBody")
+    chosen = panel.get_by_role("combobox")
+    before = chosen.input_value()
+    panel.get_by_role("button", name="Delete").click()
+    expect(panel.get_by_role("button", name=f"Bring back {before}")).to_be_visible()
+    expect(chosen).not_to_have_value(before)
+    after = chosen.input_value()
+    panel.get_by_text("Open", exact=True).click()
+    live.wait("(name) => document.querySelector('.maml-sweep-name')?.textContent === name", after)

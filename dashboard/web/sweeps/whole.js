@@ -16,7 +16,9 @@ export class Whole {
   /** Offers the rest where there is one. */
   look() {
     const { scrollHeight, clientHeight, dataset } = this.#said;
-    this.root.style.visibility = dataset.whole === "true" || scrollHeight > clientHeight + 1 ? "" : "hidden";
+    const line = parseFloat(getComputedStyle(this.#said).lineHeight);
+    const isCut = scrollHeight - clientHeight > line / 2; // an index at the end of a line reaches below it
+    this.root.style.visibility = dataset.whole === "true" || isCut ? "" : "hidden";
   }
 
   /** Another sweep: it begins with the first lines. */
