@@ -71,8 +71,8 @@ def estimate(hub: Hub, sweep: SweepConfig, wait_s: float) -> Budget:
 
 def start(
     hub: Hub, token: str, sweep: SweepConfig, name: str, place: Storage, *, is_limited: bool, scheduler: str = ""
-) -> None:
-    """Start a sweep and show it on a page. One that is there already, under the same name, goes on.
+) -> bool:
+    """Start a sweep and show it on a page. One that is there already, under the same name, goes on; gives whether it was done already.
 
     Args:
         hub: The server's.
@@ -95,7 +95,7 @@ def start(
         if job.needs_images:
             hub.sweeps.preparation.find_images(job)
         hub.start_sweep(token, key, job)
-        return
+        return job.status == "done"
     known = names(place)
     if is_limited:
         _check_room(Path(place), known, name)
@@ -109,7 +109,9 @@ def start(
             cluster.shutdown()
         raise
     costs = hub.sweeps.preparation.costs(groups(sweep), 1.0)
-    hub.start_sweep(token, key, hub.sweeps.preparation.new_job(key.name, sweep, study, costs, cluster))
+    job = hub.sweeps.preparation.new_job(key.name, sweep, study, costs, cluster)
+    hub.start_sweep(token, key, job)
+    return job.status == "done"
 
 
 def _check_room(place: Path, known: list[str], name: str) -> None:

@@ -295,7 +295,9 @@ def _start(token: str, sweep: SweepConfig, name: str, place: Storage) -> None:
     st.session_state.pop(_LOST, None)
     try:
         scheduler = "" if state.is_shared() else state.draft().scheduler
-        sweep_actions.start(get_hub(), token, sweep, name, place, is_limited=state.is_shared(), scheduler=scheduler)
+        was_done = sweep_actions.start(
+            get_hub(), token, sweep, name, place, is_limited=state.is_shared(), scheduler=scheduler
+        )
     except ConfigError as error:  # of a setting
         _say(in_markdown(plain(f"{error}.")))
     except (ClusterError, DataError, StoreError) as error:  # of a name or a place
@@ -304,6 +306,8 @@ def _start(token: str, sweep: SweepConfig, name: str, place: Storage) -> None:
         _say(plain(f"{str(error).rstrip('.')}."))
     else:
         st.query_params["sweep"] = name
+        if was_done:
+            st.info(f"{plain(name)} was done already, and is shown. Another name begins it anew.")
 
 
 def _say(sentence: str) -> None:

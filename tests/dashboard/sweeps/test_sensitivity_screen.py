@@ -243,6 +243,22 @@ class TestSweeps:
         visit.rerun()
         assert "another sweep" in visit.app.error[0].value
 
+    def test_what_is_done_already_is_shown_and_said_to_be(self, tmp_path: Path):
+        first = Visit()
+        first.app.button(key="sweep.start").click()
+        first.rerun()
+        assert list(first.app.info) == []
+        job = hub().sweeps.page(first.token).job  # type: ignore[union-attr]
+        assert job is not None
+        job.status = "done"
+        first.app.text_input(key="sweep.name").set_value(job.name)
+        first.app.button(key="sweep.start").click()
+        first.rerun()
+        (said,) = (info.value for info in first.app.info)
+        assert "was done already, and is shown. Another name begins it anew." in said
+        first.rerun()
+        assert list(first.app.info) == []
+
     def test_a_link_opens_its_sweep(self, tmp_path: Path):
         of = sweep()
         with open_study(of, "mine", storage=tmp_path) as study:
