@@ -179,12 +179,12 @@ class Hub(Sockets):
         return len(self.in_flight) + sum(len(looks.looking) for looks in self._looks) + self.sweeps.num_in_flight
 
     def _has_a_worker_left(self, watched: Mapping[LiveRun, list[Page]]) -> bool:
-        """Whether one may look at the only run there is while another trains it: nothing else is computed, no second run waits for the look, and
+        """Whether one may look at the only run there is while another trains it: nothing else is computed or waits to be, no second run is compared, and
         neither takes so long that whoever comes would find no worker."""
         is_compared = any(page.viewer.second is not None for pages in watched.values() for page in pages)
         others = self._num_given - len(self.in_flight) - len(self._looks[0].looking)
-        is_alone = self._num_workers > 1 and len(watched) == 1 and others == 0 and not is_compared
-        return is_alone and not any(is_long(run.config) for run in watched)
+        is_alone = self._num_workers > 1 and len(watched) == 1 and others == 0 and not self.sweeps.is_computing
+        return is_alone and not is_compared and not any(is_long(run.config) for run in watched)
 
     @property
     def _num_long(self) -> int:

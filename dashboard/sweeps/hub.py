@@ -89,6 +89,11 @@ class SweepHub:
         """The page of a token, once it has been connected or given a sweep."""
         return self._pages.get(token)
 
+    @property
+    def is_computing(self) -> bool:
+        """Whether a sweep has chunks for the live runs' executor, now or soon."""
+        return any(job.executor is None and job.status == "running" for job in self._jobs.values())
+
     def why_no_more(self, token: str) -> str:
         """Why the visitor of a page may have no other sweep computed now; empty where that is not so."""
         return why_no_more(self._jobs, self._owners, self._visitor, token)

@@ -15,7 +15,7 @@ import pytest
 from dashboard.server import hub as hub_module
 from dashboard.server import order as order_module
 from dashboard.server.hub import Hub
-from dashboard.server.turns import MAX_HELD_S, SWEEPS_SHARE
+from dashboard.server.turns import MAX_CHUNK_S, MAX_HELD_S, SWEEPS_SHARE
 from dashboard.sweeps.quotas import JobKey
 from maml_core.chunks import run_chunk
 from maml_core.config import replace
@@ -165,6 +165,24 @@ def test_while_somebody_waits_no_chunk_of_a_sweep_is_begun_beside_the_answer() -
             begun.append(num_sweeping(executor))
         assert begun[2:8] == [0] * 6
         assert max(begun[11:]) > 0
+
+    on_loop(scene, Queue(), num_workers=2, num_sweep_workers=1)
+
+
+def test_a_run_beside_a_sweep_is_not_alone_where_the_sweep_has_just_waited_for_it() -> None:
+    async def scene(hub: Hub, executor: Queue, clock: Clock) -> None:
+        (client,) = playing(hub, 1)
+        hub.sweeps.add(JobKey("here", "sweep"), Endless())  # type: ignore[arg-type]
+        client.say("pause")
+        await executor.work(40)  # the sweep alone: it has had more than its share, and the run's chunk is given first
+        client.say("play")
+        budgets = []
+        for _ in range(4):
+            client.say("task", redraw=True)
+            for _ in range(3):
+                await turns(8)
+                budgets.append(getattr(executor.finish(), "budget_s", None))
+        assert max(budget for budget in budgets if budget is not None) <= MAX_CHUNK_S
 
     on_loop(scene, Queue(), num_workers=2, num_sweep_workers=1)
 
