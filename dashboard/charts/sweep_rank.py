@@ -113,24 +113,24 @@ def _looks(info: RankInfo, loss_name: str) -> RankLooks:
 
 
 def _figure(palette: Palette, looks: RankLooks) -> go.Figure:
-    """The order, empty."""
+    """The order, empty. The best and what is not told apart from it are blue, as better cells of the map and the curves of figures are; orange is what diverged."""
     whom = "A" if looks.is_pinned else "the best"
     size, rest = (3.0, 2.5) if looks.is_dense else (8.0, 6.0)
     mode = "lines" if looks.is_dense else "markers"
     told = {"hoverinfo": "skip", "meta": ONCE_THERE}
     traces: dict[str, Any] = {
         OVER_TASKS: line("± 95% over tasks", with_opacity(palette.muted, 0.45), 1.0, **told),
-        OVER_SEEDS: line("± 95% over seeds", with_opacity(palette.theta_N, 0.6), 3.0, **told),
+        OVER_SEEDS: line("± 95% over seeds", with_opacity(palette.theta_0, 0.6), 3.0, **told),
         SEEDS: points("a seed", with_opacity(palette.text, 0.6), 3.5, palette.page, **told),
         OTHERS: points("other settings", palette.muted, rest, palette.page, **told),
-        SAME: points(f"same as {whom}", palette.theta_N, size, palette.page, **told),
+        SAME: points(f"same as {whom}", palette.theta_0, size, palette.page, **told),
         SETTINGS: go.Scatter(
             x=[],
             y=[],
             name="settings",
             mode=mode,
             marker={"size": 12, "color": "rgba(0, 0, 0, 0)"},
-            line={"color": palette.theta_N if looks.is_dense else "rgba(0, 0, 0, 0)", "width": 2},
+            line={"color": palette.theta_0 if looks.is_dense else "rgba(0, 0, 0, 0)", "width": 2},
             hoverinfo="none" if looks.is_dense else "text",
             showlegend=False,
             meta=NOT_DATA,

@@ -1,6 +1,6 @@
 """The screens' components: small loaders of the `page.js` in each folder of `web/`, registered once and mounted once a page.
 
-Everything that moves comes over the components' own WebSockets, so the mount data never change and Streamlit's reruns
+Everything that moves comes over the components' own WebSockets, so the mount data change with what a page is of alone, and Streamlit's reruns
 leave the charts alone.
 """
 

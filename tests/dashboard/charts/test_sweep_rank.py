@@ -13,9 +13,9 @@ from dashboard.charts.sweep_basics import color_axis, color_range, levels
 from dashboard.charts.sweep_map import DIVERGED, MAP, MARKED, SETTINGS, VALUE
 from dashboard.charts.sweep_means import MEANS
 from dashboard.charts.sweep_places import map_info
-from dashboard.charts.sweep_rank import MOST_MARKS, RANK, RankInfo, rank_info
+from dashboard.charts.sweep_rank import MOST_MARKS, RANK, RankInfo, RankLooks, rank_info
 from dashboard.charts.sweep_settings import View, setting_info
-from dashboard.theme import LIGHT
+from dashboard.theme import LIGHT, PALETTES, Palette
 from maml_core.records import Numbers
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.place_means import MeanWidths
@@ -191,3 +191,13 @@ class TestRank:
         found = by_name(RANK.update(many, RANK.ranges(many, None)))
         assert (len(found["settings", "x"]), len(found["same", "x"])) == (count, 0)
         assert found["over_tasks", "x"][::3].tolist() == list(range(1, count + 1, 2))  # of every second one
+
+
+@pytest.mark.parametrize("palette", PALETTES.values(), ids=PALETTES)
+@pytest.mark.parametrize("num_seeds", [1, 3])
+def test_what_is_as_good_as_the_best_has_not_the_colour_of_what_diverged(palette: Palette, num_seeds: int) -> None:
+    for is_dense in (False, True):
+        figure = RANK.figures(RankLooks("loss", "held-out loss", num_seeds, is_dense, is_pinned=False))
+        drawn = figure["dark" if palette is PALETTES["dark"] else "light"][RANK.id]
+        assert palette.unstable not in str(drawn["data"])
+        assert palette.theta_0 in str(drawn["data"])
