@@ -158,6 +158,8 @@ def evaluate(
     from maml_core.own_code import problem_named
     from maml_core.problem import build_problem
     from maml_core.state_bytes import check_state, state_from_bytes
+    from maml_core.tasks.family import SPLITS
+    from maml_core.tasks.given import TableTasks
 
     torch.set_num_threads(1)
     keep_freed_memory()
@@ -168,6 +170,8 @@ def evaluate(
         summaries = [_evaluated(each, problem, state, bar, STREAMS[held_out]) for each in asked]
 
     rule = _rule(config, eval_steps)
+    family = problem.at_test
+    groups = len(family.splits[SPLITS[STREAMS[held_out]]]) if isinstance(family, TableTasks) else None
     if as_json:
         print_json(
             {
@@ -177,6 +181,7 @@ def evaluate(
                 "tasks": tasks,
                 "seed": asked[0].evaluation_seed,
                 **({"split": held_out.value} if config.classifies else {}),
+                **({"groups": groups} if groups is not None else {}),
                 "rule": rule,
                 **({"set": dict(by_name(given))} if given else {}),
                 "results": [
@@ -189,6 +194,11 @@ def evaluate(
         return
     what = f"{tasks:,} held-out tasks" + (f" of {held_out.value}" if config.classifies else "")
     typer.echo(f"{folder.name}: {config.algorithm} after {counted(saved.step, 'outer step')}, {what}. {rule}")
+    if groups is not None:
+        typer.echo(
+            f"They are draws of the {counted(groups, 'group')} of the table that {'is' if groups == 1 else 'are'} held out: the intervals are of these groups, "
+            "and do not say how far others differ."
+        )
     if given:
         typer.echo(f"Other than in training: {_differences(saved.config, given)}.")
     for each, summary in zip(asked, summaries, strict=True):

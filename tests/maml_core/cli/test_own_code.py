@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -149,3 +150,28 @@ def test_tasks_of_its_own_have_no_settings(module: str) -> None:
     done = maml("evaluate", "mine", "--problem", f"{module}:problem", "--set", "tasks.amplitude=1,2")
     assert done.exit_code == 2
     assert "the tasks are those of your own problem" in " ".join(done.output.split())
+
+
+TABLE = """
+import numpy as np
+from torch import nn
+
+from maml_core import ModuleModel, Problem, TableTasks
+
+rng = np.random.default_rng(0)
+x, clinics = rng.normal(size=(100, 1)), np.arange(100) % 10
+problem = Problem(family=TableTasks(x, x[:, 0] * clinics, clinics), model=ModuleModel(nn.Linear(1, 1)))
+"""
+
+
+def test_of_a_table_the_groups_are_counted_that_the_held_out_tasks_are_draws_of(module: str, tmp_path: Path) -> None:
+    rewritten(tmp_path, module, TABLE)
+    points = ["--shots", "3", "--num-query", "3"]
+    assert (
+        maml("train", "--problem", f"{module}:problem", "--steps", "2", "--name", "mine", *SMALL, *points).exit_code
+        == 0
+    )
+    judged = ["evaluate", "mine", "--problem", f"{module}:problem", "--tasks", "20"]
+    words = " ".join(maml(*judged).output.split())
+    assert "They are draws of the 2 groups of the table that are held out: the intervals are of these groups" in words
+    assert json.loads(maml(*judged, "--json").stdout)["groups"] == 2
