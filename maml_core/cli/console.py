@@ -124,7 +124,11 @@ def _check_options(command: TyperCommand, path: str, ctx: Any, arguments: list[s
     """
     parser = command.make_parser(ctx)
     parser.allow_interspersed_args = command.allow_interspersed_args  # it took over that of the group
-    values, _, order = parser.parse_args(args=list(arguments))
+    try:
+        values, _, order = parser.parse_args(args=list(arguments))
+    except Exception as error:
+        _name_longer(error, command)
+        raise
     counts = Counter(parameter for parameter in order if parameter.param_type_name == "option")
     for parameter, count in counts.items():
         if count > 1 and not parameter.multiple:
@@ -132,6 +136,14 @@ def _check_options(command: TyperCommand, path: str, ctx: Any, arguments: list[s
     given = {parameter.opts[0]: values[parameter.name] for parameter in counts}
     for line in refusals(path, given):
         raise ConfigError(line.option.removeprefix("--").replace("-", "_"), given[line.option], line.words)
+
+
+def _name_longer(error: Exception, command: TyperCommand) -> None:
+    """Let the refusal of an unknown option name those that end with it: `--seed` is one of three seeds, which no likeness of letters tells."""
+    asked = getattr(error, "option_name", "").removeprefix("--")
+    longer = [name for one in command.params for name in one.opts if name.endswith(f"-{asked}")]
+    if asked and longer and hasattr(error, "possibilities"):
+        error.possibilities = longer
 
 
 def say(sentence: str) -> None:

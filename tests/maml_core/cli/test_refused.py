@@ -243,3 +243,9 @@ def test_exit_codes_of_the_real_command(tmp_path: Path, arguments: list[str], co
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     assert bool(done.stderr) == (code != 0)
+
+
+def test_an_option_that_is_the_end_of_others_names_them() -> None:
+    done = maml("train", "--seed", "3", code=2)
+    for name in ("--weights-seed", "--tasks-seed", "--evaluation-seed"):
+        assert name in done.output
