@@ -48,6 +48,8 @@ class Audience:
         """Heavy kinds of looks that `measure` asked for and that were not taken since."""
         self.num_taken = 0
         """How many looks were taken in."""
+        self._slow_of: tuple[int, RunConfig] | None = None
+        """Outer step and set-up at which what moves slowly was last looked at, of the run as it stood then."""
         self._hurries = False
         self._sent = Sent()  # that of the chunk in flight
 
@@ -56,6 +58,7 @@ class Audience:
         self.seen = Seen()
         self.pacing = Pacing(of_images=config.classifies)
         self.unseen = frozenset()
+        self._slow_of = None
         self._sent = Sent()
         self.num_taken += 1  # what is under way is of the run before
         for viewer in self.viewers:
@@ -97,6 +100,11 @@ class Audience:
     def measure(self) -> None:
         """Look at everything of the run as it stands now: somebody wants numbers that belong together."""
         self.pacing.owed = self.unseen = frozenset(HEAVY)
+
+    def settle(self, step: int, config: RunConfig) -> None:
+        """The run stands here: nobody looks again by itself, and what moves slowly would show for good what held before."""
+        if self._slow_of != (step, config):
+            self.pacing.owed |= {"slow"}
 
     def rest(self) -> None:
         """Nobody waits any longer."""
@@ -188,6 +196,8 @@ class Audience:
         self.pacing.measured(snapshot.seconds)
         if sent is None:
             sent, self.unseen = self._sent, self.unseen - self._sent.kinds
+            if "slow" in sent.kinds:
+                self._slow_of = snapshot.step, computed
         for viewer, place, change_id in sent.asked:
             if viewer in self.viewers:  # or it has gone meanwhile
                 viewer.take(snapshot.fits[place], change_id)

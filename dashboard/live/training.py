@@ -171,6 +171,8 @@ class Training(Transport):
                 second.see(self, result.snapshot)
             if result.snapshot.trajectories and self.step == 0:
                 self.history.open(self.audience.seen.trajectories["maml"], self.state_config.num_inner_steps)
+        if not self.playback.trains:
+            self.audience.settle(self.step, self.state_config)
         self.meanwhile.begin(self.audience, result, goes_on=self.playback.trains and not self.audience.waits)
 
     def looked(self, look: Look, result: ChunkResult, now: float) -> bool:

@@ -157,7 +157,7 @@ async def _serve(hub: Hub, screen: Screen[Any], requests: Requests, socket: WebS
     if hello is None:
         return
     if not hub.knows(token):  # from the start, or forgotten while the page said hello
-        await _end(socket, _GONE, "unknown page", last={"type": "gone"})
+        await _end(socket, _GONE, "unknown page", last=json.dumps({"type": "gone"}))
         return
     if (rate := hub.rates.of(token)) is None:
         return
@@ -190,14 +190,14 @@ async def _serve(hub: Hub, screen: Screen[Any], requests: Requests, socket: WebS
         await _end(socket, *outbox.why)
 
 
-async def _end(socket: WebSocket, code: int, why: str, *, last: dict[str, Any] | None = None) -> None:
+async def _end(socket: WebSocket, code: int, why: str, *, last: str | None = None) -> None:
     """End a socket from here, with a last message. The other end may have gone, even before this server said that it may come in; whoever does not
     read holds up the word on why: then the connection ends without it.
     """
     with contextlib.suppress(TimeoutError, WebSocketDisconnect, RuntimeError):
         async with asyncio.timeout(_FAREWELL_S):
             if last is not None:
-                await socket.send_text(json.dumps(last))
+                await socket.send_text(last)
             await socket.close(code, why)
 
 

@@ -328,7 +328,8 @@ class TestWhatChanged:
     def test_another_task_redraws_its_fit_only(self):
         driver = Driver().opened().played(5)
         driver.run.pause()
-        driver.chunk()
+        while driver.run.is_due(driver.now):
+            driver.chunk()
         maker = Maker()
         maker.frame(driver.run, driver.viewer, NUMBERS)
         driver.viewer.choose_task((2.0, 0.5), driver.run.config.tasks)

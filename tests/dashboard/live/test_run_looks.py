@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -351,6 +352,37 @@ class TestPace:
         assert found == [set(), {"trajectories"}, set(), {"trajectories"}, {"curvature"}]
 
 
+def pauses(driver: Driver) -> None:
+    driver.run.pause()
+
+
+def takes_a_step(driver: Driver) -> None:
+    driver.run.take_one_step()
+
+
+def is_changed_standing(driver: Driver) -> None:
+    driver.run.pause()
+    driver.chunk()
+    driver.run.change({"alpha": 0.05}, now=driver.now)
+
+
+def diverges(driver: Driver) -> None:
+    driver.run.change({"alpha": 10.0}, now=driver.now)
+    while driver.run.status.kind == "ok":
+        driver.chunk(steps=1)
+
+
+@pytest.mark.parametrize("stands", [pauses, takes_a_step, is_changed_standing, diverges])
+def test_what_is_shown_of_a_run_that_stands_is_of_where_it_stands(stands: Callable[[Driver], None]) -> None:
+    """Also what moves slowly: nobody looks at it again by itself. No time passes here, so that nothing is due by the clock."""
+    driver = Driver().opened().played(3)
+    stands(driver)
+    while driver.run.is_due(driver.now):
+        driver.chunk()
+    point = driver.run.audience.seen.edge[-1]
+    assert (point.step, point.alpha) == (driver.run.step, driver.run.config.alpha)
+
+
 class TestWeightsChart:
     def test_only_the_one_that_is_shown_is_computed(self):
         driver = Driver()
@@ -423,7 +455,8 @@ class TestBaselines:
         driver = Driver().opened()
         driver.run.audience.show_scratch(True, driver.run.config)
         assert driver.run.is_due(driver.now)
-        driver.chunk()
+        while driver.run.is_due(driver.now):
+            driver.chunk()
         shown = driver.run.audience.seen.trajectories["scratch"]
         driver.now += 10.0
         view = driver.request().view
