@@ -49,7 +49,7 @@ class Audience:
         self.num_taken = 0
         """How many looks were taken in."""
         self._slow_of: tuple[int, RunConfig] | None = None
-        """Outer step and set-up at which what moves slowly was last looked at, of the run as it stood then."""
+        """Outer step and set-up at which what moves slowly was last looked at, of the run as it stood then, or is going to be."""
         self._hurries = False
         self._sent = Sent()  # that of the chunk in flight
 
@@ -104,6 +104,10 @@ class Audience:
     def settle(self, step: int, config: RunConfig) -> None:
         """The run stands here: nobody looks again by itself, and what moves slowly would show for good what held before."""
         if self._slow_of != (step, config):
+            self._slow_of = (
+                step,
+                config,
+            )  # asked for once, whatever comes of it: a look that is lost is owed again by itself
             self.pacing.owed |= {"slow"}
 
     def rest(self) -> None:

@@ -383,6 +383,16 @@ def test_what_is_shown_of_a_run_that_stands_is_of_where_it_stands(stands: Callab
     assert (point.step, point.alpha) == (driver.run.step, driver.run.config.alpha)
 
 
+def test_a_run_that_stands_is_looked_at_once_more_and_not_for_ever_where_nothing_is_found() -> None:
+    driver = Driver().opened().played(3)
+    driver.run.pause()
+    for _ in range(3):
+        if driver.run.is_due(driver.now):
+            result = computed(driver.request())
+            driver.run.finished(dataclasses.replace(result, snapshot=None), driver.now)
+    assert not driver.run.is_due(driver.now)
+
+
 class TestWeightsChart:
     def test_only_the_one_that_is_shown_is_computed(self):
         driver = Driver()
