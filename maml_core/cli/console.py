@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from maml_core.cli.streams import let_go
+from maml_core.cli.streams import UnreadError, let_go
 from maml_core.cli.together import refusals
 from maml_core.errors import ClusterError, ConfigError, DataError, StateError, StoreError
 from maml_core.presets import PRESETS
@@ -94,7 +94,7 @@ class PlainErrors(TyperGroup):
 def failed(error: OSError) -> int:
     """Say what the system refuses, and give the exit code; whoever reads no further (`maml ... | head`) is told nothing."""
     let_go()
-    if isinstance(error, BrokenPipeError):
+    if isinstance(error, BrokenPipeError | UnreadError):
         return UNREAD
     where = f"{error.filename}: " if error.filename else ""
     say(f"maml: {where}{error.strerror or error}")

@@ -13,12 +13,18 @@ NAME = "stdout"
 """What a failed write to it is said to be of."""
 
 
+class UnreadError(OSError):
+    """Whoever read stdout has stopped. Not a `BrokenPipeError`, of which Typer and Rich each make the exit code of a failure."""
+
+
 class _Named(io.FileIO):
     """A file whose failed writes say that it was stdout."""
 
     def write(self, data: Any, /) -> int:
         try:
             return super().write(data)
+        except BrokenPipeError as error:
+            raise UnreadError(NAME) from error
         except OSError as error:
             error.filename = NAME
             raise

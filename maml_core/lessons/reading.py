@@ -30,7 +30,7 @@ DIALS = ("alpha", "beta", "num_inner_steps")
 """Settings that have a dial on the page, which a step may free."""
 
 CHARTS = (
-    *("loss", "fit", "images", "adaptation", "path", "layers"),
+    *("loss", "fit", "classes", "images", "adaptation", "path", "layers"),
     *("directions", "arrows", "task_disk", "coherence", "landscape", "surface", "random_plane", "edge", "spectrum"),
     *("features", "label_orders", "shifts", "gauge", "rates"),
 )

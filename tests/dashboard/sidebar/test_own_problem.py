@@ -91,7 +91,8 @@ def test_code_that_cannot_be_had_says_why_and_the_usual_page_opens(module: str, 
         CURVES.replace("reinitialize=True)", "reinitialize=True), loss=lambda *_: 1 / 0")
     )
     visit.choose(family="python")
-    assert f"{module}:problem cannot be used (ValueError: the loss <lambda> cannot be computed" in visit.notes[0]
+    assert f"its own code fails in {module}.py, line " in visit.notes[0]
+    assert "(ZeroDivisionError: division by zero)" in visit.notes[0]
     rewritten(tmp_path, module, CURVES)
     visit.choose(family="python")
     assert visit.config.tasks.kind == "python"
