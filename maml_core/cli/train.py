@@ -27,7 +27,6 @@ from maml_core.cli.console import (
     find_run,
     kept_runs,
     name_for_cli,
-    percent,
     print_json,
     say,
 )
@@ -36,6 +35,7 @@ from maml_core.cli.images import AnyImagesOption, folder_of, introduce, with_ima
 from maml_core.cli.own_problem import of_problem
 from maml_core.cli.progress import TrainingBar
 from maml_core.cli.signals import CALLED, EXIT, caught_signals
+from maml_core.cli.trained import DEFAULT_STEPS, as_plain, print_report, way_on
 from maml_core.cluster import CHUNK_S as CLUSTER_CHUNK_S
 from maml_core.cluster import open_executor
 from maml_core.compiling import Compiler
@@ -52,8 +52,6 @@ from maml_core.timeline import entries_from_list, entries_to_list
 
 CHUNK_S = 0.2
 """Processor seconds between two looks at the clock, the signals and the progress bar; on a cluster they are further apart."""
-
-DEFAULT_STEPS = 1000
 
 
 @with_config_options
@@ -407,9 +405,9 @@ def _train(
 
     if as_json:
         place = {"folder": str(folder.absolute()), "saved": failure is None, "seconds": time.monotonic() - began}
-        print_json(_result(run) | place)
+        print_json(as_plain(run) | place)
     else:
-        _report(run, folder, saved=failure is None, problem=problem)
+        print_report(run, folder, saved=failure is None, options=_with(problem))
     if failure is not None:
         say(f"maml: {failure}. What was saved before goes on with: {again} --steps {target}")
         raise typer.Exit(BAD_FOLDER)
@@ -418,7 +416,7 @@ def _train(
         raise typer.Exit(BAD_INPUT if isinstance(lost, ConfigError) else BAD_FOLDER)
     if run.status.kind != "ok":
         say(f"maml: the run is {run.status.kind} at outer step {run.step}. {run.status.sentence}")
-        say(f"It is saved. {_way_on(run, target, again)}")
+        say(f"It is saved. {way_on(run, target, again)}")
         raise typer.Exit(STOPPED)
     if run.step < target:
         say(
@@ -427,68 +425,13 @@ def _train(
         raise typer.Exit(EXIT + caught[0])
 
 
-def _way_on(run: SavedRun, target: int, again: str) -> str:
-    """What to do with a run that stopped by itself, after what its sentence says of the cause."""
-    if (beyond := "no setting mends" in run.status.sentence) or "before any training" in run.status.sentence:
-        way = "mend that, and train a new one" if beyond else "train a new one with such a change"
-        return f"It cannot go on like this: {way}, under another name or with --force."
-    steps = target if target > run.step else target + DEFAULT_STEPS
-    return f"Go on with a change, for example: {again} --steps {steps} --{'beta' if 'beta' in run.status.sentence else 'alpha'} ..."
-
-
-def _last(values: Any) -> float | None:
-    return float(values[-1]) if len(values) else None
-
-
 def _moment(run: SavedRun, target: int) -> Moment:
     """The run as it is now, to be kept."""
-    # At an end, what the timeline changes at this very step is changed.
-    until = run.step + (run.step == target or run.status.kind != "ok")
+    until = run.step
+    if run.step == target or run.status.kind != "ok":  # then what the timeline changes at this very step is changed
+        until += 1
     acted = [entry for entry in run.timeline if entry.step < until and entry.kind != "rollback"]
     return Moment(run.step, run.config, light(run.state), len(acted))
-
-
-def _result(run: SavedRun) -> dict[str, Any]:
-    records = run.records
-    held_out_step = int(records.held_out_steps[-1]) if len(records.held_out_steps) else None
-    accuracies = {
-        "training": _last(records.accuracy),
-        "held_out_before": _last(records.held_out_accuracy_before),
-        "held_out_after": _last(records.held_out_accuracy_after),
-    }
-    return {
-        "config": to_dict(run.config),
-        "step": run.step,
-        "status": run.status._asdict(),
-        "losses": {
-            "training": _last(records.query_loss),
-            "joint": _last(records.joint_loss),
-            "held_out_step": held_out_step,
-            "held_out_before": _last(records.held_out_before),
-            "held_out_after": _last(records.held_out_after),
-            "held_out_diverged": _last(records.held_out_diverged),
-            "held_out_worse": _last(records.held_out_worse),
-        },
-    } | ({"accuracies": accuracies} if run.config.classifies else {})
-
-
-def _report(run: SavedRun, folder: Path, *, saved: bool, problem: str | None) -> None:
-    records = run.records
-    lines = [f"Outer step {run.step}."]
-    if len(records.steps):
-        right = f", {percent(records.accuracy[-1])} right" if run.config.classifies else ""
-        lines.append(f"Training loss {records.query_loss[-1]:.4g}{right}.")
-    if len(records.held_out_steps):
-        if run.config.classifies:
-            before, after = records.held_out_accuracy_before[-1], records.held_out_accuracy_after[-1]
-            lines.append(f"Held-out accuracy {percent(before)} before adaptation and {percent(after)} after N steps.")
-        lines.append(
-            f"Held-out loss {records.held_out_before[-1]:.4g} before adaptation and {records.held_out_after[-1]:.4g} after N steps, "
-            f"measured at outer step {records.held_out_steps[-1]}."
-        )
-    if saved:
-        lines.append(f"Saved in {folder}; look closer with: maml evaluate {name_for_cli(folder)}{_with(problem)}")
-    typer.echo("\n".join(lines))
 
 
 def _without_nulls(data: dict[str, Any]) -> dict[str, Any]:
