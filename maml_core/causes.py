@@ -23,7 +23,6 @@ CURVATURE_TASKS, CURVATURE_IMAGE_TASKS = 32, 10
 """Held-out tasks on which lambda_max is measured, as far as a run has so many. With images a task takes five outer steps' time in all, and
 the median of ten lies within some 5% of that of sixty."""
 
-
 USUAL_WEIGHT = 1e6
 """Weights of a network that learns stay far below: products of more than that, layer by layer, leave float32."""
 

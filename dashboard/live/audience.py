@@ -104,10 +104,8 @@ class Audience:
     def settle(self, step: int, config: RunConfig) -> None:
         """The run stands here: nobody looks again by itself, and what moves slowly would show for good what held before."""
         if self._slow_of != (step, config):
-            self._slow_of = (
-                step,
-                config,
-            )  # asked for once, whatever comes of it: a look that is lost is owed again by itself
+            # Asked for once, whatever comes of it: a look that is lost is owed again by itself.
+            self._slow_of = (step, config)
             self.pacing.owed |= {"slow"}
 
     def rest(self) -> None:

@@ -1,5 +1,5 @@
 // What goes on has a dot that dims and lights up again. It changes when something is drawn anyway: an animation of its own would have the page put
-// together sixty times a second, which takes WebKit without a graphics processor half of the time that it draws in.
+// together sixty times a second, which takes WebKit without a graphics processor more than a third of the time that it has for charts.
 
 const HALF_MS = 800;
 
