@@ -14,7 +14,7 @@ from dashboard.charts.chart import Chart
 from dashboard.charts.fit import task_steps
 from dashboard.charts.glossary import Card
 from dashboard.charts.names import AFTER, AT_K, BEFORE
-from dashboard.charts.phrases import dead, number, steps
+from dashboard.charts.phrases import dead, number, right, second_run, steps
 from dashboard.charts.results import Array, Ints, Results
 from dashboard.charts.scales import Line, Previous, Range, Update, float32, joined, plain
 from dashboard.charts.style import Looks
@@ -228,7 +228,7 @@ def _summary(info: ClassesInfo) -> str:
     before, after = info.accuracy[[0, n]]
     return (
         f"Before (θ_0) against after adapting (θ_N) on one held-out task of {info.num_classes} classes with {counted(info.num_support, 'example')} (support): "
-        f"{before:.0%} of {counted(len(info.labels), 'test point')} right before, {after:.0%} after {steps(n)}{_second(info)}; "
+        f"{before:.0%} of {counted(len(info.labels), 'test point')} right before, {after:.0%} after {steps(n)}{second_run(info.beside)}; "
         f"query loss {number(info.query_loss[0])} and {number(info.query_loss[n])}. Named rightly before and after: {_right(info)}."
     )
 
@@ -239,13 +239,7 @@ def _subtitle(info: ClassesInfo) -> str:
         return "With N = 0 nothing adapts: the start (θ_0) has to serve every task."
     if info.dead:
         return dead(n)
-    before, after = info.accuracy[[0, n]]
-    losses = f"loss {number(info.query_loss[0])} → {number(info.query_loss[n])}"
-    return f"Before adapting (θ_0) {before:.0%} right, after {steps(n)} (θ_{n}) {after:.0%}{_second(info)}; {losses}"
-
-
-def _second(info: ClassesInfo) -> str:
-    return "" if info.beside is None else f", second run {info.beside:.0%}"
+    return right(info.accuracy.tolist(), info.query_loss.tolist(), n, info.beside)
 
 
 CLASSES = Chart(

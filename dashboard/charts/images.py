@@ -10,7 +10,7 @@ import numpy as np
 from dashboard.charts.chart import Chart
 from dashboard.charts.fit import task_steps
 from dashboard.charts.glossary import Card
-from dashboard.charts.phrases import dead, number, steps
+from dashboard.charts.phrases import dead, number, right, second_run, steps
 from dashboard.charts.results import Array, Bytes, Ints, Results
 from dashboard.charts.scales import plain
 from dashboard.wire.packing import Floats
@@ -163,7 +163,7 @@ def _summary(info: ImagesInfo) -> str:
     before, after = info.accuracy[[0, n]]
     return (
         f"Before (θ_0) against after adapting (θ_N) on one held-out task with {of}: {before:.0%} of {_images(len(info.query_images), 'test')} "
-        f"right before, {after:.0%} after {steps(n)}{_second(info)}; query loss {number(info.query_loss[0])} and {number(info.query_loss[n])}."
+        f"right before, {after:.0%} after {steps(n)}{second_run(info.beside)}; query loss {number(info.query_loss[0])} and {number(info.query_loss[n])}."
     )
 
 
@@ -176,13 +176,7 @@ def _subtitle(info: ImagesInfo) -> str:
     if not info.known:
         examples = _images(len(info.support_images), "example")
         return f"{steps(n).capitalize()} on {examples}; nobody but you knows what the test images are."
-    before, after = info.accuracy[[0, n]]
-    losses = f"loss {number(info.query_loss[0])} → {number(info.query_loss[n])}"
-    return f"Before adapting (θ_0) {before:.0%} right, after {steps(n)} (θ_{n}) {after:.0%}{_second(info)}; {losses}"
-
-
-def _second(info: ImagesInfo) -> str:
-    return "" if info.beside is None else f", second run {info.beside:.0%}"
+    return right(info.accuracy.tolist(), info.query_loss.tolist(), n, info.beside)
 
 
 def class_letter(label: int) -> str:

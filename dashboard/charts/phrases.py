@@ -6,6 +6,7 @@ Sentences write theta as ``θ_0``, ``θ_N``, ``θ_5``; the page sets the index a
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from dashboard.charts.results import Metric
 from maml_core.config import PythonConfig, RunConfig
@@ -77,6 +78,31 @@ def tasks(count: int) -> str:
     ('1 task', '25 tasks')
     """
     return "1 task" if count == 1 else f"{count} tasks"
+
+
+def right(accuracy: Sequence[float], loss: Sequence[float], count: int, second: float | None) -> str:
+    """How much of a task's classes is right before and after so many inner steps.
+
+    Args:
+        accuracy: After 0, 1, ... inner steps.
+        loss: The same of the query loss.
+        count: N.
+        second: What a second run gets right; None where there is none.
+
+    >>> right([0.2, 0.8], [1.61, 0.523], 1, 0.6)
+    'Before adapting (θ_0) 20% right, after 1 inner step (θ_1) 80%, second run 60%; loss 1.61 → 0.523'
+    """
+    losses = f"loss {number(loss[0])} → {number(loss[count])}"
+    return f"Before adapting (θ_0) {accuracy[0]:.0%} right, after {steps(count)} (θ_{count}) {accuracy[count]:.0%}{second_run(second)}; {losses}"
+
+
+def second_run(share: float | None) -> str:
+    """What a second run gets right, as it follows what the first does; empty where there is none.
+
+    >>> second_run(0.25), second_run(None)
+    (', second run 25%', '')
+    """
+    return "" if share is None else f", second run {share:.0%}"
 
 
 def dead(count: int) -> str:
