@@ -2,41 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
 from maml_core.records import Records
 
 MAX_RECORDED = 1_000_000
-"""Outer steps and evaluations whose records are kept: 40 MB of a long run."""
+"""Outer steps and evaluations whose records are kept: 12 MB of a long run in float32, 20 in float64."""
 
 _MAX_PARTS = 256
 
+_Column = npt.NDArray[Any]
+_NARROWER: dict[str, type] = {"i": np.int32, "f": np.float32}
+"""What may hold the numbers of a column in half of the bytes, by the kind of its own type."""
+
 
 class Recording:
-    """All that was measured of one run, so that it can be saved. Whenever there is too much, every second step of it is left out."""
+    """All that was measured of one run, so that it can be saved. Whenever there is too much, every second step of it is left out.
+
+    What is older lies packed: a run on a page may go on for hours, and is read when it is saved.
+    """
 
     def __init__(self) -> None:
+        self._packed: list[Records] = []
         self._parts: list[Records] = []
         self._count = 0
 
     def add(self, records: Records) -> None:
         """Append what a chunk measured."""
         self._parts.append(records)
-        self._count += len(records.steps) + len(records.held_out_steps)
-        if self._count > MAX_RECORDED or len(self._parts) > _MAX_PARTS:
-            self._join()
+        self._count += _length(records)
+        if self._count > MAX_RECORDED:
+            self._thin()
+        elif len(self._parts) > _MAX_PARTS:
+            self._packed.append(_packed(Records.joined(self._parts)))
+            self._parts = []
 
     def records(self) -> Records | None:
         """Everything in one piece; None before the first chunk."""
-        if len(self._parts) > 1:
-            self._join()
-        return self._parts[0] if self._parts else None
+        return _unpacked(Records.joined([*self._packed, *self._parts])) if self._packed or self._parts else None
 
-    def _join(self) -> None:
-        records = Records.joined(self._parts)
-        while (count := len(records.steps) + len(records.held_out_steps)) > MAX_RECORDED:
-            records = _halved(records)
-        self._parts, self._count = [records], count
+    def _thin(self) -> None:
+        records = Records.joined([*self._packed, *self._parts])
+        while (count := _length(records)) > MAX_RECORDED:
+            records = _by_column(records, lambda column: column[::2])
+        self._packed, self._parts, self._count = [_packed(records)], [], count
 
 
-def _halved(records: Records) -> Records:
-    columns = {name: value if name == "events" else value[::2].copy() for name, value in records._asdict().items()}
-    return Records(**columns)
+def _length(records: Records) -> int:
+    return len(records.steps) + len(records.held_out_steps)
+
+
+def _packed(records: Records) -> Records:
+    """The same numbers in as few bytes as hold them exactly: those of a run in float32 in half, a column of nothing in those of one number."""
+    return _by_column(records, _narrowed)
+
+
+def _unpacked(records: Records) -> Records:
+    return _by_column(records, lambda column: column.astype(np.dtype(f"{column.dtype.kind}8")))
+
+
+def _narrowed(column: _Column) -> _Column:
+    if column.dtype.kind == "f" and np.isnan(column).all():
+        return np.broadcast_to(np.float32(np.nan), column.shape)
+    narrow = column.astype(_NARROWER[column.dtype.kind])
+    return narrow if np.array_equal(narrow, column, equal_nan=True) else column.copy()
+
+
+def _by_column(records: Records, change: Callable[[_Column], _Column]) -> Records:
+    columns = {name: change(column) for name, column in records._asdict().items() if name != "events"}
+    return Records(**columns, events=records.events)

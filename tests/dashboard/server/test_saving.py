@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import pickle
 import shutil
+import tracemalloc
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -269,6 +270,46 @@ class TestRecording:
         records = recording.records()
         assert records is not None
         assert len(records.steps) <= 50
+
+    def test_what_is_old_takes_few_bytes_and_is_the_same_to_the_bit(self):
+        """A float32 run's losses, accuracies that there are none of, and numbers that only a float64 holds; held-out tasks are looked at now and then."""
+        losses, judged = np.random.default_rng(0).random(60_000), np.arange(0, 60_000, 9_000)
+        nothing, few = np.full(60_000, np.nan), np.random.default_rng(1).random(len(judged))
+        columns = {
+            name: few if name.startswith("held_out_") else nothing for name in Records._fields if name != "events"
+        }
+        whole = Records(
+            **columns
+            | {
+                "steps": np.arange(60_000),
+                "query_loss": losses.astype(np.float32).astype(float),
+                "joint_loss": losses,
+                "accuracy": np.where(losses < 0.5, np.nan, 0.25),
+                "held_out_steps": judged,
+            },
+            events=(),
+        )
+        tracemalloc.start()
+        recording = Recording()
+        for start in range(0, 60_000, 50):
+            steps, evaluations = slice(start, start + 50), (judged >= start) & (judged < start + 50)
+            recording.add(
+                Records(
+                    **{
+                        name: column[evaluations if name.startswith("held_out_") else steps].copy()
+                        for name, column in whole._asdict().items()
+                        if name != "events"
+                    },
+                    events=(),
+                )
+            )
+        kept, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        records = recording.records()
+        assert records is not None
+        for name in columns:
+            np.testing.assert_array_equal(getattr(records, name), getattr(whole, name), strict=True)
+        assert kept < 60_000 * 40
 
 
 async def stepped(client: Client, steps: int) -> None:
