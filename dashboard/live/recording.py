@@ -68,7 +68,7 @@ def _unpacked(records: Records) -> Records:
 def _narrowed(column: _Column) -> _Column:
     if column.dtype.kind == "f" and np.isnan(column).all():
         return np.broadcast_to(np.float32(np.nan), column.shape)
-    narrow = column.astype(_NARROWER[column.dtype.kind])
+    narrow: _Column = column.astype(_NARROWER[column.dtype.kind])
     return narrow if np.array_equal(narrow, column, equal_nan=True) else column.copy()
 
 
