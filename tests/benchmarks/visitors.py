@@ -21,6 +21,9 @@ from tests.browser.server import Server
 AT_ONCE = 12
 """Those who come and go that are there at a time."""
 
+BEGINS_S = 60.0
+"""A sweep that is asked for is computed within this, also beside thirty pages."""
+
 STAY_S = 0.25
 """Between two things that one of them does."""
 
@@ -37,18 +40,37 @@ class Sweeper:
         self.num_maps = 0
         self.num_done = 0
         self.status = ""
+        """As the server said it last; nothing while the sweep is being opened."""
         self.stop = threading.Event()
 
+    def begin(self, client: ProtocolClient) -> None:
+        """Have it go on.
+
+        Raises:
+            RuntimeError: The server would not, or said nothing of it in time.
+        """
+        asked, end = False, time.monotonic() + BEGINS_S
+        while self.status != "running":
+            if time.monotonic() > end:
+                raise RuntimeError(f"the sweep was not computed within {BEGINS_S:g} s; its server says {self.status!r}")
+            self._read(client)
+            if self.status and not asked:
+                client.send(type="resume")
+                asked = True
+
     def watch(self, client: ProtocolClient) -> None:
-        """Have it go on, and read what comes until it is told to stop."""
-        client.receive_until("sweep")
-        client.send(type="resume")
+        """Read what comes until it is told to stop."""
         while not self.stop.is_set():
-            with contextlib.suppress(TimeoutError):
-                message = client.receive(0.2)
-                self.num_maps += "frame" in message
-                if message.get("type") == "sweep":
-                    self.num_done, self.status = message.get("num_done", 0), message.get("status", "")
+            self._read(client)
+
+    def _read(self, client: ProtocolClient) -> None:
+        with contextlib.suppress(TimeoutError):
+            message = client.receive(0.2)
+            if message.get("type") == "error":
+                raise RuntimeError(message["message"])
+            self.num_maps += "frame" in message
+            if message.get("type") == "sweep":
+                self.num_done, self.status = message.get("num_done", 0), message.get("status", "")
 
 
 def sweep_of(num_settings: int, num_steps: int) -> SweepConfig:
@@ -60,13 +82,16 @@ def sweep_of(num_settings: int, num_steps: int) -> SweepConfig:
 
 @contextlib.contextmanager
 def sweeping(server: Server, folder: Path, name: str, sweep: SweepConfig) -> Iterator[Sweeper]:
-    """One on the sensitivity screen, with a sweep that is begun.
+    """One on the sensitivity screen, with a sweep that is computed.
 
     Args:
         server: One that was started with `stores(folder)`.
         folder: As there.
         name: Of the study.
         sweep: What to compute.
+
+    Raises:
+        RuntimeError: It is not computed.
     """
     open_study(sweep, name, storage=folder / "sweeps").close()
     sweeper = Sweeper()
@@ -74,6 +99,7 @@ def sweeping(server: Server, folder: Path, name: str, sweep: SweepConfig) -> Ite
         session(server.host, f"sweep={name}", "sensitivity") as token,
         protocol_client(server.host, token, screen="sweeps") as client,
     ):
+        sweeper.begin(client)
         thread = threading.Thread(target=sweeper.watch, args=(client,), daemon=True)
         thread.start()
         try:
