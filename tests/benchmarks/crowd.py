@@ -67,6 +67,8 @@ class Client:
         self.is_there = threading.Event()
         """It was shown its run, and plays."""
         self.stop = threading.Event()
+        self.refused: list[str] = []
+        """What the server would not do of what it was asked for, in its words."""
         self._asked = (0, 0.0)
         self.answered = threading.Event()
         self.answered_s = 0.0
@@ -81,6 +83,8 @@ class Client:
         while not self.stop.is_set():
             with contextlib.suppress(TimeoutError):
                 message = client.receive(0.2)
+                if message.get("type") == "error":
+                    self.refused.append(message["message"])
                 if "frame" in message:
                     now = time.monotonic()
                     self.seen.append((now, message["step"]))
@@ -190,7 +194,11 @@ def session(host: str, query: str = "", screen: str = "", *, headers: Mapping[st
 
 @contextlib.contextmanager
 def watching(host: str, token: str, resume: str = "") -> Iterator[Client]:
-    """A client that feeds this page and plays its run, or the one with this key that it had before it was loaded again."""
+    """A client that feeds this page and plays its run, or the one with this key that it had before it was loaded again.
+
+    Raises:
+        RuntimeError: At the end, where the server would not do what it was asked for: the figures are not of what they are named after.
+    """
     watcher = Client()
     with protocol_client(host, token, resume=resume) as client:
         thread = threading.Thread(target=watcher.watch, args=(client,), daemon=True)
@@ -200,6 +208,8 @@ def watching(host: str, token: str, resume: str = "") -> Iterator[Client]:
         finally:
             watcher.stop.set()
             thread.join(5.0)
+    if watcher.refused:
+        raise RuntimeError(watcher.refused[0])
 
 
 def memory_mb(server: Server) -> float:
