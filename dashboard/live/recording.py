@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ class Recording:
 
     def records(self) -> Records | None:
         """Everything in one piece; None before the first chunk."""
-        return _unpacked(Records.joined([*self._packed, *self._parts])) if self._packed or self._parts else None
+        return _unpacked([*self._packed, *self._parts]) if self._packed or self._parts else None
 
     def _thin(self) -> None:
         records = Records.joined([*self._packed, *self._parts])
@@ -61,14 +61,21 @@ def _packed(records: Records) -> Records:
     return _by_column(records, _narrowed)
 
 
-def _unpacked(records: Records) -> Records:
-    return _by_column(records, lambda column: column.astype(np.dtype(f"{column.dtype.kind}8")))
+def _unpacked(parts: Sequence[Records]) -> Records:
+    """Consecutive stretches as one, each column in the type that records have."""
+    columns = {
+        name: np.concatenate([getattr(part, name) for part in parts], dtype=np.dtype(f"{first.dtype.kind}8"))
+        for name, first in parts[0]._asdict().items()
+        if name != "events"
+    }
+    return Records(**columns, events=tuple(event for part in parts for event in part.events))
 
 
 def _narrowed(column: _Column) -> _Column:
     if column.dtype.kind == "f" and np.isnan(column).all():
         return np.broadcast_to(np.float32(np.nan), column.shape)
-    narrow: _Column = column.astype(_NARROWER[column.dtype.kind])
+    with np.errstate(over="ignore"):  # a loss beyond all that float32 holds is told by its infinity, and stays as it is
+        narrow: _Column = column.astype(_NARROWER[column.dtype.kind])
     return narrow if np.array_equal(narrow, column, equal_nan=True) else column.copy()
 
 

@@ -274,6 +274,7 @@ class TestRecording:
     def test_what_is_old_takes_few_bytes_and_is_the_same_to_the_bit(self):
         """A float32 run's losses, accuracies that there are none of, and numbers that only a float64 holds; held-out tasks are looked at now and then."""
         losses, judged = np.random.default_rng(0).random(60_000), np.arange(0, 60_000, 9_000)
+        losses[-1] = 1e300
         nothing, few = np.full(60_000, np.nan), np.random.default_rng(1).random(len(judged))
         columns = {
             name: few if name.startswith("held_out_") else nothing for name in Records._fields if name != "events"
@@ -282,7 +283,7 @@ class TestRecording:
             **columns
             | {
                 "steps": np.arange(60_000),
-                "query_loss": losses.astype(np.float32).astype(float),
+                "query_loss": np.minimum(losses, 1.0).astype(np.float32).astype(float),
                 "joint_loss": losses,
                 "accuracy": np.where(losses < 0.5, np.nan, 0.25),
                 "held_out_steps": judged,
