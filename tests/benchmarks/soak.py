@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.benchmarks.crowd import Crowd, crowd, memory_mb
+from tests.benchmarks.crowd import Crowd, crowd, memory_by_process
 from tests.benchmarks.page import missing, opened
 from tests.benchmarks.rows import Figure, Row, at_most, figures, printed
 from tests.benchmarks.visitors import stores, sweep_of, sweeping
@@ -72,9 +72,12 @@ def measured(hours: float) -> dict[str, float]:
         errors: list[str] = []
         live.page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         pages = stack.enter_context(crowd(live, server, NUM_TRAINING))
-        for at in range(NUM_SWEEPING):
+        sweepers = [
             stack.enter_context(sweeping(server, folder, f"sweep {at}", sweep_of(SETTINGS, STEPS)))
+            for at in range(NUM_SWEEPING)
+        ]
         seen = _watched(pages, 3600.0 * hours)
+        print(f"  settings done: {', '.join(str(sweeper.num_done) for sweeper in sweepers)}", flush=True)
         before = _steps(pages)
         live.page.wait_for_timeout(1e4)
         still = sum(now <= was for now, was in zip(_steps(pages), before, strict=True))
@@ -101,7 +104,8 @@ def _watched(pages: Crowd, seconds: float) -> list[float]:
     seen: list[float] = []
     number = 0
     while (now := time.monotonic()) < begin + seconds:
-        seen.append(memory_mb(pages.server))
+        by_kind = _memory_by_kind(pages.server)
+        seen.append(sum(by_kind.values()))
         if now - changed >= CHANGE_S:
             changed, number = now, number + 1
             changes = {"alpha": 0.011 if (number // len(pages.clients)) % 2 else 0.01}
@@ -109,11 +113,20 @@ def _watched(pages: Crowd, seconds: float) -> list[float]:
         if now - said >= SAY_S:
             said = now
             print(
-                f"  {(now - begin) / 60:.0f} min: {seen[-1]:.0f} MB, outer step {pages.live.step:,}, load {os.getloadavg()[0]:.1f}",
+                f"  {(now - begin) / 60:.0f} min: {seen[-1]:.0f} MB ({', '.join(f'{kind} {mb:.0f}' for kind, mb in by_kind.items())}), "
+                f"outer step {pages.live.step:,}, load {os.getloadavg()[0]:.1f}",
                 flush=True,
             )
         pages.live.page.wait_for_timeout(1e3 * LOOK_S)
     return seen
+
+
+def _memory_by_kind(server: Server) -> dict[str, float]:
+    """Memory in MB of the server itself, of its workers, and of all its other processes, such as the compiler's."""
+    found: dict[str, float] = {}
+    for kind, mb in memory_by_process(server).values():
+        found[kind] = found.get(kind, 0.0) + mb
+    return found
 
 
 def _steps(pages: Crowd) -> list[int]:
