@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
@@ -16,6 +17,16 @@ def ratio(value: float, digits: int = 2) -> str:
         return "infinitely many"
     rounded = float(f"{value:.{digits}g}")
     return f"{rounded:,.0f}" if rounded >= 10 ** (digits - 1) else f"{rounded:g}"
+
+
+def loss_said(loss: float, digits: int = 4) -> str:
+    """A loss to some significant digits. A mean that holds a task whose loss is no number is infinite, like one whose loss has overflowed: of neither
+    more is known than that.
+
+    >>> loss_said(0.519362), loss_said(0.519362, 3), loss_said(math.inf), loss_said(math.nan)
+    ('0.5194', '0.519', 'not finite', 'not finite')
+    """
+    return f"{loss:.{digits}g}" if math.isfinite(loss) else "not finite"
 
 
 def counted(number: int, word: str) -> str:

@@ -332,7 +332,7 @@ def _subtitle(info: AdaptationInfo) -> str:
     mean = measured(float(maml.mean[n]), info.metric)
     share, worse = float(maml.diverged_share[n]), float(maml.worse_share[n])
     if share > 0:
-        median = f", median {number(maml.median[n])}" if maml.median is not None else ""
+        median = f", median {measured(float(maml.median[n]), 'loss')}" if maml.median is not None else ""
         return f"{when}: {percent(share)} of tasks diverged, {percent(worse)} got worse. Mean {mean}{median}."
     rivals = [
         f"{name} {measured(info.trajectories[key].mean[n], info.metric)}"

@@ -14,7 +14,7 @@ from dashboard.charts.chart import Chart
 from dashboard.charts.closer import MEASURING, is_chosen, looked
 from dashboard.charts.glossary import TERMS, Card
 from dashboard.charts.names import START
-from dashboard.charts.phrases import number, percent, tasks
+from dashboard.charts.phrases import measured, number, percent, tasks
 from dashboard.charts.results import Array, Results
 from dashboard.charts.scales import Line, Previous, Range, Update, float32
 from dashboard.charts.style import Looks
@@ -177,7 +177,7 @@ def _summary(info: LandscapeInfo) -> str:
     at = info.at_theta_0
     return (
         f"Losses in a plane that holds {percent(info.explained)} of one task's inner path. At the start (θ_0): its support loss {number(at['support'])}, the mean query loss "
-        f"of {tasks(info.num_tasks)} {number(at['before'])} before and {number(at['after'])} after adaptation."
+        f"of {tasks(info.num_tasks)} {measured(at['before'], 'loss')} before and {measured(at['after'], 'loss')} after adaptation."
     )
 
 
@@ -189,7 +189,7 @@ def landscape_subtitle(info: LandscapeInfo) -> str:
     else:
         only = "only " if info.explained < _SMALL_SHARE else ""
         holds = f"The plane holds {only}{percent(info.explained)} of the path."
-    return f"{holds} At the start (θ_0) {tasks(info.num_tasks)}: {number(at['before'])} before, {number(at['after'])} after."
+    return f"{holds} At the start (θ_0) {tasks(info.num_tasks)}: {measured(at['before'], 'loss')} before, {measured(at['after'], 'loss')} after."
 
 
 LANDSCAPE = Chart(

@@ -387,7 +387,7 @@ def _summary(info: LossInfo) -> str:
     before, after, training = (_newest(line) for line in (info.curves.before, info.curves.after, info.curves.smoothed))
     at = f" at outer step {info.curves.held_out_steps[-1]:,.0f}" if before is not None else ""
     parts = [
-        f"{name} {_said(value, info.metric)}"
+        f"{name} {measured(value, info.metric)}"
         for name, value in (
             (f"smoothed training query {info.metric}", training),
             (f"held-out {info.metric}{at} before adaptation", before),
@@ -410,14 +410,9 @@ def _subtitle(info: LossInfo) -> str:
         return _HINT
     # Measured at every few outer steps, and not at the one that the run is at, where alpha may be another, or the run have diverged.
     at = f"Held-out at outer step {info.curves.held_out_steps[-1]:,.0f}"
-    found = f"{at}: {_said(before, info.metric)} before, {_said(after, info.metric)} after."
+    found = f"{at}: {measured(before, info.metric)} before, {measured(after, info.metric)} after."
     gains = after > before if info.metric == "accuracy" else after < before
     return f"{found} That gap is what the inner steps gain." if gains else found
-
-
-def _said(value: float, metric: Metric) -> str:
-    """A point in words. The curves have a gap for what is infinite and for what is no number alike."""
-    return measured(value, metric) if math.isfinite(value) else "not finite"
 
 
 def _newest(values: Array) -> float | None:

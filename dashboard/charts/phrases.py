@@ -43,14 +43,17 @@ def number(value: float) -> str:
 
 
 def measured(value: float, metric: Metric) -> str:
-    """A loss, or an accuracy in per cent.
+    """A mean loss over tasks, or a mean accuracy in per cent. Where a task's loss is no number, the mean of all is kept as infinite, and curves have
+    a gap for both: more than that it is not finite is not known.
 
     >>> measured(0.6125, "accuracy"), measured(0.6125, "loss")
     ('61.3%', '0.613')
-    >>> measured(math.nan, "accuracy")
-    'not a number'
+    >>> measured(math.inf, "loss"), measured(math.nan, "accuracy")
+    ('not finite', 'not finite')
     """
-    return f"{100.0 * value:.3g}%" if metric == "accuracy" and math.isfinite(value) else number(value)
+    if not math.isfinite(value):
+        return "not finite"
+    return f"{100.0 * value:.3g}%" if metric == "accuracy" else number(value)
 
 
 def percent(share: float) -> str:

@@ -13,7 +13,7 @@ from dashboard.charts.basics import line, log_axis
 from dashboard.charts.chart import Chart
 from dashboard.charts.closer import MEASURING, is_chosen, looked
 from dashboard.charts.glossary import Card
-from dashboard.charts.phrases import number, percent, steps
+from dashboard.charts.phrases import measured, percent, steps
 from dashboard.charts.results import Array, Results
 from dashboard.charts.scales import OFF_THE_CHART, Line, Previous, Range, decades, kept, tamed
 from dashboard.charts.style import ONCE_THERE, Looks
@@ -136,7 +136,7 @@ _CARD = Card(
 def _summary(info: ShiftsInfo) -> str:
     count = len(info.median[INSIDE]) - 1
     kinds = "; ".join(
-        f"{info.tasks[name]} {number(float(median[-1]))}, {percent(info.diverged[name])} diverged"
+        f"{info.tasks[name]} {measured(float(median[-1]), 'loss')}, {percent(info.diverged[name])} diverged"
         for name, median in info.median.items()
     )
     return f"Median query loss after {steps(count)} by kind of held-out tasks: {kinds}."
@@ -147,9 +147,9 @@ def _subtitle(info: ShiftsInfo) -> str:
     inside = ends.pop(INSIDE)
     count = len(info.median[INSIDE]) - 1
     if not ends:
-        return f"After {steps(count)} {number(inside)}; there is nothing outside the range."
+        return f"After {steps(count)} {measured(inside, 'loss')}; there is nothing outside the range."
     worst = max(ends, key=lambda name: np.inf if np.isnan(ends[name]) else ends[name])
-    says = f"After {steps(count)} {number(inside)} inside, {number(ends[worst])} at {info.tasks[worst]}."
+    says = f"After {steps(count)} {measured(inside, 'loss')} inside, {measured(ends[worst], 'loss')} at {info.tasks[worst]}."
     diverged = info.diverged[worst]
     return f"{says} There {percent(diverged)} diverged." if diverged else says
 

@@ -89,6 +89,12 @@ class Newest(NamedTuple):
     training: float = math.nan
     before: float = math.nan
     after: float = math.nan
+    held_out_step: float = math.nan
+    """The outer step at which the held-out tasks had those two; NaN where `after` is not known."""
+
+    def judged(self, step: float, before: float, after: float) -> Newest:
+        """With what was found on the held-out tasks at another outer step."""
+        return self._replace(before=before, after=after, held_out_step=step)
 
 
 class _Lines:
@@ -118,12 +124,12 @@ class _Lines:
         self._smoothed.add(step, self._average)
 
     def judge(self, step: int, before: float, after: float) -> None:
-        self.newest = self.newest._replace(before=before, after=after)
+        self.newest = self.newest.judged(step, before, after)
         self._before.add(step, _drawn(before))
         self._after.add(step, _drawn(after))
 
     def open(self, before: float, after: float) -> None:
-        self.newest = self.newest._replace(before=before, after=after)
+        self.newest = self.newest.judged(0 if not math.isnan(after) else math.nan, before, after)
         self.opening = _drawn(before), _drawn(after)
 
     def curves(self) -> Curves:

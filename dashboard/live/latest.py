@@ -35,6 +35,8 @@ class Seen:
 
     def __init__(self) -> None:
         self.trajectories: dict[str, Summary] = {}
+        self.trajectories_at: int | None = None
+        """Outer step of the run's own; None before they were looked at."""
         self.paths: InnerPaths | None = None
         self.moves: LayerMoves | None = None
         self.curvature: Curvature | None = None
@@ -108,7 +110,7 @@ class Seen:
                 for name, line in self.trajectories.items()
                 if wanted.get(name, False) and len(line.mean) == num_steps
             }
-            self.trajectories = {**kept, **snapshot.trajectories}
+            self.trajectories, self.trajectories_at = {**kept, **snapshot.trajectories}, snapshot.step
             if "scratch" in snapshot.trajectories:
                 self._scratch_of = _points(computed)
         self.moves = snapshot.moves or self.moves

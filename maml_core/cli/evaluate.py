@@ -24,7 +24,7 @@ from maml_core.rng import Stream
 from maml_core.store import SavedRun, load_run
 from maml_core.traits import TRAITS
 from maml_core.values import written
-from maml_core.wording import counted
+from maml_core.wording import counted, loss_said
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -319,7 +319,8 @@ def _print_table(config: RunConfig, trained: RunConfig, summary: Summary) -> Non
             for share, ci95 in zip(summary.accuracy, summary.accuracy_ci95, strict=True)
         ]
     columns["mean ± 95% CI"] = [
-        f"{shown_loss(mean)} ± {shown_loss(ci95)}" for mean, ci95 in zip(summary.mean, summary.ci95, strict=True)
+        f"{shown_loss(mean)} ± {shown_loss(ci95)}" if math.isfinite(mean) else shown_loss(mean)
+        for mean, ci95 in zip(summary.mean, summary.ci95, strict=True)
     ]
     columns["median"] = [shown_loss(median) for median in summary.median]
     columns["worse"] = [percent(share) for share in summary.worse_share]
@@ -332,6 +333,8 @@ def shown_loss(value: float) -> str:
     """A loss with four digits behind the point, or as many as are worth reading.
 
     >>> shown_loss(0.51936), shown_loss(123_456.7), shown_loss(float("inf"))
-    ('0.5194', '1.2346e+05', 'inf')
+    ('0.5194', '1.2346e+05', 'not finite')
     """
-    return f"{value:.4f}" if value < 1e5 or not math.isfinite(value) else f"{value:.4e}"
+    if not math.isfinite(value):
+        return loss_said(value)
+    return f"{value:.4f}" if value < 1e5 else f"{value:.4e}"

@@ -22,6 +22,7 @@ from rich.progress import (
 
 from maml_core.cli.console import percent
 from maml_core.records import Numbers, Records
+from maml_core.wording import loss_said
 
 if TYPE_CHECKING:
     from maml_core.sweeps.driver import Progress as SweepProgress
@@ -61,10 +62,10 @@ class TrainingBar:
     def show(self, step: int, records: Records) -> None:
         """Show where the run is now."""
         if len(records.query_loss):
-            self._training = f"training loss {records.query_loss[-1]:.3g}{_beside(records.accuracy)}"
+            self._training = f"training loss {loss_said(records.query_loss[-1], 3)}{_beside(records.accuracy)}"
         if len(records.held_out_after):
             right = _beside(records.held_out_accuracy_after)
-            self._held_out = f", held-out after N {records.held_out_after[-1]:.3g}{right}"
+            self._held_out = f", held-out after N {loss_said(records.held_out_after[-1], 3)}{right}"
         speed = self._progress.tasks[0].speed
         rate = f"{speed:.0f} steps/s" if speed else ""
         self._progress.update(self._task, completed=step, losses=self._training + self._held_out, rate=rate)

@@ -52,7 +52,7 @@ from maml_core.reproduce.estimates import WORTH_STEPS, seconds_left
 from maml_core.reproduce.omniglot import NUM_TEST_TASKS as NUM_IMAGE_TASKS
 from maml_core.reproduce.sinusoid import NUM_STEPS, NUM_TEST_TASKS
 from maml_core.store import trained_alone
-from maml_core.wording import counted, duration, listed
+from maml_core.wording import counted, duration, listed, loss_said
 
 
 class Protocol(StrEnum):
@@ -358,7 +358,7 @@ def _trained_and_judged(
                 speed = bar.tasks[0].speed
                 rate = f", {speed:.0f} steps/s" if speed else ""
                 right = "" if math.isnan(update.accuracy) else f" ({percent(update.accuracy)} right)"
-                note = f"{update.case.folder}: step {update.step}, training loss {update.loss:.3g}{right}{rate}"
+                note = f"{update.case.folder}: step {update.step}, training loss {loss_said(update.loss, 3)}{right}{rate}"
                 bar.update(whole, completed=reproduction.steps_done, note=note)
 
             reproduction = Reproduction(cases, folder, executor=pool, at_once=at_once, device=device, on_progress=show)

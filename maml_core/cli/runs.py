@@ -33,6 +33,7 @@ from maml_core.store import (
 )
 from maml_core.timeline import entries_to_list
 from maml_core.values import written
+from maml_core.wording import loss_said
 
 app = typer.Typer(
     cls=PlainErrors, no_args_is_help=True, help="List, show, rename, delete, export and import saved runs."
@@ -111,8 +112,8 @@ def show(
         typer.echo("trained with a Problem of its own, from Python: tasks and model below do not say what it learned")
     if len(records.held_out_steps):
         typer.echo(
-            f"held-out loss at outer step {records.held_out_steps[-1]}: {records.held_out_before[-1]:.4g} before adaptation, "
-            f"{records.held_out_after[-1]:.4g} after N steps"
+            f"held-out loss at outer step {records.held_out_steps[-1]}: {loss_said(records.held_out_before[-1])} before adaptation, "
+            f"{loss_said(records.held_out_after[-1])} after N steps"
         )
         if saved.config.classifies:
             before, after = records.held_out_accuracy_before[-1], records.held_out_accuracy_after[-1]

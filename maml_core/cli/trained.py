@@ -10,6 +10,7 @@ import typer
 from maml_core.cli.console import name_for_cli, percent
 from maml_core.config import to_dict
 from maml_core.store import SavedRun
+from maml_core.wording import loss_said
 
 DEFAULT_STEPS = 1000
 """Outer steps that a training takes where nobody says how many."""
@@ -75,13 +76,13 @@ def print_report(run: SavedRun, folder: Path, *, saved: bool, options: str) -> N
     lines = [f"Outer step {run.step}."]
     if len(records.steps):
         right = f", {percent(records.accuracy[-1])} right" if run.config.classifies else ""
-        lines.append(f"Training loss {records.query_loss[-1]:.4g}{right}.")
+        lines.append(f"Training loss {loss_said(records.query_loss[-1])}{right}.")
     if len(records.held_out_steps):
         if run.config.classifies:
             before, after = records.held_out_accuracy_before[-1], records.held_out_accuracy_after[-1]
             lines.append(f"Held-out accuracy {percent(before)} before adaptation and {percent(after)} after N steps.")
         lines.append(
-            f"Held-out loss {records.held_out_before[-1]:.4g} before adaptation and {records.held_out_after[-1]:.4g} after N steps, "
+            f"Held-out loss {loss_said(records.held_out_before[-1])} before adaptation and {loss_said(records.held_out_after[-1])} after N steps, "
             f"measured at outer step {records.held_out_steps[-1]}."
         )
     if saved:

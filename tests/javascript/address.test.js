@@ -50,8 +50,14 @@ test("where nobody else can come by, the note says what would let them in", () =
 });
 
 test("the newest numbers are said in the run's metric, and what is not known is left out", () => {
-  const numbers = { steps_per_s: 3, step_ms: 12.34, training: 0.5, before: 1, after: 0.25 };
-  assert.equal(readout({ numbers, metric: "loss" }), "training 0.5  ·  held-out 1 → 0.25  ·  12.3 ms a step");
-  assert.equal(readout({ numbers: { ...numbers, step_ms: null, after: null }, metric: "accuracy" }), "training 50.0%  ·  held-out 100.0% → –");
-  assert.equal(readout({ numbers: { steps_per_s: null, step_ms: null, training: null, before: null, after: null }, metric: "loss" }), "");
+  const numbers = { steps_per_s: 3, step_ms: 12.34, training: 0.5, before: 1, after: 0.25, held_out_step: 1220 };
+  assert.equal(readout({ numbers, metric: "loss", step: 1220 }, true), "training 0.5  ·  held-out 1 → 0.25  ·  12.3 ms a step");
+  assert.equal(readout({ numbers: { ...numbers, step_ms: null, after: null }, metric: "accuracy", step: 1220 }, true), "training 50.0%  ·  held-out 100.0% → not finite");
+  assert.equal(readout({ numbers: { steps_per_s: null, step_ms: null, training: null, before: null, after: null, held_out_step: null }, metric: "loss", step: 0 }, true), "");
+});
+
+test("where a run stands, numbers of an earlier outer step say which it is", () => {
+  const numbers = { steps_per_s: null, step_ms: null, training: 0.5, before: 1, after: 0.25, held_out_step: 1220 };
+  assert.equal(readout({ numbers, metric: "loss", step: 1234 }, true), "training 0.5  ·  held-out at step 1\u202f220 1 → 0.25");
+  assert.equal(readout({ numbers, metric: "loss", step: 1234 }, false), "training 0.5  ·  held-out 1 → 0.25");
 });

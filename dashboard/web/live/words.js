@@ -1,7 +1,7 @@
 // The live page's line of words: what holds now, the newest numbers, and what of both a screen reader is told.
 
 import { el, setText } from "../common/dom.js";
-import { percent, short } from "../common/format.js";
+import { percent, short, whole } from "../common/format.js";
 import { Sentence } from "../common/sentence.js";
 import { LOST } from "../common/socket.js";
 import { Announcer } from "./announcer.js";
@@ -19,6 +19,8 @@ export class Words {
   #link = "open";
   /** @type {Status} */
   #status = { kind: "ready", sentence: "" };
+  /** @type {LiveFrame | null} */
+  #header = null;
   #idea = "";
   #notice = "";
 
@@ -78,14 +80,15 @@ export class Words {
 
   /** Another run than before: nothing was measured of it yet. */
   clear() {
+    this.#header = null;
     setText(this.#readout, "");
   }
 
   /** @param {State} state */
   state({ status, idea, invitation, notice, computing }) {
-    if (computing) setText(this.#readout, COMPUTING);
-    else if (this.#readout.textContent === COMPUTING) setText(this.#readout, "");
     this.#status = status;
+    if (computing) setText(this.#readout, COMPUTING);
+    else this.#read();
     this.#idea = `${idea} ${invitation}`.trim();
     if (notice && notice !== this.#notice) this.#sentence.toast(notice, "notice", false);
     this.#notice = notice;
@@ -94,12 +97,17 @@ export class Words {
 
   /** @param {LiveFrame} header */
   frame(header) {
-    setText(this.#readout, readout(header));
+    this.#header = header;
+    this.#read();
   }
 
   /** Has the run's status, or its progress, told where that is due. */
   announce() {
     this.#announcer.announce(this.#status);
+  }
+
+  #read() {
+    setText(this.#readout, this.#header ? readout(this.#header, this.#status.kind !== "running") : "");
   }
 
   #say() {
@@ -112,13 +120,14 @@ export class Words {
 /**
  * The newest numbers of a run, in a line.
  *
- * @param {Pick<LiveFrame, "numbers" | "metric">} header
+ * @param {Pick<LiveFrame, "numbers" | "metric" | "step">} header
+ * @param {boolean} stands Where it does, numbers of an earlier outer step than the one beside them say so; while it trains, both move on.
  */
-export function readout({ numbers: { training, before, after, step_ms }, metric }) {
-  const written = metric === "accuracy" ? percent : short;
+export function readout({ numbers: { training, before, after, held_out_step, step_ms }, metric, step }, stands) {
+  const written = (/** @type {number | null} */ value) => (value === null ? "not finite" : metric === "accuracy" ? percent(value) : short(value));
   const parts = [];
   if (training !== null) parts.push(`training ${written(training)}`);
-  if (before !== null) parts.push(`held-out ${written(before)} → ${written(after ?? NaN)}`);
+  if (held_out_step !== null) parts.push(`held-out ${stands && held_out_step !== step ? `at step ${whole(held_out_step)} ` : ""}${written(before)} → ${written(after)}`);
   if (step_ms !== null) parts.push(`${short(step_ms)} ms a step`);
   return parts.join("  ·  ");
 }

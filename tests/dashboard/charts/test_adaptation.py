@@ -119,7 +119,7 @@ def test_a_band_ends_where_one_of_its_sides_is_no_number() -> None:
 
 def test_diverged_tasks_are_said() -> None:
     info = adaptation_info(trajectories={"maml": trajectory(4, np.inf, np.inf, diverged=0.25)})
-    assert subtitle(info) == "After N = 1: 25% of tasks diverged, 30% got worse. Mean infinite, median infinite."
+    assert subtitle(info) == "After N = 1: 25% of tasks diverged, 30% got worse. Mean not finite, median not finite."
 
 
 def test_shares_are_of_the_step_that_is_named_and_not_of_the_last() -> None:

@@ -14,6 +14,7 @@ import pytest
 from dashboard.charts.all import infos, layouts
 from dashboard.charts.fit import FIT
 from dashboard.live.chart_data import looks, results
+from dashboard.live.feed import Feed
 from dashboard.live.frames import Content, FrameMaker
 from dashboard.live.run import LiveRun
 from dashboard.live.training import status_kind
@@ -21,7 +22,7 @@ from dashboard.live.viewer import Viewer
 from dashboard.theme import PALETTES
 from maml_core.config import GlyphsConfig, LinearConfig, MLPConfig, RunConfig, SinusoidConfig, replace
 from maml_core.records import Levels
-from tests.dashboard.live.driver import EXPLOSIVE, TINY, Driver, fit_info
+from tests.dashboard.live.driver import EXPLOSIVE, TINY, Driver, adaptation_info, fit_info
 from tests.dashboard.server.clients import strict
 
 NUMBERS = {"training": 0.25, "steps_per_s": 40.0}
@@ -410,3 +411,45 @@ class TestLooks:
         assert layout.keys() == PALETTES.keys()
         for patch in layout.values():
             assert "α 0.01 → 0.02" in str(patch["annotations"])
+
+
+def numbers_of(feed: Feed) -> dict[str, Any]:
+    return decoded(feed.look({}).frame()).header["numbers"]
+
+
+def stood_at(step: int) -> Driver:
+    """A run that is judged at every fifth outer step, and was looked at where it stands."""
+    driver = Driver().opened().played(step)
+    driver.run.pause()
+    while driver.run.is_due(driver.now):
+        driver.chunk()
+    return driver
+
+
+class TestHeldOutNumbers:
+    def test_where_a_run_stands_they_are_those_of_its_outer_step_which_its_chart_shows(self):
+        driver = stood_at(8)
+        numbers = numbers_of(Feed(driver.run, driver.viewer))
+        shown = adaptation_info(driver.run, driver.viewer).trajectories["maml"].mean
+        assert numbers["held_out_step"] == driver.run.step == 8
+        assert (numbers["before"], numbers["after"]) == (shown[0], shown[1])
+
+    def test_those_of_an_earlier_outer_step_say_so(self):
+        driver = Driver().opened()
+        driver.run.play()
+        driver.run.audience.pacing.cost |= {"trajectories": 1e6}  # too dear to be looked at again soon
+        driver.chunk(steps=8)
+        numbers = numbers_of(Feed(driver.run, driver.viewer))
+        newest = driver.run.history.newest()
+        assert (driver.run.step, numbers["held_out_step"]) == (8, 5)
+        assert (numbers["before"], numbers["after"]) == (newest.before, newest.after)
+
+    def test_a_change_of_alpha_at_a_standing_run_changes_them(self):
+        driver = stood_at(8)
+        feed = Feed(driver.run, driver.viewer)
+        before = numbers_of(feed)
+        driver.run.change({"alpha": 0.1}, now=driver.now)
+        driver.chunk()
+        after = numbers_of(feed)
+        assert before["before"] == after["before"]
+        assert before["after"] != after["after"]

@@ -122,7 +122,7 @@ class TestHistory:
     def test_the_newest_losses_are_known(self):
         history = History()
         history.add(records([3.0, 2.0], held_out=[(0, 5.0, 4.0)]))
-        assert history.newest("loss") == (2.0, 5.0, 4.0)
+        assert history.newest("loss") == (2.0, 5.0, 4.0, 0)
 
     def test_the_smoothed_curve_is_an_exponential_mean_from_the_first_loss_on(self):
         history = History()
@@ -168,7 +168,7 @@ class TestHistory:
     def test_the_first_look_opens_the_held_out_curves(self):
         history = History()
         history.open(FIRST_LOOK, 1)
-        assert history.newest()[1:] == (5.0, 3.0)
+        assert history.newest()[1:] == (5.0, 3.0, 0)
         curves = history.curves()
         assert (curves.held_out_steps.tolist(), curves.before.tolist(), curves.after.tolist()) == ([0.0], [5.0], [3.0])
 
@@ -181,8 +181,8 @@ class TestHistory:
     def test_accuracies_are_kept_beside_the_losses(self):
         history = History()
         history.add(records([3.0, 2.0], held_out=[(0, 5.0, 4.0)], accuracies=[0.0, 0.5], shares=[(0.2, 0.3)]))
-        assert history.newest("accuracy") == (0.5, 0.2, 0.3)
-        assert history.newest("loss") == (2.0, 5.0, 4.0)
+        assert history.newest("accuracy") == (0.5, 0.2, 0.3, 0)
+        assert history.newest("loss") == (2.0, 5.0, 4.0, 0)
         curves = history.curves("accuracy")
         np.testing.assert_array_equal(curves.raw, [0.0, 0.5])
         np.testing.assert_allclose(curves.smoothed, [0.0, 0.5 / SMOOTHING_STEPS])  # it rises from 0
@@ -211,6 +211,7 @@ class TestHistory:
         history.open(FIRST_LOOK, 2)
         assert history.newest().before == 5.0
         assert math.isnan(history.newest().after)
+        assert math.isnan(history.newest().held_out_step)  # nothing is said of both
 
     def test_regression_has_no_accuracies(self):
         history = History()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -132,6 +133,13 @@ def test_a_loss_beyond_all_bounds_is_null_in_json() -> None:
     data = json.loads(maml("evaluate", "wild", "--tasks", "50", "--eval-steps", "60", "--json").stdout)
     assert data["results"][0]["mean"][-1] is None
     assert data["results"][0]["diverged_share"][-1] > 0
+
+
+def test_a_loss_beyond_all_bounds_is_called_not_finite_whether_it_overflowed_or_is_no_number() -> None:
+    maml("train", *WILD, "--name", "wild", "--steps", "20", code=3)
+    table = maml("evaluate", "wild", "--tasks", "50", "--eval-steps", "60").stdout.partition("worse: the share")[0]
+    assert "not finite" in table
+    assert not re.search(r"\b(inf|nan)\b", table)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +26,7 @@ from maml_core.values import shown
 WIDTHS = (40, 60, 80, 120)
 ALPHAS = tuple(round(0.001234 * 1.9**place, 9) for place in range(12))
 SMALL = ["--hidden-widths", "4", "--meta-batch-size", "2", "--evaluation-tasks", "2", "--no-joint-baseline"]
-NUMBER = r"(\d+\.\d{4}(e\+\d+)?|inf)"
+NUMBER = r"(\d+\.\d{4}(e\+\d+)?)"
 LONG = "größe of the third experiment or how alpha went"
 
 
@@ -116,11 +117,15 @@ def test_lists_show_every_name_and_number(width: int, monkeypatch: pytest.Monkey
 def test_losses_of_any_size_are_whole(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     done = CliRunner().invoke(app, ["train", *SMALL, "--alpha", "0.9", "--steps", "2", "--name", "wild"])
     assert done.exit_code == 0, done.output
-    text = said(width, monkeypatch, "evaluate", "wild", "--tasks", "20", "--eval-steps", "6")
+    evaluated = ("evaluate", "wild", "--tasks", "20", "--eval-steps", "6")
+    text = said(width, monkeypatch, *evaluated)
+    (result,) = json.loads(said(width, monkeypatch, *evaluated, "--json"))["results"]
+    finite = [mean is not None for mean in result["mean"]]
     found = cells(text)
     means = [cell for cell in found if " ± " in cell and cell != "mean ± 95% CI"]
-    assert len(means) == 7
+    assert (len(means), len(finite)) == (sum(finite), 7)
     assert all(re.fullmatch(rf"{NUMBER} ± {NUMBER}", cell) for cell in means), means
+    assert ("not finite" in found) == (not all(finite))
     assert {"median", "worse", "diverged", "inner step"} <= set(found)
 
 

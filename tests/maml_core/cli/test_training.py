@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -10,10 +11,12 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from maml_core.cli.console import percent
 from maml_core.cli.progress import TrainingBar
+from maml_core.cli.trained import print_report
 from maml_core.config import FolderConfig, from_dict
 from maml_core.records import Entry
 from maml_core.store import DOCUMENT, RunStore, load_run
@@ -210,6 +213,18 @@ def test_a_diverged_run_is_saved_and_goes_on_with_a_change() -> None:
         Entry(step=step, kind="resume"),
     )
     assert is_run_of(RunStore().load("wild"), run.start, timeline, steps=60)
+
+
+def test_losses_that_are_not_finite_are_called_so(capsys: pytest.CaptureFixture[str]) -> None:
+    run = trained("run")
+    records = run.records._replace(
+        query_loss=np.full_like(run.records.query_loss, np.nan),
+        held_out_after=np.full_like(run.records.held_out_after, np.inf),
+    )
+    print_report(dataclasses.replace(run, records=records), Path("run"), saved=False, options="")
+    text = capsys.readouterr().out
+    assert "Training loss not finite." in text
+    assert "before adaptation and not finite after N steps" in text
 
 
 def test_the_progress_bar_shows_on_a_terminal_and_only_there(root: Path) -> None:
