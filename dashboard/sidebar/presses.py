@@ -1,4 +1,6 @@
-"""Presses in the panel of saved runs: each is done at once, in its callback, and how it went stands next to the button afterwards."""
+"""Presses in the panel of saved runs: each is done at once, in its callback, and how it went stands next to the button afterwards. Streamlit makes the
+files of downloads outside of the script: where one cannot be made, the panel is drawn again, and says why.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +10,10 @@ from typing import Literal, NamedTuple
 import streamlit as st
 
 from dashboard.charts.symbols import plain
+from dashboard.server.start import get_hub
 from maml_core.errors import ConfigError, DataError, StoreError
 
-_SAID = "runs.said"
+_SAID, _LATE = "runs.said", "runs.late"
 
 LOST = "runs.lost"
 """The run that could not be opened for want of its images, until something else is pressed."""
@@ -42,6 +45,34 @@ def act_on(place: Place, action: Callable[[], str | None]) -> Callable[[], None]
             st.session_state[_SAID] = _Said(place, sentence)
 
     return act
+
+
+def made_for(token: str, place: Place, make: Callable[[], bytes]) -> Callable[[], bytes]:
+    """What makes a file, and where it fails has the panel say why.
+
+    Args:
+        token: Of the page.
+        place: Next to what it is said.
+        make: Raises ConfigError, DataError or StoreError where there is no such file any more.
+    """
+    late: list[_Said] = st.session_state.setdefault(_LATE, [])  # nobody has a session where files are made
+
+    def made() -> bytes:
+        try:
+            return make()
+        except (ConfigError, DataError, StoreError) as error:
+            late.append(_Said(place, f"{error}.", is_error=True))
+            get_hub().draw_again(token)
+            raise
+
+    return made
+
+
+def hear_late() -> None:
+    """Take in how what was done outside of the script went since the panel was drawn last."""
+    late: list[_Said] = st.session_state.setdefault(_LATE, [])
+    while late:
+        st.session_state[_SAID] = late.pop(0)
 
 
 def show_said(place: Place) -> None:

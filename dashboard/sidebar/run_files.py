@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from dashboard.sidebar.presses import Place, made_for
 from maml_core.exports.curves import curves_csv
 from maml_core.exports.script import run_script
 from maml_core.store import RunStore, SavedRun
@@ -19,9 +20,13 @@ def downloads(
     run: Callable[[], SavedRun],
     zipped: Callable[[], bytes],
     *,
+    token: str,
+    place: Place,
     has_script: bool = True,
 ) -> None:
-    """A button a kind of file under a heading that says of which run; nothing is computed before one is pressed. Where there is no script it says why."""
+    """A button a kind of file under a heading that says of which run; nothing is computed before one is pressed. Where there is no script it says why, and
+    where there is no run any more when one is pressed, that is said in the panel.
+    """
 
     def csv() -> bytes:
         return curves_csv(run().records).encode()
@@ -39,7 +44,7 @@ def downloads(
         for label, ending, mime, make in kinds:
             st.download_button(
                 label,
-                make,
+                made_for(token, place, make),
                 file_name=f"{name}.{ending}",
                 mime=mime,
                 key=f"runs.{key}.{ending}",

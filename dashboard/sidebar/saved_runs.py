@@ -16,7 +16,7 @@ from dashboard.setups.own_code import server_code, start_with
 from dashboard.setups.workspaces import Workspace
 from dashboard.sidebar import state
 from dashboard.sidebar.opening import OPENED, find_images, open_run
-from dashboard.sidebar.presses import act_on, show_said
+from dashboard.sidebar.presses import act_on, hear_late, show_said
 from dashboard.sidebar.run_files import downloads, zipped_folder
 from maml_core.config import PythonConfig, RunConfig
 from maml_core.errors import ConfigError, StoreError
@@ -34,6 +34,8 @@ _STYLE = """
 .st-key-runs-panel hr { margin: 0.25rem 0; }
 .st-key-runs-panel [data-testid="stAlertContainer"] { padding: 0.5rem 0.75rem; }
 .st-key-runs-panel [data-testid="stDownloadButton"] button { padding: 0; min-height: 1.75rem; }
+/* Why a file could not be made is said above; Streamlit's own words only say that it could not. */
+.st-key-runs-panel [data-testid="stDownloadButtonError"] { display: none; }
 /* All of it is on the smallest window, below its button. */
 [data-testid="stPopoverBody"]:has(.st-key-runs-panel) { max-height: calc(100dvh - 7.25rem) !important; }
 </style>
@@ -64,6 +66,7 @@ def default_name(config: RunConfig, step: int) -> str:
 
 
 def _panel(token: str) -> None:
+    hear_late()
     hub = get_hub()
     config = hub.config(token)
     if config is None:
@@ -180,7 +183,16 @@ def _save(token: str, workspace: Workspace, config: RunConfig) -> None:
         return run
 
     is_own = isinstance(config.tasks, PythonConfig)
-    downloads("This run", "live", usual, live, lambda: zipped_folder(live()), has_script=not is_own)
+    downloads(
+        "This run",
+        "live",
+        usual,
+        live,
+        lambda: zipped_folder(live()),
+        token=token,
+        place="save",
+        has_script=not is_own,
+    )
 
 
 def _saved_runs(token: str, workspace: Workspace, infos: Sequence[RunInfo], deleted: str | None) -> None:
@@ -226,6 +238,8 @@ def _saved_runs(token: str, workspace: Workspace, infos: Sequence[RunInfo], dele
             name,
             lambda: workspace.load(name),
             lambda: workspace.zip(name),
+            token=token,
+            place="chosen",
             has_script=not info.own_problem,
         )
 

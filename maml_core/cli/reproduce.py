@@ -358,7 +358,9 @@ def _trained_and_judged(
                 speed = bar.tasks[0].speed
                 rate = f", {speed:.0f} steps/s" if speed else ""
                 right = "" if math.isnan(update.accuracy) else f" ({percent(update.accuracy)} right)"
-                note = f"{update.case.folder}: step {update.step}, training loss {loss_said(update.loss, 3)}{right}{rate}"
+                note = (
+                    f"{update.case.folder}: step {update.step}, training loss {loss_said(update.loss, 3)}{right}{rate}"
+                )
                 bar.update(whole, completed=reproduction.steps_done, note=note)
 
             reproduction = Reproduction(cases, folder, executor=pool, at_once=at_once, device=device, on_progress=show)

@@ -130,8 +130,13 @@ def test_curves_and_script_are_downloaded(open_page: OpenPage):
         assert "for step in range(12):" in text
         archive = panel.download("Run folder (zip)", index=index).read_bytes()
         assert archive[:2] == b"PK"
+    RunStore().rename("downloaded", "elsewhere")  # as another tab, or the command line, does
+    panel.body.get_by_role("button", name="Curves (CSV)").nth(1).click()
+    panel.says("there is no run called 'downloaded' any more; it may have been deleted or renamed in another tab.")
+    panel.run("elsewhere").wait_for()
+    expect(panel.body.get_by_text("Failed to generate")).to_be_hidden()
     panel.press("Delete")
-    panel.says("Deleted downloaded.")
+    panel.says("Deleted elsewhere.")
 
 
 def test_a_shared_server_knows_a_tab_again_after_a_reload(open_page: OpenPage):

@@ -400,6 +400,20 @@ class TestDownloads:
         ast.parse(text)
         assert "alpha, beta, N = 0.02, 0.001, 3" in text
 
+    @pytest.mark.parametrize("kind", ["csv", "zip", "py"])
+    def test_of_a_run_that_is_gone_the_panel_says_so(
+        self, root: Path, downloads: dict[str, Callable[[], bytes]], kind: str
+    ):
+        panel = Panel().train(6).save("two").save("one")
+        RunStore(root).delete("one")
+        with pytest.raises(StoreError):
+            downloads[f"one.{kind}"]()
+        panel.rerun()
+        words = "there is no run called 'one' any more; it may have been deleted or renamed in another tab."
+        assert (panel.said, panel.listed) == ([words], ["two"])
+        assert panel.rerun().said == [words]
+        assert panel.press("runs.delete").said == ["Deleted two."]
+
     def test_the_live_runs_are_of_the_newest_step(self, downloads: dict[str, Callable[[], bytes]]):
         panel = Panel().train(6)
         make = downloads[f"{USUAL}.csv"]
