@@ -15,7 +15,7 @@ from dashboard.charts.glossary import TERMS, Card
 from dashboard.charts.names import AFTER, AT_K, BEFORE, QUERY, SUPPORT
 from dashboard.charts.phrases import dead, number, steps
 from dashboard.charts.results import Array, Results
-from dashboard.charts.scales import Line, Previous, Range, joined, over, plain
+from dashboard.charts.scales import Line, Previous, Range, joined, over
 from dashboard.charts.style import Looks
 from dashboard.theme import Palette, with_opacity
 from dashboard.wire.packing import Floats
@@ -224,9 +224,20 @@ def task_steps(support_loss: Array, query_loss: Array, num_inner_steps: int) -> 
     return {
         "count": len(query_loss),
         "num_inner_steps": num_inner_steps,
-        "support_loss": plain(support_loss),
-        "query_loss": plain(query_loss),
+        "support_loss": _told(support_loss),
+        "query_loss": _told(query_loss),
     }
+
+
+def _told(losses: Array) -> list[float | str | None]:
+    """Losses for a narrow cell: of one that is not finite what it is; null where none was measured.
+
+    >>> _told(np.array([1.5, np.inf, np.nan])), _told(np.array([np.nan, np.nan]))
+    ([1.5, '∞', 'NaN'], [None, None])
+    """
+    if np.isnan(losses).all():
+        return [None] * len(losses)
+    return [float(loss) if math.isfinite(loss) else "NaN" if math.isnan(loss) else "∞" for loss in losses]
 
 
 def _more(info: FitInfo, body: Floats, _pixels: bytes | None) -> dict[str, Any]:

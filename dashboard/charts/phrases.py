@@ -93,10 +93,10 @@ def right(accuracy: Sequence[float], loss: Sequence[float], count: int, second: 
         second: What a second run gets right; None where there is none.
 
     >>> right([0.2, 0.8], [1.61, 0.523], 1, 0.6)
-    'Before adapting (θ_0) 20% right, after 1 inner step (θ_1) 80%, second run 60%; loss 1.61 → 0.523'
+    '20% right before, 80% after 1 inner step, second run 60%. Loss 1.61 → 0.523.'
     """
-    losses = f"loss {number(loss[0])} → {number(loss[count])}"
-    return f"Before adapting (θ_0) {accuracy[0]:.0%} right, after {steps(count)} (θ_{count}) {accuracy[count]:.0%}{second_run(second)}; {losses}"
+    losses = f"Loss {number(loss[0])} → {number(loss[count])}."
+    return f"{accuracy[0]:.0%} right before, {accuracy[count]:.0%} after {steps(count)}{second_run(second)}. {losses}"
 
 
 def second_run(share: float | None) -> str:

@@ -188,8 +188,8 @@ def _summary(info: RatesInfo) -> str:
 def _subtitle(info: RatesInfo) -> str:
     negative = int((info.median < 0).sum())
     signs = f", {negative} below 0" if negative else ""
-    found = f"; {descent(info.descent)}" if info.descent is not None else ""
-    return f"Median {number(info.overall)}{signs}{found}. Limit: for one common α{stand_in(info.measured_at)}."
+    found = f" {descent(info.descent).capitalize()}." if info.descent is not None else ""
+    return f"Median {number(info.overall)}{signs}.{found} Limit: for one common α{stand_in(info.measured_at)}."
 
 
 RATES = Chart(

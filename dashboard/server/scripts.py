@@ -135,14 +135,6 @@ class Scripts:
 
         self._on_loop(note, token)
 
-    def draw_again(self, token: str) -> None:
-        """Have the sidebar of a page drawn again: something that it shows is not so any more."""
-
-        def ask(page: Page) -> None:
-            page.follow = True
-
-        self._on_loop(ask, token)
-
     def change(self, token: str, changes: Mapping[str, Any]) -> None:
         """Change settings of a page's run, for its sidebar; what cannot change while training restarts it.
 

@@ -72,6 +72,14 @@ class Sockets(Scripts):
         is_elsewhere = page.elsewhere.is_open or (sweeps is not None and sweeps.connected)
         return page.connected or is_elsewhere or any(other.connected for other in self.pages.lessons_of(token))
 
+    def draw_again(self, token: str) -> None:
+        """Have the sidebar of a page drawn again: something that it shows is not so any more."""
+
+        def ask(page: Page) -> None:
+            page.follow = True
+
+        self._on_loop(ask, token)
+
     def open_lesson(self, lesson: Lesson, *, home: str, at: int = 0, seed: int = 0) -> str:
         """A new page for a lesson, with a run of its own; gives the token that its socket must show.
 

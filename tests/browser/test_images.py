@@ -113,7 +113,7 @@ def test_the_subtitle_says_what_was_gained(live: LivePage) -> None:
     fit = engine_fit()
     before, after = ((fit.query_probabilities[k].argmax(1) == fit.query_labels).mean() for k in (0, 2))
     expect(live.page.locator("[data-chart=images] .maml-subtitle")).to_have_text(
-        f"Before adapting (θ0) {before:.0%} right, after 2 inner steps (θ2) {after:.0%}; loss {fit.query_loss[0]:.3g} → {fit.query_loss[2]:.3g}"
+        f"{before:.0%} right before, {after:.0%} after 2 inner steps. Loss {fit.query_loss[0]:.3g} → {fit.query_loss[2]:.3g}."
     )
 
 

@@ -109,18 +109,35 @@ def assert_one_screen(live: LivePage, size: tuple[int, int]) -> None:
 
 def test_a_dial_has_its_name_in_one_line(open_page: OpenPage) -> None:
     live = open_page()
-    for place in ("live", "presenter", "lesson"):
+    for place in ("live", "presenter", "lesson", "lesson in presenter mode"):
         if place == "presenter":
             live.page.keyboard.press("l")
             live.page.locator(".maml-presenter").wait_for()
         if place == "lesson":
             live.page.keyboard.press("l")
             live.open(f"{live.page.url.partition('?')[0]}lessons?lesson=over-the-edge&step=2")
+        if place == "lesson in presenter mode":
+            live.page.keyboard.press("l")
+            live.page.locator(".maml-presenter").wait_for()
         for scheme, (width, height) in (("light", (1024, 768)), *LOOKS):
             live.page.emulate_media(color_scheme=scheme)
             live.page.set_viewport_size({"width": width, "height": height})
             live.shows(NAMES_OF_SEVERAL_LINES, [])
             live.shows(CUT_DIALS, [])
+
+
+# Names of fields of the sidebar that have more than one line.
+LABELS_OF_SEVERAL_LINES = """() => [...document.querySelectorAll("[data-testid=stSidebar] [data-testid=stWidgetLabel] p")]
+  .filter((node) => node.getClientRects().length && node.getBoundingClientRect().height > 1.6 * parseFloat(getComputedStyle(node).lineHeight))
+  .map(({ textContent }) => textContent)"""
+
+
+def test_a_field_of_the_sidebar_has_its_name_in_one_line(open_page: OpenPage) -> None:
+    live = open_page(viewport={"width": 1024, "height": 768})
+    for preset in ("iMAML", "Glyphs, fast demo"):  # with the longest names
+        live.choose("Preset", preset)
+        live.page.get_by_label("Solver steps" if preset == "iMAML" else "Query / class").first.wait_for()
+        live.shows(LABELS_OF_SEVERAL_LINES, [])
 
 
 def test_switches_move_no_chart_and_their_words_are_within_reach(open_page: OpenPage) -> None:
@@ -391,6 +408,13 @@ def test_a_long_warning_covers_no_card(open_page: OpenPage) -> None:
     live.wait("() => ['diverged', 'dead'].includes(document.querySelector('.maml-sentence').dataset.kind)")
     live.wait_steady()
     live.shows(CUT, [])
+    of_three_lines = """() => {
+      const node = document.querySelector(".maml-sentence"), words = "The meta-gradient is not finite, and what to do about it. ";
+      node.textContent = "";
+      const lines = () => node.clientHeight / parseFloat(getComputedStyle(node).lineHeight);
+      while (lines() < 3) node.append(words);
+      return node.clientHeight;
+    }"""
     for presents in (False, True):
         if presents:
             live.page.keyboard.press("l")
@@ -398,3 +422,12 @@ def test_a_long_warning_covers_no_card(open_page: OpenPage) -> None:
         for width, height in ((1280, 720), (1366, 768), (1024, 768), (820, 1180)):
             live.page.set_viewport_size({"width": width, "height": height})
             live.shows(COVERED, [])
+            if (
+                presents and width > 1100
+            ):  # where there is room beside each other, nothing moves for the longest of warnings either
+                words = live.words.inner_html()
+                before = live.page.locator(".maml-grid").bounding_box()
+                live.page.evaluate(of_three_lines)
+                live.shows(COVERED, [])
+                assert live.page.locator(".maml-grid").bounding_box() == before
+                live.page.evaluate("(words) => { document.querySelector('.maml-sentence').innerHTML = words; }", words)

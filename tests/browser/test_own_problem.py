@@ -92,7 +92,7 @@ def test_a_task_of_ones_own_classes_is_drawn_and_walked_through(browser: Browser
         card = live.page.locator('[data-chart="classes"]')
         expect(card).to_be_visible()
         expect(live.page.locator('[data-chart="fit"]')).to_be_hidden()
-        expect(card.locator(".maml-subtitle")).to_contain_text("% right, after ")
+        expect(card.locator(".maml-subtitle")).to_contain_text("% right before, ")
         expect(card.get_by_role("row", name="right")).to_be_visible()
         expect(card.locator(".annotation")).to_have_text(["0", "1", "2"])
         slider = card.get_by_role("slider", name="Inner step k")

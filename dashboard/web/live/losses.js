@@ -42,8 +42,8 @@ export class Losses {
     this.#right.hidden = !accuracy;
     const at = { 0: 0, k, N: num_inner_steps };
     for (const column of COLUMNS) {
-      this.#write("support", column, short(support_loss[at[column]]));
-      this.#write("query", column, short(query_loss[at[column]]));
+      this.#write("support", column, written(support_loss[at[column]]));
+      this.#write("query", column, written(query_loss[at[column]]));
       const share = accuracy?.[at[column]] ?? null;
       if (accuracy) this.#write("right", column, share === null ? "–" : `${Math.round(100 * share)}%`);
     }
@@ -81,6 +81,9 @@ export class Losses {
     setText(known(this.#cells.get(`${kind}${column}`)), text);
   }
 }
+
+/** @param {number | string | null} loss */
+const written = (loss) => (typeof loss === "string" ? loss : short(loss));
 
 /** @param {string} symbol Of a word, left out where there is little room. */
 const behind = (symbol) => el("span", { class: "maml-symbol" }, ...rich(symbol));

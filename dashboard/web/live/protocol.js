@@ -269,8 +269,8 @@ export {};
  * @typedef {object} Steps
  * @property {number} count
  * @property {number} num_inner_steps
- * @property {(number | null)[]} support_loss
- * @property {(number | null)[]} query_loss
+ * @property {(number | string | null)[]} support_loss Words for what is not finite; null where none was measured.
+ * @property {(number | string | null)[]} query_loss
  * @property {(number | null)[]} [accuracy] Of classes.
  * @property {number} [offset] Of curves, one behind the other.
  * @property {number} [width] Points of a curve.

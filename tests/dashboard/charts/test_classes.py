@@ -60,12 +60,12 @@ def test_what_is_drawn() -> None:
 
 
 def test_what_is_said() -> None:
-    assert subtitle(some()) == "Before adapting (θ_0) 0% right, after 1 inner step (θ_1) 67%; loss 1.3 → 0.7"
+    assert subtitle(some()) == "0% right before, 67% after 1 inner step. Loss 1.3 → 0.7."
     assert "Named rightly before and after: class 0 0 and 1 of 2, class 2 0 and 1 of 1." in summary(some())
     assert "of 3 classes with 6 examples (support): 0% of 3 test points right before, 67% after" in summary(some())
     assert subtitle(some(num_inner_steps=0)) == "With N = 0 nothing adapts: the start (θ_0) has to serve every task."
     assert "θ_N is dead" in subtitle(some(dead=True))
-    assert "67%, second run 33%; loss" in subtitle(some(beside=1 / 3))
+    assert "67% after 1 inner step, second run 33%. Loss" in subtitle(some(beside=1 / 3))
 
 
 def test_a_second_run_is_spoken_of_where_it_looks_at_the_same_task() -> None:

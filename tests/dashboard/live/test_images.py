@@ -136,7 +136,7 @@ class TestRecord:
 
 class TestWords:
     def test_the_subtitle_says_what_was_gained(self):
-        assert subtitle(info_of(1)) == "Before adapting (θ_0) 33% right, after 1 inner step (θ_1) 67%; loss 1.5 → 0.5"
+        assert subtitle(info_of(1)) == "33% right before, 67% after 1 inner step. Loss 1.5 → 0.5."
 
     def test_without_inner_steps_nothing_can_be_gained(self):
         assert subtitle(info_of(0)) == "With N = 0 nothing adapts: the start (θ_0) can only guess which class is which."
@@ -167,7 +167,7 @@ class TestFrame:
             "count": 3,
             "num_inner_steps": 1,
             "support_loss": [pytest.approx(0.7), 0.5, 0.25],
-            "query_loss": [1.5, 0.5, None],
+            "query_loss": [1.5, 0.5, "NaN"],
             "accuracy": [1 / 3, 2 / 3, 2 / 3],
         }
         images, fit = frame.header["images"], image_fit()
