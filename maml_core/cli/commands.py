@@ -48,9 +48,9 @@ Examples:
 
 \b
 Exit codes:
-  0    done
+  0    done, or left as it is since you declined
   1    a claim of `maml reproduce phenomena` does not hold, or a lesson of `maml lessons check` does not show
-  2    bad input: an option, a file, a value, or a run or images that are not there
+  2    bad input: an option, a file, a value, or a run or images that are not there; or a question that nobody answers
   3    the run diverged or its network died; it is saved, and the message says what to try
   4    a damaged or foreign folder, or a save, a download or a print that failed
   141  whoever read the output has stopped, as `head` does

@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 import os
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
@@ -150,6 +151,31 @@ def say(sentence: str) -> None:
     """To people: stderr, so that stdout stays clean for results."""
     with contextlib.suppress(OSError):  # the terminal may have gone
         typer.echo(sentence, err=True)
+
+
+def check_agreed(question: str, *, yes: bool) -> None:
+    """Ask before something is deleted. A no is said and is no error, as of `rm -i`: what was decided is done.
+
+    Args:
+        question: What is answered by y or n.
+        yes: It was agreed to beforehand: nobody is asked.
+
+    Raises:
+        typer.Exit: Somebody declined, with 0; or nobody is there to answer, with 2.
+    """
+    if yes:
+        return
+    try:
+        is_agreed = typer.confirm(question)
+    except typer.Abort:  # the end of the input
+        typer.echo()  # the question's line has no end yet
+        if not sys.stdin.isatty():
+            say("maml: nobody answers here, and nothing was deleted; --yes deletes without asking")
+            raise typer.Exit(BAD_INPUT) from None
+        is_agreed = False
+    if not is_agreed:
+        typer.echo("Nothing was deleted.")
+        raise typer.Exit
 
 
 def print_json(data: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from maml_core.cli.console import PlainErrors, print_json, say
+from maml_core.cli.console import PlainErrors, check_agreed, print_json, say
 from maml_core.cli.progress import working
 from maml_core.config import FolderConfig, RunTasks
 from maml_core.datasets.folder import folder_splits, folders, kept_folder, load_folder
@@ -158,9 +158,7 @@ def delete(
             f"{users}. To delete them nevertheless, add --yes: "
             "when one of these goes on, they are read again from where they came",
         )
-    if not yes and not typer.confirm("Delete what is kept of it?"):
-        typer.echo("Nothing was deleted.")
-        raise typer.Exit(1)
+    check_agreed("Delete what is kept of it?", yes=yes)
     for item in found:
         with explained(f"cannot delete {item['file']}", DataError):
             Path(item["file"]).unlink()

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from maml_core.cli.console import PlainErrors, find_run, kept_runs, percent, print_json
+from maml_core.cli.console import PlainErrors, check_agreed, find_run, kept_runs, percent, print_json
 from maml_core.cli.output import STDOUT, OutOption, write_out
 from maml_core.cli.tables import Column, print_table
 from maml_core.config import PythonConfig, RunConfig, to_dict
@@ -175,9 +175,7 @@ def delete(
 ) -> None:
     """Delete a run for good. Files in its folder that are not the run's stay."""
     folder = find_run(run, root)
-    if not yes and not typer.confirm(f"Delete the run {run} in {folder} for good?"):
-        typer.echo("Nothing was deleted.")
-        raise typer.Exit(1)
+    check_agreed(f"Delete the run {run} in {folder} for good?", yes=yes)
     delete_run(folder)
     typer.echo(f"Deleted {run}.")
 

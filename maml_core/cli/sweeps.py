@@ -7,7 +7,7 @@ from typing import Annotated, get_args
 
 import typer
 
-from maml_core.cli.console import PlainErrors, print_json
+from maml_core.cli.console import PlainErrors, check_agreed, print_json
 from maml_core.cli.output import OutOption, write_out
 from maml_core.cli.sweep import StorageOption, kept_sweeps
 from maml_core.cli.sweep_map import print_map, print_results
@@ -214,9 +214,7 @@ def delete(
     """Delete a sweep for good; one that is being computed stays."""
     where = find_sweep(name, storage=storage)
     check_idle(name, storage=storage)
-    if not yes and not typer.confirm(f"Delete the sweep {name} in {where} for good?"):
-        typer.echo("Nothing was deleted.")
-        raise typer.Exit(1)
+    check_agreed(f"Delete the sweep {name} in {where} for good?", yes=yes)
     delete_sweep(name, storage=storage)
     typer.echo(f"Deleted {name}.")
 

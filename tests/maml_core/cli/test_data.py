@@ -157,7 +157,7 @@ def test_images_that_a_sweep_needs_are_deleted_on_purpose_alone(
     assert "saved runs" not in refused
     assert Path(kept[16]).exists()
     result = CliRunner().invoke(app, ["data", "delete", kept[20]], input="n\n")  # of a size that no setting has
-    assert (result.exit_code, "Nothing was deleted." in result.stdout) == (1, True)
+    assert (result.exit_code, "Nothing was deleted." in result.stdout) == (0, True)
     maml("data", "delete", kept[16], "--yes")
     assert not Path(kept[16]).exists()
 
@@ -176,7 +176,7 @@ def test_images_that_a_saved_run_needs_are_deleted_on_purpose_alone(two_birds: t
     )
     assert len(json.loads(maml("data", "--json").stdout)["folders"]) == 2
     result = CliRunner().invoke(app, ["data", "delete", str(two_birds[1])], input="n\n")  # nobody's
-    assert (result.exit_code, "Nothing was deleted." in result.stdout) == (1, True)
+    assert (result.exit_code, "Nothing was deleted." in result.stdout) == (0, True)
     assert len(json.loads(maml("data", "--json").stdout)["folders"]) == 2
     maml("data", "delete", str(two_birds[0]), "--yes")
     maml("train", "--resume", "my run", "--steps", "4")  # read again
