@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
+from maml_core.sweeps.axes import Axis
 from maml_core.sweeps.study import open_study
 from tests.benchmarks.settings import made_up
 from tests.browser.conftest import OpenPage
@@ -18,6 +19,8 @@ from tests.browser.live_page import LivePage
 from tests.browser.server import Server
 from tests.browser.test_paired_settings import HAS_AT_LAST
 from tests.browser.test_sensitivity import HAS_POINTS, TINY
+from tests.dashboard.sweeps.results import grid
+from tests.dashboard.sweeps.results import sweep as sweep_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -164,3 +167,45 @@ def test_a_sweep_that_is_not_there_leaves_the_frozen_map(open_page: OpenPage, se
     expect(page.get_by_text("there is no sweep nowhere")).to_be_visible()
     live.wait_address("sensitivity")
     assert "nowhere" not in page.url
+
+
+# Columns of the settings that are not wholly within their table, and whether it has others to the right.
+CUT_COLUMNS = """() => {
+    const table = document.querySelector(".maml-settings"), { left, width } = table.getBoundingClientRect();
+    const right = left + Math.min(width, table.clientWidth);
+    const cells = [...table.querySelectorAll("thead th, tbody tr:not(.maml-settings-group) :is(th, td)")].filter((cell) => cell.offsetWidth > 0);
+    const cut = cells.filter((cell) => cell.getBoundingClientRect().right > right + 1 || cell.getBoundingClientRect().left < left - 1);
+    return [...new Set(cut.map((cell) => cell.dataset.column ?? "axis"))].sort();
+}"""
+LEFT_OUT = "() => document.querySelector('.maml-settings').dataset.without"
+
+
+def test_what_is_told_of_a_setting_is_in_its_row_however_narrow_the_table_and_however_many_the_axes(
+    open_page: OpenPage, server: Server
+) -> None:
+    axes = (
+        Axis(name="alpha", values=(0.03162, 0.3162), log=True),
+        Axis(name="beta", values=(0.0004642, 0.002154), log=True),
+        Axis(name="num_inner_steps", values=(1, 10)),
+        Axis(name="algorithm", values=("maml", "meta_curvature")),
+        Axis(name="shots", values=(5, 10)),
+    )
+    five = sweep_of(*axes)
+    with open_study(five, "five", storage=Path(os.environ["MAML_SWEEPS"])) as study:
+        study.take(five.size)
+        study.put(*grid(five))
+    live = opened(open_page, server)
+    page = live.page
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.wait_for_function(SAID)
+    live.shows(CUT_COLUMNS, [])
+    assert page.evaluate(LEFT_OUT) == "diverged_share worse_share"
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    live.shows(LEFT_OUT, "")
+    live.shows(CUT_COLUMNS, [])
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto(f"{server.url}sensitivity?sweep=five")
+    page.wait_for_function("() => document.querySelectorAll('.maml-settings tbody tr').length >= 32")
+    assert not {"kind", "number"} & set(page.evaluate(CUT_COLUMNS))
+    page.evaluate("() => { document.querySelector('.maml-settings').scrollLeft = 1000; }")
+    assert not {"kind", "number"} & set(page.evaluate(CUT_COLUMNS))

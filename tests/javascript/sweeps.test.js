@@ -140,6 +140,7 @@ test("of one seed nothing is claimed of the setting", () => {
 
 test("a narrow cell has the interval over seeds, or with one seed over tasks, and accuracies differ by points", () => {
   assert.equal(differenceCell(SETTING, STANDING), "+0.031 ± 0.06");
+  assert.equal(differenceCell({ ...SETTING, difference_over_seeds: 0.0314 }, STANDING), "+0.031 ± 0.031");
   assert.equal(differenceCell({ ...SETTING, difference_over_seeds: NaN }, { ...STANDING, num_seeds: 1 }), "+0.031 ± 0.02");
   assert.equal(differenceCell({ ...SETTING, verdict: VERDICT.reference }, STANDING), "–");
   assert.equal(differenceCell({ ...SETTING, difference: -0.021 }, { ...STANDING, objective: "accuracy" }), "−2.1 ± 6.0");

@@ -113,7 +113,7 @@ export function differenceWords(setting, standing) {
 }
 
 /**
- * The difference for a narrow cell, with the one interval that counts: over the seeds, or with one seed over the tasks.
+ * The difference for a narrow cell, with the one interval that counts: over the seeds, or with one seed over the tasks; of losses to two digits.
  *
  * @param {Setting} setting
  * @param {Standing} standing
@@ -121,7 +121,8 @@ export function differenceWords(setting, standing) {
 export function differenceCell({ verdict: found, difference, difference_over_tasks, difference_over_seeds }, standing) {
   if (found === VERDICT.unknown || found === VERDICT.reference || !Number.isFinite(difference)) return "–";
   const half = standing.num_seeds > 1 ? difference_over_seeds : difference_over_tasks;
-  return `${change(difference, standing).replace(" points", "")}${Number.isFinite(half) ? ` ± ${size(standing)(half)}` : ""}`;
+  const width = standing.objective === "loss" ? short(Number(half.toPrecision(2))) : size(standing)(half);
+  return `${change(difference, standing).replace(" points", "")}${Number.isFinite(half) ? ` ± ${width}` : ""}`;
 }
 
 /**

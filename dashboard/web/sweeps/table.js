@@ -1,7 +1,7 @@
 // The table of a sweep's settings: sorted, one row a setting, whose first cell selects it. By their results those that are not told apart from
 // the best one are a group of their own.
 
-import { el, setText } from "../common/dom.js";
+import { el, onWidth, setText } from "../common/dom.js";
 import { percent, whole } from "../common/format.js";
 import { flat } from "../common/pieces.js";
 import { VERDICT, differenceCell, groupWords, verdict } from "./standing.js";
@@ -15,6 +15,9 @@ const NEAR_PX = 200; // from the end of the rows
 
 /** Columns whose order is that of the results, so that those not told apart from the best stand together. */
 const BY_RESULT = ["value", "difference"];
+
+/** What is left out where there is no room, one after the other: it stands in the line of a setting that is pointed at, too, and in the map's table. */
+const LEFT_OUT = ["diverged_share", "worse_share"];
 
 /** Verdicts of the group. */
 const SAME = [VERDICT.reference, VERDICT.same];
@@ -45,6 +48,7 @@ export class Settings {
     this.#table = el("table", {}, el("caption", { class: "maml-visually-hidden" }, "Settings of the sweep"), this.#head);
     this.root.append(this.#table, this.#note);
     this.root.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    onWidth(this.root, () => this.#fitAnew());
   }
 
   /** Other axes, or another metric. */
@@ -65,6 +69,7 @@ export class Settings {
     const sorter = (/** @type {string[]} */ [column, label]) =>
       el("th", { scope: "col", "data-column": column, "aria-sort": "none" }, el("button", { type: "button", onclick: () => this.#sortBy(column) }, label));
     this.#head.replaceChildren(el("tr", {}, ...columns.map(sorter)));
+    this.root.dataset.without = "";
     this.draw();
   }
 
@@ -91,6 +96,24 @@ export class Settings {
     const groups = isGrouped ? this.#groups(first, others, standing) : [{ heading: null, numbers: [...first, ...others] }];
     const shown = this.#fillBodies(groups);
     setText(this.#note, numbers.length > shown ? `${whole(shown)} of ${whole(numbers.length)} settings; scroll or sort to see others.` : "");
+    this.#fit();
+  }
+
+  #fitAnew() {
+    this.root.dataset.without = "";
+    this.#fit();
+  }
+
+  /** Leaves columns out until the others have room, and no longer one that is there again once its numbers are shorter: that would move all of them. */
+  #fit() {
+    const { root } = this;
+    const beyond = () => root.scrollWidth > root.clientWidth;
+    for (const column of LEFT_OUT) {
+      if (!beyond()) break;
+      const without = (root.dataset.without ?? "").split(" ");
+      if (!without.includes(column)) root.dataset.without = [...without, column].join(" ").trim();
+    }
+    root.dataset.beyond = String(beyond());
   }
 
   /** The settings in the order of a column; of thousands that is not done again where nothing has changed. */
