@@ -244,13 +244,13 @@ class Scripts:
         """Show the sweep of a page on the one that takes its place."""
         self.loop.post(lambda: self.sweeps.inherit(old, new))
 
-    def forget_sweep(self, key: JobKey) -> None:
-        """Let go of a sweep that is about to be deleted, with all that is open of it. Waits for the loop: for other threads only.
+    def forget_sweep(self, key: JobKey, *, why: str, by: str) -> None:
+        """Let go of a sweep that is about to be deleted, as `SweepHub.forget`. Waits for the loop: for other threads only.
 
         Raises:
             StoreError: The loop does not answer.
         """
-        self.loop.done(lambda: self.sweeps.forget(key))
+        self.loop.done(lambda: self.sweeps.forget(key, why=why, by=by))
 
     def _ask(self, action: Callable[[Page], T], token: str) -> T | None:
         """Have the loop do something with a page, and wait for what comes out; None where the page is not known."""

@@ -211,8 +211,14 @@ def _opened(hub: Hub, token: str, key: JobKey, place: Storage, folder: str | Non
     return Opened(job.sweep, note, lost)
 
 
-def delete(hub: Hub, name: str, place: Storage) -> None:
+def delete(hub: Hub, token: str, name: str, place: Storage) -> None:
     """Delete a sweep: from a database for good, from a folder so that `restore` brings it back until the next one is deleted.
+
+    Args:
+        hub: The server's.
+        token: Of the page that asks for it. Other pages that show it say that it was deleted.
+        name: Of the study.
+        place: Where it is kept.
 
     Raises:
         ConfigError, StoreError: It cannot be deleted, or another process computes it.
@@ -222,7 +228,7 @@ def delete(hub: Hub, name: str, place: Storage) -> None:
         check_others(job.study)
     else:
         check_idle(name, storage=place)
-    hub.forget_sweep(key)
+    hub.forget_sweep(key, why=words.deleted(name, comes_back=keeps_deleted(place)), by=token)
     if not keeps_deleted(place):
         delete_sweep(name, storage=place)
         return

@@ -437,8 +437,8 @@ def show_sweep(token: str, name: str, place: Storage, *, folder: str | None = No
         state.keep_draft(dataclasses.replace(draft, scheduler=before.scheduler, storage=before.storage))
 
 
-def _delete(_token: str, name: str, place: Storage) -> None:
-    sweep_actions.delete(get_hub(), name, place)
+def _delete(token: str, name: str, place: Storage) -> None:
+    sweep_actions.delete(get_hub(), token, name, place)
     if st.query_params.get("sweep") == name:
         del st.query_params["sweep"]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -25,9 +26,13 @@ from dashboard.sweeps.page import SweepPage
 from dashboard.sweeps.pieces import Piece
 from dashboard.sweeps.preparation import Preparation
 from dashboard.sweeps.quotas import JobKey, why_no_more
+from dashboard.sweeps.words import not_kept
 from dashboard.wire.connection import Outbox
+from maml_core.errors import ConfigError, StoreError
+from maml_core.sweeps.catalog import is_kept
 from maml_core.sweeps.chunks import LanesResult, run_lanes
 from maml_core.sweeps.definition import SweepConfig
+from maml_core.sweeps.places import is_url
 from maml_core.sweeps.results import SettingResult
 
 T = TypeVar("T")
@@ -39,6 +44,9 @@ KEEP_S = 120.0
 
 FRAME_S = 0.4
 """Least time between two pictures of a sweep."""
+
+LOOK_S = 2.0
+"""Between two looks whether the folders of sweeps at rest are still there."""
 
 
 class SweepHub:
@@ -75,6 +83,7 @@ class SweepHub:
         self.num_in_flight, self.used_s = 0, 0.0
         """Chunks that the live runs' executor has of sweeps, and processor seconds that those took which it had."""
         self._turn = 0
+        self._looked_at = -math.inf
         self.frames = FrameThread(wake)
         self.preparation = Preparation(executor, num_workers)
         """For other threads: what is done for a sweep before it is added here."""
@@ -143,14 +152,23 @@ class SweepHub:
     async def _computed(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.wrap_future(self._executor.submit(function, *arguments))
 
-    def forget(self, key: JobKey) -> asyncio.Task[None] | None:
-        """Let go of a sweep, whose study somebody deletes; gives what ends once its files are left, None where none is held."""
+    def forget(self, key: JobKey, *, why: str = "", by: str = "") -> asyncio.Task[None] | None:
+        """Let go of a sweep; gives what ends once its files are left, None where none is held.
+
+        Args:
+            key: Of the sweep.
+            why: Why it is not kept any more, for pages that show it and go on doing so; empty where nobody is there to whom it would be said.
+            by: The page that has deleted it, which shows it no longer.
+        """
         self._owners.pop(key, None)
         if (job := self._jobs.pop(key, None)) is None:
             return None
-        for page in self._pages.values():
+        if why:
+            job.lose(why)
+        for token, page in self._pages.items():
             if page.job is job:
-                page.show(None)
+                if not why or token == by:
+                    page.show(None)
                 self._tell(page)
         return self._spawn(_left(job))
 
@@ -216,6 +234,9 @@ class SweepHub:
 
     def tidy(self, now: float) -> None:
         """Let the sweeps' threads work, tell the pages what is new, stop what nobody watches any more."""
+        if now - self._looked_at >= LOOK_S:
+            self._looked_at = now
+            self._forget_deleted()
         for key, job in list(self._jobs.items()):
             if any(self._is_present(token) for token in self._owners.get(key, ())):
                 job.last_seen = now
@@ -233,6 +254,12 @@ class SweepHub:
         for page in self._pages.values():
             if page.connected and page.is_due(now, FRAME_S):
                 self.frames.draw(page, now)
+
+    def _forget_deleted(self) -> None:
+        """Say of sweeps in folders that somebody else has deleted or renamed, as a command does; those that are computed nobody may."""
+        for key, job in list(self._jobs.items()):
+            if job.status in ("stopped", "done", "failed") and not _is_there(key):
+                self.forget(key, why=not_kept(job.name))
 
     def seconds_to_sleep(self, now: float) -> float:
         """Until a page may be sent the next picture."""
@@ -289,6 +316,14 @@ class SweepHub:
         """The sweep that a page shows, and what is known of its settings."""
         job = page.job if (page := self._pages.get(token)) is not None else None
         return (job.sweep, job.results) if job is not None else None
+
+
+def _is_there(key: JobKey) -> bool:
+    """Whether a sweep is still kept in its folder; of a database, or a disk that does not answer, that it is."""
+    try:
+        return is_url(key.place) or is_kept(key.name, storage=key.place)
+    except (ConfigError, OSError, StoreError):
+        return True
 
 
 def _tell_of_loss(pages: Sequence[SweepPage], problem: Exception, executor: Executor) -> None:

@@ -23,7 +23,7 @@ from maml_core.sweeps.study import SweepStudy
 
 _log = logging.getLogger(__name__)
 
-JobStatus = Literal["stopped", "running", "stopping", "done", "failed"]
+JobStatus = Literal["stopped", "running", "stopping", "done", "failed", "gone"]
 
 AT_REST = ("stopped", "done")
 """A sweep that neither computes nor is about to stop."""
@@ -151,6 +151,11 @@ class SweepJob:
             self.status, self.sentence, self._hungry = "running", "", True
             self.revision += 1
 
+    def lose(self, sentence: str) -> None:
+        """Its study is not kept any more: pages go on showing what was read of it, and say so."""
+        self.status, self.sentence, self._goes_on = "gone", sentence, False
+        self.revision += 1
+
     def cancel(self) -> None:
         """Compute nothing more; what is finished stays."""
         self._goes_on = False
@@ -276,6 +281,8 @@ class SweepJob:
 
     def _fail(self, error: Exception, *, is_left: bool = False) -> None:
         """Stop, and say why first of all; the driver is closed later, unless it is left already."""
+        if self.status == "gone":
+            return  # of a study that is not there nothing else is to be said
         _log.error("the sweep %s stopped", self.name, exc_info=error)
         if self.status != "failed":
             self.sentence = of_error(error)

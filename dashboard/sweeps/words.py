@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dashboard.charts.sweep_settings import Kind, SettingInfo
-from dashboard.charts.symbols import literal
+from dashboard.charts.symbols import kept
 from maml_core.config import PythonConfig
 from maml_core.errors import DataError
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.driver import Progress
 from maml_core.sweeps.images import can_move
+
+
+_AS_IT_WAS = "Its map and its settings are shown as they were, until this page is loaded again"
 
 
 def progress(sweep: SweepConfig, settings: Sequence[SettingInfo], done: Progress | None) -> dict[str, int]:
@@ -30,11 +33,26 @@ def progress(sweep: SweepConfig, settings: Sequence[SettingInfo], done: Progress
 def opening(name: str, sweep: SweepConfig | None = None) -> str:
     """What is said while a sweep is opened, once it is known with how many settings.
 
-    >>> opening("alphas")
-    'Opening alphas: its results are being read.'
+    >>> opening("my-alphas")
+    'Opening my-alphas: its results are being read.'
     """
     of = f"the results of its {sweep.size:,} settings" if sweep is not None else "its results"
-    return f"Opening {literal(name)}: {of} are being read."
+    return f"Opening {kept(name)}: {of} are being read."
+
+
+def deleted(name: str, *, comes_back: bool) -> str:
+    """What a page that shows a sweep is told when another one deletes it, without a stop.
+
+    >>> deleted("my-alphas", comes_back=False)
+    'my-alphas was deleted on another page. Its map and its settings are shown as they were, until this page is loaded again'
+    """
+    way_back = ". Earlier sweeps brings it back, as long as no other one is deleted" if comes_back else ""
+    return f"{kept(name)} was deleted on another page. {_AS_IT_WAS}{way_back}"
+
+
+def not_kept(name: str) -> str:
+    """What a page that shows a sweep is told when it is not where it was kept, without a stop."""
+    return f"{kept(name)} is no longer kept under this name: it was deleted, renamed or moved, as from a terminal. {_AS_IT_WAS}"
 
 
 def without_code(tasks: PythonConfig) -> str:

@@ -16,7 +16,7 @@ const METRICS = /** @type {const} */ ([
 ]);
 
 /** @type {Record<string, string>} */
-const STATUS = { stopped: "Stopped", running: "Running", stopping: "Stopping", done: "Done", failed: "Failed" };
+const STATUS = { stopped: "Stopped", running: "Running", stopping: "Stopping", done: "Done", failed: "Failed", gone: "Not kept" };
 
 /** @type {Record<string, string>} */
 const PILLS = { running: "running", failed: "diverged" };

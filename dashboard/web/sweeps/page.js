@@ -35,7 +35,7 @@ const CURVES = /** @type {const} */ ([
 ]);
 const LOG_LENGTH = 400;
 const IDEA = "At once: one frozen θ_0, adapted with every α. What training makes of α and β is what a sweep shows.";
-const ENDED = ["done", "stopped", "failed"];
+const ENDED = ["done", "stopped", "failed", "gone"];
 
 // For tests and the benchmark.
 window.mamlSweeps ??= { frames: 0, drawn: 0, log: [] };
@@ -307,10 +307,12 @@ class Page {
   // --- Words ---
 
   #say() {
-    const { name, problem, opening } = this.#state;
-    const wrong = LOST[this.#link] || (problem ? `${problem}.` : "");
+    const { name, problem, opening, status } = this.#state;
+    const isGone = status === "gone"; // what its results say stays true, and comes after it
+    const wrong = LOST[this.#link] || (problem && !isGone ? `${problem}.` : "");
     const idea = this.#expected ? "" : IDEA;
-    this.#sentence.say(wrong || opening || (name === null ? idea : this.#reading), wrong ? "error" : "");
+    const found = isGone ? `${problem}. ${this.#reading}` : this.#reading;
+    this.#sentence.say(wrong || opening || (name === null ? idea : found), wrong ? "error" : "");
     this.#whole.look();
   }
 }

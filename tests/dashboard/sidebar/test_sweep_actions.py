@@ -17,7 +17,7 @@ from tests.dashboard.sweeps.results import sweep
 
 def hub_with(job: Any = None) -> Any:
     """A hub that holds this sweep, or none, and lets go of it."""
-    return SimpleNamespace(sweeps=SimpleNamespace(job=lambda _: job), forget_sweep=lambda _: None)
+    return SimpleNamespace(sweeps=SimpleNamespace(job=lambda _: job), forget_sweep=lambda _, **__: None)
 
 
 @pytest.mark.parametrize("is_shown", [False, True], ids=["elsewhere", "shown here too"])
@@ -27,10 +27,10 @@ def test_a_sweep_that_another_process_computes_is_not_deleted(tmp_path: Path, is
         with load_sweep("busy", storage=tmp_path) as ours:
             hub = hub_with(SimpleNamespace(study=ours) if is_shown else None)
             with pytest.raises(StoreError, match="somebody computes the sweep busy"):
-                sweep_actions.delete(hub, "busy", tmp_path)
+                sweep_actions.delete(hub, "page", "busy", tmp_path)
         assert sweep_actions.names(tmp_path) == ["busy"]
         other.give_back(*(one.number for one in taken))
-    sweep_actions.delete(hub_with(), "busy", tmp_path)
+    sweep_actions.delete(hub_with(), "page", "busy", tmp_path)
     assert sweep_actions.names(tmp_path) == []
     assert sweep_actions.restore(tmp_path) == "busy"
 
@@ -40,7 +40,7 @@ def test_what_this_server_computes_itself_may_be_deleted(tmp_path: Path, monkeyp
     monkeypatch.setattr(sweep_actions, "_move", lambda folder, _: moved.append(folder.name))
     with open_study(sweep(), "ours", storage=tmp_path) as study:
         study.take(1)
-        sweep_actions.delete(hub_with(SimpleNamespace(study=study)), "ours", tmp_path)
+        sweep_actions.delete(hub_with(SimpleNamespace(study=study)), "page", "ours", tmp_path)
     assert moved == ["ours"]
 
 

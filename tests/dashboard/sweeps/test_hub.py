@@ -598,20 +598,6 @@ class TestLeaving:
 
         play(scene)
 
-    def test_what_is_deleted_is_shown_no_longer(self, root: Path):
-        async def scene(hub: Hub, executor: Mixed, clock: Clock) -> None:
-            token = hub.open_page(TINY)
-            viewer = Viewer(hub, token)
-            key, job = new_job(hub, root)
-            hub.show_sweep(token, key, job)
-            await turns()
-            await asyncio.to_thread(hub.forget_sweep, key)
-            await turns()
-            assert viewer.page.job is None
-            assert [m for m in viewer.take() if m["type"] == "sweep"][-1]["name"] is None
-
-        play(scene)
-
     def test_one_that_is_deleted_under_way_is_left_before_its_files_go(
         self, root: Path, caplog: pytest.LogCaptureFixture
     ):
@@ -619,7 +605,7 @@ class TestLeaving:
             key, job = new_job(hub, root, sweep(num_steps=10_000))
             hub.start_sweep(hub.open_page(TINY), key, job)
             await until(lambda: bool(executor.waiting))
-            await asyncio.to_thread(sweep_actions.delete, hub, "s", root)
+            await asyncio.to_thread(sweep_actions.delete, hub, "page", "s", root)
             assert job.study._claims._beating is None
             executor.finish()
             await turns()
