@@ -144,8 +144,9 @@ def print_importance(sweep: SweepConfig, found: Importance) -> None:
             Column("worst at", [axis.groups[axis.worst] for axis in told]),
             Column(f"{judged} there ", [f"{axis.means[axis.worst]:.3g}" for axis in told]),
             Column("explains", [words(axis.share) for axis in told]),
-            Column("of the best tenth", [words(axis.top_share) for axis in told]),
         ]
+        if any(math.isfinite(axis.top_share.value) for axis in told):  # of 30 settings or more
+            columns.append(Column("of the best tenth", [words(axis.top_share) for axis in told]))
         print_table("Mean over the other axes", columns)
     typer.echo("\n".join([*importance_words(sweep, found), trust_words(found)]))
 

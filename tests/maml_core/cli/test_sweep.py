@@ -191,6 +191,7 @@ def test_a_kept_sweep_is_read_by_map_scores_pairs_and_seeds() -> None:
 
     text = maml("sweeps", "importance", "three").stdout
     assert "From 6 settings with 3 seeds each. The best tenth are fewer than 3" in " ".join(text.split())
+    assert "of the best tenth" not in text  # a column of nothing
     found = json.loads(maml("sweeps", "importance", "three", "--json").stdout)
     assert [axis["axis"] for axis in found["axes"]] == ["alpha", "algorithm"]
     assert all(axis["share"]["low"] <= axis["share"]["value"] <= axis["share"]["high"] for axis in found["axes"])
@@ -223,6 +224,8 @@ def test_a_kept_sweep_is_read_by_map_scores_pairs_and_seeds() -> None:
     assert abs(pair["difference"] - by_hand) < 1e-6
     losses = lanes.set_index(["setting", "seed"]).loss
     assert abs(pair["difference"] - (losses[4].mean() - losses[0].mean())) < 1e-5
+    taken = maml("sweeps", "export", "three", "--csv", "--seeds", "--out", "both.csv", code=2)
+    assert "it names one file; export one kind at a time" in " ".join(taken.output.split())
     maml("sweeps", "export", "three", "--seeds")
     assert len(Path("three-seeds.csv").read_text().splitlines()) == 19
 
