@@ -12,7 +12,6 @@ from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.driver import Progress
 from maml_core.sweeps.images import can_move
 
-
 _AS_IT_WAS = "Its map and its settings are shown as they were, until this page is loaded again"
 
 

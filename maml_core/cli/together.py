@@ -88,7 +88,9 @@ TABLE: dict[str, tuple[Refused, ...]] = {
         Refused("--force", without(*KINDS), "it overwrites a file, and --tensorboard adds to a folder; leave it out"),
     ),
     "sweeps export": (
-        Refused("--out", beside_several_of("--csv", "--seeds", "--curves"), "it names one file; export one kind at a time"),
+        Refused(
+            "--out", beside_several_of("--csv", "--seeds", "--curves"), "it names one file; export one kind at a time"
+        ),
     ),
     "data omniglot": (Refused("--download", beside("--from"), "say one of the two, --from or --download"),),
 }

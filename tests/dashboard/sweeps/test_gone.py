@@ -42,7 +42,9 @@ def test_who_deletes_a_sweep_sees_it_no_longer_and_others_are_told_with_what_the
         assert newest(viewers[0])["name"] is None
         told = newest(viewers[1])
         assert (told["name"], told["status"], told["size"]) == ("s", "gone", 6)
-        assert told["problem"].startswith("s was deleted on another page. Its map and its settings are shown as they were")
+        assert told["problem"].startswith(
+            "s was deleted on another page. Its map and its settings are shown as they were"
+        )
         assert "Earlier sweeps brings it back" in told["problem"]
         viewers[1].say("resume")
         await turns()
