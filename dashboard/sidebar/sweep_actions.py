@@ -13,13 +13,14 @@ from typing import NamedTuple
 from dashboard.server.hub import Hub
 from dashboard.setups import workspaces
 from dashboard.sweeps import words
+from dashboard.sweeps.job import reorder
 from dashboard.sweeps.quotas import JobKey
 from maml_core.cluster import ClusterExecutor
 from maml_core.errors import ConfigError, DataError, StoreError
 from maml_core.store import check_name
 from maml_core.sweeps.budget import Budget, groups, reckoned
 from maml_core.sweeps.catalog import check_idle, check_others, delete_sweep, has_moved_to
-from maml_core.sweeps.definition import SweepConfig
+from maml_core.sweeps.definition import SweepConfig, fingerprint
 from maml_core.sweeps.places import default_root, is_url, names_in
 from maml_core.sweeps.study import SweepStudy, load_sweep, open_study
 
@@ -91,9 +92,11 @@ def start(
     is_on = job is not None and job.status == "running"
     if is_limited and not is_on and (why := hub.sweeps.why_no_more(token)):
         raise StoreError("full", why)
-    if job is not None and job.sweep == sweep:
+    if job is not None and fingerprint(job.sweep) == fingerprint(sweep):
         if job.needs_images:
             hub.sweeps.preparation.find_images(job)
+        held, order = job, sweep.grid_order
+        hub.loop.post(lambda: reorder(held, order))
         hub.start_sweep(token, key, job)
         return job.status == "done"
     known = names(place)

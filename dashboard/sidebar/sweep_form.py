@@ -266,7 +266,7 @@ def _usual_name(token: str, draft: Draft, live: RunConfig, place: Storage | None
     if page is not None and page.job is not None and place is not None:
         shown = page.job if get_hub().sweeps.job(sweep_actions.key_of(place, page.job.name)) is page.job else None
     with contextlib.suppress(ConfigError):
-        if shown is not None and shown.sweep == sweep_of(draft, live):
+        if shown is not None and fingerprint(shown.sweep) == fingerprint(sweep_of(draft, live)):
             return shown.name
     return suggested_name(draft, _names(place))
 
@@ -434,7 +434,10 @@ def show_sweep(token: str, name: str, place: Storage, *, folder: str | None = No
         state.note(literal(f"{opened.note[:1].upper()}{opened.note[1:]}."))
     draft, before = draft_of(sweep, name, hub.config(token) or RunConfig()), state.draft()
     if draft is not None:
-        state.keep_draft(dataclasses.replace(draft, scheduler=before.scheduler, storage=before.storage))
+        # A name that nobody has typed stays a proposal: where the form is changed, the next sweep has another one.
+        typed = name if before.name.strip() == name else ""
+        kept = dataclasses.replace(draft, name=typed, scheduler=before.scheduler, storage=before.storage)
+        state.keep_draft(kept)
 
 
 def _delete(token: str, name: str, place: Storage) -> None:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
@@ -21,18 +20,16 @@ from dashboard.sweeps.comparison import Job as ComparisonJob
 from dashboard.sweeps.frame_thread import FrameThread, is_waited_for
 from dashboard.sweeps.frames import Frozen
 from dashboard.sweeps.frozen import Theta0, computed_map
-from dashboard.sweeps.job import MAX_LOST, SweepJob
+from dashboard.sweeps.job import MAX_LOST, SweepJob, lose
+from dashboard.sweeps.keeping import Keeping
 from dashboard.sweeps.page import SweepPage
 from dashboard.sweeps.pieces import Piece
 from dashboard.sweeps.preparation import Preparation
 from dashboard.sweeps.quotas import JobKey, why_no_more
 from dashboard.sweeps.words import not_kept
 from dashboard.wire.connection import Outbox
-from maml_core.errors import ConfigError, StoreError
-from maml_core.sweeps.catalog import is_kept
 from maml_core.sweeps.chunks import LanesResult, run_lanes
 from maml_core.sweeps.definition import SweepConfig
-from maml_core.sweeps.places import is_url
 from maml_core.sweeps.results import SettingResult
 
 T = TypeVar("T")
@@ -44,9 +41,6 @@ KEEP_S = 120.0
 
 FRAME_S = 0.4
 """Least time between two pictures of a sweep."""
-
-LOOK_S = 2.0
-"""Between two looks whether the folders of sweeps at rest are still there."""
 
 
 class SweepHub:
@@ -82,8 +76,7 @@ class SweepHub:
         self._tasks: set[asyncio.Task[None]] = set()
         self.num_in_flight, self.used_s = 0, 0.0
         """Chunks that the live runs' executor has of sweeps, and processor seconds that those took which it had."""
-        self._turn = 0
-        self._looked_at = -math.inf
+        self._turn, self._keeping = 0, Keeping()
         self.frames = FrameThread(wake)
         self.preparation = Preparation(executor, num_workers)
         """For other threads: what is done for a sweep before it is added here."""
@@ -138,16 +131,7 @@ class SweepHub:
         """Adapt the theta_0 of a run with many alphas, and show what comes of it on a page; `of` says whose it is, in words."""
         page = self._pages.get(token)
         if page is not None and page.asked_maps.ask(Theta0(run.state_config, run.state, run.code, of)):
-            self._spawn(self._freeze(page))
-
-    async def _freeze(self, page: SweepPage) -> None:
-        while (theta_0 := page.asked_maps.next()) is not None:
-            try:
-                page.show_frozen(Frozen(await computed_map(theta_0, self._computed), theta_0.config, theta_0.of))
-            except Exception as error:
-                _log.exception("the frozen map could not be computed")
-                page.put({"type": "error", "message": f"The frozen map could not be computed: {of_error(error)}."})
-            self._tell(page)
+            self._spawn(_freeze(page, self._computed, self._tell))
 
     async def _computed(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.wrap_future(self._executor.submit(function, *arguments))
@@ -164,7 +148,7 @@ class SweepHub:
         if (job := self._jobs.pop(key, None)) is None:
             return None
         if why:
-            job.lose(why)
+            lose(job, why)
         for token, page in self._pages.items():
             if page.job is job:
                 if not why or token == by:
@@ -234,9 +218,8 @@ class SweepHub:
 
     def tidy(self, now: float) -> None:
         """Let the sweeps' threads work, tell the pages what is new, stop what nobody watches any more."""
-        if now - self._looked_at >= LOOK_S:
-            self._looked_at = now
-            self._forget_deleted()
+        for key in self._keeping.gone(self._jobs, now):
+            self.forget(key, why=not_kept(key.name))
         for key, job in list(self._jobs.items()):
             if any(self._is_present(token) for token in self._owners.get(key, ())):
                 job.last_seen = now
@@ -254,12 +237,6 @@ class SweepHub:
         for page in self._pages.values():
             if page.connected and page.is_due(now, FRAME_S):
                 self.frames.draw(page, now)
-
-    def _forget_deleted(self) -> None:
-        """Say of sweeps in folders that somebody else has deleted or renamed, as a command does; those that are computed nobody may."""
-        for key, job in list(self._jobs.items()):
-            if job.status in ("stopped", "done", "failed") and not _is_there(key):
-                self.forget(key, why=not_kept(job.name))
 
     def seconds_to_sleep(self, now: float) -> float:
         """Until a page may be sent the next picture."""
@@ -318,12 +295,15 @@ class SweepHub:
         return (job.sweep, job.results) if job is not None else None
 
 
-def _is_there(key: JobKey) -> bool:
-    """Whether a sweep is still kept in its folder; of a database, or a disk that does not answer, that it is."""
-    try:
-        return is_url(key.place) or is_kept(key.name, storage=key.place)
-    except (ConfigError, OSError, StoreError):
-        return True
+async def _freeze(page: SweepPage, computed: Callable[..., Awaitable[Any]], tell: Callable[[SweepPage], None]) -> None:
+    """Compute the frozen maps that a page has asked for, one after the other."""
+    while (theta_0 := page.asked_maps.next()) is not None:
+        try:
+            page.show_frozen(Frozen(await computed_map(theta_0, computed), theta_0.config, theta_0.of))
+        except Exception as error:
+            _log.exception("the frozen map could not be computed")
+            page.put({"type": "error", "message": f"The frozen map could not be computed: {of_error(error)}."})
+        tell(page)
 
 
 def _tell_of_loss(pages: Sequence[SweepPage], problem: Exception, executor: Executor) -> None:

@@ -6,6 +6,7 @@ computed wherever there is room, and hands the result back.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import math
 from concurrent.futures import Executor
@@ -75,12 +76,7 @@ class SweepJob:
         self.last_seen = -math.inf
         """When somebody watched it."""
         self.driver = DriverThread(
-            name,
-            sweep,
-            study,
-            new_driver=new_driver,
-            budget_s=budget_s,
-            new_compiling=new_compiling,
+            name, sweep, study, new_driver=new_driver, budget_s=budget_s, new_compiling=new_compiling
         )
         study.patience.tell, study.patience.goes_on = self._wait_for, lambda: self.status == "running"
         self._at_once = at_once
@@ -150,11 +146,6 @@ class SweepJob:
         if self.status in ("stopped", "failed"):
             self.status, self.sentence, self._hungry = "running", "", True
             self.revision += 1
-
-    def lose(self, sentence: str) -> None:
-        """Its study is not kept any more: pages go on showing what was read of it, and say so."""
-        self.status, self.sentence, self._goes_on = "gone", sentence, False
-        self.revision += 1
 
     def cancel(self) -> None:
         """Compute nothing more; what is finished stays."""
@@ -290,3 +281,16 @@ class SweepJob:
         self._ready.clear()
         self._work.clear()
         self.driver.is_stale = not is_left
+
+
+def lose(job: SweepJob, sentence: str) -> None:
+    """A job whose study is not kept any more: pages go on showing what was read of it, and say so."""
+    job.status, job.sentence = "gone", sentence
+    job.revision += 1
+
+
+def reorder(job: SweepJob, grid_order: Literal["coarse", "plain"]) -> None:
+    """Compute what is left of a grid in another order: once it goes on, so one that is computed stops for a moment."""
+    if job.study.sweep.grid_order != grid_order:
+        job.study.sweep = dataclasses.replace(job.study.sweep, grid_order=grid_order)
+        job.cancel()

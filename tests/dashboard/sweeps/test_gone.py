@@ -10,7 +10,7 @@ import pytest
 
 from dashboard.server.hub import Hub
 from dashboard.sidebar import sweep_actions
-from dashboard.sweeps.hub import LOOK_S
+from dashboard.sweeps.keeping import LOOK_S
 from maml_core.sweeps.catalog import delete_sweep, rename_sweep
 from tests.dashboard.server.clients import TINY, Clock, turns
 from tests.dashboard.sweeps.results import sweep

@@ -516,10 +516,24 @@ class TestDeleting:
         visit.app.text_input(key="sweep.scheduler").set_value("tcp://10.0.0.1:8786")
         visit.rerun().app.button(key="sweep.open").click()
         draft = visit.rerun().app.session_state["page.draft"]
-        assert (draft.name, draft.scheduler) == ("mine", "tcp://10.0.0.1:8786")
+        assert (draft.name, draft.scheduler) == ("", "tcp://10.0.0.1:8786")
 
     def test_an_opened_sweep_fills_the_form(self, tmp_path: Path):
         visit = self.opened(tmp_path)
         draft, shown = visit.app.session_state["page.draft"], sweep()
-        assert (draft.num_steps, draft.num_rungs, draft.name) == (shown.num_steps, shown.num_rungs, "mine")
+        assert (draft.num_steps, draft.num_rungs) == (shown.num_steps, shown.num_rungs)
         assert draft.axes == tuple(axis.name for axis in shown.axes)
+
+    def test_an_opened_sweep_is_changed_under_a_name_of_its_own_and_goes_on_under_its_name(self, tmp_path: Path):
+        visit = self.opened(tmp_path)
+        name = visit.app.text_input(key="sweep.name")
+        assert (name.value, name.proto.placeholder) == ("", "mine")
+        visit.open("sweep.rungs")
+        visit.app.selectbox(key="sweep.grid_order").set_value("plain")  # the same sweep in another order
+        assert visit.rerun().app.text_input(key="sweep.name").proto.placeholder == "mine"
+        visit.app.button(key="sweep.start").click()
+        visit.rerun()
+        visit.app.number_input(key="sweep.num_seeds").set_value(3)
+        visit.rerun().app.button(key="sweep.start").click()
+        assert [error.value for error in visit.rerun().app.error] == []
+        assert sorted(path.name for path in tmp_path.iterdir() if path.name[0] != ".") == ["alpha-beta-1", "mine"]
