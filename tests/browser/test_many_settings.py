@@ -209,3 +209,25 @@ def test_what_is_told_of_a_setting_is_in_its_row_however_narrow_the_table_and_ho
     assert not {"kind", "number"} & set(page.evaluate(CUT_COLUMNS))
     page.evaluate("() => { document.querySelector('.maml-settings').scrollLeft = 1000; }")
     assert not {"kind", "number"} & set(page.evaluate(CUT_COLUMNS))
+
+
+def test_six_pinned_settings_leave_the_button_that_trains_them_and_their_card_its_room(
+    open_page: OpenPage, server: Server
+) -> None:
+    page = opened(open_page, server).page
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.wait_for_function(SAID)
+    rows, pins = page.locator(".maml-settings tbody th button"), page.locator(".maml-pins li")
+    for count in range(1, 7):
+        rows.nth(count - 1).click()
+        page.locator("[data-action=pin]").click()
+        expect(pins).to_have_count(count)
+    expect(pins.nth(1)).to_contain_text("from the best")
+    page.locator("[data-action=compare]").click(trial=True)  # nothing lies over it
+    card, plot = (page.locator(f"[data-chart=pins]{part}").bounding_box() for part in ("", " .maml-plot"))
+    button = page.locator("[data-action=compare]").bounding_box()
+    assert card and plot and button
+    assert plot["height"] >= 80
+    assert button["y"] + button["height"] <= card["y"] + card["height"]
+    pins.nth(5).get_by_role("button", name="Unpin F").click()  # reached by scrolling
+    expect(pins).to_have_count(5)
