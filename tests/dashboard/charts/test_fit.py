@@ -86,7 +86,7 @@ def test_of_points_of_ones_own_only_what_is_measured_is_said() -> None:
         "onto them. Outside of training: x reaches 12."
     )
     one = own(support_x=np.array([1.0]), support_y=np.array([3.0]), num_inner_steps=1)
-    assert subtitle(one) == "1 inner step on 1 point of your own bends the start (θ_0) onto them."
+    assert subtitle(one) == "1 inner step on 1 point of your own brings the start (θ_0) nearer to it."
     assert "support loss 1 before adaptation, 0.25 after 3 inner steps" in summary(own())
     assert "query" not in summary(own())
     held_back = own(query_x=np.array([5.0]), query_y=np.array([6.0]))
@@ -95,7 +95,9 @@ def test_of_points_of_ones_own_only_what_is_measured_is_said() -> None:
 
 def test_steps_that_help_nothing_are_not_praised() -> None:
     assert subtitle(fit_info(n=3)) == "3 inner steps on 2 examples bend the start (θ_0) onto this task."
-    assert subtitle(fit_info(n=1)) == "1 inner step on 2 examples bends the start (θ_0) onto this task."
+    assert subtitle(fit_info(n=1)) == "1 inner step on 2 examples brings the start (θ_0) nearer to this task."
+    before_training = dataclasses.replace(fit_info(n=3), query_loss=np.array([5.35, 4.9, 4.2, 3.72]))
+    assert subtitle(before_training) == "3 inner steps on 2 examples bring the start (θ_0) nearer to this task."
     for last in (3.0, np.nan, np.inf):
         worse = dataclasses.replace(fit_info(n=5), query_loss=np.array([2.0, 1.0, 1.0, 1.0, 1.0, last]))
         expected = "5 inner steps on 2 examples do not bring the start (θ_0) nearer to this task."
