@@ -286,7 +286,9 @@ def _subtitle(info: FitInfo) -> str:
         return dead(n)
     if info.is_own:
         them = "it" if count == 1 else "them"
-        said = f"{steps(n).capitalize()} on {counted(count, 'point')} of your own {_come_to(info.support_loss, n)} {them}."
+        said = (
+            f"{steps(n).capitalize()} on {counted(count, 'point')} of your own {_come_to(info.support_loss, n)} {them}."
+        )
         return f"{said} {info.outside}".rstrip()
     return f"{steps(n).capitalize()} on {counted(count, 'example')} {_come_to(info.query_loss, n)} this task."
 

@@ -200,8 +200,10 @@ def test_a_lesson_by_keyboard_with_a_reload_in_the_middle(open_page: OpenPage) -
     expect(page.locator("[data-action=lesson-next]")).to_be_focused()
     expect(live.field("alpha")).to_be_disabled()
     guess = page.get_by_role("slider", name="On how many tasks")
+    expect(page.locator(".maml-prediction-value")).to_have_text("Move the slider to your guess.")
     for _ in range(4):
         guess.press("ArrowRight")
+    expect(page.locator(".maml-prediction-value")).to_have_text("52 tasks of 100")
     expect(guess).to_have_attribute("aria-valuetext", "52 tasks of 100")
     page.locator("[data-action=lesson-answer]").focus()
     page.keyboard.press("Enter")

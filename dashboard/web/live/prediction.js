@@ -96,13 +96,19 @@ export class BoxOfPrediction {
     const slider = el("input", { type: "range", min: 0, max: TICKS, step: 1, value: TICKS / 2, disabled: !asks, "data-dial": this.#name, "aria-label": prediction.question });
     const number = () => nice(between(prediction, Number(slider.value) / TICKS), prediction);
     const said = (/** @type {number} */ found) => `${short(found)}${unit ? ` ${unit}` : ""}`;
+    let chosen = false;
     const paint = () => {
-      setText(value, said(number()));
+      setText(value, chosen ? said(number()) : "Move the slider to your guess.");
       slider.setAttribute("aria-valuetext", said(number()));
       slider.style.setProperty("--fill", String(Number(slider.value) / TICKS));
     };
-    slider.addEventListener("input", () => (this.#allow(true), paint()));
-    slider.addEventListener("pointerup", () => this.#allow(true)); // where it stood is a guess too
+    const choose = () => {
+      chosen = true;
+      this.#allow(true);
+      paint();
+    };
+    slider.addEventListener("input", choose);
+    slider.addEventListener("pointerup", choose); // where it stood is a guess too
     const mark = (/** @type {number | null} */ found, /** @type {string} */ name, /** @type {string} */ kind) =>
       found === null ? null : el("span", { class: "maml-prediction-mark", "data-kind": kind, style: `--at:${placed(prediction, found)}` }, `${name} ${said(found)}`);
     const ticks = ticksOf(prediction).map((tick) => el("span", { style: `--at:${placed(prediction, tick)}` }, short(tick)));
