@@ -266,6 +266,10 @@ def test_what_a_chart_answers_to_its_title_is_whole(open_page: OpenPage, look: s
         live.page.set_viewport_size({"width": width, "height": height})
         live.page.evaluate(RESTS)
         assert live.page.evaluate(CUT_ANSWERS, LONGEST) == [], (width, height)
+        title = live.page.locator(f"[data-chart={look}] h3").bounding_box()
+        assert title["height"] < 20 or width < 1280, (
+            "a title takes a second line, and the list beside it has room to give"
+        )
 
 
 @pytest.mark.thorough
