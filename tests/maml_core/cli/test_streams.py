@@ -109,7 +109,7 @@ def test_a_run_is_saved_before_it_is_printed_and_streams_that_are_all_closed_bre
     assert load_run(here / "runs" / "all").step == 3
     assert printing(["runs", "list"], stderr=CLOSED) == (0, "")
     code, said = printing(["runs", "delete", "all"], stdin=CLOSED)
-    assert (code, "Traceback" in said) == (1, False)
+    assert (code, "Traceback" in said) == (2, False)
     assert (here / "runs" / "all" / "run.json").is_file()
 
 
