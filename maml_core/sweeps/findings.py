@@ -278,18 +278,28 @@ def why_no_importance(sweep: SweepConfig) -> str:
 
 
 def _of_axis(sweep: SweepConfig, found: Importance, axis: AxisEffect) -> str:
+    among = f", and {_share_words(axis.top_share)} among the best tenth" if math.isfinite(axis.top_share.value) else ""
+    alone = (
+        f"{label(axis.axis)} alone explains {_share_words(axis.share)} of the settings' differences{among}"
+        if len(found.axes) > 1
+        else ""
+    )
+    if axis.change.low <= (0.0 if sweep.maximises else 1.0):
+        does = alone or f"The {_objective(sweep)} depends on {label(axis.axis)}"
+        return f"{does}; which of its values is better by how much cannot be told from {found.num_seeds} seeds."
+    sentence = _ends_of_axis(sweep, found, axis)
+    return f"Mean over the other axes, t{sentence}; {alone}." if alone else f"T{sentence}."
+
+
+def _ends_of_axis(sweep: SweepConfig, found: Importance, axis: AxisEffect) -> str:
+    """How far the worst group of an axis is from the best, without the first letter."""
     name, best, worst = label(axis.axis), axis.groups[axis.best], axis.groups[axis.worst]
     value, over_seeds = _change_words(sweep, axis.change)
     over_tasks = _change_words(sweep, axis.change_over_tasks)[1]
     intervals = f"{over_seeds} over {found.num_seeds} seeds" + (f", {over_tasks} over the tasks" if over_tasks else "")
     where = f"{name} = {worst}{_gone_words(int(axis.num_diverged[axis.worst]), int(axis.sizes[axis.worst]))}"
     ends = f"{value} lower at {where} than" if sweep.maximises else f"{value} times as high at {where} as"
-    sentence = f"he {_objective(sweep)} is {ends} at {best} ({intervals})"
-    if len(found.axes) == 1:
-        return f"T{sentence}."
-    among = f", and {_share_words(axis.top_share)} among the best tenth" if math.isfinite(axis.top_share.value) else ""
-    alone = f"{name} alone explains {_share_words(axis.share)} of the settings' differences{among}"
-    return f"Mean over the other axes, t{sentence}; {alone}."
+    return f"he {_objective(sweep)} is {ends} at {best} ({intervals})"
 
 
 def _gone_words(num_diverged: int, size: int) -> str:

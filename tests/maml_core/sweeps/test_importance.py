@@ -87,6 +87,23 @@ def test_shares_and_changes_are_those_of_the_formula() -> None:
     assert "What alpha does depends on N: together they explain 15% (" in words
 
 
+def test_which_value_is_better_is_not_said_where_the_seeds_leave_it_open() -> None:
+    """That an axis does something is told by all of its values together; two of them may yet be further apart by chance than from each other."""
+    sweep = SweepConfig(axes=(ALPHA, STEPS), num_seeds=2)
+    found = found_in(sweep, made(sweep, lambda alpha, steps: 0.2 * math.log(alpha)))
+    alpha, steps = found.axes
+    assert alpha.is_told
+    open_still = alpha._replace(change=alpha.change._replace(value=2.18, low=0.437, high=10.8))
+    said = importance_words(sweep, found._replace(axes=(open_still, steps)))[0]
+    assert said.startswith("alpha alone explains ")
+    assert said.endswith(" which of its values is better by how much cannot be told from 2 seeds.")
+    (alone,) = importance_words(sweep, found._replace(axes=(open_still,), interactions=()))
+    assert (
+        alone
+        == "The held-out loss depends on alpha; which of its values is better by how much cannot be told from 2 seeds."
+    )
+
+
 def test_holes_do_not_make_one_axis_look_like_another() -> None:
     """Only alpha matters, and of the long inner loops only those of large alpha are left: the plain means of N would differ by a factor of 1.3."""
     sweep = SweepConfig(axes=(ALPHA, STEPS), num_seeds=3)
