@@ -86,9 +86,11 @@ class Records(NamedTuple):
 
     @staticmethod
     def joined(parts: list[Records]) -> Records:
-        """Records of consecutive stretches as one."""
-        columns = {
-            name: np.concatenate([getattr(part, name) for part in parts])
+        """Records of consecutive stretches as one, each column in its own type, also where a part holds it in a narrower one."""
+        columns: dict[str, Any] = {
+            name: np.concatenate(
+                [getattr(part, name) for part in parts], dtype=np.int64 if name.endswith("steps") else np.float64
+            )
             for name in Records._fields
             if name != "events"
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ class Recording:
 
     def records(self) -> Records | None:
         """Everything in one piece; None before the first chunk."""
-        return _unpacked([*self._packed, *self._parts]) if self._packed or self._parts else None
+        return Records.joined([*self._packed, *self._parts]) if self._packed or self._parts else None
 
     def _thin(self) -> None:
         records = Records.joined([*self._packed, *self._parts])
@@ -59,16 +59,6 @@ def _length(records: Records) -> int:
 def _packed(records: Records) -> Records:
     """The same numbers in as few bytes as hold them exactly: those of a run in float32 in half, a column of nothing in those of one number."""
     return _by_column(records, _narrowed)
-
-
-def _unpacked(parts: Sequence[Records]) -> Records:
-    """Consecutive stretches as one, each column in the type that records have."""
-    columns = {
-        name: np.concatenate([getattr(part, name) for part in parts], dtype=np.dtype(f"{first.dtype.kind}8"))
-        for name, first in parts[0]._asdict().items()
-        if name != "events"
-    }
-    return Records(**columns, events=tuple(event for part in parts for event in part.events))
 
 
 def _narrowed(column: _Column) -> _Column:

@@ -20,7 +20,7 @@ from dashboard.sweeps.comparison import Job as ComparisonJob
 from dashboard.sweeps.frame_thread import FrameThread, is_waited_for
 from dashboard.sweeps.frames import Frozen
 from dashboard.sweeps.frozen import Theta0, computed_map
-from dashboard.sweeps.job import MAX_LOST, SweepJob, lose
+from dashboard.sweeps.job import ENDED, MAX_LOST, SweepJob, lose
 from dashboard.sweeps.keeping import Keeping
 from dashboard.sweeps.page import SweepPage
 from dashboard.sweeps.pieces import Piece
@@ -225,7 +225,7 @@ class SweepHub:
                 job.last_seen = now
             elif now - job.last_seen > KEEP_S:
                 job.cancel()
-                if job.status in ("stopped", "done", "failed") and not job.wants_thread:
+                if job.status in ENDED and not job.wants_thread:
                     self.forget(key)
                     continue
             if job.wants_thread and not is_waited_for(job, self._pages.values()):

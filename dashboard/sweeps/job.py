@@ -29,6 +29,9 @@ JobStatus = Literal["stopped", "running", "stopping", "done", "failed", "gone"]
 AT_REST = ("stopped", "done")
 """A sweep that neither computes nor is about to stop."""
 
+ENDED = (*AT_REST, "failed")
+"""One at rest, or that an error has stopped."""
+
 MAX_LOST = 3
 """What is lost more often, time after time, stops its sweep instead of killing one worker after the other. It counts for each piece alone:
 one worker's end takes all pieces with it that are computed at that moment."""

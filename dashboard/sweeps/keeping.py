@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from dashboard.sweeps.job import SweepJob
+from dashboard.sweeps.job import ENDED, SweepJob
 from dashboard.sweeps.quotas import JobKey
 from maml_core.errors import ConfigError, StoreError
 from maml_core.sweeps.catalog import is_kept
@@ -22,12 +22,11 @@ class Keeping:
         self._looked_at = -math.inf
 
     def gone(self, jobs: Mapping[JobKey, SweepJob], now: float) -> list[JobKey]:
-        """The sweeps at rest that are not there any more; those that are computed no command deletes."""
+        """The sweeps that have ended and are not there any more; those that are computed no command deletes."""
         if now - self._looked_at < LOOK_S:
             return []
         self._looked_at = now
-        at_rest = ("stopped", "done", "failed")
-        return [key for key, job in jobs.items() if job.status in at_rest and not _is_there(key)]
+        return [key for key, job in jobs.items() if job.status in ENDED and not _is_there(key)]
 
 
 def _is_there(key: JobKey) -> bool:

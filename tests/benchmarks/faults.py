@@ -34,7 +34,7 @@ from tests.maml_core.forks import MAML, Forked, Program
 from tests.maml_core.postgres import Postgres, postgres_server, programs
 
 NUM_KILLS = 1000
-"""Without a number: some ten minutes."""
+"""Without a number: half an hour."""
 
 SWEEP = SweepConfig(
     base=RunConfig(

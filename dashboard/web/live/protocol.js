@@ -302,7 +302,7 @@ export {};
  * @property {number | null} training
  * @property {number | null} before
  * @property {number | null} after
- * @property {number | null} held_out_step The outer step at which the held-out tasks had those two, null for what is not finite; null where they were not judged.
+ * @property {number | null} held_out_step The outer step at which the held-out tasks had those two, of which null then is what is not finite; null where they were not judged.
  */
 
 /**
