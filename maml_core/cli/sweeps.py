@@ -24,7 +24,7 @@ from maml_core.cli.sweep_scores import (
 from maml_core.cli.tables import Column, print_table
 from maml_core.errors import ConfigError
 from maml_core.sweeps.axes import label
-from maml_core.sweeps.catalog import check_idle, delete_sweep, find_sweep, list_sweeps, rename_sweep
+from maml_core.sweeps.catalog import StudyInfo, check_idle, delete_sweep, find_sweep, list_sweeps, rename_sweep
 from maml_core.sweeps.databases import without_password
 from maml_core.sweeps.definition import sweep_to_dict
 from maml_core.sweeps.drawing import Format, Kind, figure_bytes
@@ -44,7 +44,7 @@ Name = Annotated[str, typer.Argument(help="Name of a sweep.", autocompletion=kep
 
 @app.command("list")
 def list_kept(storage: StorageOption = None, as_json: AsJson = False) -> None:
-    """List the sweeps; those that cannot be loaded stand with the reason."""
+    """List the sweeps; those that cannot be loaded stand at the end, with the reason."""
     infos = list_sweeps(storage)
     where = default_root() if storage is None else without_password(storage)
     if as_json:
@@ -54,23 +54,29 @@ def list_kept(storage: StorageOption = None, as_json: AsJson = False) -> None:
         typer.echo(f"No sweeps in {where} yet; compute one with: maml sweep --axis alpha=0.001..1:log:8")
         return
 
-    rows: list[tuple[str, ...]] = []
-    for info in infos:
-        if info.problem is None:
-            counts = (info.size, info.num_finished, info.num_diverged, info.num_pruned, info.num_refused)
-            axes = ", ".join(label(name) for name in info.axes)
-            rows.append((info.name, axes, *(f"{count:,}" for count in counts)))
-        else:
-            rows.append((info.name, "", "", "damaged", "", "", ""))
-    names = ("name", "axes", "settings", "finished", "diverged", "pruned", "left out")
+    rows = [_row(info) for info in infos]
+    names = ("name", "axes", "settings", "finished", "remarks")
     columns = [
-        Column(name, cells, is_text=name in ("name", "axes"), folds=name in ("name", "axes"))
+        Column(name, cells, is_text=name not in _NUMBERS, folds=name not in _NUMBERS)
         for name, cells in zip(names, zip(*rows), strict=True)
     ]
     print_table(f"Sweeps in {where}", columns)
     for info in infos:
         if info.problem is not None:
             typer.echo(f"{info.name}: {info.problem}")
+
+
+_NUMBERS = ("settings", "finished")
+
+
+def _row(info: StudyInfo) -> tuple[str, ...]:
+    """The cells of a sweep in the list: name, axes, settings, finished and remarks."""
+    if info.problem is not None:
+        return info.name, "", "", "", "damaged" if info.problem_kind == "damaged" else "cannot be read"
+    counts = {"diverged": info.num_diverged, "pruned": info.num_pruned, "left out": info.num_refused}
+    remarks = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+    axes = ", ".join(label(name) for name in info.axes)
+    return info.name, axes, f"{info.size:,}", f"{info.num_finished:,}", remarks
 
 
 @app.command()

@@ -38,10 +38,12 @@ class StudyInfo(NamedTuple):
     axes: tuple[str, ...]
     problem: str | None = None
     """Why it cannot be loaded; the other fields then say nothing."""
+    problem_kind: str | None = None
+    """Kind of the `StoreError` that says so."""
 
 
 def list_sweeps(storage: str | Path | None = None) -> list[StudyInfo]:
-    """The sweeps of a storage, by name.
+    """The sweeps of a storage, by name; those that cannot be loaded stand at the end, with the reason.
 
     Raises:
         StoreError: The storage cannot be reached.
@@ -64,8 +66,8 @@ def list_sweeps(storage: str | Path | None = None) -> list[StudyInfo]:
                     )
                 )
         except StoreError as error:
-            found.append(StudyInfo(name, 0, 0, 0, 0, 0, (), problem=str(error)))
-    return found
+            found.append(StudyInfo(name, 0, 0, 0, 0, 0, (), problem=str(error), problem_kind=error.kind))
+    return sorted(found, key=lambda info: info.problem is not None)
 
 
 def find_sweep(name: str, *, storage: str | Path | None = None) -> str:

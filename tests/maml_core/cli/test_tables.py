@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from typer.testing import CliRunner
 
-from maml_core.cli import app
+from maml_core.cli import app, sweeps
 from maml_core.cli.tables import Column, print_table
 from maml_core.sweeps.axes import Axis, label
+from maml_core.sweeps.catalog import StudyInfo, list_sweeps
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.results import LaneResult, result_of
 from maml_core.sweeps.study import open_study
@@ -106,11 +107,43 @@ def test_lists_show_every_name_and_number(width: int, monkeypatch: pytest.Monkey
     runs, sweeps = said(width, monkeypatch, "runs", "list"), said(width, monkeypatch, "sweeps", "list")
     for words in ("algorithm", "outer step", "status", "size", "meta_curvature", "maml", "2", "ok"):
         assert words in cells(runs)
-    for words in ("settings", "finished", "diverged", "pruned", "left out", "2", "0"):
+    for words in ("settings", "finished", "remarks", "2"):
         assert words in cells(sweeps)
     first = [line.split("│")[1].strip() for line in runs.splitlines() if line.startswith("│")]
     assert "a" * 70 in "".join(first)
     assert LONG in " ".join(filter(None, first))
+
+
+@pytest.mark.parametrize("size", [2, 10_000])
+def test_sweeps_are_one_table_at_80_columns_and_those_that_cannot_be_read_are_its_last_rows(
+    size: int, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def listed(_: object) -> list[StudyInfo]:
+        kept = StudyInfo(
+            "z" * 40, size, size, size, size, size, ("model.hidden_widths", "algorithm", "inner_optimizer")
+        )
+        bad = StudyInfo("a-broken-one", 0, 0, 0, 0, 0, (), problem="it ends too soon", problem_kind="damaged")
+        later = bad._replace(name="of-tomorrow", problem="update maml-live", problem_kind="newer")
+        return [kept, bad, later]
+
+    monkeypatch.setattr(sweeps, "list_sweeps", listed)
+    text = said(80, monkeypatch, "sweeps", "list")
+    assert text.count("┏") == 1
+    found = [line.split("│")[1:-1] for line in text.splitlines() if line.startswith("│")]
+    assert {len(row) for row in found} == {5}
+    assert "".join(row[0].strip() for row in found[:-2]) == "z" * 40
+    remarks = " ".join(row[4].strip() for row in found[:-2])
+    assert " ".join(remarks.split()) == f"{size:,} diverged, {size:,} pruned, {size:,} left out"
+    broken = [[cell.strip() for cell in row] for row in found[-2:]]
+    assert broken == [["a-broken-one", "", "", "", "damaged"], ["of-tomorrow", "", "", "", "cannot be read"]]
+    assert text.splitlines()[-2:] == ["a-broken-one: it ends too soon", "of-tomorrow: update maml-live"]
+
+
+def test_sweeps_that_cannot_be_read_are_listed_last(here: Path) -> None:
+    swept((Axis(name="alpha", values=ALPHAS[:2]),))
+    (here / "sweeps" / "a").mkdir()
+    (here / "sweeps" / "a" / "study.log").write_bytes(b"")
+    assert [(info.name, info.problem_kind) for info in list_sweeps()] == [(LONG, None), ("a", "damaged")]
 
 
 @pytest.mark.parametrize("width", WIDTHS)

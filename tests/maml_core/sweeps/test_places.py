@@ -113,7 +113,7 @@ def test_a_sweep_with_a_damaged_result_is_listed_beside_the_others(tmp_path: Pat
     path = tmp_path / "one" / JOURNAL
     assert word in path.read_bytes()
     path.write_bytes(path.read_bytes().replace(word, instead))
-    one, two = list_sweeps(tmp_path)
+    two, one = list_sweeps(tmp_path)  # what cannot be read is last
     assert "what setting 0 came to cannot be read" in one.problem
     assert (two.problem, two.num_finished) == (None, 2)
     delete_sweep("one", storage=tmp_path)
