@@ -23,6 +23,7 @@ from maml_core.cli.sweep_scores import (
 )
 from maml_core.cli.tables import Column, print_table
 from maml_core.errors import ConfigError
+from maml_core.sweeps.archive import import_sweep, zip_sweep
 from maml_core.sweeps.axes import label
 from maml_core.sweeps.catalog import StudyInfo, check_idle, delete_sweep, find_sweep, list_sweeps, rename_sweep
 from maml_core.sweeps.databases import without_password
@@ -30,13 +31,15 @@ from maml_core.sweeps.definition import sweep_to_dict
 from maml_core.sweeps.drawing import Format, Kind, figure_bytes
 from maml_core.sweeps.findings import finished_words, read, why_no_importance
 from maml_core.sweeps.importance import importance
-from maml_core.sweeps.places import default_root
+from maml_core.sweeps.places import default_root, to_type
 from maml_core.sweeps.scores import scores
 from maml_core.sweeps.study import load_sweep
 from maml_core.sweeps.tables import table
 from maml_core.values import shown, written
 
-app = typer.Typer(cls=PlainErrors, no_args_is_help=True, help="List, show, rename, delete and export kept sweeps.")
+app = typer.Typer(
+    cls=PlainErrors, no_args_is_help=True, help="List, show, rename, delete, export and import kept sweeps."
+)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Name = Annotated[str, typer.Argument(help="Name of a sweep.", autocompletion=kept_sweeps)]
@@ -225,9 +228,25 @@ def delete(
     typer.echo(f"Deleted {name}.")
 
 
+@app.command("import")
+def take_in(
+    source: Annotated[Path, typer.Argument(help="What maml sweeps export --zip wrote.")],
+    name: Annotated[str | None, typer.Option(help="Name to keep it under. (Default: the one that it has.)")] = None,
+    storage: StorageOption = None,
+) -> None:
+    """Take a sweep in that was computed elsewhere. All of it is checked first, and no code of it is run."""
+    kept = import_sweep(source, storage=storage, name=name)
+    with load_sweep(kept, storage=storage) as study:
+        said = finished_words(study.sweep, study.results())
+        typer.echo(
+            f"Imported {kept}, {said}, into {study.where}. Look at it with: {to_type('maml sweeps show', kept, storage)}"
+        )
+
+
 @app.command()
 def export(
     name: Name,
+    as_zip: Annotated[bool, typer.Option("--zip", help="The whole sweep, for maml sweeps import: NAME.zip.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="All settings as a table: NAME.csv.")] = False,
     by_seed: Annotated[
         bool, typer.Option("--seeds", help="All trainings as a table, a row a setting and seed: NAME-seeds.csv.")
@@ -239,9 +258,13 @@ def export(
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
     storage: StorageOption = None,
 ) -> None:
-    """Write a sweep to a file for other programs."""
+    """Write a sweep to a file for other programs or other machines."""
+    if not as_zip and not as_csv and not by_seed and not curves:
+        raise ConfigError("export", name, "say what to write: --zip, --csv, --seeds or --curves")
+    if as_zip:
+        write_out(out, f"{name}.zip", zip_sweep(name, storage=storage), force=force)
     if not as_csv and not by_seed and not curves:
-        raise ConfigError("export", name, "say what to write: --csv, --seeds or --curves")
+        return
     with load_sweep(name, storage=storage) as study:
         frames = {}
         if as_csv:

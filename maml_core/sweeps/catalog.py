@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
 from maml_core.config import FolderConfig
 from maml_core.errors import ConfigError, StoreError
-from maml_core.files import remove_leftovers
 from maml_core.store import check_name
+from maml_core.store.arrival import check_free, new_folder
 from maml_core.sweeps.claims import LEASE_S
 from maml_core.sweeps.curve_files import CURVES, copy_curves
 from maml_core.sweeps.definition import SweepConfig, fingerprint
 from maml_core.sweeps.images import moved
 from maml_core.sweeps.kept_batches import STATES, copy_states
-from maml_core.sweeps.places import CLAIMS, JOURNAL, is_url, kept_folder, names_in, open_place, storage_errors
-from maml_core.sweeps.study import SWEEP, SweepStudy, claims_of, load_sweep, study_of
+from maml_core.sweeps.places import (
+    CLAIMS,
+    JOURNAL,
+    is_url,
+    kept_folder,
+    names_in,
+    open_place,
+    place_of,
+    storage_errors,
+)
+from maml_core.sweeps.study import COPIED, SWEEP, SweepStudy, claims_of, load_sweep, new_key, study_of
 
 _BESIDE = ".rename-"
 """How the name of a folder begins that becomes a sweep's once it is whole."""
@@ -151,7 +158,7 @@ def delete_sweep(name: str, *, storage: str | Path | None = None) -> None:
                 claims = claims_of(place, known["key"], LEASE_S)
                 claims.forget()
                 claims.close()
-            elif study.get_trials(deepcopy=False):
+            elif study.get_trials(deepcopy=False) and not study.user_attrs.get(COPIED):
                 raise StoreError("foreign", f"the study {name} in {place.where} is of no sweep; Optuna deletes it")
             optuna.delete_study(study_name=name, storage=place.storage)
     else:
@@ -177,27 +184,10 @@ def rename_sweep(name: str, new: str, *, storage: str | Path | None = None) -> s
     """
     name, new = check_name(name), check_name(new)
     with load_sweep(name, storage=storage) as old:
-        folder = old.folder.with_name(new)
-        if not is_url(storage) and os.path.lexists(folder):
-            raise StoreError("taken", f"{folder} is there already; choose another name")
+        if not is_url(storage):
+            check_free(place_of(new, storage), "sweep")
         check_others(old)
-        if is_url(storage):
-            try:
-                _copy(old, new, str(storage))
-            except BaseException as error:
-                if not isinstance(error, StoreError) or error.kind != "taken":
-                    with contextlib.suppress(StoreError):
-                        delete_sweep(new, storage=storage)
-                raise
-        else:
-            with storage_errors(str(folder)):
-                remove_leftovers(folder.parent, f"{_BESIDE}*")
-                beside = Path(tempfile.mkdtemp(prefix=_BESIDE, dir=folder.parent))
-                try:
-                    _copy(old, new, beside)
-                    (beside / new).rename(folder)  # whole, or not at all
-                finally:
-                    shutil.rmtree(beside, ignore_errors=True)
+        keep_copy(old, new, storage, prefix=_BESIDE)
     try:
         delete_sweep(name, storage=storage)
     except StoreError as error:
@@ -205,17 +195,60 @@ def rename_sweep(name: str, new: str, *, storage: str | Path | None = None) -> s
     return new
 
 
-def _copy(old: SweepStudy, new: str, storage: str | Path) -> None:
-    """Make a copy of a sweep under another name."""
+def keep_copy(old: SweepStudy, new: str, storage: str | Path | None, *, prefix: str) -> None:
+    """Make a whole copy of a sweep under another name, or none.
+
+    Args:
+        old: What is copied.
+        new: Name of the copy, checked.
+        storage: Where it is kept.
+        prefix: As of `new_folder`.
+
+    Raises:
+        StoreError: The name is taken, or it cannot be copied; then the storage is as it was.
+    """
+    if is_url(storage):
+        try:
+            copy_sweep(old, new, str(storage))
+        except BaseException as error:
+            if not isinstance(error, StoreError) or error.kind != "taken":
+                with contextlib.suppress(StoreError):
+                    delete_sweep(new, storage=storage)
+            raise
+        return
+    target = place_of(new, storage)
+    with storage_errors(str(target)), new_folder(target, prefix=prefix, what="sweep") as folder:
+        copy_sweep(old, new, folder.parent)
+
+
+def copy_sweep(old: SweepStudy, new: str, storage: str | Path) -> None:
+    """Make a copy of a sweep under another name. Of a process that is killed meanwhile a part of it is left, which says so.
+
+    Raises:
+        StoreError: The name is taken, or it cannot be copied.
+    """
     import optuna
 
     place = open_place(new, storage, make=True)
-    with place.used():
+    with old.place.used(stay=True), place.used():
+        source = study_of(old.name, old.place, None)
         try:
-            optuna.copy_study(
-                from_study_name=old.name, from_storage=old.place.storage, to_storage=place.storage, to_study_name=new
-            )
+            study = optuna.create_study(storage=place.storage, study_name=new, directions=source.directions)
         except optuna.exceptions.DuplicatedStudyError:
-            raise StoreError("taken", f"there is a sweep {new} in {old.where} already; choose another name") from None
+            raise StoreError("taken", f"there is a sweep called {new!r} already; choose another name") from None
+        study.set_user_attr(COPIED, True)
+        trials = source.get_trials(deepcopy=False)
+        for trial in trials[:1]:  # by itself: a journal has no number to give before it has given one
+            place.storage.create_new_trial(study._study_id, template_trial=trial)
+        with place.together():
+            for trial in trials[1:]:
+                place.storage.create_new_trial(study._study_id, template_trial=trial)
+            for name, value in old.place.storage.get_study_system_attrs(source._study_id).items():
+                place.storage.set_study_system_attr(study._study_id, name, value)
+            for name, value in source.user_attrs.items():
+                if name not in (COPIED, SWEEP):
+                    study.set_user_attr(name, value)
+            # At the end: what is of no sweep yet is none. Claims go by the key, and the two have nothing to do with each other.
+            study.set_user_attr(SWEEP, {**source.user_attrs[SWEEP], "key": new_key()})
         copy_curves(old.folder, place.folder)
         copy_states(old.folder, place.folder)

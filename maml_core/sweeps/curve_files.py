@@ -71,6 +71,23 @@ def copy_curves(folder: Path, other: Path) -> None:
         shutil.copy2(path, other / CURVES)
 
 
+def check_curves(folder: Path) -> None:
+    """See that all files of curves in a folder can be read.
+
+    Raises:
+        ValueError: One cannot.
+        OSError: The disk does not give it.
+    """
+    import pyarrow as pa
+
+    for path in sorted((folder / CURVES).iterdir()):
+        data = path.read_bytes()
+        try:
+            _frame(data)
+        except (pa.ArrowException, OSError) as error:
+            raise ValueError(f"{path.name} has no curves: {error}") from error
+
+
 def read_curves(folder: Path) -> pd.DataFrame:
     """All training curves: a row a setting, seed and step. A file that is no Parquet is passed over: its settings have no curve here.
 

@@ -133,6 +133,22 @@ def copy_states(folder: Path, other: Path) -> None:
         shutil.copy2(path, other / STATES)
 
 
+def check_states(folder: Path, sweep: SweepConfig) -> None:
+    """See that all that is kept in a folder is of batches of this sweep.
+
+    Raises:
+        ValueError: It is not.
+        OSError: It cannot be read.
+    """
+    for path in sorted((folder / STATES).iterdir()):
+        if path.stat().st_size > 2 * MAX_BYTES:
+            raise ValueError(f"{path.name} is larger than a batch may be")
+        try:
+            from_bytes(path.read_bytes(), sweep)
+        except ValueError as error:
+            raise ValueError(f"{path.name}: {error}") from error
+
+
 def to_bytes(batch: KeptBatch, sweep: str) -> bytes:
     """A batch as a file.
 

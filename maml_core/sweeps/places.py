@@ -167,6 +167,11 @@ def _beside_database(url: str) -> Path:
     return default_root() / ".databases" / hashlib.sha256(to_copy(url)[0].encode()).hexdigest()[:16]
 
 
+def place_of(name: str, storage: str | Path | None) -> Path:
+    """The folder that a sweep of this name has, or would have, where it is kept in no database."""
+    return _root(storage) / name
+
+
 def kept_folder(name: str, storage: str | Path | None) -> Path:
     """The folder of a sweep, whether it can be read or not.
 

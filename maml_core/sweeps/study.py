@@ -35,7 +35,7 @@ from maml_core.sweeps.curve_files import read_curves, write_curves
 from maml_core.sweeps.definition import Setting, SweepConfig, fingerprint, sweep_from_dict, sweep_to_dict
 from maml_core.sweeps.images import SweepImages, images_from_plain, images_to_plain, moved
 from maml_core.sweeps.patience import Patience
-from maml_core.sweeps.places import CLAIMS, JOURNAL, Place, deletion, open_place, storage_errors
+from maml_core.sweeps.places import CLAIMS, JOURNAL, Place, deletion, open_place, storage_errors, to_type
 from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.tables import seed_table, table
 from maml_core.sweeps.trials import Trials, UnreadableError, sampler_of
@@ -54,6 +54,9 @@ LOOKING_S = 0.5
 
 SWEEP = "sweep"
 """Attribute of a study that says of what sweep it is."""
+
+COPIED = "copied"
+"""Attribute of a study that is a copy of another one: without the attribute `SWEEP`, which comes last, it is not whole."""
 
 _IMAGES, _FOLDERS, _FIRST_LOSSES = "images", "folders", "first_losses"
 
@@ -356,7 +359,12 @@ def study_of(name: str, place: Place, sweep: SweepConfig | None) -> Study:
 
 def _said_of(sweep: SweepConfig) -> dict[str, Any]:
     """What a new study says it is of."""
-    return {"fingerprint": fingerprint(sweep), "key": uuid.uuid4().hex, "sweep": sweep_to_dict(sweep)}
+    return {"fingerprint": fingerprint(sweep), "key": new_key(), "sweep": sweep_to_dict(sweep)}
+
+
+def new_key() -> str:
+    """What the claims of a new sweep go by."""
+    return uuid.uuid4().hex
 
 
 def _known(study: Study, place: Place, sweep: SweepConfig | None = None) -> dict[str, Any]:
@@ -368,6 +376,10 @@ def _known(study: Study, place: Place, sweep: SweepConfig | None = None) -> dict
             return known
         has_trials = bool(study.get_trials(deepcopy=False))
         is_late = time.monotonic() >= deadline
+        if study.user_attrs.get(COPIED) and (has_trials or is_late):
+            way_on = to_type("maml sweeps delete", study.study_name, place.url)
+            sentence = f"{study.study_name} in {place.where} is being imported or renamed, or that was interrupted"
+            raise StoreError("damaged", f"{sentence}; wait for it, or delete it with: {way_on}")
         if has_trials or (is_late and (sweep is None or place.url is not None)):
             raise StoreError(
                 "foreign", f"the study {study.study_name} in {place.where} is of no sweep; choose another name"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import io
 import json
 import random
@@ -29,8 +30,10 @@ from maml_core.state_bytes import state_from_bytes
 from maml_core.store import RunStore, load_run
 from maml_core.store.archive import import_run
 from maml_core.store.document import DOCUMENT, DataFile, _digest
+from maml_core.sweeps.archive import DOCUMENT as SWEEP_DOCUMENT
+from maml_core.sweeps.archive import FORMAT, VERSION, import_sweep, zip_sweep
 from maml_core.sweeps.axes import Axis, axis_from_text
-from maml_core.sweeps.catalog import list_sweeps
+from maml_core.sweeps.catalog import delete_sweep, list_sweeps
 from maml_core.sweeps.definition import SweepConfig, sweep_from_dict, sweep_to_dict
 from maml_core.sweeps.driver import run_sweep
 from maml_core.sweeps.study import load_sweep, open_study
@@ -267,6 +270,27 @@ def _kept_sweeps(folder: Path) -> dict[str, Target]:
         run_sweep(sweep, study, Here(), at_once=1)
     whole = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
+    packed = zip_sweep("it", storage=root)
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+
+    def unpack(data: bytes) -> None:
+        (file := folder / "it.zip").write_bytes(data)
+        kept = import_sweep(file, storage=folder / "imported sweeps", name="it")
+        delete_sweep(kept, storage=folder / "imported sweeps")
+
+    def made_zip(random_: random.Random) -> bytes:
+        if random_.random() < 0.5:
+            return of_bytes(random_, [packed])
+        changed = {n: of_bytes(random_, [data]) if random_.random() < 0.3 else data for n, data in files.items()}
+        if random_.random() < 0.8:  # checksums fit, as they do where somebody means it
+            changed[f"it/{SWEEP_DOCUMENT}"] = _described(changed)
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            for name, data in changed.items():
+                archive.writestr(name, data)
+        return buffer.getvalue()
+
     def take(changed: Path, data: bytes) -> None:
         shutil.rmtree(root)
         for path, content in whole.items():
@@ -276,12 +300,23 @@ def _kept_sweeps(folder: Path) -> dict[str, Target]:
         with load_sweep("it", storage=root) as found:
             found.results()
 
-    return {
+    of_sweep = {
         f"{path.relative_to(root / 'it').parts[0]} of a sweep": _of(
             [content], functools.partial(take, path), StoreError
         )
         for path, content in whole.items()
     }
+    return {**of_sweep, "zips of sweeps": Target(packed, made_zip, unpack, (StoreError, ConfigError))}
+
+
+def _described(files: dict[str, bytes]) -> bytes:
+    """The document of an archive of a sweep with these files."""
+    described = [
+        {"name": name.removeprefix("it/"), "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        for name, data in files.items()
+        if not name.endswith(SWEEP_DOCUMENT)
+    ]
+    return json.dumps({"format": FORMAT, "version": VERSION, "files": described}).encode()
 
 
 def _signed(document: dict[str, Any]) -> bytes:

@@ -10,7 +10,18 @@ from tests.fuzzing.__main__ import case, fault
 from tests.fuzzing.targets import Target, targets
 
 NUM_CASES = 100
-WRITTEN = {"runs", "spoiled", "imported", "one.zip", "settings.toml", "settings.json", "sweeps", "pictures"}
+WRITTEN = {
+    "runs",
+    "spoiled",
+    "imported",
+    "one.zip",
+    "it.zip",
+    "imported sweeps",
+    "settings.toml",
+    "settings.json",
+    "sweeps",
+    "pictures",
+}
 """What the readers are given to write to."""
 
 

@@ -52,7 +52,11 @@ OF_RUNS = {
     "weights": ("--weights", "one.safetensors"),
     "weights for torch": ("--weights", "one.pt"),
 }
-OF_SWEEPS = {"a table of a sweep": ("--csv", "one.csv"), "curves of a sweep": ("--curves", "one.csv")}
+OF_SWEEPS = {
+    "a table of a sweep": ("--csv", "one.csv"),
+    "curves of a sweep": ("--curves", "one.csv"),
+    "a zip of a sweep": ("--zip", "one.zip"),
+}
 
 
 def _exports(command: str, option: str, name: str) -> Callable[[Path], None]:

@@ -8,6 +8,8 @@ import contextlib
 import dataclasses
 import functools
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from maml_core.store import RunStore, SavedRun
 from maml_core.store.archive import import_run
 from maml_core.sweeps import places
 from maml_core.sweeps import study as study_module
+from maml_core.sweeps.archive import import_sweep, zip_sweep
 from maml_core.sweeps.axes import Axis
 from maml_core.sweeps.catalog import delete_sweep, list_sweeps, rename_sweep
 from maml_core.sweeps.definition import SweepConfig
@@ -142,6 +145,19 @@ def _is_listed(root: Path) -> dict[str, int]:
     return {info.name: info.num_finished for info in found if not info.problem}
 
 
+def _sweep_zipped(root: Path) -> None:
+    shutil.copyfile(_a_zip(), root / "one.zip")
+
+
+@functools.cache
+def _a_zip() -> Path:
+    """The archive of a finished sweep, made once."""
+    folder = Path(tempfile.mkdtemp())
+    _swept(folder)
+    (folder / "one.zip").write_bytes(zip_sweep("one", storage=folder / "sweeps"))
+    return folder / "one.zip"
+
+
 SWEEPS = {
     "a sweep": Case(
         lambda root: None, _swept, lambda root: _some_finished(root), lambda root: _finished(root) == [0, 1], each=9
@@ -152,6 +168,13 @@ SWEEPS = {
         lambda root: _is_one_of(_is_listed(root), {"one": 2}, {"two": 2}, {"one": 2, "two": 2}),
         lambda root: _is_listed(root).get("two") == 2,
         each=9,
+    ),
+    "an import of a sweep": Case(
+        _sweep_zipped,
+        lambda root: import_sweep(root / "one.zip", storage=root / "sweeps"),
+        lambda root: _is_one_of(_is_listed(root), {"one": 2}, {}),
+        lambda root: _is_listed(root) == {"one": 2},
+        each=7,
     ),
     "a deletion of a sweep": Case(
         _swept,

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from maml_core.errors import ConfigError, StoreError
-from maml_core.store import DOCUMENT, RunStore, import_run, zip_run
-from maml_core.store import archive as archives
+from maml_core.store import DOCUMENT, RunStore, arrival, import_run, zip_run
 from tests.maml_core.store.saved import OTHER, RUN, contents, equal
 
 Files = dict[str, bytes]
@@ -118,11 +117,11 @@ def test_of_a_file_no_more_is_unpacked_than_it_may_have(
 ) -> None:
     files = files_of(away)
     path, most = archive(tmp_path / "run.zip", files), max(map(len, files.values()))
-    monkeypatch.setattr(archives, "MAX_FILE_BYTES", most - 1)
+    monkeypatch.setattr(arrival, "MAX_FILE_BYTES", most - 1)
     with pytest.raises(StoreError, match=f"is larger than {most - 1:,} bytes"):
         import_run(path, store)
     assert [path.name for path in store.root.iterdir()] == ["mine"]
-    monkeypatch.setattr(archives, "MAX_FILE_BYTES", most)
+    monkeypatch.setattr(arrival, "MAX_FILE_BYTES", most)
     assert import_run(path, store).name == "run"
 
 

@@ -29,7 +29,7 @@ from psycopg import sql
 from maml_core.config import GlyphsConfig, LinearConfig, MLPConfig, RunConfig, SinusoidConfig
 from maml_core.errors import ConfigError, StoreError
 from maml_core.rng import Stream
-from maml_core.sweeps import trials
+from maml_core.sweeps import catalog, trials
 from maml_core.sweeps.axes import Axis
 from maml_core.sweeps.catalog import check_idle, delete_sweep, find_sweep, list_sweeps, rename_sweep
 from maml_core.sweeps.claims import Claims, engine_of
@@ -602,11 +602,10 @@ def test_what_cannot_be_renamed_stays_as_it_was(storage: str, monkeypatch: pytes
             rename_sweep("old", "new", storage=storage)
         study.give_back(*(setting.number for setting in taken))
 
-    def broken(**_options: object) -> None:
-        optuna.create_study(storage=_options["to_storage"], study_name="new")  # type: ignore[arg-type]
+    def broken(*_: object) -> None:
         raise StoreError("full", "the disk is full")
 
-    monkeypatch.setattr(optuna, "copy_study", broken)
+    monkeypatch.setattr(catalog, "copy_curves", broken)
     with pytest.raises(StoreError, match="the disk is full"):
         rename_sweep("old", "new", storage=storage)
     assert [info.name for info in list_sweeps(storage)] == ["old", "other"]
