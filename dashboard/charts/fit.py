@@ -286,11 +286,11 @@ def _subtitle(info: FitInfo) -> str:
         return dead(n)
     if info.is_own:
         them = "it" if count == 1 else "them"
-        said = (
-            f"{steps(n).capitalize()} on {counted(count, 'point')} of your own {_come_to(info.support_loss, n)} {them}."
+        yours = "your point" if count == 1 else f"your {count:,} points"
+        return (
+            f"{steps(n).capitalize()} on {yours} {_come_to(info.support_loss, n)} {them}. {info.outside}".rstrip()
         )
-        return f"{said} {info.outside}".rstrip()
-    return f"{steps(n).capitalize()} on {counted(count, 'example')} {_come_to(info.query_loss, n)} this task."
+    return f"{steps(n).capitalize()} on {counted(count, 'example')} {_come_to(info.query_loss, n)} it."
 
 
 ONTO_SHARE = 0.25
@@ -300,12 +300,10 @@ nearer to a sinusoid, which is seen not to be on it.
 
 
 def _come_to(loss: Array, n: int) -> str:
-    """What N inner steps do to the start, as far as a loss tells."""
+    """What N inner steps do to the start, as far as a loss tells: in so few letters that presenter mode's, which are large, have room."""
     if loss[n] <= ONTO_SHARE * loss[0]:
         return f"{'bends' if n == 1 else 'bend'} the start (θ_0) onto"
-    if loss[n] < loss[0]:
-        return f"{'brings' if n == 1 else 'bring'} the start (θ_0) nearer to"
-    return f"{'does' if n == 1 else 'do'} not bring the start (θ_0) nearer to"
+    return f"{'brings' if n == 1 else 'bring'} the start {'nearer' if loss[n] < loss[0] else 'no nearer'} to"
 
 
 FIT = Chart(

@@ -77,6 +77,41 @@ def is_as_it_was(live: LivePage, key: str) -> None:
     assert live.field("alpha").is_enabled()
 
 
+SAYS_MUCH = """() => {
+  const said = document.querySelector(".maml-sentence");
+  said.dataset.kind = "diverged";
+  said.textContent = "The training loss at outer step 300 is not finite, and what to do about it. ".repeat(5);
+  const { left, right } = said.getBoundingClientRect(), guide = document.querySelector(".maml-guide").getBoundingClientRect();
+  return left >= guide.left && right <= guide.right;
+}"""
+"""Whether a warning, as long as they are, stands in the column beside the charts."""
+
+
+def test_what_is_said_in_a_lesson_moves_no_chart(open_page: OpenPage) -> None:
+    live = open_page("lessons?lesson=over-the-edge&step=1", viewport={"width": 1280, "height": 720})
+    page = live.page
+    before = page.evaluate(ROOM)
+    page.evaluate("document.activeElement.blur()")
+    page.locator("[data-action=lesson-next]").dispatch_event("click")  # too soon
+    expect(live.words).to_contain_text("First what this step asks for")
+    assert page.evaluate(ROOM) == before
+    for width, height, presents in ((1280, 720, False), (1024, 768, False), (1440, 900, False), (1280, 720, True)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.evaluate("document.querySelector('.maml-sentence').dataset.kind = ''")
+        if presents:
+            page.keyboard.press("l")
+            page.locator(".maml-presenter").wait_for()
+        live.becomes(lambda: page.evaluate(FITS) or height > 800, True)
+        before = page.evaluate(ROOM)
+        assert page.evaluate(SAYS_MUCH), (width, height)
+        assert page.evaluate(ROOM) == before, (width, height)
+    page.keyboard.press("l")
+    page.set_viewport_size({"width": 820, "height": 1180})  # the guide stands above the charts, and the line is as elsewhere
+    expect(page.locator(".maml-line > .maml-sentence")).to_have_count(1)
+    page.set_viewport_size({"width": 1280, "height": 720})
+    expect(page.locator(".maml-guide > .maml-sentence")).to_have_count(1)
+
+
 @pytest.mark.thorough
 def test_a_lesson_from_the_list_to_its_end_by_mouse_and_the_next_one(open_page: OpenPage) -> None:
     live = trained_on_live(open_page)

@@ -18,6 +18,7 @@ const TASKS = ["fit", "images"]; // the charts of one task
  * @typedef {object} LessonActions
  * @property {(message: LiveRequest) => void} send
  * @property {boolean} follows The lesson is somebody else's, whom the page follows.
+ * @property {HTMLElement} sentence What is said of the run, in the line above the charts.
  * @property {() => void} walk Shows the inner steps of the task, one after the other.
  * @property {(text: string) => void} tell Those who hear the page.
  * @property {(sentence: string) => void} refused
@@ -85,6 +86,8 @@ export class LessonStrip {
     "One more question",
     el("div", { class: "maml-lesson-more" }, this.#transfer, el("details", { "data-action": "lesson-more-answer" }, el("summary", {}, "The answer"), this.#answer)),
   );
+  /** @type {{ line: Element, before: Element | null } | null} */
+  #lineOfWords = null; // where the sentence stands outside of a lesson
   #prediction = new BoxOfPrediction((answer) => this.#actions.send({ type: "lesson_answer", answer }));
   #link = el("a", { target: "_blank", rel: "noopener", "data-action": "lesson-link" }, "This set-up on Live, in a new tab");
   #again = el("a", { "data-action": "lesson-again" }, "The lesson once more, with other random numbers");
@@ -111,6 +114,17 @@ export class LessonStrip {
   constructor(page, actions) {
     this.#page = page;
     this.#actions = actions;
+  }
+
+  /** What is said stands in the guide where that is a column beside the charts: in the line above them it would push them down. */
+  seat() {
+    const { sentence } = this.#actions;
+    const isBeside = !this.guide.hidden && this.guide.parentElement !== null && getComputedStyle(this.guide.parentElement).display === "grid";
+    if (isBeside === (sentence.parentElement === this.guide) || !sentence.parentElement) return;
+    if (isBeside) {
+      this.#lineOfWords = { line: sentence.parentElement, before: sentence.nextElementSibling };
+      this.guide.append(sentence);
+    } else this.#lineOfWords?.line.insertBefore(sentence, this.#lineOfWords.before);
   }
 
   /** The page has shown all inner steps of the task. */
@@ -151,6 +165,7 @@ export class LessonStrip {
     if (follows) this.#page.toggleAttribute("data-lesson", lesson !== null);
     this.root.hidden = this.guide.hidden = lesson === null;
     this.#arrange(charts, lesson?.lit ?? []);
+    if (!lesson !== !before) this.seat();
     if (!lesson) return;
     const isNew = before?.name !== lesson.name || before.step !== lesson.step;
     const place = `Step ${lesson.step + 1} of ${lesson.steps}`;

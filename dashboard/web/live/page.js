@@ -135,6 +135,7 @@ class Page {
     this.#lesson = new LessonStrip(this.#root, {
       send,
       follows: Boolean(follows),
+      sentence: this.#words.sentence,
       walk: () => this.#task.walk(),
       tell: (text) => this.#words.tell(text),
       refused,
@@ -390,6 +391,7 @@ class Page {
   #resized = () => {
     this.#dials.formulas.fit();
     this.#acting.fit();
+    this.#lesson.seat();
     fitHeight(this.#root);
     this.#presenter.lay();
   };

@@ -35,6 +35,11 @@ export class Words {
     return [this.#sentence.root, this.#readout];
   }
 
+  /** What holds now, or was just said, without the numbers. */
+  get sentence() {
+    return this.#sentence.root;
+  }
+
   /** What is heard. */
   get live() {
     return this.#announcer.root;

@@ -81,12 +81,12 @@ def test_points_of_ones_own_are_drawn_without_a_truth_within_axes_that_hold_them
 
 
 def test_of_points_of_ones_own_only_what_is_measured_is_said() -> None:
-    assert subtitle(own()) == "3 inner steps on 2 points of your own bend the start (θ_0) onto them."
+    assert subtitle(own()) == "3 inner steps on your 2 points bend the start (θ_0) onto them."
     assert subtitle(own(outside="Outside of training: x reaches 12.")).endswith(
         "onto them. Outside of training: x reaches 12."
     )
     one = own(support_x=np.array([1.0]), support_y=np.array([3.0]), num_inner_steps=1)
-    assert subtitle(one) == "1 inner step on 1 point of your own brings the start (θ_0) nearer to it."
+    assert subtitle(one) == "1 inner step on your point brings the start nearer to it."
     assert "support loss 1 before adaptation, 0.25 after 3 inner steps" in summary(own())
     assert "query" not in summary(own())
     held_back = own(query_x=np.array([5.0]), query_y=np.array([6.0]))
@@ -94,16 +94,16 @@ def test_of_points_of_ones_own_only_what_is_measured_is_said() -> None:
 
 
 def test_steps_that_help_nothing_are_not_praised() -> None:
-    assert subtitle(fit_info(n=3)) == "3 inner steps on 2 examples bend the start (θ_0) onto this task."
-    assert subtitle(fit_info(n=1)) == "1 inner step on 2 examples brings the start (θ_0) nearer to this task."
+    assert subtitle(fit_info(n=3)) == "3 inner steps on 2 examples bend the start (θ_0) onto it."
+    assert subtitle(fit_info(n=1)) == "1 inner step on 2 examples brings the start nearer to it."
     before_training = dataclasses.replace(fit_info(n=3), query_loss=np.array([5.35, 4.9, 4.2, 3.72]))
-    assert subtitle(before_training) == "3 inner steps on 2 examples bring the start (θ_0) nearer to this task."
+    assert subtitle(before_training) == "3 inner steps on 2 examples bring the start nearer to it."
     for last in (3.0, np.nan, np.inf):
         worse = dataclasses.replace(fit_info(n=5), query_loss=np.array([2.0, 1.0, 1.0, 1.0, 1.0, last]))
-        expected = "5 inner steps on 2 examples do not bring the start (θ_0) nearer to this task."
+        expected = "5 inner steps on 2 examples bring the start no nearer to it."
         assert subtitle(worse) == expected
     worse = own(support_loss=np.array([1.0, 1.0, 1.0, 2.0, 0.0, 0.0]))
-    assert subtitle(worse) == "3 inner steps on 2 points of your own do not bring the start (θ_0) nearer to them."
+    assert subtitle(worse) == "3 inner steps on your 2 points bring the start no nearer to them."
 
 
 def test_a_dead_theta_n_is_named():
