@@ -18,14 +18,15 @@ import hashlib
 import os
 import re
 import shutil
+import tempfile
 import time
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from maml_core.errors import ConfigError, StoreError
-from maml_core.store import RunInfo, RunStore, SavedRun, default_root
+from maml_core.store import RunInfo, RunStore, SavedRun, check_name, default_root, import_run
 
 MAX_RUNS = 200
 """Runs in a workspace of a shared server."""
@@ -231,6 +232,46 @@ class Workspace:
                 self._check_room(store, run)
             store.save(run, new=not replace)
 
+    def holds(self, run: SavedRun) -> bool:
+        """Whether what is kept under a run's name is that run at that step."""
+        try:
+            kept = self.load(run.name)
+        except StoreError:  # damaged, or none
+            return False
+        return (kept.step, kept.config, kept.timeline, kept.state) == (run.step, run.config, run.timeline, run.state)
+
+    def take_in(self, file: str, data: bytes) -> tuple[SavedRun, bool]:
+        """Keep the run of an archive that `zip` gave, byte for byte, under its name, or that name and a number where another run has it.
+
+        Args:
+            file: Name of the archive.
+            data: What is in it; all of it is checked first.
+
+        Returns:
+            The run as it is kept, and whether it was here already.
+
+        Raises:
+            ConfigError, StoreError: It is none, or cannot be kept; what was saved before is as it was.
+        """
+        with tempfile.TemporaryDirectory(prefix="maml-import-") as beside:
+            path = Path(beside) / f"{_stem(file)}.zip"
+            path.write_bytes(data)
+            checked = RunStore(Path(beside) / "runs")
+            try:
+                run = import_run(path, checked)
+            except StoreError as error:
+                raise StoreError(error.kind, str(error).replace(str(path), file)) from error
+            if self.holds(run):
+                return run, True
+            with self._discreet():
+                store = self._store
+                names = (run.name, *(f"{run.name[:76]} {number}" for number in range(2, MAX_RUNS + 2)))
+                name = next((name for name in names if not os.path.lexists(store.folder(name))), run.name)
+                run = dataclasses.replace(run, name=name)
+                if self._is_limited:
+                    self._check_room(store, run)
+                return import_run(path, store, name=name), False
+
     def rename(self, old: str, new: str) -> None:
         """Give a run another name.
 
@@ -381,6 +422,14 @@ class Workspace:
 
     def _without_folder(self, sentence: str) -> str:
         return sentence.replace(f"{self._root}{os.sep}", "") if self._is_limited else sentence
+
+
+def _stem(file: str) -> str:
+    """A file's name without its ending, where a run can be called so: an archive without a folder is one of that name."""
+    try:
+        return check_name(PurePath(file).stem)
+    except ConfigError:
+        return "run"
 
 
 def _gone(name: str) -> str:

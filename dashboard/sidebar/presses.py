@@ -18,7 +18,7 @@ _SAID, _LATE = "runs.said", "runs.late"
 LOST = "runs.lost"
 """The run that could not be opened for want of its images, until something else is pressed."""
 
-Place = Literal["save", "chosen", "workspace", "before"]
+Place = Literal["save", "chosen", "import", "workspace", "before"]
 """Parts of the panel: what was pressed, and where is said how it went."""
 
 

@@ -24,6 +24,7 @@ from maml_core.store import RunInfo, SavedRun, check_name
 
 _NAME, _CHOSEN, _NEW_NAME, _ROOM = "runs.name", "runs.chosen", "runs.new_name", "runs.workspace"
 _LEFT = "runs.left"
+_FILE = "runs.file"
 _REPLACING = "runs.replacing"
 _PANEL = "runs"
 
@@ -83,6 +84,7 @@ def _panel(token: str) -> None:
         return
     st.divider()
     _saved_runs(token, workspace, infos, deleted)
+    _import(workspace)
     _left(token, workspace, left)
 
 
@@ -139,7 +141,7 @@ def _save(token: str, workspace: Workspace, config: RunConfig) -> None:
         except StoreError as error:
             if error.kind != "taken":
                 raise
-            if _holds(workspace, run):  # pressed a second time, as with Enter and then the button
+            if workspace.holds(run):  # pressed a second time, as with Enter and then the button
                 st.session_state[_CHOSEN] = run.name
                 return f"{run.name} is saved already, at outer step {run.step:,}."
             st.session_state[_REPLACING] = run.name
@@ -197,6 +199,8 @@ def _save(token: str, workspace: Workspace, config: RunConfig) -> None:
 
 def _saved_runs(token: str, workspace: Workspace, infos: Sequence[RunInfo], deleted: str | None) -> None:
     names = [info.name for info in infos]
+    if deleted in names:  # its name was given again, or it was imported: there is no place for it
+        deleted = None
     if not names:
         _how_it_went(workspace, deleted)
         st.caption("No saved runs.")
@@ -242,6 +246,30 @@ def _saved_runs(token: str, workspace: Workspace, infos: Sequence[RunInfo], dele
             place="chosen",
             has_script=not info.own_problem,
         )
+
+
+def _import(workspace: Workspace) -> None:
+    """The field for a run folder that was downloaded before, here or elsewhere."""
+    key = f"{_FILE}.{st.session_state.setdefault(_FILE, 0)}"
+
+    def take_in() -> str | None:
+        file = st.session_state.get(key)
+        if file is None:
+            return None
+        st.session_state[_FILE] += 1  # an empty field: the next file may be the same one, mended
+        run, was_here = workspace.take_in(file.name, file.getvalue())
+        st.session_state[_CHOSEN] = run.name
+        is_where = f"at outer step {run.step:,}"
+        return f"{run.name} is here already, {is_where}." if was_here else f"Imported {run.name}, {is_where}."
+
+    show_said("import")  # above it, since whoever chose a file may see nothing below it
+    st.file_uploader(
+        "Import a run folder (zip)",
+        type="zip",
+        key=key,
+        on_change=act_on("import", take_in),
+        help="What *Run folder (zip)* gave, or `maml runs export NAME --zip`. All of it is checked first. Where another run has its name, it gets a number.",
+    )
 
 
 def _open_or_delete(
@@ -336,15 +364,6 @@ def ago(saved_at: str, now: datetime) -> str:
     if minutes < 60:
         return f"{minutes} min ago"
     return f"{minutes // 60} h ago" if minutes < 24 * 60 else f"{then:%Y-%m-%d}"
-
-
-def _holds(workspace: Workspace, run: SavedRun) -> bool:
-    """Whether what is saved under a run's name is that run at that step."""
-    try:
-        kept = workspace.load(run.name)
-    except StoreError:  # damaged: whether it is replaced is a question to whoever saves
-        return False
-    return (kept.step, kept.config, kept.timeline, kept.state) == (run.step, run.config, run.timeline, run.state)
 
 
 def _delete_left(workspace: Workspace, name: str) -> str:

@@ -105,6 +105,7 @@ REACHED: dict[str, Action | str] = {
     r"runs-chosen|runs-open": runs.open_saved,
     r"runs-new_name|FormSubmitter-runs-rename-Rename": runs.rename,
     r"runs-(delete|restore)": runs.delete,
+    r"runs-file[\w-]*|Upload": "a file of this machine: tests/browser/test_saved.py",
     r"sweep-axes": sweeps.change_axes,
     r"sweep-start": sweeps.sweep,
     r"(runs-before|runs-left)[\w-]*": "tests/browser/test_saved.py",

@@ -103,6 +103,11 @@ class Panel(Visit):
     def save(self, name: str = "") -> Panel:
         return self.submit("Save", name=name)
 
+    def take_in(self, file: str, data: bytes) -> Panel:
+        self.app.file_uploader[0].set_value((file, data, "application/zip"))
+        self.rerun()
+        return self
+
     def select(self, name: str) -> Panel:
         self.app.radio(key="runs.chosen").set_value(name)
         self.rerun()
@@ -419,6 +424,56 @@ class TestDownloads:
         make = downloads[f"{USUAL}.csv"]
         panel.train(4)
         assert make().decode().count("\n") == 11
+
+
+def cut(data: bytes) -> bytes:
+    """An archive of which one byte in the middle is another."""
+    return data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 255]) + data[len(data) // 2 + 1 :]
+
+
+class TestImporting:
+    def test_what_was_downloaded_and_deleted_comes_back_as_it_was(self, root: Path):
+        panel = Panel().train(6).save("x")
+        data, before = own_workspace().zip("x"), own_workspace().load("x")
+        panel.press("runs.delete").take_in("x (1).zip", data)
+        assert panel.said == ["Imported x, at outer step 6."]
+        assert own_workspace().holds(before)
+        assert "runs.restore" not in panel.keys  # its place is taken
+        assert panel.take_in("x.zip", data).said == ["x is here already, at outer step 6."]
+        assert panel.listed == ["x"]
+
+    def test_another_run_of_that_name_keeps_it(self):
+        panel = Panel().train(6).save("x")
+        data = own_workspace().zip("x")
+        panel.train(2).save("x").press("runs.replace").take_in("x.zip", data)
+        assert panel.said == ["Imported x 2, at outer step 6."]
+        assert panel.app.radio(key="runs.chosen").value == "x 2"  # which opens next
+        assert [own_workspace().load(name).step for name in ("x", "x 2")] == [8, 6]
+
+    @pytest.mark.parametrize("spoiled", [cut, lambda data: data[:-100], lambda _: b"no archive", lambda _: b""])
+    def test_a_damaged_file_is_refused_by_its_name_and_leaves_nothing(
+        self, root: Path, spoiled: Callable[[bytes], bytes]
+    ):
+        panel = Panel().train(6).save("x")
+        data = own_workspace().zip("x")
+        panel.press("runs.delete").take_in("from a mail.zip", spoiled(data))
+        [said] = panel.errors
+        assert said.startswith("from a mail.zip is no ZIP archive, or a damaged or locked one")
+        assert panel.listed == []
+        assert [folder.name for folder in root.iterdir() if not folder.name.startswith(".")] == []
+        assert panel.take_in("from a mail.zip", data).said == ["Imported x, at outer step 6."]  # the field is free again
+
+    @pytest.mark.usefixtures("shared")
+    def test_on_a_shared_server_it_has_the_room_of_a_workspace(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+        panel = Panel()
+        connected(panel)
+        panel.train(6).enter("group 3").save("x")
+        data = named_workspace("group 3").zip("x")
+        monkeypatch.setattr("dashboard.setups.workspaces.MAX_RUNS", 1)
+        assert panel.take_in("x.zip", data).said == ["x is here already, at outer step 6."]
+        panel.train(1).save("x").press("runs.replace").take_in("x.zip", data)
+        assert panel.errors == ["there are 1 runs here, which is all there is room for; delete one first."]
+        assert str(tmp_path) not in panel.errors[0]
 
 
 @pytest.mark.usefixtures("shared")
