@@ -33,21 +33,45 @@ def quiet() -> bool:
     return not sys.stderr.isatty()
 
 
+LEAST_BAR = 8
+"""Signs of the bar itself, at least."""
+
+
+class _Room:
+    """What is said beside a bar, as much of it as a line of the terminal holds: otherwise each part of the line would be cut, the counts among them.
+
+    Args:
+        console: Where the bar is drawn.
+        beside: Signs of the line that are not said: counts, time, gaps, and the bar at its least.
+    """
+
+    def __init__(self, console: Console, beside: int) -> None:
+        self._console, self._beside, self._at = console, beside, 0
+
+    def of(self, *variants: str) -> str:
+        """The first that has room. What was left out once stays out, or the line would jump with each digit."""
+        room = self._console.width - self._beside
+        while self._at < len(variants) - 1 and len(variants[self._at]) > room:
+            self._at += 1
+        return variants[self._at]
+
+
 class TrainingBar:
     """The bar of a training run: outer step, losses, speed and the time left."""
 
     def __init__(self, step: int, target: int) -> None:
+        console = Console(stderr=True)
         self._progress = Progress(
             TextColumn("step"),
             MofNCompleteColumn(),
             BarColumn(),
-            TextColumn("{task.fields[losses]}"),
-            TextColumn("{task.fields[rate]}"),
+            TextColumn("{task.fields[said]}"),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=console,
             disable=quiet(),
         )
-        self._task = self._progress.add_task("", total=target, completed=step, losses="", rate="")
+        self._task = self._progress.add_task("", total=target, completed=step, said="")
+        self._room = _Room(console, len(f"step {target}/{target}  -:--:-- ") + LEAST_BAR)
         self._training = self._held_out = ""
 
     def __enter__(self) -> Self:
@@ -65,10 +89,13 @@ class TrainingBar:
             self._training = f"training loss {loss_said(records.query_loss[-1], 3)}{_beside(records.accuracy)}"
         if len(records.held_out_after):
             right = _beside(records.held_out_accuracy_after)
-            self._held_out = f", held-out after N {loss_said(records.held_out_after[-1], 3)}{right}"
+            self._held_out = f"held-out after N {loss_said(records.held_out_after[-1], 3)}{right}"
         speed = self._progress.tasks[0].speed
-        rate = f"{speed:.0f} steps/s" if speed else ""
-        self._progress.update(self._task, completed=step, losses=self._training + self._held_out, rate=rate)
+        rate = f"  {speed:.0f} steps/s" if speed else ""
+        both = ", ".join(part for part in (self._training, self._held_out) if part)
+        newest = self._held_out or self._training
+        said = self._room.of(both + rate, both, newest + rate, newest, "")
+        self._progress.update(self._task, completed=step, said=said)
 
 
 def _beside(accuracies: Numbers) -> str:
@@ -115,6 +142,7 @@ class SweepBar:
     """The bar of a sweep: settings, outer steps of all lanes, speed and the time left."""
 
     def __init__(self) -> None:
+        self._console = Console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}"),
             TextColumn("{task.fields[settings]}"),
@@ -122,10 +150,11 @@ class SweepBar:
             TaskProgressColumn(),
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=self._console,
             disable=quiet(),
         )
         self._task = self._progress.add_task("", total=None, settings="", rate="")
+        self._room = self._room_beside("")
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -138,6 +167,7 @@ class SweepBar:
 
     def begin(self, what: str) -> None:
         """Another sweep, from its beginning on."""
+        self._room = self._room_beside(what)
         self._progress.reset(self._task, description=what, settings="", rate="")
 
     def show(self, now: SweepProgress) -> None:
@@ -151,12 +181,19 @@ class SweepBar:
             )
             if count
         ]
-        settings = f"settings {now.num_done - now.num_refused:,}/{now.num_settings:,}{' (' + ', '.join(gone) + ')' if gone else ''}"
+        count = f"settings {now.num_done - now.num_refused:,}/{now.num_settings:,}"
+        all_of_it = f"{count} ({', '.join(gone)})" if gone else count
         speed = self._progress.tasks[0].speed
+        rate = f"{speed:,.0f} lane-steps/s" if speed else ""
+        said = self._room.of(f"{all_of_it}\t{rate}", f"{all_of_it}\t", f"{count}\t")  # a tab for a gap of the line
+        settings, _, rate = said.partition("\t")
         self._progress.update(
             self._task,
             completed=now.lane_steps,
             total=now.lane_steps + now.lane_steps_left,
             settings=settings,
-            rate=f"{speed:,.0f} lane-steps/s" if speed else "",
+            rate=rate,
         )
+
+    def _room_beside(self, what: str) -> _Room:
+        return _Room(self._console, len(f"{what}  100%  -:--:-- ") + LEAST_BAR)

@@ -181,8 +181,9 @@ def _of_the_best(sweep: SweepConfig, found: Sequence[SettingResult], by: Compari
     best = best_of(sweep, found)
     assert best is not None
     where = setting_words(best.values) or "the base"
-    kind = "trainings" if sweep.num_seeds == 1 else "settings"
-    sentence = f"The best of {len(found):,} {kind} is {where}: {value_words(sweep, best)}"
+    kind = "training" if sweep.num_seeds == 1 else "setting"
+    who = f"The best of {len(found):,} {kind}s is" if len(found) > 1 else f"The only {kind} that came to its end is"
+    sentence = f"{who} {where}: {value_words(sweep, best)}"
     equal = len(by.as_good_as(best, found))
     if equal:
         sentence += f"; {equal:,} {'others are' if equal > 1 else 'other is'} too close to tell apart"

@@ -257,7 +257,7 @@ def test_the_progress_bar_shows_on_a_terminal_and_only_there(root: Path) -> None
 
 
 @pytest.mark.usefixtures("omniglot")
-def test_a_run_of_images_says_its_accuracy() -> None:
+def test_a_run_of_images_says_its_accuracy(monkeypatch: pytest.MonkeyPatch) -> None:
     data = json.loads(maml("train", *SMALL_IMAGES, "--name", "run", "--steps", "5", "--json").stdout)
     records = RunStore().load("run").records
     training, before, after = (
@@ -270,9 +270,10 @@ def test_a_run_of_images_says_its_accuracy() -> None:
     held_out = f"{percent(before)} before adaptation and {percent(after)} after N steps"
     assert f"Held-out accuracy {held_out}." in text
     assert f"held-out accuracy: {held_out.replace(' and', ',')}" in maml("runs", "show", "run").stdout
+    monkeypatch.setenv("COLUMNS", "120")
     bar = TrainingBar(0, 5)
     bar.show(5, records)
-    shown = bar._progress.tasks[0].fields["losses"]
+    shown = bar._progress.tasks[0].fields["said"]
     assert (
         f"({percent(training)} right), held-out after N {records.held_out_after[-1]:.3g} ({percent(after)} right)"
         in shown
@@ -284,5 +285,5 @@ def test_a_run_of_numbers_has_no_accuracy() -> None:
     assert "accuracies" not in data
     bar = TrainingBar(0, 5)
     bar.show(5, RunStore().load("run").records)
-    assert "right" not in bar._progress.tasks[0].fields["losses"]
+    assert "right" not in bar._progress.tasks[0].fields["said"]
     assert "right" not in maml("train", "--resume", "run", "--steps", "6").stdout
