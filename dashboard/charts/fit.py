@@ -287,9 +287,7 @@ def _subtitle(info: FitInfo) -> str:
     if info.is_own:
         them = "it" if count == 1 else "them"
         yours = "your point" if count == 1 else f"your {count:,} points"
-        return (
-            f"{steps(n).capitalize()} on {yours} {_come_to(info.support_loss, n)} {them}. {info.outside}".rstrip()
-        )
+        return f"{steps(n).capitalize()} on {yours} {_come_to(info.support_loss, n)} {them}. {info.outside}".rstrip()
     return f"{steps(n).capitalize()} on {counted(count, 'example')} {_come_to(info.query_loss, n)} it."
 
 

@@ -461,7 +461,7 @@ class TestImporting:
         assert said.startswith("from a mail.zip is no ZIP archive, or a damaged or locked one")
         assert panel.listed == []
         assert [folder.name for folder in root.iterdir() if not folder.name.startswith(".")] == []
-        assert panel.take_in("from a mail.zip", data).said == ["Imported x, at outer step 6."]  # the field is free again
+        assert panel.take_in("x.zip", data).said == ["Imported x, at outer step 6."]  # the field is free again
 
     @pytest.mark.usefixtures("shared")
     def test_on_a_shared_server_it_has_the_room_of_a_workspace(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
