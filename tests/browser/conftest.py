@@ -31,6 +31,13 @@ BROWSER_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome
 HEADLESS_NAMES = ("chromium-headless-shell", *BROWSER_NAMES)
 """What tests take: Chromium without its window takes a fifth less of the processors. Benchmarks take what people have."""
 
+STANDS = """() => Object.fromEntries([
+  ...[...document.querySelectorAll('.maml-live select')].map((list) => [list.ariaLabel, list.value]),
+  ...[...document.querySelectorAll('.maml-live :is(:not(.maml-legend) > [aria-pressed], .maml-legend [aria-pressed=false])')].map((button) => [button.title || button.textContent, button.ariaPressed]),
+  ...[...document.querySelectorAll('[data-chart] :is(.maml-plot, .maml-table)')].filter((seen) => seen.checkVisibility()).map((seen) => [seen.closest('[data-chart]').dataset.chart, seen.className.split(' ')[0]]),
+])"""
+"""What is chosen, pressed and shown on a live page, by its name."""
+
 OpenPage = Callable[..., LivePage]
 
 
@@ -271,23 +278,26 @@ def opened_page(browser: Browser, **options: Any) -> Iterator[LivePage]:
 
 
 @pytest.fixture(scope="package")
-def shared_page(browser: Browser, server: Server) -> Iterator[LivePage]:
+def shared_page(browser: Browser, server: Server) -> Iterator[tuple[LivePage, dict[str, str]]]:
+    """A page, and how it stood when it was opened."""
     with opened_page(browser) as live:
         live.open(server.url)
-        yield live
+        yield live, live.page.evaluate(STANDS)
 
 
 @pytest.fixture
-def live(shared_page: LivePage) -> Iterator[LivePage]:
+def live(shared_page: tuple[LivePage, dict[str, str]]) -> Iterator[LivePage]:
     """A page at outer step 0 with the settings it opened with, and no ghost. Opening one takes seconds: tests share it, and it is put right here."""
     from playwright.sync_api import expect
 
-    live = shared_page
+    live, stood = shared_page
     live.page.set_viewport_size(VIEWPORT)
     live.page.emulate_media(reduced_motion="no-preference")
     live.page.mouse.move(0, 0)
     live.page.evaluate("document.activeElement?.blur()")
     live.page.get_by_label("Speed").select_option("")
+    for place in ("Chart in this place", "Chart in the place of held-out tasks"):
+        live.page.get_by_label(place).select_option(index=0)
     live.set(**{name: value for name, value in OPENED_WITH.items() if float(live.field(name).input_value()) != value})
     live.action("reset").click()
     live.wait(
@@ -301,6 +311,7 @@ def live(shared_page: LivePage) -> Iterator[LivePage]:
         ).last.click()
         expect(ghosts).to_have_count(0)
     live.wait_steady()
+    assert live.page.evaluate(STANDS) == stood, "an earlier test has left the page otherwise than it was opened"
     yield live
     if live.status == "Training":  # what nobody looks at would take time from the tests that follow
         live.action("play").click()
