@@ -263,10 +263,19 @@ def sweep_of(draft: Draft, live: RunConfig) -> SweepConfig:
         num_rungs=min(draft.num_rungs, draft.num_steps),
         prune=draft.prune_percent / 100.0,
     )
+    check_size(sweep)
+    return sweep
+
+
+def check_size(sweep: SweepConfig) -> None:
+    """Refuse a sweep of more trainings than a page computes.
+
+    Raises:
+        ConfigError: It is one.
+    """
     if sweep.num_lanes > MAX_SETTINGS:
         accepted = f"at most {MAX_SETTINGS:,} settings times seeds on the page; `maml sweep` takes more"
         raise ConfigError("settings", f"{sweep.num_lanes:,}", accepted)
-    return sweep
 
 
 def check_work(sweep: SweepConfig) -> None:

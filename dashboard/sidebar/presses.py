@@ -1,4 +1,4 @@
-"""Presses in the panel of saved runs: each is done at once, in its callback, and how it went stands next to the button afterwards. Streamlit makes the
+"""Presses in the panels of saved runs and of earlier sweeps: each is done at once, in its callback, and how it went stands next to the button afterwards. Streamlit makes the
 files of downloads outside of the script: where one cannot be made, the panel is drawn again, and says why.
 """
 
@@ -18,8 +18,8 @@ _SAID, _LATE = "runs.said", "runs.late"
 LOST = "runs.lost"
 """The run that could not be opened for want of its images, until something else is pressed."""
 
-Place = Literal["save", "chosen", "import", "workspace", "before"]
-"""Parts of the panel: what was pressed, and where is said how it went."""
+Place = Literal["save", "chosen", "import", "workspace", "before", "sweep", "sweep file"]
+"""Parts of the panels of saved runs and of earlier sweeps: what was pressed, and where is said how it went."""
 
 
 class _Said(NamedTuple):

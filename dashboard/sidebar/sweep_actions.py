@@ -1,4 +1,4 @@
-"""Where a page's sweeps are kept, and how they are started, opened and deleted. Nothing here imports streamlit.
+"""Where a page's sweeps are kept, and how they are started, opened, renamed, deleted, exported and imported. Nothing here imports streamlit.
 
 On a server of one's own they are in `maml_core.sweeps.places.default_root()`, the same as `maml sweep` sees, or in a database by URL. On a
 shared server each browser tab, or whoever knows the name of a workspace, has a folder of its own, as with saved runs (`dashboard.setups.workspaces`).
@@ -6,20 +6,25 @@ shared server each browser tab, or whoever knows the name of a workspace, has a 
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-from pathlib import Path
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from dashboard.server.hub import Hub
-from dashboard.setups import workspaces
+from dashboard.setups import limits, workspaces
+from dashboard.setups.sweep_draft import check_size, check_work
 from dashboard.sweeps import words
 from dashboard.sweeps.job import reorder
 from dashboard.sweeps.quotas import JobKey
 from maml_core.cluster import ClusterExecutor
 from maml_core.errors import ConfigError, DataError, StoreError
 from maml_core.store import check_name
+from maml_core.sweeps.archive import import_sweep, zip_sweep
 from maml_core.sweeps.budget import Budget, groups, reckoned
-from maml_core.sweeps.catalog import check_idle, check_others, delete_sweep, has_moved_to
+from maml_core.sweeps.catalog import check_idle, check_others, delete_sweep, has_moved_to, rename_sweep
 from maml_core.sweeps.definition import SweepConfig, fingerprint
 from maml_core.sweeps.places import default_root, is_url, names_in
 from maml_core.sweeps.study import SweepStudy, load_sweep, open_study
@@ -117,8 +122,13 @@ def start(
     return job.status == "done"
 
 
-def _check_room(place: Path, known: list[str], name: str) -> None:
-    """See that there is room for a sweep in a workspace of a shared server.
+def _check_room(place: Path, known: list[str], name: str | None) -> int:
+    """See that there is room for a sweep in a workspace of a shared server; gives for how many bytes.
+
+    Args:
+        place: The workspace.
+        known: The names of the sweeps in it.
+        name: Of this one; None where it must be another one.
 
     Raises:
         StoreError: There is none; says what to do.
@@ -127,10 +137,13 @@ def _check_room(place: Path, known: list[str], name: str) -> None:
         raise StoreError(
             "full", f"there are {MAX_SWEEPS} sweeps here, which is all there is room for; delete one first"
         )
-    if sum(path.lstat().st_size for path in place.rglob("*")) > MAX_BYTES:
+    used = sum(path.lstat().st_size for path in place.rglob("*"))
+    if used > MAX_BYTES:
         raise StoreError("full", f"the sweeps here take {MAX_BYTES / 1e9:g} GB together; delete one first")
-    if shutil.disk_usage(workspaces.existing(place)).free < workspaces.MIN_FREE_BYTES:
+    spare = shutil.disk_usage(workspaces.existing(place)).free - workspaces.MIN_FREE_BYTES
+    if spare < 0:
         raise StoreError("full", "the server's disk is almost full: no sweep can be kept; tell whoever runs the server")
+    return min(MAX_BYTES - used, spare // 2)  # while it is checked, an import is there twice
 
 
 def _study(hub: Hub, sweep: SweepConfig, name: str, place: Storage, cluster: ClusterExecutor | None) -> SweepStudy:
@@ -245,6 +258,79 @@ def delete(hub: Hub, token: str, name: str, place: Storage) -> None:
         raise StoreError("missing", f"there is no sweep {name}; it may have been deleted elsewhere")
     else:
         _move(folder, bin / name)
+
+
+def rename(hub: Hub, token: str, name: str, new: str, place: Storage) -> str:
+    """Give a sweep another name; gives it as it is kept.
+
+    Args:
+        hub: The server's.
+        token: Of the page that asks for it. Other pages that show it say how it is called now.
+        name: Of the study.
+        new: Its new name.
+        place: Where it is kept.
+
+    Raises:
+        ConfigError, StoreError: The name cannot be used or is taken, or the sweep is computed, here or by another process.
+    """
+    key = key_of(place, name)
+    with _discreet(place):
+        if (job := hub.sweeps.job(key)) is not None and job.status in ("running", "stopping"):
+            raise StoreError("busy", f"{name} is being computed; wait for its end, or cancel it, before you rename it")
+        new = rename_sweep(name, new, storage=place)
+    hub.forget_sweep(key, why=words.renamed(name, new), by=token)
+    return new
+
+
+def zipped(name: str, place: Storage) -> bytes:
+    """A sweep as a file that another page, or command line, takes in.
+
+    Raises:
+        StoreError: There is none, or it cannot be read.
+    """
+    with _discreet(place):
+        return zip_sweep(name, storage=place)
+
+
+def take_in(data: bytes, file: str, name: str | None, place: Storage, *, is_limited: bool) -> str:
+    """Keep a sweep that was computed elsewhere; gives its name.
+
+    Args:
+        data: What `zipped` or a command wrote.
+        file: Name of the file that it came in.
+        name: Under which name; None for the one that it has there.
+        place: Where it is kept.
+        is_limited: Keep to the limits of a shared server.
+
+    Raises:
+        ConfigError, StoreError: It cannot be kept, or is none; says why. All is as it was.
+    """
+
+    def check(sweep: SweepConfig) -> None:
+        if is_limited:
+            check_size(sweep)
+            check_work(sweep)
+            if reason := limits.why_no_images(sweep.base.tasks, shared=True):
+                raise StoreError("refused", reason.rstrip("."))
+
+    with _discreet(place), tempfile.TemporaryDirectory() as folder:
+        (path := Path(folder) / (PurePath(file).name or "sweep.zip")).write_bytes(data)
+        most = _check_room(Path(place), names(place), None) if is_limited else None
+        try:
+            return import_sweep(path, storage=place, name=name, max_bytes=most, check=check)
+        except StoreError as error:
+            raise StoreError(error.kind, str(error).replace(str(path), path.name)) from error
+
+
+@contextlib.contextmanager
+def _discreet(place: Storage) -> Iterator[None]:
+    """Let a sentence not say where the folder of a workspace is."""
+    try:
+        yield
+    except StoreError as error:
+        if is_url(place) or Path(place) == default_root():
+            raise
+        raise StoreError(error.kind, str(error).replace(str(place), "this workspace")) from error
 
 
 def keeps_deleted(place: Storage) -> bool:

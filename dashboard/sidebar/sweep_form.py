@@ -29,6 +29,7 @@ from dashboard.setups.sweep_draft import (
     with_base,
 )
 from dashboard.sidebar import state, sweep_actions
+from dashboard.sidebar.kept_sweeps import CHOSEN, name_and_file, taking_in
 from dashboard.sidebar.sweep_actions import Storage
 from maml_core.config import RunConfig
 from maml_core.errors import ClusterError, ConfigError, DataError, StoreError
@@ -36,7 +37,7 @@ from maml_core.sweeps.databases import without_password
 from maml_core.sweeps.definition import SweepConfig, fingerprint
 from maml_core.sweeps.images import can_move
 
-_CHOSEN, _BUDGET, _SAID = "sweep.chosen", "sweep.budget", "sweep.said"
+_BUDGET, _SAID = "sweep.budget", "sweep.said"
 _EARLIER = "sweep.earlier"
 _LOST, _FOLDER = "sweep.lost", "sweep.folder"
 MEASURE_S = 2.5
@@ -366,13 +367,13 @@ def _earlier(token: str, place: Storage | None) -> None:
             return
         if names:
             if (
-                st.session_state.get(_CHOSEN) not in names
+                st.session_state.get(CHOSEN) not in names
             ):  # deleted meanwhile; without a new one the browser goes on showing it
-                st.session_state[_CHOSEN] = names[0]
+                st.session_state[CHOSEN] = names[0]
             name = st.selectbox(
                 "Sweep",
                 names,
-                key=_CHOSEN,
+                key=CHOSEN,
                 help="By its name. Opening it shows its map; one that was stopped can go on.",
             )
             left, right = st.columns(2)
@@ -385,6 +386,7 @@ def _earlier(token: str, place: Storage | None) -> None:
                 args=(_delete, token, name, place),
                 help=None if sweep_actions.keeps_deleted(place) else "For good: the study and its curves.",
             )
+            name_and_file(token, name, place)
         else:
             url = state.draft().storage.strip()
             where = f"No sweeps are kept in {plain(without_password(url))} yet; see that this address is right."
@@ -398,6 +400,8 @@ def _earlier(token: str, place: Storage | None) -> None:
                 on_click=_attempt,
                 args=(_restore, token, deleted, place),
             )
+        st.divider()
+        taking_in(place)
 
 
 def _attempt(action: Any, token: str, name: str, place: Storage) -> None:
@@ -447,7 +451,7 @@ def _delete(token: str, name: str, place: Storage) -> None:
 
 
 def _restore(_token: str, _name: str, place: Storage) -> None:
-    st.session_state[_CHOSEN] = sweep_actions.restore(place)
+    st.session_state[CHOSEN] = sweep_actions.restore(place)
 
 
 def _past_one_machine(draft: Draft) -> None:

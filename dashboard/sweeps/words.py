@@ -49,6 +49,11 @@ def deleted(name: str, *, comes_back: bool) -> str:
     return f"{kept(name)} was deleted on another page. {_AS_IT_WAS}{way_back}"
 
 
+def renamed(name: str, new: str) -> str:
+    """What a page that shows a sweep is told when another one gives it another name, without a stop."""
+    return f"{kept(name)} was renamed on another page: it is called {kept(new)} now. {_AS_IT_WAS}"
+
+
 def not_kept(name: str) -> str:
     """What a page that shows a sweep is told when it is not where it was kept, without a stop."""
     return f"{kept(name)} is no longer kept under this name: it was deleted, renamed or moved, as from a terminal. {_AS_IT_WAS}"

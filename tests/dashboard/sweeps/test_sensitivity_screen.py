@@ -431,6 +431,12 @@ class TestRefused:
 
 @pytest.fixture
 def _running() -> Iterator[None]:
+    with running_hub():
+        yield
+
+
+@contextlib.contextmanager
+def running_hub() -> Iterator[None]:
     """The hub's loop beside the script, as on a server."""
     loop = asyncio.new_event_loop()
     running = loop.create_task(hub().run())
@@ -442,9 +448,11 @@ def _running() -> Iterator[None]:
 
     thread = threading.Thread(target=run)
     thread.start()
-    yield
-    loop.call_soon_threadsafe(running.cancel)
-    thread.join()
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(running.cancel)
+        thread.join()
 
 
 class TestStartedTwice:
