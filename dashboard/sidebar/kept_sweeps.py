@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import streamlit as st
 
 from dashboard.server.start import get_hub
@@ -18,47 +21,53 @@ _NEW_NAME, _FILE, _FILE_NAME = "sweep.new_name", "sweep.file", "sweep.file_name"
 _STYLE = """
 <style>
 /* As in the panel of saved runs: Streamlit writes "Press Enter to submit form" over what stands in a narrow field. */
-.st-key-sweep-kept [data-testid="InputInstructions"] { display: none; }
-.st-key-sweep-kept hr { margin: 0.25rem 0; }
-.st-key-sweep-kept [data-testid="stAlertContainer"] { padding: 0.5rem 0.75rem; }
-.st-key-sweep-kept [data-testid="stDownloadButton"] button { padding: 0; min-height: 1.75rem; }
+.st-key-sweep-panel [data-testid="InputInstructions"] { display: none; }
+.st-key-sweep-panel hr { margin: 0.25rem 0; }
+.st-key-sweep-panel [data-testid="stAlertContainer"] { padding: 0.5rem 0.75rem; }
+.st-key-sweep-panel [data-testid="stDownloadButton"] button { padding: 0; min-height: 1.75rem; }
 /* Why a file could not be made is said above; Streamlit's own words only say that it could not. */
-.st-key-sweep-kept [data-testid="stDownloadButtonError"] { display: none; }
+.st-key-sweep-panel [data-testid="stDownloadButtonError"] { display: none; }
 </style>
 """
 
 
-def name_and_file(token: str, name: str, place: Storage) -> None:
-    """A field for another name of the chosen sweep, and the sweep as a file."""
-    with st.container(key="sweep-kept", gap="small"):
+@contextlib.contextmanager
+def panel() -> Iterator[None]:
+    """Where the list stands: as wide whatever is said in it."""
+    with st.container(key="sweep-panel", width=320, gap="small"):
         st.html(_STYLE)
         hear_late()
-        show_said("sweep")
-        with st.form("sweep.rename", border=False):
-            left, right = st.columns([3, 2])
-            left.text_input("New name", key=_NEW_NAME, placeholder="New name", label_visibility="collapsed")
-            right.form_submit_button(
-                "Rename",
-                width="stretch",
-                on_click=act_on("sweep", lambda: _rename(token, name, str(st.session_state[_NEW_NAME]).strip(), place)),
-            )
-        st.caption("**Chosen sweep** as a file")
-        st.download_button(
-            "Whole sweep (zip)",
-            made_for(token, "sweep", lambda: sweep_actions.zipped(name, place)),
-            file_name=f"{name}.zip",
-            mime="application/zip",
-            key="sweep.zip",
-            icon=":material/download:",
-            type="tertiary",
-            on_click="ignore",
-            help="Study, curves and what is under way, for Import on another page, or maml sweeps import.",
+        yield
+
+
+def name_and_file(token: str, name: str, place: Storage) -> None:
+    """A field for another name of the chosen sweep, and the sweep as a file."""
+    show_said("sweep")
+    with st.form("sweep.rename", border=False):
+        left, right = st.columns([3, 2])
+        left.text_input("New name", key=_NEW_NAME, placeholder="New name", label_visibility="collapsed")
+        right.form_submit_button(
+            "Rename",
+            width="stretch",
+            on_click=act_on("sweep", lambda: _rename(token, name, str(st.session_state[_NEW_NAME]).strip(), place)),
         )
+    st.caption("**Chosen sweep** as a file")
+    st.download_button(
+        "Whole sweep (zip)",
+        made_for(token, "sweep", lambda: sweep_actions.zipped(name, place)),
+        file_name=f"{name}.zip",
+        mime="application/zip",
+        key="sweep.zip",
+        icon=":material/download:",
+        type="tertiary",
+        on_click="ignore",
+        help="Study, curves and what is under way, for Import on another page, or maml sweeps import.",
+    )
 
 
 def taking_in(place: Storage) -> None:
     """Fields for a sweep that was computed elsewhere."""
-    with st.container(key="sweep-taking-in", gap="small"), st.form("sweep.import", border=False):
+    with st.form("sweep.import", border=False):
         st.file_uploader(
             "Sweep from a file",
             type="zip",

@@ -29,7 +29,7 @@ from dashboard.setups.sweep_draft import (
     with_base,
 )
 from dashboard.sidebar import state, sweep_actions
-from dashboard.sidebar.kept_sweeps import CHOSEN, name_and_file, taking_in
+from dashboard.sidebar.kept_sweeps import CHOSEN, name_and_file, panel, taking_in
 from dashboard.sidebar.sweep_actions import Storage
 from maml_core.config import RunConfig
 from maml_core.errors import ClusterError, ConfigError, DataError, StoreError
@@ -356,7 +356,7 @@ def _earlier(token: str, place: Storage | None) -> None:
     popover = st.popover("Earlier sweeps", icon=":material/history:", width="stretch", key=_EARLIER, on_change="rerun")
     if not popover.open:
         return
-    with popover:
+    with popover, panel():
         if place is None:
             st.caption("The page is still connecting; open this again in a moment.")
             return
