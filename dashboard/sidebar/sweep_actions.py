@@ -223,6 +223,7 @@ def _opened(hub: Hub, token: str, key: JobKey, place: Storage, folder: str | Non
         goes_on = left and lost is None
         costs = hub.sweeps.preparation.costs(groups(study.sweep), 0.5) if goes_on else {}
         job = hub.sweeps.preparation.new_job(key.name, study.sweep, study, costs)
+        job.sentence = words.CUT_OFF if left and study.was_cut_off else ""
     hub.show_sweep(token, key, job)
     return Opened(job.sweep, note, lost)
 
@@ -356,6 +357,8 @@ def restore(place: Storage) -> str:
     if folder.exists():
         raise StoreError("taken", f"there is another sweep called {name} now; delete it, or start under another name")
     _move(_bin(place) / name, folder)
+    with contextlib.suppress(ConfigError, StoreError), load_sweep(name, storage=place) as study:
+        study.keep_served(False)  # it was the deletion that stopped it
     return name
 
 

@@ -114,6 +114,7 @@ class DriverThread:
             driver.refresh()  # others are at it
         if driver.is_done:
             self._close_compiling()
+            self.study.keep_served(False)
         elif self._compiling is not None:
             self._compiling.look()
         results = driver.results()
@@ -132,6 +133,7 @@ class DriverThread:
     def ended(self, results: tuple[SettingResult, ...]) -> Findings:
         """Close the driver; gives what all results say that there are."""
         self.close_driver()
+        self.study.keep_served(False)
         return self.findings(results, at_once=True)
 
     def close_driver(self) -> None:
@@ -147,6 +149,7 @@ class DriverThread:
             self.close_driver()
         if self._driver is None:
             self._driver = self._new_driver()
+            self.study.keep_served(True)  # whoever opens it after this server has ended is told
             self._follow()
             if self._new_compiling is not None:
                 self._compiling = self._new_compiling(self._driver)

@@ -21,11 +21,11 @@ from dashboard.sweeps.frame_thread import FrameThread, is_waited_for
 from dashboard.sweeps.frames import Frozen
 from dashboard.sweeps.frozen import Theta0, computed_map
 from dashboard.sweeps.job import ENDED, MAX_LOST, SweepJob, lose
-from dashboard.sweeps.keeping import Keeping
 from dashboard.sweeps.page import SweepPage
 from dashboard.sweeps.pieces import Piece
 from dashboard.sweeps.preparation import Preparation
 from dashboard.sweeps.quotas import JobKey, why_no_more
+from dashboard.sweeps.whereabouts import Whereabouts
 from dashboard.sweeps.words import not_kept
 from dashboard.wire.connection import Outbox
 from maml_core.sweeps.chunks import LanesResult, run_lanes
@@ -76,7 +76,7 @@ class SweepHub:
         self._tasks: set[asyncio.Task[None]] = set()
         self.num_in_flight, self.used_s = 0, 0.0
         """Chunks that the live runs' executor has of sweeps, and processor seconds that those took which it had."""
-        self._turn, self._keeping = 0, Keeping()
+        self._turn, self._whereabouts = 0, Whereabouts()
         self.frames = FrameThread(wake)
         self.preparation = Preparation(executor, num_workers)
         """For other threads: what is done for a sweep before it is added here."""
@@ -218,8 +218,8 @@ class SweepHub:
 
     def tidy(self, now: float) -> None:
         """Let the sweeps' threads work, tell the pages what is new, stop what nobody watches any more."""
-        for key in self._keeping.gone(self._jobs, now):
-            self.forget(key, why=not_kept(key.name))
+        if self._whereabouts.is_due(now):
+            self._spawn(self._forget_gone(now))
         for key, job in list(self._jobs.items()):
             if any(self._is_present(token) for token in self._owners.get(key, ())):
                 job.last_seen = now
@@ -243,6 +243,10 @@ class SweepHub:
         waits = [page.seconds_until_due(now, FRAME_S) for page in self._pages.values() if page.connected]
         return min([1.0, *waits])
 
+    async def _forget_gone(self, now: float) -> None:
+        for key in await self._whereabouts.gone(self._jobs, now):
+            self.forget(key, why=not_kept(key.name))
+
     async def _turn_of(self, job: SweepJob) -> None:
         await job.turn()
         self._wake()
@@ -260,6 +264,7 @@ class SweepHub:
         self._jobs.clear()
         for task in list(self._tasks):
             task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.frames.close()
 
     # The socket

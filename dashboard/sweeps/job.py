@@ -87,7 +87,7 @@ class SweepJob:
         self._work: dict[int, Work] = {}
         """Tickets under way, by their batch."""
         self._judged_at_once = judged_at_once
-        self._filling = False
+        self._filling, self._is_left = False, False
         self._hungry = True
         """The driver may have more tickets than it gave."""
         self._num_out = 0
@@ -164,7 +164,7 @@ class SweepJob:
         """Whether `turn` has something to do."""
         has_few = len(self._ready) + len(self._work) < self._at_once
         wants = {"stopping": not self._work, "failed": self.driver.is_stale, "running": self._hungry and has_few}
-        return not self._filling and wants.get(self.status, not self.findings.is_read)
+        return not (self._filling or self._is_left) and wants.get(self.status, not self.findings.is_read)
 
     def take_piece(self) -> Piece | None:
         """What to compute now; None where there is nothing. A ticket that has begun comes before the next one."""
@@ -246,6 +246,7 @@ class SweepJob:
             if self.executor is not None:
                 self.executor.shutdown(wait=False, cancel_futures=True)
 
+        self._is_left = True
         self.cancel()
         self._work.clear()  # what comes of them is nobody's any more
         try:

@@ -15,6 +15,10 @@ from maml_core.sweeps.images import can_move
 _AS_IT_WAS = "Its map and its settings are shown as they were, until this page is loaded again"
 
 
+CUT_OFF = "The server ended while this sweep was being computed, and was started again. Resume goes on with it, from what is finished"
+"""What is said of a sweep that is opened after a restart of the server, without a stop."""
+
+
 def progress(sweep: SweepConfig, settings: Sequence[SettingInfo], done: Progress | None) -> dict[str, int]:
     """How many settings there are of each kind."""
     count = {kind: sum(s.kind == kind for s in settings) for kind in Kind}

@@ -26,7 +26,7 @@ from maml_core.sweeps.places import (
     place_of,
     storage_errors,
 )
-from maml_core.sweeps.study import COPIED, SWEEP, SweepStudy, claims_of, load_sweep, new_key, study_of
+from maml_core.sweeps.study import COPIED, SERVED, SWEEP, SweepStudy, claims_of, load_sweep, new_key, study_of
 
 _BESIDE = ".rename-"
 """How the name of a folder begins that becomes a sweep's once it is whole."""
@@ -246,7 +246,7 @@ def copy_sweep(old: SweepStudy, new: str, storage: str | Path) -> None:
             for name, value in old.place.storage.get_study_system_attrs(source._study_id).items():
                 place.storage.set_study_system_attr(study._study_id, name, value)
             for name, value in source.user_attrs.items():
-                if name not in (COPIED, SWEEP):
+                if name not in (COPIED, SERVED, SWEEP):
                     study.set_user_attr(name, value)
             # At the end: what is of no sweep yet is none. Claims go by the key, and the two have nothing to do with each other.
             study.set_user_attr(SWEEP, {**source.user_attrs[SWEEP], "key": new_key()})

@@ -58,6 +58,9 @@ SWEEP = "sweep"
 COPIED = "copied"
 """Attribute of a study that is a copy of another one: without the attribute `SWEEP`, which comes last, it is not whole."""
 
+SERVED = "served"
+"""Attribute of a study that a page's server computes, until it is done or stopped."""
+
 _IMAGES, _FOLDERS, _FIRST_LOSSES = "images", "folders", "first_losses"
 
 _CLAIM_OF_IMAGES = -1
@@ -233,6 +236,18 @@ class SweepStudy:
                 "damaged",
                 f"the record of the problem of {self.name} in {self.where} cannot be read; restore the sweep, or delete it",
             ) from None
+
+    def keep_served(self, is_served: bool) -> None:
+        """Remember that a page's server computes it, or no longer does: it is done, or somebody has stopped it."""
+        with self._explained():
+            if self.place.is_writable and self._study.user_attrs.get(SERVED, False) != is_served:
+                self._study.set_user_attr(SERVED, is_served)
+
+    @property
+    def was_cut_off(self) -> bool:
+        """Whether the server that computed it ended before it was done, and nobody computes it now."""
+        with self._explained():
+            return self._study.user_attrs.get(SERVED) is True and not self._claims.has_others
 
     def keep_folder(self, sweep: SweepConfig) -> None:
         """Remember where a folder of images was found: this sweep has it."""

@@ -308,10 +308,10 @@ class Page {
 
   #say() {
     const { name, problem, opening, status } = this.#state;
-    const isGone = status === "gone"; // what its results say stays true, and comes after it
-    const wrong = LOST[this.#link] || (problem && !isGone ? `${problem}.` : "");
+    const isAside = status === "gone" || status === "stopped"; // what its results say stays true, and comes after it
+    const wrong = LOST[this.#link] || (problem && !isAside ? `${problem}.` : "");
     const idea = this.#expected ? "" : IDEA;
-    const found = isGone ? `${problem}. ${this.#reading}` : this.#reading;
+    const found = isAside && problem ? `${problem}. ${this.#reading}` : this.#reading;
     this.#sentence.say(wrong || opening || (name === null ? idea : found), wrong ? "error" : "");
     this.#whole.look();
   }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 
 from dashboard.server.hub import Hub
 from dashboard.sidebar import sweep_actions
-from dashboard.sweeps.keeping import LOOK_S
+from dashboard.sweeps import whereabouts
+from dashboard.sweeps.whereabouts import LOOK_S
 from maml_core.sweeps.catalog import delete_sweep, rename_sweep
 from tests.dashboard.server.clients import TINY, Clock, turns
 from tests.dashboard.sweeps.results import sweep
@@ -71,9 +73,53 @@ def test_a_sweep_that_a_command_deletes_or_renames_is_told_within_seconds(how: s
             await asyncio.to_thread(rename_sweep, "s", "t", storage=root)
         clock.now += 2 * LOOK_S
         await wake(hub)
+        await until(lambda: hub.sweeps.job(key) is None)  # so that Start begins it anew
         told = newest(viewer)
         assert (told["name"], told["status"]) == ("s", "gone")
         assert told["problem"].startswith("s is no longer kept under this name: it was deleted, renamed or moved")
-        assert hub.sweeps.job(key) is None  # so that Start begins it anew
 
     play(scene)
+
+
+def test_nobody_waits_for_a_disk_that_is_looked_at_and_what_was_gone_on_with_meanwhile_stays(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked, answer = threading.Event(), threading.Event()
+
+    def is_kept(*_: object, **__: object) -> bool:
+        looked.set()
+        assert answer.wait(30.0)
+        return False
+
+    async def scene(hub: Hub, executor: Held, clock: Clock) -> None:
+        token = hub.open_page(TINY)
+        keys = []
+        for name in ("s", "t"):
+            key, job = new_job(hub, root, sweep(num_steps=10_000), name)
+            hub.show_sweep(token, key, job)
+            keys.append((key, job))
+        await turns()
+        monkeypatch.setattr(whereabouts, "is_kept", is_kept)
+        clock.now += 2 * LOOK_S
+        hub.sweeps.tidy(clock.now)  # comes back, while the disk does not answer
+        await until(looked.is_set)
+        (first, going_on), (second, _) = keys
+        going_on.resume()
+        answer.set()
+        await until(lambda: hub.sweeps.job(second) is None)
+        assert hub.sweeps.job(first) is going_on
+
+    play(scene, Held())
+
+
+def test_nothing_is_left_to_do_once_the_sweeps_are_closed(root: Path) -> None:
+    async def scene(hub: Hub, executor: Held, clock: Clock) -> None:
+        key, job = new_job(hub, root, sweep(num_steps=10_000))
+        hub.start_sweep(hub.open_page(TINY), key, job)
+        await until(lambda: bool(executor.waiting))
+        before = asyncio.all_tasks()
+        assert any("SweepHub" in repr(task) for task in before)
+        await hub.sweeps.close()
+        assert [task for task in before if "SweepHub" in repr(task) and not task.done()] == []
+
+    play(scene, Held())

@@ -444,6 +444,7 @@ def running_hub() -> Iterator[None]:
     def run() -> None:
         with contextlib.suppress(asyncio.CancelledError):
             loop.run_until_complete(running)
+        loop.run_until_complete(hub().sweeps.close())
         loop.close()
 
     thread = threading.Thread(target=run)
