@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
@@ -76,7 +76,7 @@ class SweepHub:
         self._tasks: set[asyncio.Task[None]] = set()
         self.num_in_flight, self.used_s = 0, 0.0
         """Chunks that the live runs' executor has of sweeps, and processor seconds that those took which it had."""
-        self._turn, self._whereabouts = 0, Whereabouts()
+        self._turn, self._whereabouts = 0, Whereabouts(lambda key: self.forget(key, why=not_kept(key.name)))
         self.frames = FrameThread(wake)
         self.preparation = Preparation(executor, num_workers)
         """For other threads: what is done for a sweep before it is added here."""
@@ -219,7 +219,7 @@ class SweepHub:
     def tidy(self, now: float) -> None:
         """Let the sweeps' threads work, tell the pages what is new, stop what nobody watches any more."""
         if self._whereabouts.is_due(now):
-            self._spawn(self._forget_gone(now))
+            self._spawn(self._whereabouts.look(self._jobs, now))
         for key, job in list(self._jobs.items()):
             if any(self._is_present(token) for token in self._owners.get(key, ())):
                 job.last_seen = now
@@ -243,10 +243,6 @@ class SweepHub:
         waits = [page.seconds_until_due(now, FRAME_S) for page in self._pages.values() if page.connected]
         return min([1.0, *waits])
 
-    async def _forget_gone(self, now: float) -> None:
-        for key in await self._whereabouts.gone(self._jobs, now):
-            self.forget(key, why=not_kept(key.name))
-
     async def _turn_of(self, job: SweepJob) -> None:
         await job.turn()
         self._wake()
@@ -262,9 +258,7 @@ class SweepHub:
         for job in list(self._jobs.values()):
             await _left(job)
         self._jobs.clear()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await _cancelled(self._tasks)
         await self.frames.close()
 
     # The socket
@@ -317,6 +311,14 @@ def _tell_of_loss(pages: Sequence[SweepPage], problem: Exception, executor: Exec
     if isinstance(problem, BrokenProcessPool) and why != "ended":
         for page in pages:
             page.put({"type": "error", "message": f"A worker process {why}; a new one goes on in its place."})
+
+
+async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """End tasks, and see that they have ended: one that is left waiting when its loop is closed is a complaint on stderr."""
+    known = list(tasks)
+    for task in known:
+        task.cancel()
+    await asyncio.gather(*known, return_exceptions=True)
 
 
 async def _left(job: SweepJob) -> None:

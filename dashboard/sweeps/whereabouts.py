@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from dashboard.sweeps.job import ENDED, SweepJob
 from dashboard.sweeps.quotas import JobKey
@@ -17,28 +17,37 @@ LOOK_S = 2.0
 
 
 class Whereabouts:
-    """Looks at them every now and then, in a thread: a disk may take its time."""
+    """Looks at them every now and then, in a thread: a disk may take its time.
 
-    def __init__(self) -> None:
+    Args:
+        forget: Called, on the loop, with each that has ended and is not there any more; those that are computed no command deletes.
+    """
+
+    def __init__(self, forget: Callable[[JobKey], object]) -> None:
+        self._forget = forget
         self._looked_at, self._is_looking = -math.inf, False
 
     def is_due(self, now: float) -> bool:
         """Whether it is time for another look."""
         return not self._is_looking and now - self._looked_at >= LOOK_S
 
-    async def gone(self, jobs: Mapping[JobKey, SweepJob], now: float) -> list[JobKey]:
-        """The sweeps that have ended and are not there any more; those that are computed no command deletes."""
+    async def look(self, jobs: Mapping[JobKey, SweepJob], now: float) -> None:
+        """Look at all of them."""
         self._looked_at = now
         at_rest = {key: job for key, job in jobs.items() if job.status in ENDED}
         if not at_rest:
-            return []
+            return
         self._is_looking = True
         try:
             missing = await asyncio.to_thread(_missing, at_rest)
         finally:
             self._is_looking = False
-        # What somebody has gone on with meanwhile, or begun anew, is there.
-        return [key for key in missing if jobs.get(key) is at_rest[key] and at_rest[key].status in ENDED]
+        for key in missing:
+            job = at_rest[key]
+            if (
+                jobs.get(key) is job and job.status in ENDED
+            ):  # what somebody has gone on with meanwhile, or begun anew, is there
+                self._forget(key)
 
 
 def _missing(keys: Collection[JobKey]) -> list[JobKey]:
