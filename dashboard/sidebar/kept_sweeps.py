@@ -74,8 +74,13 @@ def taking_in(place: Storage) -> None:
             key=_FILE,
             help="What *Whole sweep (zip)* or maml sweeps export --zip wrote. All of it is checked first, and no code of it is run.",
         )
-        left, right = st.columns([3, 2])
-        left.text_input("Name of the import", key=_FILE_NAME, placeholder="its own name", label_visibility="collapsed")
+        left, right = st.columns([3, 2], vertical_alignment="bottom")
+        left.text_input(
+            "Name of the import",
+            key=_FILE_NAME,
+            placeholder="its own name",
+            help="Empty: the name that the sweep has in the file. One that is taken here is refused.",
+        )
         right.form_submit_button("Import", width="stretch", on_click=act_on("sweep file", lambda: _import(place)))
         show_said("sweep file")
 

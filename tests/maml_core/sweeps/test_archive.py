@@ -267,6 +267,7 @@ def test_neither_export_nor_import_runs_the_code_of_a_sweep(module: str, tmp_pat
     assert not is_imported(tmp_path, module)
 
 
+@pytest.mark.thorough
 def test_a_copy_in_a_database_that_was_interrupted_says_so_and_is_deleted(
     files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
