@@ -69,10 +69,10 @@ def taking_in(place: Storage) -> None:
     """Fields for a sweep that was computed elsewhere."""
     with st.form("sweep.import", border=False):
         st.file_uploader(
-            "Sweep from a file",
+            "Import a sweep (zip)",
             type="zip",
             key=_FILE,
-            help="What *Whole sweep (zip)* or maml sweeps export --zip wrote. All of it is checked first, and no code of it is run.",
+            help="What *Whole sweep (zip)* gave, or `maml sweeps export NAME --zip`. All of it is checked first, and no code of it is run.",
         )
         left, right = st.columns([3, 2], vertical_alignment="bottom")
         left.text_input(
