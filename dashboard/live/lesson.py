@@ -65,6 +65,12 @@ class Pupil:
         return only_reads or at in self._curves or at < self.reached
 
     @property
+    def is_over(self) -> bool:
+        """Whether its last step was entered, and is done."""
+        last = len(self.lesson.steps) - 1
+        return self.reached == last and self._is_done(last)
+
+    @property
     def is_last(self) -> bool:
         """Whether no step comes behind it."""
         return self.at == len(self.lesson.steps) - 1

@@ -43,6 +43,7 @@ def _list(token: str) -> None:
             "Each asks you something before it shows it, and judges by your own run. Your run on *Live* stays as it is meanwhile."
         )
     if result.open in shipped():
+        state.begin_anew(result.open)
         st.query_params[LESSON] = result.open
         st.rerun()
 

@@ -212,5 +212,7 @@ def _asks_for(page: Page, before: Page) -> bool:
     """Whether a page just opened asks for the run of a page before: for the same lesson, or by an address that this run continues."""
     guide, old = page.viewer.guide, before.viewer.guide
     if guide is not None or old is not None:
-        return guide is not None and old is not None and guide.continues(old)
+        if guide is None or old is None or not guide.continues(old):
+            return False
+        return guide.pupil.at > 0 or not old.pupil.is_over  # whoever opens one that is over begins it anew
     return continues(address_of(page.run), address_of(before.run))

@@ -121,6 +121,13 @@ def lesson_token(lesson: Lesson, *, at: int, seed: int) -> str:
     return known.token
 
 
+def begin_anew(name: str) -> None:
+    """A lesson that this session has gone through to its end begins at its first step when it is chosen from the list again."""
+    known: _Attended | None = st.session_state.get(_LESSON)
+    if known is not None and known.name == name and get_hub().leave_lesson_that_is_over(known.token):
+        del st.session_state[_LESSON]
+
+
 class _Followed(NamedTuple):
     """The class that this session has a page of."""
 

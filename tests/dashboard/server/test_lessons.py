@@ -93,6 +93,29 @@ def test_a_reload_in_the_middle_finds_the_lesson_and_the_live_run():
     on_loop(scene)
 
 
+def test_a_lesson_that_is_over_begins_anew_and_one_under_way_waits():
+    async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+        home = hub.open_page(TINY)
+        live = Client(hub, home)
+        live.close()
+        first = attended(hub, home, live)
+        key = first.page.run.key
+        assert first.page.viewer.guide is not None
+        pupil = first.page.viewer.guide.pupil
+        assert not hub.leave_lesson_that_is_over(first.page.token)
+        pupil.at = pupil.reached = len(SMALL.steps) - 1  # where nothing is asked for
+        first.close()
+        again = attended(hub, home, live, resume=key)  # in a session of its own, after a reload of the list
+        assert again.page.viewer.guide is not None
+        assert (again.page.viewer.guide.pupil.at, again.page.run.step) == (0, 0)
+        assert again.page.run is not first.page.run
+        assert hub.leave_lesson_that_is_over(first.page.token)
+        await until(lambda: not hub.knows(first.page.token))
+        assert not hub.leave_lesson_that_is_over(again.page.token)
+
+    on_loop(scene)
+
+
 def test_another_lesson_does_not_get_the_run_of_the_one_before():
     async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
         home = hub.open_page(TINY)
