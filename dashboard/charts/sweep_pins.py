@@ -150,10 +150,10 @@ def _summary(info: PinsInfo) -> str:
 
 
 def difference(found: PairedDifference | None) -> str:
-    """A paired difference in words.
+    """A paired difference in words. It is of losses, whatever the rest of the page shows.
 
     >>> difference(PairedDifference(-0.123, 0.04, 100)), difference(PairedDifference(0.01, 0.04, 100)), difference(None)
-    ('−0.123 ± 0.04, better', '+0.01 ± 0.04, not told apart', '…')
+    ('loss −0.123 ± 0.04, better', 'loss +0.01 ± 0.04, not told apart', '…')
     """
     if found is None:
         return "…"
@@ -161,7 +161,7 @@ def difference(found: PairedDifference | None) -> str:
         return "not finite: a task diverged"
     sign = "−" if found.mean < 0 else "+"
     verdict = "not told apart" if not found.differs else "better" if found.mean < 0 else "worse"
-    return f"{sign}{abs(found.mean):.3g} ± {found.ci95:.2g}, {verdict}"
+    return f"loss {sign}{abs(found.mean):.3g} ± {found.ci95:.2g}, {verdict}"
 
 
 PINS: SweepChart[PinsInfo, PinsLooks] = SweepChart(

@@ -101,21 +101,6 @@ class Scripts:
         """Whether a page with this token is open."""
         return self.pages.get(token) is not None
 
-    def leave_lesson_that_is_over(self, token: str) -> bool:
-        """Whether a page's lesson was gone through to its end: then its page is forgotten, unless somebody is there or a class follows it. One that is under way
-        waits for whoever opens it again.
-        """
-        page = self.pages.get(token)
-        if page is None or page.viewer.guide is None or not page.viewer.guide.pupil.is_over:
-            return False
-
-        def forget(page: Page) -> None:
-            if not page.connected and not self.classes.keeps(page):
-                self.pages.forget(page)
-
-        self._on_loop(forget, token)
-        return True
-
     def config(self, token: str) -> RunConfig | None:
         """The current settings of a page's run; None where the page is no longer known."""
         page = self.pages.get(token)

@@ -97,6 +97,21 @@ class Sockets(Scripts):
         self.pages.add(page)
         return page.token
 
+    def leave_lesson_that_is_over(self, token: str) -> bool:
+        """Whether a page's lesson was gone through to its end: then its page is forgotten, unless somebody is there or a class follows it. One that is under way
+        waits for whoever opens it again.
+        """
+        page = self.pages.get(token)
+        if page is None or page.viewer.guide is None or not page.viewer.guide.pupil.is_over:
+            return False
+
+        def forget(page: Page) -> None:
+            if not page.connected and not self.classes.keeps(page):
+                self.pages.forget(page)
+
+        self._on_loop(forget, token)
+        return True
+
     def join_class(self, code: str, *, home: str, client: str) -> str:
         """A page for somebody who follows a class; gives its token. Waits for the loop: for other threads only.
 

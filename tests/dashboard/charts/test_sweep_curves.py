@@ -107,6 +107,6 @@ def test_the_summary_of_pinned_settings_says_where_each_stands_and_how_they_diff
     compared = dataclasses.replace(PINNED, stopped=(False, False), differences=(PairedDifference(0.5, 0.1, 100),))
     assert PINS.summary(compared) == (
         "Held-out loss of 2 pinned settings side by side: A 1 at outer step 20; "
-        "B not a number at outer step 10 (from A: +0.5 ± 0.1, worse)."
+        "B not a number at outer step 10 (from A: loss +0.5 ± 0.1, worse)."
     )
     assert "B diverged" in PINS.summary(PINNED)
