@@ -218,7 +218,7 @@ def _ranges(info: RankInfo, previous: Previous) -> Range:
 
 CARD = Card(
     "Every setting that was trained to the end, the best on the left, each with its intervals over held-out tasks and over seeds. Look how many of them "
-    "are as good as the best, and how steeply the others fall off: a flat order is a set-up that forgives.",
+    "are not told apart from the best, and how steeply the others fall off: a flat order is a set-up that forgives.",
     {
         SAME: "Settings that cannot be told apart from the one that all are held against, and that one itself; with one seed, their trainings.",
         OTHERS: "Settings that are told to be worse, or better.",

@@ -9,7 +9,7 @@ is beyond the tasks' own chance (Student's t, Bonferroni over the settings). Los
 the loss; a lane that diverged has the cap.
 
 Of one seed nothing is known of a setting but that one training, whatever its tasks say, so that no setting is called better: the spread over
-seeds is 0.7 standard errors over 100 tasks, and 3.9 over 4,000. What can be told is which *trainings* are as good as the best one.
+seeds is 0.7 standard errors over 100 tasks, and 3.9 over 4,000. What can be told is which *trainings* are told apart from the best one.
 """
 
 from __future__ import annotations

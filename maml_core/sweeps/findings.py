@@ -186,7 +186,7 @@ def _of_the_best(sweep: SweepConfig, found: Sequence[SettingResult], by: Compari
     sentence = f"{who} {where}: {value_words(sweep, best)}"
     equal = len(by.as_good_as(best, found))
     if equal:
-        sentence += f"; {equal:,} {'others are' if equal > 1 else 'other is'} too close to tell apart"
+        sentence += f"; {equal:,} {'others' if equal > 1 else 'other'} cannot be told apart from it"
     return f"{sentence}.{_of_its_limit(sweep, best)}"
 
 

@@ -133,9 +133,9 @@ test("of one seed nothing is claimed of the setting", () => {
   const setting = { ...SETTING, difference_over_seeds: NaN };
   assert.equal(differenceWords({ ...setting, verdict: VERDICT.worse }, one), "+0.031 ± 0.02 over tasks from the best (12), paired: this training is worse; one seed, so that nothing is claimed of the setting");
   assert.equal(differenceWords({ ...setting, verdict: VERDICT.reference }, one), "the best; one seed, so that nothing is claimed of the setting");
-  assert.equal(groupWords(4, one), "As good as the best: 4 of 20 trainings, corrected for 19 comparisons. One seed: nothing is claimed of the settings.");
-  assert.equal(groupWords(4, STANDING), "Same as the best: 4 of 20 settings are not told apart, corrected for 19 comparisons.");
-  assert.equal(groupWords(4, { ...STANDING, reference: 3 }), "Same as A: 4 of 20 settings are not told apart, corrected for 19 comparisons.");
+  assert.equal(groupWords(4, one), "Not told apart from the best: 4 of 20 trainings, corrected for 19 comparisons. One seed: nothing is claimed of the settings.");
+  assert.equal(groupWords(4, STANDING), "Not told apart from the best: 4 of 20 settings, corrected for 19 comparisons.");
+  assert.equal(groupWords(4, { ...STANDING, reference: 3 }), "Not told apart from A: 4 of 20 settings, corrected for 19 comparisons.");
 });
 
 test("a narrow cell has the interval over seeds, or with one seed over tasks, and accuracies differ by points", () => {
@@ -145,6 +145,7 @@ test("a narrow cell has the interval over seeds, or with one seed over tasks, an
   assert.equal(differenceCell({ ...SETTING, verdict: VERDICT.reference }, STANDING), "–");
   assert.equal(differenceCell({ ...SETTING, difference: -0.021 }, { ...STANDING, objective: "accuracy" }), "−2.1 ± 6.0");
   assert.equal(verdict({ ...SETTING, verdict: VERDICT.worse }, STANDING), "worse");
+  assert.equal(verdict({ ...SETTING, verdict: VERDICT.same }, STANDING), "unclear"); // a loss ten times as high may not be told apart: not "same"
 });
 
 test("what stands under the pointer is wrapped where words end", () => {

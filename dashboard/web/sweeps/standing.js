@@ -89,7 +89,7 @@ const TOLD = { [VERDICT.same]: "not told apart", [VERDICT.worse]: "worse", [VERD
  */
 export function verdict({ verdict }, standing) {
   if (verdict === VERDICT.reference) return isBest(standing) ? "best" : "A";
-  return verdict === VERDICT.same ? "same" : (TOLD[verdict] ?? "");
+  return verdict === VERDICT.same ? "unclear" : (TOLD[verdict] ?? "");
 }
 
 /**
@@ -134,6 +134,7 @@ export function differenceCell({ verdict: found, difference, difference_over_tas
 export function groupWords(count, standing) {
   const { compared, num_seeds } = standing;
   const corrected = compared > 2 ? `, corrected for ${whole(compared - 1)} comparisons` : "";
-  if (num_seeds === 1) return `As good as ${isBest(standing) ? "the best" : "A"}: ${whole(count)} of ${whole(compared)} trainings${corrected}. One seed: nothing is claimed of the settings.`;
-  return `${isBest(standing) ? "Same as the best" : "Same as A"}: ${whole(count)} of ${whole(compared)} settings are not told apart${corrected}.`;
+  const what = num_seeds === 1 ? "trainings" : "settings";
+  const said = `${isBest(standing) ? "Not told apart from the best" : "Not told apart from A"}: ${whole(count)} of ${whole(compared)} ${what}${corrected}.`;
+  return num_seeds === 1 ? `${said} One seed: nothing is claimed of the settings.` : said;
 }

@@ -164,12 +164,12 @@ def test_one_seed_says_so_and_what_is_told_of_it_is_its_trainings() -> None:
     case = Case((ALPHA, STEPS), 1, effect=3.0)
     sentences = read(sweep_of(case), drawn(case, np.random.default_rng(0)))
     assert sentences[0].startswith("The best of 20 trainings is alpha = 0.003, N = ")
-    assert "over its tasks; 3 others are too close to tell apart" in sentences[0]
+    assert "over its tasks; 3 others cannot be told apart from it" in sentences[0]
     assert sentences[-1] == ONE_SEED
     three = case._replace(num_seeds=3)
     sentences = read(sweep_of(three), drawn(three, np.random.default_rng(0)))
     assert sentences[0].startswith("The best of 20 settings is alpha = 0.003, N = ")
-    assert "over 3 seeds; 3 others are too close to tell apart" in sentences[0]
+    assert "over 3 seeds; 3 others cannot be told apart from it" in sentences[0]
     assert ONE_SEED not in sentences
 
 

@@ -64,7 +64,7 @@ def test_the_best_alpha_falls_as_n_grows() -> None:
     sentences = read(sweep, made(sweep, valley({1: 0.06, 5: 0.02, 10: 0.02})))
     assert "The best alpha falls from 0.06 to 0.02 as N grows from 1 to 10." in sentences
     assert sentences[0].startswith(
-        "The best of 15 settings is alpha = 0.02, N = 10: held-out loss 0.4 ± 0.000994 over 3 seeds; 2 others are"
+        "The best of 15 settings is alpha = 0.02, N = 10: held-out loss 0.4 ± 0.000994 over 3 seeds; 2 others cannot be told apart from it. "
     )
 
 
@@ -78,7 +78,7 @@ def test_no_trend_is_claimed_within_the_intervals() -> None:
     sweep = of_three(ALPHA, STEPS)
     results = made(sweep, valley({1: 0.06, 5: 0.02, 10: 0.02}), spread=0.9)
     assert "best alpha" not in said(sweep, results)
-    assert "14 others are too close to tell apart" in read(sweep, results)[0]
+    assert "14 others cannot be told apart from it" in read(sweep, results)[0]
 
 
 def test_a_trend_needs_both_ends() -> None:
@@ -126,7 +126,7 @@ def test_accuracy_is_better_the_higher() -> None:
     assert first.startswith(
         "The best of 10 settings is alpha = 0.06, algorithm = maml: held-out accuracy 90.0% ± 0.0% over 3 seeds"
     )
-    assert "1 other is too close" in first
+    assert "1 other cannot be told apart" in first
 
 
 def test_divergence_is_told_along_the_axis_that_it_depends_on() -> None:
@@ -203,7 +203,7 @@ def test_ties_go_to_the_first_and_are_counted() -> None:
     best = best_of(sweep, results)
     assert best is not None
     assert best.number == 0
-    assert "14 others are too close" in read(sweep, results)[0]
+    assert "14 others cannot be told apart" in read(sweep, results)[0]
 
 
 def test_drawn_numbers_that_do_not_repeat_have_no_trend_but_a_divergence() -> None:
