@@ -168,14 +168,24 @@ export function enterPanel(event) {
   setTimeout(enter, 50);
 }
 
-/** Streamlit puts its tooltips beside all landmarks; a name makes one of their place. */
+/** Streamlit puts its tooltips and panels beside all landmarks; a name makes one of their place. */
 function nameOverlays() {
   new MutationObserver(() => {
     const overlays = document.getElementById("stFloatingOverlayPortal");
     if (!overlays || overlays.role) return;
     overlays.setAttribute("role", "region");
     overlays.setAttribute("aria-label", "Hints");
+    new MutationObserver(() => labelUploads(overlays)).observe(overlays, { childList: true, subtree: true });
   }).observe(document.body, { childList: true });
+}
+
+/**
+ * Streamlit says of a field for files that it is no part of the page, and gives it a label: what can have one is a group.
+ *
+ * @param {Element} overlays
+ */
+function labelUploads(overlays) {
+  for (const field of overlays.querySelectorAll("[data-testid=stFileUploaderDropzone][role=presentation]")) field.setAttribute("role", "group");
 }
 
 /**
