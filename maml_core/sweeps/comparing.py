@@ -140,7 +140,7 @@ class Comparison:
                 found[one.number] = float(half_width(values))
         return found
 
-    def as_good_as(self, best: SettingResult, others: Sequence[SettingResult]) -> list[SettingResult]:
+    def not_told_from(self, best: SettingResult, others: Sequence[SettingResult]) -> list[SettingResult]:
         """Those of the others that are not told apart from the best: as settings, or with one seed as trainings."""
         found = self.differences(best, others)
         return [

@@ -201,7 +201,9 @@ def _curves(axes: Axes, sweep: SweepConfig, results: Sequence[SettingResult]) ->
     best = best_of(sweep, results)
     assert best is not None
     found = [one for one in results if one.status in ("ok", "diverged") and one.steps is not None and len(one.steps)]
-    good = {one.number for one in Comparison(sweep, results).as_good_as(best, [o for o in found if o.status == "ok"])}
+    good = {
+        one.number for one in Comparison(sweep, results).not_told_from(best, [o for o in found if o.status == "ok"])
+    }
     behind = [one for one in found if one.number != best.number]
     for one in [*behind[:: max(1, math.ceil(len(behind) / _MOST_CURVES))], best]:
         color = _BEST if one.number in good or one is best else _GONE if one.status == "diverged" else _OTHER

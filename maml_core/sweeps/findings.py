@@ -184,7 +184,7 @@ def _of_the_best(sweep: SweepConfig, found: Sequence[SettingResult], by: Compari
     kind = "training" if sweep.num_seeds == 1 else "setting"
     who = f"The best of {len(found):,} {kind}s is" if len(found) > 1 else f"The only {kind} that came to its end is"
     sentence = f"{who} {where}: {value_words(sweep, best)}"
-    equal = len(by.as_good_as(best, found))
+    equal = len(by.not_told_from(best, found))
     if equal:
         sentence += f"; {equal:,} {'others' if equal > 1 else 'other'} cannot be told apart from it"
     return f"{sentence}.{_of_its_limit(sweep, best)}"

@@ -112,7 +112,7 @@ def table(sweep: SweepConfig, results: Sequence[SettingResult]) -> pd.DataFrame:
         "status": [one.status for one in results],
         "value": [one.value for one in results],
         "ci95": [one.ci95 for one in results],
-        "as_good_as_best": _as_good_as_best(sweep, results),
+        "not_told_from_best": _not_told_from_best(sweep, results),
         **{
             name: [mean(one, name) for one in results]
             for name in ("loss", "before", "accuracy", "diverged_share", "worse_share")
@@ -143,12 +143,12 @@ def seed_table(sweep: SweepConfig, results: Sequence[SettingResult]) -> pd.DataF
     return pd.DataFrame(rows)
 
 
-def _as_good_as_best(sweep: SweepConfig, results: Sequence[SettingResult]) -> list[bool]:
+def _not_told_from_best(sweep: SweepConfig, results: Sequence[SettingResult]) -> list[bool]:
     best = best_of(sweep, results)
     if best is None:
         return [False] * len(results)
     found = [one for one in results if one.status == "ok"]
-    good = {best.number, *(one.number for one in Comparison(sweep, results).as_good_as(best, found))}
+    good = {best.number, *(one.number for one in Comparison(sweep, results).not_told_from(best, found))}
     return [one.number in good for one in results]
 
 

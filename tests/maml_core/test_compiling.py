@@ -66,9 +66,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _make(place: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MAML_COMPILED", str(place))
-        started = (
-            compiling._started
-        )  # where other tests have the processors, one that steps back for all of them takes ten times as long
+        # One that steps back for all other tests would wait as long as they have the processors.
+        started = compiling._started
         patch.setattr(compiling, "_started", lambda asked: started({**asked, "steps_back": False}))
         first = chunk(TINY, None, 3)
         assert first.uncompiled != ""

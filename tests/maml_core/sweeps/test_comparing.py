@@ -19,6 +19,7 @@ from maml_core.sweeps.definition import Setting, SweepConfig
 from maml_core.sweeps.driver import worst
 from maml_core.sweeps.findings import ONE_SEED, read
 from maml_core.sweeps.results import MOST_TASKS, LaneResult, SettingResult, result_of
+from maml_core.sweeps.tables import table
 
 ALPHA = Axis(name="alpha", values=(0.003, 0.01, 0.03, 0.1, 0.3), log=True)
 STEPS = Axis(name="num_inner_steps", values=(1, 3, 5, 10))
@@ -162,9 +163,11 @@ def test_an_effect_is_told_with_seeds_and_never_with_one() -> None:
 
 def test_one_seed_says_so_and_what_is_told_of_it_is_its_trainings() -> None:
     case = Case((ALPHA, STEPS), 1, effect=3.0)
-    sentences = read(sweep_of(case), drawn(case, np.random.default_rng(0)))
+    results = drawn(case, np.random.default_rng(0))
+    sentences = read(sweep_of(case), results)
     assert sentences[0].startswith("The best of 20 trainings is alpha = 0.003, N = ")
     assert "over its tasks; 3 others cannot be told apart from it" in sentences[0]
+    assert table(sweep_of(case), results)["not_told_from_best"].sum() == 1 + 3  # the best one itself among them
     assert sentences[-1] == ONE_SEED
     three = case._replace(num_seeds=3)
     sentences = read(sweep_of(three), drawn(three, np.random.default_rng(0)))
