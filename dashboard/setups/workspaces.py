@@ -261,16 +261,17 @@ class Workspace:
                 run = import_run(path, checked)
             except StoreError as error:
                 raise StoreError(error.kind, str(error).replace(str(path), file)) from error
-            if self.holds(run):
-                return run, True
             with self._discreet():
-                store = self._store
-                names = (run.name, *(f"{run.name[:76]} {number}" for number in range(2, MAX_RUNS + 2)))
-                name = next((name for name in names if not os.path.lexists(store.folder(name))), run.name)
-                run = dataclasses.replace(run, name=name)
+                store, own = self._store, run.name
+                for number in range(1, MAX_RUNS + 2):
+                    run = dataclasses.replace(run, name=own if number == 1 else f"{own[:76]} {number}")
+                    if not os.path.lexists(store.folder(run.name)):
+                        break
+                    if self.holds(run):
+                        return run, True
                 if self._is_limited:
                     self._check_room(store, run)
-                return import_run(path, store, name=name), False
+                return import_run(path, store, name=run.name), False
 
     def rename(self, old: str, new: str) -> None:
         """Give a run another name.

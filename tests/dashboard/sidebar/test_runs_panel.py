@@ -449,6 +449,10 @@ class TestImporting:
         assert panel.said == ["Imported x 2, at outer step 6."]
         assert panel.app.radio(key="runs.chosen").value == "x 2"  # which opens next
         assert [own_workspace().load(name).step for name in ("x", "x 2")] == [8, 6]
+        assert panel.take_in("x.zip", data).said == [
+            "x 2 is here already, at outer step 6."
+        ]  # under the number that it was given
+        assert len(panel.listed) == 2
 
     @pytest.mark.parametrize("spoiled", [cut, lambda data: data[:-100], lambda _: b"no archive", lambda _: b""])
     def test_a_damaged_file_is_refused_by_its_name_and_leaves_nothing(
