@@ -221,13 +221,17 @@ export class Plot {
       .then(() => layers?.disconnect());
   }
 
-  /** Watches that the cells stay: Plotly takes the layer of all heat maps off the chart where it animates other traces. It is back before anything is seen. */
+  /**
+   * Watches that the cells stay: Plotly takes the layer of all heat maps off the chart where it animates other traces. It is back before anything is seen.
+   * A layer that is back already stays where it is: moved once more, it would be seen as taken off, by this watch or another one, without end.
+   */
   #kept() {
     if (!this.#figure?.data.some(({ type }) => type === "heatmap")) return null;
     const layers = new MutationObserver((changes) => {
       for (const { target, removedNodes, nextSibling } of changes) {
         for (const layer of removedNodes) {
-          if (layer instanceof Element && layer.matches(HEAT_MAPS)) target.insertBefore(layer, nextSibling?.parentNode === target ? nextSibling : target.firstChild);
+          if (!(layer instanceof Element) || layer.isConnected || !layer.matches(HEAT_MAPS)) continue;
+          target.insertBefore(layer, nextSibling?.parentNode === target ? nextSibling : target.firstChild);
         }
       }
     });
