@@ -26,6 +26,16 @@ HAS_AT_LAST = """([chart, name, count]) => {
 TITLE_OF_COLOURS = "() => document.querySelector('[data-chart=map] .maml-plot').layout.coloraxis.colorbar.title.text"
 
 
+CLICK_THROUGH = """async (times) => {
+    for (let i = 0; i < times; i++) {
+        const rows = document.querySelectorAll(".maml-settings tbody th button");
+        rows[i % rows.length].click();
+        await new Promise(requestAnimationFrame);
+    }
+    window.clickedThrough = true;
+}"""
+
+
 def choose(page: Page, label: str, value: str) -> None:
     """Choose what the map shows."""
     page.locator(".maml-axes label").filter(has=page.get_by_text(label, exact=True)).locator("select").select_option(
@@ -82,3 +92,54 @@ def test_settings_are_held_against_the_best_or_the_pinned_one(open_page: OpenPag
     expect(page.locator("[data-chart=rank] .maml-subtitle")).to_contain_text(
         "of 4 are not told apart from A, which is pinned"
     )
+
+
+def test_a_reload_or_another_sweep_in_between_finds_view_pins_and_charts_as_they_were(open_page: OpenPage) -> None:
+    live = open_page(TINY)
+    page = live.page
+    page.get_by_role("link", name="Sensitivity").click()
+    live.wait("() => window.mamlSweeps?.frames > 0")
+    live.wait_synced()
+    start(live, "kept look", points=2, steps=20)
+    wait_status(page, "Done")
+    page.wait_for_function(HAS_POINTS, arg=["map", "settings", 4])
+    rows, pins = page.locator(".maml-settings tbody th button"), page.locator(".maml-pins li")
+    for row in (2, 1):
+        rows.nth(row).click()
+        page.locator("[data-action=pin]").click()
+    expect(pins).to_have_count(2)
+    choose(page, "colours", "quantiles")
+    page.locator("[data-chart=map] [data-view=rank]").click()
+    expect(pins.nth(1)).to_contain_text("from A (")
+    said = pins.all_text_contents()
+    for _ in range(2):
+        page.reload()
+        live.wait("() => window.mamlSweeps?.frames > 0")
+        expect(pins).to_have_text(said)
+        expect(page.locator("[data-chart=pins]")).to_be_visible()
+        expect(page.locator("[data-chart=rank] .maml-plot")).to_be_visible()
+    page.locator("[data-chart=rank] [data-view=map]").click()
+    live.until(lambda: "share that is better" in page.evaluate(TITLE_OF_COLOURS))
+    expect(page.locator(".maml-sentence[data-kind=error], .maml-toast")).to_have_count(0)
+    page.locator(".maml-pins button[aria-label='Unpin B']").click()
+    expect(pins).to_have_count(1)
+    page.reload()
+    live.wait("() => window.mamlSweeps?.frames > 0")
+    expect(pins).to_have_count(1)
+
+
+def test_settings_that_are_chosen_faster_than_marks_are_drawn_do_not_stop_the_page(open_page: OpenPage) -> None:
+    """Two watches over the cells had each taken the other's putting back for a taking away, and the page stood still for good."""
+    live = open_page(TINY)
+    page = live.page
+    page.get_by_role("link", name="Sensitivity").click()
+    live.wait("() => window.mamlSweeps?.frames > 0")
+    live.wait_synced()
+    start(live, "quick", points=2, steps=20)
+    wait_status(page, "Done")
+    page.wait_for_function(HAS_POINTS, arg=["map", "settings", 4])
+    page.evaluate(
+        f"() => void ({CLICK_THROUGH})(40)"
+    )  # not waited for here: of a page that stands still, nothing would end it
+    live.wait("() => window.clickedThrough")
+    expect(page.locator("[data-chart=map] .heatmaplayer .hm")).to_have_count(1)

@@ -10,6 +10,7 @@ import { Still } from "../common/still.js";
 import { Axes } from "./axes.js";
 import { SweepCharts } from "./charts.js";
 import { Header } from "./header.js";
+import { keepLook, keptLook } from "./kept.js";
 import { Pins } from "./pins.js";
 import { Place } from "./place.js";
 import { Selection } from "./selection.js";
@@ -19,6 +20,7 @@ import { Whole } from "./whole.js";
 
 /** @import { Component, Screen } from "../common/mounting.js" */
 /** @import { Frame, Help } from "../common/protocol.js" */
+/** @import { Look } from "./kept.js" */
 /** @import { Sweep, SweepFrame, SweepMessage, SweepRequest, View } from "./protocol.js" */
 /** @import { Handlers, Link } from "../common/socket.js" */
 /** @import { SweepState } from "./header.js" */
@@ -74,6 +76,12 @@ class Page {
   #settings;
   #maps;
   #curves;
+  /**
+   * How this tab looked at the sweep before, until its settings are here.
+   *
+   * @type {Look | null}
+   */
+  #before = null;
 
   /** @param {Component} component */
   constructor(component) {
@@ -99,8 +107,8 @@ class Page {
     });
     this.#settings = new Settings(this.#store, (number, { more }) => this.#selection.select([number], { more, toggle: true }));
     const { all, map, rank, frozen, curves, pins } = this.#charts;
-    this.#maps = new Place("Map", MAPS, [map, rank, frozen], () => this.#present());
-    this.#curves = new Place("Curves", CURVES, [...curves, pins], () => this.#present());
+    this.#maps = new Place("Map", MAPS, [map, rank, frozen], () => this.#switched());
+    this.#curves = new Place("Curves", CURVES, [...curves, pins], () => this.#switched());
     frozen.card.addButton(freezeButton(() => this.#send({ type: "freeze" })));
     map.card.controls.append(this.#axes.root);
     pins.card.controls.append(this.#pins.root);
@@ -198,11 +206,13 @@ class Page {
       case "settings":
         this.#store.settings(message.settings);
         this.#settings.reset();
+        this.#pinAgain();
         break;
       case "setting":
         this.#selection.address(message.number, message.address);
         break;
       case "error":
+        this.#before = null;
         this.#pins.show(this.#state.pins ?? []); // it may be a pin that was refused
         this.#sentence.toast(message.message, "error");
         break;
@@ -226,6 +236,8 @@ class Page {
       this.#reading = "";
       this.#maps.shown = state.name === null ? "frozen" : "map";
       this.#settings.reset();
+      this.#before = state.name === null ? null : keptLook(state.name, state.axes ?? []);
+      this.#maps.shown = MAPS.find(([id]) => id === this.#before?.charts[0])?.[0] ?? this.#maps.shown;
     } else if (state.metric !== before.metric) {
       this.#settings.reset();
     }
@@ -236,6 +248,31 @@ class Page {
     this.#axes.show(state.name, state.axes ?? [], state.view);
     this.#pins.show(state.pins);
     this.#present();
+    if (state.name !== before.name && this.#before) this.#look(this.#before.view);
+    if (this.#before && (state.pins.length || !this.#before.pins.length)) this.#lookedAgain();
+    if (state.name === before.name) this.#keep();
+  }
+
+  /** Asks for the pins that this tab had, now that the settings are known; the answer is the end of it. */
+  #pinAgain() {
+    if (!this.#before) return;
+    const numbers = this.#before.pins.filter((number) => this.#store.numbers.includes(number));
+    if (numbers.length) this.#send({ type: "pin", numbers });
+    else this.#lookedAgain();
+  }
+
+  /** All is as it was when this tab looked at the sweep before. */
+  #lookedAgain() {
+    this.#curves.shown = CURVES.find(([id]) => id === this.#before?.charts[1])?.[0] ?? this.#curves.shown;
+    this.#before = null;
+    this.#present();
+  }
+
+  /** Keeps how the sweep is looked at, for after a reload. */
+  #keep() {
+    const { name, axes = [], view, pins = [] } = this.#state;
+    if (name === null || !view || this.#before) return;
+    keepLook(name, axes, { view, pins, charts: [this.#maps.shown, this.#curves.shown] });
   }
 
   /** @param {Frame<SweepFrame>} frame */
@@ -288,6 +325,12 @@ class Page {
     this.#selection.opening(comes);
     this.#root.dataset.sweep = String(has || comes);
     this.#say();
+  }
+
+  /** Another chart is shown in a place. */
+  #switched() {
+    this.#present();
+    this.#keep();
   }
 
   /** Other settings are pinned. */
