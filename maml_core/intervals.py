@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -68,3 +69,26 @@ def paired_difference(first: Numbers, second: Numbers) -> PairedDifference:
     with np.errstate(invalid="ignore"):  # inf - inf is a NaN that says so
         differences = second - first
         return PairedDifference(float(np.mean(differences)), float(half_width(differences)), len(differences))
+
+
+def differs_among(found: PairedDifference, num_comparisons: int) -> bool:
+    """Whether a difference is more than the tasks' own chance where so many are looked at together (Bonferroni over intervals of 95%).
+
+    >>> found = PairedDifference(0.5, 0.4, 100)
+    >>> differs_among(found, 1), differs_among(found, 8)
+    (True, False)
+
+    Args:
+        found: One of the differences. One that is not finite is never told.
+        num_comparisons: How many there are; fewer than one count as one.
+    """
+    return math.isfinite(found.mean) and abs(found.mean) > found.ci95 * _widening(found.num_tasks, num_comparisons)
+
+
+@lru_cache(maxsize=64)
+def _widening(num_tasks: int, num_comparisons: int) -> float:
+    """How much wider than 95% an interval is that holds for so many comparisons at once."""
+    from scipy.special import stdtrit
+
+    usual, corrected = (float(stdtrit(num_tasks - 1, 1.0 - 0.025 / count)) for count in (1, max(1, num_comparisons)))
+    return corrected / usual

@@ -18,6 +18,7 @@ from dashboard.charts.scales import Previous, Range, Update, decades, filled, ke
 from dashboard.charts.sweep_basics import DASHES, held_out, result_axis
 from dashboard.charts.sweep_chart import SweepChart
 from dashboard.theme import Palette
+from maml_core.intervals import differs_among
 from maml_core.records import Numbers, PairedDifference
 
 LETTERS = "ABCDEF"
@@ -40,6 +41,8 @@ class PinsInfo:
     differences: tuple[PairedDifference | None, ...]
     """Each setting but the first, compared with the first."""
     num_steps: int
+    num_compared: int
+    """Settings of their sweep that are compared, among which these were chosen."""
 
 
 class Compared(Protocol):
@@ -58,8 +61,13 @@ class Compared(Protocol):
         """Each but the first, compared with the first."""
 
 
-def pins_info(of: Compared) -> PinsInfo:
-    """A comparison as the page shows it."""
+def pins_info(of: Compared, num_compared: int) -> PinsInfo:
+    """A comparison as the page shows it.
+
+    Args:
+        of: The comparison.
+        num_compared: See `PinsInfo`.
+    """
     curves = of.curves()
     return PinsInfo(
         numbers=of.numbers,
@@ -68,6 +76,7 @@ def pins_info(of: Compared) -> PinsInfo:
         stopped=tuple(of.stopped()),
         differences=tuple(of.differences()),
         num_steps=of.num_steps,
+        num_compared=num_compared,
     )
 
 
@@ -123,8 +132,8 @@ def _ranges(info: PinsInfo, previous: Previous) -> Range:
 
 CARD = Card(
     "The pinned settings, trained again side by side from the same seeds on the same tasks. The list below gives the difference of each from "
-    "the first, task by task, with its 95% interval: where the interval holds 0, the two are not told apart. It is of these trainings: what "
-    "several seeds say of the settings stands there before they train, where the sweep has them.",
+    "the first, task by task, with its 95% interval; whether the two are told apart is corrected for all settings of the sweep, among which "
+    "these were chosen. It is of these trainings: what several seeds say of the settings stands there before they train, where the sweep has them.",
     {letter: f"The pinned setting {letter} of the list below." for letter in LETTERS},
     ("held-out", "seed", "outer step"),
 )
@@ -134,34 +143,45 @@ def _subtitle(info: PinsInfo) -> str:
     """Under the title of the pinned settings."""
     known = [found for found in info.differences if found is not None]
     tasks = f" on {known[0].num_tasks} common tasks" if known else ""
-    return f"The same seeds and tasks, one training each. Differences are paired, task by task{tasks}, with their 95% interval; another seed may say otherwise."
+    return f"One training each: another seed may say otherwise. Differences are paired{tasks}, ± 95%."
 
 
 def _summary(info: PinsInfo) -> str:
     """Where each setting stands, and by how much it differs from the first."""
     said = []
-    for letter, steps, losses, stopped, found in zip(
-        LETTERS, info.steps, info.losses, info.stopped, (None, *info.differences), strict=False
+    for letter, steps, losses, stopped, words in zip(
+        LETTERS, info.steps, info.losses, info.stopped, differences(info), strict=False
     ):
         at = f"{number(float(losses[-1]))} at outer step {steps[-1]:,.0f}" if len(steps) else "not measured yet"
-        beside = f" (from A: {difference(found)})" if found is not None else ""
+        beside = f" (from A: {words})" if words not in (None, "…") else ""
         said.append(f"{letter} {'diverged' if stopped else at}{beside}")
     return f"Held-out loss of {len(info.numbers)} pinned settings side by side: {'; '.join(said)}."
 
 
-def difference(found: PairedDifference | None) -> str:
+def difference(found: PairedDifference | None, num_comparisons: int) -> str:
     """A paired difference in words. It is of losses, whatever the rest of the page shows.
 
-    >>> difference(PairedDifference(-0.123, 0.04, 100)), difference(PairedDifference(0.01, 0.04, 100)), difference(None)
-    ('loss −0.123 ± 0.04, better', 'loss +0.01 ± 0.04, not told apart', '…')
+    >>> difference(PairedDifference(-0.123, 0.04, 100), 1), difference(PairedDifference(-0.123, 0.1, 100), 8)
+    ('loss −0.123 ± 0.04, better', 'loss −0.123 ± 0.1, not told apart')
+    >>> difference(None, 1)
+    '…'
+
+    Args:
+        found: The difference from the first setting.
+        num_comparisons: How many settings of the sweep might have been pinned instead; see `differs_among`.
     """
     if found is None:
         return "…"
     if not math.isfinite(found.mean):
         return "not finite: a task diverged"
     sign = "−" if found.mean < 0 else "+"
-    verdict = "not told apart" if not found.differs else "better" if found.mean < 0 else "worse"
+    verdict = "not told apart" if not differs_among(found, num_comparisons) else "better" if found.mean < 0 else "worse"
     return f"loss {sign}{abs(found.mean):.3g} ± {found.ci95:.2g}, {verdict}"
+
+
+def differences(info: PinsInfo) -> list[str | None]:
+    """What is said of each pinned setting beside the first one; nothing of the first."""
+    return [None, *(difference(found, info.num_compared - 1) for found in info.differences)]
 
 
 PINS: SweepChart[PinsInfo, PinsLooks] = SweepChart(

@@ -20,7 +20,7 @@ from dashboard.charts.sweep_curves import LANES, LanesInfo, lanes_info
 from dashboard.charts.sweep_edge import SWEEP_EDGE, SweepEdgeInfo, sweep_edge_info
 from dashboard.charts.sweep_frozen import FROZEN, frozen_info
 from dashboard.charts.sweep_map import MAP
-from dashboard.charts.sweep_pins import PINS, PinsInfo, difference
+from dashboard.charts.sweep_pins import PINS, PinsInfo, differences
 from dashboard.charts.sweep_places import map_info
 from dashboard.charts.sweep_rank import RANK, rank_info
 from dashboard.charts.sweep_settings import SettingInfo, View, setting_info
@@ -154,7 +154,7 @@ class Frames:
         header["best"] = seen.best
         if pins is not None:
             self._add(header, body, PINS, pins, loss)
-            header["pins"] = [None, *(difference(found) for found in pins.differences)]
+            header["pins"] = differences(pins)
 
     def _settings(self, looked: Looked) -> list[SettingInfo]:
         """All settings; another view of the same results asks for them again, which of ten thousand takes a fifth of a second."""

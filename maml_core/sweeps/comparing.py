@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from maml_core.intervals import half_width, paired_difference
+from maml_core.intervals import differs_among, half_width, paired_difference
 from maml_core.records import Numbers, PairedDifference
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.paired import COMMON
@@ -169,7 +169,7 @@ class Comparison:
             return self.num_seeds > 1 or abs(better.value - worse.value) > math.hypot(better.ci95, worse.ci95)
         if not math.isfinite(found.mean):
             return not self._has_infinite(better)
-        return abs(found.mean) > found.ci95 * _widening(found.num_tasks, len(self._compared) - 1)
+        return differs_among(found, len(self._compared) - 1)
 
     def _has_infinite(self, one: SettingResult) -> bool:
         values = self._by_task(one)
@@ -188,15 +188,6 @@ class Comparison:
             return None
         mean: Numbers = np.mean(values, axis=0)
         return mean
-
-
-@lru_cache(maxsize=64)
-def _widening(num_tasks: int, num_comparisons: int) -> float:
-    """How much wider than 95% an interval is that holds for so many comparisons at once (Bonferroni)."""
-    from scipy.special import stdtrit
-
-    usual, corrected = (float(stdtrit(num_tasks - 1, 1.0 - 0.025 / count)) for count in (1, max(1, num_comparisons)))
-    return corrected / usual
 
 
 def is_compared(one: SettingResult) -> bool:

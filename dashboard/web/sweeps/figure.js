@@ -197,6 +197,7 @@ export class Plot {
     if (!this.#made || this.node.clientWidth === 0 || sizeOf(this.node) === this.#size) return;
     this.#size = sizeOf(this.node);
     plotly().Plots.resize(this.node);
+    if (this.#figure?.layout.yaxis.type === "log") this.draw(); // its ticks need other room
   }
 
   /** Puts what the page itself has set since the last drawing on the screen, without drawing the rest again: of thousands of settings that takes a fifth of a second. */

@@ -320,7 +320,8 @@ class Page {
     /** @type {("lanes" | "sweep_edge" | "pins")[]} */
     const curves = has ? ["lanes", "sweep_edge"] : comes ? ["lanes"] : [];
     this.#curves.present(pinned ? [...curves, "pins"] : curves);
-    this.#charts.pins.card.empty(comparing ? "" : "Pin two settings or more, then train them side by side.");
+    const next = this.#pins.numbers.length < 2 ? "Pin two settings or more, then train them side by side." : "Train the pinned settings side by side: their curves come here.";
+    this.#charts.pins.card.empty(comparing ? "" : next);
     this.#pins.draw(name, comparing);
     this.#selection.opening(comes);
     this.#root.dataset.sweep = String(has || comes);

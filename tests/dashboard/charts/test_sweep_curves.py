@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from dashboard.charts import sweep_curves
+from dashboard.charts import sweep_curves, sweep_pins
 from dashboard.charts.sweep_curves import BINS, LANES, MOST_NUMBERS, MOST_WORDS, groups_of
 from dashboard.charts.sweep_pins import PINS, PinsInfo, PinsLooks
 from dashboard.setups.sweep_axes import axis_info
@@ -72,6 +72,7 @@ PINNED = PinsInfo(
     stopped=(False, True),
     differences=(None, None),
     num_steps=20,
+    num_compared=2,
 )
 
 
@@ -110,3 +111,11 @@ def test_the_summary_of_pinned_settings_says_where_each_stands_and_how_they_diff
         "B not a number at outer step 10 (from A: loss +0.5 ± 0.1, worse)."
     )
     assert "B diverged" in PINS.summary(PINNED)
+
+
+def test_a_pinned_setting_is_told_apart_as_in_the_table_of_all_settings():
+    """The same difference stood on one screen twice, as "better" and as "unclear"."""
+    near = dataclasses.replace(PINNED, stopped=(False, False), differences=(PairedDifference(-0.5, 0.4, 100),))
+    assert sweep_pins.differences(near) == [None, "loss −0.5 ± 0.4, better"]
+    among = dataclasses.replace(near, num_compared=9)
+    assert sweep_pins.differences(among) == [None, "loss −0.5 ± 0.4, not told apart"]

@@ -113,6 +113,7 @@ def test_one_pinned_setting_that_explodes_does_not_flatten_the_others() -> None:
         losses=(array(4, 1, 0.5), array(4, 1e6, 1e9)),
         num_steps=20,
         differences=(),
+        num_compared=2,
     )
     assert 10 ** PINS.ranges(info, None)["yaxis"][1] <= 70.0
 

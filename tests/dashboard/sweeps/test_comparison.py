@@ -91,9 +91,9 @@ def test_other_tasks_are_refused() -> None:
 
 def test_what_the_page_shows() -> None:
     comparison = Comparison((4, 7), (TINY, OTHER), 2, 10.0)
-    info = pins_info(comparison)
+    info = pins_info(comparison, 2)
     assert (info.numbers, info.differences, info.stopped) == ((4, 7), (None,), (False, False))
     run_through(comparison)
-    info = pins_info(comparison)
+    info = pins_info(comparison, 2)
     np.testing.assert_array_equal(info.steps[0], [0.0, 1.0, 2.0])
     assert info.differences == tuple(comparison.differences())
