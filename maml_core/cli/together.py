@@ -84,6 +84,11 @@ TABLE: dict[str, tuple[Refused, ...]] = {
     ),
     "runs export": (
         Refused("--out", beside_several_of(*KINDS), "it names one file; export one kind at a time"),
+        Refused(
+            "--out",
+            without(*KINDS, "--tensorboard"),
+            f"say what to write into it: {', '.join(KINDS[:-1])} or {KINDS[-1]}",
+        ),
         Refused("--out", without(*KINDS), "it names a file, and --tensorboard a folder; leave it out"),
         Refused("--force", without(*KINDS), "it overwrites a file, and --tensorboard adds to a folder; leave it out"),
     ),

@@ -93,6 +93,13 @@ def test_a_file_is_not_where_tensorboard_is_written(here: Path) -> None:
     assert "it names a file, and --tensorboard a folder" in result.output
 
 
+def test_a_file_without_what_to_write_into_it_is_asked_for_that(here: Path) -> None:
+    result = CliRunner().invoke(app, ["runs", "export", "one", "--out", "one.zip"])
+    assert (result.exit_code, (here / "one.zip").exists()) == (2, False)
+    assert "say what to write into it: --csv, --zip, --script or --weights" in result.output
+    assert "tensorboard" not in result.output
+
+
 @needs_processes
 def test_write_file_neither_replaces_what_is_no_file_nor_follows_what_stands_in_the_way(here: Path) -> None:
     os.mkfifo("pipe")
