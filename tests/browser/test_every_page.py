@@ -37,3 +37,26 @@ def test_a_long_first_look_is_said_and_nothing_of_the_old_run_is_left_meanwhile(
     assert "held-out" not in live.page.evaluate("emptied")[0]
     live.wait_steady()
     live.wait_trace("loss", "training, raw", lambda curve: curve.shape == (2, 0))
+
+
+def test_the_inner_steps_of_a_task_that_is_not_here_yet_do_nothing(live: LivePage) -> None:
+    """Whoever has the slider in hand while another run begins made the page throw."""
+    live.page.evaluate(
+        """() => {
+          const [slider, label] = ["input", ".maml-k"].map((part) => document.querySelector(`.maml-task-steps ${part}`));
+          window.moved = 0;
+          new MutationObserver(() => {
+            if (label.textContent) return;
+            const later = window.requestAnimationFrame;
+            // The next picture comes before the task does, as on a slow machine.
+            window.requestAnimationFrame = (draw) => ((window.requestAnimationFrame = later), draw(performance.now()), 0);
+            slider.dispatchEvent(new Event("input"));
+            window.requestAnimationFrame = later;
+            window.moved++;
+          }).observe(label, { childList: true, characterData: true, subtree: true });
+        }"""
+    )
+    live.action("reset").click()
+    live.wait("() => window.moved > 0")
+    live.wait_steady()
+    live.wait("() => document.querySelector('.maml-task-steps').textContent.includes('k = ')")

@@ -227,8 +227,9 @@ export class Task {
   /** @param {number} k */
   #choose(k) {
     clearTimeout(this.#begin);
+    if (!this.#steps) return; // the slider of another run's task, moved before that task is here
     const from = this.#shown;
-    const n = this.#steps?.num_inner_steps ?? 0;
+    const n = this.#steps.num_inner_steps;
     if (k === n && this.k < n) this.#walked();
     this.#chosen = k === n ? null : k;
     // The curve glides to a next step, so that one sees it bend; it jumps back to theta_0, and where motion is unwelcome.
