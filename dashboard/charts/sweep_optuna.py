@@ -19,7 +19,7 @@ from dashboard.theme import Palette
 from maml_core.sweeps.axes import Value
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.findings import importance_words, trust_words, why_no_importance
-from maml_core.sweeps.importance import importance
+from maml_core.sweeps.importance import FEWEST_TOP, TOP_SHARE, importance
 from maml_core.sweeps.results import SettingResult
 from maml_core.values import shown
 from maml_core.wording import counted
@@ -37,7 +37,7 @@ PLOTS: Mapping[OptunaPlot, str] = {
     "slice": "Slices",
 }
 HELP: Mapping[OptunaPlot, str] = {
-    "importance": "How well each axis tells the best tenth of these settings from the others (PED-ANOVA). The shares add up to 1 where no axis matters, too: of "
+    "importance": "How well each axis tells the best tenth of these settings, of fewer than 30 the best three, from the others (PED-ANOVA). The shares add up to 1 where no axis matters, too: of "
     "100 settings a share is known to 0.4, of 1,000 to 0.15.",
     "parallel": "A line for each setting, through its values on every axis; its colour is its result.",
     "contour": "Results between the settings are interpolated: where there are no points, little is known.",
@@ -154,7 +154,8 @@ def optuna_figure(plot: OptunaPlot, study: Study, palette: Palette, target_name:
         warnings.simplefilter("ignore")  # of what is experimental there
         match plot:
             case "importance":
-                evaluator = optuna.importance.PedAnovaImportanceEvaluator()
+                share = max(TOP_SHARE, FEWEST_TOP / len(trials))
+                evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=share)
                 figure = draw.plot_param_importances(study, evaluator, params=varied, target_name=target_name)
             case "parallel":
                 figure = draw.plot_parallel_coordinate(study, params=varied, target_name=target_name)
@@ -163,7 +164,20 @@ def optuna_figure(plot: OptunaPlot, study: Study, palette: Palette, target_name:
             case "slice":
                 figure = draw.plot_slice(study, params=varied, target_name=target_name)
     height = 110 + 56 * len(varied) if plot == "importance" else 420
+    if plot == "importance":
+        figure.update_layout(
+            xaxis_title=f"share of what tells {the_best_of(len(trials))} from the others", yaxis_title=None
+        )
     return _themed(figure, palette, height, maximises=_maximises(study))
+
+
+def the_best_of(num_settings: int) -> str:
+    """Whom Optuna's importance sets apart from the others: too few say nothing.
+
+    >>> the_best_of(6), the_best_of(30)
+    ('the best 3', 'the best tenth')
+    """
+    return "the best tenth" if num_settings * TOP_SHARE >= FEWEST_TOP else f"the best {FEWEST_TOP}"
 
 
 def optuna_table(plot: OptunaPlot, figure: go.Figure, study: Study) -> dict[str, list[str]]:
@@ -181,18 +195,22 @@ def optuna_table(plot: OptunaPlot, figure: go.Figure, study: Study) -> dict[str,
     return {"setting": settings, **axes, what: [f"{result:.3g}" for result in results]}
 
 
-def optuna_words(table: Mapping[str, Sequence[str]]) -> str:
+def optuna_words(table: Mapping[str, Sequence[str]], num_settings: int) -> str:
     """What one of these plots shows, in a sentence that Streamlit may set, made of its table.
 
-    >>> optuna_words({"axis": ["α", "β"], "share": ["90%", "10%"]})
+    >>> optuna_words({"axis": ["α", "β"], "share": ["90%", "10%"]}, 64)
     'Of what tells the best tenth from the others α has 90%, β 10%.'
-    >>> optuna_words({"setting": ["3", "0"], "α": ["0.1", "0.2"], "held-out loss": ["0.5", "0.7"]})
+    >>> optuna_words({"setting": ["3", "0"], "α": ["0.1", "0.2"], "held-out loss": ["0.5", "0.7"]}, 2)
     '2 settings; the best, number 3: held-out loss 0.5 at α 0.1.'
+
+    Args:
+        table: From `optuna_table`.
+        num_settings: That the plot is of.
     """
     rows = list(zip(*table.values(), strict=True))
     if "share" in table:
         (first, share), *others = rows
-        return f"Of what tells the best tenth from the others {', '.join([f'{first} has {share}', *(' '.join(row) for row in others)])}."
+        return f"Of what tells {the_best_of(num_settings)} from the others {', '.join([f'{first} has {share}', *(' '.join(row) for row in others)])}."
     (_, number), *axes, (what, result) = zip(table, rows[0], strict=True)
     where = ", ".join(f"{plain(name)} {value}" for name, value in axes)
     return f"{counted(len(rows), 'setting')}; the best, number {number}: {what} {result} at {where}."
@@ -221,8 +239,6 @@ def _themed(figure: go.Figure, palette: Palette, height: int, *, maximises: bool
     title = {"color": palette.muted, "size": ours["font"]["size"], "family": ours["font"]["family"]}
     figure.update_xaxes(**lines, tickfont_color=palette.muted, title_font=title)
     figure.update_yaxes(**lines, tickfont_color=palette.muted, title_font=title)
-    if figure.layout.xaxis.title.text in ("Hyperparameter Importance", "Importance"):
-        figure.update_layout(xaxis_title="share of the variation explained", yaxis_title=None)
     scale = palette.best_to_worst[::-1] if maximises else palette.best_to_worst
     colors = [[i / (len(scale) - 1), color] for i, color in enumerate(scale)]
     bar = {"outlinecolor": palette.grid, "tickfont": {"color": palette.muted}, "title": {"font": title}}

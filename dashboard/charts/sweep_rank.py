@@ -123,7 +123,7 @@ def _figure(palette: Palette, looks: RankLooks) -> go.Figure:
         OVER_SEEDS: line("± 95% over seeds", with_opacity(palette.theta_0, 0.6), 3.0, **told),
         SEEDS: points("a seed", with_opacity(palette.text, 0.6), 3.5, palette.page, **told),
         OTHERS: points("other settings", palette.muted, rest, palette.page, **told),
-        SAME: points(f"same as {whom}", palette.theta_0, size, palette.page, **told),
+        SAME: points(f"not told apart from {whom}", palette.theta_0, size, palette.page, **told),
         SETTINGS: go.Scatter(
             x=[],
             y=[],

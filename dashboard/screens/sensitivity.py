@@ -16,7 +16,7 @@ from dashboard.charts.sweep_optuna import (
     study_of,
     why_not,
 )
-from dashboard.charts.symbols import literal
+from dashboard.charts.symbols import in_markdown, literal, plain
 from dashboard.screens.component import mount_sweeps
 from dashboard.screens.shared import links, style
 from dashboard.server.start import get_hub
@@ -117,7 +117,7 @@ def _plots(token: str, selected: tuple[int, ...]) -> None:
     st.plotly_chart(figure, key="optuna.chart", theme=None, config=_PLAIN)
     table = optuna_table(plot, figure, study)
     with st.container(horizontal=True, vertical_alignment="center", key="optuna-told"):
-        words = optuna_words(table)
-        st.caption(f"{words} {literal(importance_trust(sweep, chosen))}" if plot == "importance" else words)
+        words = optuna_words(table, len(study.trials))
+        st.caption(f"{words} {in_markdown(plain(importance_trust(sweep, chosen)))}" if plot == "importance" else words)
         with st.popover("Table", key="optuna.table"):
             st.table(table)

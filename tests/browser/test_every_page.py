@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.browser.conftest import OpenPage
+from tests.browser.live_page import LivePage
 
 LEVELS = """() => (document.querySelector("[data-chart=loss] .maml-plot").layout?.shapes ?? []).filter(({ name }) => name === "level").length"""
 

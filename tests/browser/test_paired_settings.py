@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
@@ -64,6 +65,11 @@ def test_settings_are_held_against_the_best_or_the_pinned_one(open_page: OpenPag
     page.locator("[data-chart=map] .maml-plot").focus()
     page.keyboard.press("ArrowRight")
     expect(page.locator(".maml-sweeps > [aria-live]")).to_contain_text("over 3 seeds")
+    with page.expect_download() as saved:
+        live.menu("map", "Download CSV")
+    assert saved.value.suggested_filename == "maml-map-paired.csv"
+    head = next(csv.reader(saved.value.path().read_text(encoding="utf-8").splitlines()))
+    assert len(set(head)) == len(head)
     rows = page.locator(".maml-settings tbody th button")
     for row in (2, 1):
         rows.nth(row).click()

@@ -122,10 +122,18 @@ test("a value has an interval over tasks and one over seeds, each said to be wha
 
 test("a paired difference says from whom, over what, and what is told", () => {
   assert.equal(differenceWords(SETTING, STANDING), "+0.031 ± 0.02 over tasks, ± 0.06 over 3 seeds from the best (12), paired: not told apart");
-  assert.equal(differenceWords({ ...SETTING, difference: -0.031, verdict: VERDICT.better }, { ...STANDING, reference: 3 }), "−0.031 ± 0.02 over tasks, ± 0.06 over 3 seeds from A (3), paired: better");
+  assert.equal(differenceWords({ ...SETTING, difference: -0.031, verdict: VERDICT.better }, { ...STANDING, reference: 3 }), "−0.031 ± 0.02 over tasks, ± 0.06 over 3 seeds from A (3), paired: better, by how the seeds of all settings scatter");
   assert.equal(differenceWords({ ...SETTING, verdict: VERDICT.reference }, STANDING), "the best");
   assert.equal(differenceWords({ ...SETTING, verdict: VERDICT.unknown }, STANDING), null);
   assert.equal(differenceWords({ ...SETTING, difference: NaN, verdict: VERDICT.worse }, STANDING), "beside the best (12): worse");
+});
+
+test("a verdict that the intervals beside it do not let expect says what it knows more", () => {
+  const far = { ...SETTING, difference_over_seeds: 0.01 };
+  assert.match(differenceWords({ ...far, verdict: VERDICT.worse }, STANDING), /paired: worse$/);
+  assert.match(differenceWords({ ...SETTING, verdict: VERDICT.worse }, STANDING), /paired: worse, by how the seeds of all settings scatter$/);
+  assert.match(differenceWords(far, STANDING), /paired: not told apart, among 20 settings$/);
+  assert.match(differenceWords({ ...SETTING, difference_over_seeds: NaN }, { ...STANDING, num_seeds: 1 }), /this training is not told apart, among 20 trainings; one seed/);
 });
 
 test("of one seed nothing is claimed of the setting", () => {

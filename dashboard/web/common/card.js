@@ -20,6 +20,7 @@ import { csv, download, table } from "./table.js";
  * @property {string} id
  * @property {Format[]} [formats] Of pictures, where it has not both.
  * @property {(format: Format) => Promise<string>} picture The address of one.
+ * @property {() => string} [of] What it is of, for the name of a file that is saved of it; without it the outer step of the live run.
  * @property {Set<string>} hidden Groups of the legend.
  * @property {(group: string) => boolean} [toggle] Shows or hides a group, and says which.
  * @property {(trace: string) => { x?: ArrayLike<number> } | undefined} [array] Numbers of a trace.
@@ -128,7 +129,8 @@ export class Card {
 
   /** @param {Format | "csv"} extension */
   #filename(extension) {
-    return `maml-${this.#chart.id}-step-${window.mamlLive.lastStep ?? 0}.${extension}`;
+    const of = this.#chart.of?.() ?? `step-${window.mamlLive.lastStep ?? 0}`;
+    return `maml-${this.#chart.id}-${of.replace(/[^\p{L}\p{N}._-]+/gu, "-")}.${extension}`;
   }
 
   /** @param {Format} format */

@@ -28,7 +28,7 @@ export class SweepCharts {
   lanes;
   edge;
   frozen;
-  pins = new Plot("pins");
+  pins;
   #store;
   /** @type {Record<string, { light: Figure, dark: Figure }>} */
   #figures = {};
@@ -40,19 +40,20 @@ export class SweepCharts {
    * @param {object} options
    * @param {(event: PlotlyEvents["plotly_click"]) => void} options.clicked
    * @param {(event: PlotlyEvents["plotly_selected"]) => void} options.boxed
-   * @param {() => import("../common/rows.js").Rows} options.rows Behind the map.
+   * @param {() => string} options.of The name of the sweep.
    * @param {() => void} options.drawn Called when a map is on the screen.
    */
-  constructor(store, { clicked, boxed, rows, drawn }) {
+  constructor(store, { clicked, boxed, of, drawn }) {
     this.#store = store;
     const listeners = { plotly_click: clicked, plotly_selected: boxed };
     const told = (/** @type {PlotlyPoint} */ point) => this.#under(point);
     const named = (/** @type {number} */ number) => `${number}: ${forPlotly(this.#store.lines(number)[0])}`;
-    this.map = new Plot("map", { listeners, rows, told, hasKeys: true });
+    this.map = new Plot("map", { listeners, rows: () => store.rows(of()), told, of, hasKeys: true });
     this.frozen = new Plot("frozen", { rows: () => frozenRows(this.frozen.array(CELLS), fromPlotly(this.frozen.title)), across: Math.log10 });
-    this.rank = new Plot("rank", { listeners, told });
-    this.lanes = new Plot("lanes", { listeners, named });
-    this.edge = new Plot("sweep_edge", { listeners, named });
+    this.rank = new Plot("rank", { listeners, told, of });
+    this.lanes = new Plot("lanes", { listeners, named, of });
+    this.edge = new Plot("sweep_edge", { listeners, named, of });
+    this.pins = new Plot("pins", { of });
     this.map.node.tabIndex = 0;
     for (const plot of [this.map, this.frozen]) plot.onDrawn = drawn;
   }

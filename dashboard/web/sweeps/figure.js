@@ -61,15 +61,17 @@ export class Plot {
    * @param {(x: number) => number} [options.across] Where an x of these rows lies along the axis.
    * @param {(number: number) => string} [options.named] Whose a curve is, by its number, where a trace has those of several settings.
    * @param {(point: PlotlyPoint) => string[]} [options.told] What is said of a point of a trace whose points Plotly says nothing of.
+   * @param {() => string} [options.of] The name of the sweep that it shows.
    * @param {boolean} [options.hasKeys] It can be read with the arrow keys by itself.
    */
-  constructor(id, { listeners = {}, rows, across, named, told, hasKeys = false } = {}) {
+  constructor(id, { listeners = {}, rows, across, named, told, of, hasKeys = false } = {}) {
     this.id = id;
     this.#listeners = listeners;
     this.#named = named;
     this.#told = told;
     this.rows = rows;
     this.across = across;
+    this.of = of;
     this.hasKeys = hasKeys;
     this.card = new Card(this);
     this.node = /** @type {PlotlyNode} */ (/** @type {HTMLElement} */ (this.card.plot));

@@ -90,7 +90,7 @@ class Page {
     this.#charts = new SweepCharts(this.#store, {
       clicked: (event) => this.#selection.clicked(event),
       boxed: (event) => this.#selection.boxed(event),
-      rows: () => this.#store.rows(this.#state.name ?? ""),
+      of: () => this.#state.name ?? "",
       drawn: () => window.mamlSweeps.drawn++,
     });
     this.#pins = new Pins(this.#store, { send: this.#send, changed: () => this.#pinned() });

@@ -93,6 +93,20 @@ export function verdict({ verdict }, standing) {
 }
 
 /**
+ * Why a verdict is another one than the intervals beside it let expect: it knows of the other settings. Empty where it is not.
+ *
+ * @param {Setting} setting
+ * @param {Standing} standing
+ */
+function because({ verdict: found, difference, difference_over_tasks, difference_over_seeds }, { num_seeds, compared }) {
+  if (!Number.isFinite(difference)) return "";
+  const holdsZero = [difference_over_tasks, difference_over_seeds].some((half) => Math.abs(difference) <= half);
+  if (found === VERDICT.same && !holdsZero) return `, among ${whole(compared)} ${num_seeds === 1 ? "trainings" : "settings"}`;
+  const isTold = found === VERDICT.worse || found === VERDICT.better;
+  return isTold && Math.abs(difference) <= difference_over_seeds ? ", by how the seeds of all settings scatter" : "";
+}
+
+/**
  * A setting beside the reference, paired: `+0.031 ± 0.02 over tasks, ± 0.06 over 3 seeds from the best (12): not told apart`; null where it is
  * not compared. With one seed it says that nothing is claimed of the setting.
  *
@@ -106,7 +120,7 @@ export function differenceWords(setting, standing) {
   if (found === VERDICT.unknown || reference === null) return null;
   if (found === VERDICT.reference) return [isBest(standing) ? "the best" : "A, which the others are held against", one].filter(Boolean).join("; ");
   const from = isBest(standing) ? `the best (${reference})` : `A (${reference})`;
-  const told = `${num_seeds === 1 ? "this training is " : ""}${TOLD[found]}${one && `; ${one}`}`;
+  const told = `${num_seeds === 1 ? "this training is " : ""}${TOLD[found]}${because(setting, standing)}${one && `; ${one}`}`;
   if (!Number.isFinite(difference)) return `beside ${from}: ${told}`;
   const known = intervals(difference_over_tasks, difference_over_seeds, standing, size(standing));
   return `${change(difference, standing)}${known} from ${from}, paired: ${told}`;

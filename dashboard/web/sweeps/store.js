@@ -218,7 +218,8 @@ export class Store {
     const worded = (/** @type {Value} */ value) => (typeof value === "number" ? value : literal(said(value))); // numbers with all their digits
     const { standing } = this;
     const seeds = standing && standing.num_seeds > 1 ? Array.from({ length: standing.num_seeds }, (_, seed) => seed) : [];
-    const paired = standing === null || standing.reference === null ? [] : [`minus ${standing.reference}`, "± over tasks", "± over seeds", "told"];
+    const minus = `minus ${standing?.reference}`;
+    const paired = standing === null || standing.reference === null ? [] : [minus, `${minus}: ± over tasks`, `${minus}: ± over seeds`, "told"];
     const head = [
       ...["setting", ...this.axes.map(({ symbol }) => symbol), this.metric, "± over tasks", "± over seeds", ...seeds.map((seed) => `seed ${seed}`)],
       ...[...paired, "tasks worse", "tasks diverged", "2/λ_max", "state"],

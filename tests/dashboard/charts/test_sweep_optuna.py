@@ -140,7 +140,7 @@ def test_importance_is_what_its_words_say_and_what_of_it_is_chance_is_said_besid
     of = sweep(num_seeds=3)
     results = [_of_seeds(one, 3) for one in grid(of)]
     study = study_of(results, of)
-    wanted = PedAnovaImportanceEvaluator().evaluate(study)
+    wanted = PedAnovaImportanceEvaluator(target_quantile=3 / len(results)).evaluate(study)
     table = optuna_table("importance", optuna_figure("importance", study, LIGHT, objective(of)), study)
     found = dict(zip(table["axis"], table["share"], strict=True))
     assert found == {name: f"{share / sum(wanted.values()):.0%}" for name, share in wanted.items()}
@@ -168,13 +168,11 @@ def test_each_plot_has_its_table_and_a_sentence_of_it(plot: OptunaPlot, base: Ru
     of = sweep(ALPHA, Axis(name="algorithm", values=("maml", "anil")), base=base)
     study = study_of(grid(of), of)
     table = optuna_table(plot, optuna_figure(plot, study, LIGHT, objective(of)), study)
-    said = optuna_words(table)
+    said = optuna_words(table, len(study.trials))
     if plot == "importance":
         assert sorted(table["axis"]) == ["algorithm", "α"]
         assert sum(int(share.removesuffix("%")) for share in table["share"]) in range(98, 103)
-        assert said.startswith(
-            f"Of what tells the best tenth from the others {table['axis'][0]} has {table['share'][0]}"
-        )
+        assert said.startswith(f"Of what tells the best 3 from the others {table['axis'][0]} has {table['share'][0]}")
     else:
         assert list(table) == ["setting", "α", "algorithm", "held-out accuracy" if of.maximises else "held-out loss"]
         results = {str(each.number): each.value for each in grid(of)}
