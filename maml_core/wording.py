@@ -64,6 +64,8 @@ def one_of(known: Iterable[str], word: object, *, most: int = 10) -> str:
     >>> names = ("alpha", "beta", "num_inner_steps")
     >>> one_of(names, "alhpa"), one_of(names, "gamma!"), one_of(names, 7, most=2)
     ("did you mean 'alpha'?", 'one of alpha, beta, num_inner_steps', 'one of alpha, beta, ... (3 in all)')
+    >>> one_of(("Glyphs, ANIL", "MAML++"), "nope")  # names that hold commas are quoted
+    "one of 'Glyphs, ANIL', 'MAML++'"
     """
     names = list(known)
     folded = {name.casefold(): name for name in reversed(names)}
@@ -71,4 +73,5 @@ def one_of(known: Iterable[str], word: object, *, most: int = 10) -> str:
     if close:
         return f"did you mean {folded[close[0]]!r}?"
     more = f", ... ({len(names):,} in all)" if len(names) > most else ""
-    return f"one of {', '.join(names[:most])}{more}"
+    shown = [repr(name) for name in names] if any("," in name for name in names) else names
+    return f"one of {', '.join(shown[:most])}{more}"

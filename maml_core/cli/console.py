@@ -123,8 +123,10 @@ def _check_options(command: TyperCommand, path: str, ctx: Any, arguments: list[s
         typer.BadParameter: One that takes one value has two: the last would win, and nobody would be told.
         ConfigError: One contradicts another, or is for another that is not there (see `together`).
     """
-    parser = command.make_parser(ctx)
-    parser.allow_interspersed_args = command.allow_interspersed_args  # it took over that of the group
+    own = type(ctx)(
+        command, parent=ctx, info_name=path.rpartition(" ")[2]
+    )  # so that a refusal names the help of the command
+    parser = command.make_parser(own)
     try:
         values, _, order = parser.parse_args(args=list(arguments))
     except Exception as error:
@@ -133,7 +135,7 @@ def _check_options(command: TyperCommand, path: str, ctx: Any, arguments: list[s
     counts = Counter(parameter for parameter in order if parameter.param_type_name == "option")
     for parameter, count in counts.items():
         if count > 1 and not parameter.multiple:
-            raise typer.BadParameter(f"it is given {count} times; give it once", ctx, param_hint=parameter.opts[0])
+            raise typer.BadParameter(f"it is given {count} times; give it once", own, param_hint=parameter.opts[0])
     given = {parameter.opts[0]: values[parameter.name] for parameter in counts}
     for line in refusals(path, given):
         raise ConfigError(line.option.removeprefix("--").replace("-", "_"), given[line.option], line.words)

@@ -283,3 +283,14 @@ def test_a_value_given_twice_is_refused_after_an_argument_too(command: str) -> N
     result = maml(*command.split())
     assert (result.exit_code, result.stdout) == (2, "")
     assert "it is given 2 times; give it once" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "command", ["train --name a --name b", "train --bogus", "evaluate it --bogus", "runs show it --bogus"]
+)
+def test_a_refusal_names_the_help_of_its_own_command(command: str) -> None:
+    """It named that of `maml`, or of the group."""
+    result = maml(*command.split())
+    assert (result.exit_code, result.stdout) == (2, "")
+    words = command.split(" --")[0].removesuffix(" it")
+    assert f"maml {words} --help" in " ".join(result.stderr.split())
