@@ -293,4 +293,4 @@ def test_a_refusal_names_the_help_of_its_own_command(command: str) -> None:
     result = maml(*command.split())
     assert (result.exit_code, result.stdout) == (2, "")
     words = command.split(" --")[0].removesuffix(" it")
-    assert f"maml {words} --help" in " ".join(result.stderr.split())
+    assert f" {words} --help' for help." in " ".join(result.stderr.split())
