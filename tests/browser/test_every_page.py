@@ -61,3 +61,22 @@ def test_the_inner_steps_of_a_task_that_is_not_here_yet_do_nothing(live: LivePag
     live.wait("() => window.moved > 0")
     live.wait_steady()
     live.wait("() => document.querySelector('.maml-task-steps').textContent.includes('k = ')")
+
+
+def test_room_that_is_lost_before_the_browser_looks_for_the_first_time_is_noticed(live: LivePage) -> None:
+    """Half of the lessons' charts had lost their axis below the card: a legend had taken a second line right after the chart was made."""
+    calls = live.page.evaluate(
+        """async () => {
+          const dom = performance.getEntriesByType("resource").map(({ name }) => name).find((name) => name.endsWith("/common/dom.js"));
+          const { onSize } = await import(dom);
+          const [stays, shrinks] = [0, 0].map(() => document.body.appendChild(Object.assign(document.createElement("div"), { style: "height: 100px" })));
+          const calls = [];
+          onSize(stays, () => calls.push("stays"));
+          onSize(shrinks, () => calls.push("shrinks"));
+          shrinks.style.height = "80px";
+          for (let frames = 0; frames < 4; frames++) await new Promise(requestAnimationFrame);
+          for (const each of [stays, shrinks]) each.remove();
+          return calls;
+        }"""
+    )
+    assert calls == ["shrinks"]

@@ -194,21 +194,18 @@ export function onWidth(node, action) {
 }
 
 /**
- * Calls `action` when an element got another size, as long as it has one; not for the size that it has now.
+ * Calls `action` when an element got another size, as long as it has one; not for the size that it has now. What changes before the browser looks
+ * for the first time, as when a legend beside a new chart takes a second line, counts too.
  *
- * @param {Element} node
+ * @param {Element} node Without padding.
  * @param {() => void} action
  */
 export function onSize(node, action) {
-  let seen = false;
-  let width = 0;
-  let height = 0;
+  let { clientWidth: width, clientHeight: height } = node;
   new ResizeObserver(([{ contentRect }]) => {
     if (Math.abs(contentRect.width - width) < 1 && Math.abs(contentRect.height - height) < 1) return;
-    const first = !seen;
-    seen = true;
     ({ width, height } = contentRect);
-    if (!first && width > 0 && height > 0) action();
+    if (width > 0 && height > 0) action();
   }).observe(node);
 }
 
