@@ -157,7 +157,7 @@ def states(run: Run, root: Root = None, as_json: AsJson = False) -> None:
             is_text=True,
             folds=True,
         ),
-        Column("size", [_kilobytes(len(moment.state)) for moment in saved.moments]),
+        Column("size", [_in_words(len(moment.state)) for moment in saved.moments]),
     ]
     print_table(f"States kept of {folder.name}, at outer step {saved.step} now", columns)
 
@@ -279,8 +279,13 @@ def _info(info: RunInfo) -> dict[str, Any]:
 
 
 def _size(info: RunInfo) -> str:
-    return _kilobytes(info.size_bytes)
+    return _in_words(info.size_bytes)
 
 
-def _kilobytes(num_bytes: int) -> str:
-    return f"{num_bytes / 1000:,.0f} kB"
+def _in_words(num_bytes: int) -> str:
+    """A size in words.
+
+    >>> _in_words(282_900), _in_words(2_064_700)
+    ('283 kB', '2.1 MB')
+    """
+    return f"{num_bytes / 1000:.0f} kB" if num_bytes < 999_500 else f"{num_bytes / 1e6:,.1f} MB"

@@ -1,8 +1,8 @@
-"""Tables that lose nothing on a narrow terminal: numbers and words stay whole, names fold, and columns that have no room go below."""
+"""Tables that lose nothing on a narrow terminal: numbers and words stay whole, headings take lines, names fold, and columns that have no room go below."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 FOLDED = 12
@@ -24,21 +24,29 @@ class Column(NamedTuple):
 
     @property
     def widest(self) -> int:
-        """Signs of its widest cell."""
-        from rich.cells import cell_len
-
-        return max(cell_len(text) for text in (self.name, *self.cells))
+        """Signs of its widest line."""
+        return max(self._heading, _longest(self.cells))
 
     @property
     def needs(self) -> int:
         """Signs that it cannot do without."""
-        from rich.cells import cell_len
+        if not self.folds:
+            return self.widest
+        return max(self._heading, min(_longest(word for cell in self.cells for word in cell.split()), FOLDED))
 
-        return max(cell_len(self.name), min(self.widest, FOLDED)) if self.folds else self.widest
+    @property
+    def _heading(self) -> int:
+        return _longest(self.name.split("\n"))
+
+
+def _longest(texts: Iterable[str]) -> int:
+    from rich.cells import cell_len
+
+    return max(map(cell_len, texts), default=0)
 
 
 def print_table(title: str, columns: Sequence[Column]) -> None:
-    """Print a table on stdout; where it is too wide, one below the other, each with the first column.
+    """Print a table on stdout; where it is too wide, one below the other, each with the first column, which folds last.
 
     Args:
         title: Above it.
@@ -48,16 +56,19 @@ def print_table(title: str, columns: Sequence[Column]) -> None:
     from rich.table import Table
 
     console = Console()
+    if 1 + sum(column.widest + _BETWEEN for column in columns) > console.width:
+        columns = [column._replace(name=column.name.replace(" ", "\n")) for column in columns]
     for number, some in enumerate(_beside(columns, console.width)):
         fits = _width(some) <= console.width  # else one column is wider than the terminal, and it folds
+        widths = _widths(some, console.width)
         view = Table(title=None if number else title, title_justify="left")
-        for column in some:
+        for column, width in zip(some, widths, strict=True):
             view.add_column(
                 column.name,
                 justify="left" if column.is_text else "right",
                 overflow="fold",
                 no_wrap=fits and not column.folds,
-                min_width=column.needs if fits else None,
+                width=width if fits else None,
             )
         for row in zip(*(column.cells for column in some), strict=True):
             view.add_row(*row)
@@ -74,6 +85,19 @@ def _beside(columns: Sequence[Column], width: int) -> Iterator[list[Column]]:
             some = [first]
         some.append(column)
     yield some
+
+
+def _widths(columns: Sequence[Column], width: int) -> list[int]:
+    """Signs that each column gets: what room there is makes whole what it can make whole, from the first on; the others share the rest."""
+    spare, found = width - _width(columns), [column.needs for column in columns]
+    for at, column in enumerate(columns):
+        if (more := column.widest - column.needs) <= spare:
+            found[at], spare = column.widest, spare - more
+    folded = [at for at, column in enumerate(columns) if found[at] < column.widest]
+    for left, at in zip(range(len(folded), 0, -1), folded, strict=True):
+        more = max(0, spare) // left
+        found[at], spare = found[at] + more, spare - more
+    return found
 
 
 def _width(columns: Sequence[Column]) -> int:

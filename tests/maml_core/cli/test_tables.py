@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import json
 import re
 from collections.abc import Callable
@@ -51,7 +52,17 @@ def said(width: int, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
 
 
 def cells(text: str) -> list[str]:
-    return [cell.strip() for line in text.splitlines() if line[:1] in ("│", "┃") for cell in re.split("[│┃]", line)]
+    """All cells, line by line; a heading that has several lines is one."""
+    found: list[str] = []
+    lines = [line for line in text.splitlines() if line[:1] in ("│", "┃")]
+    for is_heading, some in itertools.groupby(lines, key=lambda line: line[0] == "┃"):
+        rows = [[cell.strip() for cell in re.split("[│┃]", line)] for line in some]
+        found += (
+            [" ".join(filter(None, column)) for column in zip(*rows, strict=True)]
+            if is_heading
+            else itertools.chain(*rows)
+        )
+    return found
 
 
 def swept(axes: tuple[Axis, ...]) -> list[float]:
@@ -201,6 +212,35 @@ def _printed(command: Callable[[], None]) -> str:
     with contextlib.redirect_stdout(target):
         command()
     return target.getvalue()
+
+
+def test_a_run_that_nobody_named_has_its_whole_name_in_the_list_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is what is typed, or copied, for the next command."""
+    assert CliRunner().invoke(app, ["train", *SMALL, "--steps", "2"]).exit_code == 0
+    (run,) = json.loads(said(80, monkeypatch, "runs", "list", "--json"))
+    found = cells(text := said(80, monkeypatch, "runs", "list"))
+    assert len(run["name"]) == len("maml-20261130-170203-9581")
+    assert {run["name"], "algorithm", "outer step", "ok"} <= set(found)
+    assert all(cell_len(line) <= 80 for line in text.splitlines())
+
+
+def test_headings_take_lines_before_a_name_does_and_what_room_there_is_goes_to_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    columns = [
+        Column("name", ["n" * 20], True, folds=True),
+        Column("outer step", ["7"]),
+        Column("saved", ["aaaa bbbb"], True, folds=True),
+    ]
+    for width, heading, saved in (
+        (80, "outer step", {"aaaa bbbb"}),
+        (44, "outer", {"aaaa bbbb"}),
+        (40, "outer", {"aaaa", "bbbb"}),
+    ):
+        monkeypatch.setenv("COLUMNS", str(width))
+        text = _printed(lambda: print_table("title", columns))
+        assert {"n" * 20, *saved} <= set(cells(text))
+        assert f" {heading} ┃" in text
 
 
 def test_what_is_wider_than_the_terminal_folds_and_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
