@@ -23,6 +23,9 @@ _WIDEN = 0.5
 """What stands at the edge of a chart, in steps of its axis."""
 
 
+_REACH = 10.0
+"""How far a range reaches beyond a base's own value, as a factor, where the usual range does not have it."""
+
 _ROOM = 0.05
 """Beside the outermost points of a chart, as a share of its length."""
 
@@ -81,7 +84,20 @@ def offers(base: RunConfig) -> tuple[Offer, ...]:
         *((_LABELS, _HEAD) if base.classifies else (_NOISE,)),
     )
     there = axis_names(base)
-    return tuple(offer for offer in (*_SHARED[:6], width, *_SHARED[6:], *tasks) if offer.name in there)
+    return tuple(_around(offer, base) for offer in (*_SHARED[:6], width, *_SHARED[6:], *tasks) if offer.name in there)
+
+
+def _around(offer: Offer, base: RunConfig) -> Offer:
+    """A range that has the base's own value in it: images learn with alpha 0.8, where sinusoids have long diverged."""
+    if not offer.is_range:
+        return offer
+    low, high, points = offer.start.split(", ")
+    own = getattr(base, offer.name)
+    if 0.0 < own < float(low):
+        low = f"{own / _REACH:.2g}"
+    elif own > float(high):
+        high = f"{own * _REACH:.2g}"
+    return offer._replace(start=f"{low}, {high}, {points}")
 
 
 _ALL = {offer.name: offer for offer in (*_SHARED, _FILTERS, _WIDTH, _DIFFICULTY, _LABELS, _HEAD, _NOISE)}

@@ -17,6 +17,7 @@ from dashboard.setups.sweep_draft import (
     GRID_ORDERS,
     SAMPLERS,
     Draft,
+    Range,
     base_of,
     bases,
     check_work,
@@ -206,9 +207,17 @@ def _take(field: str) -> None:
     elif part == "list":
         draft = dataclasses.replace(draft, lists={**draft.lists, name: value})
     else:
-        before = draft.ranges.get(name) or default_range(offer_of(name))
-        draft = dataclasses.replace(draft, ranges={**draft.ranges, name: before._replace(**{part: value})})
+        draft = dataclasses.replace(draft, ranges={**draft.ranges, name: _shown_range(draft, name)})
     state.keep_draft(draft)
+
+
+def _shown_range(draft: Draft, name: str) -> Range:
+    """The range of an axis as its widgets show it; a sampler has none for the points."""
+    before = draft.ranges.get(name) or default_range(offer_of(name))
+    shown = {
+        part: st.session_state[key] for part in Range._fields if (key := _key(f"{name}.{part}")) in st.session_state
+    }
+    return before._replace(**shown)
 
 
 def _count(field: str, value: int, label: str = "", *, where: Any = st, **options: Any) -> None:

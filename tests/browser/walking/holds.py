@@ -67,20 +67,20 @@ def form_disagrees(live: LivePage, draft: Draft, live_run: RunConfig) -> str:
     if controls.get("sweep-axes") != axes:
         return f"the axes show {controls.get('sweep-axes')}, the form has {axes}"
     for name in SWEEP:
-        text, value = controls.get(f"sweep-{name.replace('.', '-')}"), drafted(draft, name)
+        text, value = controls.get(f"sweep-{name.replace('.', '-')}"), drafted(draft, name, base_of(draft, live_run))
         if text is not None and not says(name, text, value):
             return f"{name} shows {text!r}, the form has {value!r}"
     return ""
 
 
-def drafted(draft: Draft, name: str) -> Any:
-    """What a draft has for a field of the form, by the name of its widget."""
+def drafted(draft: Draft, name: str, base: RunConfig) -> Any:
+    """What a draft of a base has for a field of the form, by the name of its widget."""
     axis, _, part = name.rpartition(".")
     if not axis:
         return getattr(draft, name)
     if part == "list":
-        return draft.lists.get(axis, offered(RunConfig())[axis].start)
-    return getattr(draft.ranges.get(axis) or default_range(offered(RunConfig())[axis]), part)
+        return draft.lists.get(axis, offered(base)[axis].start)
+    return getattr(draft.ranges.get(axis) or default_range(offered(base)[axis]), part)
 
 
 def query_of(url: str) -> dict[str, str]:

@@ -6,7 +6,6 @@ import dataclasses
 from typing import Any
 
 from dashboard.setups.sweep_draft import GRID_ORDERS, SAMPLERS, base_of, default_range, offered
-from maml_core.config import RunConfig
 from tests.browser.walking.holds import drafted, said_by
 from tests.browser.walking.values import SWEEP
 from tests.browser.walking.walk import Walk
@@ -74,7 +73,7 @@ def write(walk: Walk, name: str, value: Any) -> None:
     if part == "list":
         walk.draft = dataclasses.replace(walk.draft, lists={**walk.draft.lists, axis: value})
     elif axis:
-        before = walk.draft.ranges.get(axis) or default_range(offered(RunConfig())[axis])
+        before = walk.draft.ranges.get(axis) or default_range(offered(base_of(walk.draft, walk.expected))[axis])
         ranges = {**walk.draft.ranges, axis: before._replace(**{part: value})}
         walk.draft = dataclasses.replace(walk.draft, ranges=ranges)
     else:
@@ -122,7 +121,7 @@ def _drop_axis(walk: Walk, axes: list[str]) -> None:
 def sweep(walk: Walk) -> None:
     """Start a tiny sweep, cancel it, and have it go on to its end."""
     for name, value in TINY.items():
-        if drafted(walk.draft, name) != value:
+        if drafted(walk.draft, name, base_of(walk.draft, walk.expected)) != value:
             if name in ("scheduler", "storage"):
                 walk.popover("Past one machine")
             if walk.widget(_key(name)).count():

@@ -31,6 +31,14 @@ class TestSweepOf:
         assert all(axis.log for axis in found.axes)
         assert (found.axes[0].values[0], found.axes[0].values[-1]) == (0.003, 0.3)
 
+    def test_a_range_has_the_value_of_its_base_in_it(self):
+        """Of images, which learn with alpha 0.8, the first sweep had only alphas with which they do not."""
+        for preset in PRESETS:
+            for axis in sweep_of(draft(base=preset.name), BASE).axes:
+                assert axis.values[0] <= getattr(preset.config, axis.name) <= axis.values[-1]
+        glyphs = sweep_of(draft(base="Glyphs, fast demo"), BASE).axes[0]
+        assert (glyphs.values[0], glyphs.values[-1]) == (0.003, 8.0)
+
     def test_every_offered_axis_makes_a_sweep_as_its_form_begins(self):
         for preset in (PRESETS[0], PRESETS[10]):
             for name in offered(preset.config):

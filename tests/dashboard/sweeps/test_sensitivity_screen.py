@@ -137,6 +137,21 @@ class TestForm:
         assert visit.app.text_input(key="sweep.num_inner_steps.list").value == "1, 3, 5"
         assert "**24 settings in 3 groups · about 75 s**" in visit.captions
 
+    def test_a_range_follows_its_base_until_somebody_writes_into_it(self):
+        visit = Visit()
+        ends = [visit.app.number_input(key=f"sweep.alpha.{part}").value for part in ("low", "high")]
+        assert ends == [0.003, 0.3]
+        visit.app.selectbox(key="sweep.base").set_value("Glyphs, fast demo")
+        visit.rerun()
+        assert visit.app.number_input(key="sweep.alpha.high").value == 8.0
+        visit.app.number_input(key="sweep.alpha.points").set_value(5)
+        visit.rerun()
+        assert visit.app.number_input(key="sweep.alpha.high").value == 8.0
+        visit.app.selectbox(key="sweep.base").set_value("Fast demo")
+        visit.rerun()
+        assert visit.app.number_input(key="sweep.alpha.high").value == 8.0
+        assert visit.app.number_input(key="sweep.alpha.points").value == 5
+
     def test_the_form_survives_a_walk_to_the_live_screen(self):
         visit = Visit()
         visit.app.number_input(key="sweep.num_steps").set_value(123)

@@ -44,7 +44,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("root")]
         (["--set", "gamma=1"], "gamma = '1' is not accepted: no such field"),
         (["--set", "tasks.colour=1"], "tasks.colour = '1' is not accepted: no such field"),
         (["--set", "a.b.c=1"], "NAME=VALUE is expected"),
-        (["--preset", "nothing"], "preset = 'nothing' is not accepted: one of Fast demo"),
+        (["--preset", "nothing"], "preset = 'nothing' is not accepted: one of 'Fast demo', "),
         (["--steps", "0"], "steps = 0 is not accepted: a whole number above 0"),
         (["--steps", "-5"], "steps = -5 is not accepted"),
         (["--save-every", "-1"], "save_every = -1.0 is not accepted"),
