@@ -21,6 +21,7 @@ from maml_core.sweeps.driver import run_sweep
 from maml_core.sweeps.places import JOURNAL
 from maml_core.sweeps.study import load_sweep, open_study
 from tests.maml_core.own_module import forget, is_imported, own_module
+from tests.maml_core.postgres import postgres, programs
 from tests.maml_core.sweeps.own_sweep import begun
 from tests.maml_core.sweeps.test_kept_batches import SWEEP as LONGER
 from tests.maml_core.sweeps.test_kept_batches import Here, Interrupted, computed, equals, found
@@ -122,6 +123,24 @@ def test_the_curves_of_a_sweep_in_a_database_come_with_it(files: Files, root: Pa
         assert repr(here.results()) == repr(there.results())
         assert here.curves().equals(there.curves())
         assert len(here.curves()) == 8
+
+
+def test_a_sweep_goes_into_postgresql_and_back(files: Files, root: Path, tmp_path: Path) -> None:
+    where = programs()
+    if where is None:
+        pytest.skip("PostgreSQL is not installed")
+    with postgres(where) as storage:
+        path = zipped(tmp_path / "it.zip", files)
+        assert import_sweep(path, storage=storage) == "it"
+        with pytest.raises(StoreError, match="there is a sweep called 'it' already; choose another name"):
+            import_sweep(path, storage=storage)
+        assert import_sweep(path, storage=storage, name="two") == "two"
+        (tmp_path / "back.zip").write_bytes(zip_sweep("two", storage=storage))
+        assert import_sweep(tmp_path / "back.zip", name="back") == "back"
+        with load_sweep("it", storage=storage) as there, load_sweep("back") as here:
+            assert repr(here.results()) == repr(there.results())
+            assert here.curves().equals(there.curves())
+            assert [setting.number for setting in there.take(9)] == [4, 5]  # what was not finished, and nobody has
 
 
 @pytest.mark.slow
