@@ -123,9 +123,8 @@ def _check_options(command: TyperCommand, path: str, ctx: Any, arguments: list[s
         typer.BadParameter: One that takes one value has two: the last would win, and nobody would be told.
         ConfigError: One contradicts another, or is for another that is not there (see `together`).
     """
-    own = type(ctx)(
-        command, parent=ctx, info_name=path.rpartition(" ")[2]
-    )  # so that a refusal names the help of the command
+    # Its own, so that a refusal names the help of the command, not that of the group.
+    own = type(ctx)(command, parent=ctx, info_name=path.rpartition(" ")[2])
     parser = command.make_parser(own)
     try:
         values, _, order = parser.parse_args(args=list(arguments))

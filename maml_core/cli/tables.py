@@ -46,7 +46,7 @@ def _longest(texts: Iterable[str]) -> int:
 
 
 def print_table(title: str, columns: Sequence[Column]) -> None:
-    """Print a table on stdout; where it is too wide, one below the other, each with the first column, which folds last.
+    """Print a table on stdout; where it is too wide, one below the other, each with the first column, which is made whole first.
 
     Args:
         title: Above it.

@@ -195,12 +195,13 @@ def test_settings_are_paired_where_their_own_intervals_overlap_by_far() -> None:
     assert found.ci95 < 0.4 * found.mean < results[0].lanes[0].ci95
 
 
-def test_a_difference_that_all_seeds_show_but_few_tasks_is_not_enough() -> None:
-    """Every seed has it from one task of forty: another forty tasks may not have that one."""
+@pytest.mark.parametrize("far", [20.0, 2000.0])
+def test_a_difference_that_all_seeds_show_but_few_tasks_is_not_enough(far: float) -> None:
+    """Every seed has it from one task of forty, however far that is lost: another forty tasks may not have that one."""
     case = Case((ALPHA,), 3)
     sweep, random = sweep_of(case), np.random.default_rng(2)
     tasks = random.lognormal(0.0, 0.1, 40)
-    hard = tasks + np.where(np.arange(40) == 7, 20.0, 0.0)
+    hard = tasks + np.where(np.arange(40) == 7, far, 0.0)
     results = []
     for number, alpha in enumerate(ALPHA.values):
         lanes = [
@@ -208,6 +209,7 @@ def test_a_difference_that_all_seeds_show_but_few_tasks_is_not_enough() -> None:
         ]
         results.append(result_of(sweep, Setting(number, {"alpha": alpha}), lanes, done=True))
     assert not Comparison(sweep, results).differs(results[0], results[1])
+    assert not Comparison(sweep, results).trainings_differ(results[0], results[1])
     # Where their tasks' values were not kept, the seeds alone tell.
     bare = [
         dataclasses.replace(one, lanes=tuple(each._replace(task_values=b"") for each in one.lanes)) for one in results
