@@ -9,6 +9,9 @@ from maml_core.records import Floats, InnerPaths, Ints, Numbers, Plane, Summary
 DIRECTION_STEPS = (1, 2, 3, 4, 5)
 """Numbers of inner steps at which directions are compared."""
 
+LOOKS_AT_ONE_TASK = frozenset({"label_orders"})
+"""Those of `analysis.looks.LOOKS` that look at the demonstration task, not at many."""
+
 
 class Directions(NamedTuple):
     """Directions of R rules beside MAML's meta-gradient, at one theta_0 and on the same B batches of tasks, after each of S numbers of inner steps.

@@ -326,8 +326,13 @@ def _drawn(config: RunConfig, shown: Demonstration, problem: Problem) -> Tasks:
     if shown.of_step is not None:
         support, query, parameters = training_tasks(config, problem, shown.of_step)
         return Tasks(Examples(support.x[:1], support.y[:1]), Examples(query.x[:1], query.y[:1]), parameters[:1])
+    return demonstration_task(config, problem, shown.draw)
+
+
+def demonstration_task(config: RunConfig, problem: Problem, draw: int = 0) -> Tasks:
+    """The demonstration task of a numbered draw, one task."""
     shape = config.shots, config.num_query, torch_dtype(config)
-    return _demonstration(problem, config.evaluation_seed, shown.draw, *shape)
+    return _demonstration(problem, config.evaluation_seed, draw, *shape)
 
 
 @lru_cache(maxsize=64)

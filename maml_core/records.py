@@ -442,6 +442,8 @@ class View:
     """A new fit takes its signs from this one."""
     look: str = ""
     """One of `analysis.looks.LOOKS` by name; empty for none."""
+    look_draw: int = 0
+    """Number of the draw of the demonstration task, for a look at one task."""
     task_losses: bool = False
     """With the trajectories, the run's held-out losses task by task."""
     against: Numbers | None = None

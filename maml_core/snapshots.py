@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from maml_core.analysis.layer_changes import layer_moves
-from maml_core.analysis.looks import LOOKS
+from maml_core.analysis.looks import take_look
 from maml_core.baselines import evaluate_baseline, initial, repeated
 from maml_core.causes import inner_curvature, inner_descent
 from maml_core.config import PythonConfig, RunConfig, learns_rates
@@ -69,7 +69,7 @@ def snapshot(config: RunConfig, state: RunState, view: View, *, problem: Problem
         descent=shape[1] if shape is not None else None,
         rates=part("rates", view.rates and learns_rates(config), lambda: _rates(learner.rates)),
         moves=part("moves", view.moves, lambda: _moves(config, learner, problem, form)),
-        look=part("look", bool(view.look), lambda: LOOKS[view.look](config, problem, learner)),
+        look=part("look", bool(view.look), lambda: take_look(view.look, config, problem, learner, draw=view.look_draw)),
         task_losses=losses,
         task_accuracy=accuracy,
         difference=_difference(losses, view.against),

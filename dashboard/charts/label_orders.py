@@ -1,4 +1,4 @@
-"""Closer look: how much one task's accuracy depends on how its classes are numbered."""
+"""Closer look: how much the accuracy of the task that is shown depends on how its classes are numbered."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from maml_core.config import RunConfig
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelOrdersInfo:
-    """Accuracy of one held-out task after N inner steps under O numberings of its classes, 0..1."""
+    """Accuracy of the held-out task that is shown after N inner steps under O numberings of its classes, 0..1."""
 
     accuracy: Array
     """In rising order, [O]."""
@@ -94,7 +94,7 @@ def _ranges(info: LabelOrdersInfo, _previous: Previous) -> Range:
 # --- Words ------------------------------------------------------------------------------------------------------------
 
 _CARD = Card(
-    "One held-out task with the same images, its classes numbered in different orders: how many query images are named rightly after the inner steps, "
+    "The held-out task that New task drew last, with the same images, its classes numbered in different orders: how many query images are named rightly after the inner steps, "
     "the worst numbering first. The head's outputs begin unlike each other, so that luck in the numbering counts. With the head set to "
     "zero before adaptation all numberings are one.",
     {
@@ -107,7 +107,7 @@ _CARD = Card(
 
 def _summary(info: LabelOrdersInfo) -> str:
     return (
-        f"Query accuracy of one held-out task after {steps(info.num_inner_steps)} under {len(info.accuracy)} numberings of its classes: "
+        f"Query accuracy of the task shown after {steps(info.num_inner_steps)} under {len(info.accuracy)} numberings of its classes: "
         f"{percent(float(info.accuracy[0]))} to {percent(float(info.accuracy[-1]))}, median {percent(float(np.median(info.accuracy)))}; "
         f"with the head zeroed {percent(info.zeroed)}.{_asked_alone(info)}"
     )
@@ -116,7 +116,7 @@ def _summary(info: LabelOrdersInfo) -> str:
 def _subtitle(info: LabelOrdersInfo) -> str:
     low, high = percent(float(info.accuracy[0])), percent(float(info.accuracy[-1]))
     zeroed = f"With the head zeroed {percent(info.zeroed)}."
-    return f"By the numbering alone {low} to {high} of one task are right. {zeroed}{_asked_alone(info)}"
+    return f"By the numbering alone {low} to {high} of the task shown are right. {zeroed}{_asked_alone(info)}"
 
 
 def _asked_alone(info: LabelOrdersInfo) -> str:

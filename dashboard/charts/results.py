@@ -152,6 +152,8 @@ class Looked:
     """Set-up that held there."""
     is_earlier: bool = False
     """Whether somebody travelled there."""
+    draw: int = 0
+    """Number of the draw of the demonstration task, of a look at one task."""
     past: tuple[tuple[int, Any], ...] = ()
     """What earlier looks have found, each with its outer step, for a chart that shows them."""
 

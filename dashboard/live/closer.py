@@ -8,6 +8,7 @@ from typing import NamedTuple
 from dashboard.charts.all import SHARING
 from dashboard.charts.closer import MEASURING, WAITING
 from dashboard.charts.results import Looked
+from maml_core.analysis_records import LOOKS_AT_ONE_TASK
 from maml_core.chunks import ChunkRequest, ChunkResult
 from maml_core.config import RunConfig
 from maml_core.datasets.trained import TrainedImages
@@ -29,6 +30,11 @@ MAX_PAST = 200
 """Looks that are remembered; then every second one is forgotten."""
 
 
+def draw_for(look: str, task_draw: int) -> int:
+    """The draw of the demonstration task that a look is at, where a page shows that of `task_draw`; 0 for a look that is not at one task."""
+    return task_draw if look in LOOKS_AT_ONE_TASK else 0
+
+
 class Wanted(NamedTuple):
     """What is looked at, and of which theta_0."""
 
@@ -41,6 +47,8 @@ class Wanted(NamedTuple):
     """Somebody travelled there."""
     remembers: bool
     """What was found before is shown too."""
+    draw: int = 0
+    """Which demonstration task (`draw_for`)."""
 
 
 class Closer:
@@ -102,7 +110,15 @@ class Closer:
             code: With which the run is computed, where that is a problem of one's own.
         """
         self._sent, self._sent_at = wanted, now
-        nothing = View(tasks=(), trajectories=False, curvature=False, rates=False, paths=False, look=wanted.look)
+        nothing = View(
+            tasks=(),
+            trajectories=False,
+            curvature=False,
+            rates=False,
+            paths=False,
+            look=wanted.look,
+            look_draw=wanted.draw,
+        )
         return ChunkRequest(config=wanted.config, state=wanted.state, view=nothing, images=images, code=code)
 
     @property
@@ -133,6 +149,7 @@ class Closer:
             step=wanted.step,
             config=wanted.config,
             is_earlier=wanted.is_earlier,
+            draw=wanted.draw,
             past=tuple(self._past.items()),
         )
         self._found, self._failed = (wanted, looked), None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dashboard.charts.all import SHARING
+from dashboard.live.closer import draw_for
 from dashboard.live.lesson import Pupil
 from dashboard.live.watched import Restartable, Watched, Watching
 from maml_core.config import RunConfig, replace
@@ -216,8 +217,9 @@ class Guide:
         if self._asked_of != (of := (run.name, run.step, run.config)):
             self._asked_of = of
             run.audience.measure()
-        looked = viewer.closer.looked
-        if SHARING[viewer.weights_chart].look and (looked is None or (looked.step, looked.config) != of[1:]):
+        looked, look = viewer.closer.looked, SHARING[viewer.weights_chart].look
+        at = (*of[1:], draw_for(look, viewer.task_draw))
+        if look and (looked is None or (looked.step, looked.config, looked.draw) != at):
             return not before
         if run.audience.unseen:
             return not before

@@ -10,7 +10,7 @@ from typing import Any
 from dashboard.charts.all import SHARING
 from dashboard.charts.chart import Chart
 from dashboard.charts.style import Looks
-from dashboard.live.closer import Closer, Wanted
+from dashboard.live.closer import Closer, Wanted, draw_for
 from dashboard.live.feed import Feed, Told, figures_message
 from dashboard.live.frames import Content
 from dashboard.live.run import LiveRun
@@ -211,6 +211,7 @@ class Page:
             step=run.step if moment is None else moment.step,
             is_earlier=moment is not None,
             remembers=chart.remembers,
+            draw=draw_for(chart.look, viewer.task_draw),
         )
 
     def put(self, message: Mapping[str, Any]) -> None:

@@ -22,6 +22,7 @@ from maml_core.analysis.shifts import shifts
 from maml_core.analysis.spectrum import spectrum
 from maml_core.analysis.task_vectors import task_vectors
 from maml_core.analysis_records import (
+    LOOKS_AT_ONE_TASK,
     Arrows,
     Coherence,
     Directions,
@@ -33,6 +34,7 @@ from maml_core.analysis_records import (
     TaskVectors,
 )
 from maml_core.config import RunConfig
+from maml_core.demonstration import demonstration_task
 from maml_core.problem import Problem, held_out_tasks, torch_dtype
 from maml_core.records import Plane
 from maml_core.run_state import Learner, rule, training_rule
@@ -158,15 +160,15 @@ def look_at_layers(config: RunConfig, problem: Problem, learner: Learner) -> Lay
     )
 
 
-def look_at_label_orders(config: RunConfig, problem: Problem, learner: Learner) -> LabelOrders:
-    """Accuracy on the first held-out task under numberings of its classes.
+def look_at_label_orders(config: RunConfig, problem: Problem, learner: Learner, *, draw: int = 0) -> LabelOrders:
+    """Accuracy on the demonstration task of a numbered draw under numberings of its classes.
 
     Raises:
         ValueError: Tasks that are not of classes.
     """
     return label_orders(
         learner.theta,
-        held_out_tasks(config, problem, num_tasks=1),
+        demonstration_task(config, problem, draw),
         problem=problem,
         how=rule(config, problem, learner),
         num_steps=config.num_inner_steps,
@@ -199,3 +201,17 @@ LOOKS: Mapping[str, Callable[..., Any]] = {
     "shifts": look_at_shifts,
 }
 """Every look by name: (config, problem, learner) and what its docstring names -> a record."""
+
+
+def take_look(name: str, config: RunConfig, problem: Problem, learner: Learner, *, draw: int = 0) -> Any:
+    """One look by its name.
+
+    Args:
+        name: In `LOOKS`.
+        config: Of the run.
+        problem: Of the run.
+        learner: Whose theta_0 is looked at.
+        draw: Number of the draw of the demonstration task, for a look at one (`LOOKS_AT_ONE_TASK`).
+    """
+    of_task = {"draw": draw} if name in LOOKS_AT_ONE_TASK else {}
+    return LOOKS[name](config, problem, learner, **of_task)

@@ -290,7 +290,7 @@ def test_numberings_stand_from_the_worst_to_the_best() -> None:
     info = label_orders_info(results("label_orders", found, glyphs))
     assert info is not None
     np.testing.assert_allclose(lines(info)["orders"][1], [0.5, 0.7, 0.9], rtol=1e-6)
-    assert subtitle(info) == "By the numbering alone 50% to 90% of one task are right. With the head zeroed 80%."
+    assert subtitle(info) == "By the numbering alone 50% to 90% of the task shown are right. With the head zeroed 80%."
     peeking = found._replace(alone_accuracy=np.array([[0.2], [0.3]]))
     info = label_orders_info(results("label_orders", peeking, glyphs))
     assert info is not None

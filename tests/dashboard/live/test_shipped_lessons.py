@@ -11,6 +11,7 @@ import pytest
 from dashboard.charts.all import CHARTS
 from maml_core.lessons.lesson import Lesson, Prediction
 from maml_core.lessons.reading import DIALS, shipped, used_names, with_settings
+from maml_core.records import ImageFit
 from tests.dashboard.live.test_lesson import Attended
 
 OUTER_STEPS = 2
@@ -73,3 +74,22 @@ def test_what_a_lesson_points_at_is_on_its_page(name: str):
     lesson = shipped()[name]
     known = {chart.id for chart in CHARTS} | {*DIALS, "play", "task", "formulas"}
     assert {lit for step in lesson.steps for lit in step.lit} <= known
+
+
+@pytest.mark.parametrize("name", ["peeking-at-the-queries", "labels-mean-nothing"])
+def test_a_look_at_one_task_is_at_the_task_that_is_shown(name: str):
+    page = Attended(shortened(shipped()[name]))
+    page.viewer.choose_weights_chart("label_orders")
+    page.rest()
+    accuracies = []
+    for draw in range(4):
+        assert page.viewer.task_draw == draw
+        fit, looked = page.viewer.fit, page.viewer.closer.looked
+        assert isinstance(fit, ImageFit)
+        assert looked is not None
+        shown = (fit.query_probabilities[page.run.config.num_inner_steps].argmax(1) == fit.query_labels).mean()
+        accuracies.append(float(looked.found.accuracy[-1, 0, 0]))
+        assert accuracies[-1] == pytest.approx(shown)
+        page.viewer.draw_task()
+        page.rest()
+    assert len(set(accuracies)) > 1
