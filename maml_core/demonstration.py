@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -20,9 +19,8 @@ from maml_core.landscape import flat, floats
 from maml_core.losses import Loss
 from maml_core.models import Model
 from maml_core.normalization import as_taken, at_step
-from maml_core.problem import Problem, torch_dtype, training_tasks
+from maml_core.problem import Problem, demonstration_task, torch_dtype, training_tasks
 from maml_core.records import Bytes, Demonstration, Fit, ImageFit, OwnPoints, OwnTask, TaskFit
-from maml_core.rng import Stream
 from maml_core.run_state import Learner, rule, training_rule
 from maml_core.tasks import FewShotImages, Regression
 from maml_core.types import Examples, Params, Tasks
@@ -327,26 +325,6 @@ def _drawn(config: RunConfig, shown: Demonstration, problem: Problem) -> Tasks:
         support, query, parameters = training_tasks(config, problem, shown.of_step)
         return Tasks(Examples(support.x[:1], support.y[:1]), Examples(query.x[:1], query.y[:1]), parameters[:1])
     return demonstration_task(config, problem, shown.draw)
-
-
-def demonstration_task(config: RunConfig, problem: Problem, draw: int = 0) -> Tasks:
-    """The demonstration task of a numbered draw, one task."""
-    shape = config.shots, config.num_query, torch_dtype(config)
-    return _demonstration(problem, config.evaluation_seed, draw, *shape)
-
-
-@lru_cache(maxsize=64)
-def _demonstration(problem: Problem, seed: int, index: int, shots: int, num_query: int, dtype: torch.dtype) -> Tasks:
-    """A demonstration task, which every look at it shows again."""
-    return problem.draw_tasks(
-        seed=seed,
-        stream=Stream.DEMO_TASK,
-        index=index,
-        num_tasks=1,
-        shots=shots,
-        num_query=num_query,
-        dtype=dtype,
-    )
 
 
 def _own(config: RunConfig, own: OwnTask, problem: Problem) -> Tasks:

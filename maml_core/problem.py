@@ -370,3 +370,23 @@ def _held_out(
         dtype=dtype,
     )
     return as_tasks(drawn).to(device)
+
+
+def demonstration_task(config: RunConfig, problem: Problem, draw: int = 0) -> Tasks:
+    """The demonstration task of a numbered draw, one task."""
+    shape = config.shots, config.num_query, torch_dtype(config)
+    return _demonstration(problem, config.evaluation_seed, draw, *shape)
+
+
+@lru_cache(maxsize=64)
+def _demonstration(problem: Problem, seed: int, index: int, shots: int, num_query: int, dtype: torch.dtype) -> Tasks:
+    """A demonstration task, which every look at it shows again."""
+    return problem.draw_tasks(
+        seed=seed,
+        stream=Stream.DEMO_TASK,
+        index=index,
+        num_tasks=1,
+        shots=shots,
+        num_query=num_query,
+        dtype=dtype,
+    )

@@ -34,8 +34,7 @@ from maml_core.analysis_records import (
     TaskVectors,
 )
 from maml_core.config import RunConfig
-from maml_core.demonstration import demonstration_task
-from maml_core.problem import Problem, held_out_tasks, torch_dtype
+from maml_core.problem import Problem, demonstration_task, held_out_tasks, torch_dtype
 from maml_core.records import Plane
 from maml_core.run_state import Learner, rule, training_rule
 
