@@ -115,6 +115,32 @@ def test_what_is_said_in_a_lesson_moves_no_chart(open_page: OpenPage) -> None:
     expect(page.locator(".maml-guide > .maml-sentence")).to_have_count(1)
 
 
+def test_the_focus_goes_on_to_what_a_press_has_made_possible(open_page: OpenPage) -> None:
+    page = open_page("lessons?lesson=a-start-not-a-curve&step=1").page
+    act_button, next_button = page.locator("[data-action=lesson-act]"), page.locator("[data-action=lesson-next]")
+    act_button.focus()
+    page.keyboard.press("Enter")  # walks through the inner steps
+    expect(page.locator(".maml-lesson-verdict")).to_be_visible()
+    expect(next_button).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(place(page)).to_contain_text("Step 2")
+    expect(next_button).to_be_focused()
+    page.get_by_label("Neither").focus()
+    page.keyboard.press("Space")
+    page.locator("[data-action=lesson-answer]").focus()
+    page.keyboard.press("Enter")
+    expect(act_button).to_be_focused()  # a step with something to do
+    page.goto(page.url.replace("step=2", "step=4&seed=1"))
+    expect(place(page)).to_contain_text("Step 4")
+    page.locator("[data-dial=lesson]").focus()
+    for key in (*["ArrowRight"] * 10, "ArrowUp"):
+        page.keyboard.press(key)
+    page.locator("[data-action=lesson-answer]").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".maml-lesson-verdict")).to_be_visible()
+    expect(next_button).to_be_focused()  # nothing to do but to read
+
+
 @pytest.mark.thorough
 def test_a_lesson_from_the_list_to_its_end_by_mouse_and_the_next_one(open_page: OpenPage) -> None:
     live = trained_on_live(open_page)

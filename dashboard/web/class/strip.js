@@ -1,6 +1,6 @@
 // The strip of a class, above all else: for its teacher the code, who is there, the questions and the dials; for a student what is seen, and what one may do.
 
-import { el, popoverButton, setText } from "../common/dom.js";
+import { el, keepFocus, popoverButton, setText } from "../common/dom.js";
 import { BoxOfPrediction } from "../live/prediction.js";
 import { Ask } from "./ask.js";
 import { Counts, spoken } from "./counts.js";
@@ -176,7 +176,7 @@ export class ClassStrip {
     this.#questions.hidden = !teaches;
     setText(this.#questions, prediction.question);
     this.#box.root.hidden = this.#box.lock.hidden = teaches;
-    if (!teaches) this.#box.show(prediction, { isNew: isNew || was.revealed !== revealed, asks: !revealed });
+    if (!teaches) keepFocus(this.#body, () => this.#box.show(prediction, { isNew: isNew || was.revealed !== revealed, asks: !revealed }), () => this.#box.root);
     setText(this.#box.lock, given ? "Change my answer" : "This is my answer");
     setText(this.#answered, said(question, { teaches, students }));
     this.#spread.hidden = !teaches && !revealed;

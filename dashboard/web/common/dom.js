@@ -138,6 +138,20 @@ export function popoverButton(attributes, label, content) {
   return { button, panel };
 }
 
+/**
+ * Keeps the focus in a part of the page that is drawn anew: where what had it is gone or hidden, another has it afterwards.
+ *
+ * @param {Element} part
+ * @param {() => void} draw
+ * @param {() => HTMLElement | undefined} next
+ */
+export function keepFocus(part, draw, next) {
+  const had = part.contains(document.activeElement);
+  draw();
+  const at = document.activeElement;
+  if (had && (!at || at === document.body || at.closest("[hidden]"))) next()?.focus();
+}
+
 /** True where the person asked their system for less motion. */
 export const reducedMotion = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 

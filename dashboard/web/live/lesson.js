@@ -1,7 +1,7 @@
 // A lesson's strip, one line above all else: where one stands, and the ways on; and its guide beside the charts: what the step says, asks and wants done,
 // and what came out of it.
 
-import { el, popoverButton, recall, remember, setNamed, setRich, setText } from "../common/dom.js";
+import { el, keepFocus, popoverButton, recall, remember, setNamed, setRich, setText } from "../common/dom.js";
 import { whole } from "../common/format.js";
 import { ofServer } from "../common/place.js";
 import { BoxOfPrediction } from "./prediction.js";
@@ -156,8 +156,17 @@ export class LessonStrip {
     else this.#actions.send({ type: "lesson_act" });
   }
 
+  /**
+   * The button that was pressed may be gone then: the next one is what it has made possible.
+   *
+   * @param {State} state
+   */
+  state(state) {
+    keepFocus(this.guide, () => this.#show(state), () => [this.#act, this.#next].find(({ hidden }) => !hidden));
+  }
+
   /** @param {State} state */
-  state({ lesson: told, locked, share, step, charts }) {
+  #show({ lesson: told, locked, share, step, charts }) {
     const before = this.#lesson;
     const { follows } = this.#actions;
     const lesson = follows && told ? { ...told, verdict: told.found, right: null } : told;

@@ -18,7 +18,7 @@ export class BoxOfPrediction {
   #question = el("legend", {});
   #field = el("div", { class: "maml-prediction-field" });
   lock;
-  root = el("fieldset", { class: "maml-prediction", hidden: true }, this.#question, this.#field);
+  root = el("fieldset", { class: "maml-prediction", hidden: true, tabindex: -1 }, this.#question, this.#field);
   /** @type {() => number | number[] | null} */
   #read = () => null;
 
@@ -48,15 +48,12 @@ export class BoxOfPrediction {
     this.root.hidden = prediction === null;
     this.lock.hidden = prediction === null || !asks;
     if (!prediction || (!isNew && JSON.stringify(before) === JSON.stringify(prediction))) return;
-    const hadFocus = this.root.contains(document.activeElement) || document.activeElement === this.lock;
     setRich(this.#question, prediction.question);
     this.#field.hidden = prediction.kind === "choice" && prediction.truth !== null; // the verdict says both in words
     const { kind } = prediction;
     if (kind === "choice") this.#choice(prediction, asks);
     else if (kind === "number") this.#number(prediction, asks);
     else this.#curve(prediction, asks);
-    // The button that was pressed is gone: the next one is what the answer has made possible.
-    if (hadFocus && !asks) requestAnimationFrame(() => this.root.parentElement?.querySelector(/** @type {"button"} */ ("[data-action=lesson-act]:not([hidden])"))?.focus());
   }
 
   /**
