@@ -78,6 +78,8 @@ class Chart(Generic[Info]):
     """The title where the metric is the accuracy, if that is another one."""
     is_of_a_moment: bool = True
     """Whether it shows the run at one outer step, and not the whole of it."""
+    withholds: frozenset[str] = frozenset()
+    """Measures of lessons (`maml_core.lessons.measures`) that it leaves out where `Results.withheld` names them; of all others it is covered."""
     is_of_the_task: bool = False
     """Whether it shows one task, that of its viewer."""
     shows_now: bool = False

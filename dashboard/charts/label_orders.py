@@ -33,8 +33,8 @@ class LabelOrdersInfo:
     """With the head set to zero before adaptation, when no numbering is unlike another."""
     together: float
     """Under the numbering as drawn."""
-    alone: float
-    """The same, each query image asked by itself."""
+    alone: float | None
+    """The same, each query image asked by itself; None where it is not to be said."""
     num_inner_steps: int
 
 
@@ -48,7 +48,7 @@ def label_orders_info(of: Results) -> LabelOrdersInfo | None:
         accuracy=np.sort(orders.accuracy[-1, 0]),
         zeroed=float(orders.zeroed_accuracy[-1, 0]),
         together=float(orders.accuracy[-1, 0, 0]),
-        alone=float(orders.alone_accuracy[-1, 0]),
+        alone=None if "label_orders.alone" in of.withheld else float(orders.alone_accuracy[-1, 0]),
         num_inner_steps=len(orders.accuracy) - 1,
     )
 
@@ -121,7 +121,7 @@ def _subtitle(info: LabelOrdersInfo) -> str:
 
 def _asked_alone(info: LabelOrdersInfo) -> str:
     """What batch norm's look at the other query images is worth; empty where it takes none."""
-    if info.alone == info.together:
+    if info.alone is None or info.alone == info.together:
         return ""
     return f" Asked one by one {percent(info.alone)}, together {percent(info.together)}."
 
@@ -141,6 +141,7 @@ LABEL_ORDERS = Chart(
     subtitle=_subtitle,
     tab="Label orders",
     look="label_orders",
+    withholds=frozenset({"label_orders.alone"}),
     belongs=is_chosen("label_orders"),
     why_empty=_why_empty,
 )

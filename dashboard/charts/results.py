@@ -178,6 +178,8 @@ class Results:
     metric: Metric = "loss"
     weights_chart: str = "path"
     """Which of the charts that share one place is shown there, by its id: ``path``, ``layers`` or a closer look."""
+    withheld: frozenset[str] = frozenset()
+    """Measures of a lesson that its charts leave out until what is asked was answered."""
     levels: Levels | None = None
     curves: Curves = field(default_factory=Curves)
     ghosts: tuple[Ghost, ...] = ()

@@ -44,6 +44,9 @@ _KINDS = (
     _Kind("classes", "test classes", "Classes that are kept for the test.", 2.0),
 )
 
+_MEASURES = {"shifts.amplitude": "amplitude", "shifts.phase": "phase_rad"}
+"""Kinds of tasks of which lessons measure something."""
+
 # --- The record -------------------------------------------------------------------------------------------------------
 
 
@@ -57,6 +60,8 @@ class ShiftsInfo:
     """What the tasks of each kind are, in words and numbers."""
     diverged: Mapping[str, float]
     """Share of tasks whose loss has diverged after the last step, 0..1."""
+    is_whole: bool = True
+    """Whether no kind of tasks is left out for a while."""
 
 
 def shifts_info(of: Results) -> ShiftsInfo | None:
@@ -64,12 +69,14 @@ def shifts_info(of: Results) -> ShiftsInfo | None:
     found = looked(of, "shifts", "shifts")
     if found is None:
         return None
-    known = {kind.name for kind in _KINDS}
+    left_out = {kind for measure, kind in _MEASURES.items() if measure in of.withheld}
+    known = {kind.name for kind in _KINDS} - left_out
     kinds: dict[str, Shift] = {shift.name: shift for shift in found.found if shift.name in known}
     return ShiftsInfo(
         median={name: shift.summary.median for name, shift in kinds.items()},
         tasks={name: shift.tasks.replace("phase_rad", "phase") for name, shift in kinds.items()},
         diverged={name: float(shift.summary.diverged_share[-1]) for name, shift in kinds.items()},
+        is_whole=not left_out,
     )
 
 
@@ -147,7 +154,8 @@ def _subtitle(info: ShiftsInfo) -> str:
     inside = ends.pop(INSIDE)
     count = len(info.median[INSIDE]) - 1
     if not ends:
-        return f"After {steps(count)} {measured(inside, 'loss')}; there is nothing outside the range."
+        says = f"After {steps(count)} {measured(inside, 'loss')}"
+        return f"{says}; there is nothing outside the range." if info.is_whole else f"{says} inside."
     worst = max(ends, key=lambda name: np.inf if np.isnan(ends[name]) else ends[name])
     says = f"After {steps(count)} {measured(inside, 'loss')} inside, {measured(ends[worst], 'loss')} at {info.tasks[worst]}."
     diverged = info.diverged[worst]
@@ -169,5 +177,6 @@ SHIFTS = Chart(
     subtitle=_subtitle,
     tab="Shift",
     look="shifts",
+    withholds=frozenset(_MEASURES),
     belongs=is_chosen("shifts"),
 )

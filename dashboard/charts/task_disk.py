@@ -40,8 +40,8 @@ class TaskDiskInfo:
     """What tells the tasks apart, [T]: the phase of a sinusoid, else the first number that defines the task."""
     amplitude: Array
     """Amplitudes of sinusoids, [T]; otherwise empty."""
-    explained: float
-    """Share of the tasks' differences that lies in the plane, 0..1; NaN where nothing moves apart."""
+    explained: float | None
+    """Share of the tasks' differences that lies in the plane, 0..1; NaN where nothing moves apart, None where it is not to be said."""
     r2: float
     """How well the place in the plane tells the task, 1 at best."""
     tells: str
@@ -62,7 +62,7 @@ def task_disk_info(of: Results) -> TaskDiskInfo | None:
         coordinates=vectors.coordinates,
         color=vectors.parameters[:, min(column, vectors.parameters.shape[1] - 1)],
         amplitude=vectors.parameters[:, 0] if is_sinusoid else np.empty(0),
-        explained=float(vectors.explained.sum()),
+        explained=None if "task_disk.explained" in of.withheld else float(vectors.explained.sum()),
         r2=vectors.r2,
         tells=tells,
         shown=_place(of, vectors),
@@ -151,16 +151,19 @@ _CARD = Card(
 
 
 def _summary(info: TaskDiskInfo) -> str:
-    if np.isnan(info.explained):
+    if info.explained is not None and np.isnan(info.explained):
         return "Adaptation does not take the held-out tasks apart: there is no plane to show."
     tells = "" if np.isnan(info.r2) else f", and tells {info.tells} with R² {cosine(info.r2)}"
-    return f"θ_N of {len(info.color)} held-out tasks in a plane that holds {percent(info.explained)} of their differences{tells}."
+    holds = "" if info.explained is None else f" that holds {percent(info.explained)} of their differences"
+    return f"θ_N of {len(info.color)} held-out tasks in a plane{holds}{tells}."
 
 
 def _subtitle(info: TaskDiskInfo) -> str:
-    if np.isnan(info.explained):
+    if info.explained is not None and np.isnan(info.explained):
         return "The tasks do not move apart."
     tells = "" if np.isnan(info.r2) else f"The place tells {info.tells}: R² {cosine(info.r2)}."
+    if info.explained is None:
+        return tells
     if info.explained < _SMALL_SHARE:
         return f"Only {percent(info.explained)} of the differences lies in this plane. {tells}".rstrip()
     return f"{tells} The plane holds {percent(info.explained)}.".lstrip()
@@ -182,5 +185,6 @@ TASK_DISK = Chart(
     subtitle=_subtitle,
     tab="Task disk",
     look="task_vectors",
+    withholds=frozenset({"task_disk.explained"}),
     belongs=is_chosen("task_disk"),
 )

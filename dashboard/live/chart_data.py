@@ -33,6 +33,7 @@ def results(run: LiveRun, viewer: Viewer) -> Results:
         computed=run.state_config if then is None else then.config,
         metric=metric,
         weights_chart=viewer.weights_chart,
+        withheld=viewer.guide.pupil.withheld if viewer.guide is not None else frozenset(),
         levels=run.levels,
         curves=run.history.curves(metric),
         ghosts=tuple(left.drawn(metric) for left in run.ghosts.all if left not in viewer.hidden),

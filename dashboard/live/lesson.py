@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dashboard.charts.symbols import in_greek
+from dashboard.live.lesson_withheld import covered, withheld
 from maml_core.lessons.expressions import names_filled
 from maml_core.lessons.judging import Answer, Verdict, judge, verdict
 from maml_core.lessons.lesson import Lesson, Prediction, Step
@@ -52,12 +53,25 @@ class Pupil:
     @property
     def asks(self) -> bool:
         """Whether an answer is waited for, before which nothing may be seen."""
-        return self.step.prediction is not None and self.at not in self.answers and not self.is_done
+        return self._asks(self.at)
 
     @property
     def is_done(self) -> bool:
         """Whether nothing is left to do in the step that is shown."""
         return self._is_done(self.at)
+
+    @property
+    def withheld(self) -> frozenset[str]:
+        """Measures and curves that the charts must not show yet."""
+        return withheld(self.lesson, self.reached, asks=self._asks(self.reached))
+
+    @property
+    def covered(self) -> tuple[str, ...]:
+        """Ids of the charts that are covered for it."""
+        return covered(self.lesson, self.reached, asks=self._asks(self.reached))
+
+    def _asks(self, at: int) -> bool:
+        return self.lesson.steps[at].prediction is not None and at not in self.answers and not self._is_done(at)
 
     def _is_done(self, at: int) -> bool:
         step = self.lesson.steps[at]
@@ -151,6 +165,7 @@ class Pupil:
             "steps": len(lesson.steps),
             "text": in_greek(step.text),
             "lit": list(step.lit),
+            "covered": list(self.covered),
             "button": in_greek(step.action.says) if step.action is not None else "",
             "action": step.action.kind if step.action is not None else None,
             "done": self.is_done,

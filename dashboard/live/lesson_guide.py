@@ -84,7 +84,8 @@ class Guide:
         config = restarted(self.pupil.lesson, self.pupil.step)
         if config is not None and self.pupil.at > 0:
             run.restart(self._seeded(config))
-        self._open_look(viewer)
+        if viewer.weights_chart != self._look:
+            viewer.choose_weights_chart(self._look)
 
     def go(self, to: object, run: Restartable, viewer: Watching) -> None:
         """Show another step.
@@ -95,14 +96,13 @@ class Guide:
         if self.pupil.go(to):
             self.enter(run, viewer)
 
-    def answer(self, given: object, viewer: Watching) -> None:
+    def answer(self, given: object) -> None:
         """Take a prediction.
 
         Raises:
             ValueError: It is none that can be given now.
         """
         self.pupil.answer(given)
-        self._open_look(viewer)
 
     def act(self, run: Watched, viewer: Watching) -> None:
         """The step's button was pressed; of `inner`, whose walk is the page's own, that walk is through.
@@ -188,11 +188,6 @@ class Guide:
     def _look(self) -> str:
         """The chart in the place of the paths."""
         return look_of(self.pupil.lesson, self.pupil.reached)
-
-    def _open_look(self, viewer: Watching) -> None:
-        """Open the step's closer look, unless that would show what is asked first."""
-        if not self.pupil.asks and viewer.weights_chart != self._look:
-            viewer.choose_weights_chart(self._look)
 
     def follow(self, run: Watched, viewer: Watching, now: float) -> bool:
         """Look whether what the step asks for is done, and measure when it is; True when that has changed.

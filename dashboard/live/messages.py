@@ -127,8 +127,10 @@ def obey(page: Page, message: Mapping[str, Any], now: float) -> None:
             page.put({"type": "example_task", **viewer.own.example()})
         case "lesson_go" if viewer.guide is not None:
             viewer.guide.go(message["to"], run, viewer)
+            page.send_frame()
         case "lesson_answer" if viewer.guide is not None:
-            viewer.guide.answer(message["answer"], viewer)
+            viewer.guide.answer(message["answer"])
+            page.send_frame()
         case "lesson_act" if viewer.guide is not None:
             viewer.guide.act(run, viewer)
         case "lesson_free" if viewer.guide is not None:

@@ -339,8 +339,22 @@ def _check_looks(lesson: Lesson) -> None:
 
 def used_names(step: Step) -> frozenset[str]:
     """The measured numbers that a step speaks of."""
-    texts = [case.when for case in step.verdict if case.when]
-    if step.prediction is not None:
-        texts += [option.right for option in step.prediction.options]
-        texts += [step.prediction.truth] if step.prediction.kind == "number" else []
+    texts = [case.when for case in step.verdict if case.when] + _asked_texts(step)
     return frozenset().union(*map(names_in, texts), *(names_filled(case.says) for case in step.verdict))
+
+
+def asked_names(step: Step) -> frozenset[str]:
+    """The measures of its own, and the curve, that a step asks for; empty where it asks for nothing."""
+    prediction = step.prediction
+    if prediction is not None and prediction.kind == "curve":
+        return frozenset({prediction.truth})
+    names = (name.partition(".") for text in _asked_texts(step) for name in names_in(text))
+    return frozenset(measure for of, _, measure in names if of == step.name)
+
+
+def _asked_texts(step: Step) -> list[str]:
+    """The conditions and expressions that decide which answer is right."""
+    prediction = step.prediction
+    if prediction is None:
+        return []
+    return [option.right for option in prediction.options] + ([prediction.truth] if prediction.kind == "number" else [])

@@ -254,14 +254,15 @@ export class LessonStrip {
   }
 
   /**
-   * Points at what the step names. Where nothing is to be done first, it would show what is asked: it is covered until there is an answer.
+   * Points at what the step names, and covers what would show what is asked, until there is an answer.
    *
    * @param {Lesson} lesson
    */
-  #light({ lit, asks, action }) {
+  #light({ lit, covered }) {
     const nodes = lit.flatMap((name) => [...this.#page.querySelectorAll(placeOf(name))]);
     this.#page.toggleAttribute("data-formulas", lit.includes("formulas")); // CSS that looks for what is lit would be reckoned anew with every change of a chart
-    for (const [mark, marked] of /** @type {[string, Element[]][]} */ ([["maml-lit", nodes], ["maml-covered", asks && action === null ? nodes.filter((node) => node.matches(".maml-card")) : []]])) {
+    const cards = [...this.#page.querySelectorAll(".maml-card")].filter((card) => covered.includes(/** @type {HTMLElement} */ (card).dataset.chart ?? ""));
+    for (const [mark, marked] of /** @type {[string, Element[]][]} */ ([["maml-lit", nodes], ["maml-covered", cards]])) {
       for (const node of this.#page.querySelectorAll(`.${mark}`)) if (!marked.includes(node)) node.classList.remove(mark);
       for (const node of marked) node.classList.add(mark);
     }

@@ -163,6 +163,7 @@ export {};
  * @property {number} times How often, of `task` and `inner`.
  * @property {number} count How often it was done.
  * @property {number | null} until The outer step to train to.
+ * @property {string[]} covered Charts that would show what is asked and was not answered.
  * @property {boolean} asks Whether an answer is waited for.
  * @property {boolean} done
  * @property {"training" | "measuring" | null} busy

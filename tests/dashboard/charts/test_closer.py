@@ -215,6 +215,9 @@ def fit_of(vector: np.ndarray) -> TaskFit:
 
 def test_the_disk_says_what_it_tells_and_how_much_of_the_differences_lies_in_it() -> None:
     assert subtitle(disk_by_hand()) == "The place tells amplitude and phase: R² 0.91. The plane holds 83%."
+    kept = disk_by_hand(explained=None)
+    assert subtitle(kept) == "The place tells amplitude and phase: R² 0.91."
+    assert "%" not in summary(kept)
     assert subtitle(disk_by_hand(explained=0.31, r2=0.2)).startswith("Only 31% of the differences lies in this plane.")
     assert subtitle(disk_by_hand(explained=np.nan)) == "The tasks do not move apart."
 
@@ -295,6 +298,12 @@ def test_numberings_stand_from_the_worst_to_the_best() -> None:
     info = label_orders_info(results("label_orders", peeking, glyphs))
     assert info is not None
     assert subtitle(info).endswith("Asked one by one 30%, together 90%.")
+    kept = label_orders_info(
+        dataclasses.replace(results("label_orders", peeking, glyphs), withheld=frozenset({"label_orders.alone"}))
+    )
+    assert kept is not None
+    assert subtitle(kept).endswith("With the head zeroed 80%.")
+    assert "30%" not in summary(kept)
     assert "no classes" in SHARING["label_orders"].why_empty(CURVES)
     assert not SHARING["label_orders"].why_empty(glyphs)
 
@@ -320,6 +329,15 @@ def test_shifts_name_the_tasks_on_which_adaptation_ends_worst() -> None:
     assert len(drawn["x"][0]) == 0
     assert subtitle(info) == "After 2 inner steps 0.12 inside, 2.7 at amplitude 5 to 7.5. There 25% diverged."
     assert "phase 3.14 to 4.71 0.86, 0% diverged" in summary(info)
+    kept = shifts_info(dataclasses.replace(results("shifts", found), withheld=frozenset({"shifts.amplitude"})))
+    assert kept is not None
+    assert len(lines(kept)["amplitude"][0]) == 0
+    assert subtitle(kept) == "After 2 inner steps 0.12 inside, 0.86 at phase 3.14 to 4.71."
+    kept = shifts_info(
+        dataclasses.replace(results("shifts", found), withheld=frozenset({"shifts.amplitude", "shifts.phase"}))
+    )
+    assert kept is not None
+    assert subtitle(kept) == "After 2 inner steps 0.12 inside."
     alone = shifts_info(results("shifts", found[:1]))
     assert alone is not None
     assert "nothing outside" in subtitle(alone)

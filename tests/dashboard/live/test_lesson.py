@@ -157,9 +157,11 @@ class TestPredictFirst:
             page.say("set", changes={"alpha": 0.02, "shots": 2})
         assert page.run.config == TINY
 
-    def test_a_look_opens_with_the_answer(self):
-        page = Attended(lesson(SEEN))
+    def test_a_look_is_open_from_its_step_on(self):
+        page = Attended(lesson(TRAINED, SEEN))
         assert page.viewer.weights_chart == "path"
+        page.say("lesson_answer", answer=1).say("lesson_act").rest().say("lesson_go", to=1)
+        assert (page.viewer.weights_chart, page.told["asks"]) == ("directions", True)
         page.say("lesson_answer", answer=[4.0, 3.0, 2.0])
         assert page.viewer.weights_chart == "directions"
         with pytest.raises(ValueError, match=LOCKED):

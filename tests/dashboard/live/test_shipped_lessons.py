@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from dashboard.charts.all import CHARTS
+from dashboard.charts.all import CHARTS, charts_of
 from maml_core.lessons.lesson import Lesson, Prediction
 from maml_core.lessons.reading import DIALS, shipped, used_names, with_settings
 from maml_core.records import ImageFit
 from tests.dashboard.live.test_lesson import Attended
 
 OUTER_STEPS = 2
+CHART_IDS = {chart.id for chart in CHARTS}
 
 
 def shortened(lesson: Lesson) -> Lesson:
@@ -47,6 +48,8 @@ def test_all_that_a_lesson_speaks_of_is_measured_on_the_page(name: str):
         if at:
             page.say("lesson_go", to=at)
         assert page.told["step"] == at
+        there = charts_of(page.run.config, page.viewer.weights_chart, page.viewer.tasks_chart)
+        assert {place for place in step.lit if place in CHART_IDS} <= set(there), "what it points at is not on the page"
         if step.prediction is not None:
             page.say("lesson_answer", answer=answer_to(step.prediction))
         action = step.action
