@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+import numpy as np
+
 from maml_core.records import Floats, InnerPaths, Ints, Numbers, Plane, Summary
 
 DIRECTION_STEPS = (1, 2, 3, 4, 5)
@@ -215,3 +217,18 @@ class OneStep(NamedTuple):
     """That of the mean, [2]."""
     update_arrow: Floats
     """That of the move, [2]."""
+
+
+def middle(values: Numbers) -> Numbers:
+    """The 10% quantile, the median and the 90% quantile over the rows of numbers [T, n], [3, n]; of what is no number the other rows', NaN where
+    no row has one.
+
+    >>> middle(np.array([[0.5], [0.6], [np.nan]]))[1].tolist()
+    [0.55]
+    """
+    found = np.full((3, values.shape[1]), np.nan)
+    for at, column in enumerate(values.T):
+        if len(known := column[~np.isnan(column)]):
+            low, high = np.quantile(known, [0.1, 0.9], method="nearest")
+            found[:, at] = low, np.median(known), high
+    return found

@@ -36,15 +36,6 @@ def cosine(value: float) -> str:
     return "not defined" if np.isnan(value) else f"{value:.2f}"
 
 
-def middle(values: Array) -> Array:
-    """10%, 50% and 90% quantiles over the rows of numbers [T, n], [3, n]; of what is no number the other rows', NaN where no row has one."""
-    found: Array = np.full((3, values.shape[1]), np.nan)
-    for at, column in enumerate(values.T):
-        if len(known := column[~np.isnan(column)]):
-            found[:, at] = np.quantile(known, [0.1, 0.5, 0.9], method="nearest")
-    return found
-
-
 def around(points: Array, previous: Previous, *, far: float = 0.98) -> dict[str, list[float]]:
     """A square around the origin that holds nearly all points [n, 2], kept while it serves.
 

@@ -27,8 +27,8 @@ _FIRST_LAYER = DIRECTION_STEPS[-1] + 1
 _BARS = {"fomaml": 0.3, "joint": 0.5, "reptile": 0.7}
 """Where the bars stand in a column."""
 _TOP = 1.1
-_LITTLE = 0.5
-"""Two batches whose own directions agree by less say little of anybody's angle."""
+_WIDE = 0.5
+"""A cosine that differs by more from batch to batch says little."""
 
 # --- The record -------------------------------------------------------------------------------------------------------
 
@@ -162,8 +162,8 @@ def _ranges(info: DirectionsInfo, _previous: Previous) -> Range:
 
 _CARD = Card(
     "The directions that simpler rules would move θ_0 in, beside the whole meta-gradient, all at the same θ_0 and on the same held-out tasks: "
-    "1 is the same direction, 0 a right angle. Look how first order loses its way as N grows. Small dots are single batches, and the dotted line says "
-    "how far the meta-gradients of two batches agree: where that is small, an angle says little; bars on the right are single layers.",
+    "1 is the same direction, 0 a right angle. Look how first order loses its way as N grows. Small dots are single batches: where they lie far apart, "
+    "a cosine says little; the dotted line says how far the meta-gradients of two batches agree, and bars on the right are single layers.",
     {
         "agreement": "Cosine of the whole meta-gradients of two batches of tasks, mean over all pairs.",
         "fomaml": "The query gradient at θ_N, without the way back through the inner steps (FOMAML).",
@@ -192,12 +192,13 @@ def _summary(info: DirectionsInfo) -> str:
 
 def _subtitle(info: DirectionsInfo) -> str:
     at = info.steps.tolist().index(info.num_inner_steps)
-    agreement = float(info.agreement[at])
-    says = f"At N = {info.num_inner_steps} the cosine of first order is {cosine(float(info.cosine[0, at]))}."
-    if np.isnan(agreement):
-        return says
-    only = " only: angles say little" if agreement < _LITTLE else ""
-    return f"{says} Two batches agree by {cosine(agreement)}{only}."
+    says = f"At N = {info.num_inner_steps} the cosine of first order is {cosine(float(info.cosine[0, at]))}"
+    batches = info.by_batch[0, at]
+    if len(batches) < 2 or np.isnan(batches).any():
+        return f"{says}."
+    low, high = float(batches.min()), float(batches.max())
+    wide = ": it says little" if high - low > _WIDE else ""
+    return f"{says}, {cosine(low)} to {cosine(high)} from batch to batch{wide}."
 
 
 DIRECTIONS = Chart(

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from dashboard.charts.basics import columns, line, points
 from dashboard.charts.chart import Chart
-from dashboard.charts.closer import MEASURING, cosine, is_chosen, looked, middle
+from dashboard.charts.closer import MEASURING, cosine, is_chosen, looked
 from dashboard.charts.glossary import Card
 from dashboard.charts.layers import layers_layout
 from dashboard.charts.phrases import number, tasks
@@ -18,7 +18,7 @@ from dashboard.charts.results import Array, Results
 from dashboard.charts.scales import Line, Previous, Range, bands, kept, linear_span, within_columns
 from dashboard.charts.style import Looks
 from dashboard.theme import Palette, with_opacity
-from maml_core.analysis_records import LayerChanges
+from maml_core.analysis_records import LayerChanges, middle
 
 # --- The record -------------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from dashboard.charts.basics import area, line, log_axis
 from dashboard.charts.chart import Chart
-from dashboard.charts.closer import MEASURING, is_chosen, looked, middle
+from dashboard.charts.closer import MEASURING, is_chosen, looked
 from dashboard.charts.glossary import Card
 from dashboard.charts.names import ADAPTED, BOUND, START
 from dashboard.charts.phrases import number
@@ -18,7 +18,7 @@ from dashboard.charts.results import Array, Results
 from dashboard.charts.scales import Line, Previous, Range, decades, kept
 from dashboard.charts.style import NOT_DATA, Looks
 from dashboard.theme import Palette
-from maml_core.analysis_records import Spectrum
+from maml_core.analysis_records import Spectrum, middle
 from maml_core.config import learns_rates
 
 # --- The record -------------------------------------------------------------------------------------------------------

@@ -109,6 +109,8 @@ class _Lines:
         self._raw, self._smoothed = Envelope(), Curve()
         self._before, self._after = Curve(), Curve()
         self._average: float | None = None
+        self._weight = 0.0
+        """What the losses so far weigh together in an exponential mean that began at 0; 1 after many."""
         self.opening: tuple[float, float] | None = None
         self.newest = Newest()
 
@@ -117,10 +119,11 @@ class _Lines:
         if not math.isfinite(_drawn(value)):
             return
         self._raw.add(step, value)
-        rate = 1.0 / SMOOTHING_STEPS
+        # Corrected for its bias as Adam corrects its moments: the first losses would count for many steps more than those after them.
+        self._weight += (1.0 - self._weight) / SMOOTHING_STEPS
         average = value if self._average is None else self._average
         counts = value if self._limit is None else min(value, self._limit * average)
-        self._average = average + rate * (counts - average)
+        self._average = average + (counts - average) / (SMOOTHING_STEPS * self._weight)
         self._smoothed.add(step, self._average)
 
     def judge(self, step: int, before: float, after: float) -> None:

@@ -11,7 +11,16 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from maml_core.analysis_records import Coherence, Directions, LabelOrders, LayerChanges, Shift, Spectrum, TaskVectors
+from maml_core.analysis_records import (
+    Coherence,
+    Directions,
+    LabelOrders,
+    LayerChanges,
+    Shift,
+    Spectrum,
+    TaskVectors,
+    middle,
+)
 from maml_core.config import RunConfig
 from maml_core.records import Curvature, InnerDescent, LayerMoves, Numbers, Records, Snapshot, Status, Summary
 
@@ -302,7 +311,7 @@ def _of_look(config: RunConfig, found: Any) -> dict[str, float]:
         case Directions():
             return _directions(config, found)
         case LayerChanges():
-            *body, head = np.median(found.similarity, axis=0)
+            *body, head = middle(found.similarity)[1]
             return {"features.head": head, **({"features.body": body[-1]} if body else {})}
         case LabelOrders():
             of_orders = found.accuracy[-1].mean(axis=0)
@@ -316,7 +325,7 @@ def _of_look(config: RunConfig, found: Any) -> dict[str, float]:
             }
         case Spectrum():
             ends = {"start": found.at_theta_0, "end": found.at_theta_n}
-            return {f"spectrum.{name}": float(np.median(values[:, 0])) for name, values in ends.items()}
+            return {f"spectrum.{name}": float(middle(values[:, :1])[1, 0]) for name, values in ends.items()}
         case TaskVectors():
             return {"task_disk.r2": found.r2, "task_disk.explained": float(found.explained.sum())}
         case (Shift(), *_):

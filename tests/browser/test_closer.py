@@ -14,7 +14,7 @@ from tests.browser.conftest import OpenPage
 from tests.browser.live_page import LivePage
 
 SAYS = {
-    "directions": r"At N = 3 the cosine of first order is -?\d\.\d\d\. Two batches agree by -?\d\.\d\d",
+    "directions": r"At N = 3 the cosine of first order is -?\d\.\d\d, -?\d\.\d\d to -?\d\.\d\d from batch to batch",
     "arrows": r"The plane holds \d+% of the paths\. At N = 3 it shows (only )?\d+% of the meta-gradient's length\.",
     "task_disk": r"tells amplitude and phase: R² \d\.\d\d\.",
     "coherence": r"Halves of one task agree by -?\d\.\d\d, two tasks by -?\d\.\d\d\.",

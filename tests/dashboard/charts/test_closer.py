@@ -124,12 +124,17 @@ def test_directions_by_layer_are_bars_in_a_column_of_each_that_has_its_name() ->
         np.testing.assert_allclose(stems_y, [0.0, y[0], np.nan, 0.0, y[1]])
 
 
-def test_directions_are_said_at_the_runs_own_n_and_how_far_batches_agree() -> None:
-    assert (
-        subtitle(directions_by_hand(num_inner_steps=1))
-        == "At N = 1 the cosine of first order is 0.90. Two batches agree by 0.60."
-    )
-    assert subtitle(directions_by_hand()).endswith("Two batches agree by 0.30 only: angles say little.")
+def test_directions_are_said_at_the_runs_own_n_and_how_far_they_differ_by_batch() -> None:
+    batches = np.array([[[0.88, 0.93], [0.7, 0.9]], [[0.5, 0.5], [0.0, -0.2]]])
+    says = "At N = 1 the cosine of first order is 0.90, 0.88 to 0.93 from batch to batch."
+    # Meta-gradients of two batches may have little in common, and every batch have the same angle between its own two directions.
+    for agreement in (0.6, 0.1):
+        assert (
+            subtitle(directions_by_hand(num_inner_steps=1, by_batch=batches, agreement=np.full(2, agreement))) == says
+        )
+    batches[0, 1] = 0.1, 0.9
+    assert subtitle(directions_by_hand(by_batch=batches)).endswith("0.10 to 0.90 from batch to batch: it says little.")
+    assert subtitle(directions_by_hand(by_batch=batches[:, :, :1])) == "At N = 2 the cosine of first order is 0.80."
     for count, nearest in ((0, 1), (2, 2), (20, 3)):
         info = directions_info(results("directions", directions(), RunConfig(num_inner_steps=count)))
         assert info is not None
@@ -274,9 +279,9 @@ def test_features_name_the_layer_that_changes_and_the_one_that_moves() -> None:
     )
     info = features_info(results("features", found))
     assert info is not None
-    np.testing.assert_allclose(lines(info)["similarity"][1], [0.9, 0.5], rtol=1e-6)
+    np.testing.assert_allclose(lines(info)["similarity"][1], [0.9, 0.55], rtol=1e-6)
     np.testing.assert_allclose(lines(info)["moved"][1], [0.2, 0.1], rtol=1e-6)
-    assert subtitle(info) == "Least alike: head, CKA 0.50. Furthest moved: hidden 1, 0.2 of its length."
+    assert subtitle(info) == "Least alike: head, CKA 0.55. Furthest moved: hidden 1, 0.2 of its length."
     patch = SHARING["features"].patch(results("features", found), LIGHT)
     assert patch is not None
     assert [each["text"] for each in patch["annotations"]] == ["hidden 1", "head"]

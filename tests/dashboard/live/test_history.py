@@ -124,10 +124,23 @@ class TestHistory:
         history.add(records([3.0, 2.0], held_out=[(0, 5.0, 4.0)]))
         assert history.newest("loss") == (2.0, 5.0, 4.0, 0)
 
-    def test_the_smoothed_curve_is_an_exponential_mean_from_the_first_loss_on(self):
+    def test_the_smoothed_curve_is_an_exponential_mean_without_bias(self):
+        losses = [4.0, 2.0, 3.0, 1.0]
         history = History()
-        history.add(records([4.0, 2.0]))
-        np.testing.assert_allclose(history.curves().smoothed, [4.0, 4.0 - 2.0 / SMOOTHING_STEPS])
+        history.add(records(losses))
+        kept = 1.0 - 1.0 / SMOOTHING_STEPS
+        expected = [
+            np.average(losses[:count], weights=[kept**age for age in reversed(range(count))]) for count in range(1, 5)
+        ]
+        np.testing.assert_allclose(history.curves().smoothed, expected, rtol=1e-6)
+
+    def test_the_smoothed_curve_of_a_short_run_follows_what_it_smooths(self):
+        rising = [0.2 + 0.7 * min(step, 30) / 30 for step in range(50)]
+        history = History()
+        history.add(records(rising, accuracies=rising))
+        assert (
+            history.curves("accuracy").smoothed[-1] > 0.7
+        )  # 0.65 where the first value counts for as much as all after it
 
     def test_how_the_records_are_cut_does_not_matter(self):
         losses = [float(value) for value in np.random.default_rng(0).uniform(0.1, 5.0, 60)]
@@ -185,7 +198,7 @@ class TestHistory:
         assert history.newest("loss") == (2.0, 5.0, 4.0, 0)
         curves = history.curves("accuracy")
         np.testing.assert_array_equal(curves.raw, [0.0, 0.5])
-        np.testing.assert_allclose(curves.smoothed, [0.0, 0.5 / SMOOTHING_STEPS])  # it rises from 0
+        np.testing.assert_allclose(curves.smoothed, [0.0, 0.5 / (2.0 - 1.0 / SMOOTHING_STEPS)])  # it rises from 0
         np.testing.assert_allclose([curves.before, curves.after], [[0.2], [0.3]])
 
     def test_accuracies_are_thinned_as_the_losses_are(self):
