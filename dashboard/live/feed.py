@@ -11,11 +11,10 @@ from dashboard.charts.all import CHARTS, CLOSER, charts_of, figures_json, layout
 from dashboard.charts.images import is_ink
 from dashboard.charts.style import Looks
 from dashboard.charts.symbols import in_greek
-from dashboard.live.chart_data import looks, results
+from dashboard.live.chart_data import looks, newest, results
 from dashboard.live.drawings import MAX_CLASSES, MAX_EXAMPLES
 from dashboard.live.frames import Content, FrameMaker
 from dashboard.live.ghosts import told as ghosts_told
-from dashboard.live.history import Newest
 from dashboard.live.own_points import told as told_of_points
 from dashboard.live.run import LiveRun
 from dashboard.live.switches import now
@@ -152,21 +151,10 @@ class Feed:
             numbers: Figures for the page's status line.
         """
         run = self.run
-        self.content = self._frames.look(run, self.viewer, {**numbers, **self._newest()._asdict()})
+        self.content = self._frames.look(
+            run, self.viewer, {**numbers, **newest(run, self.viewer.metric(run.config))._asdict()}
+        )
         return self.content
-
-    def _newest(self) -> Newest:
-        """The newest numbers of the run. Its records judge every few outer steps only: once it was looked at since then, as it is where it stands,
-        the numbers are those of that look, which the chart of held-out tasks shows.
-        """
-        run = self.run
-        metric, seen, n = self.viewer.metric(run.config), run.audience.seen, run.state_config.num_inner_steps
-        newest, found = run.history.newest(metric), seen.trajectories.get("maml")
-        line = None if found is None else (found.accuracy if metric == "accuracy" else found.mean)
-        looked = seen.trajectories_at
-        if line is None or n >= len(line) or looked is None or looked > run.step or looked < newest.held_out_step:
-            return newest
-        return newest.judged(looked, float(line[0]), float(line[n]))
 
     def _state(self, share: str) -> dict[str, Any]:
         run, viewer, seen = self.run, self.viewer, self.run.audience.seen

@@ -116,7 +116,7 @@ class _Lines:
 
     def train(self, step: int, value: float) -> None:
         self.newest = self.newest._replace(training=value)
-        if not math.isfinite(_drawn(value)):
+        if not math.isfinite(drawn(value)):
             return
         self._raw.add(step, value)
         # Corrected for its bias as Adam corrects its moments: the first losses would count for many steps more than those after them.
@@ -128,12 +128,12 @@ class _Lines:
 
     def judge(self, step: int, before: float, after: float) -> None:
         self.newest = self.newest.judged(step, before, after)
-        self._before.add(step, _drawn(before))
-        self._after.add(step, _drawn(after))
+        self._before.add(step, drawn(before))
+        self._after.add(step, drawn(after))
 
     def open(self, before: float, after: float) -> None:
         self.newest = self.newest.judged(0 if not math.isnan(after) else math.nan, before, after)
-        self.opening = _drawn(before), _drawn(after)
+        self.opening = drawn(before), drawn(after)
 
     def curves(self) -> Curves:
         steps, raw = self._raw.arrays()
@@ -206,7 +206,7 @@ class History:
         return self._lines[metric].curves()
 
 
-def _drawn(value: float) -> float:
+def drawn(value: float) -> float:
     """The value, or NaN where float32 cannot hold it."""
     return value if abs(value) <= _LARGEST else math.nan
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import numpy as np
 import pytest
 
+from dashboard.live.chart_data import results
 from dashboard.live.lesson import Pupil
 from dashboard.live.lesson_guide import ASKS_FIRST, LOCKED, LOOKS_BACK, NOT_HERE, NOTHING_TO_TRAIN, SETTLED_S, Guide
 from dashboard.live.messages import obey
@@ -199,6 +201,15 @@ class TestActions:
         records = page.run.recording.records()
         assert records is not None
         assert names["trained.training_loss"] == pytest.approx(sum(records.query_loss.tolist()) / 6)
+
+    def test_the_losses_that_are_judged_are_the_last_that_the_chart_shows(self):
+        page = trained()
+        curves, names = results(page.run, page.viewer).curves, page.guide.pupil.names
+        assert page.run.history.curves().held_out_steps[-1] < page.run.step
+        assert curves.held_out_steps[-1] == names["trained.step"] == page.run.step
+        found = [curves.before[-1], curves.after[-1]]
+        np.testing.assert_allclose(found, [names["trained.loss_before"], names["trained.loss_after"]], rtol=1e-6)
+        assert len(curves.before) == len(curves.after) == len(curves.held_out_steps)
 
     def test_a_run_that_diverges_is_done_with_training(self):
         step = replace_until(TRAINED, 500)
