@@ -137,8 +137,17 @@ class Pupil:
 
     @property
     def _note(self) -> str:
-        """How the losses of the verdict differ from those of the charts; empty where they do not, and where it says so itself."""
-        if not self.step.verdict:
+        """How the losses of the verdict differ from those of the charts; empty where they do not, and where it says so itself. Before it is there,
+        that it compares with a step that was passed over.
+        """
+        is_judged = self.at in self._curves
+        if missing := self._passed_over():
+            return (
+                ""
+                if is_judged
+                else f"What comes out is compared with step {missing}, which was passed over: begin the lesson there."
+            )
+        if not is_judged or not self.step.verdict:
             return ""
         answer = self.answers.get(self.at)
         guess = {"guess": float(answer)} if isinstance(answer, int | float) else {}
@@ -147,11 +156,11 @@ class Pupil:
         return MEDIANS if are_medians and "median" not in re.sub("{.*?}", "", says) else ""
 
     def _passed_over(self) -> int:
-        """Number of the first step that its verdict speaks of and that nothing was measured in; 0 for none."""
+        """Number of the first step before it that its verdict speaks of and that nothing was measured in; 0 for none."""
         spoken_of = {name.partition(".")[0] for name in used_names(self.step)}
         known = {name.partition(".")[0] for name in self.names}
         names = [step.name for step in self.lesson.steps]
-        return min((names.index(name) + 1 for name in spoken_of - known - {"guess"}), default=0)
+        return min((names.index(name) + 1 for name in spoken_of - known - {"guess", self.step.name}), default=0)
 
     # What the page is told
 
@@ -174,7 +183,7 @@ class Pupil:
             "verdict": in_greek(said.sentence) if said is not None else "",
             "found": in_greek(found.sentence) if found is not None else "",
             "right": said.right if said is not None else None,
-            "note": self._note if found is not None and not self._passed_over() else "",
+            "note": self._note,
             "transfer": in_greek(lesson.transfer) if self.is_last and self.is_done else "",
             "answer": in_greek(lesson.answer) if self.is_last and self.is_done else "",
         }

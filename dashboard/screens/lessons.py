@@ -60,8 +60,9 @@ def _told(lesson: Lesson) -> dict[str, Any]:
 
 
 def _lesson(lesson: Lesson) -> None:
-    seed = _number(_SEED, 0, MAX_SEED)
-    token = state.lesson_token(lesson, at=_number(_STEP, 1, len(lesson.steps)) - 1, seed=seed)
+    seed = _number(_SEED, 0, MAX_SEED, "The lesson has the random numbers of seed {}.")
+    step = _number(_STEP, 1, len(lesson.steps), "The lesson begins at step {}.")
+    token = state.lesson_token(lesson, at=step - 1, seed=seed)
     state.show_notes()
     key = f"{lesson.name}.{seed}"
     result = mount(key=f"lesson.{key}", token=token, lesson=key)
@@ -77,7 +78,19 @@ def _lesson(lesson: Lesson) -> None:
         st.switch_page(state.screen("live"))
 
 
-def _number(name: str, low: int, high: int) -> int:
-    """A whole number of the address, or the lowest that is accepted."""
+def _number(name: str, low: int, high: int, instead: str) -> int:
+    """A whole number of the address; where it has another one, or none, the nearest that is accepted, or the lowest, and that is said.
+
+    Args:
+        name: What the address calls it.
+        low: The lowest that is accepted, which stands for none at all.
+        high: The highest.
+        instead: What is shown then, with a place for the number.
+    """
     text = st.query_params.get(name, "")
-    return min(max(int(text), low), high) if text.isdecimal() and len(text) < 10 else low
+    found = min(max(int(text), low), high) if text.isdecimal() and len(text) < 10 else low
+    if text and text != str(found):
+        accepted = f"a whole number from {low} to {high} is expected"
+        state.note(f"The address says {name}={literal(text[:20])}: {accepted}. {instead.format(found)}")
+        st.query_params[name] = str(found)
+    return found

@@ -214,7 +214,7 @@ export class LessonStrip {
     this.#verdict.hidden = !verdict;
     this.#verdict.dataset.right = String(right);
     setNamed(this.#verdict, verdict);
-    this.#note.hidden = !verdict || !note;
+    this.#note.hidden = !note;
     setText(this.#note, note);
     this.#end.hidden = !transfer;
     this.#free.hidden = free;

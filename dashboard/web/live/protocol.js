@@ -172,7 +172,7 @@ export {};
  * @property {string} verdict
  * @property {string} found As the verdict, without a word on the guess: for those who follow another's lesson.
  * @property {boolean | null} right
- * @property {string} note How what the verdict says differs from what charts show; empty where it does not.
+ * @property {string} note How what the verdict says differs from what charts show, or that it compares with a step that was passed over; empty for neither.
  * @property {boolean} free Whether all is done, and the run played on with.
  * @property {string} transfer A question to carry on with, at the end.
  * @property {string} answer

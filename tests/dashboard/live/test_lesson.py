@@ -121,10 +121,13 @@ class TestPupil:
 
     def test_what_compares_with_a_step_that_was_passed_over_says_so(self):
         pupil = Pupil(SMALL, at=1)
+        assert "compared with step 1, which was passed over" in pupil.told()["note"]  # before anybody trains for it
         pupil.answer(0.02)
         pupil.finish({"alpha": 0.02}, {})
         assert pupil.verdict is not None
         assert "compares with step 1, which was passed over" in pupil.verdict.sentence
+        assert pupil.told()["note"] == ""
+        assert Pupil(SMALL).told()["note"] == Pupil(SMALL, at=2).told()["note"] == ""
 
     def test_the_last_question_comes_at_the_end(self):
         pupil = Pupil(SMALL, at=4)

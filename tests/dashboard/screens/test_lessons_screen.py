@@ -65,11 +65,27 @@ def test_a_lesson_has_a_page_beside_the_live_one_which_is_at_home():
 
 
 @pytest.mark.parametrize(("step", "at"), [("3", 2), ("99", -1), ("0", 0), ("x", 0), ("-1", 0), ("", 0)])
-def test_an_address_names_a_step(step: str, at: int):
-    page = hub().pages.get(mounted(visit(lesson=FIRST, step=step))[1]["token"])
+def test_an_address_names_a_step_and_what_it_says_wrongly_is_said(step: str, at: int):
+    app = visit(lesson=FIRST, step=step)
+    page = hub().pages.get(mounted(app)[1]["token"])
     assert page is not None
     assert page.viewer.guide is not None
-    assert page.viewer.guide.pupil.at == range(len(shipped()[FIRST].steps))[at]
+    shown = range(len(shipped()[FIRST].steps))[at]
+    assert page.viewer.guide.pupil.at == shown
+    notes = [each.value for each in app.toast]
+    if step in ("3", ""):
+        assert notes == []
+        return
+    assert f"from 1 to 4 is expected. The lesson begins at step {shown + 1}." in notes[0]
+    assert app.query_params["step"] in (str(shown + 1), [str(shown + 1)])
+    assert not rerun(app).toast
+
+
+@pytest.mark.parametrize(("seed", "shown"), [("abc", 0), ("1000", 999), ("-2", 0)])
+def test_a_seed_that_there_is_not_is_said(seed: str, shown: int):
+    app = visit(lesson=FIRST, seed=seed)
+    assert mounted(app)[1]["lesson"] == f"{FIRST}.{shown}"
+    assert f"from 0 to 999 is expected. The lesson has the random numbers of seed {shown}." in app.toast[0].value
 
 
 def test_another_seed_and_another_lesson_are_other_pages_of_the_same_home():
