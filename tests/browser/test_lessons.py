@@ -141,6 +141,44 @@ def test_the_focus_goes_on_to_what_a_press_has_made_possible(open_page: OpenPage
     expect(next_button).to_be_focused()  # nothing to do but to read
 
 
+FORMULAS = """() => {
+  const [inner, outer, last] = [...document.querySelectorAll(".maml-formulas p")];
+  const math = outer.querySelector(".maml-math").getBoundingClientRect(), button = last.querySelector("button").getBoundingClientRect();
+  return { cut: [inner, outer, last].map((line) => line.scrollWidth - line.clientWidth), over: Math.max(0, math.bottom - button.top) };
+}"""
+"""How much of each line is cut off, and how far the button lies over the formula, in pixels."""
+
+
+@pytest.mark.parametrize("step", ["what-first-order-leaves-out&step=1", "the-dial-shapes-the-valley&step=4"])
+def test_formulas_that_a_step_points_at_are_whole(open_page: OpenPage, step: str) -> None:
+    live = open_page(f"lessons?lesson={step}", viewport={"width": 1280, "height": 720})
+    expect(live.page.locator(".maml-formulas")).to_have_class(re.compile("maml-lit"))
+    live.until(lambda: live.page.evaluate(FORMULAS)["cut"] == [0, 0, 0])
+    assert live.page.evaluate(FORMULAS)["over"] <= 0.5
+
+
+MARKS = """() => {
+  const mark = document.querySelector(".maml-prediction-mark[data-kind=true]"), { left, right, top, bottom } = mark.getBoundingClientRect();
+  const given = document.querySelector(".maml-prediction-mark[data-kind=given]"), at = Number(given.style.getPropertyValue("--at"));
+  const box = given.getBoundingClientRect(), stick = box.left + at * box.width;
+  return { crosses: stick > left && stick < right, onTop: document.elementFromPoint(stick, (top + bottom) / 2) === mark, color: getComputedStyle(mark).backgroundColor };
+}"""
+"""Whether the stick of the guess crosses the words of the result, whether these lie over it, and what is behind them."""
+
+
+def test_a_number_has_a_scale_in_a_low_window_and_a_close_guess_crosses_no_words(open_page: OpenPage) -> None:
+    page = open_page("lessons?lesson=outside-the-range&step=2", viewport={"width": 1280, "height": 720}).page
+    expect(page.locator(".maml-guide .maml-ticks")).to_be_visible()
+    slider = page.locator("[data-dial=lesson]")
+    slider.evaluate("(node) => { node.value = 34; node.dispatchEvent(new Event('input', { bubbles: true })); }")
+    page.locator("[data-action=lesson-answer]").click()
+    expect(page.locator(".maml-prediction-mark[data-kind=true]")).to_be_visible()
+    found = page.evaluate(MARKS)
+    assert (found["crosses"], found["onTop"]) == (True, True)
+    assert "rgba(0, 0, 0, 0)" not in found["color"], "the stick shines through"
+    expect(page.locator(".maml-guide .maml-ticks")).to_be_visible()
+
+
 @pytest.mark.thorough
 def test_a_lesson_from_the_list_to_its_end_by_mouse_and_the_next_one(open_page: OpenPage) -> None:
     live = trained_on_live(open_page)

@@ -1,6 +1,6 @@
 // Both loops as people write them, true of the run's algorithm and switches, with the numbers of now.
 
-import { el, setText } from "../common/dom.js";
+import { el, onWidth, setText } from "../common/dom.js";
 import { exact, short } from "../common/format.js";
 
 /** @import { Config } from "../common/protocol.js" */
@@ -63,6 +63,10 @@ export class Formulas {
   #drawn = "";
   #length = 0;
   #size = 1;
+
+  constructor() {
+    onWidth(this.root, () => this.fit()); // also where they were hidden when they were built
+  }
 
   /** @param {Config} config */
   show(config) {
