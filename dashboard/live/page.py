@@ -193,26 +193,10 @@ class Page:
 
     def wants_looks(self) -> list[tuple[Closer, Wanted]]:
         """The closer looks that its viewer has open, at the run as it is there; without those that are not to be had yet."""
-        wanted = [(closer, self._wants_look(SHARING[chart])) for chart, closer in self.viewer.open_closers]
+        wanted = [
+            (closer, _wanted(self.run, self.viewer, SHARING[chart])) for chart, closer in self.viewer.open_closers
+        ]
         return [(closer, wish) for closer, wish in wanted if wish is not None]
-
-    def _wants_look(self, chart: Chart[Any]) -> Wanted | None:
-        run, viewer = self.run, self.viewer
-        moment = viewer.travel.target
-        state = run.state if moment is None else moment.state
-        if not chart.look or state is None or run.playback.jumping or chart.why_empty(run.config):
-            return None
-        config = run.state_config if moment is None else moment.config
-        return Wanted(
-            look=chart.look,
-            run=run.name,
-            config=replace(config, {"evaluation_steps": run.config.evaluation_steps}),
-            state=state,
-            step=run.step if moment is None else moment.step,
-            is_earlier=moment is not None,
-            remembers=chart.remembers,
-            draw=draw_for(chart.look, viewer.task_draw),
-        )
 
     def put(self, message: Mapping[str, Any]) -> None:
         """Send a message, if anybody listens."""
@@ -283,3 +267,22 @@ class Page:
         if self.run.playback.jumping and now - self._told_progress >= PROGRESS_S:
             self._told_progress = now
             self.put({"type": "progress", "step": self.run.step})
+
+
+def _wanted(run: LiveRun, viewer: Viewer, chart: Chart[Any]) -> Wanted | None:
+    """The closer look that a chart shows, at the run as it is where the viewer looks; None where it is not to be had yet."""
+    moment = viewer.travel.target
+    state = run.state if moment is None else moment.state
+    if not chart.look or state is None or run.playback.jumping or chart.why_empty(run.config):
+        return None
+    config = run.state_config if moment is None else moment.config
+    return Wanted(
+        look=chart.look,
+        run=run.name,
+        config=replace(config, {"evaluation_steps": run.config.evaluation_steps}),
+        state=state,
+        step=run.step if moment is None else moment.step,
+        is_earlier=moment is not None,
+        remembers=chart.remembers,
+        draw=draw_for(chart.look, viewer.task_draw),
+    )
