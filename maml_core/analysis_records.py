@@ -12,7 +12,7 @@ DIRECTION_STEPS = (1, 2, 3, 4, 5)
 """Numbers of inner steps at which directions are compared."""
 
 LOOKS_AT_ONE_TASK = frozenset({"label_orders"})
-"""Those of `analysis.looks.LOOKS` that look at the demonstration task, not at many."""
+"""Those of `analysis.looks.LOOKS` that look at the demonstration task."""
 
 
 class Directions(NamedTuple):
@@ -150,7 +150,9 @@ class LabelOrders(NamedTuple):
     """With the head set to zero before adaptation, after 0..N inner steps, [N + 1, T]: no numbering is then unlike another."""
     alone_accuracy: Numbers
     """Under the numbering as drawn, each query point asked by itself, after 0..N inner steps, [N + 1, T]: less than together where batch norm
-    looks at the other query points."""
+    looks at the other query points. A look has tasks behind the one that is renumbered: one task has few query points."""
+    together_accuracy: Numbers
+    """The same tasks, all query points asked at once, [N + 1, T]."""
 
 
 class Shift(NamedTuple):

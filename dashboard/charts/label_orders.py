@@ -12,7 +12,7 @@ from dashboard.charts.basics import line
 from dashboard.charts.chart import Chart
 from dashboard.charts.closer import MEASURING, is_chosen, looked
 from dashboard.charts.glossary import Card
-from dashboard.charts.phrases import percent, steps
+from dashboard.charts.phrases import percent, steps, tasks
 from dashboard.charts.results import Array, Results
 from dashboard.charts.scales import Line, Previous, Range
 from dashboard.charts.style import SHARES, Looks
@@ -32,9 +32,11 @@ class LabelOrdersInfo:
     zeroed: float
     """With the head set to zero before adaptation, when no numbering is unlike another."""
     together: float
-    """Under the numbering as drawn."""
+    """Under the numbering as drawn, mean over this task and some more."""
     alone: float | None
     """The same, each query image asked by itself; None where it is not to be said."""
+    asked_tasks: int
+    """How many tasks these two are means over."""
     num_inner_steps: int
 
 
@@ -47,9 +49,10 @@ def label_orders_info(of: Results) -> LabelOrdersInfo | None:
     return LabelOrdersInfo(
         accuracy=np.sort(orders.accuracy[-1, 0]),
         zeroed=float(orders.zeroed_accuracy[-1, 0]),
-        together=float(orders.accuracy[-1, 0, 0]),
-        alone=None if "label_orders.alone" in of.withheld else float(orders.alone_accuracy[-1, 0]),
+        together=float(orders.together_accuracy[-1].mean()),
+        alone=None if "label_orders.alone" in of.withheld else float(orders.alone_accuracy[-1].mean()),
         num_inner_steps=len(orders.accuracy) - 1,
+        asked_tasks=orders.alone_accuracy.shape[1],
     )
 
 
@@ -96,7 +99,7 @@ def _ranges(info: LabelOrdersInfo, _previous: Previous) -> Range:
 _CARD = Card(
     "The held-out task that New task drew last, with the same images, its classes numbered in different orders: how many query images are named rightly after the inner steps, "
     "the worst numbering first. The head's outputs begin unlike each other, so that luck in the numbering counts. With the head set to "
-    "zero before adaptation all numberings are one.",
+    "zero before adaptation all numberings are one; what it costs to ask each image by itself, as batch norm notices, is said over some more tasks.",
     {
         "zeroed": "The same task with the head set to zero at the start of adaptation.",
         "orders": "The task under one numbering of its classes.",
@@ -123,7 +126,7 @@ def _asked_alone(info: LabelOrdersInfo) -> str:
     """What batch norm's look at the other query images is worth; empty where it takes none."""
     if info.alone is None or info.alone == info.together:
         return ""
-    return f" Asked one by one {percent(info.alone)}, together {percent(info.together)}."
+    return f" Over {tasks(info.asked_tasks)} {percent(info.alone)} asked one by one, {percent(info.together)} together."
 
 
 LABEL_ORDERS = Chart(

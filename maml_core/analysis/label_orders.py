@@ -48,15 +48,16 @@ def label_orders(
     without_head = {
         name: torch.zeros_like(value) if name in problem.model.head else value for name, value in theta_0.items()
     }
+    accuracy = _accuracy(theta_0, renamed, problem=problem, how=how, num_steps=num_steps)
+    accuracy = accuracy.reshape(-1, len(orders), num_tasks).swapaxes(1, 2)
     return LabelOrders(
         orders,
-        _accuracy(theta_0, renamed, problem=problem, how=how, num_steps=num_steps)
-        .reshape(-1, len(orders), num_tasks)
-        .swapaxes(1, 2),
+        accuracy,
         _accuracy(without_head, tasks, problem=problem, how=how, num_steps=num_steps),
         _accuracy(theta_0, one_by_one(tasks), problem=problem, how=how, num_steps=num_steps)
         .reshape(num_steps + 1, num_tasks, -1)
         .mean(axis=2),
+        accuracy[:, :, 0],
     )
 
 

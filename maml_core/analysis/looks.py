@@ -2,7 +2,7 @@
 spectrum 1.5 s.
 
 Measured in processor seconds, which is what a look costs wherever it waits: of curves on the preset "Fast demo"; of images on "Glyphs, fast demo",
-where the directions take 0.3 s, the loss plane 0.25 s, the spectrum 0.5 s and all others less than 0.1 s, and "Glyphs, 20 ways", where they take twice that.
+where the directions take 0.3 s, the loss plane 0.25 s, the spectrum 0.5 s and all others 0.1 s at most, and "Glyphs, 20 ways", where they take twice that, the numberings 0.5 s.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Literal, NamedTuple
+
+import numpy as np
 
 from maml_core.analysis.arrows import arrows
 from maml_core.analysis.coherence import coherence
@@ -52,6 +54,8 @@ class Sizes(NamedTuple):
     layer_tasks: int
     shift_tasks: int
     """Tasks of each kind of shift."""
+    asked_tasks: int
+    """Tasks beside the one that is renumbered, whose query points are asked by themselves."""
 
 
 CURVES = Sizes(
@@ -63,6 +67,7 @@ CURVES = Sizes(
     spectrum_tasks=10,
     layer_tasks=50,
     shift_tasks=100,
+    asked_tasks=20,
 )
 IMAGES = Sizes(
     batch_tasks=1,
@@ -73,6 +78,7 @@ IMAGES = Sizes(
     spectrum_tasks=2,
     layer_tasks=8,
     shift_tasks=20,
+    asked_tasks=10,
 )
 
 GRID_POINTS = 121
@@ -160,17 +166,24 @@ def look_at_layers(config: RunConfig, problem: Problem, learner: Learner) -> Lay
 
 
 def look_at_label_orders(config: RunConfig, problem: Problem, learner: Learner, *, draw: int = 0) -> LabelOrders:
-    """Accuracy on the demonstration task of a numbered draw under numberings of its classes.
+    """Accuracy on the demonstration task of a numbered draw under numberings of its classes; with query points asked by themselves, on it and
+    on held-out tasks.
 
     Raises:
         ValueError: Tasks that are not of classes.
     """
-    return label_orders(
-        learner.theta,
-        demonstration_task(config, problem, draw),
-        problem=problem,
-        how=rule(config, problem, learner),
-        num_steps=config.num_inner_steps,
+    how: dict[str, Any] = {
+        "problem": problem,
+        "how": rule(config, problem, learner),
+        "num_steps": config.num_inner_steps,
+    }
+    shown = label_orders(learner.theta, demonstration_task(config, problem, draw), **how)
+    others = label_orders(
+        learner.theta, held_out_tasks(config, problem, num_tasks=sizes(config).asked_tasks), **how, num_orders=1
+    )
+    return shown._replace(
+        alone_accuracy=np.concatenate([shown.alone_accuracy, others.alone_accuracy], axis=1),
+        together_accuracy=np.concatenate([shown.together_accuracy, others.together_accuracy], axis=1),
     )
 
 

@@ -191,11 +191,11 @@ _OF_LOOKS = {
     "directions.agreement": "Cosine of MAML's directions on two batches at the run's N.",
     "features.body": "Linear CKA of the last hidden layer before and after adaptation, median over tasks.",
     "features.head": "Linear CKA of the output before and after adaptation, median over tasks.",
-    "label_orders.best": "Accuracy of a task under the best of its numberings.",
+    "label_orders.best": "Accuracy of the task that is shown under the best of its numberings.",
     "label_orders.worst": "Accuracy under the worst.",
     "label_orders.mean": "Accuracy, mean over numberings.",
     "label_orders.zeroed": "Accuracy with the head set to zero before adaptation.",
-    "label_orders.drawn": "Accuracy under the numbering as it was drawn.",
+    "label_orders.together": "Accuracy on some new tasks, each one's images asked together.",
     "label_orders.alone": "The same with each image asked by itself, so that batch norm sees no other.",
     "layers.body": "How far adaptation moves the hidden layer that it moves most, as a share of its length, median over tasks.",
     "layers.head": "How far it moves the head.",
@@ -314,13 +314,13 @@ def _of_look(config: RunConfig, found: Any) -> dict[str, float]:
             *body, head = middle(found.similarity)[1]
             return {"features.head": head, **({"features.body": body[-1]} if body else {})}
         case LabelOrders():
-            of_orders = found.accuracy[-1].mean(axis=0)
+            of_orders = found.accuracy[-1, 0]
             return {
                 "label_orders.best": of_orders.max(),
                 "label_orders.worst": of_orders.min(),
                 "label_orders.mean": of_orders.mean(),
-                "label_orders.zeroed": found.zeroed_accuracy[-1].mean(),
-                "label_orders.drawn": of_orders[0],
+                "label_orders.zeroed": found.zeroed_accuracy[-1, 0],
+                "label_orders.together": found.together_accuracy[-1].mean(),
                 "label_orders.alone": found.alone_accuracy[-1].mean(),
             }
         case Spectrum():

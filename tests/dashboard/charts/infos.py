@@ -325,7 +325,9 @@ def features_info(**more: object) -> FeaturesInfo:
 
 
 def label_orders_info() -> LabelOrdersInfo:
-    return LabelOrdersInfo(accuracy=array(0.73, 0.9, 1.0), zeroed=0.875, together=0.9, alone=0.9, num_inner_steps=1)
+    return LabelOrdersInfo(
+        accuracy=array(0.73, 0.9, 1.0), zeroed=0.875, together=0.9, alone=0.9, asked_tasks=11, num_inner_steps=1
+    )
 
 
 def edge_info(*limits: float) -> EdgeInfo:

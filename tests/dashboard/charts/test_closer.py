@@ -293,16 +293,18 @@ def test_features_name_the_layer_that_changes_and_the_one_that_moves() -> None:
 def test_numberings_stand_from_the_worst_to_the_best() -> None:
     accuracy = np.array([[[0.2, 0.2, 0.2]], [[0.9, 0.5, 0.7]]])
     alone = np.array([[0.2], [0.9]])
-    found = LabelOrders(np.zeros((3, 2), np.int64), accuracy, np.array([[0.2], [0.8]]), alone)
+    found = LabelOrders(np.zeros((3, 2), np.int64), accuracy, np.array([[0.2], [0.8]]), alone, alone)
     glyphs = RunConfig(tasks=GlyphsConfig(ways=3), num_inner_steps=1)
     info = label_orders_info(results("label_orders", found, glyphs))
     assert info is not None
     np.testing.assert_allclose(lines(info)["orders"][1], [0.5, 0.7, 0.9], rtol=1e-6)
     assert subtitle(info) == "By the numbering alone 50% to 90% of the task shown are right. With the head zeroed 80%."
-    peeking = found._replace(alone_accuracy=np.array([[0.2], [0.3]]))
+    peeking = found._replace(
+        alone_accuracy=np.array([[0.2, 0.2], [0.2, 0.4]]), together_accuracy=np.array([[0.2, 0.2], [0.9, 0.7]])
+    )
     info = label_orders_info(results("label_orders", peeking, glyphs))
     assert info is not None
-    assert subtitle(info).endswith("Asked one by one 30%, together 90%.")
+    assert subtitle(info).endswith("Over 2 tasks 30% asked one by one, 80% together.")
     kept = label_orders_info(
         dataclasses.replace(results("label_orders", peeking, glyphs), withheld=frozenset({"label_orders.alone"}))
     )

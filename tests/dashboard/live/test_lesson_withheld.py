@@ -73,7 +73,7 @@ def done(page: Attended) -> Attended:
         ("the-clock-in-the-weights", "task_disk", "%", 1, 3),
         ("outside-the-range", "shifts", "phase", 0, 1),
         ("outside-the-range", "shifts", "amplitude", 0, 2),
-        ("peeking-at-the-queries", "label_orders", "Asked one by one", 0, 1),
+        ("peeking-at-the-queries", "label_orders", "asked one by one", 0, 1),
     ],
 )
 def test_a_chart_leaves_out_what_is_asked_for_later(name: str, chart: str, answer: str, first: int, asked: int) -> None:

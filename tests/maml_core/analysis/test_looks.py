@@ -17,7 +17,14 @@ from tests.maml_core.analysis.dense import SETUPS
 from tests.maml_core.helpers import same, tiny
 
 SMALL = CURVES._replace(
-    batch_tasks=1, coherence_tasks=3, vector_tasks=5, plane_tasks=2, plane_resolution=2, spectrum_tasks=2, shift_tasks=2
+    batch_tasks=1,
+    coherence_tasks=3,
+    vector_tasks=5,
+    plane_tasks=2,
+    plane_resolution=2,
+    spectrum_tasks=2,
+    shift_tasks=2,
+    asked_tasks=2,
 )
 
 

@@ -89,7 +89,8 @@ def test_of_closer_looks() -> None:
         np.zeros((3, 5), np.int64),
         np.array([[[0.2, 0.2, 0.2]], [[0.5, 0.9, 0.7]]]),
         np.array([[0.2], [0.3]]),
-        np.array([[0.2], [0.4]]),
+        np.array([[0.2, 0.2], [0.4, 0.6]]),
+        np.array([[0.2, 0.2], [0.5, 0.9]]),
     )
     spectrum = Spectrum(np.array([[9.0, 1], [7, 1], [8, 1]]), np.array([[2.0, 1], [3, 1], [1, 1]]))
     shifts = tuple(Shift(name, "", summary(first)) for name, first in (("inside", 6.0), ("amplitude", 36.0)))
@@ -97,7 +98,7 @@ def test_of_closer_looks() -> None:
         (directions, {"first_order": 2, "joint": 12, "reptile": 22, "agreement": 1}),
         (Coherence(*spread, 9), {"same_task": 0.5, "two_tasks": 0.1}),
         (changes, {"body": 0.7, "head": 0.2}),
-        (orders, {"best": 0.9, "worst": 0.5, "mean": pytest.approx(0.7), "zeroed": 0.3, "drawn": 0.5, "alone": 0.4}),
+        (orders, {"best": 0.9, "worst": 0.5, "mean": pytest.approx(0.7), "zeroed": 0.3, "together": 0.7, "alone": 0.5}),
         (spectrum, {"start": 8, "end": 2}),
         (shifts, {"inside": 30, "amplitude": 2}),
     ):
