@@ -78,19 +78,19 @@ def _lesson(lesson: Lesson) -> None:
         st.switch_page(state.screen("live"))
 
 
-def _number(name: str, low: int, high: int, instead: str) -> int:
+def _number(key: str, low: int, high: int, instead: str) -> int:
     """A whole number of the address; where it has another one, or none, the nearest that is accepted, or the lowest, and that is said.
 
     Args:
-        name: What the address calls it.
+        key: What the address calls it.
         low: The lowest that is accepted, which stands for none at all.
         high: The highest.
         instead: What is shown then, with a place for the number.
     """
-    text = st.query_params.get(name, "")
+    text = st.query_params.get(key, "")
     found = min(max(int(text), low), high) if text.isdecimal() and len(text) < 10 else low
     if text and text != str(found):
         accepted = f"a whole number from {low} to {high} is expected"
-        state.note(f"The address says {name}={literal(text[:20])}: {accepted}. {instead.format(found)}")
-        st.query_params[name] = str(found)
+        state.note(f"The address says {key}={literal(text[:20])}: {accepted}. {instead.format(found)}")
+        st.query_params[key] = str(found)
     return found
