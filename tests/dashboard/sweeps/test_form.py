@@ -32,7 +32,7 @@ class TestSweepOf:
         assert (found.axes[0].values[0], found.axes[0].values[-1]) == (0.003, 0.3)
 
     def test_a_range_has_the_value_of_its_base_in_it(self):
-        """Of images, which learn with alpha 0.8, the first sweep had only alphas with which they do not."""
+        """The first sweep of images, which learn with alpha 0.8, had only alphas with which they do not."""
         for preset in PRESETS:
             for axis in sweep_of(draft(base=preset.name), BASE).axes:
                 assert axis.values[0] <= getattr(preset.config, axis.name) <= axis.values[-1]
