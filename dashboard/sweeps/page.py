@@ -22,7 +22,6 @@ from dashboard.sweeps.frozen import AskedMaps
 from dashboard.sweeps.job import SweepJob
 from dashboard.wire.connection import Connection, Outbox
 from maml_core.config import PythonConfig, RunConfig
-from maml_core.sweeps.comparing import is_compared
 from maml_core.sweeps.definition import SweepConfig, lane_configs
 
 MAX_UNACKNOWLEDGED = 1
@@ -261,13 +260,10 @@ class SweepPage:
         self._sent, self._sent_at = self._at, now
         self.tell()
         frames = self._being_made = self._frames
-        pins = pins_info(self.comparison, self._num_compared) if self.comparison is not None else None
+        pins = None
+        if self.comparison is not None and self.job is not None:
+            pins = pins_info(self.comparison, self.job.findings.standings.num_compared)  # as the table is corrected for
         return frames, partial(frames.next, self._looked_at(), pins, self.frozen, self.metric)
-
-    @property
-    def _num_compared(self) -> int:
-        """Settings of its sweep that are compared."""
-        return sum(map(is_compared, self.job.results)) if self.job is not None else 0
 
     def send_frame(self, frames: Frames, made: Made | None) -> None:
         """Send the newest numbers, and new figures before them where they are needed; not where the page shows another sweep by now.

@@ -10,8 +10,8 @@ the loss; a lane that diverged has the cap.
 
 Of one seed nothing is known of a setting but that one training, whatever its tasks say, so that no setting is called better: the spread over
 seeds is 0.7 standard errors over 100 tasks, and 3.9 over 4,000. What can be told is which *trainings* are told apart from the best one. Their
-losses are compared as they are, though their logarithms would tell more of settings whose losses scatter widely: where one task in a hundred
-is lost far out, the ratio of two means over 40 tasks told 27% of 4,000 pairs apart that differed in nothing, corrected for 34, the difference none.
+losses are compared as they are, though their logarithms would tell more of settings whose losses scatter widely: where one task in 130 is
+lost far out, the ratio of two means over 40 tasks told 27% of 4,000 pairs apart that differed in nothing, corrected for 34; the difference told one.
 """
 
 from __future__ import annotations
