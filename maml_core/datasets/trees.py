@@ -8,7 +8,6 @@ import io
 import os
 import re
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -18,6 +17,7 @@ from maml_core.datasets.imageset import Skipped
 from maml_core.datasets.pictures import UnreadableError
 from maml_core.errors import DataError
 from maml_core.files import explained
+from maml_core.zips import damage_told, open_zip
 
 MAX_FILE_BYTES = 50 * 2**20
 """Most bytes of one file."""
@@ -46,9 +46,6 @@ _OF_SYSTEMS = frozenset(
 
 _OUT_OF_IT = re.compile(r"[A-Za-z]:[\\/]")
 """How the path of another drive begins."""
-
-_UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
-"""What reading a file or a member of a zip file raises; RuntimeError is of an encrypted one."""
 
 
 class File(NamedTuple):
@@ -82,9 +79,9 @@ class Tree:
         data = b""
         if file.size <= MAX_FILE_BYTES:
             try:
-                with self.opened(file) as source:
+                with damage_told(), self.opened(file) as source:
                     data = source.read(MAX_FILE_BYTES + 1)
-            except _UNREADABLE as error:
+            except (zipfile.BadZipFile, OSError) as error:
                 reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
                 raise UnreadableError(f"damaged: {reason}") from error
         if max(file.size, len(data)) > MAX_FILE_BYTES:
@@ -138,8 +135,11 @@ def zips_opened(tree: Tree, wanted: Callable[[PurePosixPath], bool]) -> Iterator
                 files[file.path], openers[file.path] = file, lambda file=file: tree.opened(file)  # type: ignore[misc]
                 continue
             try:
-                inner = stack.enter_context(zipfile.ZipFile(stack.enter_context(_seekable(tree, file))))
-            except (*_UNREADABLE, NotImplementedError) as error:
+                inner = stack.enter_context(open_zip(stack.enter_context(_seekable(tree, file))))
+            except UnreadableError as error:
+                refused.append(Skipped(str(file.path), str(error)))
+                continue
+            except (zipfile.BadZipFile, OSError) as error:
                 refused.append(Skipped(str(file.path), f"no zip file, or a damaged one ({error})"))
                 continue
             top = file.path.with_suffix("")
@@ -162,13 +162,14 @@ def zips_opened(tree: Tree, wanted: Callable[[PurePosixPath], bool]) -> Iterator
 
 def _seekable(tree: Tree, file: File) -> IO[bytes]:
     """A zip file of a tree, open; one that lies in a zip file is read as a whole, since going back in it would begin anew each time."""
-    source = tree.opened(file)
-    if not isinstance(source, zipfile.ZipExtFile):
-        return source
-    with source:
-        data = source.read(MAX_INNER_BYTES + 1)
+    with damage_told():
+        source = tree.opened(file)
+        if not isinstance(source, zipfile.ZipExtFile):
+            return source
+        with source:
+            data = source.read(MAX_INNER_BYTES + 1)
     if len(data) > MAX_INNER_BYTES:
-        raise ValueError(f"in a zip file it may have {MAX_INNER_BYTES // 2**20} MB; unpack the outer one")
+        raise UnreadableError(f"in a zip file it may have {MAX_INNER_BYTES // 2**20} MB; unpack the outer one")
     return io.BytesIO(data)
 
 
@@ -178,8 +179,8 @@ def _is_of_system(name: str) -> bool:
 
 def _opened(where: Path) -> zipfile.ZipFile:
     try:
-        return zipfile.ZipFile(where)
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError) as error:
+        return open_zip(where)
+    except zipfile.BadZipFile as error:
         raise DataError(
             "damaged", f"{where} is no zip file, or a damaged one ({error}); fetch it again, or name a folder"
         ) from error
@@ -231,6 +232,8 @@ def _members(where: Path, archive: zipfile.ZipFile, changed_ns: int) -> Tree:
             refused.append(Skipped(info.filename, "its path leads out of the zip file"))
         elif any(map(_is_of_system, path.parts)):
             continue
+        elif not info.filename:
+            refused.append(Skipped("a file without a name", "nothing says what it is"))
         elif info.is_dir():
             folders.append(path)
         elif info.flag_bits & 0x1:

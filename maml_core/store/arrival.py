@@ -7,12 +7,12 @@ import os
 import shutil
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from maml_core.errors import StoreError
 from maml_core.files import explained, remove_leftovers
+from maml_core.zips import damage_told, open_zip
 
 MAX_FILE_BYTES = 2**31
 """Most bytes of a data file of an archive; larger ones are taken for a trap."""
@@ -102,7 +102,7 @@ class Archive:
 
     def _read(self, entry: zipfile.ZipInfo, most: int) -> bytes:
         """An entry, of which no more is unpacked than it may have."""
-        with self._file.open(entry) as file:
+        with damage_told(), self._file.open(entry) as file:
             data = file.read(most + 1)
         if len(data) > most:
             raise StoreError("damaged", f"{entry.filename} in {self._file.filename} is larger than {most:,} bytes")
@@ -119,11 +119,9 @@ def opened(path: Path, document: str, what: str) -> Iterator[Archive]:
     if not path.exists():
         raise StoreError("missing", f"there is no file or folder {path}")
     try:
-        with explained(f"cannot read {path}"), zipfile.ZipFile(path) as file:
+        with explained(f"cannot read {path}"), open_zip(path) as file:
             yield Archive(file, document, what)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        if isinstance(error, StoreError):
-            raise
+    except zipfile.BadZipFile as error:
         raise StoreError("damaged", f"{path} is no ZIP archive, or a damaged or locked one ({error})") from error
 
 

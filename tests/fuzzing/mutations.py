@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -55,6 +56,18 @@ def of_bytes(random_: random.Random, seeds: Sequence[bytes]) -> bytes:
                 start = random_.randrange(len(other) + 1)
                 data[at:until] = other[start : start + 64]
     return bytes(data)
+
+
+def of_zip(random_: random.Random, data: bytes) -> bytes:
+    """An archive in which some bytes are changed: anywhere, or in what it says of its members, where random places seldom lie."""
+    if random_.random() < 0.5:
+        return of_bytes(random_, [data])
+    said = [at.start() for at in re.finditer(rb"PK(?:\x01\x02|\x03\x04|\x05\x06)", data)]
+    changed = bytearray(data)
+    for _ in range(random_.choice((1, 2, 4))):
+        at = min(random_.choice(said) + random_.randrange(64), len(changed) - 1)
+        changed[at] = random_.choice((random_.randrange(256), changed[at] ^ 1 << random_.randrange(8)))
+    return bytes(changed)
 
 
 def of_values(random_: random.Random, value: Any) -> Any:

@@ -41,7 +41,7 @@ from tests.contracts.test_choices import Here
 from tests.dashboard.live.driver import Driver
 from tests.dashboard.live.test_protocol import SAID
 from tests.dashboard.server.clients import IMAGES, TINY, Client, Clock, Priced
-from tests.fuzzing.mutations import of_bytes, of_json
+from tests.fuzzing.mutations import of_bytes, of_json, of_zip
 
 Make = Callable[[random.Random], bytes]
 
@@ -95,7 +95,7 @@ def targets(folder: Path) -> dict[str, Target]:
         ),
         **_saved_runs(folder),
         **_kept_sweeps(folder),
-        "pictures": _pictures(folder),
+        **_pictures(folder),
     }
 
 
@@ -238,7 +238,7 @@ def _saved_runs(folder: Path) -> dict[str, Target]:
 
     def made_zip(random_: random.Random) -> bytes:
         if random_.random() < 0.5:
-            return of_bytes(random_, [whole])
+            return of_zip(random_, whole)
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:
             before = random_.choice(("one/", "../", "/", "", "one/./", "one\\", "a/b/"))
@@ -281,7 +281,7 @@ def _kept_sweeps(folder: Path) -> dict[str, Target]:
 
     def made_zip(random_: random.Random) -> bytes:
         if random_.random() < 0.5:
-            return of_bytes(random_, [packed])
+            return of_zip(random_, packed)
         changed = {n: of_bytes(random_, [data]) if random_.random() < 0.3 else data for n, data in files.items()}
         if random_.random() < 0.8:  # checksums fit, as they do where somebody means it
             changed[f"it/{SWEEP_DOCUMENT}"] = _described(changed)
@@ -334,7 +334,7 @@ def _signed_json(random_: random.Random, document: dict[str, Any]) -> bytes:
 # Pictures
 
 
-def _pictures(folder: Path) -> Target:
+def _pictures(folder: Path) -> dict[str, Target]:
     seeds = []
     for kind in ("PNG", "JPEG", "GIF", "BMP"):
         buffer = io.BytesIO()
@@ -350,4 +350,22 @@ def _pictures(folder: Path) -> Target:
         (place / "a" / "0.png").write_bytes(data)
         load_folder(place, size=14, color="grey")
 
-    return _of(seeds, take, DataError)
+    def take_zip(data: bytes) -> None:
+        (file := folder / "pictures.zip").write_bytes(data)
+        load_folder(file, size=14, color="grey")
+
+    zips = [_zip_of(place, method) for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)]
+    return {
+        "pictures": _of(seeds, take, DataError),
+        "zips of pictures": Target(
+            zips[0], lambda random_: of_zip(random_, random_.choice(zips)), take_zip, (DataError,)
+        ),
+    }
+
+
+def _zip_of(folder: Path, method: int) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for file in sorted(folder.rglob("*.png")):
+            archive.write(file, file.relative_to(folder))
+    return buffer.getvalue()

@@ -21,6 +21,7 @@ WRITTEN = {
     "settings.json",
     "sweeps",
     "pictures",
+    "pictures.zip",
 }
 """What the readers are given to write to."""
 

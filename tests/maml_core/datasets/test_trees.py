@@ -128,6 +128,37 @@ def test_an_encrypted_member_is_refused(tmp_path: Path) -> None:
         assert tree.refused[0].reason == "it is encrypted"
 
 
+def test_a_member_without_a_name_is_refused(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "z.zip", {"x": b"1", "b": b"2"})
+    damaged = bytearray(path.read_bytes())
+    at = damaged.index(b"PK\x01\x02")
+    damaged[at + 28], damaged[at + 30] = 0, 1  # its name is an extra field now
+    path.write_bytes(damaged)
+    with open_tree(path) as tree:
+        assert listing(tree) == {"b": b"2"}
+        assert tree.refused == (("a file without a name", "nothing says what it is"),)
+
+
+def test_a_member_that_is_damaged_in_its_way_of_packing_is_a_reason(tmp_path: Path) -> None:
+    for method in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        path = zip_of(tmp_path / "z.zip", {"a": b"abcdefgh" * 9, "b": b"1"}, method)
+        data = bytearray(path.read_bytes())
+        for at in range(36, 46):  # of the first member's, behind its header and name
+            data[at] ^= 255
+        path.write_bytes(data)
+        with open_tree(path) as tree:
+            with pytest.raises(UnreadableError, match="damaged"):
+                tree.read(tree.files[0])
+            assert tree.read(tree.files[1]) == b"1"
+
+
+def test_a_zip_file_with_a_name_that_is_none_is_an_error(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "z.zip", {"é": b"1"})
+    path.write_bytes(path.read_bytes().replace("é".encode(), b"\xff\xff"))
+    with pytest.raises(DataError, match=r"z\.zip is no zip file, or a damaged one .* fetch it again"), open_tree(path):
+        pass
+
+
 @pytest.mark.parametrize("keep", [0, 10, 0.5, -5])
 def test_a_damaged_zip_file_is_an_error(tmp_path: Path, keep: float) -> None:
     path = zip_of(tmp_path / "z.zip", {f"{i}.png": bytes(100) for i in range(50)})

@@ -133,6 +133,14 @@ def test_an_archive_that_is_cut_is_a_sentence(away: Path, store: RunStore, tmp_p
     assert [path.name for path in store.root.iterdir()] == ["mine"]
 
 
+def test_a_name_in_it_that_is_none_is_a_sentence(away: Path, store: RunStore, tmp_path: Path) -> None:
+    path = archive(tmp_path / "run.zip", files_of(away, "é/"))
+    path.write_bytes(path.read_bytes().replace("é".encode(), b"\xff\xff"))
+    with pytest.raises(StoreError, match="no ZIP archive, or a damaged or locked one"):
+        import_run(path, store)
+    assert [path.name for path in store.root.iterdir()] == ["mine"]
+
+
 def test_every_byte_that_changes_is_found(away: Path, store: RunStore, tmp_path: Path) -> None:
     whole = zip_run(away)
     for at in range(0, len(whole), len(whole) // 40):
