@@ -21,5 +21,9 @@ live = st.Page(live_screen, title="Live", icon=":material/show_chart:", default=
 sensitivity = st.Page(sensitivity_screen, title="Sensitivity", icon=":material/grid_on:", url_path="sensitivity")
 lessons = st.Page(lessons_screen, title="Lessons", icon=":material/school:", url_path="lessons")
 state.offer_screens({"live": live, "sensitivity": sensitivity, "lessons": lessons})
-st.navigation([live, sensitivity, lessons], position="hidden").run()
+shown = st.navigation([live, sensitivity, lessons], position="hidden")
+for key, meant in ((LESSON, lessons), (state.SWEEP, sensitivity)):
+    if shown is live and key in st.query_params and CODE not in st.query_params:  # as people write it down: without the screen
+        st.switch_page(meant, query_params=st.query_params.to_dict())
+shown.run()
 state.count_tellings()

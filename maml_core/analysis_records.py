@@ -85,7 +85,7 @@ class TaskVectors(NamedTuple):
     parameters: Numbers
     """What defines each task, [T, ...]: amplitude and phase of a sinusoid, the classes of a task of images."""
     r2: float
-    """How well the two coordinates tell the task, 1 at best. Curves: R2 of what defines the task, of a sinusoid (A cos phase, A sin phase), by
+    """How well the two coordinates tell the task, 1 at best. Curves: R² of what defines the task, of a sinusoid (A cos phase, A sin phase), by
     linear regression on the coordinates, mean over what varies. Images: share of the coordinates' variance that lies between tasks of
     different first class, adjusted for the number of classes. NaN where there are too few tasks to say."""
     mean: Floats

@@ -52,24 +52,24 @@ def _named(token: str) -> str:
     page = get_hub().sweeps.page(token)
     if page is not None and page.job is not None:
         return page.job.name
-    return st.query_params.get("sweep", "") if place_of(token) is not None else ""
+    return st.query_params.get(state.SWEEP, "") if place_of(token) is not None else ""
 
 
 def _open_from_address(token: str) -> None:
     """The sweep that a link or a reload names; the address follows what is shown."""
     page = get_hub().sweeps.page(token)
     if page is not None and page.job is not None:
-        if st.query_params.get("sweep") != page.job.name:
-            st.query_params["sweep"] = page.job.name
+        if st.query_params.get(state.SWEEP) != page.job.name:
+            st.query_params[state.SWEEP] = page.job.name
         return
-    name, place = st.query_params.get("sweep"), place_of(token)
+    name, place = st.query_params.get(state.SWEEP), place_of(token)
     if not name or place is None:
         return
     try:
         show_sweep(token, name, place)
     except (ConfigError, StoreError) as error:
         state.note(literal(f"{error}."))
-        del st.query_params["sweep"]
+        del st.query_params[state.SWEEP]
         st.rerun()  # the page has room for a sweep that does not come
 
 

@@ -90,8 +90,8 @@ def _rename(token: str, name: str, new: str, place: Storage) -> str:
         raise ConfigError("name", new, f"write the new name of {name} first")
     new = sweep_actions.rename(get_hub(), token, name, new, place)
     st.session_state[CHOSEN], st.session_state[_NEW_NAME] = new, ""
-    if st.query_params.get("sweep") == name:
-        st.query_params["sweep"] = new  # it is opened again, under this name
+    if st.query_params.get(state.SWEEP) == name:
+        st.query_params[state.SWEEP] = new  # it is opened again, under this name
     return f"{name} is now called {new}."
 
 

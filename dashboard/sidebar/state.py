@@ -30,6 +30,9 @@ _DRAFT, _FORM = "page.draft", "form"
 _LESSON, _CLASS = "page.lesson", "page.class"
 _TOLD, _COUNT, _OVERRULED = "page.told", "page.tellings", "page.overruled"
 
+SWEEP = "sweep"
+"""What an address says of a sweep that is shown: its name."""
+
 Screen = Literal["live", "sensitivity", "lessons"]
 
 MAX_NOTES = 6

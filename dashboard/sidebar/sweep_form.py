@@ -315,7 +315,7 @@ def _start(token: str, sweep: SweepConfig, name: str, place: Storage) -> None:
             _ask_for_images(name, sweep)
         _say(plain(f"{str(error).rstrip('.')}."))
     else:
-        st.query_params["sweep"] = name
+        st.query_params[state.SWEEP] = name
         if was_done:
             st.info(f"{plain(name)} was done already, and is shown. Another name begins it anew.")
 
@@ -422,7 +422,7 @@ def _attempt(action: Any, token: str, name: str, place: Storage) -> None:
 
 def _open(token: str, name: str, place: Storage) -> None:
     show_sweep(token, name, place)
-    st.query_params["sweep"] = name
+    st.query_params[state.SWEEP] = name
     st.session_state[_EARLIER] = False  # it would lie over the map
 
 
@@ -455,8 +455,8 @@ def show_sweep(token: str, name: str, place: Storage, *, folder: str | None = No
 
 def _delete(token: str, name: str, place: Storage) -> None:
     sweep_actions.delete(get_hub(), token, name, place)
-    if st.query_params.get("sweep") == name:
-        del st.query_params["sweep"]
+    if st.query_params.get(state.SWEEP) == name:
+        del st.query_params[state.SWEEP]
 
 
 def _restore(_token: str, _name: str, place: Storage) -> None:

@@ -20,6 +20,9 @@ from maml_core.sweeps.paired import check_common_tasks, task_losses
 NUM_LOOKS = 20
 """How often they are judged on the way to the last outer step, evenly spaced."""
 
+MAX_KEPT = 4
+"""How many of a sweep are kept."""
+
 
 class Job(NamedTuple):
     """Something to compute for one of them."""
@@ -138,3 +141,26 @@ class Comparison:
 
     def _is_through(self, place: int) -> bool:
         return self._stopped[place] or len(self._losses[place]) == len(self.looks)
+
+
+class Comparisons:
+    """The newest ones of a sweep: whoever loads the page again, or pins the same settings again, finds what was trained."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[int, ...], Comparison] = {}
+
+    def of(self, numbers: tuple[int, ...]) -> Comparison | None:
+        """The one of some settings in this order; None where there is none."""
+        return self._kept.get(numbers)
+
+    def keep(self, comparison: Comparison) -> None:
+        """Keep one, in the place of the oldest where there are `MAX_KEPT`."""
+        self._kept.pop(comparison.numbers, None)
+        self._kept[comparison.numbers] = comparison
+        if len(self._kept) > MAX_KEPT:
+            del self._kept[next(iter(self._kept))]
+
+    def drop(self, comparison: Comparison) -> None:
+        """Keep one no longer."""
+        if self._kept.get(comparison.numbers) is comparison:
+            del self._kept[comparison.numbers]

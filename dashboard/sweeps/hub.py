@@ -174,7 +174,7 @@ class SweepHub:
             comparison = page.comparison
             if page.connected and comparison is not None and (job := comparison.next_job()) is not None:
                 self.num_in_flight += 1
-                self._spawn(self._compare(page, comparison, job))
+                self._spawn(self._compare(comparison, job))
                 return True
         if (found := self.next_piece()) is None:
             return False
@@ -182,15 +182,15 @@ class SweepHub:
         self._spawn(self._finish(*found, self._executor))
         return True
 
-    async def _compare(self, page: SweepPage, comparison: Comparison, job: ComparisonJob) -> None:
+    async def _compare(self, comparison: Comparison, job: ComparisonJob) -> None:
         try:
             result = await self._computed(job.function, *job.arguments)
         except Exception as error:
             if isinstance(error, BrokenProcessPool) and comparison.lost(job) <= MAX_LOST:
                 return
             _log.exception("a comparison stopped")
-            if page.comparison is comparison:
-                page.stop_comparison(f"The settings could not be compared: {of_error(error)}")
+            for watching in [each for each in self._pages.values() if each.comparison is comparison]:
+                watching.stop_comparison(f"The settings could not be compared: {of_error(error)}")
         else:
             comparison.finished(job, result)
         finally:

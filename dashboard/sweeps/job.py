@@ -13,6 +13,7 @@ from concurrent.futures import Executor
 from typing import Literal
 
 from dashboard.charts.symbols import of_error
+from dashboard.sweeps.comparison import Comparisons
 from dashboard.sweeps.driver_thread import DriverThread, NewCompiling, NewDriver, Seen
 from dashboard.sweeps.pieces import Piece, Work
 from dashboard.sweeps.reading import unread
@@ -78,6 +79,7 @@ class SweepJob:
         """Grows with each change of what a page shows."""
         self.last_seen = -math.inf
         """When somebody watched it."""
+        self.comparisons = Comparisons()
         self.driver = DriverThread(
             name, sweep, study, new_driver=new_driver, budget_s=budget_s, new_compiling=new_compiling
         )

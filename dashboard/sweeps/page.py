@@ -142,7 +142,7 @@ class SweepPage:
                 if len(pins) > MAX_PINS:
                     raise ValueError(f"at most {MAX_PINS} settings are compared at a time; unpin one")
                 if pins != self.pins:
-                    self.pins, self.comparison = pins, None
+                    self.pins, self.comparison = pins, self.job.comparisons.of(pins) if self.job is not None else None
                     self._revision += 1
             case "compare" if self.job is not None:
                 if len(self.pins) < 2:
@@ -152,6 +152,7 @@ class SweepPage:
                 images = None if isinstance(found, str) else found  # nobody pins a setting that is left out
                 num_steps, code = self.job.sweep.num_steps, self.job.study.code
                 self.comparison = Comparison(self.pins, configs, num_steps, PIN_S, images=images, code=code)
+                self.job.comparisons.keep(self.comparison)
                 self._revision += 1
             case "setting" if self.job is not None:
                 self._tell_setting(message["number"])
@@ -160,6 +161,8 @@ class SweepPage:
 
     def stop_comparison(self, sentence: str) -> None:
         """Give it up, and say why."""
+        if self.job is not None and self.comparison is not None:
+            self.job.comparisons.drop(self.comparison)
         self.comparison = None
         self._revision += 1
         self.put({"type": "error", "message": f"{sentence}."})

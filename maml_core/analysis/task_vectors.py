@@ -81,7 +81,7 @@ def _r2(family: TaskFamily, coordinates: Floats, parameters: Numbers) -> float:
 
 
 def _by_regression(at: Numbers, targets: Numbers) -> float:
-    """R2 of least squares with intercept, mean over the targets that vary."""
+    """R² of least squares with intercept, mean over the targets that vary."""
     centred = targets - targets.mean(0)
     varies = centred.std(0) > 1e-9
     if len(at) <= at.shape[1] + 1 or not varies.any():
@@ -92,7 +92,7 @@ def _by_regression(at: Numbers, targets: Numbers) -> float:
 
 
 def _between_classes(at: Numbers, classes: Numbers) -> float:
-    """Share of the variance that lies between classes, less what as many classes would show by chance (adjusted R2)."""
+    """Share of the variance that lies between classes, less what as many classes would show by chance (adjusted R²)."""
     known, which = np.unique(classes, return_inverse=True)
     if len(known) < 2 or len(known) == len(at):
         return np.nan

@@ -204,7 +204,7 @@ _OF_LOOKS = {
     "shifts.phase": "The same on tasks of later phase, as a multiple of inside.",
     "spectrum.start": "Largest curvature of the support loss at theta_0, median over tasks.",
     "spectrum.end": "The same at theta_N.",
-    "task_disk.r2": "R2 with which the two components tell the task.",
+    "task_disk.r2": "R² with which the two components tell the task.",
     "task_disk.explained": "Share of the variance of theta_N - theta_0 along the two components, 0..1.",
 }
 

@@ -121,8 +121,8 @@ CLAIMS: tuple[Claim, ...] = (
         "Tegner et al. 2022",
         ("sinusoid",),
         (
-            Expectation("R2 of the polar coordinates at the start", high=0.5),
-            Expectation("R2 of the polar coordinates after", low=0.85),
+            Expectation("R² of the polar coordinates at the start", high=0.5),
+            Expectation("R² of the polar coordinates after", low=0.85),
         ),
     ),
     Claim(

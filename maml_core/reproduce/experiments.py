@@ -255,8 +255,8 @@ def _task_vectors(trained: Mapping[str, TrainedSetup]) -> Measured:
         return task_vectors(point.theta, point.tasks(400), problem=point.problem, how=point.how, num_steps=steps).r2
 
     return {
-        "R2 of the polar coordinates at the start": _each(_points(trained["sinusoid"], at_start=True), r2),
-        "R2 of the polar coordinates after": _each(_points(trained["sinusoid"]), r2),
+        "R² of the polar coordinates at the start": _each(_points(trained["sinusoid"], at_start=True), r2),
+        "R² of the polar coordinates after": _each(_points(trained["sinusoid"]), r2),
     }
 
 

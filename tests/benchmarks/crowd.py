@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from websockets.sync.client import connect
 
@@ -218,9 +219,19 @@ def memory_mb(server: Server) -> float:
 
 
 def memory_by_process(server: Server) -> dict[int, tuple[str, float]]:
-    """What each process of a server is, and its memory in MB, by its id; of what several share each has its part."""
+    """What each process of a server is, and its memory in MB, by its id.
+
+    Of memory of their own that several share each has its part. Files that are mapped, torch's libraries above all, count once, for the first that
+    has them: the system's own shares of them change with processes that have nothing to do with the server, by 35 MB for each worker.
+    """
     kinds = dict.fromkeys(server.descendants(), "other") | dict.fromkeys(server.workers(), "worker")
-    return {pid: (kind, _proportional_kb(pid) / 1024) for pid, kind in ({server.pid: "server"} | kinds).items()}
+    found, mapped = {}, dict[str, int]()
+    for pid, kind in ({server.pid: "server"} | kinds).items():
+        more_kb = {name: kb - mapped.get(name, 0) for name, kb in _files_kb(pid).items() if kb > mapped.get(name, 0)}
+        for name, kb in more_kb.items():
+            mapped[name] = mapped.get(name, 0) + kb
+        found[pid] = kind, (_own_kb(pid) + sum(more_kb.values())) / 1024
+    return found
 
 
 def cpu_s(pids: Sequence[int]) -> float:
@@ -233,9 +244,18 @@ def cpu_s(pids: Sequence[int]) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def _proportional_kb(pid: int) -> int:
+def _own_kb(pid: int) -> int:
+    """Memory of a process that is no file's, with its part of what it shares; 0 where nothing tells it."""
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
+            if line.startswith("Pss_Anon:"):
                 return int(line.split()[1])
     return 0
+
+
+def _files_kb(pid: int) -> dict[str, int]:
+    """How much of each file that is mapped a process has in memory, as it lies on the disk."""
+    with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+        maps = psutil.Process(pid).memory_maps()
+        return {each.path: (each.rss - each.anonymous) // 1024 for each in maps if not each.path.startswith("[")}
+    return {}

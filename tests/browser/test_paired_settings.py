@@ -26,6 +26,11 @@ HAS_AT_LAST = """([chart, name, count]) => {
 
 TITLE_OF_COLOURS = "() => document.querySelector('[data-chart=map] .maml-plot').layout.coloraxis.colorbar.title.text"
 
+# Two curves of the settings that trained side by side, judged at the start and at each of twenty outer steps.
+COMPARED = """() => {
+    const { data = [] } = document.querySelector("[data-chart=pins] .maml-plot");
+    return data.filter(({ x }) => x?.length === 21).length >= 2;
+}"""
 
 CLICK_THROUGH = """async (times) => {
     for (let i = 0; i < times; i++) {
@@ -117,12 +122,15 @@ def test_a_reload_or_another_sweep_in_between_finds_view_pins_and_charts_as_they
     choose(page, "colours", "quantiles")
     page.locator("[data-chart=map] [data-view=rank]").click()
     expect(pins.nth(1)).to_contain_text("from A (")
+    page.locator("[data-action=compare]").click()
+    live.wait(COMPARED)
+    expect(pins.nth(1)).to_contain_text("after outer step 20")
     said = pins.all_text_contents()
     for _ in range(2):
         page.reload()
         live.wait("() => window.mamlSweeps?.frames > 0")
         expect(pins).to_have_text(said)
-        expect(page.locator("[data-chart=pins]")).to_be_visible()
+        live.wait(COMPARED)
         expect(page.locator("[data-chart=rank] .maml-plot")).to_be_visible()
     page.locator("[data-chart=rank] [data-view=map]").click()
     live.until(lambda: "share that is better" in page.evaluate(TITLE_OF_COLOURS))

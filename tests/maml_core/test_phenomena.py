@@ -201,7 +201,7 @@ def test_a_training_that_diverged_has_no_figures() -> None:
 def test_the_command_prints_verdicts_and_ends_with_a_summary() -> None:
     """After two outer steps nothing has been learned, so that this claim does not hold, and the exit code says so."""
     found = maml("reproduce", "phenomena", "--only", "task-vectors", "--steps", "2", "--workers", "1", code=1)
-    assert "| task-vectors | R2 of the polar coordinates at the start |" in found.stdout
+    assert "| task-vectors | R² of the polar coordinates at the start |" in found.stdout
     assert found.stdout.strip().splitlines()[-1].startswith("0 of 1 claims hold at seeds 0, 1, 2; not: task-vectors (")
     found = maml("reproduce", "phenomena", "--only", "task-vectors", "--steps", "2", "--workers", "1", "--json", code=1)
     (one,) = json.loads(found.stdout)
@@ -211,7 +211,7 @@ def test_the_command_prints_verdicts_and_ends_with_a_summary() -> None:
 
 @pytest.mark.slow
 def test_the_command_comes_back_well_where_all_that_was_asked_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    easy = (CLAIMS[4]._replace(expected=(Expectation("R2 of the polar coordinates after", low=-1.0),)),)
+    easy = (CLAIMS[4]._replace(expected=(Expectation("R² of the polar coordinates after", low=-1.0),)),)
     monkeypatch.setattr("maml_core.cli.reproduce.chosen_claims", lambda _: easy)
     found = maml("reproduce", "phenomena", "--steps", "1", "--workers", "1")
     assert found.stdout.strip().splitlines()[-1].startswith("1 of 1 claims hold")

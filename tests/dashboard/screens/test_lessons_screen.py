@@ -30,6 +30,14 @@ def visit(**query: str) -> AppTest:
     return rerun(app)
 
 
+def at_home(**query: str) -> AppTest:
+    """As people write an address down: without the screen."""
+    app = AppTest.from_file(str(MAIN), default_timeout=TIMEOUT_S)
+    for name, text in query.items():
+        app.query_params[name] = text
+    return rerun(app)
+
+
 def rerun(app: AppTest) -> AppTest:
     app.run()
     assert [error.value for error in app.exception] == []
@@ -48,6 +56,19 @@ def test_the_list_says_of_each_what_it_asks():
     told, lesson = data["lessons"][0], shipped()[FIRST]
     assert (told["about"], told["minutes"], told["steps"]) == (lesson.about, lesson.minutes, len(lesson.steps))
     assert hub().knows(data["token"])
+
+
+def test_an_address_that_names_a_lesson_without_the_screen_opens_it_at_its_step():
+    name, data = mounted(app := at_home(lesson=FIRST, step="2"))
+    assert (name, data["lesson"]) == ("maml_live", f"{FIRST}.0")
+    assert app.query_params["step"] == "2"
+    home, lesson = hub().pages.get(data["token"]), shipped()[FIRST]
+    assert home is not None
+    assert home.run.config == lesson.config
+
+
+def test_one_that_names_a_sweep_opens_the_screen_of_sweeps():
+    assert mounted(at_home(sweep="mine"))[0] == "maml_sweeps"
 
 
 def test_a_lesson_has_a_page_beside_the_live_one_which_is_at_home():

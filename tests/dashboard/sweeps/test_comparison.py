@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dashboard.charts.sweep_pins import pins_info
-from dashboard.sweeps.comparison import NUM_LOOKS, Comparison, Job
+from dashboard.sweeps.comparison import MAX_KEPT, NUM_LOOKS, Comparison, Comparisons, Job
 from maml_core.config import SinusoidConfig, replace
 from maml_core.errors import ConfigError
 from maml_core.intervals import paired_difference
@@ -97,3 +97,14 @@ def test_what_the_page_shows() -> None:
     info = pins_info(comparison, 2)
     np.testing.assert_array_equal(info.steps[0], [0.0, 1.0, 2.0])
     assert info.differences == tuple(comparison.differences())
+
+
+def test_the_newest_are_kept() -> None:
+    kept, made = Comparisons(), [Comparison((0, at), (TINY, OTHER), 2, 10.0) for at in range(1, MAX_KEPT + 2)]
+    for comparison in made:
+        kept.keep(comparison)
+    assert [kept.of(comparison.numbers) for comparison in made] == [None, *made[1:]]
+    kept.drop(Comparison(made[1].numbers, (TINY, OTHER), 2, 10.0))  # of the same settings, asked for once more meanwhile
+    assert kept.of(made[1].numbers) is made[1]
+    kept.drop(made[1])
+    assert kept.of(made[1].numbers) is None

@@ -486,8 +486,28 @@ class TestPage:
             said = [m["message"] for m in viewer.take() if m["type"] == "error"]
             assert said == ["The settings could not be compared: gone."]
             assert MAX_LOST < len(executor.order) <= 2 * MAX_LOST + 2
+            viewer.say("pin", numbers=[0])
+            viewer.say("pin", numbers=[0, 1])
+            assert viewer.page.comparison is None
 
         play(scene, Breaks())
+
+    def test_what_was_compared_is_there_again_where_it_is_pinned_or_the_page_is_loaded_again(self, root: Path):
+        async def scene(hub: Hub, executor: Held, clock: Clock) -> None:
+            key, job = new_job(hub, root)
+            hub.sweeps.add(key, job)
+            job.results = job.study.results()
+            viewer, again = (Viewer(hub, hub.open_page(TINY)) for _ in range(2))
+            for each in (viewer, again):
+                hub.sweeps.watch(each.token, key)
+            viewer.say("pin", numbers=[0, 1])
+            viewer.say("compare")
+            assert (compared := viewer.page.comparison) is not None
+            for pinned, page in (([0], viewer), ([0, 1], viewer), ([0, 1], again)):
+                page.say("pin", numbers=pinned)
+                assert page.page.comparison is (None if pinned == [0] else compared)
+
+        play(scene, Held())
 
     def test_a_frozen_map_is_there_without_a_sweep(self):
         async def scene(hub: Hub, executor: Mixed, clock: Clock) -> None:

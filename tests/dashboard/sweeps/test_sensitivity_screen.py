@@ -82,7 +82,6 @@ class Visit:
         self.app = AppTest.from_file(str(MAIN), default_timeout=TIMEOUT_S)
         for name, text in query.items():
             self.app.query_params[name] = text
-        self.app.run()
         self.go("sensitivity")
 
     def go(self, path: str) -> None:
