@@ -23,7 +23,9 @@ lessons = st.Page(lessons_screen, title="Lessons", icon=":material/school:", url
 state.offer_screens({"live": live, "sensitivity": sensitivity, "lessons": lessons})
 shown = st.navigation([live, sensitivity, lessons], position="hidden")
 for key, meant in ((LESSON, lessons), (state.SWEEP, sensitivity)):
-    if shown is live and key in st.query_params and CODE not in st.query_params:  # as people write it down: without the screen
+    if (
+        shown is live and key in st.query_params and CODE not in st.query_params
+    ):  # as people write it down: without the screen
         st.switch_page(meant, query_params=st.query_params.to_dict())
 shown.run()
 state.count_tellings()

@@ -77,6 +77,7 @@ export class Header {
   progress({ status, num_done }, numRefused, count = this.#counted) {
     this.#counted = count;
     pulse(this.#pill);
+    if (status !== "running") this.#remaining = new Remaining(); // a pause says nothing of the speed
     if (!count) return;
     const { lane_steps, lane_steps_left, size, refused } = count;
     const done = status === "done" ? known(num_done) - numRefused : count.ok + count.diverged + count.pruned;

@@ -1,11 +1,12 @@
 // How long a sweep has still to go, by how fast it went lately.
 
-const MEASURED_S = 2;
+const FIRST_S = 2;
+const LATELY_S = 20; // work is done in lumps of seconds: over a shorter time the answer would jump with each
+const APART_S = 0.5;
 
 export class Remaining {
-  #at = 0;
-  #left = 0;
-  #perSecond = NaN;
+  /** @type {{ at: number, left: number }[]} */
+  #seen = [];
 
   /**
    * Seconds until nothing is left; NaN while nobody knows.
@@ -14,22 +15,11 @@ export class Remaining {
    * @param {number} now In seconds.
    */
   seconds(left, now) {
-    if (!this.#at || left > this.#left) this.#measure(left, now, NaN);
-    else if (now - this.#at > MEASURED_S) {
-      const measured = (this.#left - left) / (now - this.#at);
-      this.#measure(left, now, Number.isNaN(this.#perSecond) ? measured : 0.5 * (this.#perSecond + measured));
-    }
-    return this.#perSecond > 0 ? left / this.#perSecond : NaN;
-  }
-
-  /**
-   * @param {number} left
-   * @param {number} now
-   * @param {number} perSecond
-   */
-  #measure(left, now, perSecond) {
-    this.#at = now;
-    this.#left = left;
-    this.#perSecond = perSecond;
+    const newest = this.#seen.at(-1);
+    if (newest && left > newest.left) this.#seen = [];
+    if (!newest || now - newest.at >= APART_S || left > newest.left) this.#seen.push({ at: now, left });
+    while (this.#seen.length > 2 && now - this.#seen[1].at >= LATELY_S) this.#seen.shift();
+    const { at, left: before } = this.#seen[0];
+    return now - at > FIRST_S && before > left ? (left * (now - at)) / (before - left) : NaN;
   }
 }

@@ -104,7 +104,9 @@ def test_the_newest_are_kept() -> None:
     for comparison in made:
         kept.keep(comparison)
     assert [kept.of(comparison.numbers) for comparison in made] == [None, *made[1:]]
-    kept.drop(Comparison(made[1].numbers, (TINY, OTHER), 2, 10.0))  # of the same settings, asked for once more meanwhile
+    kept.drop(
+        Comparison(made[1].numbers, (TINY, OTHER), 2, 10.0)
+    )  # of the same settings, asked for once more meanwhile
     assert kept.of(made[1].numbers) is made[1]
     kept.drop(made[1])
     assert kept.of(made[1].numbers) is None
