@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 ADDRESS = "?v=1&model.hidden_widths=8&evaluation_tasks=10&meta_batch_size=3&alpha=0.02"
+COUNT_DIALOGS = """() => {
+    window.dialogs = 0;
+    const counted = (records) => records.forEach(({ addedNodes }) =>
+        addedNodes.forEach((node) => (window.dialogs += node.dataset?.testid === "stDialog")));
+    new MutationObserver(counted).observe(document.body, { childList: true });
+}"""
 OPEN = "() => document.querySelector('.maml-live')?.dataset.link === 'open'"
 
 
@@ -109,8 +115,12 @@ def test_what_is_pressed_while_the_server_is_away_is_done_by_the_next_one_with_t
     step = live.pause()
     live.becomes(site.kept_steps, [step])
 
+    live.page.evaluate(COUNT_DIALOGS)
+
     def presses() -> None:
         live.wait("() => document.querySelector('.maml-live').dataset.link === 'lost'")
+        live.wait("() => window.dialogs > 0")  # Streamlit's own, which would lie over all of this
+        expect(live.page.get_by_test_id("stDialog")).to_have_count(0)
         live.action("outer").click()
         live.set(alpha=0.05)
         live.action("outer").click()

@@ -9,7 +9,7 @@ const BASE = new URL("..", import.meta.url);
 const FORCED_COLORS = matchMedia("(forced-colors: active)");
 
 letSwipesScroll();
-nameOverlays();
+watchOverlays();
 
 /**
  * What Streamlit hands to a component, and takes from it (`dashboard/screens/component.py`).
@@ -169,14 +169,23 @@ export function enterPanel(event) {
 }
 
 /** Streamlit puts its tooltips and panels beside all landmarks; a name makes one of their place. */
-function nameOverlays() {
+function watchOverlays() {
   new MutationObserver(() => {
+    closeTheirDialog();
     const overlays = document.getElementById("stFloatingOverlayPortal");
     if (!overlays || overlays.role) return;
     overlays.setAttribute("role", "region");
     overlays.setAttribute("aria-label", "Hints");
     new MutationObserver(() => labelUploads(overlays)).observe(overlays, { childList: true, subtree: true });
   }).observe(document.body, { childList: true });
+}
+
+/** Streamlit's dialog of a lost connection lies over what can still be read, and asks after the internet, where the page says in a line what is (`LOST`). */
+function closeTheirDialog() {
+  if (!document.querySelector(".maml-live[data-link]:not([data-link=open])")) return;
+  const [dialog] = document.querySelectorAll("[data-testid=stDialog] [role=dialog]");
+  if (dialog?.querySelector("h2")?.textContent !== "Connection error") return;
+  /** @type {HTMLElement | null} */ (dialog.querySelector("button[aria-label=Close]"))?.click();
 }
 
 /**
