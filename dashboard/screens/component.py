@@ -32,12 +32,13 @@ _lessons = st.components.v2.component(
 )
 
 
-def mount(*, key: str, token: str, lesson: str = "", follows: str = "") -> Any:
+def mount(*, key: str, token: str, seen: int = 0, lesson: str = "", follows: str = "") -> Any:
     """Mount the live page, or keep it where it is mounted already.
 
     Args:
         key: Streamlit's key; the same on every rerun, or the page would be built anew.
         token: The page token that its WebSocket shows.
+        seen: How often it was to be seen, as `state.times_to_be_seen`: where it grows, a sidebar that lies over the page folds.
         lesson: By what the tab keeps the run of a lesson, whose page it is; empty for the tab's own run.
         follows: The code of the class that it follows; empty for none.
 
@@ -47,17 +48,18 @@ def mount(*, key: str, token: str, lesson: str = "", follows: str = "") -> Any:
         it names.
     """
     tabs = [[chart.id, chart.tab, chart in CLOSER] for chart in SHARING.values()]
-    data = {"token": token, "help": page_help(), "charts": [chart.id for chart in CHARTS], "tabs": tabs}
+    data = {"token": token, "seen": seen, "help": page_help(), "charts": [chart.id for chart in CHARTS], "tabs": tabs}
     data |= {"lesson": lesson} if lesson else {"follows": follows} if follows else {}
     return _live(key=key, data=data, on_sync_change=_nothing, on_leave_change=_nothing)
 
 
-def mount_sweeps(*, key: str, token: str, sweep: str) -> Any:
+def mount_sweeps(*, key: str, token: str, seen: int, sweep: str) -> Any:
     """Mount the sensitivity screen, or keep it where it is mounted already.
 
     Args:
         key: Streamlit's key.
         token: Of the visitor's live page.
+        seen: As of `mount`.
         sweep: Name of the sweep that is shown or about to be opened, for which the page has room at once; empty for none.
 
     Returns:
@@ -66,7 +68,7 @@ def mount_sweeps(*, key: str, token: str, sweep: str) -> Any:
     """
     return _sweeps(
         key=key,
-        data={"token": token, "help": page_help(), "sweep": sweep},
+        data={"token": token, "seen": seen, "help": page_help(), "sweep": sweep},
         default={"selected": []},
         on_selected_change=_nothing,
         on_open_change=_nothing,

@@ -20,7 +20,9 @@ def live_screen() -> None:
         return
     token = state.page_token()
     state.show_notes()
-    mount(key="live", token=token)  # first, so that its scripts start while the sidebar is built
+    mount(
+        key="live", token=token, seen=state.times_to_be_seen()
+    )  # first, so that its scripts start while the sidebar is built
     with st.sidebar:
         links()
         sidebar(token)

@@ -35,7 +35,7 @@ def sensitivity_screen() -> None:
     token = state.page_token()
     notes = st.container()
     # First: a large sweep takes seconds to open, and the page says so.
-    result = mount_sweeps(key="sweeps", token=token, sweep=_named(token))
+    result = mount_sweeps(key="sweeps", token=token, seen=state.times_to_be_seen(), sweep=_named(token))
     _open_from_address(token)
     with notes:
         state.show_notes()

@@ -73,6 +73,7 @@ def open_run(
     get_hub().open_run(token, run)
     st.session_state.pop(LOST, None)  # found
     st.session_state[OPENED] = True  # the panel lies over the charts
+    state.let_page_be_seen()
     state.note(f"Opened {literal(_called(place, name))}, paused at outer step {run.step:,}.")
     if note:
         state.note(literal(f"{note[:1].upper()}{note[1:]}."))

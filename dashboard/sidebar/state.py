@@ -29,6 +29,7 @@ _PAGES = "page.pages"
 _DRAFT, _FORM = "page.draft", "form"
 _LESSON, _CLASS = "page.lesson", "page.class"
 _TOLD, _COUNT, _OVERRULED = "page.told", "page.tellings", "page.overruled"
+_SEEN = "page.seen"
 
 SWEEP = "sweep"
 """What an address says of a sweep that is shown: its name."""
@@ -98,6 +99,17 @@ def open_live(config: RunConfig) -> None:
     token = hub.open_page(config)
     hub.inherit_sweep(st.session_state[_TOKEN], token)
     st.session_state[_TOKEN] = token
+
+
+def let_page_be_seen() -> None:
+    """Something was put on the page: where the sidebar lies over it, as on a phone, it folds."""
+    st.session_state[_SEEN] = times_to_be_seen() + 1
+
+
+def times_to_be_seen() -> int:
+    """How often that was said in this session."""
+    times: int = st.session_state.get(_SEEN, 0)
+    return times
 
 
 class _Attended(NamedTuple):

@@ -316,6 +316,7 @@ def _start(token: str, sweep: SweepConfig, name: str, place: Storage) -> None:
         _say(plain(f"{str(error).rstrip('.')}."))
     else:
         st.query_params[state.SWEEP] = name
+        state.let_page_be_seen()
         if was_done:
             st.info(f"{plain(name)} was done already, and is shown. Another name begins it anew.")
 
@@ -424,6 +425,7 @@ def _open(token: str, name: str, place: Storage) -> None:
     show_sweep(token, name, place)
     st.query_params[state.SWEEP] = name
     st.session_state[_EARLIER] = False  # it would lie over the map
+    state.let_page_be_seen()
 
 
 def show_sweep(token: str, name: str, place: Storage, *, folder: str | None = None) -> None:

@@ -16,9 +16,9 @@ watchOverlays();
  *
  * @typedef {object} Component
  * @property {HTMLElement} parentElement
- * @property {{ token: string, help: PageHelp, charts?: string[], tabs?: [string, string, boolean][], lesson?: string, follows?: string, lessons?: Listed[], sweep?: string }} data
+ * @property {{ token: string, seen?: number, help: PageHelp, charts?: string[], tabs?: [string, string, boolean][], lesson?: string, follows?: string, lessons?: Listed[], sweep?: string }} data
  *   Of the live page: its charts, in their order, and those that share one place, each with what it is called in their list and whether it is a
- *   closer look; and by what it keeps the run of a lesson, if it is in one, or the code of the class that it follows. Of the list of lessons: what is said of each, and no help. Of the sensitivity screen: the sweep that the address names.
+ *   closer look; how often it was to be seen (`uncover`); and by what it keeps the run of a lesson, if it is in one, or the code of the class that it follows. Of the list of lessons: what is said of each, and no help. Of the sensitivity screen: the sweep that the address names.
  * @property {(name: string, value: unknown) => void} [setTriggerValue]
  * @property {(name: string, value: unknown) => void} [setStateValue]
  */
@@ -94,12 +94,16 @@ function loadStyle(name) {
  * @param {string[]} styles The style sheets that it needs.
  */
 export function mounter(Page, styles) {
+  /** @type {Map<HTMLElement, number>} */
+  const seen = new Map();
   /** @type {Map<HTMLElement, Screen>} */
   const pages = new Map(); // by parent element: Streamlit calls again with the same one when the theme changes
   FORCED_COLORS.addEventListener("change", () => pages.forEach((page) => page.recolor()));
   return async (/** @type {Component} */ component) => {
-    const { parentElement } = component;
+    const { parentElement, data } = component;
     const built = pages.get(parentElement);
+    if ((data.seen ?? 0) > (seen.get(parentElement) ?? Infinity)) uncover(parentElement);
+    seen.set(parentElement, data.seen ?? 0);
     if (built) {
       built.again(component);
     } else {
@@ -116,9 +120,21 @@ export function mounter(Page, styles) {
         if (parentElement.isConnected) return;
         pages.get(parentElement)?.destroy();
         pages.delete(parentElement);
+        seen.delete(parentElement);
       }, 0);
     };
   };
+}
+
+/**
+ * Folds the sidebar where it lies over the page, as on a phone: what was asked for there is on the page.
+ *
+ * @param {HTMLElement} page
+ */
+function uncover(page) {
+  const sidebar = document.querySelector("[data-testid=stSidebar]");
+  if (!sidebar || sidebar.getBoundingClientRect().right <= page.getBoundingClientRect().left) return;
+  /** @type {HTMLElement | null} */ (sidebar.querySelector("[data-testid=stSidebarCollapseButton] button"))?.click();
 }
 
 /**
