@@ -10,6 +10,7 @@ is ended too (see `worker_health`), and its chunk is lost like that of one that 
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import multiprocessing
 import multiprocessing.spawn
@@ -292,6 +293,7 @@ def _context() -> Any:
 
 
 def _init_worker(tasks: Tasks) -> None:
+    gc.freeze()  # a look for garbage would write to all that was loaded before the fork, and each worker would get 50 MB of its own
     import torch
 
     join(tasks)

@@ -33,7 +33,11 @@ if TYPE_CHECKING:
 NUM_CLIENTS = 29
 WINDOW_S, NUM_CHANGES = 15.0, 20
 NUM_SWEEPS, SETTINGS, STEPS = 15, 64, 2000
-NUM_JOINS, NUM_FIRST_JOINS = 300, 60
+NUM_JOINS, NUM_FIRST_JOINS = 300, 300
+"""Joins over which memory may grow, and before: pages that were left are kept for two minutes, in which 200 come, and the room that these take
+is there from then on.
+"""
+
 
 FAIR, PROMPT_MS, GROWN_MB = 1.2, 800.0, 20.0
 """What is asked of a class."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import signal
@@ -135,6 +136,23 @@ def test_workers_use_one_thread(pool: ChunkPool) -> None:
 def test_workers_run_at_lower_priority(pool: ChunkPool) -> None:
     ours = os.getpriority(os.PRIO_PROCESS, 0)
     assert pool.submit(os.getpriority, os.PRIO_PROCESS, 0).result() == min(19, ours + NICENESS)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux alone")
+def test_a_look_for_garbage_in_a_worker_leaves_what_was_loaded_before_it_shared(pool: ChunkPool) -> None:
+    assert pool.submit(own_mb_of_a_look_for_garbage).result() < 10.0
+
+
+def own_mb_of_a_look_for_garbage() -> float:
+    """How much memory a process no longer shares with the one that it was forked from, once it has looked for garbage."""
+    before = _own_mb()
+    gc.collect()
+    return _own_mb() - before
+
+
+def _own_mb() -> float:
+    rows = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return sum(int(row.split()[1]) for row in rows if row.startswith("Private_Dirty:")) / 1024
 
 
 def test_warming_up_loads_the_engine_in_another_process(pool: ChunkPool) -> None:
