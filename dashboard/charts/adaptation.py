@@ -267,9 +267,14 @@ def _values(info: AdaptationInfo) -> list[Array]:
     usual = [float(trajectory.mean[0]) for trajectory in trajectories]
     if info.own is None:
         return tamed(lines, usual)
-    # Few points are soon met exactly: that must not flatten the others.
-    least = min((float(np.nanmin(trajectory.mean)) for trajectory in trajectories), default=0.0)
-    return tamed([*lines, np.maximum(info.own.loss, 0.1 * least)], [*usual, float(info.own.loss[0])])
+    own = np.maximum(info.own.loss, _lowest_own(info))
+    return tamed([*lines, own], [*usual, float(info.own.loss[0])])
+
+
+def _lowest_own(info: AdaptationInfo) -> float:
+    """The least loss on own points that is in the chart: few points are soon met exactly, and that must not flatten the others."""
+    lines = [*info.trajectories.values(), *(line for line in (info.now, info.beside) if line is not None)]
+    return 0.01 * min((float(np.nanmin(line.mean)) for line in lines), default=0.0)
 
 
 # --- Words ------------------------------------------------------------------------------------------------------------
@@ -331,24 +336,27 @@ def _subtitle(info: AdaptationInfo) -> str:
     when = f"After N = {n}" if n == info.num_inner_steps else f"After {steps(n)}"
     mean = measured(float(maml.mean[n]), info.metric)
     share, worse = float(maml.diverged_share[n]), float(maml.worse_share[n])
+    is_loss = info.metric == "loss"
+    got_worse = f"{percent(worse)} got worse" if is_loss else f"the loss rose on {percent(worse)}"
     if share > 0:
         median = f", median {measured(float(maml.median[n]), 'loss')}" if maml.median is not None else ""
-        return f"{when}: {percent(share)} of tasks diverged, {percent(worse)} got worse. Mean {mean}{median}."
+        return f"{when}: {percent(share)} of tasks diverged, {got_worse}. Mean {mean}{median}."
     rivals = [
         f"{name} {measured(info.trajectories[key].mean[n], info.metric)}"
         for key, name in _RIVALS
         if key in info.trajectories
     ]
     sentences = [f"{when}: {info.algorithm} {mean}."]
-    k = _runs_away(maml, n) if info.metric == "loss" else None
+    k = _runs_away(maml, n) if is_loss else None
     if k is not None:
         sentences.append(f"From step {k} on it blows up.")
     if rivals:
         sentences.append(f"{', '.join(rivals).capitalize()}.")
     if worse > 0 and k is None:
-        sentences.append(f"Of the tasks, {percent(worse)} got worse.")
+        sentences.append(f"Of the tasks, {got_worse}." if is_loss else f"{got_worse.capitalize()} of the tasks.")
     if info.own is not None:
-        sentences.append(_of_own(info.own, n))
+        below = " (below this chart)" if info.own.loss[min(n, len(info.own.loss) - 1)] < _lowest_own(info) else ""
+        sentences.append(f"{_of_own(info.own, n).removesuffix('.')}{below}.")
     return " ".join(sentences)
 
 

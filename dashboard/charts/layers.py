@@ -132,8 +132,8 @@ _CARD = Card(
 
 def _summary(info: LayersInfo) -> str:
     moved = ", ".join(f"{name} {number(far)}" for name, far in zip(info.names, info.median[-1], strict=True))
-    count = steps(len(info.median) - 1)
-    return f"How far {count} move each layer, as a share of its length, median over tasks: {moved}."
+    count = len(info.median) - 1
+    return f"How far {steps(count)} {'moves' if count == 1 else 'move'} each layer, as a share of its length, median over tasks: {moved}."
 
 
 def _subtitle(info: LayersInfo) -> str:
@@ -150,7 +150,8 @@ def _subtitle(info: LayersInfo) -> str:
         return "Only the head moves." if head > 0 else "No layer moves."
     if min(usual, head) == 0:
         return "Some layers do not move."
-    far, near = ("The head moves", "the body") if head >= usual else ("The body moves", "the head")
+    whole = "the body" if len({far > head for far in body}) == 1 else "the body's median layer"
+    far, near = ("The head moves", whole) if head >= usual else (f"{whole.capitalize()} moves", "the head")
     ratio = max(head, usual) / min(head, usual)
     times = "as far as" if ratio < 1.05 else f"{wording.ratio(ratio)} × as far as"
     return f"{far} {times} {near}."

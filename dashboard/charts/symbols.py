@@ -92,3 +92,25 @@ def of_error(error: BaseException) -> str:
     """
     said = str(error).rstrip(".") or type(error).__name__
     return in_greek(said) if isinstance(error, ConfigError) else kept(said)
+
+
+_OPENERS = frozenset(
+    {"a", "all", "cannot", "choose", "no", "none", "nothing", "somebody", "the", "there", "these", "this"}
+)
+"""How sentences of errors begin that do not begin with the name of a run, a file or a setting."""
+
+
+def as_sentence(error: Exception) -> str:
+    """What an exception says, as a sentence that stands alone beside a button.
+
+    >>> from maml_core.errors import StoreError
+    >>> as_sentence(StoreError("missing", "there is no run mine")), as_sentence(StoreError("damaged", "mine is damaged"))
+    ('There is no run mine.', 'mine is damaged.')
+    >>> as_sentence(ConfigError("name", "a/b", "letters and digits")), as_sentence(ConfigError("name", "", "write one first"))
+    ('The name “a/b” is not accepted: letters and digits.', 'A name is needed: write one first.')
+    """
+    if isinstance(error, ConfigError) and error.field == "name":
+        refused = f"The name “{error.value}” is not accepted" if error.value else "A name is needed"
+        return f"{refused}: {error.accepted}."
+    said = f"{str(error).rstrip('.')}."
+    return f"{said[0].upper()}{said[1:]}" if said.partition(" ")[0] in _OPENERS else said

@@ -16,7 +16,7 @@ from dashboard.charts.sweep_optuna import (
     study_of,
     why_not,
 )
-from dashboard.charts.symbols import in_markdown, literal, plain
+from dashboard.charts.symbols import as_sentence, in_markdown, literal, plain
 from dashboard.screens.component import mount_sweeps
 from dashboard.screens.shared import links, style
 from dashboard.server.start import get_hub
@@ -68,7 +68,7 @@ def _open_from_address(token: str) -> None:
     try:
         show_sweep(token, name, place)
     except (ConfigError, StoreError) as error:
-        state.note(literal(f"{error}."))
+        state.note(literal(as_sentence(error)))
         del st.query_params[state.SWEEP]
         st.rerun()  # the page has room for a sweep that does not come
 
@@ -82,7 +82,7 @@ def _open_live(token: str, number: object) -> None:
         config = page.config_of(number)
         get_hub().sweeps.preparation.check_opens(page.job)
     except (ValueError, StoreError) as error:
-        state.note(literal(f"{error}."))
+        state.note(literal(as_sentence(error)))
         return
     state.open_live(config)
     st.switch_page(state.screen("live"))

@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.charts.symbols import in_markdown, plain
+from dashboard.charts.symbols import as_sentence, in_markdown, plain
 from dashboard.server.start import get_hub
 from dashboard.setups import limits
 from dashboard.setups.setting_names import label
@@ -112,7 +112,7 @@ class Fields:
         except ConfigError as error:
             state.note(plain(refusal(error, config)))
         except StoreError as error:
-            state.note(plain(f"{error}."))
+            state.note(plain(as_sentence(error)))
         else:
             for sentence in notes:
                 state.note(sentence)
@@ -143,7 +143,7 @@ class Fields:
         try:
             get_hub().show_scratch(self.token, wanted)
         except (ConfigError, StoreError) as error:
-            state.note(plain(f"{error}."))
+            state.note(plain(as_sentence(error)))
 
 
 def _called(names: Mapping[Any, str] | None) -> Callable[[str], str]:

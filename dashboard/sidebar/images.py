@@ -13,7 +13,7 @@ from typing import Literal
 
 import streamlit as st
 
-from dashboard.charts.symbols import literal, plain
+from dashboard.charts.symbols import as_sentence, literal, plain
 from dashboard.server.start import get_hub
 from dashboard.setups import limits
 from dashboard.setups.algorithms import Chosen
@@ -189,7 +189,7 @@ def _lost_folder(token: str, tasks: FolderConfig) -> None:
             hub.open_run(token, run)
     except (ConfigError, DataError, StoreError) as error:
         bar.empty()
-        st.error(plain(f"{str(error).rstrip('.')}."))
+        st.error(plain(as_sentence(error)))
         return
     if note:
         state.note(literal(f"{note[:1].upper()}{note[1:]}."))
@@ -226,7 +226,7 @@ def _go_on(token: str, fetch: Callable[[OnProgress], Chosen]) -> None:
             state.ask_for_images()
     except (DataError, ConfigError, StoreError) as error:
         bar.empty()
-        st.error(plain(f"{error}."))
+        st.error(plain(as_sentence(error)))
         return
     for note in notes:
         state.note(note)

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 import streamlit as st
 
-from dashboard.charts.symbols import plain
+from dashboard.charts.symbols import as_sentence, plain
 from dashboard.server.start import get_hub
 from maml_core.errors import ConfigError, DataError, StoreError
 
@@ -39,7 +39,7 @@ def act_on(place: Place, action: Callable[[], str | None]) -> Callable[[], None]
         try:
             sentence = action()
         except (ConfigError, DataError, StoreError) as error:
-            st.session_state[_SAID] = _Said(place, f"{error}.", is_error=True)
+            st.session_state[_SAID] = _Said(place, as_sentence(error), is_error=True)
             return
         if sentence:
             st.session_state[_SAID] = _Said(place, sentence)
@@ -61,7 +61,7 @@ def made_for(token: str, place: Place, make: Callable[[], bytes]) -> Callable[[]
         try:
             return make()
         except (ConfigError, DataError, StoreError) as error:
-            late.append(_Said(place, f"{error}.", is_error=True))
+            late.append(_Said(place, as_sentence(error), is_error=True))
             get_hub().draw_again(token)
             raise
 

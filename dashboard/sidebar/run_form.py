@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.charts.symbols import in_markdown, plain
+from dashboard.charts.symbols import as_sentence, in_markdown, plain
 from dashboard.server.start import get_hub
 from dashboard.setups.algorithms import (
     HEADS,
@@ -114,7 +114,7 @@ def _presets(token: str, running: str | None) -> None:
         try:
             get_hub().restart(token, lambda _: preset.config)
         except (ConfigError, StoreError) as error:
-            state.note(plain(f"{error}."))
+            state.note(plain(as_sentence(error)))
 
     options = list(known)
     held = state.holding("preset", running, start, default="index")
@@ -142,7 +142,7 @@ def _open(token: str, run: Pretrained) -> None:
     try:
         get_hub().open_run(token, load_run(run.folder), called=run.name)
     except (StoreError, ConfigError) as error:
-        state.note(plain(f"{error}."))
+        state.note(plain(as_sentence(error)))
 
 
 def _algorithm(fields: Fields) -> None:
@@ -260,7 +260,7 @@ def _begin_own(token: str) -> None:
         tasks = get_hub().own_tasks.found()
         get_hub().restart(token, lambda config: with_tasks(config, tasks).config)
     except (ConfigError, StoreError) as error:
-        state.note(plain(f"{error}."))
+        state.note(plain(as_sentence(error)))
 
 
 def _numbers(fields: Fields) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from dashboard.charts.symbols import plain
+from dashboard.charts.symbols import as_sentence, plain
 from dashboard.server.start import get_hub
 from dashboard.setups import workspaces
 from dashboard.setups.algorithms import NAMES, name_of
@@ -80,7 +80,7 @@ def _panel(token: str) -> None:
     try:
         infos, deleted, left = workspace.list(), workspace.deleted(), workspace.before()
     except StoreError as error:
-        st.error(f"{plain(str(error))}.")
+        st.error(plain(as_sentence(error)))
         return
     st.divider()
     _saved_runs(token, workspace, infos, deleted)

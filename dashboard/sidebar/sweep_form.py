@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.charts.symbols import in_markdown, literal, plain
+from dashboard.charts.symbols import as_sentence, in_markdown, literal, plain
 from dashboard.server.start import get_hub
 from dashboard.setups.setting_names import SWEEP_LABELS
 from dashboard.setups.sweep_axes import Offer, offer_of
@@ -309,11 +309,11 @@ def _start(token: str, sweep: SweepConfig, name: str, place: Storage) -> None:
             get_hub(), token, sweep, name, place, is_limited=state.is_shared(), scheduler=scheduler
         )
     except ConfigError as error:  # of a setting
-        _say(in_markdown(plain(f"{error}.")))
+        _say(in_markdown(plain(as_sentence(error))))
     except (ClusterError, DataError, StoreError) as error:  # of a name or a place
         if isinstance(error, DataError):
             _ask_for_images(name, sweep)
-        _say(plain(f"{str(error).rstrip('.')}."))
+        _say(plain(as_sentence(error)))
     else:
         st.query_params[state.SWEEP] = name
         state.let_page_be_seen()
@@ -373,7 +373,7 @@ def _earlier(token: str, place: Storage | None) -> None:
         try:
             names, deleted = sweep_actions.names(place), sweep_actions.deleted(place)
         except (ConfigError, StoreError) as error:
-            st.error(plain(f"{error}."))
+            st.error(plain(as_sentence(error)))
             return
         if names:
             if (
@@ -418,7 +418,7 @@ def _attempt(action: Any, token: str, name: str, place: Storage) -> None:
     try:
         action(token, name, place)
     except (ConfigError, StoreError) as error:
-        _say(plain(f"{error}."))
+        _say(plain(as_sentence(error)))
 
 
 def _open(token: str, name: str, place: Storage) -> None:

@@ -100,8 +100,8 @@ test("hover texts name the setting, and act as no markup", () => {
 test("a cell of the frozen map says what adapting came to there", () => {
   const cells = { x: [-2, -1], y: [1, 5], customdata: Float32Array.of(0.5, 0.25, 0, 0.5, NaN, NaN, 1, 1) };
   assert.deepEqual(frozenTexts(cells, short), [
-    "α 0.01, 1 inner step: 0.5 ± 0.25<br>0.0% of the tasks diverged, 50.0% got worse by adapting",
-    "α 0.1, 5 inner steps: diverged<br>100.0% of the tasks diverged, 100.0% got worse by adapting",
+    "α 0.01, 1 inner step: 0.5 ± 0.25<br>0.0% of the tasks diverged, the loss rose on 50.0%",
+    "α 0.1, 5 inner steps: diverged<br>100.0% of the tasks diverged, the loss rose on 100.0%",
   ]);
 });
 

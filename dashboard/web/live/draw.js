@@ -273,7 +273,7 @@ export class Draw {
 function advice(step, own) {
   const trained = own?.ink ? ", or choose the preset “Glyphs, pretrained θ_0”" : "";
   const state =
-    step === 0 ? `The start (θ_0) is untrained: adapting helps little yet; press Play${trained}.` : "The start (θ_0) adapts to your drawings while you draw, and while it trains.";
+    step === 0 ? `The start (θ_0) is untrained: press Play${trained}.` : "The start (θ_0) adapts to your drawings while you draw, and while it trains.";
   return `${state} ${own?.note ?? ""}`;
 }
 

@@ -307,7 +307,7 @@ export function withPoint(text, point) {
 const sentence = (refusal, active) => `${refusal[0].toUpperCase()}${refusal.slice(1)}${active ? " The chart keeps the points from before." : ""}`;
 
 /** @param {number} step */
-const advice = (step) => (step === 0 ? "The start (θ_0) is untrained: adapting helps little yet; press Play." : "It adapts to them from the start (θ_0), while that trains.");
+const advice = (step) => (step === 0 ? "The start (θ_0) is untrained: press Play to train it." : "It adapts to them from the start (θ_0), while that trains.");
 
 /**
  * What an earlier page kept; nothing where that is no version.

@@ -23,7 +23,7 @@ const COLUMNS = /** @type {const} */ ([
  * @param {number} diverged Share of the tasks.
  * @param {number} worse
  */
-export const losers = (diverged, worse) => `${percent(diverged)} of the tasks diverged, ${percent(worse)} got worse by adapting`;
+export const losers = (diverged, worse) => `${percent(diverged)} of the tasks diverged, the loss rose on ${percent(worse)}`;
 
 /**
  * A setting's value in the words that the command line has (`maml_core/values.py`).

@@ -72,7 +72,11 @@ def test_points_of_ones_own_have_a_line_and_say_what_it_is_measured_on() -> None
     assert "Your points: support loss 3 before, 2 after." in subtitle(info)
     assert "Your points: support loss 3 before, 2 after." in summary(info)
     low, _ = ranges(info)["yaxis"]
-    assert low > -2.0  # what is met exactly does not flatten the others
+    assert low > -2.6  # what is met exactly does not flatten the others
+    assert "before, 1 × 10⁻⁸ after (below this chart)." in subtitle(dataclasses.replace(info, num_inner_steps=2))
+    well = adaptation_info(own=OwnTrajectory(np.array([3.0, 0.05]), "query"))
+    assert ranges(well)["yaxis"][0] < np.log10(0.05)
+    assert subtitle(well).endswith("Your points: query loss 3 before, 0.05 after.")
     _, high = ranges(adaptation_info(own=OwnTrajectory(np.array([30.0, 20.0, 9.0]), "query")))["yaxis"]
     assert high > np.log10(30.0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -181,5 +182,9 @@ def test_accuracies_are_said_in_per_cent() -> None:
         "after adaptation 75%."
     )
     assert subtitle(shares_info()) == "After N = 1: MAML 75%. Random 35%."
-    assert subtitle(shares_info(diverged=0.25)) == "After N = 1: 25% of tasks diverged, 30% got worse. Mean 75%."
+    assert subtitle(shares_info(diverged=0.25)) == "After N = 1: 25% of tasks diverged, the loss rose on 30%. Mean 75%."
+    lines = shares_info().trajectories
+    some = {**lines, "maml": dataclasses.replace(lines["maml"], worse_share=np.array([0.0, 0.3]))}
+    said = subtitle(dataclasses.replace(shares_info(), trajectories=some))
+    assert said == "After N = 1: MAML 75%. Random 35%. The loss rose on 30% of the tasks."
     assert summary(shares_info()).startswith("Held-out accuracy: MAML 20% before and 75% after 1 inner step;")

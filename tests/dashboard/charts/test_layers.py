@@ -59,6 +59,7 @@ def test_a_few_diverging_tasks_do_not_hide_how_the_layers_move() -> None:
         ((0.1, 0.15), "The head moves 1.5 × as far as the body."),
         ((0.1, 0.102), "The head moves as far as the body."),
         ((0.4, 0.1), "The body moves 4 × as far as the head."),
+        ((0.05, 0.1, 0.4, 0.1), "The head moves as far as the body's median layer."),
         ((0.0, 0.0, 0.3), "Only the head moves."),
         ((0.0, 0.2, 0.0, 0.3), "Some layers do not move."),
         ((0.0, 0.0), "No layer moves."),

@@ -247,7 +247,7 @@ class TestOmniglot:
 
         monkeypatch.setattr(type(hub()), "restart", busy)
         (error,) = visit.type(official(tmp_path / "omniglot")).press("Import").errors
-        assert error == "the server is busy; try again."
+        assert error == "The server is busy; try again."
         assert (visit.run.step, visit.config) == (50, DEFAULT_PRESET.config)
 
     def test_there_already_they_are_chosen_like_any_family(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -414,7 +414,7 @@ class TestDownloads:
         with pytest.raises(StoreError):
             downloads[f"one.{kind}"]()
         panel.rerun()
-        words = "there is no run called 'one' any more; it may have been deleted or renamed in another tab."
+        words = "There is no run called 'one' any more; it may have been deleted or renamed in another tab."
         assert (panel.said, panel.listed) == ([words], ["two"])
         assert panel.rerun().said == [words]
         assert panel.press("runs.delete").said == ["Deleted two."]
@@ -476,7 +476,7 @@ class TestImporting:
         monkeypatch.setattr("dashboard.setups.workspaces.MAX_RUNS", 1)
         assert panel.take_in("x.zip", data).said == ["x is here already, at outer step 6."]
         panel.train(1).save("x").press("runs.replace").take_in("x.zip", data)
-        assert panel.errors == ["there are 1 runs here, which is all there is room for; delete one first."]
+        assert panel.errors == ["There are 1 runs here, which is all there is room for; delete one first."]
         assert str(tmp_path) not in panel.errors[0]
 
 

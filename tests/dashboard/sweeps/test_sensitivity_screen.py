@@ -286,7 +286,7 @@ class TestSweeps:
 
     def test_a_link_to_nothing_says_so(self):
         visit = Visit(sweep="nothing")
-        assert "there is no sweep nothing" in visit.app.toast[0].value.replace("\\", "")
+        assert "There is no sweep nothing" in visit.app.toast[0].value.replace("\\", "")
 
     def test_optunas_plots_are_of_its_settings(self, tmp_path: Path):
         of = sweep()
@@ -509,7 +509,7 @@ class TestDeleting:
         monkeypatch.setattr(sweep_actions, "deleted", unreadable)
         visit = Visit().open("sweep.earlier")
         (error,) = visit.app.error
-        assert error.value.replace("\\", "") == "the folder of deleted sweeps cannot be read."
+        assert error.value.replace("\\", "") == "The folder of deleted sweeps cannot be read."
 
     def opened(self, tmp_path: Path) -> Visit:
         open_study(sweep(), "mine", storage=tmp_path)
