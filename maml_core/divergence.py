@@ -44,12 +44,12 @@ def fault(step: int, query_loss: float, *, scale: float, high_steps: int, not_fi
         not_finite: Learners whose parameters or moments are not finite after it: "meta", or baselines by name.
     """
     if "meta" in not_finite:
-        return f"The meta-gradient at outer step {step} is not finite."
+        return f"The meta-gradient at outer step {step:,} is not finite."
     if not_finite:
-        return f"The gradient of the {not_finite[0]} baseline at outer step {step} is not finite."
+        return f"The gradient of the {not_finite[0]} baseline at outer step {step:,} is not finite."
     if query_loss > EXPLODED_LOSS * scale:
         return (
-            f"The training loss at outer step {step} is {query_loss:.2g}, over {EXPLODED_LOSS:g} times the usual scale."
+            f"The training loss at outer step {step:,} is {query_loss:.2g}, over {EXPLODED_LOSS:g} times the usual scale."
         )
     if high_steps >= HIGH_LOSS_STEPS:
         return f"The training loss stayed above {HIGH_LOSS:g} times the usual scale for {high_steps} outer steps."
@@ -59,6 +59,6 @@ def fault(step: int, query_loss: float, *, scale: float, high_steps: int, not_fi
 def death(step: int) -> str:
     """What a dead network means, in a sentence."""
     return (
-        f"The network of theta_0 is dead at outer step {step}: "
+        f"The network of theta_0 is dead at outer step {step:,}: "
         "a whole hidden layer is off for every input, so no gradient reaches it."
     )

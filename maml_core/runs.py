@@ -364,7 +364,7 @@ def _watched(config: RunConfig, state: RunState, problem: Problem) -> RunState:
 def _rolled_back(state: RunState, kind: Literal["diverged", "dead"], sentence: str) -> RunState:
     """Parameters and moments of the last good checkpoint; the step count goes on, so that no tasks are drawn twice."""
     good = state.good
-    sentence += f" theta_0 and the optimiser went back to outer step {good.step}."
+    sentence += f" theta_0 and the optimiser went back to outer step {good.step:,}."
     return state._replace(
         meta=good.meta, baselines=good.baselines, candidate=good, high_loss_steps=0, status=Status(kind, sentence)
     )

@@ -24,8 +24,8 @@ DRAWN = """() => window.mamlLive?.lastFrame
   && [...document.querySelectorAll(".maml-card:not([hidden])")].every(({ dataset }) => mamlLive.drawn[dataset.chart] > 0)
   && [...document.querySelectorAll(".maml-live")].some((page) => getComputedStyle(page).visibility === "visible")"""
 
-# The outer step as the page shows it, its thousands grouped by thin spaces.
-STEP = """window.mamlStep = () => Number(document.querySelector(".maml-step").textContent.replace(/\\s/g, ""))"""
+# The outer step as the page shows it, with commas between its thousands.
+STEP = """window.mamlStep = () => Number(document.querySelector(".maml-step").textContent.replace(/,/g, ""))"""
 
 STEADY = """() => {
   const drawn = Object.values(mamlLive.drawn).reduce((sum, count) => sum + count, 0);

@@ -175,9 +175,9 @@ def test_no_status_moves_the_charts(open_page: OpenPage, size: tuple[int, int]) 
       return document.querySelector(".maml-grid").getBoundingClientRect().top;
     }"""
     for text in ("Ready", "Training", "Paused", "Diverged", "Network dead", "Replaying", "Computing", "Waiting"):
-        assert live.page.evaluate(said, ["open", text, "123\u202f456", "1000/s"]) == before, text
+        assert live.page.evaluate(said, ["open", text, "123,456", "1000/s"]) == before, text
     for link, text in (("lost", "Reconnecting"), ("gone", "Reopening")):
-        assert live.page.evaluate(said, [link, text, "123\u202f456", "1000/s"]) == before, text
+        assert live.page.evaluate(said, [link, text, "123,456", "1000/s"]) == before, text
 
 
 # Pairs of names in a chart that touch, and ticks that are turned upright. The letters of a name are lower than its box.

@@ -98,7 +98,7 @@ HAS_POINTS = f"([chart, name, count]) => ({POINTS})([chart, name]) === count"
 
 def settled(page: Page) -> int:
     """Settings that need no more work, as the page counts them."""
-    return int(page.locator(".maml-sweep-count").inner_text().split(" of ")[0].replace("\u202f", ""))
+    return int(page.locator(".maml-sweep-count").inner_text().split(" of ")[0].replace(",", ""))
 
 
 def test_the_frozen_map_is_there_before_any_sweep(open_screen: OpenScreen) -> None:

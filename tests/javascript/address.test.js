@@ -58,6 +58,6 @@ test("the newest numbers are said in the run's metric, and what is not known is 
 
 test("where a run stands, numbers of an earlier outer step say which it is", () => {
   const numbers = { steps_per_s: null, step_ms: null, training: 0.5, before: 1, after: 0.25, held_out_step: 1220 };
-  assert.equal(readout({ numbers, metric: "loss", step: 1234 }, true), "training 0.5  ·  held-out at step 1\u202f220 1 → 0.25");
+  assert.equal(readout({ numbers, metric: "loss", step: 1234 }, true), "training 0.5  ·  held-out at step 1,220 1 → 0.25");
   assert.equal(readout({ numbers, metric: "loss", step: 1234 }, false), "training 0.5  ·  held-out 1 → 0.25");
 });

@@ -38,11 +38,11 @@ function tidyExponent(text) {
 }
 
 /**
- * A whole number with thin groups: 70 000.
+ * A whole number in groups, as sentences of the server have it: 70,000.
  *
  * @param {number} value
  */
-export const whole = (value) => String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+export const whole = (value) => String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ",");
 
 /**
  * A power of ten: 10⁻⁴ for -4, and 0.01 ... 100 where digits are as short.
