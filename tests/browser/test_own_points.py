@@ -124,3 +124,21 @@ def test_what_a_student_does_with_points_of_their_own(open_page: OpenPage, width
     shows(live, [-4, -1.5, 12, 3])
     page.keyboard.press("Escape")
     expect(page.locator(".maml-points")).to_be_hidden()
+
+
+@pytest.mark.thorough
+def test_they_come_back_to_the_next_run_that_takes_them_unless_they_were_left(open_page: OpenPage) -> None:
+    live = open_panel(open_page)
+    field(live).fill("-2, 0.1\n1, 0.15\n3, 0.05")
+    shows(live, [-2.0, 1.0, 3.0])
+    for _ in range(2):
+        live.choose("Preset", "Glyphs, fast demo")
+        live.choose("Preset", "Fast demo")
+        shows(live, [-2.0, 1.0, 3.0])
+    live.page.locator("[data-action=points]").click()
+    live.page.locator(".maml-points").get_by_role("button", name="Back to").click()
+    live.until(lambda: len(live.page.evaluate(SUPPORT)) != 3)
+    live.choose("Preset", "Glyphs, fast demo")
+    live.choose("Preset", "Fast demo")
+    live.wait_steady()
+    assert len(live.page.evaluate(SUPPORT)) != 3

@@ -89,7 +89,10 @@ export class Points {
     this.#points = points;
     this.#step = step;
     this.button.hidden = !points;
-    if (!points) return this.#close();
+    if (!points) {
+      this.#returns = this.#version.used; // to the next run that takes them, as after a reload
+      return this.#close();
+    }
     setText(this.#back, points.back);
     if (points.active && !this.#version.used) this.#keep({ ...this.#version, used: true });
     else if (wasActive && !points.active) this.#keep({ ...this.#version, used: false });
