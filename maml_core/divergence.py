@@ -48,9 +48,7 @@ def fault(step: int, query_loss: float, *, scale: float, high_steps: int, not_fi
     if not_finite:
         return f"The gradient of the {not_finite[0]} baseline at outer step {step:,} is not finite."
     if query_loss > EXPLODED_LOSS * scale:
-        return (
-            f"The training loss at outer step {step:,} is {query_loss:.2g}, over {EXPLODED_LOSS:g} times the usual scale."
-        )
+        return f"The training loss at outer step {step:,} is {query_loss:.2g}, over {EXPLODED_LOSS:g} times the usual scale."
     if high_steps >= HIGH_LOSS_STEPS:
         return f"The training loss stayed above {HIGH_LOSS:g} times the usual scale for {high_steps} outer steps."
     return ""
