@@ -132,13 +132,18 @@ def test_they_come_back_to_the_next_run_that_takes_them_unless_they_were_left(op
     field(live).fill("-2, 0.1\n1, 0.15\n3, 0.05")
     shows(live, [-2.0, 1.0, 3.0])
     for _ in range(2):
-        live.choose("Preset", "Glyphs, fast demo")
-        live.choose("Preset", "Fast demo")
+        _to_images_and_back(live)
         shows(live, [-2.0, 1.0, 3.0])
     live.page.locator("[data-action=points]").click()
     live.page.locator(".maml-points").get_by_role("button", name="Back to").click()
     live.until(lambda: len(live.page.evaluate(SUPPORT)) != 3)
-    live.choose("Preset", "Glyphs, fast demo")
-    live.choose("Preset", "Fast demo")
+    _to_images_and_back(live)
     live.wait_steady()
     assert len(live.page.evaluate(SUPPORT)) != 3
+
+
+def _to_images_and_back(live: LivePage) -> None:
+    live.choose("Preset", "Glyphs, fast demo")
+    expect(live.page.locator("[data-action=points]")).to_be_hidden()
+    live.choose("Preset", "Fast demo")
+    expect(live.page.locator("[data-action=points]")).to_be_visible()
