@@ -35,6 +35,14 @@ def started(teacher: LivePage) -> str:
     return "?" + address.partition("?")[2]
 
 
+STEPS_SEEN = """() => {
+  const shown = document.querySelector(".maml-step");
+  window.mamlSteps = [];
+  new MutationObserver(() => mamlSteps.push(mamlStep())).observe(shown, { childList: true, characterData: true, subtree: true });
+}"""
+"""Keep every outer step that the page shows."""
+
+
 def ask(teacher: LivePage, question: str, *options: str) -> None:
     teacher.action("class-ask").click()
     teacher.page.locator("[data-field=class-question]").fill(question)
@@ -181,6 +189,62 @@ def test_students_follow_answer_get_the_dials_look_for_themselves_and_take_a_cop
     student.wait_step(50)
     phone.page.reload()
     expect(phone.page.get_by_text("This class has ended.").first).to_be_visible()
+
+
+def test_a_class_that_ends_while_it_trains_leaves_the_last_step_seen_and_nothing_to_turn(open_page: OpenPage):
+    teacher = open_page(fresh=True)
+    query = started(teacher)
+    student = open_page(query, fresh=True)
+    expect(words(teacher)).to_have_text("1 student")
+    for each in (teacher, student):
+        each.page.evaluate(STEPS_SEEN)
+    teacher.play()
+    student.until(lambda: student.step > 40)
+    student.action("class-hand").click()
+    expect(words(teacher)).to_have_text("1 student, 1 hand up")
+    teacher.action("class-end").click()
+    teacher.action("class-end-now").click()
+    expect(words(student)).to_contain_text("The class has ended")
+    teacher.pause()
+    for each in (teacher, student):
+        seen = each.page.evaluate("mamlSteps")
+        assert seen == sorted(seen)  # none was earlier than the one before it
+    assert student.step > 40
+    assert student.status == "Ended"
+    assert student.page.title().startswith(f"{student.step} Ended")
+    expect(student.page.locator(".maml-rate")).to_be_empty()
+    expect(student.words).not_to_contain_text("Drag")
+    for dial in ("alpha", "beta", "num_inner_steps"):
+        expect(student.dial(dial)).to_be_disabled()
+    expect(student.action("play")).to_have_attribute("aria-disabled", "true")
+    student.action("new-task").click()
+    expect(student.words).to_contain_text("The class has ended: nothing can be changed here any more.")
+    student.page.keyboard.press("p")
+    expect(student.action("play")).to_have_text("Play")
+    expect(teacher.dial("alpha")).to_be_enabled()
+
+
+def test_a_number_that_was_answered_stays_in_sight(open_page: OpenPage):
+    teacher = open_page(fresh=True)
+    query = started(teacher)
+    student = open_page(query, fresh=True)
+    teacher.action("class-ask").click()
+    teacher.page.locator(".maml-class-form").get_by_role("button", name="A number").click()
+    teacher.page.locator("[data-field=class-question]").fill("What will the loss be?")
+    teacher.action("class-ask-send").click()
+    value = student.page.locator(".maml-class .maml-prediction-value")
+    expect(value).to_have_text("Move the slider to your guess.")
+    slider = student.page.locator("[data-dial=class]")
+    slider.focus()
+    slider.press("ArrowRight")
+    chosen = value.inner_text()
+    student.action("class-answer").click()
+    expect(student.page.locator(".maml-class-answered")).to_contain_text("Your answer is in")
+    expect(value).to_have_text(chosen)
+    student.page.reload()
+    student.wait_drawn()
+    expect(student.page.locator(".maml-class-answered")).to_contain_text("Your answer is in")
+    expect(value).to_have_text(chosen)
 
 
 def test_a_wrong_code_says_what_to_do(open_page: OpenPage):

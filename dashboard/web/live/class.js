@@ -8,7 +8,11 @@ import { classQuery } from "./address.js";
 
 const CODE = "maml-class"; // of the class to which a student may come back, in this tab
 export const OTHERS_RUN = "You do not have the dials: take a copy to turn them yourself, or raise a hand.";
+export const ENDED = "The class has ended: nothing can be changed here any more.";
 const DIALS = ["alpha", "beta", "num_inner_steps"];
+
+/** @param {string} why */
+const allLocked = (why) => Object.fromEntries(DIALS.map((dial) => [dial, why]));
 
 /**
  * What a class asks of its page.
@@ -19,7 +23,7 @@ const DIALS = ["alpha", "beta", "num_inner_steps"];
  * @property {(sentence: string) => void} refused
  * @property {() => void} leave To the visitor's own page.
  * @property {() => void} over The class has ended: nothing comes any more.
- * @property {() => void} changed What the page shows of its run depends on it.
+ * @property {() => void} changed The run's state is to be shown anew: it depends on who has the dials, and whether there still is a class.
  */
 
 /**
@@ -31,15 +35,27 @@ const DIALS = ["alpha", "beta", "num_inner_steps"];
  */
 export function inClass(state, told) {
   if (!told || told.teaches) return state;
-  const locked = told.dials === "mine" ? state.locked : Object.fromEntries(DIALS.map((dial) => [dial, OTHERS_RUN]));
+  const locked = told.dials === "mine" ? state.locked : allLocked(OTHERS_RUN);
   const invitation = told.dials === "mine" ? state.invitation : ""; // to what the others cannot do
   return { ...state, locked, invitation, offer: null, left: 0, before: null, removed: null };
+}
+
+/**
+ * A run's state as it stays on the page of a student when the class has ended: nothing moves any more, and nothing can be changed.
+ *
+ * @param {State} state
+ * @returns {State}
+ */
+export function ended(state) {
+  const shown = { ...state, locked: allLocked(ENDED), invitation: "", offer: null, left: 0, before: null, removed: null };
+  return { ...shown, playing: false, computing: false, status: { kind: "ended", sentence: "" } };
 }
 
 export class ClassOfPage {
   root = el("div", { class: "maml-class-place" });
   /** @type {ClassState | null} */
   told = null;
+  isOver = false; // the class that the page followed has ended
   #page;
   #follows;
   #actions;
@@ -64,6 +80,7 @@ export class ClassOfPage {
 
   /** Why nothing can be trained here; empty where it can. */
   get idle() {
+    if (this.isOver) return ENDED;
     return this.#follows && this.told?.dials !== "mine" ? OTHERS_RUN : "";
   }
 
@@ -90,7 +107,7 @@ export class ClassOfPage {
     this.#state = state;
     if (this.#follows && this.#page.isConnected && location.search !== classQuery(this.#follows)) history.replaceState(history.state, "", location.pathname + classQuery(this.#follows));
     this.#strip?.then((strip) => strip.state(state));
-    return inClass(state, this.told);
+    return this.isOver ? ended(state) : inClass(state, this.told);
   }
 
   /** The connection is back. A server that still knows the class says so before the first frame. */
@@ -111,6 +128,7 @@ export class ClassOfPage {
       return this.#actions.leave();
     }
     this.told = message.type === "class" ? message : null;
+    this.isOver = message.type === "class_over" && this.#follows !== "";
     if (message.type === "class") this.#page.dataset.class = message.teaches ? "teacher" : "student";
     else if (!this.#follows) delete this.#page.dataset.class;
     else remember("sessionStorage", CODE, null);
@@ -119,6 +137,6 @@ export class ClassOfPage {
     const strip = await this.#strip;
     if (this.#state) strip.state(this.#state);
     strip.show(this.told);
-    if (message.type === "class_over" && this.#follows) this.#actions.over();
+    if (this.isOver) this.#actions.over();
   }
 }

@@ -5,12 +5,13 @@ import { Tips } from "../common/explain.js";
 import { blurAfterPointer, enterPanel, loadPlotly, mounter, whenConnected } from "../common/mounting.js";
 import { FULL, Socket } from "../common/socket.js";
 import { Still } from "../common/still.js";
+import { isRequest } from "../common/waiting.js";
 import { Acting } from "./acting.js";
 import { Address } from "./address.js";
 import { Afresh } from "./afresh.js";
 import { Apart } from "./apart.js";
 import { Charts } from "./charts.js";
-import { ClassOfPage } from "./class.js";
+import { ClassOfPage, ENDED } from "./class.js";
 import { Compare } from "./compare.js";
 import { Dials } from "./dials.js";
 import { Draw } from "./draw.js";
@@ -67,7 +68,7 @@ class Page {
   #still = new Still(this.#root);
   /** @type {Socket<LiveMessage, LiveRequest, LiveFrame>} */
   #socket;
-  #send = (/** @type {LiveRequest} */ message) => this.#socket.send(message);
+  #send = (/** @type {LiveRequest} */ message) => (this.#class?.isOver && isRequest(message) ? this.#refused(ENDED) : this.#socket.send(message));
   #changeId = 0;
   #words = new Words(() => this.#transport.words);
   #address = new Address(() => this.#transport.shownStep, () => this.#root.isConnected);
@@ -147,7 +148,7 @@ class Page {
       tell: (text) => this.#words.tell(text),
       leave: () => whenConnected(() => this.#component.setTriggerValue?.("leave", "live")),
       over: () => this.#socket.close(),
-      changed: () => this.#state && this.#showState(this.#state),
+      changed: () => this.#showAgain(),
     });
     this.#ghosts = new Ghosts(this.#charts, send);
     this.#root.toggleAttribute("data-lesson", Boolean(lesson));
@@ -250,6 +251,7 @@ class Page {
     this.#words.refused(sentence);
     this.#dials.restore();
     this.#transport.restore();
+    if (this.#class.isOver) this.#showAgain(); // no state comes that would put right what a hand has moved
   }
 
   /** @param {Link} link */
@@ -345,6 +347,11 @@ class Page {
     this.#begun();
     if (state.controls_changed) whenConnected(() => this.#component.setTriggerValue?.("sync", Date.now()));
     this.#words.announce();
+  }
+
+  /** The newest state, which may be older than what was seen since: the run has trained on. */
+  #showAgain() {
+    if (this.#state) this.#showState({ ...this.#state, step: this.#transport.shownStep });
   }
 
   /** What somebody chose in the first minute, as soon as there is a run. */

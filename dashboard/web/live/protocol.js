@@ -9,7 +9,7 @@ export {};
 
 /**
  * @typedef {object} Status
- * @property {"ready" | "running" | "waiting" | "paused" | "diverged" | "dead" | "replaying"} kind
+ * @property {"ready" | "running" | "waiting" | "paused" | "diverged" | "dead" | "replaying" | "ended"} kind Ended is no word of the server's: a page that followed a class stays behind so.
  * @property {string} sentence Empty where nothing is to be said.
  */
 

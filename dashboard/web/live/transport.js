@@ -47,6 +47,7 @@ const STATUS = {
   diverged: "Diverged",
   dead: "Network dead",
   replaying: "Replaying",
+  ended: "Ended",
 };
 
 export const KEYS = [
@@ -133,8 +134,9 @@ export class Transport {
     this.#presenter = actionButton("presenter", "", "Presenter mode: large charts, and nothing that scrolls (l)", () => this.presenter());
     this.#presenter.setAttribute("aria-label", "Presenter mode");
     this.#speed.addEventListener("change", () => {
-      send({ type: "speed", steps_per_s: this.#speed.value ? Number(this.#speed.value) : null });
-      this.#speed.blur();
+      const steps_per_s = this.#speed.value ? Number(this.#speed.value) : null;
+      this.#speed.blur(); // while it has the focus no state changes it
+      send({ type: "speed", steps_per_s });
     });
     this.#act.addEventListener("change", () => {
       letKeysAct(this.#act.checked);
@@ -214,9 +216,10 @@ export class Transport {
   }
 
   toggle() {
-    this.#actions.send({ type: this.playing ? "pause" : "play" });
-    this.playing = !this.playing; // shown at once; the next state corrects it
+    const type = this.playing ? "pause" : "play";
+    this.playing = !this.playing; // shown at once; the next state corrects it, or a refusal
     this.#drawPlay();
+    this.#actions.send({ type });
   }
 
   /** Back to what the server has: it refused to play. */
