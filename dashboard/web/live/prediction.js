@@ -93,7 +93,8 @@ export class BoxOfPrediction {
     const slider = el("input", { type: "range", min: 0, max: TICKS, step: 1, value: TICKS / 2, disabled: !asks, "data-dial": this.#name, "aria-label": prediction.question });
     const number = () => nice(between(prediction, Number(slider.value) / TICKS), prediction);
     const said = (/** @type {number} */ found) => `${short(found)}${unit ? ` ${unit}` : ""}`;
-    let chosen = false;
+    const answer = given[0] ?? null;
+    let chosen = answer !== null; // an answer that can still be changed is shown
     const paint = () => {
       setText(value, chosen ? said(number()) : "Move the slider to your guess.");
       slider.setAttribute("aria-valuetext", said(number()));
@@ -109,12 +110,12 @@ export class BoxOfPrediction {
     const mark = (/** @type {number | null} */ found, /** @type {string} */ name, /** @type {string} */ kind) =>
       found === null ? null : el("span", { class: "maml-prediction-mark", "data-kind": kind, style: `--at:${placed(prediction, found)}` }, `${name} ${said(found)}`);
     const ticks = ticksOf(prediction).map((tick) => el("span", { style: `--at:${placed(prediction, tick)}` }, short(tick)));
-    if (given[0] !== undefined && given[0] !== null) slider.value = String(placed(prediction, given[0]) * TICKS);
+    if (answer !== null) slider.value = String(placed(prediction, answer) * TICKS);
     this.#field.replaceChildren(
       el(
         "div",
         { class: "maml-prediction-axis" },
-        el("div", { class: "maml-prediction-marks" }, asks ? null : mark(given[0] ?? null, "you", "given"), mark(truth?.[0] ?? null, this.#whose, "true")),
+        el("div", { class: "maml-prediction-marks" }, asks ? null : mark(answer, "you", "given"), mark(truth?.[0] ?? null, this.#whose, "true")),
         slider,
         el("div", { class: "maml-ticks", "aria-hidden": "true" }, ...ticks),
       ),
