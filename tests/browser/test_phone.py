@@ -1,17 +1,27 @@
-"""A phone, whose sidebar lies over the page: it folds once what was asked for there is on the page, and not before."""
+"""A phone: its sidebar lies over the page, and folds once what was asked for there is on the page; no button moves what one reads."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.live_page import LivePage
+from tests.browser.test_class import started, words
 from tests.browser.test_layout import assert_fully_visible
 from tests.browser.test_saved import Panel
 from tests.browser.test_sensitivity import TINY, start, wait_status
 
 PHONE = {"width": 390, "height": 844}
+
+WORDS_FROM = """(node) => {
+  const range = document.createRange();
+  range.selectNodeContents(node);
+  return range.getBoundingClientRect().left;
+}"""
+"""Where the letters of a line begin."""
 
 
 def unfold(live: LivePage) -> None:
@@ -42,3 +52,43 @@ def test_the_sidebar_folds_once_a_run_or_a_sweep_is_on_the_page(open_page: OpenP
     start(live, "on a phone", points=2, steps=4)
     assert_fully_visible(live, "Expand sidebar")
     wait_status(live.page, "Done")
+
+
+def tops(live: LivePage) -> dict[int, Any]:
+    """Where the dials begin on phones of these widths."""
+    found = {}
+    for width in (320, 360, 375, 390, 412):
+        live.page.set_viewport_size({"width": width, "height": PHONE["height"]})
+        found[width] = live.page.evaluate("document.querySelector('.maml-dials').getBoundingClientRect().top")
+    return found
+
+
+def test_play_and_pause_move_nothing_on_the_page_of_a_class_or_on_ones_own(open_page: OpenPage) -> None:
+    teacher = open_page(fresh=True, viewport=PHONE)
+    own = tops(teacher)
+    teacher.play()
+    expect(teacher.action("play")).to_have_text("Pause")
+    assert tops(teacher) == own
+    teacher.pause()
+    query = started(teacher)
+    student = open_page(query, fresh=True, viewport=PHONE)
+    expect(words(teacher)).to_have_text("1 student")
+    paused = tops(student)
+    teacher.play()
+    expect(student.action("play")).to_have_text("Pause")
+    assert tops(student) == paused
+    student.page.set_viewport_size(PHONE)
+    rows = [student.page.locator(f".maml-transport {part}").bounding_box() for part in ("[data-action=play]", "select")]
+    assert rows[0]["y"] == rows[1]["y"]
+    teacher.pause()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_where_there_is_no_class_the_sidebars_button_lies_beside_the_words(open_page: OpenPage, scheme: str) -> None:
+    live = open_page("?class=WRONG", ready=False, fresh=True, viewport=PHONE)
+    live.page.emulate_media(color_scheme=scheme)
+    title = live.page.get_by_role("heading", name="No class here")
+    expect(title).to_be_visible()
+    button = live.page.get_by_role("button", name="Expand sidebar").bounding_box()
+    words_from = live.page.evaluate(WORDS_FROM, title.element_handle())
+    assert words_from >= button["x"] + button["width"]

@@ -356,11 +356,11 @@ export class Transport {
   }
 
   #drawPlay() {
-    const label = this.playing ? "Pause" : "Play";
+    const [label, other] = this.playing ? ["Pause", "Play"] : ["Play", "Pause"];
     if (this.#play.dataset.label === label) return;
     this.#play.dataset.label = label;
     this.#play.title = `${label} (p)`;
-    this.#play.replaceChildren(icon(this.playing ? "pause" : "play"), el("span", {}, label));
+    this.#play.replaceChildren(icon(this.playing ? "pause" : "play"), el("span", { "data-other": other }, label));
   }
 
   #drawPill() {
