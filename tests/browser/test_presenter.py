@@ -114,6 +114,28 @@ def test_it_fits_every_window_and_the_number_keys_choose_what_is_large(open_page
 
 
 @pytest.mark.thorough
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_the_sidebar_that_it_folded_comes_back_after_a_reload_too(open_page: OpenPage, by_hand: bool) -> None:
+    live = open_page(fresh=True, viewport={"width": 1280, "height": 720})
+    folded = live.page.locator("[data-testid=stExpandSidebarButton]")
+    collapse = live.page.locator("[data-testid=stSidebarCollapseButton] button")
+    collapse.wait_for(state="attached")
+    if by_hand:  # before presenter mode: it stays so
+        live.page.locator("[data-testid=stSidebarHeader]").hover()
+        collapse.click()
+        folded.wait_for()
+    live.page.keyboard.press("l")
+    folded.wait_for()
+    live.page.reload()
+    live.wait_drawn()
+    folded.wait_for()
+    live.page.keyboard.press("l")
+    expect(live.page.locator(".maml-presenter")).to_have_count(0)
+    live.page.wait_for_timeout(500 if by_hand else 0)
+    expect(folded).to_have_count(1 if by_hand else 0)
+
+
+@pytest.mark.thorough
 def test_thumbnails_are_drawn_slowly_and_lessons_and_images_fit_too(open_page: OpenPage) -> None:
     live = open_page(viewport={"width": 1280, "height": 720})
     live.action("presenter").click()

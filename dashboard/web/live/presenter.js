@@ -9,6 +9,7 @@ import { USUAL, enlarged, grid, shown } from "./places.js";
 /** @import { Large } from "./places.js" */
 
 const KEPT = "maml-large";
+const FOLDED = "maml-folded"; // whether the sidebar was folded by us
 const TWO_FROM = 880; // pixels of the page's width from which two large cards have room
 const BESIDE_FROM = 1.45; // of the charts' width to the window's height, from which the strip stands beside the large cards
 // A label is at least a 40th as high as its chart: its digits are two thirds of the type's size.
@@ -37,7 +38,6 @@ export class Presenter {
   /** @type {string[]} */
   #ids = []; // of the charts of the run
   #lit = ""; // charts that the lesson's step points at
-  #folded = false; // the sidebar was folded by us
 
   /**
    * @param {HTMLElement} root
@@ -182,7 +182,8 @@ export class Presenter {
    * @param {boolean} fold
    */
   #foldSidebar(fold) {
-    if (!fold && !this.#folded) return;
+    if (!fold && recall("sessionStorage", FOLDED) === null) return;
+    if (!fold) remember("sessionStorage", FOLDED, null);
     const wanted = fold ? "[data-testid=stSidebarCollapseButton] button" : "[data-testid=stExpandSidebarButton]";
     const until = performance.now() + SIDEBAR_MS;
     const look = () => {
@@ -190,7 +191,7 @@ export class Presenter {
       if (this.isOn !== fold || performance.now() > until || (fold && isFolded)) return;
       const button = /** @type {HTMLElement | null} */ (document.querySelector(wanted));
       if (!button) return void setTimeout(look, 100);
-      this.#folded = fold;
+      if (fold) remember("sessionStorage", FOLDED, "1");
       button.click();
     };
     look();
