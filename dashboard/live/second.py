@@ -324,7 +324,8 @@ class Second:
         if not found and goal == self.step:
             return f"{_begun(self.other.name)} is being judged on the held-out tasks." if self._goals else COMING
         if not found or (goal - self.step) * self._seconds_per_step > LONG_S:
-            return f"{_begun(self.other.name)} is on its way: outer step {self.step:,} of {goal:,}."
+            last = self._goals[-1].step if self._goals else goal  # it goes on to there without another word
+            return f"{_begun(self.other.name)} is on its way: outer step {self.step:,} of {last:,}."
         return " ".join((found, *self.other.notes))
 
 

@@ -434,6 +434,20 @@ def test_a_class_sees_it_once_and_cannot_change_it() -> None:
     on_loop(scene)
 
 
+def test_on_its_way_it_names_the_outer_step_where_the_run_was_looked_at_last() -> None:
+    run, task = LiveRun(CONFIG), Demonstration()
+    run.finished(run_chunk(run.next_request(0.0, budget_s=0.01, pace=Pace())), 0.0)
+    second = Second("fomaml")
+    seen = Snapshot(step=288, fits=(), trajectories={}, paths=None, curvature=None, task_losses=np.ones(12))
+    second.see(run, seen)
+    leg = second.next(run, task)
+    assert leg is not None
+    second.request(leg, run)
+    assert second.words("loss") == "FOMAML is on its way: outer step 0 of 288."
+    second.see(run, dataclasses.replace(seen, step=291))  # it was paused
+    assert second.words("loss") == "FOMAML is on its way: outer step 0 of 291."
+
+
 @pytest.mark.parametrize(("again", "why"), [(True, ""), (False, "It could not be computed.")])
 def test_a_lost_worker_is_asked_again_and_a_fault_is_said(again: bool, why: str) -> None:
     run, task = LiveRun(CONFIG), Demonstration()
