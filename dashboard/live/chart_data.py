@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-
-import numpy as np
 
 from dashboard.charts.all import SHARING
 from dashboard.charts.fit import family_axes
 from dashboard.charts.loss import reference_levels
 from dashboard.charts.phrases import loss_name
-from dashboard.charts.results import Curves, EdgePoint, Learner, Metric, Now, Results, SecondLook
+from dashboard.charts.results import EdgePoint, Learner, Metric, Now, Results, SecondLook
 from dashboard.charts.style import Looks
-from dashboard.live.history import Newest, drawn
+from dashboard.live.held_out import curves
 from dashboard.live.run import LiveRun
 from dashboard.live.viewer import Viewer
 from dashboard.setups.algorithms import name_of, own_rule
@@ -39,7 +36,7 @@ def results(run: LiveRun, viewer: Viewer) -> Results:
         weights_chart=viewer.weights_chart,
         withheld=viewer.guide.pupil.withheld if viewer.guide is not None else frozenset(),
         levels=run.levels,
-        curves=_curves(run, metric),
+        curves=curves(run, metric, stands=not run.playback.trains),
         ghosts=tuple(left.drawn(metric) for left in run.ghosts.all if left not in viewer.hidden),
         beside=viewer.second.beside(metric, viewer.task) if viewer.second is not None else None,
         marks=run.changes.marks.all,
@@ -59,31 +56,6 @@ def results(run: LiveRun, viewer: Viewer) -> Results:
         edge=run.audience.seen.edge,
         looked=viewer.closer.looked,
         second=SecondLook(viewer.tasks_chart, viewer.second_closer.looked) if viewer.tasks_chart in SHARING else None,
-    )
-
-
-def newest(run: LiveRun, metric: Metric) -> Newest:
-    """The newest numbers of the run. Its records judge every few outer steps only: once it was looked at since then, as it is where it stands,
-    the numbers are those of that look, which the chart of held-out tasks shows.
-    """
-    seen, n = run.audience.seen, run.state_config.num_inner_steps
-    found, kept = seen.trajectories.get("maml"), run.history.newest(metric)
-    line = None if found is None else (found.accuracy if metric == "accuracy" else found.mean)
-    looked = seen.trajectories_at
-    if line is None or n >= len(line) or looked is None or looked > run.step or looked < kept.held_out_step:
-        return kept
-    return kept.judged(looked, float(line[0]), float(line[n]))
-
-
-def _curves(run: LiveRun, metric: Metric) -> Curves:
-    """The curves of the run; where it stands, the held-out ones end in what was found there."""
-    curves, judged = run.history.curves(metric), newest(run, metric)
-    is_known = len(curves.held_out_steps) > 0 and curves.held_out_steps[-1] >= run.step
-    if run.playback.trains or is_known or judged.held_out_step != run.step:
-        return curves
-    ends = {"held_out_steps": run.step, "before": drawn(judged.before), "after": drawn(judged.after)}
-    return replace(
-        curves, **{name: np.append(getattr(curves, name), np.float32(value)) for name, value in ends.items()}
     )
 
 

@@ -11,10 +11,11 @@ from dashboard.charts.all import CHARTS, CLOSER, charts_of, figures_json, layout
 from dashboard.charts.images import is_ink
 from dashboard.charts.style import Looks
 from dashboard.charts.symbols import in_greek
-from dashboard.live.chart_data import looks, newest, results
+from dashboard.live.chart_data import looks, results
 from dashboard.live.drawings import MAX_CLASSES, MAX_EXAMPLES
 from dashboard.live.frames import Content, FrameMaker
 from dashboard.live.ghosts import told as ghosts_told
+from dashboard.live.held_out import newest
 from dashboard.live.own_points import told as told_of_points
 from dashboard.live.run import LiveRun
 from dashboard.live.switches import now

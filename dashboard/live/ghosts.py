@@ -12,6 +12,7 @@ import numpy as np
 from dashboard.charts.ghosts import DASHES, trace_of
 from dashboard.charts.results import GHOST_PLACES, Array, Curves, Ghost, Metric
 from dashboard.charts.symbols import in_greek
+from dashboard.live import held_out
 from dashboard.live.watched import Watched
 from dashboard.setups.setting_names import name_of, symbol
 from maml_core.config import RunConfig, to_dict
@@ -79,7 +80,7 @@ class Ghosts:
 
     def add(self, run: Watched) -> None:
         """Another one takes the place of this run. Where there are too many ghosts the oldest goes, of those that were hardly trained if there are such."""
-        curves = {metric: _lines(run.history.curves(metric)) for metric in get_args(Metric)}
+        curves = {metric: _lines(held_out.curves(run, metric, stands=True)) for metric in get_args(Metric)}
         self._put(
             Left(
                 number=0,

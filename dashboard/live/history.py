@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections import deque
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -204,6 +205,16 @@ class History:
     def curves(self, metric: Metric = "loss") -> Curves:
         """What the loss chart draws; in regression there is nothing to draw of an accuracy."""
         return self._lines[metric].curves()
+
+
+def ending(curves: Curves, step: int, before: float, after: float) -> Curves:
+    """The same curves, those of held-out tasks up to what was found at this outer step, if they do not reach it."""
+    if len(curves.held_out_steps) > 0 and curves.held_out_steps[-1] >= step:
+        return curves
+    ends = {"held_out_steps": step, "before": drawn(before), "after": drawn(after)}
+    return replace(
+        curves, **{name: np.append(getattr(curves, name), np.float32(value)) for name, value in ends.items()}
+    )
 
 
 def drawn(value: float) -> float:

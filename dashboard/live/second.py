@@ -12,7 +12,8 @@ import math
 from typing import Any, Literal, NamedTuple
 
 from dashboard.charts.results import Beside, Metric
-from dashboard.live.history import History
+from dashboard.live.held_out import judged_by
+from dashboard.live.history import History, ending
 from dashboard.live.travel import NOTHING, is_same_task
 from dashboard.live.watched import Trained
 from dashboard.setups.others import Other, followed, named, other
@@ -308,8 +309,10 @@ class Second:
         """What the charts have of it; None before anything was computed."""
         if self.other is None:
             return None
+        curves, pair = self._history.curves(metric), self.pair
+        judged = judged_by(self._adapted, pair.num_steps[1], metric) if pair and pair.step == self.step else None
         return Beside(
-            curves=self._history.curves(metric),
+            curves=ending(curves, self.step, *judged) if judged is not None else curves,
             adapted=self._adapted,
             fit=self._fit if self._task is not None and is_same_task(self._task, task) else None,
             num_inner_steps=self._config.num_inner_steps,

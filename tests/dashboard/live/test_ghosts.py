@@ -84,11 +84,26 @@ class TestKeeping:
 
     def test_its_curves_are_those_that_the_run_had(self):
         driver = Driver().opened().played(12)
-        before = driver.run.history.curves()
+        before = loss_info(driver.run, driver.viewer).curves
         driver.run.restart()
         (drawn,) = loss_info(driver.run, driver.viewer).ghosts
         for name in ("smoothed_steps", "smoothed", "held_out_steps", "before", "after"):
             np.testing.assert_array_equal(getattr(drawn.curves, name), getattr(before, name))
+
+    @pytest.mark.parametrize("config", [TINY, IMAGES], ids=["curves", "images"])
+    def test_it_ends_where_the_run_stood_also_between_two_measurements(self, config: RunConfig):
+        driver = Driver(config).opened().opened().played(config.evaluate_every + 1)
+        driver.run.pause()
+        driver.run.audience.measure()
+        driver.chunk()
+        before = loss_info(driver.run, driver.viewer).curves
+        assert before.held_out_steps[-1] == driver.run.step == config.evaluate_every + 1
+        driver.run.restart()
+        (drawn,) = (info := loss_info(driver.run, driver.viewer)).ghosts
+        for name in ("held_out_steps", "before", "after"):
+            np.testing.assert_array_equal(getattr(drawn.curves, name), getattr(before, name))
+        (number,) = [values for trace, axis, values in LOSS.update(info) if (trace, axis) == ("ghost_numbers", "x")]
+        assert number.tolist() == [config.evaluate_every + 1]
 
     @pytest.mark.parametrize("config", [TINY, IMAGES], ids=["curves", "images"])
     def test_its_inner_steps_are_those_last_looked_at_of_the_newest_that_is_shown(self, config: RunConfig):

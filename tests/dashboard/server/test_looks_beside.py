@@ -127,6 +127,9 @@ def test_the_difference_is_that_of_two_runs_of_the_engine_on_the_same_tasks(key:
         second = await trained(clock, client, 18)
         own = losses(CONFIG, [Entry(step=10, kind="change", changes=change)], 18)
         other = losses(config, [Entry(step=10, kind="change", changes=there)], 18)
+        drawn = second.beside("loss", client.page.viewer.task)
+        assert drawn is not None
+        assert (drawn.curves.held_out_steps[-1], drawn.curves.after[-1]) == (18, pytest.approx(np.mean(other)))
         assert second.pair is not None
         expected = ttest_rel(own, other)
         interval = expected.confidence_interval(0.95)
