@@ -251,6 +251,7 @@ class Page {
     this.#words.refused(sentence);
     this.#dials.restore();
     this.#transport.restore();
+    this.#task.restore();
     if (this.#class.isOver) this.#showAgain(); // no state comes that would put right what a hand has moved
   }
 

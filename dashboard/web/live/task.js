@@ -143,6 +143,11 @@ export class Task {
     if (task.frequency_range) echo(this.#frequency, task.frequency, task.frequency_range);
   }
 
+  /** Back to what the server has, with the next state: it refused another shape. */
+  restore() {
+    for (const slider of [this.#amplitude, this.#phase, this.#frequency]) slider.touched = -Infinity;
+  }
+
   /** Another run: its task was not looked at yet. */
   clear() {
     this.#stop();
