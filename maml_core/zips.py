@@ -13,7 +13,7 @@ from os import PathLike
 from typing import IO
 
 _OF_DAMAGE = (zlib.error, lzma.LZMAError, struct.error, EOFError, OverflowError, RuntimeError, ValueError)
-"""Of a spoiled archive, beside `zipfile.BadZipFile`: ValueError is of a name that is not UTF-8, or of a place before its beginning, RuntimeError of a
+"""What a spoiled archive raises, beside `zipfile.BadZipFile`: ValueError is of a name that is not UTF-8, or of a place before its beginning, RuntimeError of a
 locked one, or of a way of packing that is not known.
 """
 
