@@ -48,6 +48,14 @@ TRACE = """([chart, index]) => {
 }"""
 
 
+# Traces of which something is drawn though Plotly holds no points of them.
+LEFT_OVER = """() => [...document.querySelectorAll(".maml-plot")].flatMap((plot) => {
+  const drawn = [...plot.querySelectorAll(".scatterlayer .trace")].filter((trace) => trace.querySelector("path, text"));
+  const places = drawn.map((trace) => trace.__data__[0].trace.index).filter((place) => !plot.data[place].x.length);
+  return places.map((place) => `${plot.closest("[data-chart]").dataset.chart}: ${plot.data[place].name}`);
+})"""
+
+
 class LivePage:
     """One open page of the dashboard."""
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.live_page import LivePage
+from tests.browser.live_page import LEFT_OVER, LivePage
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
@@ -147,3 +147,13 @@ def _to_images_and_back(live: LivePage) -> None:
     expect(live.page.locator("[data-action=points]")).to_be_hidden()
     live.choose("Preset", "Fast demo")
     expect(live.page.locator("[data-action=points]")).to_be_visible()
+
+
+def test_nothing_of_the_generated_task_stays_drawn_beside_points_of_their_own(open_page: OpenPage) -> None:
+    """Where they lie within the axes, the chart takes them without being drawn anew; whose truth nobody knows has none."""
+    live = open_page("?v=1&preset=paper", viewport={"width": 1280, "height": 720})
+    live.page.locator("[data-action=points]").click()
+    field(live).fill("-2 0.1\n-1 0.2\n0 0.1\n1 0.15\n2 0.1\n3 0.05")
+    shows(live, [-2, -1, 0, 1, 2, 3])
+    live.wait_steady()
+    assert live.page.evaluate(LEFT_OVER) == []

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.live_page import WAIT_MS, LivePage
+from tests.browser.live_page import LEFT_OVER, WAIT_MS, LivePage
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -176,6 +176,24 @@ def test_what_is_selected_is_selected_everywhere(open_screen: OpenScreen) -> Non
     start(live, "another")
     page.get_by_text("of all finished settings").wait_for()
     page.wait_for_function(HAS_POINTS, arg=["map", "selected", 0])
+
+
+def test_a_selection_that_is_dropped_goes_and_all_else_stays_drawn(open_screen: OpenScreen) -> None:
+    live = open_screen()
+    page = live.page
+    start(live, "drops")
+    wait_status(page, "Done")
+    page.wait_for_function(HAS_POINTS, arg=["map", "settings", 9])
+    live.wait_synced()
+    curves = "() => document.querySelectorAll('[data-chart=lanes] .scatterlayer .js-line').length"
+    drawn = page.evaluate(curves)
+    assert drawn > 0
+    for selected in (1, 0):
+        page.locator(".maml-settings tbody tr button").first.click(modifiers=["Shift"])
+        page.wait_for_function(HAS_POINTS, arg=["map", "selected", selected])
+    page.wait_for_timeout(500)
+    assert page.evaluate(curves) == drawn
+    assert page.evaluate(LEFT_OVER) == []
 
 
 def test_cancel_keeps_what_is_done_a_reload_finds_it_and_resume_goes_on(open_screen: OpenScreen) -> None:

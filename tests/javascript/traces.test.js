@@ -65,3 +65,17 @@ test("a trace that has another name keeps it, and says so once", () => {
   traces.clear();
   assert.equal(traces.fill(figure, 1, new Set())[1].name, "ghost 1: α 0.02");
 });
+
+test("a trace has emptied where it was drawn with points and its new numbers are none", () => {
+  const names = ["shades", "dots"];
+  const drawn = [{ x: [], y: [] }, { x: [0, 1], y: [2, 3] }];
+  const traces = filled({ dots: { x: [0, 1], y: [2, 3] } });
+  assert.equal(traces.hasEmptied(names, drawn), false);
+  traces.drawn();
+  traces.set("dots", "x", new Float32Array());
+  traces.set("dots", "y", new Float32Array());
+  assert.equal(traces.hasEmptied(names, drawn), true);
+  assert.equal(traces.hasEmptied(names, [drawn[0], drawn[0]]), false); // nothing of it is drawn
+  traces.drawn();
+  assert.equal(traces.hasEmptied(names, drawn), false); // nothing new
+});

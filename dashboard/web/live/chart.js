@@ -199,7 +199,7 @@ export class Chart {
       look.name(layout.annotations, ranges?.xaxis ?? this.node.layout.xaxis.range ?? [0, 1]);
     }
     const moved = Object.keys(layout).length > 0;
-    if (!moved && this.#traces.isMoved) {
+    if (!moved && this.#traces.isMoved && !this.#traces.hasEmptied(this.#names, this.node.data)) {
       this.#settlingUntil = performance.now() + SETTLE_MS;
       // From the lowest trace that changed on, all: Plotly puts what it animates on top of what it does not.
       const first = this.#names.findIndex((name) => this.#traces.hasChanged(name));

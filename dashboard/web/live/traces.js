@@ -1,5 +1,7 @@
 // The numbers and colours of a live chart's traces, by their names, and which of them are not drawn yet.
 
+import { isEmptied } from "../common/emptied.js";
+
 /** @import { Figure, Filled } from "../common/protocol.js" */
 
 /** @typedef {ArrayLike<number>} Values */
@@ -34,6 +36,16 @@ export class Traces {
   /** Whether all that is new are places of points, and Plotly need not draw the traces anew. */
   get isMoved() {
     return !this.#recolored && !this.#renamed && [...this.#changed].every((trace) => beyond(this.points(trace)).length === 0);
+  }
+
+  /**
+   * Whether a trace that is drawn has no points any more.
+   *
+   * @param {string[]} names Of all traces, as they lie.
+   * @param {PlotlyTrace[]} drawn
+   */
+  hasEmptied(names, drawn) {
+    return names.some((name, place) => this.#changed.has(name) && isEmptied(drawn[place], this.points(name)));
   }
 
   /**

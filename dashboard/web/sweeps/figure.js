@@ -2,6 +2,7 @@
 
 import { Card } from "../common/card.js";
 import { el, known, perFrame, plotly, rich } from "../common/dom.js";
+import { isEmptied } from "../common/emptied.js";
 import { pictureLayout } from "../common/picture.js";
 import { roomyTicks } from "../common/ticks.js";
 
@@ -206,6 +207,7 @@ export class Plot {
   #mark() {
     if (!this.#made || !this.#figure || !this.shown) return;
     const places = [...this.names.keys()].filter((place) => this.#undrawn.has(this.names[place]));
+    if (places.some((place) => isEmptied(this.node.data[place], this.arrayAt(place)))) return void this.#draw();
     this.#undrawn.clear();
     const faded = places.filter((place) => this.arrayAt(place).opacity !== undefined);
     const moved = places.filter((place) => !faded.includes(place));
