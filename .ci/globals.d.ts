@@ -37,6 +37,7 @@ interface PlotlyLayout {
   selections?: object[];
   title?: { text: string; x: number; xanchor: string; y: number; yanchor: string };
   showlegend?: boolean;
+  legend?: object;
   paper_bgcolor?: string;
   plot_bgcolor?: string;
   width?: number;

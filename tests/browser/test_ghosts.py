@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Locator, expect
 
@@ -20,6 +22,17 @@ NUMBERS = """() => {
   const plot = document.querySelector("[data-chart=loss] .maml-plot");
   return [...plot.querySelectorAll(".textpoint")].map((node) => node.textContent).sort();
 }"""
+
+CRAMPED = """() => {
+  const box = (node) => node.getBoundingClientRect();
+  const entries = [...document.querySelectorAll(".legend .traces")].map((entry) => ({
+    name: entry.textContent, text: box(entry.querySelector(".legendtext")), room: box(entry.querySelector(".legendtoggle")),
+  }));
+  const title = box(document.querySelector(".gtitle"));
+  const axes = box(document.querySelector(".bglayer rect, .plot .xgrid, .xgrid"));
+  return [entries.length > 0, entries.filter(({ text, room }) => text.right > room.right || text.top < title.bottom || text.bottom > axes.top).map(({ name }) => name)];
+}"""
+"""Whether a picture has a legend, and its entries that run out of their room, into the title above or the axes below."""
 
 
 def ghosts(live: LivePage) -> Locator:
@@ -108,3 +121,18 @@ def test_several_runs_are_compared_hidden_removed_and_found_again(open_page: Ope
     live.shows(NUMBERS, [])
     live.page.keyboard.press("u")
     live.shows(NUMBERS, ["1", "3"])
+
+
+def test_a_saved_picture_has_room_for_the_names_of_ghosts(open_page: OpenPage, tmp_path: Path) -> None:
+    """Opened by itself, since an image has none of the page's own fonts."""
+    live = open_page("?v=1&model.hidden_widths=8&evaluation_tasks=4")
+    trained(live, 20)
+    reset(live, alpha=0.05)
+    trained(live, 10)
+    image = live.context.new_page()
+    for chart in ("loss", "adaptation"):
+        with live.page.expect_download() as downloading:
+            live.menu(chart, "Save SVG")
+        downloading.value.save_as(path := tmp_path / f"{chart}.svg")
+        image.goto(path.as_uri())
+        assert image.evaluate(CRAMPED) == [True, []], chart

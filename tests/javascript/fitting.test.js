@@ -93,7 +93,7 @@ test("a figure is filled at the size of the page; another run has neither its nu
 
 test("a picture has a title and a legend on the page's colour, and leaves the chart as it is", () => {
   const layout = { margin: { l: 50, r: 10, t: 8, b: 40 }, meta: { palette: { page: "#fff" } }, showlegend: false };
-  const { margin, showlegend, paper_bgcolor, title } = pictureLayout(layout, "Loss", 90);
+  const { margin, showlegend, paper_bgcolor, title } = pictureLayout(layout, "Loss");
   assert.deepEqual([margin, showlegend, paper_bgcolor, title.text], [{ l: 66, r: 10, t: 90, b: 50 }, true, "#fff", "Loss"]);
   assert.deepEqual([layout.margin.l, layout.showlegend], [50, false]);
 });

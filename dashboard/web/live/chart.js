@@ -300,10 +300,9 @@ export class Chart {
    */
   async picture(format) {
     const layout = structuredClone(this.node.layout);
-    const slim = this.id === "gauge";
     for (const axis of AXES) setTitle(layout[axis], known(this.#look).title(axis));
-    const size = { width: slim ? 360 : 1000, height: 620 };
-    const drawn = { ...pictureLayout(layout, this.title, slim ? 130 : 90), ...size };
+    const size = { width: this.id === "gauge" ? 360 : 1000, height: 620 };
+    const drawn = { ...pictureLayout(layout, this.title), ...size };
     return plotly().toImage({ data: this.node.data, layout: drawn }, { format, ...size, scale: 2 });
   }
 }

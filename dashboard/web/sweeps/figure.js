@@ -325,7 +325,7 @@ export class Plot {
    * @param {Format} format
    */
   async picture(format) {
-    const layout = pictureLayout(this.node.layout, this.title, 90);
+    const layout = pictureLayout(this.node.layout, this.title);
     return plotly().toImage({ data: this.node.data.flatMap(named), layout }, { format, width: 1000, height: 720, scale: 2 });
   }
 }
