@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import OPENED_WITH, VIEWPORT, OpenPage
 from tests.browser.live_page import LivePage
+from tests.browser.test_layout import preset_address
 
 SHOWN = """() => {
   const { data, layout } = document.querySelector("[data-chart=loss] .maml-plot");
@@ -136,3 +137,21 @@ def test_a_saved_picture_has_room_for_the_names_of_ghosts(open_page: OpenPage, t
         downloading.value.save_as(path := tmp_path / f"{chart}.svg")
         image.goto(path.as_uri())
         assert image.evaluate(CRAMPED) == [True, []], chart
+
+
+AXES_HEIGHT = """() => Math.round(document.querySelector("[data-chart=loss] .maml-plot .nsewdrag").getBoundingClientRect().height)"""
+
+
+@pytest.mark.parametrize("preset", ["Fast demo", "Glyphs, fast demo"])
+def test_names_of_ghosts_give_way_to_the_curves_on_a_tablet(open_page: OpenPage, preset: str) -> None:
+    live = open_page(preset_address(preset), viewport={"width": 1024, "height": 768})
+    expect(live.page.locator("[data-chart=adaptation] .maml-tabs")).to_be_visible()
+    for number, (alpha, beta) in enumerate([(0.05, 0.004), (0.03, 0.002), (0.04, 0.005), (0.06, 0.006)], 1):
+        trained(live, 2)
+        reset(live, alpha=alpha, beta=beta, num_inner_steps=number)
+        expect(live.page.locator(".maml-ghost")).to_have_count(number)
+        live.until(lambda number=number: live.page.evaluate(AXES_HEIGHT) >= (70 if number <= 2 else 55))
+        live.becomes(lambda: live.page.evaluate(OVERFLOW), 0)
+    last = live.page.locator(".maml-ghost .maml-icon").last
+    last.click()  # within reach, if it has to be scrolled to
+    expect(live.page.locator(".maml-ghost")).to_have_count(3)
