@@ -22,7 +22,10 @@ interface PlotlyAnnotation {
   text: string;
   hovertext?: string;
   x: number;
+  y?: number;
   xanchor?: string;
+  yanchor?: string;
+  yshift?: number;
   visible?: boolean;
 }
 

@@ -259,6 +259,10 @@ CUT_ANSWERS = """(longest) => Object.entries(longest).flatMap(([chart, text]) =>
 })"""
 
 
+SQUEEZED = """() => [...document.querySelectorAll(".maml-live *")]
+  .filter((node) => node.checkVisibility() && parseFloat(getComputedStyle(node).letterSpacing) < 0).map(({ className }) => className)"""
+"""Where letters are set closer than their font does, which takes the point out of a small number."""
+
 TITLES_OF_SEVERAL_LINES = """() => [...document.querySelectorAll(".maml-card:not([hidden]) h3")]
   .filter((node) => node.clientHeight > 20).map(({ textContent }) => textContent)"""
 
@@ -271,6 +275,7 @@ def test_what_a_chart_answers_to_its_title_is_whole(open_page: OpenPage, look: s
         live.page.set_viewport_size({"width": width, "height": height})
         live.page.evaluate(RESTS)
         assert live.page.evaluate(CUT_ANSWERS, LONGEST) == [], (width, height)
+        assert live.page.evaluate(SQUEEZED) == [], (width, height)
         if width >= 1024:
             live.shows(TITLES_OF_SEVERAL_LINES, [])
     live.page.keyboard.press("l")
@@ -279,6 +284,29 @@ def test_what_a_chart_answers_to_its_title_is_whole(open_page: OpenPage, look: s
         live.page.set_viewport_size({"width": width, "height": height})
         live.page.evaluate(RESTS)
         assert live.page.evaluate(CUT_ANSWERS, LONGEST) == [], ("presenter mode", width, height)
+
+
+LEVELS = """() => {
+  const plot = document.querySelector("[data-chart=loss] .maml-plot");
+  const edge = plot.getBoundingClientRect();
+  const names = [...plot.querySelectorAll(".annotation text")].filter(({ textContent }) => /^(always|best)/.test(textContent));
+  const boxes = names.map((node) => node.getBoundingClientRect()).sort((a, b) => a.top - b.top);
+  return [names.length, boxes.every(({ top, bottom }) => top >= edge.top - 0.5 && bottom <= edge.bottom), boxes.slice(1).every(({ top }, at) => top >= boxes[at].bottom - 0.5)];
+}"""
+"""How many reference levels have a name; whether they are in the loss chart, and off each other."""
+
+
+def test_names_of_levels_near_the_top_of_the_loss_chart_are_whole(open_page: OpenPage) -> None:
+    """Losses fall, and the axis with them, until the levels are at its end."""
+    live = open_page(preset_address("Fast demo"), viewport={"width": 1024, "height": 768})
+    for step in (800, 1600):  # each with a wait of its own
+        live.run_until(step)
+        live.wait_step(step)
+    live.wait_steady()
+    for width, height in ((1024, 768), (1280, 720), (1440, 900)):
+        live.page.set_viewport_size({"width": width, "height": height})
+        live.page.evaluate(RESTS)
+        live.shows(LEVELS, [2, True, True])
 
 
 @pytest.mark.thorough

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { pictureLayout } from "../../dashboard/web/common/picture.js";
-import { axisName, fewTicks, nameColumns, nameMarks, nameZones } from "../../dashboard/web/live/fitting.js";
+import { axisName, fewTicks, nameColumns, nameMarks, nameZones, placeLevels } from "../../dashboard/web/live/fitting.js";
 import { Traces } from "../../dashboard/web/live/traces.js";
 
 const along = (size) => ({ size, before: 50, behind: 10 });
@@ -59,6 +59,19 @@ const FIGURE = {
   data: [{ line: { color: "red", width: 2 } }, { marker: { color: "blue", size: 6 }, legendgroup: "b" }],
   layout: { meta: { traces: ["a", "b"] } },
 };
+
+test("names of levels stay in the chart and off each other", () => {
+  const placed = (highest, lowest, length = 140) => {
+    const levels = [{ y: highest, yanchor: "bottom" }, { y: lowest, yanchor: "top" }].map((level) => ({ name: "level", text: "a<br>1", ...level }));
+    placeLevels(levels, [0, 1], { length, above: 20 }, 10); // each is 28 high
+    return levels.map(({ yshift }) => Math.round(yshift));
+  };
+  assert.deepEqual(placed(0.7, 0.5), [-3, 3]); // each at its line
+  assert.deepEqual(placed(1, 0.5), [-8, 3]); // from 20 above the axis to 8 below its end, where its line is
+  assert.deepEqual(placed(1, 0.98), [-8, -5]); // and the other one below it
+  assert.deepEqual(placed(0.5, 0, 40), [8, 28]); // not into the names of ticks
+  assert.deepEqual(placed(2, 0.5), [undefined, 3].map((shift) => Math.round(shift))); // a line that is not shown has no name to move
+});
 
 test("numbers that are the old ones change nothing", () => {
   const traces = new Traces();

@@ -157,7 +157,7 @@ export class Chart {
     }
     if (!this.zoomed) this.#drawnRanges = JSON.stringify(this.#ranges);
     Object.assign(layout.yaxis, look.ticks(layout.yaxis.range));
-    look.name(layout.annotations, layout.xaxis.range);
+    look.name(layout.annotations, layout.xaxis.range, layout.yaxis.range);
     Object.assign(layout.xaxis, look.steps(layout.xaxis.range));
     const data = this.#traces.fill(look.figure, look.scale, this.hidden);
     if (this.#made) return plotly().react(this.node, data, layout, CONFIG);
@@ -194,9 +194,10 @@ export class Chart {
       if (ranges.yaxis) for (const [key, list] of Object.entries(look.ticks(ranges.yaxis))) layout[`yaxis.${key}`] = list;
       if (ranges.xaxis) for (const [key, list] of Object.entries(look.steps(ranges.xaxis))) layout[`xaxis.${key}`] = list;
     }
-    if (this.#marks && (ranges?.xaxis || this.#marksChanged)) {
+    if (this.#marks && (ranges || this.#marksChanged)) {
       layout.annotations = JSON.parse(this.#marks).annotations ?? [];
-      look.name(layout.annotations, ranges?.xaxis ?? this.node.layout.xaxis.range ?? [0, 1]);
+      const [across, up] = AXES.map((axis) => ranges?.[axis] ?? this.node.layout[axis].range ?? [0, 1]);
+      look.name(layout.annotations, across, up);
     }
     const moved = Object.keys(layout).length > 0;
     if (!moved && this.#traces.isMoved && !this.#traces.hasEmptied(this.#names, this.node.data)) {

@@ -13,6 +13,8 @@ const LETTER = 0.54; // width of one, of the height of the type
 const OF_WHOLE = [1, 2, 5, 10, 20, 50, 100]; // multiples of the distance between ticks
 const OF_SHARES = [1, 2.5, 5]; // 20% is followed by 50%
 const ZONES = 8; // of the height of the type: two names, a mark, its name, and what moves it
+const ROW = 1.3; // height of a row of text, of the height of the type
+const INTO = 3; // pixels by which the name of a level reaches over its line
 const [BESIDE, ABOVE] = [0.9, 1.55]; // room for a name beside the next one besides its letters, and above it, of the height of the type
 
 /**
@@ -105,6 +107,30 @@ export function nameZones(annotations, length, fontSize) {
   for (const zone of annotations.filter(({ name }) => name === "zone")) zone.visible = length >= ZONES * fontSize;
 }
 
+/**
+ * Moves the names of reference levels into the chart's height, and off each other, from where they stand at their lines.
+ *
+ * @param {PlotlyAnnotation[]} annotations Changed in place.
+ * @param {number[]} range Of the vertical axis.
+ * @param {object} room In pixels.
+ * @param {number} room.length Of the vertical axis.
+ * @param {number} room.above Of the margin above it.
+ * @param {number} fontSize
+ */
+export function placeLevels(annotations, [low, high], { length, above }, fontSize) {
+  const levels = annotations
+    .filter(({ name, y = NaN }) => name === "level" && y >= low && y <= high)
+    .map((mark) => {
+      const line = ((high - known(mark.y)) / (high - low)) * length; // from the top of the axis
+      const height = mark.text.split("<br>").length * ROW * fontSize + 2;
+      return { mark, line, height, top: mark.yanchor === "top" ? line - INTO : line + INTO - height };
+    })
+    .toSorted((a, b) => a.line - b.line);
+  levels.reduceRight((end, level) => (level.top = Math.min(level.top, end - level.height)), length);
+  levels.reduce((start, level) => (level.top = Math.max(level.top, start)) + level.height, -above);
+  for (const { mark, line, height, top } of levels) mark.yshift = line - top - (mark.yanchor === "top" ? 0 : height);
+}
+
 /** A figure in the type size of the page, and in the room that its chart has. */
 export class Look {
   figure;
@@ -188,15 +214,18 @@ export class Look {
   }
 
   /**
-   * Names the marks of changes, columns and zones, as far as they have room.
+   * Names the marks of changes, columns, zones and levels, as far as they have room.
    *
    * @param {PlotlyAnnotation[] | undefined} annotations
-   * @param {number[]} range What is shown along the horizontal axis.
+   * @param {number[]} across What is shown along the horizontal axis.
+   * @param {number[]} up And along the vertical one.
    */
-  name(annotations = [], range) {
-    nameMarks(annotations, range, this.#lengths.xaxis, this.#fontSize);
-    nameColumns(annotations, range, this.#lengths.xaxis, this.#fontSize);
-    nameZones(annotations, this.#lengths.yaxis, this.#fontSize);
+  name(annotations = [], across, up) {
+    const { xaxis, yaxis: length } = this.#lengths;
+    nameMarks(annotations, across, xaxis, this.#fontSize);
+    nameColumns(annotations, across, xaxis, this.#fontSize);
+    nameZones(annotations, length, this.#fontSize);
+    placeLevels(annotations, up, { length, above: this.figure.layout.margin.t * this.#scale }, this.#fontSize);
   }
 }
 
