@@ -40,7 +40,7 @@ MODULES = sorted(
 )
 _OPENING_MODULES = [name for name in OWN_FILES if name.endswith(".js") and name.startswith(f"{_OPENING}/")]
 STYLES = {
-    "/": ("common/style.css", "live/style.css", "live/presenter.css"),
+    "/": ("common/style.css", "live/style.css", "live/ghosts.css", "live/presenter.css"),
     "/sensitivity": ("common/style.css", "sweeps/style.css"),
     "/lessons": ("common/style.css", "lessons/style.css"),
 }

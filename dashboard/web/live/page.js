@@ -451,4 +451,4 @@ const shortcuts = ({ transport, task, travel, apart, presenter, stage, moments, 
   ...Object.fromEntries(Array.from({ length: 9 }, (_, at) => [at + 1, () => presenter.choose(at + 1)])),
 });
 
-export default mounter(Page, ["common/style.css", "live/style.css", "live/presenter.css"]);
+export default mounter(Page, ["common/style.css", "live/style.css", "live/ghosts.css", "live/presenter.css"]);

@@ -54,7 +54,7 @@ def test_a_sweep_that_is_shown_is_shown_under_its_new_name(tmp_path: Path) -> No
     finished("mine", tmp_path)
     visit = Visit(sweep="mine").open("sweep.earlier")
     renamed(visit, "  ")
-    assert said(visit) == ["name = '' is not accepted: write the new name of mine first."]
+    assert said(visit) == ["A name is needed: write the new name of mine first."]
     renamed(visit, "a/b")
     assert "1 to 80 letters or digits" in said(visit)[0]
     renamed(visit, "theirs")
@@ -68,18 +68,18 @@ def test_a_sweep_that_is_shown_is_shown_under_its_new_name(tmp_path: Path) -> No
     assert (page.job.name, page.job.status) == ("theirs", "done")
     finished("other", tmp_path)
     renamed(visit.rerun(), "other")
-    assert said(visit) == ["there is a sweep called 'other' already; choose another name."]
+    assert said(visit) == ["There is a sweep called 'other' already; choose another name."]
 
 
 def test_a_sweep_from_a_file_is_kept_and_chosen_or_it_is_said_why_not(tmp_path: Path) -> None:
     finished("theirs", tmp_path / "away")
     data = zip_sweep("theirs", storage=tmp_path / "away")
     visit = Visit().open("sweep.earlier")
-    assert said(imported(visit, None)) == ["choose the file of a sweep first."]
+    assert said(imported(visit, None)) == ["Choose the file of a sweep first."]
     assert said(imported(visit, b"nothing"))[0].startswith("x.zip is no ZIP archive, or a damaged or locked one")
     assert said(imported(visit, data)) == ["Imported theirs: Open shows it."]
     assert visit.app.selectbox(key="sweep.chosen").value == "theirs"
-    assert said(imported(visit, data)) == ["there is a sweep called 'theirs' already; choose another name."]
+    assert said(imported(visit, data)) == ["There is a sweep called 'theirs' already; choose another name."]
     assert said(imported(visit, data, "again")) == ["Imported again: Open shows it."]
     assert [(info.name, info.num_finished) for info in list_sweeps(tmp_path)] == [("again", 6), ("theirs", 6)]
     visit.app.button(key="sweep.open").click()
