@@ -334,6 +334,7 @@ class Page {
     this.#begin(state);
     this.#root.dataset.charts = state.charts.join(" ");
     this.#root.toggleAttribute("data-then", state.then !== null);
+    this.#root.toggleAttribute("data-ghosts", state.ghosts.length > 0);
     this.#root.toggleAttribute("data-many-ghosts", state.ghosts.length > 1);
     for (const part of [this.#transport, this.#dials, this.#task, this.#draw, this.#points, this.#switches, this.#travel, this.#ghosts, this.#compare, this.#apart, this.#lesson, this.#afresh, this.#moments, this.#words]) part.state(state);
     this.#root.toggleAttribute("data-closer", this.#switches.isCloser);
