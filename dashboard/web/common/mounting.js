@@ -127,11 +127,14 @@ export function mounter(Page, styles) {
 }
 
 /**
- * Folds the sidebar where it lies over the page, as on a phone: what was asked for there is on the page.
+ * Folds the sidebar where it lies over the page, as on a phone: what was asked for there is on the page. Not before Streamlit's script has ended,
+ * which closes what is open in the sidebar.
  *
  * @param {HTMLElement} page
+ * @param {number} [tries]
  */
-function uncover(page) {
+function uncover(page, tries = 100) {
+  if (tries > 0 && document.querySelector("[data-test-script-state=running]")) return void setTimeout(uncover, 50, page, tries - 1);
   const sidebar = document.querySelector("[data-testid=stSidebar]");
   if (!sidebar || sidebar.getBoundingClientRect().right <= page.getBoundingClientRect().left) return;
   /** @type {HTMLElement | null} */ (sidebar.querySelector("[data-testid=stSidebarCollapseButton] button"))?.click();
