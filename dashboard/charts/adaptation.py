@@ -356,13 +356,13 @@ def _subtitle(info: AdaptationInfo) -> str:
         sentences.append(f"Of the tasks, {got_worse}." if is_loss else f"{got_worse.capitalize()} of the tasks.")
     if info.own is not None:
         below = " (below this chart)" if info.own.loss[min(n, len(info.own.loss) - 1)] < _lowest_own(info) else ""
-        sentences.append(f"{_of_own(info.own, n).removesuffix('.')}{below}.")
+        sentences.append(_of_own(info.own, n, below))
     return " ".join(sentences)
 
 
-def _of_own(own: OwnTrajectory, n: int) -> str:
+def _of_own(own: OwnTrajectory, n: int, where: str = "") -> str:
     last = min(n, len(own.loss) - 1)
-    return f"Your points: {own.of} loss {number(own.loss[0])} before, {number(own.loss[last])} after."
+    return f"Your points: {own.of} loss {number(own.loss[0])} before, {number(own.loss[last])} after{where}."
 
 
 def _runs_away(line: Trajectory, n: int) -> int | None:

@@ -38,7 +38,6 @@ NUM_JOINS, NUM_FIRST_JOINS = 300, 300
 is there from then on.
 """
 
-
 FAIR, PROMPT_MS, GROWN_MB = 1.2, 800.0, 20.0
 """What is asked of a class."""
 

@@ -95,7 +95,7 @@ function loadStyle(name) {
  */
 export function mounter(Page, styles) {
   /** @type {Map<HTMLElement, number>} */
-  const seen = new Map();
+  const seen = new Map(); // how often it was to be seen, when Streamlit called last
   /** @type {Map<HTMLElement, Screen>} */
   const pages = new Map(); // by parent element: Streamlit calls again with the same one when the theme changes
   FORCED_COLORS.addEventListener("change", () => pages.forEach((page) => page.recolor()));
