@@ -1,10 +1,14 @@
-"""What stands in the header of a state's bytes, in safetensors' layout. Nothing here imports torch."""
+"""What stands in the header of bytes in safetensors' layout: states, and what is kept of sweeps and evaluations. Nothing here imports torch."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 
 def facts_of(data: bytes, name: str) -> Mapping[str, Any]:
@@ -25,6 +29,15 @@ def facts_of(data: bytes, name: str) -> Mapping[str, Any]:
     if not isinstance(facts, dict):
         raise TypeError("the state's facts are not a table")
     return facts
+
+
+def digest_of(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
+    """SHA-256 of arrays with their names, types and shapes, in hexadecimal; safetensors has no checksum."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        digest.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
+        digest.update(np.ascontiguousarray(arrays[name]).data)
+    return digest.hexdigest()
 
 
 def whole(value: Any, name: str) -> int:

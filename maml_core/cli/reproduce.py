@@ -343,7 +343,7 @@ def _trained_and_judged(
         console=Console(stderr=True),
         disable=quiet(),
     )
-    words = "Every training is saved. The same command goes on."
+    words = "What is trained and evaluated is saved. The same command goes on."
     with contextlib.ExitStack() as stack:
         pool = stack.enter_context(
             computing(scheduler, workers)
@@ -370,9 +370,13 @@ def _trained_and_judged(
                     _say_how_long(reproduction, pool, at_once=at_once, device=device)
                     reproduction.train(lambda: bool(caught))
                 if not caught:
-                    bar.update(whole, note="evaluating")
+                    bar.remove_task(whole)
+                    whole = bar.add_task("evaluations", total=None, note="")
                     with last_words(words):
-                        return reproduction.rows(num_tasks=num_tasks)
+                        return reproduction.rows(
+                            num_tasks=num_tasks,
+                            on_evaluated=lambda done, of: bar.update(whole, completed=done, total=of),
+                        )
             except (BrokenExecutor, ClusterError) as error:
                 say(f"maml: {str(error).rstrip('.')}. {words}")
                 raise typer.Exit(BAD_FOLDER) from None

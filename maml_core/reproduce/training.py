@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from pathlib import Path
@@ -13,12 +14,13 @@ from typing import NamedTuple
 from maml_core.chunks import ChunkRequest, ChunkResult, run_chunk
 from maml_core.datasets.trained import TrainedImages
 from maml_core.errors import StoreError
-from maml_core.execution import MAX_LOST, resubmitted
+from maml_core.execution import MAX_LOST
 from maml_core.files import write_file
 from maml_core.records import Entry, Records, Status
 from maml_core.reproduce.cases import Case
 from maml_core.reproduce.estimates import Left
 from maml_core.reproduce.exams import Judged, judged
+from maml_core.reproduce.kept_exams import Work, keep, kept
 from maml_core.reproduce.tables import Row
 from maml_core.store import DOCUMENT, SavedRun, load_run, save_run
 
@@ -141,22 +143,47 @@ class Reproduction:
                 if training.step > training.saved_step:
                     training.save()
 
-    def rows(self, *, num_tasks: int) -> list[Row]:
-        """Evaluate every training on test tasks, as its case asks for."""
-        submitted = []
-        for training in self._trainings:
-            setup, exam = training.case.setup, training.case.exam
-            for shots in exam.shots:
-                work = (setup.learner, training.config, training.state, exam, shots, num_tasks, self._device)
-                submitted.append((training, shots, work, self._executor.submit(judged, *work)))
-        rows = []
-        for training, shots, work, future in submitted:
-            try:
-                found = future.result()
-            except BrokenExecutor:
-                found = resubmitted(self._executor, judged, *work)
-            rows.append(training.row(shots, num_tasks, found))
-        return rows
+    def rows(self, *, num_tasks: int, on_evaluated: Callable[[int, int], None] = lambda _done, _of: None) -> list[Row]:
+        """Evaluate every training on test tasks, as its case asks for. Each result is kept when it is there, and is not computed again.
+
+        Args:
+            num_tasks: Test tasks of each.
+            on_evaluated: Called with how many results there are, of how many, whenever there is another one.
+
+        Raises:
+            BrokenExecutor: An evaluation was lost `MAX_LOST` times, each time with its worker.
+        """
+        wanted = [
+            (training, training.work(shots, num_tasks, self._device))
+            for training in self._trainings
+            for shots in training.case.exam.shots
+        ]
+        found: dict[int, Judged] = {}
+        for at, (training, work) in enumerate(wanted):
+            if (there := kept(self.folder, training.case.folder, work)) is not None:
+                found[at] = there
+        waiting = [at for at in range(len(wanted)) if at not in found]
+        flying: dict[Future[Judged], int] = {}
+        lost: Counter[int] = Counter()
+        on_evaluated(len(found), len(wanted))
+        while waiting or flying:
+            while waiting and len(flying) < self._at_once:
+                at = waiting.pop(0)
+                flying[self._executor.submit(judged, *wanted[at][1])] = at
+            for future in wait(flying, timeout=POLL_S, return_when=FIRST_COMPLETED).done:
+                at = flying.pop(future)
+                training, work = wanted[at]
+                try:
+                    found[at] = future.result()
+                except BrokenExecutor:
+                    lost[at] += 1
+                    if lost[at] >= MAX_LOST:
+                        raise
+                    waiting.insert(0, at)
+                    continue
+                keep(self.folder, training.case.folder, work, found[at])
+                on_evaluated(len(found), len(wanted))
+        return [training.row(work.shots, num_tasks, found[at]) for at, (training, work) in enumerate(wanted)]
 
 
 class _Training:
@@ -259,6 +286,10 @@ class _Training:
         root = self.folder.parent
         write_file(root / _TIMES, json.dumps(_times(root) | {self.case.folder: self.cpu_s}, indent=1).encode())
         self.saved_step, self.saved_cpu_s = self.step, self.cpu_s
+
+    def work(self, shots: int, num_tasks: int, device: str) -> Work:
+        """What evaluates it on so many test tasks of so many shots."""
+        return Work(self.case.setup.learner, self.config, self.state, self.case.exam, shots, num_tasks, device)
 
     def row(self, shots: int, num_tasks: int, found: Judged) -> Row:
         setup = self.case.setup

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from maml_core.files import remove_leftovers, write_file
-from maml_core.headers import facts_of, whole
+from maml_core.headers import digest_of, facts_of, whole
 from maml_core.sweeps.definition import Setting, SweepConfig, fingerprint
 from maml_core.sweeps.results import LaneResult, SettingResult, lanes_from_list, lanes_to_list
 
@@ -167,7 +167,7 @@ def to_bytes(batch: KeptBatch, sweep: str) -> bytes:
     facts = {
         "format": _FORMAT,
         "sweep": sweep,
-        "sha256": _digest(arrays),
+        "sha256": digest_of(arrays),
         "settings": [[one.number, dict(one.values)] for one in batch.settings],
         "open": sorted(batch.open),
         "step": batch.step,
@@ -197,7 +197,7 @@ def from_bytes(data: bytes, sweep: SweepConfig) -> KeptBatch:
         if (facts.get("format"), facts.get("sweep")) != (_FORMAT, fingerprint(sweep)):
             raise ValueError("it is of another version or of another sweep")
         arrays = load(data)
-        if _digest(arrays) != facts["sha256"]:
+        if digest_of(arrays) != facts["sha256"]:
             raise ValueError("its checksum does not fit")
         batch = KeptBatch(
             settings=tuple(Setting(whole(number, "a setting"), dict(values)) for number, values in facts["settings"]),
@@ -240,14 +240,6 @@ def _check(batch: KeptBatch, sweep: SweepConfig) -> None:
     )
     if not fits:
         raise ValueError("its parts do not fit together")
-
-
-def _digest(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(arrays):
-        digest.update(f"{name} {arrays[name].dtype} {arrays[name].shape}".encode())
-        digest.update(np.ascontiguousarray(arrays[name]).data)
-    return digest.hexdigest()
 
 
 def _numbers_in_order(values: Any) -> list[int]:

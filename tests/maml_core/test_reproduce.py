@@ -37,6 +37,7 @@ from maml_core.reproduce import (
     save_table,
     sinusoid_cases,
 )
+from maml_core.reproduce.kept_exams import EVALUATED
 from maml_core.reproduce.training import CHUNK_STEPS, MAX_RESUMED
 from maml_core.rng import Stream
 from maml_core.run_state import rule
@@ -112,7 +113,7 @@ def test_what_is_not_trained_has_one_case_and_needs_no_run(tmp_path: Path) -> No
         run.train()
         rows = run.rows(num_tasks=3)
     assert run.num_steps_in_all == 0
-    assert not any(tmp_path.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == [EVALUATED]
     random, scratch = rows[1], rows[3]
     assert (random.trained_shots, random.test_shots, random.outer_steps) == (None, 10, 0)
     assert random.summary.mean[10] != random.summary.mean[0]
