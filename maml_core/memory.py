@@ -24,6 +24,10 @@ _LIMITS = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_byt
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # from malloc.h
 
 
+_GIVEN_BACK_BYTES = 64 * 2**10
+"""What is at least as large as this is given back to the system when it is freed, where that is asked for."""
+
+
 def memory_bytes(root: Path = Path("/")) -> int | None:
     """Memory that this process and its neighbours in a container may use together: the machine's, or the container's where that is less.
 
@@ -64,3 +68,13 @@ def keep_freed_memory() -> None:
         library = ctypes.CDLL(None)
         for which in (_TRIM_THRESHOLD, _MMAP_THRESHOLD):
             library.mallopt(which, SMALL_KEPT_BYTES if is_small() else KEPT_BYTES)
+
+
+def give_back_freed_memory() -> None:
+    """Have this process give back what it frees, if it is 64 kB or more, where the C library is glibc; elsewhere nothing happens.
+
+    By default glibc takes what it once gave back for something that comes again, up to 32 MB, and keeps it from then on: a server whose frames and states
+    are some 100 kB holds holes between them, more with every minute.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _GIVEN_BACK_BYTES)

@@ -15,12 +15,16 @@ from collections.abc import Callable
 
 from streamlit import runtime
 
+from maml_core.memory import give_back_freed_memory
+
 LOOK_S = 30.0
 """Between two looks whether pages were forgotten."""
 
 
 def settle() -> None:
-    """Take what the server has loaded for what stays: to look for what pages leave then takes a few milliseconds instead of a hundred."""
+    """Take what the server has loaded for what stays: to look for what pages leave then takes a few milliseconds instead of a hundred. What is freed
+    from then on is given back."""
+    give_back_freed_memory()
     gc.collect()
     gc.freeze()
 

@@ -99,7 +99,7 @@ def adapt(
         predict(config, state, own.support_x, own.support_y, x, num_steps=steps).double().numpy()
         for steps in (0, num_steps)
     )
-    beyond = outside(own.x, own.y, tasks)
+    beyond = outside(np.append(own.x, x), own.y, tasks)
     if as_json:
         print_json(
             {

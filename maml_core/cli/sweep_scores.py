@@ -12,7 +12,7 @@ from maml_core.cli.tables import Column, print_table
 from maml_core.errors import ConfigError
 from maml_core.intervals import Interval
 from maml_core.sweeps.axes import Value, full_name, label, setting_words
-from maml_core.sweeps.comparing import Comparison
+from maml_core.sweeps.comparing import Comparison, task_axes
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.findings import ONE_SEED, importance_words, trust_words, value_words
 from maml_core.sweeps.importance import Importance
@@ -20,7 +20,7 @@ from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.scores import RateSensitivity, Scores, tuning_words
 from maml_core.sweeps.tables import Map, map_of, values_along
 from maml_core.values import shown
-from maml_core.wording import counted
+from maml_core.wording import counted, listed
 
 
 def wanted_map(
@@ -168,6 +168,8 @@ class Compared(NamedTuple):
     """The better one's number, where seeds and tasks tell."""
     better_training: int | None
     """The better one's number, of these trainings alone."""
+    are_judged_alike: bool
+    """Whether no axis in which they differ changes the held-out tasks; otherwise neither is better."""
 
 
 def compared(sweep: SweepConfig, results: Sequence[SettingResult], first: int, second: int) -> Compared:
@@ -198,6 +200,7 @@ def compared(sweep: SweepConfig, results: Sequence[SettingResult], first: int, s
         num_seeds=sweep.num_seeds,
         better=next((a.number for a, b in pairs if by.differs(a, b)), None),
         better_training=next((a.number for a, b in pairs if by.trainings_differ(a, b)), None),
+        are_judged_alike=by.are_judged_alike(one, other),
     )
 
 
@@ -212,6 +215,12 @@ def comparison_words(sweep: SweepConfig, found: Compared) -> list[str]:
         sentences.append(
             f"{found.second} minus {found.first}: {found.difference:+.3g} ± {found.ci95:.2g} over {found.num_tasks:,} tasks in common, paired."
         )
+    if not found.are_judged_alike:
+        names = listed([label(name) for name in task_axes(sweep)])
+        return [
+            *sentences,
+            f"They differ in {names} and are judged on other held-out tasks: their values do not compare.",
+        ]
     if sweep.num_seeds == 1:
         told = (
             f"This training of {found.better_training} is better"
@@ -220,4 +229,5 @@ def comparison_words(sweep: SweepConfig, found: Compared) -> list[str]:
         )
         return [*sentences, f"{told} on these tasks.", ONE_SEED]
     told = f"{found.better} is better" if found.better is not None else "The two cannot be told apart"
-    return [*sentences, f"{told}, by {sweep.num_seeds} seeds and the tasks, corrected for all settings of the sweep."]
+    by = f"{sweep.num_seeds} seeds{' and the tasks' if found.num_tasks else ''}"
+    return [*sentences, f"{told}, by {by}, corrected for all settings of the sweep."]

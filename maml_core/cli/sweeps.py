@@ -32,7 +32,7 @@ from maml_core.sweeps.drawing import Format, Kind, figure_bytes
 from maml_core.sweeps.findings import finished_words, read, why_no_importance
 from maml_core.sweeps.importance import importance
 from maml_core.sweeps.places import default_root, to_type
-from maml_core.sweeps.scores import scores
+from maml_core.sweeps.scores import scores, why_no_scores
 from maml_core.sweeps.study import load_sweep
 from maml_core.sweeps.tables import table
 from maml_core.values import shown, written
@@ -136,7 +136,7 @@ def show_scores(name: Name, storage: StorageOption = None, as_json: AsJson = Fal
         if as_json:
             print_json(None if found is None else plain_scores(found))
         elif found is None:
-            typer.echo("No setting has trained to the end: there is nothing to score.")
+            typer.echo(why_no_scores(study.sweep))
         else:
             print_scores(study.sweep, found)
 

@@ -8,6 +8,9 @@ there are too few ways to deal them, the bound is Tukey's studentised range, whi
 is beyond the tasks' own chance (Student's t, Bonferroni over the settings). Losses are compared as logarithms, since seeds scatter by a share of
 the loss; a lane that diverged has the cap.
 
+An axis may change the held-out tasks themselves: their range, their number, their seed. Settings that differ in one of these are judged on other tasks,
+where a lower loss may be an easier exam, so that none of them is called better; those that have the same tasks are compared among themselves.
+
 Of one seed nothing is known of a setting but that one training, whatever its tasks say, so that no setting is called better: the spread over
 seeds is 0.7 standard errors over 100 tasks, and 3.9 over 4,000. What can be told is which *trainings* are told apart from the best one. Their
 losses are compared as they are, though their logarithms would tell more of settings whose losses scatter widely: where one task in 130 is
@@ -25,6 +28,7 @@ import numpy as np
 
 from maml_core.intervals import differs_among, half_width, paired_difference
 from maml_core.records import Numbers, PairedDifference
+from maml_core.sweeps.axes import Value
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.paired import COMMON
 from maml_core.sweeps.results import LaneResult, SettingResult, cap_of
@@ -72,7 +76,7 @@ class Comparison:
         self._compared = [one for one in results if is_compared(one)]
         self.num_seeds = sweep.num_seeds
         self._scatter = _scatter(sweep, self._compared) if self.num_seeds > 1 and len(self._compared) > 1 else None
-        self._has_common_tasks = has_common_tasks(sweep)
+        self._judged_by = task_axes(sweep)
         self._tasks: dict[int, Numbers | None] = {}
         """What each setting came to task by task, mean over its seeds, [T]; by its number, once it was asked for."""
 
@@ -104,6 +108,8 @@ class Comparison:
         """How much higher the second one's held-out value is, task by task, mean over the seeds in common; None where the tasks' values are
         not known, or the two are not judged on common tasks.
         """
+        if not self.are_judged_alike(first, second):
+            return None
         ours, theirs = (self._by_task(one) for one in (first, second))
         if ours is None or theirs is None or len(ours) != len(theirs) or len(ours) < 2:
             return None
@@ -114,7 +120,11 @@ class Comparison:
         ours = self._by_task(first)
         if ours is None or len(ours) < 2:
             return {}
-        known = {one.number: values for one in others if (values := self._by_task(one)) is not None}
+        known = {
+            one.number: values
+            for one in others
+            if self.are_judged_alike(first, one) and (values := self._by_task(one)) is not None
+        }
         alike = [number for number, values in known.items() if len(values) == len(ours)]
         found: dict[int, PairedDifference] = {}
         for start in range(0, len(alike), _AT_ONCE):
@@ -143,14 +153,24 @@ class Comparison:
         return found
 
     def not_told_from(self, best: SettingResult, others: Sequence[SettingResult]) -> list[SettingResult]:
-        """Those of the others that are not told apart from the best: as settings, or with one seed as trainings."""
+        """Those of the others that are judged on the same tasks as the best and not told apart from it: as settings, or with one seed as trainings."""
         found = self.differences(best, others)
         return [
-            one for one in others if one.number != best.number and not self.is_told(best, one, found.get(one.number))
+            one
+            for one in others
+            if one.number != best.number
+            and self.are_judged_alike(best, one)
+            and not self.is_told(best, one, found.get(one.number))
         ]
+
+    def are_judged_alike(self, first: SettingResult, second: SettingResult) -> bool:
+        """Whether the held-out tasks of two settings are the same."""
+        return all(first.values[name] == second.values[name] for name in self._judged_by)
 
     def _is_beyond_seeds(self, better: SettingResult, worse: SettingResult) -> bool:
         found = self._scatter
+        if not self.are_judged_alike(better, worse):
+            return False
         if found is None or better.number not in found.places or worse.number not in found.places:
             return False
         first, second = found.places[better.number], found.places[worse.number]
@@ -159,6 +179,8 @@ class Comparison:
         return gain > found.bound * math.sqrt(variance)
 
     def _is_ahead(self, better: SettingResult, worse: SettingResult) -> bool:
+        if not self.are_judged_alike(better, worse):
+            return False
         if worse.status == "diverged" or better.status == "diverged":
             return better.status != "diverged"
         return better.value > worse.value if self._sweep.maximises else better.value < worse.value
@@ -183,7 +205,7 @@ class Comparison:
         return self._tasks[one.number]
 
     def _mean_by_task(self, one: SettingResult) -> Numbers | None:
-        if not self._has_common_tasks or not one.lanes:
+        if not one.lanes:
             return None
         values = [lane.by_task for lane in one.lanes]
         if not all(len(value) == len(values[0]) > 0 for value in values):
@@ -231,7 +253,33 @@ def task_influences(sweep: SweepConfig, known: Sequence[SettingResult]) -> Numbe
 
 def has_common_tasks(sweep: SweepConfig) -> bool:
     """Whether all settings are judged on the same held-out tasks."""
-    return not {axis.name.split(".")[0] for axis in sweep.axes} & set(COMMON)
+    return not task_axes(sweep)
+
+
+def task_axes(sweep: SweepConfig) -> tuple[str, ...]:
+    """The axes that change the held-out tasks: settings that differ in one of them are judged on other tasks, and their values do not compare."""
+    return tuple(axis.name for axis in sweep.axes if axis.name.split(".")[0] in COMMON)
+
+
+def judged_alike(sweep: SweepConfig, results: Sequence[SettingResult]) -> list[list[SettingResult]]:
+    """The settings in groups that have their held-out tasks in common, in the order of their first."""
+    found: dict[tuple[Value, ...], list[SettingResult]] = {}
+    names = task_axes(sweep)
+    for one in results:
+        found.setdefault(tuple(one.values[name] for name in names), []).append(one)
+    return list(found.values())
+
+
+def without_task_axes(sweep: SweepConfig, known: Sequence[SettingResult], values: Numbers) -> Numbers:
+    """A table of seeds and settings [S, K] without what the held-out tasks make of it: less each seed's mean over the settings that have them in common."""
+    if has_common_tasks(sweep):
+        return values
+    places = {one.number: place for place, one in enumerate(known)}
+    found = values.copy()
+    for group in judged_alike(sweep, known):
+        columns = [places[one.number] for one in group]
+        found[:, columns] -= values[:, columns].mean(axis=1, keepdims=True)
+    return found
 
 
 def _scatter(sweep: SweepConfig, compared: Sequence[SettingResult]) -> Scatter | None:
@@ -239,6 +287,7 @@ def _scatter(sweep: SweepConfig, compared: Sequence[SettingResult]) -> Scatter |
     known, values = settings_by_seed(sweep, compared)
     if len(known) < 2:
         return None
+    values = without_task_axes(sweep, known, values)
     means, variances, middle = (found[0] for found in _moments(values[np.newaxis]))
     num_seeds, num_settings = values.shape
     if num_settings ** (num_seeds - 1) < _FEWEST_WAYS:

@@ -24,7 +24,7 @@ from maml_core.sweeps.findings import importance_words, read, trust_words, why_n
 from maml_core.sweeps.importance import importance
 from maml_core.sweeps.result_colors import BEST_TO_WORST, ends_words
 from maml_core.sweeps.results import SettingResult
-from maml_core.sweeps.scores import scores, tuning_words
+from maml_core.sweeps.scores import scores, tuning_words, why_no_scores
 from maml_core.sweeps.tables import STATUSES, Map, best_of, map_of
 from maml_core.values import shown
 
@@ -252,7 +252,8 @@ def _importance(axes: Axes, sweep: SweepConfig, results: Sequence[SettingResult]
 def _tuning(axes: Axes, sweep: SweepConfig, results: Sequence[SettingResult]) -> Sequence[str]:
     """Draw the tuning curve, and say what a setting that diverged counts as."""
     found = scores(sweep, results)
-    assert found is not None, "a setting has trained to the end"
+    if found is None:
+        raise ConfigError("kind", "tuning", why_no_scores(sweep))
     curve = found.tuning
     axes.fill_between(curve.num_tried, curve.low, curve.high, color=_BEST, alpha=0.2, lw=0, label="nine draws of ten")
     axes.plot(curve.num_tried, curve.expected, "o-", color=_BEST, label="expected")

@@ -1,7 +1,8 @@
 """What a sweep's results say: sentences that read the map, from the results alone and never more than they support.
 
 Which settings differ is told by `comparing`, and which axes do anything by `importance`: of several seeds, never of one. A sentence about a trend needs both of its ends: each best value must
-beat the other's at its own end. Divergence is told along an axis where Fisher's exact test, corrected for all cuts that were tried, puts chance
+beat the other's at its own end. Where an axis changes the held-out tasks, that is said, and settings are compared among those that have them in
+common. Divergence is told along an axis where Fisher's exact test, corrected for all cuts that were tried, puts chance
 below 1 in 100. So on tables without any effect at most 5% of sweeps make any claim.
 """
 
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from maml_core.intervals import Interval
 from maml_core.sweeps.axes import Axis, Value, in_sentence, is_number, label, setting_words, steps_by_alpha, with_values
-from maml_core.sweeps.comparing import Comparison
+from maml_core.sweeps.comparing import Comparison, judged_alike, task_axes
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.importance import FEWEST_SETTINGS, FEWEST_TOP, TOP_SHARE, AxisEffect, Importance, importance
 from maml_core.sweeps.results import SettingResult, cap_of
@@ -27,6 +28,9 @@ from maml_core.wording import listed, ratio
 
 MIN_SETTINGS = 4
 """Fewer finished settings say nothing about a map."""
+
+MAX_TASKS = 4
+"""Of more sets of held-out tasks not each has its best setting in a sentence."""
 
 MAX_VALUES = 40
 """An axis with more values than this was drawn at random: its values do not repeat, and there is no best one for each."""
@@ -54,7 +58,7 @@ def read(sweep: SweepConfig, results: Sequence[SettingResult], comparison: Compa
     if not size:
         return why
     finished = [one for one in results if one.is_finished]
-    if len(finished) < MIN_SETTINGS:
+    if len(finished) < min(MIN_SETTINGS, size):
         return (f"{_of_all(len(finished), size)} finished: too few to read the map.", *why)
     found = [one for one in finished if one.status == "ok"]
     by = comparison or Comparison(sweep, finished)
@@ -66,7 +70,7 @@ def read(sweep: SweepConfig, results: Sequence[SettingResult], comparison: Compa
     of_axes = list(_of_each_axis(sweep, found, finished, by))
     told = _told_cut(sweep, finished)
     spoken_of = {name for trend in trends[:3] for name in trend.axes} | {name for name, _ in of_axes}
-    sentences = [_of_the_best(sweep, found, by), *(trend.sentence for trend in trends[:3])]
+    sentences = [*_of_the_best(sweep, found, by), *(trend.sentence for trend in trends[:3])]
     sentences += [sentence for _, sentence in of_axes]
     effects = importance(sweep, finished)
     if effects is not None:
@@ -121,13 +125,14 @@ def _trends(
     axis: Axis,
     by: Comparison,
 ) -> Iterator[_Trend]:
-    """How the best value of an axis of numbers moves along each of the others."""
-    if not axis.is_numeric or len(values_along(sweep, finished, axis.name)) > MAX_VALUES:
+    """How the best value of an axis of numbers moves along each of the others; one that changes the held-out tasks has no best value."""
+    judged_by = set(task_axes(sweep))
+    if axis.name in judged_by or not axis.is_numeric or len(values_along(sweep, finished, axis.name)) > MAX_VALUES:
         return
     for other in sweep.axes:
         groups = _groups(found, other.name)
         values = [value for value in values_along(sweep, finished, other.name) if len(groups.get(value, ())) >= 2]
-        if other == axis or not 2 <= len(values) <= MAX_VALUES:
+        if other == axis or judged_by - {other.name} or not 2 <= len(values) <= MAX_VALUES:
             continue
         bests = [best_of(sweep, groups[value]) for value in values]
         places = [float(best.values[axis.name]) for best in bests if best is not None]  # type: ignore[arg-type]
@@ -177,10 +182,29 @@ def _trend_sentence(
     return f"The best {what} {verb} from {low} to {high} as {along} grows from {shown(values[first])} to {shown(values[last])}."
 
 
-def _of_the_best(sweep: SweepConfig, found: Sequence[SettingResult], by: Comparison) -> str:
+def _of_the_best(sweep: SweepConfig, found: Sequence[SettingResult], by: Comparison) -> Iterator[str]:
+    """The best setting; where an axis changes the held-out tasks, the best with each of its values, if these are few."""
+    names = task_axes(sweep)
+    if not names:
+        yield _of_one_best(sweep, found, by)
+        return
+    axes = listed([label(name) for name in names])
+    groups = judged_alike(sweep, found)
+    yield f"Settings that differ in {axes} are judged on other held-out tasks: a lower loss there may be an easier exam, and none is called better."
+    if len(groups) <= MAX_TASKS:
+        for group in groups:
+            if len(group) > 1:
+                sentence = _of_one_best(sweep, group, by)
+                yield f"With {setting_words({name: group[0].values[name] for name in names})} {sentence[0].lower()}{sentence[1:]}"
+
+
+def _of_one_best(sweep: SweepConfig, found: Sequence[SettingResult], by: Comparison) -> str:
     best = best_of(sweep, found)
     assert best is not None
-    where = setting_words(best.values) or "the base"
+    where = (
+        setting_words({name: value for name, value in best.values.items() if name not in task_axes(sweep)})
+        or "the base"
+    )
     kind = "training" if sweep.num_seeds == 1 else "setting"
     who = f"The best of {len(found):,} {kind}s is" if len(found) > 1 else f"The only {kind} that came to its end is"
     sentence = f"{who} {where}: {value_words(sweep, best)}"
@@ -205,6 +229,8 @@ def _of_each_axis(
 ) -> Iterator[tuple[str, str]]:
     """What the best result owes to an axis, with that axis: words and switches compared, and numbers along which it keeps getting better or worse."""
     for axis in sweep.axes:
+        if axis.name in task_axes(sweep):
+            continue
         groups = _groups(found, axis.name)
         values = [value for value in values_along(sweep, finished, axis.name) if value in groups]
         if not 2 <= len(values) <= MAX_VALUES:
@@ -275,6 +301,8 @@ def why_no_importance(sweep: SweepConfig) -> str:
     """Why nothing is said of the axes, where `importance` finds nothing."""
     if sweep.num_seeds == 1:
         return f"What an axis does cannot be told from what the seed does. {ONE_SEED}"
+    if len(task_axes(sweep)) == len(sweep.axes):
+        return "The axes change the held-out tasks: what they do to the loss says how hard these are."
     return f"Fewer than {FEWEST_SETTINGS} settings are known with every seed: too few to say what an axis does."
 
 
@@ -355,7 +383,10 @@ def _how_many_diverge(finished: Sequence[SettingResult], told: _Cut | None) -> s
     num_gone = sum(one.status == "diverged" for one in finished)
     if not num_gone:
         ended = sum(one.status != "pruned" for one in finished)
-        return f"None of the {ended:,} settings{' trained to the end' if ended < len(finished) else ''} diverges"
+        trained = " trained to the end" if ended < len(finished) else ""
+        if ended == 1:
+            return f"The one setting{trained} does not diverge"
+        return f"None of the {ended:,} settings{trained} diverges"
     if told is None:
         return f"{num_gone / len(finished):.0%} of the settings diverge ({num_gone:,} of {len(finished):,})"
     return f"{told.share:.0%} of the {told.size:,} settings {told.side} diverge, {told.rest:.0%} of the others"
@@ -399,7 +430,7 @@ def _cuts(axis: Axis, finished: Sequence[SettingResult], gone: npt.NDArray[np.bo
 def _none_ok(finished: Sequence[SettingResult]) -> str:
     gone = sum(one.status == "diverged" for one in finished)
     if gone == len(finished):
-        return f"All {gone:,} finished settings diverged."
+        return f"All {gone:,} finished settings diverged." if gone > 1 else "The one finished setting diverged."
     return f"No setting has trained to the end: {gone:,} diverged, {len(finished) - gone:,} were pruned."
 
 

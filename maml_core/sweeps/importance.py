@@ -8,7 +8,8 @@ seed may favour small rates for a whole row of settings (neighbours are alike), 
 
 An axis is spoken of where F's chance, corrected for everything that was asked, is below 1 in 100, and where the tasks show it too. Intervals are
 simultaneous for all pairs of an axis's values (Bonferroni), and for shares they are a parametric bootstrap over the seeds, with Student's t
-for so few. Where settings are drawn, or a grid has holes, what the axes leave unexplained is chance too. Of one seed nothing is said.
+for so few. Axes that change the held-out tasks are not asked: what they do to the loss says how hard the tasks are. The others are asked about the
+differences among settings that have their tasks in common. Where settings are drawn, or a grid has holes, what the axes leave unexplained is chance too. Of one seed nothing is said.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy as np
 from maml_core.intervals import Interval
 from maml_core.records import Ints, Numbers
 from maml_core.sweeps.axes import Axis, Value, in_sentence, is_number
-from maml_core.sweeps.comparing import settings_by_seed, task_influences
+from maml_core.sweeps.comparing import settings_by_seed, task_axes, task_influences, without_task_axes
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.tables import axis_values, values_along
@@ -101,7 +102,7 @@ class Importance(NamedTuple):
     num_top: int
     """Settings that are the best tenth."""
     axes: tuple[AxisEffect, ...]
-    """Those with two values or more, in the sweep's order."""
+    """Those with two values or more that leave the held-out tasks as they are, in the sweep's order."""
     interactions: tuple[Interaction, ...]
     """Every pair of them that settings tell apart, the strongest first."""
 
@@ -197,12 +198,15 @@ def importance(sweep: SweepConfig, results: Sequence[SettingResult]) -> Importan
     known, values = settings_by_seed(sweep, results)
     if len(known) < FEWEST_SETTINGS:
         return None
+    judged_by = task_axes(sweep)
+    level = float(values.mean())
+    values = without_task_axes(sweep, known, values)
     is_drawn = sweep.sampler != "grid"
     columns = {axis.name: _Column.of(axis, known, is_drawn=is_drawn) for axis in sweep.axes}
     columns = {name: column for name, column in columns.items() if len(column.words) >= 2}
     num_top = math.floor(TOP_SHARE * len(known))
     top = _ahead_of_the_best(values, num_top) if num_top >= FEWEST_TOP else None
-    if not columns:
+    if all(name in judged_by for name in columns):
         return None
     bases = _bases([column.places for column in columns.values()], [column.coarse for column in columns.values()])
     num_asked = max(1, len(bases.parts) + (len(columns) if top is not None else 0))
@@ -214,6 +218,8 @@ def importance(sweep: SweepConfig, results: Sequence[SettingResult]) -> Importan
     influences, effects = task_influences(sweep, known), []
     gone = np.array([one.status == "diverged" for one in known])
     for place, (name, column) in enumerate(columns.items()):
+        if name in judged_by:
+            continue
         profile = values @ bases.levels[place].T
         best, worst = (int(at(profile.mean(axis=0))) for at in (np.argmin, np.argmax))
         weights = bases.levels[place][worst] - bases.levels[place][best]
@@ -225,7 +231,7 @@ def importance(sweep: SweepConfig, results: Sequence[SettingResult]) -> Importan
             AxisEffect(
                 axis=name,
                 groups=column.words,
-                means=_as_value(sweep, profile.mean(axis=0) + float(values.mean())),
+                means=_as_value(sweep, profile.mean(axis=0) + level),
                 sizes=np.bincount(column.places, minlength=len(column.words)),
                 num_diverged=np.bincount(column.places[gone], minlength=len(column.words)),
                 best=best,
@@ -241,7 +247,7 @@ def importance(sweep: SweepConfig, results: Sequence[SettingResult]) -> Importan
     pairs = [
         Interaction(first, second, shares[place], chances[place] * num_asked <= CHANCE, chances[place])
         for place, (first, second) in enumerate(itertools.combinations(columns, 2), len(columns))
-        if bases.parts[place].shape[1]
+        if bases.parts[place].shape[1] and not (first in judged_by and second in judged_by)
     ]
     pairs.sort(key=lambda pair: (not pair.is_told, -pair.share.value))
     return Importance(

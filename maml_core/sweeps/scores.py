@@ -13,9 +13,12 @@ import numpy as np
 
 from maml_core.intervals import Interval
 from maml_core.records import Numbers
+from maml_core.sweeps.axes import label
+from maml_core.sweeps.comparing import has_common_tasks, task_axes
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.results import SettingResult, cap_of
 from maml_core.sweeps.tables import best_of, values_along
+from maml_core.wording import listed
 
 RATES = ("alpha", "beta")
 """Axes that are learning rates."""
@@ -57,7 +60,7 @@ class Scores(NamedTuple):
     """See the module."""
 
     rates: tuple[RateSensitivity, ...]
-    """One a learning rate that is an axis."""
+    """One a learning rate that is an axis, with two values or more among these settings."""
     num_settings: int
     """Those that were trained to the end or diverged."""
     near_share: float
@@ -69,7 +72,7 @@ class Scores(NamedTuple):
 
 
 def scores(sweep: SweepConfig, results: Sequence[SettingResult]) -> Scores | None:
-    """The scores of a sweep; None where no setting has trained to the end.
+    """The scores of a sweep; None where no setting has trained to the end, or where an axis changes the held-out tasks: there is no best of all then.
 
     Args:
         sweep: That the results are of.
@@ -77,11 +80,13 @@ def scores(sweep: SweepConfig, results: Sequence[SettingResult]) -> Scores | Non
     """
     found = [one for one in results if one.status in ("ok", "diverged")]
     best = best_of(sweep, found)
-    if best is None:
+    if best is None or not has_common_tasks(sweep):
         return None
     return Scores(
         rates=tuple(
-            _rate_sensitivity(sweep, found, axis.name) for axis in sweep.axes if axis.name in RATES and axis.is_numeric
+            _rate_sensitivity(sweep, found, axis.name)
+            for axis in sweep.axes
+            if axis.name in RATES and axis.is_numeric and len({one.values[axis.name] for one in found}) > 1
         ),
         num_settings=len(found),
         near_share=float(np.mean([_is_near(sweep, one, best.value) for one in found])),
@@ -89,6 +94,13 @@ def scores(sweep: SweepConfig, results: Sequence[SettingResult]) -> Scores | Non
         diverged_value=cap_of(sweep),
         tuning=tuning_curve([one.value for one in found], maximises=sweep.maximises),
     )
+
+
+def why_no_scores(sweep: SweepConfig) -> str:
+    """Why there are none, where `scores` finds none."""
+    if has_common_tasks(sweep):
+        return "No setting has trained to the end: there is nothing to score."
+    return f"Settings that differ in {listed([label(name) for name in task_axes(sweep)])} are judged on other held-out tasks: there is no best of all to score them by."
 
 
 def tuning_words(sweep: SweepConfig, found: Scores) -> tuple[str, ...]:

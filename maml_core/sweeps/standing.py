@@ -36,6 +36,8 @@ class Verdict(IntEnum):
     BETTER = 4
     DIVERGED = 5
     """It diverged, and too few seeds or settings tell whether it is worse: no candidate all the same."""
+    OTHER_TASKS = 6
+    """It is judged on other held-out tasks, which an axis changes: the two values do not compare."""
 
 
 class Standing(NamedTuple):
@@ -48,7 +50,7 @@ class Standing(NamedTuple):
     over_seeds: float
     """The same over seeds; NaN with one seed."""
     difference: float
-    """How much higher its value is than the reference's, mean over the seeds in common."""
+    """How much higher its value is than the reference's, mean over the seeds in common; NaN where the two are judged on other tasks."""
     difference_over_tasks: float
     """Half-width of its 95% interval, paired task by task."""
     difference_over_seeds: float
@@ -117,6 +119,8 @@ class Standings:
             return Verdict.UNKNOWN
         if one.number == first.number:
             return Verdict.REFERENCE
+        if not self.comparison.are_judged_alike(first, one):
+            return Verdict.OTHER_TASKS
         if self.comparison.is_told(first, one, beside):
             return Verdict.WORSE
         if self.comparison.is_told(one, first, beside):
@@ -132,6 +136,12 @@ class Standings:
         }
         if reference not in whole:
             return {}
+        first = self._compared[reference]
+        whole = {
+            number: seeds
+            for number, seeds in whole.items()
+            if self.comparison.are_judged_alike(first, self._compared[number])
+        }
         values = np.array(list(whole.values()))
         differences = values - np.array(whole[reference])
         means, widths = differences.mean(axis=1), half_width(differences)

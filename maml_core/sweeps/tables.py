@@ -10,7 +10,7 @@ import numpy as np
 
 from maml_core.records import Curvature, Ints, Numbers
 from maml_core.sweeps.axes import Axis, Value, is_number, label
-from maml_core.sweeps.comparing import Comparison
+from maml_core.sweeps.comparing import Comparison, judged_alike
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.results import SettingResult
 
@@ -96,7 +96,7 @@ def map_of(
 
 def table(sweep: SweepConfig, results: Sequence[SettingResult]) -> pd.DataFrame:
     """All settings, a row each, by number. Columns: the axes by their short names, status, value and interval, whether it is the best or not told
-    apart from it (see `comparing`; with one seed as a training), and means over the seeds.
+    apart from it (see `comparing`; with one seed as a training; of those that have their held-out tasks in common), and means over the seeds.
     """
     import pandas as pd
 
@@ -144,11 +144,12 @@ def seed_table(sweep: SweepConfig, results: Sequence[SettingResult]) -> pd.DataF
 
 
 def _not_told_from_best(sweep: SweepConfig, results: Sequence[SettingResult]) -> list[bool]:
-    best = best_of(sweep, results)
-    if best is None:
-        return [False] * len(results)
-    found = [one for one in results if one.status == "ok"]
-    good = {best.number, *(one.number for one in Comparison(sweep, results).not_told_from(best, found))}
+    """Whether each setting is the best of those that have its held-out tasks, or is not told apart from it."""
+    by, good = Comparison(sweep, results), set()
+    for group in judged_alike(sweep, [one for one in results if one.status == "ok"]):
+        best = best_of(sweep, group)
+        assert best is not None
+        good |= {best.number, *(one.number for one in by.not_told_from(best, group))}
     return [one.number in good for one in results]
 
 

@@ -99,9 +99,14 @@ class TableTasks:
             about: As of `TableTasks`: classes, validation, test, split_seed.
 
         Raises:
-            KeyError: There is no such column.
+            KeyError: There is no such column; says which are there.
             ValueError: As of `TableTasks`.
         """
+        for name, columns in (("group", [group]), ("target", [target] if isinstance(target, str) else target)):
+            if missing := [column for column in columns if column not in frame.columns]:
+                raise KeyError(
+                    f"{name} = {missing[0]!r}: the table has the columns {', '.join(map(str, frame.columns))}"
+                )
         inputs = frame.drop(columns=[group, *([target] if isinstance(target, str) else target)])
         return TableTasks(inputs.to_numpy(), frame[target].to_numpy(), frame[group].to_numpy(), **about)
 

@@ -105,6 +105,11 @@ def test_the_frozen_map_is_there_before_any_sweep(open_screen: OpenScreen) -> No
     page = open_screen().page
     page.wait_for_function(f"(cells) => ({POINTS})(cells) > 100", arg=["frozen", "cells"])
     expect(page.locator("[data-chart=frozen] .maml-subtitle")).to_contain_text("outer step 0")
+    # Its files have a name in a tab that has never been on Live, too.
+    page.get_by_role("button", name="Save or read the frozen chart").click()
+    with page.expect_download() as downloading:
+        page.get_by_role("button", name="Download CSV").click()
+    assert downloading.value.suggested_filename == "maml-frozen-step-0.csv"
 
 
 def test_the_map_fills_in_while_it_trains_and_keeps_its_node(open_screen: OpenScreen) -> None:

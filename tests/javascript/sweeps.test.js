@@ -126,6 +126,9 @@ test("a paired difference says from whom, over what, and what is told", () => {
   assert.equal(differenceWords({ ...SETTING, verdict: VERDICT.reference }, STANDING), "the best");
   assert.equal(differenceWords({ ...SETTING, verdict: VERDICT.unknown }, STANDING), null);
   assert.equal(differenceWords({ ...SETTING, difference: NaN, verdict: VERDICT.worse }, STANDING), "beside the best (12): worse");
+  const elsewhere = { ...SETTING, difference: NaN, verdict: VERDICT.otherTasks };
+  assert.match(differenceWords(elsewhere, STANDING) ?? "", /^judged on other held-out tasks/);
+  assert.deepEqual([verdict(elsewhere, STANDING), differenceCell(elsewhere, STANDING)], ["other tasks", "–"]);
 });
 
 test("a verdict that the intervals beside it do not let expect says what it knows more", () => {

@@ -116,6 +116,9 @@ def test_a_frame_is_its_columns() -> None:
     other = TableTasks(frame[["a", "b"]].to_numpy(), frame.y.to_numpy(), frame.who.to_numpy(), split_seed=2)
     assert one.groups == ("p", "q", "r", "s")
     assert same(drawn(one, shots=2, num_query=3), drawn(other, shots=2, num_query=3))
+    for wrong in ({"group": "zz", "target": "y"}, {"group": "who", "target": ["y", "zz"]}):
+        with pytest.raises(KeyError, match="= 'zz': the table has the columns a, b, y, who"):
+            TableTasks.of_frame(frame, **wrong)  # type: ignore[arg-type]  # one of each kind
 
 
 def test_classes_of_a_table_are_ones_and_zeros() -> None:

@@ -58,3 +58,30 @@ def test_memory_says_whether_a_server_is_a_small_one_where_nobody_else_does(monk
         assert memory.is_small({}) is expected
         assert memory.is_small({"MAML_SMALL": "0"}) is False
         assert memory.is_small({"MAML_SMALL": "1"}) is True
+
+
+HOLES = """
+import sys
+from pathlib import Path
+from maml_core.memory import give_back_freed_memory
+
+def used_mb():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
+
+if sys.argv[1] == "given back":
+    give_back_freed_memory()
+bytearray(8 * 2**20)  # once freed, blocks as large as it are kept by default
+before = used_mb()
+blocks = [(bytearray(200_000), bytearray(1_000)) for _ in range(200)]
+kept = [small for _, small in blocks]
+del blocks
+print(used_mb() - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="what is set is glibc's")
+@pytest.mark.parametrize(("what", "least", "most"), [("default", 30.0, 50.0), ("given back", -5.0, 5.0)])
+def test_large_blocks_leave_no_holes_between_small_ones(what: str, least: float, most: float) -> None:
+    command = [sys.executable, "-c", HOLES, what]
+    left_mb = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert least < left_mb < most

@@ -129,7 +129,7 @@ export class Card {
 
   /** @param {Format | "csv"} extension */
   #filename(extension) {
-    const of = this.#chart.of?.() ?? `step-${window.mamlLive.lastStep ?? 0}`;
+    const of = this.#chart.of?.() ?? `step-${window.mamlLive?.lastStep ?? 0}`;
     return `maml-${this.#chart.id}-${of.replace(/[^\p{L}\p{N}._-]+/gu, "-")}.${extension}`;
   }
 

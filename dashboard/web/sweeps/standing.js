@@ -5,7 +5,7 @@ import { percent, short, whole } from "../common/format.js";
 /** @import { Standing } from "./protocol.js" */
 /** @import { Setting } from "./store.js" */
 
-export const VERDICT = { unknown: 0, reference: 1, same: 2, worse: 3, better: 4, diverged: 5 };
+export const VERDICT = { unknown: 0, reference: 1, same: 2, worse: 3, better: 4, diverged: 5, otherTasks: 6 };
 
 /**
  * Whether all are held against the best setting, not a pinned one.
@@ -79,7 +79,7 @@ export function change(difference, standing) {
 }
 
 /** @type {Record<number, string>} */
-const TOLD = { [VERDICT.same]: "not told apart", [VERDICT.worse]: "worse", [VERDICT.better]: "better", [VERDICT.diverged]: "diverged" };
+const TOLD = { [VERDICT.same]: "not told apart", [VERDICT.worse]: "worse", [VERDICT.better]: "better", [VERDICT.diverged]: "diverged", [VERDICT.otherTasks]: "other tasks" };
 
 /**
  * What is told of a setting beside the reference, in a word; with one seed of its training alone. Empty where it is not compared.
@@ -119,6 +119,7 @@ export function differenceWords(setting, standing) {
   const one = num_seeds === 1 ? "one seed, so that nothing is claimed of the setting" : "";
   if (found === VERDICT.unknown || reference === null) return null;
   if (found === VERDICT.reference) return [isBest(standing) ? "the best" : "A, which the others are held against", one].filter(Boolean).join("; ");
+  if (found === VERDICT.otherTasks) return "judged on other held-out tasks, so that the two values do not compare";
   const from = isBest(standing) ? `the best (${reference})` : `A (${reference})`;
   const told = `${num_seeds === 1 ? "this training is " : ""}${TOLD[found]}${because(setting, standing)}${one && `; ${one}`}`;
   if (!Number.isFinite(difference)) return `beside ${from}: ${told}`;

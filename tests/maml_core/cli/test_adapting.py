@@ -73,6 +73,8 @@ def test_people_read_tables_and_what_is_not_measured() -> None:
     assert "query loss │" not in found
     assert "support loss" in found
     assert "Outside" not in found
+    far = maml("adapt", "run", "-", "--at", "0.5", "--at", "100", input="1 2\n3 4\n").stdout
+    assert "x reaches 100 (there -5 to 5)" in far
     held = maml("adapt", "run", "-", "--hold-back", "--step", "5", input="1 2\n3 4\n0 9\n").stdout
     assert "after 5 outer steps, adapted by 1 inner step to 2 points; 1 held back as query." in held
     assert "y reaches 9 (there -5 to 5)" in held

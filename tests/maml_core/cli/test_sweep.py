@@ -213,6 +213,11 @@ def test_a_kept_sweep_is_read_by_map_scores_pairs_and_seeds() -> None:
     assert text.startswith("0: alpha = 0.01, algorithm = maml: held-out loss ")
     assert "over 4 tasks in common, paired." in text
     assert "a number from 0 to 5" in maml("sweeps", "compare", "three", "0", "9", code=2).output
+    swept("--axis", "noise_std=0,1", "--steps", "4", "--seeds", "2", "--name", "exams")
+    text = maml("sweeps", "compare", "exams", "0", "1").stdout
+    assert "They differ in noise_std and are judged on other held-out tasks" in text
+    assert "better" not in text
+    assert "no best of all to score them by" in maml("sweeps", "scores", "exams").stdout
     with load_sweep("three") as study:
         lanes = study.frame(by_seed=True)
         by_task = [[lane.by_task for lane in one.lanes] for one in study.results()]

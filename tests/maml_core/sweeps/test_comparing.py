@@ -17,8 +17,11 @@ from maml_core.sweeps.axes import Axis
 from maml_core.sweeps.comparing import Comparison
 from maml_core.sweeps.definition import Setting, SweepConfig
 from maml_core.sweeps.driver import worst
-from maml_core.sweeps.findings import ONE_SEED, read
+from maml_core.sweeps.findings import ONE_SEED, read, why_no_importance
+from maml_core.sweeps.importance import importance
 from maml_core.sweeps.results import MOST_TASKS, LaneResult, SettingResult, result_of
+from maml_core.sweeps.scores import scores, why_no_scores
+from maml_core.sweeps.standing import Standings, Verdict
 from maml_core.sweeps.tables import table
 
 ALPHA = Axis(name="alpha", values=(0.003, 0.01, 0.03, 0.1, 0.3), log=True)
@@ -273,3 +276,82 @@ def test_the_same_results_are_read_the_same_again() -> None:
     pairs = [[by.differs(one, other) for one in results for other in results] for by in found]
     assert pairs[0] == pairs[1]
     assert read(sweep_of(case), results) == read(sweep_of(case), results)
+
+
+# --- Axes that change the held-out tasks ------------------------------------------------------------------------------
+
+EXAMS = Axis(name="evaluation_tasks", values=(10, 100, 1000))
+
+
+def judged_apart(case: Case, random: np.random.Generator) -> list[SettingResult]:
+    """A table whose held-out tasks have losses of 1, 4 and 16 times as much, whatever the other axes."""
+    sweep, found = sweep_of(case), []
+    for one in drawn(case, random):
+        factor = 4.0 ** EXAMS.values.index(one.values[EXAMS.name])
+        lanes = [lane(each.seed, factor * each.by_task) for each in one.lanes]
+        found.append(result_of(sweep, Setting(one.number, one.values), lanes, done=True))
+    return found
+
+
+def test_settings_that_are_judged_on_other_tasks_are_never_called_better() -> None:
+    case, random = Case((EXAMS, ALPHA), 3), np.random.default_rng(0)
+    sweep = sweep_of(case)
+    for _ in range(20):
+        results = judged_apart(case, random)
+        first, *_, last = results
+        by = Comparison(sweep, results)
+        assert not by.are_judged_alike(first, last)
+        assert by.difference(first, last) is None
+        assert not by.differs(first, last)
+        assert not by.trainings_differ(first, last)
+        beside = Standings(sweep, results).against(first.number)
+        assert {one.verdict for number, one in beside.items() if number >= len(ALPHA.values)} == {Verdict.OTHER_TASKS}
+        assert all(math.isnan(beside[number].difference) for number in range(len(ALPHA.values), len(results)))
+        sentences = read(sweep, results)
+        assert sentences[0].startswith("Settings that differ in evaluation_tasks are judged on other held-out tasks")
+        assert not any(
+            " is better than " in one or "evaluation_tasks alone" in one or " at evaluation_tasks " in one
+            for one in sentences
+        )
+        found = importance(sweep, results)
+        assert found is not None
+        assert [axis.axis for axis in found.axes] == ["alpha"]
+        assert scores(sweep, results) is None
+
+
+def test_among_those_that_have_their_tasks_in_common_an_effect_is_told_as_ever() -> None:
+    """The tasks move the loss by a factor of 16, alpha by 2: importance is of what is left without the tasks."""
+    case = Case((EXAMS, ALPHA), 3, effect=math.log(2.0))
+    sweep = sweep_of(case)
+    results = judged_apart(case, np.random.default_rng(1))
+    best, worst_one = results[0], results[len(ALPHA.values) - 1]
+    assert Comparison(sweep, results).differs(best, worst_one)
+    sentences = read(sweep, results)
+    assert [one.partition(":")[0] for one in sentences if one.startswith("With ")] == [
+        f"With evaluation_tasks = {size} the best of 5 settings is alpha = 0.003" for size in EXAMS.values
+    ]
+    found = importance(sweep, results)
+    assert found is not None
+    (alpha,) = found.axes
+    assert alpha.is_told
+    assert alpha.share.value > 0.8
+    assert not any(pair.is_told for pair in found.interactions)
+    assert table(sweep, results)["not_told_from_best"].tolist()[:: len(ALPHA.values)] == [True] * 3
+
+
+def test_of_tables_without_any_effect_but_the_tasks_few_make_a_claim() -> None:
+    """As above: more than 6 of 40 would be chance once in 100 times."""
+    case, random = Case((EXAMS, ALPHA), 3), np.random.default_rng(2)
+    sweep = sweep_of(case)
+    assert sum(claims(sweep, judged_apart(case, random)) for _ in range(40)) <= 6
+
+
+def test_where_every_axis_changes_the_tasks_nothing_is_said_but_that() -> None:
+    case = Case((EXAMS,), 3)
+    sweep = sweep_of(case)
+    results = judged_apart(case, np.random.default_rng(3))
+    first, second = read(sweep, results)
+    assert first.startswith("Settings that differ in evaluation_tasks are judged on other held-out tasks")
+    assert second == "None of the 3 settings diverges."
+    assert "how hard these are" in why_no_importance(sweep)
+    assert "no best of all" in why_no_scores(sweep)

@@ -309,3 +309,21 @@ def test_a_cut_must_be_rarer_the_more_cuts_were_tried() -> None:
     """Three of twelve diverge, the last three: 1 in 220 for one cut, and eleven were tried."""
     results = [at(number, math.inf if number >= 9 else 0.5) for number in range(12)]
     assert "25% of the settings diverge (3 of 12)." in read(TWELVE, results)
+
+
+def test_a_sweep_of_few_settings_is_read_when_all_are_finished() -> None:
+    """Three values and three seeds are the commonest sweep there is; while it is computed, little is known."""
+    sweep = of_three(Axis(name="alpha", values=(0.01, 0.1, 1.0), log=True))
+    results = made(sweep, lambda alpha: 0.2 + alpha)
+    assert said(sweep, results).startswith("The best of 3 settings is alpha = 0.01: held-out loss 0.21")
+    assert said(sweep, results[:2]) == "2 of 3 settings are finished: too few to read the map."
+    assert said(sweep, made(sweep, lambda _: GONE)) == "All 3 finished settings diverged."
+
+
+def test_one_setting_is_spoken_of_as_one() -> None:
+    sweep = of_three(Axis(name="alpha", values=(0.01,)))
+    assert said(sweep, made(sweep, lambda _: 0.3)).endswith("The one setting does not diverge.")
+    assert said(sweep, made(sweep, lambda _: GONE)) == "The one finished setting diverged."
+    wide = of_three(ALPHA)
+    some = [replace(one, status="ok" if one.number == 0 else "pruned") for one in made(wide, lambda _: 0.3)]
+    assert "The one setting trained to the end does not diverge; 4 were pruned" in said(wide, some)

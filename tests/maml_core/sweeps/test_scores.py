@@ -126,3 +126,16 @@ def test_a_setting_that_diverged_counts_as_the_cap_of_the_study() -> None:
     assert tuning_words(sweep, found) == (
         "Among what is drawn a setting that diverged counts as the worst there is, a loss of 42.5.",
     )
+
+
+def test_a_rate_with_one_value_has_no_sensitivity() -> None:
+    """There is no range over which it could be untuned: an interval of 0 to 0 was claimed of it."""
+    sweep = SweepConfig(axes=(Axis(name="alpha", values=(0.01,)), STEPS), num_seeds=2)
+    found = scores(sweep, made(sweep, {(0.01, 1): (0.5, 0.6), (0.01, 5): (0.4, 0.4)}))
+    assert found is not None
+    assert (found.rates, found.num_settings) == ((), 2)
+    wide = SweepConfig(axes=(ALPHA,))
+    results = made(wide, {(0.01,): (1.0,), (0.1,): (0.5,), (1.0,): (2.0,)})
+    left = scores(wide, [results[0], *(replace(one, status="pruned") for one in results[1:])])
+    assert left is not None
+    assert left.rates == ()
