@@ -167,7 +167,7 @@ def _of_what(shown: Results, chart: Chart[Any], words: tuple[str, str]) -> tuple
     task in the place of a held-out one.
     """
     if shown.apart is not None and chart.is_of_the_task:
-        which = f"First training task of outer step {shown.apart.step.step + 1:,}"
+        which = f"First training task of outer step {shown.apart.step.step:,}"
         return f"{which}: {words[0]}", f"{which}. {words[1]}"
     then = _step_of(chart, shown)
     if then is None or not chart.is_of_a_moment:

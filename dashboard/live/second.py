@@ -28,6 +28,7 @@ from maml_core.records import (
     Snapshot,
     Summary,
 )
+from maml_core.wording import counted
 
 BUDGET_S = 0.03
 """Processor seconds of a chunk on its way."""
@@ -262,7 +263,7 @@ class Second:
             goals = self._goals
             self._stop(
                 "diverged",
-                f"{_begun(named(self.key))} {what} at outer step {self.step:,}, and waits there for the next change of this run.",
+                f"{_begun(named(self.key))} {what} after {counted(self.step, 'outer step')}, and waits there for the next change of this run.",
             )
             is_changed = any(entry.kind == "change" and entry.step >= self.step for entry in self._entries)
             if is_changed and self._gone_on_at < self.step:  # what it stopped for is no longer set

@@ -55,7 +55,7 @@ def stages(found: OneStep, config: RunConfig) -> tuple[Stage, ...]:
 def _tasks(found: OneStep, config: RunConfig) -> str:
     losses = found.query_loss[:, 0]
     return (
-        f"Outer step {found.step + 1:,} has {_tasks_of(found)} of its own, with {_points(config)} each. "
+        f"Outer step {found.step:,} has {_tasks_of(found)} of its own, with {_points(config)} each. "
         f"Before adapting (θ_0) the query loss is {number(losses[0])} on the first, whose fit is shown, and {number(losses.mean())} over all."
     )
 

@@ -49,6 +49,7 @@ from maml_core.own_failures import own_failures_said
 from maml_core.records import Entry, Records
 from maml_core.store import RunStore, SavedRun, check_place, load_run, save_run, trained_alone
 from maml_core.timeline import entries_from_list, entries_to_list
+from maml_core.wording import counted
 
 CHUNK_S = 0.2
 """Processor seconds between two looks at the clock, the signals and the progress bar; on a cluster they are further apart."""
@@ -417,7 +418,7 @@ def _train(
         say(f"maml: {lost}. The run is saved at outer step {run.step}. Go on with: {again} --steps {target}")
         raise typer.Exit(BAD_INPUT if isinstance(lost, ConfigError) else BAD_FOLDER)
     if run.status.kind != "ok":
-        say(f"maml: the run is {run.status.kind} at outer step {run.step}. {run.status.sentence}")
+        say(f"maml: the run is {run.status.kind} after {counted(run.step, 'outer step')}. {run.status.sentence}")
         say(f"It is saved. {way_on(run, target, again)}")
         raise typer.Exit(STOPPED)
     if run.step < target:

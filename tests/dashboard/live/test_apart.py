@@ -12,11 +12,13 @@ from dashboard.live.viewer import Viewer
 from maml_core.analysis.one_step import one_step
 from maml_core.chunks import run_chunk
 from maml_core.config import RunConfig, replace
+from maml_core.divergence import fault
 from maml_core.problem import build_problem
 from maml_core.records import TaskFit
 from maml_core.runs import replay
 from maml_core.state_bytes import state_from_bytes
 from tests.dashboard.live.driver import IMAGES, TINY, Driver
+from tests.dashboard.live.test_frames import first_frame
 from tests.maml_core.helpers import flat, same
 
 CURVES = replace(TINY, {"num_inner_steps": 2})
@@ -218,10 +220,27 @@ def words(**changes: object) -> dict[str, str]:
     return {stage.kind: stage.words for stage in stages(found, config)}
 
 
+def test_a_step_has_the_number_of_its_training_loss_in_the_curves_and_in_what_says_that_it_went_wrong() -> None:
+    _, state, records = replay(CURVES, [], num_steps=8)
+    found = one_step(CURVES, build_problem(CURVES), replay(CURVES, [], num_steps=7)[1].meta, step=7)
+    assert records.steps[-1] == 7 == state.step - 1
+    assert found.query_loss[:, -1].mean() == pytest.approx(records.query_loss[-1], rel=1e-5)
+    assert stages(found, CURVES)[0].words.startswith("Outer step 7 has ")
+    assert "at outer step 7 is" in fault(7, 1e9, scale=1.0, high_steps=0)
+
+
+def test_the_chart_of_the_task_names_the_step_as_the_strip_does() -> None:
+    driver = opened(steps=3)
+    step, subtitle = driver.run.step, first_frame(driver).header["subtitles"]["fit"]
+    assert subtitle.startswith(f"First training task of outer step {step}. ")
+    assert driver.viewer.apart.told is not None
+    assert driver.viewer.apart.told["words"].startswith(f"Outer step {step} has ")
+
+
 def test_every_number_is_said_of_what_it_is() -> None:
     said = words()
     assert (
-        "Outer step 2 has 3 tasks of its own, with 3 examples (support) and 4 test points (query) each" in said["tasks"]
+        "Outer step 1 has 3 tasks of its own, with 3 examples (support) and 4 test points (query) each" in said["tasks"]
     )
     assert "the query loss is 6 on the first, whose fit is shown, and 3 over all" in said["tasks"]
     assert said["inner"] == (

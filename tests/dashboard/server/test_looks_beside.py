@@ -293,7 +293,7 @@ def test_a_second_run_that_diverges_says_so_and_the_run_goes_on() -> None:
         stopped = second.step
         assert (
             second.words("loss")
-            == f"2 α has diverged at outer step {stopped}, and waits there for the next change of this run."
+            == f"2 α has diverged after {stopped} outer steps, and waits there for the next change of this run."
         )
         step = client.page.run.step
         await until(lambda: client.page.run.step > step)

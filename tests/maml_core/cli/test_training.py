@@ -205,6 +205,8 @@ def test_a_diverged_run_is_saved_and_goes_on_with_a_change() -> None:
     run = RunStore().load("wild")
     assert run.status.kind == json.loads(result.stdout)["status"]["kind"] == "diverged"
     assert run.status.sentence in result.stderr
+    assert f"diverged after {run.step} outer step" in result.stderr
+    assert f"at outer step {run.records.steps[-1]} " in run.status.sentence
     assert "maml train --resume wild" in result.stderr
     step = run.step
     maml("train", "--resume", "wild", "--alpha", "0.001", "-N", "1", "--steps", "60")
