@@ -16,7 +16,7 @@ from dashboard.charts.names import AFTER, AT_K, BEFORE, QUERY, SUPPORT
 from dashboard.charts.phrases import dead, number, steps
 from dashboard.charts.results import Array, Results
 from dashboard.charts.scales import Line, Previous, Range, joined, over
-from dashboard.charts.style import Looks
+from dashboard.charts.style import MOSTLY_THERE, Looks
 from dashboard.theme import Palette, with_opacity
 from dashboard.wire.packing import Floats
 from maml_core.config import LinearConfig, PythonConfig, RunConfig, at_test
@@ -148,10 +148,11 @@ def _traces(palette: Palette, looks: Looks) -> dict[str, go.Scatter]:
     """One task's points, its truth, and the curves of theta_0, theta_N and those between."""
     at = "(%{x:.3g}, %{y:.3g})"
     return {
-        "query": points(QUERY, palette.query, 7, palette.page, "diamond", opacity=0.55, hovertemplate=at),
-        "truth": line(
-            "truth", palette.truth, 2, "dash", hoverinfo="skip", **({} if looks.knows_truth else {"showlegend": False})
+        # Points of somebody's own have no truth that is known, and test points only where some are held back.
+        "query": points(
+            QUERY, palette.query, 7, palette.page, "diamond", opacity=0.55, hovertemplate=at, meta=MOSTLY_THERE
         ),
+        "truth": line("truth", palette.truth, 2, "dash", hoverinfo="skip", meta=MOSTLY_THERE),
         "between": line("between", with_opacity(palette.theta_N, 0.35), 1, hoverinfo="skip", showlegend=False),
         "now": line(f"{AFTER}, now", palette.ghost, 2.5, "longdashdot", hovertemplate=at, showlegend=False),
         "theta_0": line(BEFORE, palette.theta_0, 2.5, "dot", hovertemplate=at),

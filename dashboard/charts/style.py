@@ -18,7 +18,9 @@ LEARNERS: tuple[Learner, ...] = ("random", "joint", "scratch", "oracle", "maml")
 NOT_DATA = "not data"
 """The `meta` of a trace that only guides the eye; the page leaves it out of tables and files."""
 ONCE_THERE = "once there"
-"""The `meta` of a trace that the legend names only while it has points."""
+"""The `meta` of a trace that the legend names only while it has points, behind all others."""
+MOSTLY_THERE = "mostly there"
+"""The same of one that seldom has none: its place among the others is kept."""
 SHARES = [-0.03, 1.03]
 """The range of every accuracy axis, with room for a marker on its edge."""
 
@@ -34,8 +36,6 @@ class Looks:
     """Inputs of the fit chart."""
     y_range: tuple[float, float] = (-5.5, 5.5)
     """Outputs of the fit chart."""
-    knows_truth: bool = True
-    """Whether the function of a task is known, without its noise."""
     loss_name: str = "MSE"
     learners: frozenset[Learner] = frozenset({"maml", "joint", "random"})
     """Whose adaptation the legend names."""

@@ -106,7 +106,6 @@ def looks(
     return Looks(
         metric=metric,
         levels=reference_levels(config, levels, metric),
-        knows_truth=not isinstance(config.tasks, PythonConfig) or config.tasks.knows_truth,
         loss_name=loss_name(config),
         x_range=x,
         y_range=y,

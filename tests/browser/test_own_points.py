@@ -157,3 +157,9 @@ def test_nothing_of_the_generated_task_stays_drawn_beside_points_of_their_own(op
     shows(live, [-2, -1, 0, 1, 2, 3])
     live.wait_steady()
     assert live.page.evaluate(LEFT_OVER) == []
+    named = live.page.locator("[data-chart=fit] .maml-series:visible")
+    live.becomes(named.all_inner_texts, ["before adapting (θ0)", "after 1 step (θ1)", "examples (support)"])
+    live.page.locator("[data-option=hold-back]").check()
+    live.becomes(lambda: named.all_inner_texts()[0].split(" (")[0], "test points")
+    tool(live, "Back to sinusoids").click()
+    live.becomes(lambda: [name.split(" (")[0] for name in named.all_inner_texts()][:2], ["test points", "truth"])

@@ -34,7 +34,13 @@ export class Legend {
 
   /** After a redraw it names what is there. */
   refresh() {
-    for (const [trace, entry] of this.#optional) entry.hidden = !this.#chart.array?.(trace)?.x?.length;
+    let changes = false;
+    for (const [trace, entry] of this.#optional) {
+      const isEmpty = !this.#chart.array?.(trace)?.x?.length;
+      changes ||= entry.hidden !== isEmpty;
+      entry.hidden = isEmpty;
+    }
+    if (changes) this.#fit();
   }
 
   /** @param {number} n */
@@ -59,14 +65,21 @@ export class Legend {
     this.#names = [];
     const entry = (/** @type {PlotlyTrace} */ trace) => this.#entry(trace, legend[nameOf(trace)], shorter[nameOf(trace)] ?? []);
     const once = shown.filter(({ trace: { meta } }) => meta === "once there");
-    const always = shown.filter((each) => !once.includes(each)).map(({ trace }) => entry(trace));
     this.#optional = new Map();
+    const inPlace = shown.filter((each) => !once.includes(each)).map(({ key, trace }) => {
+      const made = entry(trace);
+      if (trace.meta === "mostly there") this.#optional.set(key, made);
+      return made;
+    });
+    const behind = [];
     for (const { key, trace } of once) {
       const others = once.map((other) => other.trace).filter(({ legendgroup }) => legendgroup && legendgroup === trace.legendgroup);
       if (others.length > 1 && others[0] !== trace) continue;
-      this.#optional.set(key, others.length > 1 ? this.#shared(others, legend[nameOf(trace)]) : entry(trace));
+      const made = others.length > 1 ? this.#shared(others, legend[nameOf(trace)]) : entry(trace);
+      behind.push(made);
+      this.#optional.set(key, made);
     }
-    this.root.replaceChildren(...always, ...this.#optional.values());
+    this.root.replaceChildren(...inPlace, ...behind);
     this.refresh();
     this.#fit();
   }

@@ -123,7 +123,6 @@ def test_its_lines_are_called_after_its_own_loss(module: str) -> None:
     found = looks(driver.run.config, driver.run.levels) if driver.run.levels else None
     assert found is not None
     is_mse = driver.run.config.num_inputs == 1
-    assert not found.knows_truth
     assert found.axis_title == ("query loss (MSE)" if is_mse else "query loss (HuberLoss)")
     assert len(found.levels) == (2 if is_mse else 0)  # they are squared errors
     gauge = gauge_info(driver.run)
