@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from maml_core.families.curves import CurveFamily
 from maml_core.records import OwnPoints
-from maml_core.wording import counted
+from maml_core.wording import counted, with_minus
 
 MAX_POINTS = 100
 """What is read at most, those that are held back counted."""
@@ -112,12 +112,16 @@ def outside(x: Values, y: Values, tasks: CurveFamily) -> str:
 
     >>> from maml_core.config import SinusoidConfig
     >>> outside(np.array([0.0, 12.0]), np.array([1.0, -6.0]), SinusoidConfig())
-    'Outside of training: x reaches 12 (there -5 to 5), y reaches -6 (there -5 to 5).'
+    'Outside of training: x reaches 12 (there −5 to 5), y reaches −6 (there −5 to 5).'
     """
     reach = tasks.reach()
     beyond = []
     for name, values, (low, high) in (("x", x, tasks.x), ("y", y, (-reach, reach))):
         distance = np.maximum(low - values, values - high)
         if distance.max() > 0.0:
-            beyond.append(f"{name} reaches {values[distance.argmax()]:g} (there {low:g} to {high:g})")
+            beyond.append(f"{name} reaches {_said(values[distance.argmax()])} (there {_said(low)} to {_said(high)})")
     return f"Outside of training: {', '.join(beyond)}." if beyond else ""
+
+
+def _said(value: float) -> str:
+    return with_minus(f"{value:g}")

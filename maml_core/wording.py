@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
@@ -19,14 +20,23 @@ def ratio(value: float, digits: int = 2) -> str:
     return f"{rounded:,.0f}" if rounded >= 10 ** (digits - 1) else f"{rounded:g}"
 
 
+def with_minus(number: str) -> str:
+    """A printed number with a minus sign in the place of the hyphen that it begins with.
+
+    >>> with_minus(f"{-0.02:.2f}"), with_minus("-.5"), with_minus("1e-5"), with_minus("-name")
+    ('−0.02', '−.5', '1e-5', '-name')
+    """
+    return re.sub(r"^-(?=\.?\d)", "−", number)
+
+
 def loss_said(loss: float, digits: int = 4) -> str:
     """A loss to some significant digits. A mean that holds a task whose loss is no number is infinite, like one whose loss has overflowed: of neither
     more is known than that.
 
-    >>> loss_said(0.519362), loss_said(0.519362, 3), loss_said(math.inf), loss_said(math.nan)
-    ('0.5194', '0.519', 'not finite', 'not finite')
+    >>> loss_said(0.519362), loss_said(-0.519362, 3), loss_said(math.inf), loss_said(math.nan)
+    ('0.5194', '−0.519', 'not finite', 'not finite')
     """
-    return f"{loss:.{digits}g}" if math.isfinite(loss) else "not finite"
+    return with_minus(f"{loss:.{digits}g}") if math.isfinite(loss) else "not finite"
 
 
 def counted(number: int, word: str) -> str:

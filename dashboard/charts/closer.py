@@ -9,6 +9,7 @@ import numpy as np
 from dashboard.charts.results import Array, Looked, Results
 from dashboard.charts.scales import Previous
 from maml_core.config import RunConfig
+from maml_core.wording import with_minus
 
 MEASURING = "Measuring…"
 """Said while a first look is taken."""
@@ -30,10 +31,10 @@ def is_chosen(chart: str) -> Callable[[RunConfig, str], bool]:
 def cosine(value: float) -> str:
     """A cosine, an R² or another number between -1 and 1.
 
-    >>> cosine(0.8349), cosine(float("nan"))
-    ('0.83', 'not defined')
+    >>> cosine(0.8349), cosine(-0.02), cosine(float("nan"))
+    ('0.83', '−0.02', 'not defined')
     """
-    return "not defined" if np.isnan(value) else f"{value:.2f}"
+    return "not defined" if np.isnan(value) else with_minus(f"{value:.2f}")
 
 
 def around(points: Array, previous: Previous, *, far: float = 0.98) -> dict[str, list[float]]:

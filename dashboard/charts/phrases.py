@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from dashboard.charts.results import Metric
 from maml_core.config import PythonConfig, RunConfig
+from maml_core.wording import with_minus
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -29,7 +30,7 @@ def number(value: float) -> str:
     """Three significant digits, powers of ten as the axes write them, and words where there is no number.
 
     >>> [number(value) for value in (0.04321, 3.0, 1234.5, -70000, 1.2e-9, 4.5e12, float("inf"))]
-    ['0.0432', '3', '1,230', '-70,000', '1.2 × 10⁻⁹', '4.5 × 10¹²', 'infinite']
+    ['0.0432', '3', '1,230', '−70,000', '1.2 × 10⁻⁹', '4.5 × 10¹²', 'infinite']
     """
     if math.isnan(value):
         return "not a number"
@@ -37,9 +38,9 @@ def number(value: float) -> str:
         return "infinite"
     mantissa, exponent = f"{value:.2e}".split("e")
     if value and not -4 <= int(exponent) < 6:
-        return f"{float(mantissa):g} × 10{str(int(exponent)).translate(_RAISED)}"
+        return with_minus(f"{float(mantissa):g} × 10{str(int(exponent)).translate(_RAISED)}")
     digits = float(f"{value:.3g}")
-    return f"{digits:,.0f}" if abs(digits) >= 1000.0 else f"{digits:g}"
+    return with_minus(f"{digits:,.0f}" if abs(digits) >= 1000.0 else f"{digits:g}")
 
 
 def measured(value: float, metric: Metric) -> str:

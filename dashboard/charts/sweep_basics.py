@@ -21,6 +21,7 @@ from dashboard.theme import Palette
 from maml_core.sweeps.axes import Value
 from maml_core.sweeps.result_colors import ends_words
 from maml_core.values import written
+from maml_core.wording import with_minus
 
 LIMIT_NAME = "α = 2/λ<sub>max</sub>"
 MAX_TICKS = 12
@@ -40,12 +41,12 @@ def held_out(metric: Metric, loss_name: str) -> str:
 def result(value: float, metric: str) -> str:
     """A loss, or an accuracy in per cent.
 
-    >>> result(0.51234, "loss"), result(0.51234, "accuracy")
-    ('0.512', '51.2%')
+    >>> result(0.51234, "loss"), result(-1.5, "loss"), result(0.51234, "accuracy")
+    ('0.512', '−1.5', '51.2%')
     """
     if not math.isfinite(value):
         return "–"
-    return f"{100 * value:.1f}%" if metric == "accuracy" else f"{value:.3g}"
+    return f"{100 * value:.1f}%" if metric == "accuracy" else with_minus(f"{value:.3g}")
 
 
 def ticks(axis: AxisInfo, *, upright: bool = False) -> tuple[tuple[float, str], ...]:
@@ -71,7 +72,10 @@ def _round_marks(axis: AxisInfo) -> list[tuple[float, str]]:
     if axis.scale == "linear":
         step = 10.0 ** math.floor(math.log10((high - low) / 2))
         step *= next(factor for factor in (5, 2, 1) if factor * step <= (high - low) / 2)
-        return [(step * at, f"{step * at:.4g}") for at in range(math.ceil(low / step), math.floor(high / step) + 1)]
+        return [
+            (step * at, with_minus(f"{step * at:.4g}"))
+            for at in range(math.ceil(low / step), math.floor(high / step) + 1)
+        ]
     for factors in ((1, 3), (1, 1.5, 2, 3, 5, 7), tuple(np.arange(1.0, 10.0, 0.1))):
         marks = [factor * 10.0**e for e in range(math.floor(low), math.ceil(high) + 1) for factor in factors]
         inside = [(math.log10(mark), tick(mark)) for mark in marks if low <= math.log10(mark) <= high]
@@ -99,7 +103,7 @@ def _letters(name: str) -> int:
 
 def _short(value: Value) -> str:
     """A value at a tick, where three digits have room; Plotly reads HTML, which the name of a folder may look like."""
-    text = written(value, digits=3)
+    text = with_minus(written(value, digits=3))
     if len(text) > 11:
         text = f"…{text[-10:]}" if "/" in text or "\\" in text else f"{text[:10]}…"  # of folders the last part differs
     return verbatim(text)

@@ -27,6 +27,7 @@ from maml_core.sweeps.axes import Value
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.results import SettingResult
 from maml_core.values import shown
+from maml_core.wording import with_minus
 
 MOST_NUMBERS = 12
 """Numbers of an axis that have curves of their own; where there are more of them, `BINS` ranges have."""
@@ -157,7 +158,8 @@ def groups_of(axis: AxisInfo) -> list[tuple[Value, ...]]:
 def _group_name(group: Sequence[Value]) -> str:
     if not group:
         return ""
-    return shown(group[0]) if len(group) == 1 else f"{shown(group[0])} – {shown(group[-1])}"
+    first, last = with_minus(shown(group[0])), with_minus(shown(group[-1]))
+    return first if len(group) == 1 else f"{first} – {last}"
 
 
 # --- The figure -------------------------------------------------------------------------------------------------------

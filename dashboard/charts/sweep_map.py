@@ -37,6 +37,7 @@ from dashboard.charts.symbols import kept as kept_together
 from dashboard.setups.setting_names import symbol
 from dashboard.theme import Palette, with_opacity
 from maml_core.values import shown
+from maml_core.wording import with_minus
 
 VALUE, DIVERGED, PRUNED = "value", "diverged_cell", "pruned_cell"
 """Results, and the cells of two classes that have none."""
@@ -465,7 +466,7 @@ def _means_subtitle(info: MapInfo, means: Sequence[MeanInfo]) -> str:
     if best is None:
         return f"Mean held-out {what}, over {_over(info)}{without}."
     at = {info.x.name: best.x, **({info.y.name: best.y} if info.y is not None else {})}
-    where = ", ".join(f"{symbol(name)} {kept_together(shown(value))}" for name, value in at.items())
+    where = ", ".join(f"{symbol(name)} {kept_together(with_minus(shown(value)))}" for name, value in at.items())
     return f"Mean held-out {what}, over {_over(info)}{without}. Best: {_with_interval(info, best)} at {where}."
 
 
@@ -479,7 +480,7 @@ def _with_interval(info: MapInfo, mean: MeanInfo) -> str:
 
 
 def _where(s: SettingInfo) -> str:
-    return ", ".join(f"{symbol(name)} {kept_together(shown(value))}" for name, value in s.values.items())
+    return ", ".join(f"{symbol(name)} {kept_together(with_minus(shown(value)))}" for name, value in s.values.items())
 
 
 def _shape(info: MapInfo) -> tuple[int, int] | None:

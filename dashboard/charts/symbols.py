@@ -16,22 +16,28 @@ _QUOTED = re.compile(r"""((?<!\w)'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|“[^”]*�
 _SPELLED = re.compile(r"(?<![\w/.-])(alpha|beta|lambda|theta)(?=\\?_(?:[0-9kN]|max)\b|(?![\w\\-]))")
 _INDEXED = re.compile(r"([θλ])\\?_(\w+)")
 _NOT_INDEXED = re.compile(r"(?<=[θλ])(?=\\?_)|(?<=\bN)(?=\\?_eval)")
+_NEGATIVE = re.compile(r"(?<![\w^/.\\-])-(?=\.?\d)")
+"""The hyphen that a negative number begins with, which is none in a name, a power, a date or behind an escape."""
 _JOINER = "\u2060"
 """The word joiner: invisible, and what stands on its two sides is not read as one sign."""
 _TEX = {"θ": r"\theta", "λ": r"\lambda"}
 
 
 def in_greek(sentence: str) -> str:
-    """A sentence of the engine with its symbols as the page's charts and dials have them; names and what is quoted stay.
+    """A sentence of the engine with its symbols as the page's charts and dials have them, and minus signs; names and what is quoted stay.
 
     >>> in_greek("alpha = 1 is 21 times 2 / lambda_max at theta_0; alphabets stay")
     'α = 1 is 21 times 2 / λ_max at θ_0; alphabets stay'
     >>> in_greek("the sweep alpha-beta-1 has no axis 'alpha', and --alpha is a flag")
     "the sweep alpha-beta-1 has no axis 'alpha', and --alpha is a flag"
+    >>> in_greek("alpha = -101.0 is not accepted: from -100 to 100, and 1e-3, 2026-11-30 and '-5' stay")
+    "α = −101.0 is not accepted: from −100 to 100, and 1e-3, 2026-11-30 and '-5' stay"
     """
     parts = _QUOTED.split(sentence)
     return "".join(
-        _NOT_INDEXED.sub(_JOINER, part) if at % 2 else _SPELLED.sub(lambda found: _NAMES[found[1]], part)
+        _NOT_INDEXED.sub(_JOINER, part)
+        if at % 2
+        else _NEGATIVE.sub("−", _SPELLED.sub(lambda found: _NAMES[found[1]], part))
         for at, part in enumerate(parts)
     )
 
@@ -77,7 +83,7 @@ def literal(name: str) -> str:
 def kept(name: str) -> str:
     """A name that people gave, for a sentence of the charts' component: nothing in it becomes a symbol."""
     apart = _SPELLED.sub(lambda found: found[0][0] + _JOINER + found[0][1:], name)
-    return _NOT_INDEXED.sub(_JOINER, apart)
+    return _NOT_INDEXED.sub(_JOINER, _NEGATIVE.sub(f"-{_JOINER}", apart))
 
 
 def of_error(error: BaseException) -> str:
@@ -86,7 +92,7 @@ def of_error(error: BaseException) -> str:
 
     >>> from maml_core.errors import StoreError
     >>> of_error(ConfigError("alpha", -1.0, "a number from 0"))
-    'α = -1.0 is not accepted: a number from 0'
+    'α = −1.0 is not accepted: a number from 0'
     >>> of_error(StoreError("missing", "there is no sweep my alpha")).replace("\u2060", "")
     'there is no sweep my alpha'
     """

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from maml_core.wording import with_minus
+
 WIDTH, HEIGHT = 400, 240
 """Units of the viewBox; with letters of 13 in it they are read on a phone too."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 10, 10, 40
@@ -163,4 +165,4 @@ def _down(axis: Axis, value: float) -> float:
 
 
 def _said(value: float) -> str:
-    return f"{round(value, 10):g}".replace("-", "−")
+    return with_minus(f"{round(value, 10):g}")

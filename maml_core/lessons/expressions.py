@@ -13,6 +13,8 @@ import string
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 
+from maml_core.wording import with_minus
+
 Value = float | bool | None
 """None: a condition that is unknown."""
 
@@ -92,6 +94,8 @@ def filled(template: str, names: Mapping[str, float]) -> str:
 
     >>> filled("From {a:.2f} to {a / 100:.0%}: {a:.0f} steps.", {"a": 20.0})
     'From 20.00 to 20%: 20 steps.'
+    >>> filled("{a:.2f}, {b:.2f}, {c:+.1f}", {"a": -0.02, "b": -3.2e14, "c": 2.0})
+    '−0.02, −3 · 10^14, +2.0'
     >>> filled("{a:.2f}, {b:.2f}, {c:.2f}", {"a": float("inf"), "b": 3.2e14})
     'infinity, 3 · 10^14, no number'
     """
@@ -117,8 +121,8 @@ def _written(value: float, spec: str) -> str:
         return "infinity" if value > 0 else "minus infinity"
     if abs(value) >= _LARGE:
         digits, _, power = f"{value:.0e}".partition("e")
-        return f"{digits} · 10^{int(power)}"
-    return format(float(value), spec)
+        return with_minus(f"{digits} · 10^{int(power)}")
+    return with_minus(format(float(value), spec))
 
 
 @lru_cache(maxsize=1024)

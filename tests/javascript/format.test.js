@@ -5,7 +5,7 @@ import { decade, exact, percent, short, whole } from "../../dashboard/web/common
 
 test("a loss has three significant digits, and a power where digits would not do", () => {
   const said = [0, 3.01449, 12345.6, 99_999, 100_000, 0.001, 0.00099, 1.25e-9, 3e12, -0.5].map(short);
-  assert.deepEqual(said, ["0", "3.01", "12300", "100000", "1e5", "0.001", "9.9e-4", "1.3e-9", "3e12", "-0.5"]);
+  assert.deepEqual(said, ["0", "3.01", "12300", "100000", "1e5", "0.001", "9.9e-4", "1.3e-9", "3e12", "−0.5"]);
 });
 
 test("what is no number is said so", () => {

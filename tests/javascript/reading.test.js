@@ -65,7 +65,7 @@ test("a picture in shades is read row by row, the highest first", () => {
   assert.deepEqual(walk(SHADES, "ArrowRight", "ArrowRight", "ArrowDown", "ArrowDown"), [
     "support, y 1: x 0, value 7 (1 of 2)",
     "x 1, value 8 (2 of 2)",
-    "support, y -1: x 1, value 6 (2 of 2)",
+    "support, y −1: x 1, value 6 (2 of 2)",
     "query, y 0: x 0, value 9 (1 of 1)",
   ]);
 });

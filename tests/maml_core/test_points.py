@@ -113,8 +113,8 @@ def test_what_lies_outside_of_training_is_said() -> None:
     family = SinusoidConfig(test_x=(-20.0, 20.0))  # held-out tasks may lie there; nothing was trained there
     inside = np.array([-5.0, 5.0])
     assert outside(inside, inside, family) == ""
-    assert outside(np.array([5.5]), np.array([0.0]), family) == "Outside of training: x reaches 5.5 (there -5 to 5)."
-    assert outside(np.array([0.0]), np.array([-6.0]), family) == "Outside of training: y reaches -6 (there -5 to 5)."
+    assert outside(np.array([5.5]), np.array([0.0]), family) == "Outside of training: x reaches 5.5 (there −5 to 5)."
+    assert outside(np.array([0.0]), np.array([-6.0]), family) == "Outside of training: y reaches −6 (there −5 to 5)."
 
 
 # --- How theta_0 adapts to them ---------------------------------------------------------------------------------------

@@ -9,9 +9,16 @@ export function short(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e5)) return tidyExponent(value.toExponential(1));
-  return String(Number(value.toPrecision(3)));
+  if (size !== 0 && (size < 1e-3 || size >= 1e5)) return withMinus(tidyExponent(value.toExponential(1)));
+  return withMinus(String(Number(value.toPrecision(3))));
 }
+
+/**
+ * A printed number, with a minus sign in the place of the hyphen that it begins with.
+ *
+ * @param {string} number
+ */
+export const withMinus = (number) => number.replace(/^-/, "−");
 
 /**
  * An accuracy from 0 to 1, as it is said.

@@ -1,7 +1,7 @@
 // Both loops as people write them, true of the run's algorithm and switches, with the numbers of now.
 
 import { el, onWidth, setText } from "../common/dom.js";
-import { exact, short } from "../common/format.js";
+import { exact, short, withMinus } from "../common/format.js";
 
 /** @import { Config } from "../common/protocol.js" */
 /** @import { Now } from "./protocol.js" */
@@ -82,7 +82,7 @@ export class Formulas {
     const texts = {
       rate: short(this.now.rate ?? alpha),
       beta: short(beta),
-      ...{ alpha: exact(alpha), num_inner_steps: exact(num_inner_steps), meta_batch_size: exact(meta_batch_size), proximal: exact(proximal) },
+      ...{ alpha: withMinus(exact(alpha)), num_inner_steps: exact(num_inner_steps), meta_batch_size: exact(meta_batch_size), proximal: exact(proximal) },
     };
     for (const [value, node] of this.#numbers) setText(node, texts[value]);
     const length = this.root.textContent.length;

@@ -1,6 +1,6 @@
 // What is known of a sweep's settings, and how it is said.
 
-import { percent, short } from "../common/format.js";
+import { percent, short, withMinus } from "../common/format.js";
 import { literal } from "../common/pieces.js";
 import { VERDICT, differenceWords, seedWords, valueWords, verdict } from "./standing.js";
 
@@ -34,9 +34,9 @@ export const said = (value) => (value === null ? "none" : value === true ? "on" 
 
 /** @param {number} value */
 function digits(value) {
-  if (Number.isInteger(value)) return String(value);
+  if (Number.isInteger(value)) return withMinus(String(value));
   const rounded = Number(value.toPrecision(4));
-  return Math.abs(rounded) < 1e-4 ? rounded.toExponential() : String(rounded);
+  return withMinus(Math.abs(rounded) < 1e-4 ? rounded.toExponential() : String(rounded));
 }
 
 /** What is known of the settings: their values once, their numbers with every frame. */

@@ -172,7 +172,7 @@ def test_the_words_carry_the_numbers() -> None:
     assert subtitle(adaptation_info(algorithm="Reptile")) == "After N = 1: Reptile 1. Joint 3, random 4."
     assert "Reptile 4 before and 1 after" in summary(adaptation_info(algorithm="Reptile"))
     assert subtitle(rates_info()) == "Median 0.015, 1 below 0. Limit: for one common α."
-    assert "w0 0.02 0.03 0.04, b0 -0.01 0 0.01" in summary(rates_info())
+    assert "w0 0.02 0.03 0.04, b0 −0.01 0 0.01" in summary(rates_info())
 
 
 def test_accuracies_are_said_in_per_cent() -> None:

@@ -254,7 +254,7 @@ def test_every_number_is_said_of_what_it_is() -> None:
     assert "(median of all: 0.5 times, 60°)" in said["back"]
     assert said["back"].endswith("All the way: 0.5 times, 90°.")
     assert (
-        "has length 2. Cosines of single tasks with it: -0.5 to 1, median 0.5; 1 of 3 point against it." in said["mean"]
+        "has length 2. Cosines of single tasks with it: −0.5 to 1, median 0.5; 1 of 3 point against it." in said["mean"]
     )
     assert said["update"] == "The start (θ_0) moves by 1, 0.5 times the mean's length, straight downhill."
 

@@ -52,7 +52,7 @@ def test_the_page_is_told_what_was_read_and_on_what_the_loss_is_measured() -> No
         (
             read_points("a b\n1 2\n3 4\n5 6", hold_back=True),
             "3 points: 1 held back as test points (query), on which the query loss is measured. The first line names the columns. "
-            "Outside of training: y reaches 6 (there -5 to 5).",
+            "Outside of training: y reaches 6 (there −5 to 5).",
         ),
     ]
     for points, expected in words:
