@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from dashboard.charts.all import CLOSER, SHARING, charts_of
 from dashboard.charts.arrows import arrows_info
-from dashboard.charts.closer import MEASURING
+from dashboard.charts.closer import MEASURING, cosine
 from dashboard.charts.coherence import coherence_info
 from dashboard.charts.directions import DIRECTIONS, directions_info
 from dashboard.charts.edge import edge_info
@@ -102,7 +102,8 @@ def test_directions_are_those_of_the_whole_network_beside_their_batches() -> Non
         )
         assert drawn[f"{rule}_batches"][0].tolist() == [1, 1, 2, 2, 3, 3]
     np.testing.assert_allclose(drawn["agreement"][1], found.agreement, rtol=1e-6)
-    assert f"hidden 1 {found.cosine[0, 1, 1]:.2f}, head {found.cosine[0, 1, 2]:.2f}" in summary(info)
+    hidden, head = (cosine(value) for value in found.cosine[0, 1, 1:3])
+    assert f"hidden 1 {hidden}, head {head}" in summary(info)
     assert summary(info).endswith("Measured on 2 batches of 1 task each.")
 
 

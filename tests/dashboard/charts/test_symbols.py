@@ -174,7 +174,7 @@ def test_a_refused_value_of_a_dial_names_the_dial_and_what_it_takes(field: str, 
         changed(RunConfig(), {field: value})
     sentence = in_greek(refusal(caught.value, RunConfig()))
     assert sentence.startswith({"alpha": "α (inner", "beta": "β (outer", "num_inner_steps": "N (inner"}[field])
-    assert re.search(r"number (from|above) -?\d", sentence), sentence
+    assert re.search(r"number (from|above) −?\d", sentence), sentence
     assert ASCII.search(sentence) is None
     assert ("whole" in sentence) == (field == "num_inner_steps")
 
