@@ -37,8 +37,10 @@ AT_IDENTITY = "at M = I"
 OF_PLAIN = "of plain steps"
 """Said of a stability limit where an inner optimizer of one's own takes others."""
 _DECADES = (-4.0, 1.0)
-_ROOM = (0.2, 0.13)
-"""Shares of the gauge's height in which the names of its zones stand, at the bottom under the marker's own letter: nothing else may lie there."""
+_ROOM = (0.2, 0.15)
+"""Shares of the gauge's height in which the names of its zones stand, at the bottom under the marker's own letter: no limit may lie there."""
+_ROOM_OF_ALPHA = (0.2, 0.2)
+"""The same for alpha, whose marker is higher than a line."""
 _BOTTOM = 1 / OFF_THE_CHART
 """Where the zones begin, far below the axis."""
 
@@ -147,15 +149,15 @@ def _ranges(info: GaugeInfo, _previous: Previous) -> Range:
 
 def _decades(info: GaugeInfo) -> list[float]:
     """Whole decades, the same for all usual step sizes: the marker should move, not the scale."""
-    logs = [math.log10(value) for value in (info.alpha, info.limit_low, info.limit_high) if 1e-8 < value < 1e8]
+    each = ((info.alpha, _ROOM_OF_ALPHA), (info.limit_low, _ROOM), (info.limit_high, _ROOM))
+    logs = [(math.log10(value), room) for value, room in each if 1e-8 < value < 1e8]
     low, high = _DECADES
-    under, over = _ROOM
 
     def too_low() -> bool:
-        return any(value < low + under * (high - low) for value in logs)
+        return any(value < low + under * (high - low) for value, (under, _) in logs)
 
     def too_high() -> bool:
-        return any(value > high - over * (high - low) for value in logs)
+        return any(value > high - over * (high - low) for value, (_, over) in logs)
 
     while too_low() or too_high():
         low, high = low - too_low(), high + too_high()

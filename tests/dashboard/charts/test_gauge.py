@@ -31,6 +31,13 @@ def test_the_gauge_scale_holds_every_usual_alpha() -> None:
     assert ranges(gauge_info(alpha=1e-6))["yaxis"][0] == -8
 
 
+@pytest.mark.parametrize("alpha", [100.0, 30.0, 2.0, 1.2])
+def test_alpha_keeps_out_of_the_name_at_the_top(alpha: float) -> None:
+    """The name and the marker are 26 pixels high together, and the least axis of a card beside others 134."""
+    low, high = ranges(gauge_info(alpha=alpha))["yaxis"]
+    assert (high - np.log10(alpha)) / (high - low) >= 0.2
+
+
 def test_the_gauge_says_of_what_its_limit_is() -> None:
     assert "2/λ_max of the head is 0.2" in summary(dataclasses.replace(gauge_info(), of="of the head"))
     turned = dataclasses.replace(gauge_info(alpha=0.1), of=AT_IDENTITY)
