@@ -262,10 +262,7 @@ def _main_directions(rows: Tensor) -> Numbers:
 
 def project(theta: Tensor, plane: Plane) -> Floats:
     """Coordinates in the plane of parameters [..., D]: [..., 2]; NaN where a parameter is not finite."""
-    numbers = theta.double().numpy()
-    finite = np.isfinite(numbers).all(axis=-1, keepdims=True)
-    coordinates = (np.where(finite, numbers, 0.0) - plane.origin) @ plane.basis.T
-    return np.where(finite, coordinates, np.nan).astype(np.float32)
+    return plane.place(theta.double().numpy()).astype(np.float32)
 
 
 def explained(paths: Tensor, plane: Plane) -> float:

@@ -50,15 +50,15 @@ def path_info(of: Results) -> PathInfo | None:
     """The record of a run; None where the chart of the layers stands in its place."""
     if of.paths is None or of.plane is None or of.weights_chart != "path":
         return None
-    here = (of.paths.theta_0 - of.plane.origin) @ of.plane.basis.T
+    here = of.plane.place(of.paths.theta_0)
     then = None if of.now is None else here
     trail: Array = np.zeros((0, 2)) if then is not None else here[None]
     if of.thetas:  # none while no look at the run of now has been at its paths, but one at an earlier step has, or one that takes a step apart
-        trail = (np.stack(of.thetas) - of.plane.origin) @ of.plane.basis.T
+        trail = of.plane.place(np.stack(of.thetas))
     if of.apart is None:
         own = None
         if isinstance(of.fit, TaskFit) and of.fit.is_own:
-            own = (of.fit.path - of.plane.origin) @ of.plane.basis.T
+            own = of.plane.place(of.fit.path)
         return PathInfo(paths=of.paths.paths, trail=trail, then=then, explained=of.paths.explained, own=own)
     return PathInfo(
         paths=of.paths.paths,

@@ -71,10 +71,9 @@ def task_disk_info(of: Results) -> TaskDiskInfo | None:
 
 def _place(of: Results, vectors: TaskVectors) -> Array:
     """Where the demonstration task lies by its own task vector, which follows the run and the dials at once."""
-    if of.fit is None or of.apart is not None or not np.isfinite(of.fit.vector).all():
+    if of.fit is None or of.apart is not None:
         return np.full(2, np.nan)
-    place: Array = (of.fit.vector - vectors.mean) @ vectors.plane.basis.T
-    return place
+    return vectors.plane.seen(of.fit.vector - vectors.mean)
 
 
 def _told(config: RunConfig) -> tuple[str, int]:

@@ -95,7 +95,7 @@ def one_step(
     )
 
     def arrow(directions: Numbers) -> Floats:
-        return (unit(directions) @ paths.plane.basis.T.astype(np.float64)).astype(np.float32)
+        return paths.plane.seen(unit(directions)).astype(np.float32)
 
     return OneStep(
         step=step,

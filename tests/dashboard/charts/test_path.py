@@ -10,8 +10,9 @@ import pytest
 from dashboard.charts.path import PathInfo
 from dashboard.charts.path import path_info as info_of
 from dashboard.charts.results import Now, Results
-from maml_core.config import RunConfig
-from maml_core.records import InnerPaths, Plane
+from dashboard.live.chart_data import results
+from maml_core.config import RunConfig, replace
+from maml_core.records import InnerPaths, Plane, TaskFit
 from tests.dashboard.charts.infos import (
     named,
     path_info,
@@ -19,6 +20,7 @@ from tests.dashboard.charts.infos import (
     subtitle,
     summary,
 )
+from tests.dashboard.live.driver import TINY, Driver
 
 
 def test_path_arrays() -> None:
@@ -35,6 +37,23 @@ def test_the_way_on_points_of_ones_own_is_drawn_within_the_axes() -> None:
     (low, _), (bottom, _) = ranges(info).values()
     assert bottom < -4.0
     assert low < 0.0
+
+
+@pytest.mark.parametrize("far", [np.inf, -np.inf, np.nan, 3e38], ids=str)
+def test_a_way_on_points_of_ones_own_that_leaves_the_numbers_ends_there(far: float) -> None:
+    plane = Plane(np.zeros(3, np.float32), np.array([[0.8, 0.6, 0.0], [-0.6, 0.8, 0.0]], np.float32))
+    theta_0 = np.array([1.0, 2.0, 5.0], np.float32)
+    paths = InnerPaths(np.array([[[1, 2], [2, 2]]], np.float32), theta_0, plane, 0.9)
+    config = RunConfig()
+    driver = Driver(replace(TINY, {"num_inner_steps": 1})).opened()
+    fit = results(driver.run, driver.viewer).fit
+    assert isinstance(fit, TaskFit)
+    fit = fit._replace(parameters=np.zeros(0), path=np.array([theta_0, [far, far, 0.0]], np.float32))
+    info = info_of(Results(config=config, computed=config, weights_chart="path", paths=paths, plane=plane, fit=fit))
+    assert info is not None
+    assert info.own is not None
+    np.testing.assert_allclose(info.own[0], [2.0, 1.0])
+    assert np.isfinite(info.own[1]).all() == np.isfinite(far)
 
 
 @pytest.mark.parametrize("travels", [False, True])
