@@ -26,7 +26,8 @@ from datetime import datetime
 from pathlib import Path, PurePath
 
 from maml_core.errors import ConfigError, StoreError
-from maml_core.store import RunInfo, RunStore, SavedRun, check_name, default_root, import_run
+from maml_core.store import RunInfo, RunStore, SavedRun, check_name, default_root, keep_run, read_run
+from maml_core.store.runs import is_same
 
 MAX_RUNS = 200
 """Runs in a workspace of a shared server."""
@@ -238,7 +239,7 @@ class Workspace:
             kept = self.load(run.name)
         except StoreError:  # damaged, or none
             return False
-        return (kept.step, kept.config, kept.timeline, kept.state) == (run.step, run.config, run.timeline, run.state)
+        return is_same(kept, run)
 
     def take_in(self, file: str, data: bytes) -> tuple[SavedRun, bool]:
         """Keep the run of an archive that `zip` gave, byte for byte, under its name, or that name and a number where another run has it.
@@ -256,22 +257,22 @@ class Workspace:
         with tempfile.TemporaryDirectory(prefix="maml-import-") as beside:
             path = Path(beside) / f"{_stem(file)}.zip"
             path.write_bytes(data)
-            checked = RunStore(Path(beside) / "runs")
             try:
-                run = import_run(path, checked)
+                found = read_run(path)
             except StoreError as error:
                 raise StoreError(error.kind, str(error).replace(str(path), file)) from error
-            with self._discreet():
-                store, own = self._store, run.name
-                for number in range(1, MAX_RUNS + 2):
-                    run = dataclasses.replace(run, name=own if number == 1 else f"{own[:76]} {number}")
-                    if not os.path.lexists(store.folder(run.name)):
-                        break
-                    if self.holds(run):
-                        return run, True
-                if self._is_limited:
-                    self._check_room(store, run)
-                return import_run(path, store, name=run.name), False
+        with self._discreet():
+            store, own = self._store, found.run.name
+            store.folder(own)  # whose name cannot be used is refused before any is looked at
+            if (kept := store.name_of(found.run)) is not None:
+                return dataclasses.replace(found.run, name=kept), True
+            for number in range(1, MAX_RUNS + 2):
+                name = own if number == 1 else f"{own[:76]} {number}"
+                if not os.path.lexists(store.folder(name)):
+                    break
+            if self._is_limited:
+                self._check_room(store, dataclasses.replace(found.run, name=name))
+            return keep_run(found, store, name=name), False
 
     def rename(self, old: str, new: str) -> None:
         """Give a run another name.

@@ -25,8 +25,9 @@ from maml_core.store import (
     RunStore,
     SavedRun,
     delete_run,
-    import_run,
+    keep_run,
     load_run,
+    read_run,
     rename_run,
     run_info,
     zip_run,
@@ -186,9 +187,12 @@ def take_in(
     name: Annotated[str | None, typer.Option(help="Name to keep it under. (Default: the one that it has.)")] = None,
     root: Root = None,
 ) -> None:
-    """Take a run in that was trained elsewhere. All of it is checked first."""
-    store = RunStore(root)
-    run = import_run(source, store, name=name)
+    """Take a run in that was trained elsewhere. All of it is checked first; one that is there already stays as it is, unless you name another copy."""
+    store, found = RunStore(root), read_run(source)
+    if name is None and (kept := store.name_of(found.run)) is not None:
+        typer.echo(f"{found.run.name} is there already under {kept}, at outer step {found.run.step}.")
+        return
+    run = keep_run(found, store, name=name)
     typer.echo(f"Imported {run.name}, at outer step {run.step}, into {store.folder(run.name)}.")
 
 

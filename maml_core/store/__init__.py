@@ -13,7 +13,7 @@ folder holds the save before or the save after. Everything is checked when it is
 
 from __future__ import annotations
 
-from maml_core.store.archive import import_run
+from maml_core.store.archive import Arrival, import_run, keep_run, read_run
 from maml_core.store.document import DOCUMENT, FORMAT, MAX_DOCUMENT_BYTES, VERSION, SavedRun
 from maml_core.store.folder import RunInfo, check_place, load_run, run_info, save_run, trained_alone
 from maml_core.store.runs import RunStore, check_name, default_root, delete_run, rename_run, zip_run
@@ -23,6 +23,7 @@ __all__ = [
     "FORMAT",
     "MAX_DOCUMENT_BYTES",
     "VERSION",
+    "Arrival",
     "RunInfo",
     "RunStore",
     "SavedRun",
@@ -31,7 +32,9 @@ __all__ = [
     "default_root",
     "delete_run",
     "import_run",
+    "keep_run",
     "load_run",
+    "read_run",
     "rename_run",
     "run_info",
     "save_run",

@@ -8,7 +8,7 @@ import hashlib
 import importlib.metadata
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -158,7 +158,19 @@ def load_run(folder: str | os.PathLike[str]) -> SavedRun:
         StoreError: There is none, it is damaged, or a newer version wrote it. Nothing is changed.
     """
     folder = Path(folder)
-    contents = read_folder(folder)
+    return from_files(folder, read_folder(folder))
+
+
+def from_files(folder: Path, contents: Mapping[str, bytes]) -> SavedRun:
+    """The run of files that were read, as `checked` has them.
+
+    Args:
+        folder: Where they come from, for what is said of them.
+        contents: By name.
+
+    Raises:
+        StoreError: They are damaged, or of a newer version.
+    """
     document = from_document(folder, contents[DOCUMENT])
     columns: dict[str, npt.NDArray[Any]] = {}
     for part, names in COLUMNS.items():
@@ -294,6 +306,15 @@ def _read_file(folder: Path, file: DataFile) -> bytes:
             data = (folder / file.name).read_bytes()
         except FileNotFoundError:
             raise StoreError("damaged", f"{folder / file.name} is missing; {INSTEAD}") from None
+    return checked(folder, file, data)
+
+
+def checked(folder: Path, file: DataFile, data: bytes) -> bytes:
+    """The bytes of a data file, which are those that were written.
+
+    Raises:
+        StoreError: They are others.
+    """
     if len(data) != file.size or hashlib.sha256(data).hexdigest() != file.sha256:
         raise StoreError("damaged", f"{folder / file.name} is damaged: its checksum does not fit; {INSTEAD}")
     return data

@@ -59,6 +59,11 @@ beginning with a letter, a digit or _, and not ending with a space or a dot
     return clean
 
 
+def is_same(one: SavedRun, other: SavedRun) -> bool:
+    """Whether two are one run at one step, whatever they are called and whenever they were saved."""
+    return (one.step, one.config, one.timeline, one.state) == (other.step, other.config, other.timeline, other.state)
+
+
 class RunStore:
     """The runs in one folder, by name. The name of a run is the name of its folder.
 
@@ -106,6 +111,15 @@ class RunStore:
         """`load_run` of the folder of this name."""
         folder = self.folder(name)
         return dataclasses.replace(load_run(folder), name=folder.name)
+
+    def name_of(self, run: SavedRun) -> str | None:
+        """Name under which a run is kept as it is at this step, its own before others; None where it is not."""
+        names = [info.name for info in self.list() if info.problem is None and info.step == run.step]
+        for name in sorted(names, key=lambda name: name != run.name):
+            with contextlib.suppress(StoreError):  # a damaged one is another
+                if is_same(self.load(name), run):
+                    return name
+        return None
 
     def rename(self, old: str, new: str) -> None:
         """Give a run another name.

@@ -104,7 +104,14 @@ def test_an_exported_archive_is_the_run(tmp_path: Path) -> None:
 def test_an_exported_archive_is_taken_in(tmp_path: Path) -> None:
     run = trained("run")
     maml("runs", "export", "run", "--zip")
+    assert maml("runs", "import", "run.zip").stdout == "run is there already under run, at outer step 20.\n"
+    maml("runs", "rename", "run", "first")
+    assert "there already under first," in maml("runs", "import", "run.zip").stdout
+    trained("run", steps=21)
+    assert "there already under first," in maml("runs", "import", "run.zip").stdout
+    maml("runs", "delete", "first", "--yes")
     assert "already; choose another name" in said(maml("runs", "import", "run.zip", code=2))
+    assert RunStore().load("run").step == 21
     told = maml("runs", "import", "run.zip", "--name", "again").stdout
     assert "Imported again, at outer step 20" in told
     assert same(RunStore().load("again").state, run.state)

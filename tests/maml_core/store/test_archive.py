@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from maml_core.errors import ConfigError, StoreError
-from maml_core.store import DOCUMENT, RunStore, arrival, import_run, zip_run
+from maml_core.store import DOCUMENT, RunStore, arrival, import_run, keep_run, read_run, zip_run
 from tests.maml_core.store.saved import OTHER, RUN, contents, equal
 
 Files = dict[str, bytes]
@@ -166,6 +166,18 @@ def test_a_name_that_is_taken_or_none_is_refused(away: Path, store: RunStore, tm
         import_run(path, store, name="../x")
     with pytest.raises(StoreError, match="there is no file"):
         import_run(tmp_path / "nothing.zip", store)
+
+
+def test_what_has_been_read_is_kept_without_the_file(away: Path, store: RunStore, tmp_path: Path) -> None:
+    (tmp_path / "run.zip").write_bytes(zip_run(away))
+    found = read_run(tmp_path / "run.zip")
+    (tmp_path / "run.zip").unlink()
+    assert store.name_of(found.run) is None
+    assert keep_run(found, store, name="other").name == "other"
+    assert contents(store.folder("other")) == contents(away)
+    assert store.name_of(found.run) == "other"
+    keep_run(found, store, name="run")
+    assert store.name_of(found.run) == "run"  # its own name first
 
 
 def test_a_locked_archive_is_a_sentence(away: Path, store: RunStore, tmp_path: Path) -> None:
