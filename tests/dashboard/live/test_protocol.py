@@ -28,9 +28,9 @@ from maml_core.config import RunConfig, SinusoidConfig, replace
 from maml_core.lessons.lesson import Lesson
 from tests.dashboard.live.lessons import SMALL
 from tests.dashboard.server.clients import IMAGES, TINY, Client, Clock, Inline, on_loop, until, wake
-from tests.dashboard.sweeps.test_hub import Mixed, Viewer, new_job, play
-from tests.dashboard.sweeps.test_hub import until as in_real_time
-from tests.dashboard.sweeps.test_hub import wake as wake_and_draw
+from tests.dashboard.sweeps.hubs import Mixed, Viewer, new_job, play
+from tests.dashboard.sweeps.hubs import until as in_real_time
+from tests.dashboard.sweeps.hubs import wake as wake_and_draw
 
 TEXT = "\n".join(path.read_text(encoding="utf-8") for path in sorted(WEB.glob("*/protocol.js")))
 

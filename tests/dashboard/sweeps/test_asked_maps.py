@@ -12,7 +12,7 @@ from dashboard.sweeps.frozen import ALPHAS, AskedMaps, Theta0
 from maml_core.records import Curvature
 from maml_core.sweeps.frozen import FrozenMap
 from tests.dashboard.server.clients import TINY, Clock, turns
-from tests.dashboard.sweeps.test_hub import Mixed, Viewer, play
+from tests.dashboard.sweeps.hubs import Mixed, Viewer, play
 
 
 def theta_0(of: str) -> Theta0:

@@ -17,8 +17,8 @@ from maml_core.sweeps.budget import Cost
 from maml_core.sweeps.definition import group_key
 from maml_core.sweeps.study import load_sweep, open_study
 from tests.dashboard.server.clients import TINY, Clock
+from tests.dashboard.sweeps.hubs import COST, Held, Mixed, Viewer, new_job, play, until
 from tests.dashboard.sweeps.results import sweep
-from tests.dashboard.sweeps.test_hub import COST, Held, Mixed, Viewer, new_job, play, until
 from tests.maml_core.sweeps.compilers import Compilers
 
 ENDLESS = sweep(num_steps=10_000)

@@ -11,9 +11,9 @@ from dashboard.sweeps import words
 from maml_core.sweeps.archive import import_sweep, zip_sweep
 from maml_core.sweeps.study import load_sweep
 from tests.dashboard.server.clients import TINY, Clock, turns
+from tests.dashboard.sweeps.hubs import Held, Mixed, Viewer, new_job, play, until
 from tests.dashboard.sweeps.results import sweep
 from tests.dashboard.sweeps.test_gone import newest
-from tests.dashboard.sweeps.test_hub import Held, Mixed, Viewer, new_job, play, until
 
 
 def computed_until_the_server_ends(root: Path) -> None:

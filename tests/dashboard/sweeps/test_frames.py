@@ -16,8 +16,8 @@ from dashboard.sweeps.hub import FRAME_S
 from dashboard.sweeps.page import FRAMES_SHARE
 from maml_core.sweeps.study import open_study
 from tests.dashboard.server.clients import TINY, Clock
+from tests.dashboard.sweeps.hubs import Mixed, Viewer, new_job, play, until, wake
 from tests.dashboard.sweeps.results import grid, sweep
-from tests.dashboard.sweeps.test_hub import Mixed, Viewer, new_job, play, until, wake
 
 VIEW = {"x": "beta", "y": "alpha", "slices": {}, "metric": "loss", "color": "beta", "over": "best", "colors": "whole"}
 

@@ -15,8 +15,8 @@ from dashboard.sweeps import whereabouts
 from dashboard.sweeps.whereabouts import LOOK_S
 from maml_core.sweeps.catalog import delete_sweep, rename_sweep
 from tests.dashboard.server.clients import TINY, Clock, turns
+from tests.dashboard.sweeps.hubs import Held, Mixed, Viewer, new_job, play, until, wake
 from tests.dashboard.sweeps.results import sweep
-from tests.dashboard.sweeps.test_hub import Held, Mixed, Viewer, new_job, play, until, wake
 
 
 @pytest.fixture

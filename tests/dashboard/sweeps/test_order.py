@@ -11,8 +11,8 @@ import pytest
 from dashboard.server.hub import Hub
 from dashboard.sidebar import sweep_actions
 from tests.dashboard.server.clients import TINY, Clock, turns
+from tests.dashboard.sweeps.hubs import Held, new_job, play, until
 from tests.dashboard.sweeps.results import sweep
-from tests.dashboard.sweeps.test_hub import Held, new_job, play, until
 
 
 @pytest.mark.parametrize("is_running", [False, True], ids=["at rest", "under way"])

@@ -14,8 +14,8 @@ from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.standing import Standings
 from tests.dashboard.server.clients import TINY, Clock
+from tests.dashboard.sweeps.hubs import Held, Mixed, new_job, play, until, wake
 from tests.dashboard.sweeps.results import ALPHA, STEPS, grid, sweep
-from tests.dashboard.sweeps.test_hub import Held, Mixed, new_job, play, until, wake
 
 MANY = sweep(dataclasses.replace(ALPHA, values=tuple(0.001 * i for i in range(1, 101))))
 RESULTS = grid(MANY)

@@ -27,8 +27,8 @@ from maml_core.sweeps.chunks import refusal_of_all, run_lanes
 from maml_core.sweeps.recognition import find_images
 from maml_core.sweeps.study import open_study
 from tests.dashboard.sidebar.test_main_page import MAIN, TIMEOUT_S, Idle, explained, own_hub
+from tests.dashboard.sweeps.hubs import COST, Mixed
 from tests.dashboard.sweeps.results import grid, sweep
-from tests.dashboard.sweeps.test_hub import COST, Mixed
 from tests.maml_core.datasets.test_folder import pictures
 from tests.maml_core.sweeps.test_left_out import Here, folder_sweep
 

@@ -19,8 +19,8 @@ from maml_core.config import RunConfig
 from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.standing import Standings, Verdict
 from tests.dashboard.server.clients import Clock
+from tests.dashboard.sweeps.hubs import WAIT_S, Mixed, Viewer, new_job, play, until, wake
 from tests.dashboard.sweeps.results import grid, sweep
-from tests.dashboard.sweeps.test_hub import WAIT_S, Mixed, Viewer, new_job, play, until, wake
 
 
 def of_tasks(one: SettingResult, values: list[float]) -> SettingResult:
