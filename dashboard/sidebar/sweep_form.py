@@ -244,8 +244,8 @@ def _range(draft: Draft, offer: Offer) -> None:
     value = draft.ranges.get(offer.name) or default_range(offer)
     is_grid = draft.sampler == "grid"
     st.caption(offer.label)
-    # Room for the label of the third in the narrow sidebar of a tablet.
-    columns = st.columns(3 if is_grid else 2, gap="xsmall", vertical_alignment="bottom")
+    # The third label is the longest: in the narrow sidebar of a tablet it would have two lines.
+    columns = st.columns((1.0, 1.0, 1.15) if is_grid else 2, gap="xsmall", vertical_alignment="bottom")
     for where, part, number in zip(columns, ("low", "high"), (value.low, value.high), strict=False):
         key = _key(f"{offer.name}.{part}")
         where.number_input(

@@ -307,3 +307,14 @@ def test_the_form_survives_a_reload_with_other_axes_another_sampler_and_a_name(o
     live.becomes(shown, before)
     assert before[0] == ["α (inner step size)", "β (outer step size)", "Shots", "N (inner steps)"]
     assert {"2, 4", "12", "2", "größe θ_0"} <= set(before[1])
+
+
+@pytest.mark.parametrize("width", [1024, 820, 1280])
+def test_a_label_of_the_form_has_one_line(open_screen: OpenScreen, width: int) -> None:
+    page = open_screen().page
+    page.set_viewport_size({"width": width, "height": 768})
+    labels = """() => [...document.querySelectorAll("[data-testid=stSidebar] [data-testid=stWidgetLabel] p")]
+      .filter((node) => node.checkVisibility() && node.getClientRects().length)
+      .filter((node) => node.clientHeight > 1.5 * parseFloat(getComputedStyle(node).lineHeight)).map((node) => node.textContent)"""
+    page.wait_for_timeout(500)
+    assert page.evaluate(labels) == []
