@@ -395,7 +395,7 @@ def _summary(info: LossInfo) -> str:
         )
         if value is not None
     ]
-    curves = f"{info.metric.capitalize()} curves"
+    curves = f"{_not_drawn(info)}{info.metric.capitalize()} curves"
     if not parts:
         return f"{curves}: no outer step yet."
     marks = f" {len(info.marks)} changes of the set-up are marked." if len(info.marks) > 1 else ""
@@ -410,9 +410,16 @@ def _subtitle(info: LossInfo) -> str:
         return _HINT
     # Measured at every few outer steps, and not at the one that the run is at, where alpha may be another, or the run have diverged.
     at = f"Held-out at outer step {info.curves.held_out_steps[-1]:,.0f}"
-    found = f"{at}: {measured(before, info.metric)} before, {measured(after, info.metric)} after."
+    found = f"{_not_drawn(info)}{at}: {measured(before, info.metric)} before, {measured(after, info.metric)} after."
     gains = after > before if info.metric == "accuracy" else after < before
     return f"{found} That gap is what the inner steps gain." if gains else found
+
+
+def _not_drawn(info: LossInfo) -> str:
+    """That losses of one's own are below 0, where a logarithmic axis has no place for them, in a sentence; empty where none is."""
+    lines = (info.curves.raw, info.curves.before, info.curves.after)
+    is_missing = info.metric == "loss" and any((np.asarray(line) < 0.0).any() for line in lines)
+    return "Losses below 0 are not drawn: the axis is logarithmic. " if is_missing else ""
 
 
 def _newest(values: Array) -> float | None:

@@ -53,7 +53,8 @@ TINY_LOSS = 1e-12
 def study_of(results: Sequence[SettingResult], sweep: SweepConfig) -> Study:
     """A study in memory with a trial for each finished setting, diverged ones at their cap; pruned ones are left out.
 
-    A loss stands as its logarithm (`objective`): its cap is so much larger than what is looked for that nothing else would be seen.
+    A loss stands as its logarithm (`objective`): its cap is so much larger than what is looked for that nothing else would be seen. Where one is
+    below 0, as a loss of one's own may be, all stand as they are.
     """
     import optuna
 
@@ -65,13 +66,22 @@ def study_of(results: Sequence[SettingResult], sweep: SweepConfig) -> Study:
         if done
         else {}
     )
-    study.add_trials([_trial(result, space, log=not sweep.maximises) for result in done])
+    study.add_trials([_trial(result, space, log=_is_log(done, sweep)) for result in done])
     return study
 
 
-def objective(sweep: SweepConfig) -> str:
-    """What a trial's value is."""
-    return "held-out accuracy" if sweep.maximises else "log<sub>10</sub> held-out loss"
+def objective(sweep: SweepConfig, results: Sequence[SettingResult] = ()) -> str:
+    """What a trial's value is, in the study of these results."""
+    if sweep.maximises:
+        return "held-out accuracy"
+    return "log<sub>10</sub> held-out loss" if _is_log(results, sweep) else "held-out loss"
+
+
+def _is_log(results: Sequence[SettingResult], sweep: SweepConfig) -> bool:
+    """Whether results stand as their logarithms."""
+    return not sweep.maximises and not any(
+        result.value < 0.0 for result in results if result.status in ("ok", "diverged")
+    )
 
 
 def _distribution(values: Sequence[Value], *, log: bool) -> BaseDistribution:

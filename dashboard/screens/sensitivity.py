@@ -113,7 +113,7 @@ def _plots(token: str, selected: tuple[int, ...]) -> None:
         st.caption(reason)
         return
     palette = PALETTES["dark" if st.context.theme.type == "dark" else "light"]
-    figure = optuna_figure(plot, study, palette, objective(sweep))
+    figure = optuna_figure(plot, study, palette, objective(sweep, chosen))
     st.plotly_chart(figure, key="optuna.chart", theme=None, config=_PLAIN)
     table = optuna_table(plot, figure, study)
     with st.container(horizontal=True, vertical_alignment="center", key="optuna-told"):

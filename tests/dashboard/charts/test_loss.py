@@ -201,3 +201,11 @@ def test_levels_of_one_value_are_one_line_under_one_number() -> None:
     patch = marks_layout(loss_info(levels=levels), LIGHT)
     assert [note["text"] for note in patch["annotations"]] == ["always 0,<br>best fixed<br>8.33"]
     assert len(patch["shapes"]) == 1
+
+
+def test_losses_below_0_which_a_log_axis_has_not_are_said_to_be_missing() -> None:
+    missing = "Losses below 0 are not drawn: the axis is logarithmic."
+    info = loss_info(after=-0.5)
+    assert subtitle(info).startswith(missing)
+    assert missing in summary(info)
+    assert missing not in subtitle(loss_info()) + summary(loss_info())

@@ -47,6 +47,14 @@ def test_a_loss_of_nothing_is_drawn_too() -> None:
     assert found[0].value == -12.0
 
 
+def test_losses_of_which_one_is_below_0_stand_as_they_are() -> None:
+    of = sweep()
+    results = [result(at, {"alpha": 0.01, "beta": 0.001}, loss=loss) for at, loss in enumerate((2.0, -1.5))]
+    assert [trial.value for trial in study_of(results, of).get_trials()] == [2.0, -1.5]
+    assert objective(of, results) == "held-out loss"
+    assert objective(of, results[:1]) == "log<sub>10</sub> held-out loss"
+
+
 def test_an_accuracy_stands_as_it_is() -> None:
     of = sweep(base=IMAGES)
     found = study_of([result(0, {"alpha": 0.01, "beta": 0.001}, loss=0.7)], of)
