@@ -118,8 +118,7 @@ def _summary(info: LabelOrdersInfo) -> str:
 
 def _subtitle(info: LabelOrdersInfo) -> str:
     low, high = percent(float(info.accuracy[0])), percent(float(info.accuracy[-1]))
-    zeroed = f"With the head zeroed {percent(info.zeroed)}."
-    return f"By the numbering alone {low} to {high} of the task shown are right. {zeroed}{_asked_alone(info)}"
+    return f"The numbering alone: {low} to {high} right; head zeroed: {percent(info.zeroed)}.{_asked_alone(info)}"
 
 
 def _asked_alone(info: LabelOrdersInfo) -> str:

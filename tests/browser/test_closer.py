@@ -9,15 +9,16 @@ from playwright.sync_api import expect
 
 from dashboard.charts.all import CLOSER
 from dashboard.charts.closer import MEASURING
-from maml_core.presets import DEFAULT_PRESET
+from dashboard.setups import address
+from maml_core.presets import DEFAULT_PRESET, PRESETS
 from tests.browser.conftest import OpenPage
 from tests.browser.live_page import LivePage
 
 SAYS = {
-    "directions": r"At N = 3 the cosine of first order is -?\d\.\d\d, -?\d\.\d\d to -?\d\.\d\d from batch to batch",
+    "directions": r"At N = 3 the cosine of first order is −?\d\.\d\d, −?\d\.\d\d to −?\d\.\d\d from batch to batch",
     "arrows": r"The plane holds \d+% of the paths\. At N = 3 it shows (only )?\d+% of the meta-gradient's length\.",
     "task_disk": r"tells amplitude and phase: R² \d\.\d\d\.",
-    "coherence": r"Halves of one task agree by -?\d\.\d\d, two tasks by -?\d\.\d\d\.",
+    "coherence": r"Halves of one task agree by −?\d\.\d\d, two tasks by −?\d\.\d\d\.",
     "landscape": r"The plane holds (only )?\d+% of the path\. At the start \(θ.?0\) 10 tasks: \d[\d.]* before, \d[\d.]* after\.",
     "surface": r"The plane holds (only )?\d+% of the path\. At the start \(θ.?0\) 10 tasks: \d[\d.]* before, \d[\d.]* after\.",
     "random_plane": r"It holds (less than )?\d+% of the path\. One task's support loss: \d[\d.]* to \d[\d.]* over the whole square\.",
@@ -42,6 +43,10 @@ ARRAYS = """() => {
   return drawn.map((trace) => [trace.type, held(trace, traces[trace.type].attributes).sort(), Plotly.PlotSchema.findArrayAttributes(trace).sort()]);
 }"""
 """The kind of every trace on the page, which of its attributes hold arrays, and which Plotly is told do."""
+
+
+CUT = """(node) => node.scrollHeight > node.clientHeight + 1 || [...node.children].some((part) => part.scrollWidth > part.clientWidth + 1 && part.clientWidth > 0)"""
+"""Whether a part of a subtitle is not seen."""
 
 
 def subtitle(live: LivePage, chart: str) -> str:
@@ -136,3 +141,19 @@ def test_each_is_opened_in_turn_kept_over_a_reload_and_closed_again(open_page: O
 
 def title(chart: str) -> str:
     return next(each.title for each in CLOSER if each.id == chart)
+
+
+@pytest.mark.parametrize(
+    ("preset", "chart", "words"),
+    [(DEFAULT_PRESET.name, "directions", "from batch to batch"), ("Glyphs, fast demo", "label_orders", "together")],
+)
+def test_what_a_closer_look_says_is_whole_on_the_smallest_desks(
+    open_page: OpenPage, preset: str, chart: str, words: str
+) -> None:
+    config = next(each.config for each in PRESETS if each.name == preset)
+    live = open_page(f"?{address.write(config, ())}&look={chart}", viewport={"width": 1280, "height": 720})
+    live.until(lambda: words in subtitle(live, chart))
+    said = live.page.locator(f"[data-chart={chart}] .maml-subtitle")
+    for width, height in ((1280, 720), (1024, 768)):
+        live.page.set_viewport_size({"width": width, "height": height})
+        live.becomes(lambda: said.evaluate(CUT), False)

@@ -299,7 +299,7 @@ def test_numberings_stand_from_the_worst_to_the_best() -> None:
     info = label_orders_info(results("label_orders", found, glyphs))
     assert info is not None
     np.testing.assert_allclose(lines(info)["orders"][1], [0.5, 0.7, 0.9], rtol=1e-6)
-    assert subtitle(info) == "By the numbering alone 50% to 90% of the task shown are right. With the head zeroed 80%."
+    assert subtitle(info) == "The numbering alone: 50% to 90% right; head zeroed: 80%."
     peeking = found._replace(
         alone_accuracy=np.array([[0.2, 0.2], [0.2, 0.4]]), together_accuracy=np.array([[0.2, 0.2], [0.9, 0.7]])
     )
@@ -310,7 +310,7 @@ def test_numberings_stand_from_the_worst_to_the_best() -> None:
         dataclasses.replace(results("label_orders", peeking, glyphs), withheld=frozenset({"label_orders.alone"}))
     )
     assert kept is not None
-    assert subtitle(kept).endswith("With the head zeroed 80%.")
+    assert subtitle(kept).endswith("head zeroed: 80%.")
     assert "30%" not in summary(kept)
     assert "no classes" in SHARING["label_orders"].why_empty(CURVES)
     assert not SHARING["label_orders"].why_empty(glyphs)
