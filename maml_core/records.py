@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from maml_core.class_fit import ClassFit
 from maml_core.plain import plain
+from maml_core.planes import Plane as Plane
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -256,30 +257,6 @@ class InnerDescent(NamedTuple):
     def overshoots(self) -> bool:
         """Whether the steps are too long for the tasks."""
         return self.raised_share >= OVERSHOOT_SHARE
-
-
-class Plane(NamedTuple):
-    """A plane in parameter space."""
-
-    origin: Floats
-    """[D]"""
-    basis: Floats
-    """Two orthonormal directions, [2, D]."""
-
-    def place(self, parameters: npt.ArrayLike) -> Numbers:
-        """Coordinates of parameters [..., D]: [..., 2]; NaN where a parameter is not finite.
-
-        >>> plane = Plane(np.zeros(3, np.float32), np.eye(2, 3, dtype=np.float32))
-        >>> plane.place([[1.0, 2.0, 5.0], [1.0, np.inf, 0.0]]).tolist()
-        [[1.0, 2.0], [nan, nan]]
-        """
-        return self.seen(np.asarray(parameters, dtype=np.float64) - self.origin)
-
-    def seen(self, directions: npt.ArrayLike) -> Numbers:
-        """What is seen of directions [..., D] in the plane, [..., 2]; NaN where one is not finite."""
-        numbers = np.asarray(directions, dtype=np.float64)
-        finite = np.isfinite(numbers).all(axis=-1, keepdims=True)
-        return np.where(finite, np.where(finite, numbers, 0.0) @ self.basis.T.astype(np.float64), np.nan)
 
 
 class TaskFit(NamedTuple):
