@@ -280,7 +280,7 @@ def _limit(info: MapInfo) -> list[Update]:
 def _means_update(info: MapInfo, at: Mapping[int, tuple[float, float]], span: Range) -> list[Update]:
     """The numbers of means: marks are of places, and the settings of all of them lie under the pointer's."""
     means = info.means or ()
-    best = best_mean(means, info.metric)
+    best = None if info.judged_by else best_mean(means, info.metric)
     at = {s.number: _place(info, s) for s in info.inside}
     here = {(s.values[info.x.name], s.values[info.y.name] if info.y is not None else None): s for s in info.shown}
     known = {here[mean.x, mean.y].number: mean for mean in means}
@@ -449,13 +449,19 @@ def _subtitle(info: MapInfo) -> str:
         return _means_subtitle(info, info.means)
     best = next((s for s in info.shown if s.number == info.best), None)
     what = "accuracy" if info.metric == "accuracy" else "loss"
+    if info.judged_by:
+        return f"Held-out {what} after N inner steps{over}. Another {_named(info.judged_by)}, other held-out tasks: these do not compare."
     if best is None:
         return f"Held-out {what} after N inner steps{over}. Click a cell to look closer."
     return f"Held-out {what} after N inner steps{over}. Best: {result(best.value, info.metric)} at {_where(best)}."
 
 
 def _over(info: MapInfo) -> str:
-    return " and ".join(symbol(name) for name in info.over)
+    return _named(info.over)
+
+
+def _named(axes: Sequence[str]) -> str:
+    return " and ".join(symbol(name) for name in axes)
 
 
 def _means_subtitle(info: MapInfo, means: Sequence[MeanInfo]) -> str:
@@ -463,7 +469,7 @@ def _means_subtitle(info: MapInfo, means: Sequence[MeanInfo]) -> str:
     lost = sum(mean.of.num_diverged for mean in means)
     without = f", without the {lost:,} that diverged (marked)" if lost else ""
     best = best_mean(means, info.metric)
-    if best is None:
+    if best is None or info.judged_by:
         return f"Mean held-out {what}, over {_over(info)}{without}."
     at = {info.x.name: best.x, **({info.y.name: best.y} if info.y is not None else {})}
     where = ", ".join(f"{symbol(name)} {kept_together(with_minus(shown(value)))}" for name, value in at.items())

@@ -14,6 +14,7 @@ from dashboard.charts.sweep_means import MeanInfo, means_of
 from dashboard.charts.sweep_settings import STATUS, Colors, Kind, SettingInfo, View
 from dashboard.setups.sweep_axes import AxisInfo, axis_info
 from maml_core.sweeps.axes import Value
+from maml_core.sweeps.comparing import task_axes
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.place_means import MeanWidths
 from maml_core.sweeps.results import SettingResult
@@ -34,7 +35,9 @@ class MapInfo:
     limit_y: Array
     """alpha = 2 / lambda_max, a point for each value of the other axis, NaN where it is not on the map; empty without alpha."""
     best: int | None
-    """Number of the best finished setting shown."""
+    """Number of the best finished setting shown; None where those that are shown are judged on different held-out tasks."""
+    judged_by: tuple[str, ...] = ()
+    """Axes in which what is shown differs and which change the held-out tasks: there is no best of all then."""
     over: tuple[str, ...] = ()
     """Axes over which the best setting is shown, or the mean."""
     means: tuple[MeanInfo, ...] | None = None
@@ -83,6 +86,7 @@ def map_info(
     if beside is None or sweep.sampler == "grid" or axes[beside].values:
         # Of drawn rows each has one noisy point, which is no curve.
         limit_x, limit_y = limit_curve(shown, x, y, is_grid=is_grid)
+    judged_by = tuple(name for name in task_axes(sweep) if len({s.values[name] for s in shown}) > 1)
     return MapInfo(
         x=x,
         y=y,
@@ -91,7 +95,8 @@ def map_info(
         shown=shown,
         limit_x=limit_x,
         limit_y=limit_y,
-        best=_best(shown, view.metric),
+        best=None if judged_by else _best(shown, view.metric),
+        judged_by=judged_by,
         over=over,
         means=means,
         inside=tuple(inside) if means is not None else (),

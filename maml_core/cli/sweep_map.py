@@ -9,6 +9,7 @@ import numpy as np
 from maml_core.cli.console import percent
 from maml_core.cli.tables import Column, print_table
 from maml_core.sweeps.axes import label
+from maml_core.sweeps.comparing import task_axes
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.findings import value_words
 from maml_core.sweeps.results import SettingResult
@@ -50,9 +51,10 @@ def print_results(asked: SweepConfig, results: Sequence[SettingResult]) -> None:
 
 
 def print_map(asked: SweepConfig, seen: Map, where: str = "") -> None:
-    """A map as a table, the best of its cells marked; `where` are the values of other axes that it is of."""
+    """A map as a table, the best of its cells marked, if they are judged on the same held-out tasks; `where` are the values of other axes that it is of."""
     found = np.where(seen.status == STATUSES.index("ok"), seen.value if not asked.maximises else -seen.value, np.inf)
-    best = int(seen.number.flat[int(found.argmin())]) if np.isfinite(found).any() else None
+    has_best = np.isfinite(found).any() and not {seen.x, seen.y} & set(task_axes(asked))
+    best = int(seen.number.flat[int(found.argmin())]) if has_best else None
     what = "accuracy" if asked.maximises else "loss"
     rows = []
     for row in reversed(range(len(seen.y_values))):  # a map has its larger values above
@@ -70,5 +72,5 @@ def print_map(asked: SweepConfig, seen: Map, where: str = "") -> None:
     corner = f"{label(seen.y)} \\ {label(seen.x)}" if seen.y is not None else label(seen.x)
     names = (corner, *(shown(value) for value in seen.x_values))
     of = f" of {where}" if where else ""
-    title = f"Held-out {what}{of} after N inner steps; * best, × diverged, - pruned, / left out"
+    title = f"Held-out {what}{of} after N inner steps; {'* best, ' if has_best else ''}× diverged, - pruned, / left out"
     print_table(title, [Column(name, cells) for name, cells in zip(names, zip(*rows), strict=True)])

@@ -18,7 +18,7 @@ import numpy as np
 
 from maml_core.errors import ConfigError
 from maml_core.sweeps.axes import label, setting_words
-from maml_core.sweeps.comparing import Comparison
+from maml_core.sweeps.comparing import Comparison, task_axes
 from maml_core.sweeps.definition import SweepConfig, fingerprint, sweep_to_dict
 from maml_core.sweeps.findings import importance_words, read, trust_words, why_no_importance
 from maml_core.sweeps.importance import importance
@@ -178,7 +178,7 @@ def _map(axes: Axes, sweep: SweepConfig, seen: Map) -> None:
         transform: dict[str, Any] = {} if seen.y is not None else {"transform": axes.get_xaxis_transform()}
         words = "left out" if status == "refused" else status
         axes.plot(*at, marker=sign, linestyle="none", color=color, label=words, **transform)
-    if np.isfinite(values).any():
+    if np.isfinite(values).any() and not {seen.x, seen.y} & set(task_axes(sweep)):
         row, column = np.unravel_index(int((np.nanargmax if sweep.maximises else np.nanargmin)(values)), values.shape)
         at_best = (column + 0.5, row + 0.5) if seen.y is not None else (column, values[row, column])
         axes.plot(*at_best, "*", color="white", markeredgecolor="black", markersize=13, label="best")
@@ -189,7 +189,8 @@ def _map(axes: Axes, sweep: SweepConfig, seen: Map) -> None:
         for tick in axes.get_xticklabels():
             tick.set_horizontalalignment("right")
             tick.set_rotation_mode("anchor")
-    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=4, frameon=False, fontsize=8)
+    if axes.get_legend_handles_labels()[1]:  # nothing is marked where nothing is best and nothing went wrong
+        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=4, frameon=False, fontsize=8)
 
 
 def _ticks(axis: Any, words: Sequence[str], offset: float) -> None:

@@ -30,7 +30,7 @@ MIN_SETTINGS = 4
 """Fewer finished settings say nothing about a map."""
 
 MAX_TASKS = 4
-"""Of more sets of held-out tasks not each has its best setting in a sentence."""
+"""With more sets of held-out tasks than this not each has its best setting in a sentence."""
 
 MAX_VALUES = 40
 """An axis with more values than this was drawn at random: its values do not repeat, and there is no best one for each."""

@@ -292,3 +292,16 @@ def test_a_sampler_that_has_drawn_nothing_yet_has_an_empty_map(view: View) -> No
     assert all(
         len(values) == 0 for trace, _, values in MAP.update(seen, MAP.ranges(seen, None)) if trace == sweep_map.SETTINGS
     )
+
+
+def test_settings_of_other_held_out_tasks_have_no_best_among_them() -> None:
+    """A lower loss there may be an easier exam; where one of the exams is chosen, there is a best again."""
+    of = sweep(ALPHA, Axis(name="tasks.noise_std", values=(0.0, 0.5)))
+    for over in ("best", "mean"):
+        seen, _ = drawn(of, View(x="alpha", y="tasks.noise_std", color="alpha", over=over))
+        assert seen.best is None
+        assert MAP.subtitle(seen).endswith("Another noise, other held-out tasks: these do not compare.")
+    chosen = View(x="alpha", y=None, color="alpha", slices={"tasks.noise_std": 0.5})
+    seen, _ = drawn(of, chosen)
+    assert seen.best == 1
+    assert "Best: 2 at α 0.01" in MAP.subtitle(seen)

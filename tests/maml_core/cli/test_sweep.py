@@ -218,6 +218,8 @@ def test_a_kept_sweep_is_read_by_map_scores_pairs_and_seeds() -> None:
     assert "They differ in noise_std and are judged on other held-out tasks" in text
     assert "better" not in text
     assert "no best of all to score them by" in maml("sweeps", "scores", "exams").stdout
+    assert "best, ×" not in maml("sweeps", "show", "exams").stdout  # no star either
+    maml("sweeps", "figure", "exams", "--out", "exams.svg")
     with load_sweep("three") as study:
         lanes = study.frame(by_seed=True)
         by_task = [[lane.by_task for lane in one.lanes] for one in study.results()]
