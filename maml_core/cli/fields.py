@@ -20,6 +20,7 @@ import typer
 
 from maml_core.config import ALIASES, SHORT_NAMES, PythonConfig, RunConfig
 from maml_core.errors import ConfigError
+from maml_core.field_names import field_name
 from maml_core.presets import PRESETS
 from maml_core.settings import accepted_range
 from maml_core.texts import from_json, from_toml
@@ -137,7 +138,7 @@ def assigned(texts: Iterable[str]) -> dict[str, Any]:
         path = tuple(name.strip().split("."))
         if not equals or len(path) > 2:
             raise ConfigError("set", text, "NAME=VALUE is expected, for example tasks.amplitude=0.1,5")
-        path = (SHORT_NAMES.get(path[0], path[0]), *path[1:])
+        path = (field_name(path[0]), *path[1:])
         hint = next((option.hint for option in options() if option.path == path), None)
         plain: Any = parsed(value, hint)
         given = agreed(given, {path[0]: plain if len(path) == 1 else {path[1]: plain}})
@@ -172,16 +173,16 @@ def by_name(given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def spelled(given: Mapping[str, Any]) -> dict[str, Any]:
     """Settings with short names as files have them, by their full names.
 
-    >>> spelled({"N": 5, "alpha": 0.1})
+    >>> spelled({"N": 5, "α": 0.1})
     {'num_inner_steps': 5, 'alpha': 0.1}
 
     Raises:
         ConfigError: A setting stands there by both of its names.
     """
-    for short, full in SHORT_NAMES.items():
-        if short in given and full in given:
+    for short in given:
+        if (full := field_name(short)) != short and full in given:
             raise ConfigError(short, given[short], f"it is {full}, which is there as well; leave one of the two out")
-    return {SHORT_NAMES.get(name, name): value for name, value in given.items()}
+    return {field_name(name): value for name, value in given.items()}
 
 
 def located(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from maml_core.config import ALIASES, SHORT_NAMES, PythonConfig, RunConfig, from_dict, to_dict
 from maml_core.errors import ConfigError
+from maml_core.field_names import field_name
 from maml_core.plain import plain
 from maml_core.settings import checked, hints_of, members_of
 from maml_core.sweeps.number_lists import deeper, is_pair, pair_of, widths
@@ -208,10 +209,10 @@ def _near(base: RunConfig, name: str) -> str:
 def full_name(base: RunConfig, name: str) -> str:
     """The field's name of what people write: ``N``, ``num-filters``, ``difficulty``.
 
-    >>> [full_name(RunConfig(), name) for name in ("N", "noise-std", "meta-batch")]
-    ['num_inner_steps', 'tasks.noise_std', 'meta_batch_size']
+    >>> [full_name(RunConfig(), name) for name in ("N", "noise-std", "meta-batch", "α")]
+    ['num_inner_steps', 'tasks.noise_std', 'meta_batch_size', 'alpha']
     """
-    name = name.replace("-", "_")
+    name = field_name(name.replace("-", "_"))
     if name in NAMES:
         return NAMES[name]
     if name in RunConfig.__dataclass_fields__:

@@ -15,13 +15,17 @@ import pytest
 
 from dashboard.charts.glossary import DIALS
 from dashboard.charts.results import Learner
+from dashboard.charts.symbols import in_greek
 from dashboard.setups import address, setting_names
 from dashboard.setups.setting_names import NO_FIELDS, SETTING_NAMES, SWEEP_LABELS, name_of, noted, symbol, title
 from dashboard.setups.settings import SETTINGS, slider_ranges
 from dashboard.setups.sweep_axes import offers
 from maml_core.config import CHANGEABLE, ImageConfig, RunConfig
+from maml_core.errors import ConfigError
+from maml_core.field_names import field_name
 from maml_core.presets import PRESETS
 from maml_core.settings import hints_of, members_of
+from maml_core.sweeps.axes import axis_from_text
 from maml_core.sweeps.definition import SweepConfig
 
 DASHBOARD = Path(setting_names.__file__).parents[1]
@@ -154,3 +158,17 @@ def test_a_table_of_ones_own_is_found() -> None:
     source = 'LABELS = {"alpha": "α", "beta": "β", "shots": "points", "moon": "far away"}\nx = f("Clip norm")'
     assert list(_tables(source)) == ["alpha", "beta", "shots"]
     assert set(_texts(source)) & LABELS == {"Clip norm"}
+
+
+@pytest.mark.parametrize("field", ["alpha", "beta", "proximal", "num_inner_steps", "test_alpha"])
+def test_a_name_that_the_page_prints_is_understood_where_people_type_one(field: str) -> None:
+    printed = {SETTING_NAMES[field].symbol, SETTING_NAMES[field].note, SETTING_NAMES[field].label.partition(" (")[0]}
+    assert {field_name(name) for name in printed - {""}} == {field}
+
+
+def test_the_example_of_a_refusal_is_accepted_as_the_page_prints_it() -> None:
+    with pytest.raises(ConfigError) as refused:
+        axis_from_text("foo", RunConfig())
+    example = in_greek(str(refused.value)).partition("for example ")[2]
+    for text in example.split(" or "):
+        assert axis_from_text(text.rstrip("."), RunConfig()).values

@@ -233,6 +233,14 @@ def test_of_drawn_settings_their_number_and_their_seed_make_another_sweep(sample
     [
         ("alpha=0.001..1:log:4", Axis(name="alpha", values=(0.001, 0.01, 0.1, 1.0), log=True)),
         ("alpha=0.001..1:4:log", Axis(name="alpha", values=(0.001, 0.01, 0.1, 1.0), log=True)),
+        ("α=0.001..1:log:4", Axis(name="alpha", values=(0.001, 0.01, 0.1, 1.0), log=True)),
+        ("β=1e-4..1e-2:log", Axis(name="beta", low=1e-4, high=1e-2, log=True)),
+        ("α_test=0.1,1", Axis(name="test_alpha", values=(0.1, 1.0))),
+        ("final-β=1e-5,1e-4", Axis(name="final_beta", values=(1e-5, 1e-4))),
+        (
+            "λ=0.1,1 if α=0.01",
+            Axis(name="proximal", values=(0.1, 1.0), only_with="alpha", only_at=(0.01,)),
+        ),
         ("alpha = 0..1:5", Axis(name="alpha", values=(0.0, 0.25, 0.5, 0.75, 1.0))),
         ("beta=1e-4..1e-2:log", Axis(name="beta", low=1e-4, high=1e-2, log=True)),
         ("N=1,5,10", STEPS),
