@@ -108,8 +108,11 @@ def test_a_sweep_that_is_cancelled_and_looked_at_while_the_connection_is_lost_is
     page.locator(".maml-sweeps [data-action=cancel]").wait_for()
     rows = page.locator(".maml-settings tbody button")
     rows.nth(1).wait_for()
+    expect(page.locator(".maml-sweep-count")).to_contain_text(" left")
     cut(live)
     expect(page.locator(".maml-sentence")).to_have_text(WAITS)
+    expect(live.pill).to_have_text("Reconnecting")
+    expect(page.locator(".maml-sweep-count")).not_to_contain_text(" left")
     for row in (0, 1):
         rows.nth(row).click()
         page.locator("[data-action=pin]").click()

@@ -32,6 +32,12 @@ export const LOST = {
   lost: "The server does not answer. What you ask for now waits, and is done once it does.",
   gone: "The server was started again: this page is being opened anew …",
 };
+/**
+ * The same in a word, where a status stands: what was told last may hold no more.
+ *
+ * @type {Record<Link, string>}
+ */
+export const LINKS = { open: "", lost: "Reconnecting", gone: "Reopening" };
 export const FULL = "Too much waits for the connection to come back, so this was not kept. Ask for it again then.";
 
 /**

@@ -3,6 +3,7 @@
 import { el, popoverButton, setText } from "../common/dom.js";
 import { short, whole } from "../common/format.js";
 import { pulse } from "../common/pulse.js";
+import { LINKS } from "../common/socket.js";
 import { actionButton, icon } from "./icons.js";
 import { keysAct, letKeysAct } from "./keys.js";
 import { undoable } from "./undo.js";
@@ -72,9 +73,6 @@ export const KEYS = [
   ["PgDn PgUp", "The next saved moment, the one before"],
   ["?", "These keys"],
 ];
-
-/** @type {Record<Link, string>} */
-const LINKS = { open: "", lost: "Reconnecting", gone: "Reopening" };
 
 /** @type {Record<Offer["kind"], (step: string) => { label: string, title: string }>} */
 const OFFERS = {

@@ -4,8 +4,10 @@ import { el, known, setText } from "../common/dom.js";
 import { whole } from "../common/format.js";
 import { pulse } from "../common/pulse.js";
 import { Segments } from "../common/segments.js";
+import { LINKS } from "../common/socket.js";
 import { Remaining } from "./remaining.js";
 
+/** @import { Link } from "../common/socket.js" */
 /** @import { Count, Sweep, SweepRequest, View } from "./protocol.js" */
 
 /** @typedef {Partial<Sweep> & { name: string | null }} SweepState What is known of the sweep; before anything is, its name is null. */
@@ -33,6 +35,8 @@ export class Header {
   #remaining = new Remaining();
   /** @type {Count | null} */
   #counted = null; // what the last frame said of the sweep's progress
+  /** @type {Link} */
+  #link = "open";
 
   /**
    * @param {object} options
@@ -53,13 +57,27 @@ export class Header {
     this.#counted = null;
   }
 
+  /**
+   * Without a connection nobody knows whether the sweep goes on, nor for how long.
+   *
+   * @param {Link} link
+   * @param {SweepState} state
+   * @param {number} numRefused
+   */
+  link(link, state, numRefused) {
+    this.#link = link;
+    this.show(state);
+    this.progress(state, numRefused);
+  }
+
   /** @param {SweepState} state */
   show({ name, status = "", classifies, metric }) {
     const has = name !== null;
     setText(this.#name, name ?? "");
+    const lost = LINKS[this.#link];
     this.#pill.hidden = !has;
-    this.#pill.dataset.kind = PILLS[status] ?? "paused";
-    setText(this.#pill, STATUS[status] ?? "");
+    this.#pill.dataset.kind = lost ? "lost" : (PILLS[status] ?? "paused");
+    setText(this.#pill, lost || (STATUS[status] ?? ""));
     this.#resume.hidden = !(status === "stopped" || status === "failed");
     this.#cancel.hidden = !(status === "running" || status === "stopping");
     this.#cancel.disabled = status === "stopping";
@@ -77,14 +95,15 @@ export class Header {
   progress({ status, num_done }, numRefused, count = this.#counted) {
     this.#counted = count;
     pulse(this.#pill);
-    if (status !== "running") this.#remaining = new Remaining(); // a pause says nothing of the speed
+    const goesOn = status === "running" && this.#link === "open";
+    if (!goesOn) this.#remaining = new Remaining(); // a pause says nothing of the speed
     if (!count) return;
     const { lane_steps, lane_steps_left, size, refused } = count;
     const done = status === "done" ? known(num_done) - numRefused : count.ok + count.diverged + count.pruned;
     const total = lane_steps + lane_steps_left;
     this.#bar.value = done + refused >= size ? 1 : total ? lane_steps / total : done / Math.max(1, size);
     const left = this.#remaining.seconds(lane_steps_left, performance.now() / 1000);
-    setText(this.#count, counts(count, done, status === "running" ? left : NaN));
+    setText(this.#count, counts(count, done, goesOn ? left : NaN));
   }
 }
 

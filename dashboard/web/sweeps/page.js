@@ -187,6 +187,7 @@ class Page {
   #linked(link) {
     const before = this.#link;
     this.#link = this.#root.dataset.link = link;
+    this.#header.link(link, this.#state, this.#store.refusals.size);
     if (link === "open") this.#send({ type: "freeze" });
     else if (link !== before) setText(this.#live, LOST[link]);
     this.#say();
