@@ -9,7 +9,7 @@ import math
 import re
 import types
 import typing
-from typing import Any
+from typing import Any, NamedTuple
 
 _WORDS = {"on": True, "true": True, "yes": True, "off": False, "false": False, "no": False}
 """What is understood; the first and the fourth are written."""
@@ -17,6 +17,13 @@ _WORDS = {"on": True, "true": True, "yes": True, "off": False, "false": False, "
 _NOTHING = ("none", "", "off")
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?inf|nan", re.IGNORECASE)
+
+
+class Span(NamedTuple):
+    """The two ends of a range that was not accepted."""
+
+    low: Any
+    high: Any
 
 
 def written(value: Any, digits: int | None = None) -> str:
@@ -57,9 +64,11 @@ def shown(value: Any) -> str:
 def quoted(value: Any) -> str:
     """A value that was not accepted, as a sentence about it has it: what is no switch and not nothing as Python writes it.
 
-    >>> quoted(True), quoted(None), quoted("fast"), quoted(-1)
-    ('on', 'none', "'fast'", '-1')
+    >>> quoted(True), quoted(None), quoted("fast"), quoted(-1), quoted(Span(1e9, 0.3))
+    ('on', 'none', "'fast'", '-1', '1000000000 to 0.3')
     """
+    if isinstance(value, Span):
+        return f"{written(value.low)} to {written(value.high)}"
     return written(value) if value is None or isinstance(value, bool) else repr(value)
 
 

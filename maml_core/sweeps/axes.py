@@ -18,7 +18,7 @@ from maml_core.plain import plain
 from maml_core.settings import checked, hints_of, members_of
 from maml_core.sweeps.number_lists import deeper, is_pair, pair_of, widths
 from maml_core.traits import TRAITS
-from maml_core.values import parsed, shown, written
+from maml_core.values import Span, parsed, shown, written
 from maml_core.wording import one_of
 
 Value = int | float | str | bool | None
@@ -75,6 +75,10 @@ class Axis:
         object.__setattr__(self, "values", tuple(map(plain, values)) if isinstance(values, tuple | list) else values)
         object.__setattr__(self, "low", plain(self.low))
         object.__setattr__(self, "high", plain(self.high))
+        there = self.values if isinstance(self.values, tuple) else ()
+        for value in there:
+            if _is_beyond(value):
+                raise ConfigError(self.name, value, "finite numbers; leave it out")
         if not isinstance(self.values, tuple) or not all(_is_value(value) for value in self.values):
             raise ConfigError(self.name, self.values, "a list of numbers, texts, true, false or none")
         if self.values and (self.low is not None or self.high is not None):
@@ -110,9 +114,12 @@ class Axis:
         if low is None and high is None:
             raise ConfigError(self.name, (), "an axis needs values, or low and high; give at least one value")
         if not (is_number(low) and is_number(high)) or not low < high:  # type: ignore[operator]
-            raise ConfigError(self.name, (low, high), "two finite numbers, low below high")
+            raise ConfigError(self.name, Span(low, high), "two finite numbers, low below high")
         if self.log and low <= 0:  # type: ignore[operator]
             raise ConfigError(self.name, low, "a logarithmic axis begins above 0; leave log out, or begin later")
+        if self.log and not is_number(high / low):  # type: ignore[operator]
+            accepted = f"it is too small for a logarithmic axis that ends at {written(high)}; begin later"
+            raise ConfigError(self.name, low, accepted)
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -133,6 +140,11 @@ class Axis:
 
 def _is_value(value: Any) -> bool:
     return value is None or isinstance(value, bool | str) or is_number(value)
+
+
+def _is_beyond(value: Any) -> bool:
+    """Whether a value is a number that no float holds, or none at all as a computer has it: infinity, nan."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and not is_number(value)
 
 
 def is_number(value: Any) -> bool:
@@ -267,7 +279,7 @@ def checked_axis(axis: Axis, base: RunConfig) -> Axis:
     where = field_of(base, axis.name)
     if not axis.values:
         if _number_type(where.hint) is None:
-            raise ConfigError(axis.name, (axis.low, axis.high), "only numbers have a range; give values")
+            raise ConfigError(axis.name, Span(axis.low, axis.high), "only numbers have a range; give values")
         for end in (axis.low, axis.high):
             if end is None or (_number_type(where.hint) is int and not float(end).is_integer()):
                 raise ConfigError(axis.name, end, "whole numbers as low and high")

@@ -43,7 +43,8 @@ def values_of(sweep: SweepConfig) -> list[tuple[Value, ...]]:
         (lambda: Axis(name="alpha", low=-1.0, high=1.0, log=True), "alpha", "begins above 0"),
         (lambda: Axis(name="alpha", low=1.0, high=1.0), "alpha", "low below high"),
         (lambda: Axis(name="alpha", low=0.0, high=float("inf")), "alpha", "finite"),
-        (lambda: Axis(name="alpha", values=(float("nan"),)), "alpha", "numbers, texts"),
+        (lambda: Axis(name="alpha", values=(float("nan"),)), "alpha", "finite numbers"),
+        (lambda: Axis(name="alpha", values=(0.1, [1.0])), "alpha", "numbers, texts"),  # type: ignore[arg-type]
         (lambda: Axis(name="alpha", low=0.1), "alpha", "low below high"),
         (lambda: Axis(name="alpha", values=(0.1,), low=0.1, high=1.0), "alpha", "leave one out"),
         (lambda: SweepConfig(axes=(ALPHAS, ALPHAS)), "alpha", "one axis a field"),
@@ -54,7 +55,7 @@ def values_of(sweep: SweepConfig) -> list[tuple[Value, ...]]:
         (lambda: SweepConfig(axes=(Axis(name="adam_betas", values=(1,)),)), "adam_betas", "from 0 to 0.999999"),
         (lambda: SweepConfig(axes=(Axis(name="joint_baseline", values=(True,)),)), "joint_baseline", "no result"),
         (lambda: SweepConfig(axes=(Axis(name="alpha", values=(-101.0,)),)), "alpha", "from -100 to 100"),
-        (lambda: Axis(name="shots", values=(10**400,)), "shots", "a list of numbers"),  # beyond the largest float
+        (lambda: Axis(name="shots", values=(10**400,)), "shots", "finite numbers"),  # beyond the largest float
         (lambda: SweepConfig(axes=(Axis(name="alpha", values=(None,)),)), "alpha", "a number"),
         (lambda: SweepConfig(axes=(Axis(name="num_inner_steps", values=(1.5,)),)), "num_inner_steps", "whole"),
         (lambda: SweepConfig(axes=(Axis(name="alpha", low=0.1, high=1000.0),), sampler="random"), "alpha", "100"),
@@ -268,6 +269,19 @@ def test_an_axis_is_written_as_people_write_it(text: str, axis: Axis) -> None:
         ("alpha=0..1:log:8", "begins above 0"),
         ("alpha=0.1..1:lg", "LOW..HIGH"),
         ("alpha=0.1..x", "LOW..HIGH"),
+        ("alpha=nan,1", "^alpha = nan is not accepted: finite numbers; leave it out$"),
+        ("alpha=1,inf:log", "^alpha = inf is not accepted: finite numbers; leave it out$"),
+        ("alpha=1e9..0.3:log", r"^alpha = 1000000000 to 0.3 is not accepted: two finite numbers, low below high$"),
+        ("alpha=0..1e400", "^alpha = 0 to inf is not accepted: two finite numbers, low below high$"),
+        ("order=1..2", "^order = 1 to 2 is not accepted: only numbers have a range"),
+        (
+            "alpha=1e-320..0.3:log:8",
+            "^alpha = 1e-320 is not accepted: it is too small for a logarithmic axis that ends at 0.3",
+        ),
+        (
+            "alpha=1e-320..0.3:log",
+            "^alpha = 1e-320 is not accepted: it is too small for a logarithmic axis that ends at 0.3",
+        ),
         ("alpha=0.1..1:1", "from 2 to 10,000 values"),
         ("alpha=fast", "a number from -100 to 100"),
         ("algorithm=mmaml", "did you mean .maml."),
