@@ -18,7 +18,7 @@ from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from maml_core.inner_optimizers import InnerOptimizer
+from maml_core.inner_optimizers import InnerOptimizer, check_update
 from maml_core.losses import Loss, per_task
 from maml_core.models import Model
 from maml_core.normalization import BY_BATCH, PER_STEP, Normalization, predict
@@ -188,7 +188,10 @@ def adapt(
             pulls[name] = pull
         if how.optimizer is not None:
             with torch.set_grad_enabled(second):
-                pulls, state = how.optimizer.update(pulls, state, point)
+                found = how.optimizer.update(pulls, state, point)
+            if step == first_step:  # it is one rule for all steps
+                check_update(found, pulls)
+            pulls, state = found
         for name in moving:
             value, pull = theta[name], pulls[name]
             rate = alpha if isinstance(alpha, float | int | Tensor) else alpha[min(step, len(alpha) - 1)][name]

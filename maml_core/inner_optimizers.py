@@ -9,7 +9,7 @@ training, evaluation and every chart take, or as ``Adaptation(alpha, optimizer=a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -30,6 +30,31 @@ class InnerOptimizer(NamedTuple):
     """The state before the first step, of the parameters that adapt, [B, ...]."""
     update: Callable[[Params, Any, Params], tuple[Params, Any]]
     """Gradients, state and parameters -> what alpha multiplies, by the same names, and the next state. It changes none of them in place."""
+
+
+def check_update(found: Any, gradients: Params) -> None:
+    """See that what a rule's update has given stands for the gradients. It looks at shapes alone.
+
+    Raises:
+        TypeError: It is no pair of updates and state.
+        ValueError: A gradient has no update, or one of another shape, which would be broadcast without a word.
+    """
+    if not isinstance(found, tuple | list) or len(found) != 2 or not isinstance(found[0], Mapping):
+        what = f"{type(found).__name__} of {len(found)}" if isinstance(found, tuple | list) else type(found).__name__
+        raise TypeError(
+            f"update(...) of the inner optimizer gives {'None' if found is None else what}: "
+            "give (updates, state), the updates as a dict by the names of the gradients"
+        )
+    for name, gradient in gradients.items():
+        if name not in found[0]:
+            raise ValueError(
+                f"update(...) of the inner optimizer gives nothing for {name}: give an update for each of {', '.join(gradients)}"
+            )
+        if getattr(found[0][name], "shape", None) != gradient.shape:
+            shape = f"shape {list(found[0][name].shape)}" if isinstance(found[0][name], Tensor) else "no tensor"
+            raise ValueError(
+                f"update(...) of the inner optimizer gives {name} {shape}, where its gradient has {list(gradient.shape)}"
+            )
 
 
 def momentum(decay: float = 0.9, *, nesterov: bool = False) -> InnerOptimizer:
@@ -131,7 +156,9 @@ def chained(*optimizers: InnerOptimizer) -> InnerOptimizer:
     def update(gradients: Params, state: tuple[Any, ...], theta: Params) -> tuple[Params, tuple[Any, ...]]:
         after = []
         for one, before in zip(optimizers, state, strict=True):
-            gradients, new = one.update(gradients, before, theta)
+            found = one.update(gradients, before, theta)
+            check_update(found, gradients)  # the next one would broadcast what does not fit
+            gradients, new = found
             after.append(new)
         return gradients, tuple(after)
 

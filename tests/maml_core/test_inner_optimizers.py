@@ -243,3 +243,34 @@ def test_what_would_lose_the_state_is_refused() -> None:
 def test_numbers_that_make_no_optimizer_are_refused(make: Callable[[], InnerOptimizer], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         make()
+
+
+def rule(update: Callable[[Params], Any]) -> InnerOptimizer:
+    return InnerOptimizer(lambda _: (), lambda gradients, _state, _theta: update(gradients))
+
+
+@pytest.mark.parametrize("made", [lambda one: one, lambda one: chained(one, momentum(0.5))], ids=["alone", "chained"])
+@pytest.mark.parametrize(
+    ("update", "words"),
+    [
+        (
+            lambda g: ({name: value[:1] for name, value in g.items()}, ()),
+            r"gives w0 shape \[1, 1, 40\], where its gradient has \[5, 1, 40\]",
+        ),
+        (
+            lambda g: ({name: value.sum() for name, value in g.items()}, ()),
+            r"gives w0 shape \[\], where its gradient has \[5, 1, 40\]",
+        ),
+        (lambda g: (dict.fromkeys(g, 1.0), ()), r"gives w0 no tensor, where its gradient has \[5, 1, 40\]"),
+        (lambda _: ({}, ()), "gives nothing for w0: give an update for each of w0, b0, "),
+        (lambda g: g, r"gives dict: give \(updates, state\)"),
+        (lambda g: (g, (), 1), r"gives tuple of 3: give \(updates, state\)"),
+        (lambda _: None, r"gives None: give \(updates, state\)"),
+    ],
+)
+def test_an_update_that_does_not_stand_for_the_gradients_is_refused_by_name_and_shape(
+    update: Callable[[Params], Any], words: str, made: Callable[[InnerOptimizer], InnerOptimizer]
+) -> None:
+    problem = with_optimizer(build_problem(CONFIG), made(rule(update)))
+    with pytest.raises((TypeError, ValueError), match=rf"^update\(\.\.\.\) of the inner optimizer {words}"):
+        replay(CONFIG, (), num_steps=1, problem=problem)
