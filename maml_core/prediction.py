@@ -51,7 +51,7 @@ def predict(
         Predictions [points, outputs]: of classes the logits. Where targets were [K] and are no classes, [points].
 
     Raises:
-        ValueError: Shapes that do not fit the network, or a class that it has not.
+        ValueError: Shapes that do not fit the network, a class that it has not, no points to adapt to, or values of them that are missing.
         StateError: The state is of another model than the problem's.
 
     >>> import numpy as np
@@ -81,7 +81,7 @@ def support_of(config: RunConfig, problem: Problem, x: Points, y: Points) -> tup
     """The points of one task as the inner loop takes them, [1, K, ...], and whether targets were given as [K], not as classes.
 
     Raises:
-        ValueError: Shapes that do not fit the problem, or a class that it has not.
+        ValueError: Shapes that do not fit the problem, a class that it has not, no points, or values that are missing or infinite.
     """
     dtype = torch_dtype(config)
     support_x = _rows("x_support", x, problem.family.num_inputs, dtype).to(problem.device)
@@ -90,6 +90,11 @@ def support_of(config: RunConfig, problem: Problem, x: Points, y: Points) -> tup
         raise ValueError(
             f"x_support has {len(support_x)} points and y_support {len(targets)}; give one target for each"
         )
+    if not len(targets):
+        raise ValueError("x_support has no points: give at least one to adapt to")
+    for name, values in (("x_support", support_x), ("y_support", targets)):
+        if wrong := int((~torch.isfinite(values)).any(1).sum()):
+            raise ValueError(f"{name} has {wrong} points with missing or infinite values; leave them out")
     return Examples(support_x.unsqueeze(0), targets.unsqueeze(0).to(problem.device)), flat
 
 

@@ -213,7 +213,7 @@ def sweep(
             study = load_sweep(resume, storage=storage)
         else:
             assert asked is not None
-            name = name or f"sweep-{datetime.now():%Y%m%d-%H%M%S}"
+            name = f"sweep-{datetime.now():%Y%m%d-%H%M%S}" if name is None else name
             is_new = not is_kept(name, storage=storage)
             if is_new:  # of one that is there its images are looked at first, which say more
                 check_drawable(asked, executor, code)

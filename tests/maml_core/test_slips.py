@@ -302,3 +302,16 @@ def test_curves_are_a_table() -> None:
     assert frame.held_out_after.dropna().tolist() == records.held_out_after.tolist()
     assert frame.held_out_after.dropna().index.tolist() == records.held_out_steps.tolist()
     assert repr(records) == "Records(5 outer steps, 0 to 4; held-out losses at 3 of them)"
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "words"),
+    [
+        ([0.0, float("nan")], [1.0, 1.0], "x_support has 1 points with missing or infinite values"),
+        ([0.0, 1.0, 2.0], [float("inf"), 1.0, float("nan")], "y_support has 2 points with missing or infinite values"),
+        ([], [], "x_support has no points"),
+    ],
+)
+def test_points_that_nothing_can_adapt_to_are_refused(x: list[float], y: list[float], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        predict(tiny(), init_run(tiny()), x, y, [0.5])

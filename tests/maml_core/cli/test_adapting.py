@@ -52,7 +52,7 @@ def test_losses_and_predictions_are_those_of_a_plain_inner_loop(tmp_path: Path) 
     for steps in (0, 4):
         said_of_query = adapted(run, [2.0, 1.0], steps)
         np.testing.assert_allclose(data["query_loss"][steps], np.square(said_of_query - 1.0).mean(), rtol=1e-5)
-    assert data["outside"] == "Outside of training: x reaches 7.5 (there -5 to 5)."
+    assert data["outside"] == "Outside of training: x reaches 7.5 (there −5 to 5)."
 
 
 def test_the_lines_of_the_readme_predict_the_same(tmp_path: Path) -> None:
@@ -74,10 +74,10 @@ def test_people_read_tables_and_what_is_not_measured() -> None:
     assert "support loss" in found
     assert "Outside" not in found
     far = maml("adapt", "run", "-", "--at", "0.5", "--at", "100", input="1 2\n3 4\n").stdout
-    assert "x reaches 100 (there -5 to 5)" in far
+    assert "x reaches 100 (there −5 to 5)" in far
     held = maml("adapt", "run", "-", "--hold-back", "--step", "5", input="1 2\n3 4\n0 9\n").stdout
     assert "after 5 outer steps, adapted by 1 inner step to 2 points; 1 held back as query." in held
-    assert "y reaches 9 (there -5 to 5)" in held
+    assert "y reaches 9 (there −5 to 5)" in held
 
 
 def test_what_is_no_file_of_points_is_refused(tmp_path: Path) -> None:

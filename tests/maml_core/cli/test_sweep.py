@@ -135,6 +135,7 @@ def test_settings_of_maml_train_in_a_file_are_the_base(tmp_path: Path) -> None:
         (["--axis", "alpha=0.1", "--sampler", "magic"], "one of grid, random, sobol, tpe"),
         (["--axis", "alpha=0.1", "--steps", "0"], "from 1 to 10,000,000"),
         (["--axis", "alpha=0.1", "--name", "a/b"], "1 to 80 letters or digits"),
+        (["--axis", "alpha=0.1", "--name", ""], "1 to 80 letters or digits"),
         (["--axis", "alpha=0.1", "--workers", "0"], "from 1 to 61"),
         (["--algorithm", "reptile", "--axis", "order=first"], "no setting of these goes together"),
         (["--resume", "x", "--axis", "alpha=0.1"], "leave all other settings out"),
