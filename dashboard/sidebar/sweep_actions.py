@@ -20,6 +20,7 @@ from dashboard.sweeps import words
 from dashboard.sweeps.job import reorder
 from dashboard.sweeps.quotas import JobKey
 from maml_core.cluster import ClusterExecutor
+from maml_core.config import FolderConfig
 from maml_core.errors import ConfigError, DataError, StoreError
 from maml_core.store import check_name
 from maml_core.sweeps.archive import import_sweep, zip_sweep
@@ -73,6 +74,33 @@ def estimate(hub: Hub, sweep: SweepConfig, wait_s: float) -> Budget:
     preparation = hub.sweeps.preparation
     costs = preparation.costs(found, wait_s)
     return reckoned(sweep, found, costs, at_once=preparation.num_workers, compiles=preparation.compiles)
+
+
+def check_free(hub: Hub, name: str, sweep: SweepConfig | None, place: Storage) -> None:
+    """See that a sweep may be called so, before anything is started. What else the storage has to say, *Start* says.
+
+    Args:
+        hub: The server's.
+        name: The name.
+        sweep: What is to have it; None where that is not known yet.
+        place: Where it would be kept.
+
+    Raises:
+        ConfigError: It is no name.
+        StoreError: Another sweep has it.
+    """
+    name = check_name(name)
+    if sweep is None or isinstance(sweep.base.tasks, FolderConfig):  # whose images may have moved: they are looked at
+        return
+    there = sweep
+    with contextlib.suppress(ConfigError, StoreError):
+        if (job := hub.sweeps.job(key_of(place, name))) is not None:
+            there = job.sweep
+        elif name in names(place):
+            with load_sweep(name, storage=place) as study:
+                there = study.sweep
+    if fingerprint(there) != fingerprint(sweep):
+        raise StoreError("taken", f"there is another sweep called {name}; choose another name")
 
 
 def start(

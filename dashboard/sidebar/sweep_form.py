@@ -59,8 +59,9 @@ def sweep_sidebar(token: str) -> None:
         check_work(sweep)
     except ConfigError as error:
         sweep, problem = None, refusal(error)
-    if problem:
-        st.warning(in_markdown(plain(problem)), icon=":material/block:")
+    wrong_name = _wrong_name(draft.name.strip(), sweep, place)
+    for said in filter(None, (in_markdown(plain(problem)), wrong_name)):
+        st.warning(said, icon=":material/block:")
     # No empty place: it would lose its line until all is drawn, and move what is below.
     room = st.container(key="sweep-budget")
     name = draft.name.strip() or _usual_name(token, draft, live, place)
@@ -69,10 +70,10 @@ def sweep_sidebar(token: str) -> None:
         type="primary",
         icon=":material/play_arrow:",
         width="stretch",
-        disabled=sweep is None or place is None,
+        disabled=sweep is None or place is None or bool(wrong_name),
         key="sweep.start",
     )
-    if pressed and sweep is not None and place is not None:
+    if pressed and sweep is not None and place is not None and not wrong_name:
         _start(token, sweep, name, place)
     _show_said()
     _find_images(token, place)
@@ -279,6 +280,16 @@ def _usual_name(token: str, draft: Draft, live: RunConfig, place: Storage | None
         if shown is not None and fingerprint(shown.sweep) == fingerprint(sweep_of(draft, live)):
             return shown.name
     return suggested_name(draft, _names(place))
+
+
+def _wrong_name(name: str, sweep: SweepConfig | None, place: Storage | None) -> str:
+    """Why a sweep cannot have the name that was typed, in a sentence that is set already; empty where it can."""
+    try:
+        if name and place is not None:
+            sweep_actions.check_free(get_hub(), name, sweep, place)
+    except (ConfigError, StoreError) as error:
+        return plain(as_sentence(error))
+    return ""
 
 
 def _names(place: Storage | None) -> list[str]:

@@ -16,6 +16,9 @@ from maml_core.files import explained, locked, whole_path
 from maml_core.store.document import DOCUMENT, SavedRun
 from maml_core.store.folder import RunInfo, check_ours, check_untrained, load_run, ours, read_folder, run_info, save_run
 
+MAX_NAME = 80
+"""Letters of a name."""
+
 MAX_NAME_BYTES = 200
 """A file system takes 255; what is written beside a folder on the way has some more."""
 
@@ -42,12 +45,13 @@ beginning with a letter, a digit or _, and not ending with a space or a dot
         ConfigError: It is none that can be used.
     """
     clean = unicodedata.normalize("NFC", name) if isinstance(name, str) else ""
+    said = f"{name[:40]}…" if isinstance(name, str) and len(name) > MAX_NAME else name
     fits = all(sign in " ._-" or unicodedata.category(sign)[0] in "LMN" for sign in clean)
-    if not fits or not 1 <= len(clean) <= 80 or not (clean[0] == "_" or clean[0].isalnum()) or clean[-1] in " .":
+    if not fits or not 1 <= len(clean) <= MAX_NAME or not (clean[0] == "_" or clean[0].isalnum()) or clean[-1] in " .":
         raise ConfigError(
             "name",
-            name,
-            "1 to 80 letters or digits of any alphabet, spaces, . _ and -, beginning with a letter, a digit or _, "
+            said,
+            f"1 to {MAX_NAME} letters or digits of any alphabet, spaces, . _ and -, beginning with a letter, a digit or _, "
             "and not ending with a space or a dot",
         )
     if len(clean.encode()) > MAX_NAME_BYTES:

@@ -253,9 +253,13 @@ class TestSweeps:
         open_study(sweep(), "mine", storage=tmp_path).close()
         visit = Visit()
         visit.app.text_input(key="sweep.name").set_value("mine")
-        visit.app.button(key="sweep.start").click()
         visit.rerun()
-        assert "another sweep" in visit.app.error[0].value
+        assert visit.app.warning[0].value == "There is another sweep called mine; choose another name\\."
+        assert visit.app.button(key="sweep.start").disabled
+        visit.app.text_input(key="sweep.name").set_value("yours")
+        visit.rerun()
+        assert visit.app.warning.len == 0
+        assert not visit.app.button(key="sweep.start").disabled
 
     def test_what_is_done_already_is_shown_and_said_to_be(self, tmp_path: Path):
         first = Visit()
@@ -488,14 +492,14 @@ class TestStartedTwice:
         visit.rerun()
         assert sorted(folder.name for folder in tmp_path.iterdir()) == ["alpha-beta-1", "alpha-beta-2"]
 
-    @pytest.mark.parametrize("name", ["a/b", "n" * 81, "con"])
+    @pytest.mark.parametrize("name", ["a/b", "..", "x" * 300, "con"])
     def test_a_name_that_cannot_be_used_is_said_and_stays_to_be_mended(self, tmp_path: Path, name: str):
         visit = Visit()
         visit.app.text_input(key="sweep.name").set_value(name)
         visit.rerun()
-        visit.app.button(key="sweep.start").click()
-        visit.rerun()
-        assert "is not accepted" in visit.app.error[0].value
+        assert "is not accepted" in visit.app.warning[0].value
+        assert "x" * 41 not in visit.app.warning[0].value
+        assert visit.app.button(key="sweep.start").disabled
         assert visit.app.text_input(key="sweep.name").value == name
         assert list(tmp_path.iterdir()) == []
 
