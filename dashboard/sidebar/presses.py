@@ -30,12 +30,17 @@ class _Said(NamedTuple):
     is_error: bool = False
 
 
+def forget_said() -> None:
+    """Something else is done now: what was said of the press before is of what was there then."""
+    st.session_state.pop(_SAID, None)
+    st.session_state.pop(LOST, None)
+
+
 def act_on(place: Place, action: Callable[[], str | None]) -> Callable[[], None]:
     """Do something when pressed, and say how it went."""
 
     def act() -> None:
-        st.session_state.pop(_SAID, None)
-        st.session_state.pop(LOST, None)
+        forget_said()
         try:
             sentence = action()
         except (ConfigError, DataError, StoreError) as error:

@@ -31,6 +31,7 @@ from dashboard.setups.sweep_draft import (
 )
 from dashboard.sidebar import state, sweep_actions
 from dashboard.sidebar.kept_sweeps import CHOSEN, name_and_file, panel, taking_in
+from dashboard.sidebar.presses import forget_said
 from dashboard.sidebar.sweep_actions import Storage
 from maml_core.config import RunConfig
 from maml_core.errors import ClusterError, ConfigError, DataError, StoreError
@@ -41,6 +42,7 @@ from maml_core.sweeps.images import can_move
 _BUDGET, _SAID = "sweep.budget", "sweep.said"
 _EARLIER = "sweep.earlier"
 _LOST, _FOLDER = "sweep.lost", "sweep.folder"
+BACK = "It can be brought back until the next one is deleted."
 MEASURE_S = 2.5
 """How long the page waits for a measured step before it draws on."""
 
@@ -395,6 +397,7 @@ def _earlier(token: str, place: Storage | None) -> None:
                 "Sweep",
                 names,
                 key=CHOSEN,
+                on_change=forget_said,
                 help="By its name. Opening it shows its map; one that was stopped can go on.",
             )
             left, right = st.columns(2)
@@ -405,7 +408,8 @@ def _earlier(token: str, place: Storage | None) -> None:
                 width="stretch",
                 on_click=_attempt,
                 args=(_delete, token, name, place),
-                help=None if sweep_actions.keeps_deleted(place) else "For good: the study and its curves.",
+                help="One that this server computes ends first. "
+                + (BACK if sweep_actions.keeps_deleted(place) else "For good: the study and its curves."),
             )
             name_and_file(token, name, place)
         else:
@@ -426,6 +430,7 @@ def _earlier(token: str, place: Storage | None) -> None:
 
 
 def _attempt(action: Any, token: str, name: str, place: Storage) -> None:
+    forget_said()
     try:
         action(token, name, place)
     except (ConfigError, StoreError) as error:

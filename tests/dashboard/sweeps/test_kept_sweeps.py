@@ -84,3 +84,20 @@ def test_a_sweep_from_a_file_is_kept_and_chosen_or_it_is_said_why_not(tmp_path: 
     assert [(info.name, info.num_finished) for info in list_sweeps(tmp_path)] == [("again", 6), ("theirs", 6)]
     visit.app.button(key="sweep.open").click()
     assert visit.rerun().app.query_params["sweep"] == "again"
+
+
+def test_why_a_name_was_refused_is_said_until_something_else_is_done(tmp_path: Path) -> None:
+    for name in ("mine", "other"):
+        finished(name, tmp_path)
+    visit = Visit(sweep="mine").open("sweep.earlier")
+    taken = "There is a sweep called 'other' already; choose another name."
+    renamed(visit, "other")
+    assert said(visit) == [taken]
+    for button in ("sweep.delete", "sweep.restore"):
+        visit.app.button(key=button).click()
+        assert said(visit.rerun()) == []
+    visit.app.selectbox(key="sweep.chosen").set_value("mine")
+    renamed(visit.rerun(), "other")
+    assert said(visit) == [taken]
+    visit.app.selectbox(key="sweep.chosen").set_value("other")
+    assert said(visit.rerun()) == []
