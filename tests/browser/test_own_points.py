@@ -85,7 +85,7 @@ def test_what_a_student_does_with_points_of_their_own(open_page: OpenPage, width
     expect(line(live)).to_have_text("Line 5: 'abc' is not a number. The chart keeps the points from before.")
     shows(live, [-4, -1.5, 0, 2, 3])
     field(live).fill(PASTED.replace("2; 0,9", "12; 0,9"))
-    expect(line(live)).to_contain_text("Outside of training: x reaches 12 (there -5 to 5).")
+    expect(line(live)).to_contain_text("Outside of training: x reaches 12 (there −5 to 5).")
     page.locator("[data-option=hold-back]").check()
     shows(live, [-4, -1.5, 12, 3])
     expect(line(live)).to_contain_text("1 held back as test points (query)")
