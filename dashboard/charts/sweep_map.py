@@ -444,20 +444,15 @@ def _summary(info: MapInfo) -> str:
 
 def _subtitle(info: MapInfo) -> str:
     """Under the map's title: the best setting so far."""
-    over = f", best over {_over(info)}" if info.over else ""
+    over = f", best over {_named(info.over)}" if info.over else ""
     if info.means is not None:
         return _means_subtitle(info, info.means)
-    best = next((s for s in info.shown if s.number == info.best), None)
-    what = "accuracy" if info.metric == "accuracy" else "loss"
+    what = f"Held-out {'accuracy' if info.metric == 'accuracy' else 'loss'} after N inner steps{over}."
     if info.judged_by:
-        return f"Held-out {what} after N inner steps{over}. Another {_named(info.judged_by)}, other held-out tasks: these do not compare."
-    if best is None:
-        return f"Held-out {what} after N inner steps{over}. Click a cell to look closer."
-    return f"Held-out {what} after N inner steps{over}. Best: {result(best.value, info.metric)} at {_where(best)}."
-
-
-def _over(info: MapInfo) -> str:
-    return _named(info.over)
+        return f"{what} Another {_named(info.judged_by)}, other held-out tasks: these do not compare."
+    best = next((s for s in info.shown if s.number == info.best), None)
+    said = f"Best: {result(best.value, info.metric)} at {_where(best)}." if best else "Click a cell to look closer."
+    return f"{what} {said}"
 
 
 def _named(axes: Sequence[str]) -> str:
@@ -470,10 +465,10 @@ def _means_subtitle(info: MapInfo, means: Sequence[MeanInfo]) -> str:
     without = f", without the {lost:,} that diverged (marked)" if lost else ""
     best = best_mean(means, info.metric)
     if best is None or info.judged_by:
-        return f"Mean held-out {what}, over {_over(info)}{without}."
+        return f"Mean held-out {what}, over {_named(info.over)}{without}."
     at = {info.x.name: best.x, **({info.y.name: best.y} if info.y is not None else {})}
     where = ", ".join(f"{symbol(name)} {kept_together(with_minus(shown(value)))}" for name, value in at.items())
-    return f"Mean held-out {what}, over {_over(info)}{without}. Best: {_with_interval(info, best)} at {where}."
+    return f"Mean held-out {what}, over {_named(info.over)}{without}. Best: {_with_interval(info, best)} at {where}."
 
 
 def _with_interval(info: MapInfo, mean: MeanInfo) -> str:

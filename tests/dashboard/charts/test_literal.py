@@ -134,6 +134,7 @@ def test_a_folder_that_is_swept_is_text_wherever_plotly_draws_it(name: str) -> N
     assert [term.replace("\u2060", "") for term, _ in figures["lanes"]["layout"]["meta"]["help"]["terms"][:2]] == list(
         axis.values
     )
+    seen, _ = drawn(of, view, results[0])  # two folders are two sets of held-out tasks: of one there is a best
     for said in (MAP.subtitle(seen), MAP.summary(seen)):
         assert name in said.replace("\u2060", "")
         assert not SYMBOL.search(said)

@@ -78,7 +78,7 @@ def test_no_command_that_does_not_name_it_imports_it(module: str, tmp_path: Path
         (["runs", "list"], 0),
         (["runs", "show", "yours"], 0),
         (["runs", "states", "yours"], 0),
-        (["runs", "import", "mine.zip"], 0),
+        (["runs", "import", "mine.zip", "--name", "mine"], 0),
         (["runs", "export", "mine", "--script", "--force"], 2),
         (["evaluate", "mine"], 2),
         (["train", "--resume", "mine", "--steps", "9"], 2),
