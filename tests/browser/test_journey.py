@@ -100,7 +100,7 @@ def test_a_field_takes_an_exact_value(live: LivePage) -> None:
 def test_a_refused_value_is_named_and_the_old_one_comes_back(live: LivePage) -> None:
     live.set(alpha=-300)
     expect(live.words).to_contain_text("α")
-    expect(live.words).to_contain_text("-3")
+    expect(live.words).to_contain_text("−3")
     live.wait("() => document.querySelector('[data-field=alpha]').value === '0.02'")
 
 
