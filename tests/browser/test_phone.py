@@ -54,12 +54,20 @@ def test_the_sidebar_folds_once_a_run_or_a_sweep_is_on_the_page(open_page: OpenP
     wait_status(live.page, "Done")
 
 
+TOP_OF_DIALS = """async () => {
+  const dials = document.querySelector(".maml-dials");
+  for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
+  return dials.getBoundingClientRect().top;
+}"""
+"""What is fitted to a new width is fitted in the frames after it."""
+
+
 def tops(live: LivePage) -> dict[int, Any]:
     """Where the dials begin on phones of these widths."""
     found = {}
     for width in (320, 360, 375, 390, 412):
         live.page.set_viewport_size({"width": width, "height": PHONE["height"]})
-        found[width] = live.page.evaluate("document.querySelector('.maml-dials').getBoundingClientRect().top")
+        found[width] = live.page.evaluate(TOP_OF_DIALS)
     return found
 
 
