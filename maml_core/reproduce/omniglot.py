@@ -62,6 +62,7 @@ _SIZES: Mapping[tuple[int, int], Mapping[str, Any]] = {(5, 1): {}, (5, 5): {}, (
 """What differs by ways and shots."""
 
 _OWN: Mapping[tuple[str, int], Mapping[str, Any]] = {
+    ("FOMAML", 20): {"alpha": 0.4},
     ("Reptile", 5): {"meta_batch_size": 4, "alpha": 0.4},
     ("Reptile", 20): {"meta_batch_size": 2, "alpha": 0.4},
     ("MAML++", 5): {"meta_batch_size": 4},

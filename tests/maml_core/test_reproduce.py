@@ -350,6 +350,8 @@ def test_a_laptop_trains_each_algorithm_at_four_sizes(
         assert case.exam.result == result
         plus = (config.multi_step_loss, config.per_step_rates, config.per_step_norm)
         assert set(plus) == {name == "MAML++"}
+        if name == "FOMAML":  # with MAML's 1.6 of 20 ways it does not learn: 21% of 20 ways 1 shot, after 20,000 steps
+            assert config.alpha == 0.4
 
 
 @pytest.mark.parametrize("scale", [LAPTOP, PAPER], ids=["laptop", "paper"])
