@@ -39,8 +39,8 @@ class Work(NamedTuple):
     def key(self) -> str:
         """What decides the result, and the code that computes it, as SHA-256 in hexadecimal."""
         state = hashlib.sha256(self.state or b"").hexdigest()
-        facts = [to_dict(self.config), *self._replace(config=None, state=None), state, fingerprint()]  # type: ignore[arg-type]  # said apart
-        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+        facts = [self.learner, to_dict(self.config), state, self.exam, self.shots, self.num_tasks, self.device]
+        return hashlib.sha256(json.dumps([*facts, fingerprint()]).encode()).hexdigest()
 
 
 def kept(folder: Path, name: str, work: Work) -> Judged | None:

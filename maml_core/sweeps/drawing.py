@@ -213,8 +213,11 @@ def _curves(axes: Axes, sweep: SweepConfig, results: Sequence[SettingResult]) ->
         axes.plot(one.steps, np.asarray(one.curve), color=color, lw=width, alpha=opacity)
     of = "trainings" if sweep.num_seeds == 1 else "settings"
     num_gone = sum(one.status == "diverged" for one in behind)
+    first = (
+        "best" if not task_axes(sweep) else "highest" if sweep.maximises else "lowest"
+    )  # of other tasks none is best
     for color, width, words, count in (
-        (_BEST, 2.2, f"best: {setting_words(best.values) or 'the base'}", 1),
+        (_BEST, 2.2, f"{first}: {setting_words(best.values) or 'the base'}", 1),
         (_BEST, 0.8, f"{len(good):,} {of if len(good) > 1 else of[:-1]} not told apart from it", len(good)),
         (_OTHER, 0.8, "others", len(behind) - len(good) - num_gone),
         (_GONE, 0.8, "diverged", num_gone),
