@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import ctypes
 import gc
+import itertools
 import platform
 from collections.abc import Callable
 
@@ -19,6 +20,9 @@ from maml_core.memory import give_back_freed_memory
 
 LOOK_S = 30.0
 """Between two looks whether pages were forgotten."""
+
+LOOKS = 10
+"""After so many looks what is free is given back anyway: pages that train for hours leave holes."""
 
 
 def settle() -> None:
@@ -30,17 +34,19 @@ def settle() -> None:
 
 
 async def give_back_what_pages_leave(num_forgotten: Callable[[], int]) -> None:
-    """Give memory back whenever pages were forgotten, until cancelled.
+    """Give memory back whenever pages were forgotten, and what is free anyway now and then, until cancelled.
 
     Args:
         num_forgotten: How many pages were forgotten so far.
     """
     given = 0
-    while True:
+    for look in itertools.count(1):
         await asyncio.sleep(LOOK_S)
         if (found := num_forgotten()) > given:
             given = found
             _forget_sessions()
+            await asyncio.to_thread(_find_and_give_back)
+        elif look % LOOKS == 0:
             await asyncio.to_thread(_give_back)
 
 
@@ -51,7 +57,11 @@ def _forget_sessions() -> None:
             len(runtime.get_instance()._session_mgr._session_storage._cache)  # type: ignore[attr-defined]
 
 
-def _give_back() -> None:
+def _find_and_give_back() -> None:
     gc.collect()
+    _give_back()
+
+
+def _give_back() -> None:
     if platform.libc_ver()[0] == "glibc":
         ctypes.CDLL(None).malloc_trim(ctypes.c_size_t(0))

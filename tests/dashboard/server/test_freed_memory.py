@@ -47,3 +47,19 @@ def test_what_lies_in_circles_goes_when_a_page_was_forgotten(monkeypatch: pytest
         assert asyncio.run(scene()) == forgets
     finally:
         gc.enable()
+
+
+def test_what_is_free_goes_now_and_then_while_nobody_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[float] = []
+    given: list[int] = []
+
+    async def slept(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) > 3 * freed_memory.LOOKS:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr("dashboard.server.freed_memory.asyncio.sleep", slept)
+    monkeypatch.setattr(freed_memory, "_give_back", lambda: given.append(len(looks)))
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(give_back_what_pages_leave(lambda: 0))
+    assert given == [freed_memory.LOOKS, 2 * freed_memory.LOOKS, 3 * freed_memory.LOOKS]

@@ -271,6 +271,28 @@ class TestRecording:
         assert records is not None
         assert len(records.steps) <= 50
 
+    def test_hours_of_a_run_take_a_few_megabytes(self):
+        """Two hours of one of ten pages, in the chunks in which it trains there."""
+        at, chunk = 600_000, 50
+        nothing, none = np.full(chunk, np.nan), np.array([])
+        tracemalloc.start()
+        recording = Recording()
+        for start in range(0, at, chunk):
+            columns = {
+                name: none if name.startswith("held_out_") else nothing.copy()
+                for name in Records._fields
+                if name != "events"
+            }
+            steps = {"steps": np.arange(start, start + chunk), "held_out_steps": none.astype(int)}
+            recording.add(Records(**{**columns, **steps, "query_loss": np.float32(steps["steps"]) / 7.0, "events": ()}))
+        kept, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert kept < 4e6
+        records = recording.records()
+        assert records is not None
+        assert 125_000 <= len(records.steps) <= 250_000
+        assert (records.steps[0], records.steps[-1] >= at - 8) == (0, True)
+
     def test_what_is_old_takes_few_bytes_and_is_the_same_to_the_bit(self):
         """A float32 run's losses, accuracies that there are none of, and numbers that only a float64 holds; held-out tasks are looked at now and then."""
         losses, judged = np.random.default_rng(0).random(60_000), np.arange(0, 60_000, 9_000)
