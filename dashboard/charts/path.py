@@ -53,8 +53,8 @@ def path_info(of: Results) -> PathInfo | None:
     here = of.plane.place(of.paths.theta_0)
     then = None if of.now is None else here
     trail: Array = np.zeros((0, 2)) if then is not None else here[None]
-    if of.thetas:  # none while no look at the run of now has been at its paths, but one at an earlier step has, or one that takes a step apart
-        trail = of.plane.place(np.stack(of.thetas))
+    if of.trail:  # none while no look at the run of now has been at its paths, but one at an earlier step has, or one that takes a step apart
+        trail = of.trail.seen_in(of.plane)
     if of.apart is None:
         own = None
         if isinstance(of.fit, TaskFit) and of.fit.is_own:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from maml_core.analysis_records import OneStep
 from maml_core.config import RunConfig
+from maml_core.planes import Trail
 from maml_core.records import (
     Curvature,
     Fit,
@@ -199,7 +200,7 @@ class Results:
     paths: InnerPaths | None = None
     plane: Plane | None = None
     """In which the paths are drawn."""
-    thetas: Sequence[npt.NDArray[np.floating]] = ()
+    trail: Trail = field(default_factory=Trail)
     """Where theta_0 has been, oldest first."""
     moves: LayerMoves | None = None
     curvature: Curvature | None = None

@@ -6,6 +6,7 @@ import html
 import math
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ SIDE = 320.0
 """Pixels of a map's shorter side at least, for the size of markers in cells and for what its ticks have room for."""
 LETTER, LINE = 7.0, 16.0
 """Pixels of a letter of a tick's name, and of a line of them."""
+_NAMES_KEPT = 4096
+"""Names of values at ticks that are kept: a map asks for those of its axes many times a second."""
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 """Dashes of curves side by side: who sees no colours tells them apart by these."""
 
@@ -97,10 +100,12 @@ def _apart(found: list[tuple[float, str]], span: float, *, upright: bool) -> lis
     return kept
 
 
+@lru_cache(maxsize=_NAMES_KEPT)
 def _letters(name: str) -> int:
     return len(html.unescape(re.sub(r"<.*?>", "", name)))
 
 
+@lru_cache(maxsize=_NAMES_KEPT, typed=True)
 def _short(value: Value) -> str:
     """A value at a tick, where three digits have room; Plotly reads HTML, which the name of a folder may look like."""
     text = with_minus(written(value, digits=3))

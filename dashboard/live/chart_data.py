@@ -47,7 +47,7 @@ def results(run: LiveRun, viewer: Viewer) -> Results:
         trajectories=seen.trajectories,
         paths=paths,
         plane=plane,
-        thetas=run.audience.seen.thetas,
+        trail=run.audience.seen.trail,
         moves=own.moves,
         curvature=near.curvature if near is not None else seen.curvature,
         curvature_at=near.step if near is not None and then is not None and near.step != then.step else None,

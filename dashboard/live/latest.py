@@ -9,15 +9,14 @@ import numpy as np
 
 from dashboard.charts.results import EdgePoint
 from maml_core.config import RunConfig
+from maml_core.planes import Plane, Trail
 from maml_core.records import (
     Curvature,
     Demonstration,
-    Floats,
     InnerDescent,
     InnerPaths,
     LayerMoves,
     LearnedRates,
-    Plane,
     Snapshot,
     Summary,
     View,
@@ -46,7 +45,7 @@ class Seen:
         """alpha beside its limit at each look, thinned evenly."""
         self.plane: Plane | None = None
         """In which the paths are drawn; fitted again only when it explains them badly."""
-        self.thetas: list[Floats] = []
+        self.trail = Trail()
         """Where theta_0 has been, thinned evenly."""
         self._scratch_of: tuple[int, ...] | None = None
         """Shots, query points and inner steps at evaluation of the known losses from scratch; what else they depend on changes with a new
@@ -144,10 +143,9 @@ class Seen:
             self.plane, self._fitted_explained = paths.plane, paths.explained
             self._plane_fitted = now
         self.paths = paths
-        if not self.thetas or not np.array_equal(self.thetas[-1], paths.theta_0):
-            self.thetas.append(paths.theta_0)
-        if len(self.thetas) > max(2, min(MAX_TRAIL, MAX_TRAIL_BYTES // paths.theta_0.nbytes)):
-            self.thetas = self.thetas[:-1:2] + self.thetas[-1:]
+        self.trail.add(paths.theta_0)
+        if len(self.trail) > max(2, min(MAX_TRAIL, MAX_TRAIL_BYTES // paths.theta_0.nbytes)):
+            self.trail.thin()
 
 
 def _points(config: RunConfig) -> tuple[int, ...]:

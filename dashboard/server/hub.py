@@ -85,6 +85,7 @@ class Hub(Sockets):
         places = Places(most_training or PER_WORKER * num_workers)
         super().__init__(Pages(self.wake), sweeps, executor, clock, places)
         self._num_workers = num_workers
+        self._most_kept = SMALL_MAX_KEPT_BYTES if is_small() else MAX_KEPT_BYTES
         self.in_flight: dict[LiveRun, bool] = {}
         """The runs that a chunk is computed of, each with whether it came first because a class follows it."""
         self._looks = kinds_of_looks(self.pages, executor, self.wake, num_workers, clock)
@@ -281,9 +282,8 @@ class Hub(Sockets):
                 self.pages.tell(page.run)
                 self.classes.changed(page)
         self.classes.tidy(now)
-        most_kept = SMALL_MAX_KEPT_BYTES if is_small() else MAX_KEPT_BYTES
         for run, pages in (watched := self.pages.watched()).items():
-            run.kept.limit(most_kept // len(watched))
+            run.kept.limit(self._most_kept // len(watched))
             if not run.playback.playing:
                 continue
             deciding = [page for page in pages if not page.in_class]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -123,6 +123,10 @@ class AxisInfo:
     """Each once: numbers by size, words in the order in which the sweep names them."""
     places: Numbers
     """Where they lie, [V]: logarithms to base 10 of a log axis, numbers of a linear one, else 0, 1, 2, ..."""
+    _at: Mapping[Value, float] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_at", dict(zip(self.values, self.places.tolist(), strict=True)))
 
     @property
     def title(self) -> str:
@@ -153,7 +157,9 @@ class AxisInfo:
         Raises:
             ValueError: It is none of them.
         """
-        return float(self.places[self.values.index(value)])
+        if value not in self._at:
+            raise ValueError(f"{value!r} is no value of {self.name}")
+        return self._at[value]
 
     def place_of(self, number: float) -> float:
         """Where a number lies that need not be one of the values; NaN where it has no place."""

@@ -29,6 +29,7 @@ from dashboard.live.training import LONG_STEP_S, status_kind
 from dashboard.live.viewer import Viewer
 from maml_core.config import LinearConfig, MLPConfig, replace
 from maml_core.errors import ConfigError
+from maml_core.planes import Trail
 from tests.dashboard.live.driver import (
     IMAGES,
     TINY,
@@ -563,7 +564,7 @@ class TestTask:
 class TestMemory:
     def test_the_trail_is_bounded_and_keeps_its_ends(self):
         driver = Driver().opened()
-        first = driver.run.audience.seen.thetas[0]
+        first = driver.run.audience.seen.trail.thetas[0]
         driver.viewer.draw_task()
         result = driver.chunk()
         for i in range(3 * MAX_TRAIL):
@@ -572,9 +573,9 @@ class TestMemory:
             paths = result.snapshot.paths._replace(theta_0=np.full_like(first, i))
             snapshot = dataclasses.replace(result.snapshot, paths=paths)
             driver.run.finished(dataclasses.replace(result, snapshot=snapshot), driver.now)
-        assert len(driver.run.audience.seen.thetas) <= MAX_TRAIL
-        np.testing.assert_array_equal(driver.run.audience.seen.thetas[0], first)
-        np.testing.assert_array_equal(driver.run.audience.seen.thetas[-1], np.full_like(first, 3 * MAX_TRAIL - 1))
+        assert len(driver.run.audience.seen.trail.thetas) <= MAX_TRAIL
+        np.testing.assert_array_equal(driver.run.audience.seen.trail.thetas[0], first)
+        np.testing.assert_array_equal(driver.run.audience.seen.trail.thetas[-1], np.full_like(first, 3 * MAX_TRAIL - 1))
 
     def test_the_trail_of_a_wide_network_is_bounded_in_bytes(self):
         driver = Driver().opened()
@@ -588,12 +589,12 @@ class TestMemory:
             origin=np.zeros(wide, np.float32), basis=np.zeros((2, wide), np.float32)
         )
         paths = result.snapshot.paths._replace(theta_0=np.zeros(wide, np.float32), plane=plane)
-        driver.run.audience.seen.thetas.clear()
+        driver.run.audience.seen.trail = Trail()
         for _ in range(MAX_TRAIL):
             driver.run.finished(
                 dataclasses.replace(result, snapshot=dataclasses.replace(result.snapshot, paths=paths)), driver.now
             )
-        assert sum(theta.nbytes for theta in driver.run.audience.seen.thetas) <= 64 * 2**20
+        assert sum(theta.nbytes for theta in driver.run.audience.seen.trail.thetas) <= 64 * 2**20
 
 
 class TestBesideTraining:

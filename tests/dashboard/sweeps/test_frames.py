@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import itertools
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dashboard.charts.sweep_settings import SettingInfo, View, setting_info
 from dashboard.sidebar import sweep_actions
 from dashboard.sweeps import reading
-from dashboard.sweeps.frames import Frames, Made
+from dashboard.sweeps.frames import Frames, Looked, Made
 from dashboard.sweeps.hub import FRAME_S
 from dashboard.sweeps.page import FRAMES_SHARE
+from dashboard.sweeps.reading import findings_of
+from maml_core.sweeps.driver import Progress
+from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.study import open_study
 from tests.dashboard.server.clients import TINY, Clock
 from tests.dashboard.sweeps.hubs import Mixed, Viewer, new_job, play, until, wake
@@ -185,3 +191,31 @@ def test_of_a_sweep_that_is_done_nobody_measures_what_it_would_take(tmp_path: Pa
         assert not executor.order
 
     play(scene)
+
+
+def test_only_settings_that_are_others_are_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    def info(result: SettingResult, *of: Any) -> SettingInfo:
+        made.append(result.number)
+        return setting_info(result, *of)
+
+    monkeypatch.setattr("dashboard.sweeps.frames.setting_info", info)
+    of = sweep()
+    results = grid(of, s4={"status": "running"}, s5={"status": "running"})
+    findings, progress = findings_of(of, results), Progress(len(results), 4, 0, 0, 0, 0, 0)
+    view, frames = View(x="alpha", y="beta"), Frames(itertools.count(1))
+
+    def next_of(
+        revision: int, newest: dict[int, float], known: tuple[SettingResult, ...], view: View = view
+    ) -> list[int]:
+        made.clear()
+        frames.next(Looked(of, known, findings, progress, newest, revision, view, None), None, None, "loss")
+        return made
+
+    assert next_of(1, {4: 1.0}, results) == [0, 1, 2, 3, 4, 5]
+    assert next_of(2, {4: 1.0}, results) == []
+    assert next_of(3, {4: 0.9, 5: 2.0}, results) == [4, 5]
+    done = (*results[:4], grid(of)[4], results[5])
+    assert next_of(4, {5: 2.0}, done) == [4]
+    assert next_of(4, {5: 2.0}, done, dataclasses.replace(view, metric="accuracy")) == [0, 1, 2, 3, 4, 5]
