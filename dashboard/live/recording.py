@@ -10,8 +10,11 @@ import numpy.typing as npt
 
 from maml_core.records import Records
 
-MAX_RECORDED = 250_000
-"""Outer steps and evaluations whose records are kept: 3 MB of a long run in float32, 5 in float64. Ten pages train for hours beside each other."""
+MAX_RECORDED, LEAST_RECORDED = 1_000_000, 100_000
+"""Outer steps and evaluations whose records are kept of a run, and as many at least: a million take 12 MB in float32, 20 in float64."""
+
+MAX_RECORDED_IN_ALL = 2_000_000
+"""Of all runs together that somebody looks at: ten pages may train for hours beside each other."""
 
 _MAX_PARTS = 64
 """Chunks that lie unpacked: each has an array of its own for each column, which weighs more than the numbers in it."""
@@ -31,12 +34,19 @@ class Recording:
         self._packed: list[Records] = []
         self._parts: list[Records] = []
         self._count = 0
+        self._most = MAX_RECORDED
+
+    def share(self, num_runs: int) -> None:
+        """Keep no more from now on than the share of one of so many runs."""
+        self._most = min(MAX_RECORDED, max(LEAST_RECORDED, MAX_RECORDED_IN_ALL // num_runs))
+        if self._count > self._most:
+            self._thin()
 
     def add(self, records: Records) -> None:
         """Append what a chunk measured."""
         self._parts.append(records)
         self._count += _length(records)
-        if self._count > MAX_RECORDED:
+        if self._count > self._most:
             self._thin()
         elif len(self._parts) > _MAX_PARTS:
             self._packed.append(_packed(Records.joined(self._parts)))
@@ -48,7 +58,7 @@ class Recording:
 
     def _thin(self) -> None:
         records = Records.joined([*self._packed, *self._parts])
-        while (count := _length(records)) > MAX_RECORDED:
+        while (count := _length(records)) > self._most:
             records = _by_column(records, lambda column: column[::2])
         self._packed, self._parts, self._count = [_packed(records)], [], count
 

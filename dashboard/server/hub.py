@@ -284,6 +284,7 @@ class Hub(Sockets):
         self.classes.tidy(now)
         for run, pages in (watched := self.pages.watched()).items():
             run.kept.limit(self._most_kept // len(watched))
+            run.recording.share(len(watched))
             if not run.playback.playing:
                 continue
             deciding = [page for page in pages if not page.in_class]

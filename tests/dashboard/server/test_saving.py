@@ -271,12 +271,13 @@ class TestRecording:
         assert records is not None
         assert len(records.steps) <= 50
 
-    def test_hours_of_a_run_take_a_few_megabytes(self):
-        """Two hours of one of ten pages, in the chunks in which it trains there."""
-        at, chunk = 600_000, 50
+    @pytest.mark.parametrize(("num_runs", "most"), [(1, 1_000_000), (2, 1_000_000), (10, 200_000), (30, 100_000)])
+    def test_hours_of_many_runs_take_no_more_than_minutes_of_one(self, num_runs: int, most: int):
+        at, chunk = 1_200_000, 100
         nothing, none = np.full(chunk, np.nan), np.array([])
         tracemalloc.start()
         recording = Recording()
+        recording.share(num_runs)
         for start in range(0, at, chunk):
             columns = {
                 name: none if name.startswith("held_out_") else nothing.copy()
@@ -287,11 +288,11 @@ class TestRecording:
             recording.add(Records(**{**columns, **steps, "query_loss": np.float32(steps["steps"]) / 7.0, "events": ()}))
         kept, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        assert kept < 4e6
+        assert kept < 16 * most
         records = recording.records()
         assert records is not None
-        assert 125_000 <= len(records.steps) <= 250_000
-        assert (records.steps[0], records.steps[-1] >= at - 8) == (0, True)
+        assert most // 2 <= len(records.steps) <= most
+        assert (records.steps[0], records.steps[-1] >= at - 32) == (0, True)
 
     def test_what_is_old_takes_few_bytes_and_is_the_same_to_the_bit(self):
         """A float32 run's losses, accuracies that there are none of, and numbers that only a float64 holds; held-out tasks are looked at now and then."""
@@ -344,6 +345,26 @@ async def stepped(client: Client, steps: int) -> None:
 
 class TestHub:
     """A script's thread saves and opens, while the loop turns."""
+
+    def test_pages_share_what_is_kept_of_their_runs(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(recording_module, "MAX_RECORDED_IN_ALL", 60)
+        monkeypatch.setattr(recording_module, "LEAST_RECORDED", 5)
+
+        async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
+            one = Client(hub, hub.open_page(TINY))
+            await stepped(one, 40)
+            assert recorded(one) == 40
+            others = [Client(hub, hub.open_page(TINY)) for _ in range(3)]
+            await stepped(others[0], 4)
+            assert 7 <= recorded(one) <= 15
+            assert recorded(others[0]) == 4
+
+        def recorded(client: Client) -> int:
+            records = client.page.run.recording.records()
+            assert records is not None
+            return len(records.steps)
+
+        on_loop(scene)
 
     def test_a_run_that_was_saved_goes_on_in_another_page(self):
         async def scene(hub: Hub, executor: Inline, clock: Clock) -> None:
