@@ -20,6 +20,7 @@ from dashboard.charts.style import NOT_DATA, ONCE_THERE, SHARES
 from dashboard.charts.sweep_basics import held_out, result, result_axis
 from dashboard.charts.sweep_chart import SweepChart
 from dashboard.theme import Palette, with_opacity
+from maml_core.sweeps.comparing import has_common_tasks
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.standing import Standing, Verdict
@@ -52,6 +53,10 @@ class RankInfo:
     """What the sweep optimises."""
     is_pinned: bool
     """Whether they are held against a pinned setting, not the best one."""
+    has_common_tasks: bool = True
+    """Whether all are judged on the same held-out tasks; otherwise the first is the lowest, or the highest, and none is the best."""
+    num_alike: int = 0
+    """How many have the held-out tasks of the one that they are held against."""
     is_read: bool = True
     """False while how the settings stand is still being read."""
 
@@ -89,6 +94,8 @@ def rank_info(
         num_diverged=sum(one.status == "diverged" for one in results),
         metric="accuracy" if sweep.maximises else "loss",
         is_pinned=is_pinned,
+        has_common_tasks=has_common_tasks(sweep),
+        num_alike=sum(one.verdict != Verdict.OTHER_TASKS for one in found),
         is_read=is_read,
     )
 
@@ -105,16 +112,25 @@ class RankLooks(NamedTuple):
     is_dense: bool
     """There are too many settings for a mark each."""
     is_pinned: bool
+    has_common_tasks: bool = True
 
 
 def _looks(info: RankInfo, loss_name: str) -> RankLooks:
     """The looks that fit an order."""
-    return RankLooks(info.metric, loss_name, info.seeds.shape[1], len(info.numbers) > MOST_MARKS, info.is_pinned)
+    is_dense = len(info.numbers) > MOST_MARKS
+    return RankLooks(info.metric, loss_name, info.seeds.shape[1], is_dense, info.is_pinned, info.has_common_tasks)
+
+
+def _first(of: RankInfo | RankLooks) -> str:
+    """What the first in the order is: of values on different held-out tasks not the best."""
+    if of.has_common_tasks:
+        return "the best"
+    return "the highest" if of.metric == "accuracy" else "the lowest"
 
 
 def _figure(palette: Palette, looks: RankLooks) -> go.Figure:
     """The order, empty. The best and what is not told apart from it are blue, as better cells of the map and the curves of figures are; orange is what diverged."""
-    whom = "A" if looks.is_pinned else "the best"
+    whom = "A" if looks.is_pinned else _first(looks)
     size, rest = (3.0, 2.5) if looks.is_dense else (8.0, 6.0)
     mode = "lines" if looks.is_dense else "markers"
     told = {"hoverinfo": "skip", "meta": ONCE_THERE}
@@ -159,7 +175,7 @@ def _figure(palette: Palette, looks: RankLooks) -> go.Figure:
         ),
     }
     axes = {
-        "xaxis": {"title": {"text": "place in the order, the best first"}, "range": [0, 1], "nticks": 8},
+        "xaxis": {"title": {"text": f"place in the order, {_first(looks)} first"}, "range": [0, 1], "nticks": 8},
         "yaxis": result_axis(looks.metric, held_out(looks.metric, looks.loss_name)),
         "margin": {"l": 60, "r": 14, "t": 6, "b": 42},
         "dragmode": False,
@@ -217,13 +233,13 @@ def _ranges(info: RankInfo, previous: Previous) -> Range:
 # --- Words ------------------------------------------------------------------------------------------------------------
 
 CARD = Card(
-    "Every setting that was trained to the end, the best on the left, each with its intervals over held-out tasks and over seeds. Look how many of them "
-    "are not told apart from the best, and how steeply the others fall off: a flat order is a set-up that forgives.",
+    "Every setting that was trained to the end, by its held-out result, each with its intervals over held-out tasks and over seeds. Look how many of "
+    "them are not told apart from the first, and how steeply the others fall off: a flat order is a set-up that forgives.",
     {
         SAME: "Settings that cannot be told apart from the one that all are held against, and that one itself; with one seed, their trainings.",
-        OTHERS: "Settings that are told to be worse, or better.",
+        OTHERS: "Settings that are told to be worse, or better, and those that are judged on other held-out tasks.",
         SEEDS: "The value of each seed of a setting.",
-        OVER_TASKS: "How far other held-out tasks would move the value. All settings share their tasks, so that differences are known better than this.",
+        OVER_TASKS: "How far other held-out tasks would move the value. Settings that share their tasks have differences that are known better than this.",
         OVER_SEEDS: "How far other seeds would move it.",
     },
     ("setting", "held-out", "seed"),
@@ -236,11 +252,14 @@ def _subtitle(info: RankInfo) -> str:
         return "How the settings stand is being read."
     if not len(info.numbers):
         return "No setting was trained to the end yet."
-    whom = "A, which is pinned" if info.is_pinned else "the best"
+    whom = "A, which is pinned" if info.is_pinned else _first(info)
     lost = f"; {info.num_diverged:,} diverged and have no place" if info.num_diverged else ""
     one = " With one seed this is said of trainings alone." if info.seeds.shape[1] == 1 else ""
     same = int(info.is_same.sum())
-    return f"{same:,} of {len(info.numbers):,} are not told apart from {whom}, itself among them{lost}.{one}"
+    if info.has_common_tasks:
+        return f"{same:,} of {len(info.numbers):,} are not told apart from {whom}, itself among them{lost}.{one}"
+    among = f"{info.num_alike:,} with its held-out tasks, of {len(info.numbers):,} in all,"
+    return f"{same:,} of the {among} are not told apart from {whom}, itself among them{lost}.{one}"
 
 
 def _summary(info: RankInfo) -> str:

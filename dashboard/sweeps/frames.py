@@ -31,6 +31,7 @@ from dashboard.sweeps.reading import Findings
 from dashboard.wire.connection import as_json
 from dashboard.wire.packing import Floats, packed
 from maml_core.config import RunConfig
+from maml_core.sweeps.comparing import has_common_tasks
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.driver import Progress
 from maml_core.sweeps.frozen import FrozenMap
@@ -242,6 +243,8 @@ def _standing(
         "reference": standings.reference(looked.pinned),
         "best": standings.best,
         "compared": standings.num_compared,
+        "has_common_tasks": has_common_tasks(looked.sweep),
+        "alike": sum(one.verdict not in (Verdict.OTHER_TASKS, Verdict.UNKNOWN) for one in found.values()),
         "objective": "accuracy" if looked.sweep.maximises else "loss",
         "num_seeds": num_seeds,
         "seeds": body.add(seeds.ravel()),

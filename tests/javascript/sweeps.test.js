@@ -7,7 +7,7 @@ import { choices } from "../../dashboard/web/sweeps/axes.js";
 import { counts } from "../../dashboard/web/sweeps/header.js";
 import { atPlace, frozenRows, frozenTexts, laneTexts, mapTexts, marks, meanTexts, selectedCurves, wrapped } from "../../dashboard/web/sweeps/marking.js";
 import { short } from "../../dashboard/web/common/format.js";
-import { VERDICT, differenceCell, differenceWords, groupWords, seedWords, valueWords, verdict } from "../../dashboard/web/sweeps/standing.js";
+import { VERDICT, differenceCell, differenceWords, first, groupWords, seedWords, valueWords, verdict } from "../../dashboard/web/sweeps/standing.js";
 import { compared } from "../../dashboard/web/sweeps/table.js";
 
 const AXES = [
@@ -110,7 +110,7 @@ test("the frozen map's rows have its numbers, and say diverged where there are n
   assert.deepEqual(frozenRows(cells, "Frozen θ_0").rows, [["Frozen θ_0", 0.01, 3, 0.5, 0.25, 0, 0.125], ["Frozen θ_0", 0.1, 3, "diverged", NaN, 1, 0]]);
 });
 
-const STANDING = { reference: 12, best: 12, compared: 20, objective: "loss", num_seeds: 3, seeds: 0 };
+const STANDING = { reference: 12, best: 12, compared: 20, has_common_tasks: true, alike: 20, objective: "loss", num_seeds: 3, seeds: 0 };
 const SETTING = { value: 0.5, over_tasks: 0.03, over_seeds: 0.1, difference: 0.031, difference_over_tasks: 0.02, difference_over_seeds: 0.06, verdict: VERDICT.same };
 
 test("a value has an interval over tasks and one over seeds, each said to be what it is", () => {
@@ -147,6 +147,19 @@ test("of one seed nothing is claimed of the setting", () => {
   assert.equal(groupWords(4, one), "Not told apart from the best: 4 of 20 trainings, corrected for 19 comparisons. One seed: nothing is claimed of the settings.");
   assert.equal(groupWords(4, STANDING), "Not told apart from the best: 4 of 20 settings, corrected for 19 comparisons.");
   assert.equal(groupWords(4, { ...STANDING, reference: 3 }), "Not told apart from A: 4 of 20 settings, corrected for 19 comparisons.");
+});
+
+test("of settings that are judged on different held-out tasks none is called the best", () => {
+  const across = { ...STANDING, has_common_tasks: false, alike: 5 };
+  const reference = { ...SETTING, verdict: VERDICT.reference };
+  assert.equal(verdict(reference, across), "lowest");
+  assert.equal(verdict(reference, { ...across, objective: "accuracy" }), "highest");
+  assert.equal(verdict(reference, { ...across, reference: 3 }), "A");
+  assert.equal(differenceWords(reference, across), "the lowest, of settings that are judged on different held-out tasks");
+  assert.equal(differenceWords(SETTING, across), "+0.031 ± 0.02 over tasks, ± 0.06 over 3 seeds from the lowest (12), paired: not told apart");
+  assert.equal(groupWords(4, across), "Not told apart from the lowest: 4 of 5 settings with its held-out tasks, corrected for 19 comparisons.");
+  assert.equal(groupWords(4, { ...across, reference: 3 }), "Not told apart from A: 4 of 5 settings with its held-out tasks, corrected for 19 comparisons.");
+  assert.equal(first(across), "lowest"); // which the heading of the differences has
 });
 
 test("a narrow cell has the interval over seeds, or with one seed over tasks, and accuracies differ by points", () => {

@@ -109,6 +109,8 @@ export {};
  * @property {number | null} reference Its number: the setting that was pinned first, or the best one; null while none was trained to the end.
  * @property {number | null} best
  * @property {number} compared How many settings were trained to the end, the diverged ones included.
+ * @property {boolean} has_common_tasks Whether all settings are judged on the same held-out tasks; otherwise none is the best of all.
+ * @property {number} alike How many of those compared are judged on the held-out tasks of the reference, itself among them.
  * @property {"loss" | "accuracy"} objective
  * @property {number} num_seeds
  * @property {number} seeds Where the frame has the value of each seed, setting by setting; an offset in floats.

@@ -15,6 +15,21 @@ export const VERDICT = { unknown: 0, reference: 1, same: 2, worse: 3, better: 4,
 const isBest = ({ reference, best }) => reference === best;
 
 /**
+ * What the setting with the best value of all is called: of values on different held-out tasks the first one is the lowest, or the highest, and
+ * not the best.
+ *
+ * @param {Standing} standing
+ */
+export const first = ({ has_common_tasks, objective }) => (has_common_tasks ? "best" : objective === "accuracy" ? "highest" : "lowest");
+
+/**
+ * The setting that all are held against: `the best`, or `A`.
+ *
+ * @param {Standing} standing
+ */
+const whom = (standing) => (isBest(standing) ? `the ${first(standing)}` : "A");
+
+/**
  * A value of what the sweep optimises.
  *
  * @param {Standing} standing
@@ -88,7 +103,7 @@ const TOLD = { [VERDICT.same]: "not told apart", [VERDICT.worse]: "worse", [VERD
  * @param {Standing} standing
  */
 export function verdict({ verdict }, standing) {
-  if (verdict === VERDICT.reference) return isBest(standing) ? "best" : "A";
+  if (verdict === VERDICT.reference) return isBest(standing) ? first(standing) : "A";
   return verdict === VERDICT.same ? "unclear" : (TOLD[verdict] ?? "");
 }
 
@@ -118,9 +133,12 @@ export function differenceWords(setting, standing) {
   const { reference, num_seeds } = standing;
   const one = num_seeds === 1 ? "one seed, so that nothing is claimed of the setting" : "";
   if (found === VERDICT.unknown || reference === null) return null;
-  if (found === VERDICT.reference) return [isBest(standing) ? "the best" : "A, which the others are held against", one].filter(Boolean).join("; ");
+  if (found === VERDICT.reference) {
+    const among = standing.has_common_tasks ? "" : ", of settings that are judged on different held-out tasks";
+    return [isBest(standing) ? whom(standing) + among : "A, which the others are held against", one].filter(Boolean).join("; ");
+  }
   if (found === VERDICT.otherTasks) return "judged on other held-out tasks, so that the two values do not compare";
-  const from = isBest(standing) ? `the best (${reference})` : `A (${reference})`;
+  const from = `${whom(standing)} (${reference})`;
   const told = `${num_seeds === 1 ? "this training is " : ""}${TOLD[found]}${because(setting, standing)}${one && `; ${one}`}`;
   if (!Number.isFinite(difference)) return `beside ${from}: ${told}`;
   const known = intervals(difference_over_tasks, difference_over_seeds, standing, size(standing));
@@ -147,9 +165,10 @@ export function differenceCell({ verdict: found, difference, difference_over_tas
  * @param {Standing} standing
  */
 export function groupWords(count, standing) {
-  const { compared, num_seeds } = standing;
+  const { compared, alike, has_common_tasks, num_seeds } = standing;
   const corrected = compared > 2 ? `, corrected for ${whole(compared - 1)} comparisons` : "";
   const what = num_seeds === 1 ? "trainings" : "settings";
-  const said = `${isBest(standing) ? "Not told apart from the best" : "Not told apart from A"}: ${whole(count)} of ${whole(compared)} ${what}${corrected}.`;
+  const among = has_common_tasks ? `${whole(compared)} ${what}` : `${whole(alike)} ${what} with its held-out tasks`;
+  const said = `Not told apart from ${whom(standing)}: ${whole(count)} of ${among}${corrected}.`;
   return num_seeds === 1 ? `${said} One seed: nothing is claimed of the settings.` : said;
 }

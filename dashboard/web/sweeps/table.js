@@ -4,7 +4,7 @@
 import { el, onWidth, setText } from "../common/dom.js";
 import { percent, whole } from "../common/format.js";
 import { flat } from "../common/pieces.js";
-import { VERDICT, differenceCell, groupWords, verdict } from "./standing.js";
+import { VERDICT, differenceCell, first, groupWords, verdict } from "./standing.js";
 import { KINDS, said } from "./store.js";
 
 /** @import { Store } from "./store.js" */
@@ -141,7 +141,7 @@ export class Settings {
   #headings() {
     const { metric, standing } = this.#store;
     const over = standing ? (standing.num_seeds > 1 ? ", ± over seeds" : ", ± over tasks") : "";
-    const from = standing && standing.reference !== standing.best ? "from A" : "from best";
+    const from = standing && standing.reference !== standing.best ? "from A" : `from ${standing ? first(standing) : "best"}`;
     /** @type {Record<string, string>} */
     const found = { value: `${metric}${over}`, difference: standing?.objective === "accuracy" ? `${from}, points` : from, kind: standing?.num_seeds === 1 ? "training" : "state" };
     return found;

@@ -17,6 +17,7 @@ from dashboard.charts.sweep_rank import MOST_MARKS, RANK, RankInfo, RankLooks, r
 from dashboard.charts.sweep_settings import View, setting_info
 from dashboard.theme import LIGHT, PALETTES, Palette
 from maml_core.records import Numbers
+from maml_core.sweeps.axes import Axis
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.place_means import MeanWidths
 from maml_core.sweeps.results import SettingResult
@@ -154,6 +155,19 @@ class TestRank:
         assert RANK.subtitle(info).endswith(
             "; 1 diverged and have no place. With one seed this is said of trainings alone."
         )
+
+    def test_of_settings_that_are_judged_on_different_tasks_none_is_called_the_best(self):
+        of = sweep(ALPHA, Axis(name="tasks.noise_std", values=(0.1, 0.2, 0.3)))
+        info = ranked(of, grid(of, s1={"loss": 0.5}))
+        said = RANK.subtitle(info)
+        assert said.startswith("1 of the 2 with its held-out tasks, of 6 in all, are not told apart from the lowest,")
+        looks = RANK.looks(info, "MSE")
+        figure = RANK.figure(LIGHT, looks)
+        drawn = [figure.layout.xaxis.title.text, *(trace.name for trace in figure.data)]
+        assert {"place in the order, the lowest first", "not told apart from the lowest"} <= set(drawn)
+        assert "best" not in " ".join([said, RANK.summary(info), *drawn])
+        accuracy = RANK.figure(LIGHT, looks._replace(metric="accuracy"))
+        assert accuracy.layout.xaxis.title.text == "place in the order, the highest first"
 
     def test_seeds_and_both_intervals_are_drawn(self):
         of = sweep(num_seeds=2)

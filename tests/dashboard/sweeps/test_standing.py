@@ -16,11 +16,12 @@ import pytest
 from dashboard.charts.sweep_settings import View, setting_info
 from dashboard.sweeps.frames import Frames, looked_at
 from maml_core.config import RunConfig
+from maml_core.sweeps.axes import Axis
 from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.standing import Standings, Verdict
 from tests.dashboard.server.clients import Clock
 from tests.dashboard.sweeps.hubs import WAIT_S, Mixed, Viewer, new_job, play, until, wake
-from tests.dashboard.sweeps.results import grid, sweep
+from tests.dashboard.sweeps.results import ALPHA, grid, sweep
 
 
 def of_tasks(one: SettingResult, values: list[float]) -> SettingResult:
@@ -54,6 +55,7 @@ def test_settings_are_held_against_the_best_and_then_against_the_first_that_is_p
         found = await newest(best)
         assert (found["best"], found["compared"]) == (best, 6)
         assert (found["objective"], found["num_seeds"]) == ("loss", 1)
+        assert (found["has_common_tasks"], found["alike"]) == (True, 6)
         viewer.say("pin", numbers=[other, best])
         assert (await newest(other))["best"] == best
 
@@ -94,5 +96,25 @@ def test_a_frame_has_the_numbers_of_each_setting_in_the_order_of_the_settings(tm
         assert math.isnan(column("difference")[5])
         at = header["standing"]["seeds"]
         assert floats[at : at + 5].tolist() == pytest.approx([2.0, 2.0, 7.75 / 3, 3.0, 5.0])
+
+    play(scene)
+
+
+def test_a_frame_says_that_settings_are_judged_on_different_tasks_and_how_many_share_those_of_the_first(
+    tmp_path: Path,
+) -> None:
+    of = sweep(ALPHA, Axis(name="tasks.noise_std", values=(0.1, 0.2, 0.3)))
+    results = list(grid(of, s0={"status": "diverged"}, s5={"status": "waiting"}))
+
+    async def scene(hub: Any, _: Mixed, __: Clock) -> None:
+        key, job = new_job(hub, tmp_path, of)
+        hub.sweeps.add(key, job)
+        job.results = tuple(results)
+        job.findings = job.findings._replace(standings=Standings(of, results))
+        looked = looked_at(job, View(x="alpha", y="tasks.noise_std", color="alpha"), None)
+        frame = Frames(itertools.count(1)).next(looked, None, None, "loss").frame
+        found = json.loads(frame[4 : 4 + int.from_bytes(frame[:4], "little")])["standing"]
+        assert (found["best"], found["has_common_tasks"]) == (1, False)
+        assert (found["compared"], found["alike"]) == (5, 2)  # s1 and s4 have noise 0.2
 
     play(scene)
