@@ -20,7 +20,7 @@ from dashboard.charts.sweep_settings import Colors
 from dashboard.setups.sweep_axes import AxisInfo
 from dashboard.theme import Palette
 from maml_core.sweeps.axes import Value
-from maml_core.sweeps.result_colors import ends_words
+from maml_core.sweeps.result_colors import ends_of, ends_words
 from maml_core.values import written
 from maml_core.wording import with_minus
 
@@ -135,16 +135,21 @@ def result_axis(metric: Metric, title: str) -> dict[str, Any]:
 
 _QUARTERS = ("best", "a quarter", "half", "three quarters", "worst")
 """Names of the shares of results that are better, on a scale of quantiles."""
+_APART = ("lowest", *_QUARTERS[1:-1], "highest")
+"""The names where results are of different held-out tasks: none is better."""
 
 
-def color_axis(palette: Palette, metric: Metric, title: str, colors: Colors = "clipped") -> dict[str, Any]:
-    """Losses by their logarithm. The bar says which end is better: the dark one, of losses and accuracies, on a light page and on a dark one."""
+def color_axis(
+    palette: Palette, metric: Metric, title: str, colors: Colors = "clipped", *, is_compared: bool = True
+) -> dict[str, Any]:
+    """Losses by their logarithm. The bar says which end is better: the dark one, of losses and accuracies, on a light page and on a dark one; or
+    lower, of results that do not compare."""
     scale = palette.best_to_worst if metric == "loss" else palette.best_to_worst[::-1]
     last = len(scale) - 1
     # Read from the top down: the arrows point along the bar.
     if colors == "quantiles":
-        title = f"share that is better, by {title}"
-    ends = ends_words(title, better_first=metric != "loss")
+        title = f"share that is {'better' if is_compared else 'lower'}, by {title}"
+    ends = ends_words(title, better_first=metric != "loss", ends=ends_of(metric, is_compared=is_compared))
     bar: dict[str, Any] = {
         "title": {"text": ends, "side": "right", "font": {"color": palette.muted, "size": 13}},
         "thickness": 12,
@@ -155,7 +160,7 @@ def color_axis(palette: Palette, metric: Metric, title: str, colors: Colors = "c
         "ticklabeloverflow": "allow",  # as of axes: else each label is measured at every redraw
     }
     if colors == "quantiles":
-        names = _QUARTERS if metric == "loss" else _QUARTERS[::-1]
+        names = _APART if not is_compared else _QUARTERS if metric == "loss" else _QUARTERS[::-1]
         bar |= {"tickmode": "array", "tickvals": [0.0, 0.25, 0.5, 0.75, 1.0], "ticktext": list(names)}
     elif metric == "loss":
         marks = [factor * 10.0**e for e in range(-9, 6) for factor in (1, 1.5, 2, 3, 5, 7)]

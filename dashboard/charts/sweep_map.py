@@ -31,7 +31,7 @@ from dashboard.charts.sweep_basics import (
 )
 from dashboard.charts.sweep_chart import SweepChart
 from dashboard.charts.sweep_means import MEANS, MeanInfo, best_mean, mean_updates
-from dashboard.charts.sweep_places import MapInfo
+from dashboard.charts.sweep_places import MapInfo, named
 from dashboard.charts.sweep_settings import Colors, Kind, SettingInfo
 from dashboard.charts.symbols import kept as kept_together
 from dashboard.setups.setting_names import symbol
@@ -70,6 +70,8 @@ class MapLooks:
     """Cells along the longer axis."""
     colors: Colors = "clipped"
     has_means: bool = False
+    is_compared: bool = True
+    """Otherwise results are of different held-out tasks, and none is better."""
     is_dense: bool = False
     """There are so many cells that marks of their own would take a browser seconds: the pointer is answered by the page, and no cell is crossed."""
 
@@ -92,6 +94,7 @@ def _looks(info: MapInfo, loss_name: str) -> MapLooks:
         across=max(len(info.x.values), len(info.y.values) if info.y is not None else 1),
         colors=info.colors,
         has_means=info.means is not None,
+        is_compared=not info.judged_by,
         is_dense=_is_dense(info),
     )
 
@@ -106,7 +109,7 @@ def _figure(palette: Palette, looks: MapLooks) -> go.Figure:
     axes: dict[str, Any] = {"xaxis": named_axis(looks.x, looks.x_ticks)}
     if looks.y:
         axes["yaxis"] = named_axis(looks.y, looks.y_ticks)
-        axes["coloraxis"] = color_axis(palette, looks.metric, looks.result, looks.colors)
+        axes["coloraxis"] = color_axis(palette, looks.metric, looks.result, looks.colors, is_compared=looks.is_compared)
         axes["margin"] = {"l": 78, "r": 8, "t": 6, "b": 42}
     else:
         axes["yaxis"] = result_axis(looks.metric, looks.result)
@@ -243,16 +246,15 @@ def _update(info: MapInfo, span: Range) -> list[Update]:
     if info.y is None:
         return _profile_update(info, at, span)
     kinds: dict[Kind, list[SettingInfo]] = {kind: [s for s in info.shown if s.kind == kind] for kind in Kind}
-    measured = [s for s in info.shown if s.kind in (Kind.OK, Kind.TRAINING, Kind.PRUNED) and not math.isnan(s.value)]
+    measured = [s for s in info.shown if s.kind in (Kind.OK, Kind.TRAINING) and not math.isnan(s.value)]
     found: list[Update] = []
     if info.is_grid:
-        found += _cells(info, VALUE, _levels(info, [s for s in measured if s.kind != Kind.PRUNED]))
+        found += _cells(info, VALUE, _levels(info, measured))
         found += _cells(info, DIVERGED, {s.number: 1.0 for s in kinds[Kind.DIVERGED]})
         found += _cells(info, PRUNED, {s.number: 1.0 for s in kinds[Kind.PRUNED]})
     else:
-        values = [s for s in measured if s.kind != Kind.PRUNED]
-        found += _points(VALUE, values, at)
-        found.append((VALUE, "marker.color", float32(list(_levels(info, values).values()))))
+        found += _points(VALUE, measured, at)
+        found.append((VALUE, "marker.color", float32(list(_levels(info, measured).values()))))
         found += _points(DIVERGED, kinds[Kind.DIVERGED], at)
         found += _points(PRUNED, kinds[Kind.PRUNED], at)
     found += _points(MARKED, [] if _is_dense(info) else kinds[Kind.DIVERGED], at)
@@ -437,26 +439,21 @@ def _summary(info: MapInfo) -> str:
         parts.append(f"{count[Kind.REFUSED]} left out")
     if info.means is not None:
         return f"Map of {axes}: {', '.join(parts)}. {_subtitle(info)}"
-    best = next((s for s in info.shown if s.number == info.best), None)
-    said = f" Best so far: {result(best.value, info.metric)} at {_where(best)}." if best is not None else ""
-    return f"Map of {axes}: {', '.join(parts)}.{said}"
+    return f"Map of {axes}: {', '.join(parts)}.{_best(info, ' Best so far')}"
 
 
 def _subtitle(info: MapInfo) -> str:
     """Under the map's title: the best setting so far."""
-    over = f", best over {_named(info.over)}" if info.over else ""
     if info.means is not None:
         return _means_subtitle(info, info.means)
+    over = f", {info.first} over {named(info.over)}" if info.over else ""
     what = f"Held-out {'accuracy' if info.metric == 'accuracy' else 'loss'} after N inner steps{over}."
-    if info.judged_by:
-        return f"{what} Another {_named(info.judged_by)}, other held-out tasks: these do not compare."
+    return f"{what} {info.apart or _best(info, 'Best') or 'Click a cell to look closer.'}"
+
+
+def _best(info: MapInfo, called: str) -> str:
     best = next((s for s in info.shown if s.number == info.best), None)
-    said = f"Best: {result(best.value, info.metric)} at {_where(best)}." if best else "Click a cell to look closer."
-    return f"{what} {said}"
-
-
-def _named(axes: Sequence[str]) -> str:
-    return " and ".join(symbol(name) for name in axes)
+    return f"{called}: {result(best.value, info.metric)} at {_where(best)}." if best is not None else ""
 
 
 def _means_subtitle(info: MapInfo, means: Sequence[MeanInfo]) -> str:
@@ -465,10 +462,10 @@ def _means_subtitle(info: MapInfo, means: Sequence[MeanInfo]) -> str:
     without = f", without the {lost:,} that diverged (marked)" if lost else ""
     best = best_mean(means, info.metric)
     if best is None or info.judged_by:
-        return f"Mean held-out {what}, over {_named(info.over)}{without}."
+        return f"Mean held-out {what}, over {named(info.over)}{without}. {info.apart}".rstrip()
     at = {info.x.name: best.x, **({info.y.name: best.y} if info.y is not None else {})}
     where = ", ".join(f"{symbol(name)} {kept_together(with_minus(shown(value)))}" for name, value in at.items())
-    return f"Mean held-out {what}, over {_named(info.over)}{without}. Best: {_with_interval(info, best)} at {where}."
+    return f"Mean held-out {what}, over {named(info.over)}{without}. Best: {_with_interval(info, best)} at {where}."
 
 
 def _with_interval(info: MapInfo, mean: MeanInfo) -> str:

@@ -17,6 +17,7 @@ from dashboard.charts.symbols import plain
 from dashboard.setups.setting_names import symbol
 from dashboard.theme import Palette
 from maml_core.sweeps.axes import Value
+from maml_core.sweeps.comparing import task_axes
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.findings import importance_words, trust_words, why_no_importance
 from maml_core.sweeps.importance import FEWEST_TOP, TOP_SHARE, importance
@@ -37,13 +38,13 @@ PLOTS: Mapping[OptunaPlot, str] = {
     "slice": "Slices",
 }
 HELP: Mapping[OptunaPlot, str] = {
-    "importance": "How well each axis tells the best tenth of these settings, of fewer than 30 the best three, from the others (PED-ANOVA). The shares add up to 1 where no axis matters, too: of "
+    "importance": "How well each axis tells the {first} tenth of these settings, of fewer than 30 the {first} three, from the others (PED-ANOVA). The shares add up to 1 where no axis matters, too: of "
     "100 settings a share is known to 0.4, of 1,000 to 0.15.",
     "parallel": "A line for each setting, through its values on every axis; its colour is its result.",
     "contour": "Results between the settings are interpolated: where there are no points, little is known.",
     "slice": "A point for each setting, against each axis by itself. The spread at one value is what the other axes do.",
 }
-"""Explanations of Optuna's plots, by their keys."""
+"""Explanations of Optuna's plots, by their keys; `first` is from `first_among`."""
 MIN_TRIALS = 4
 """Fewer say nothing of any of them."""
 TINY_LOSS = 1e-12
@@ -146,7 +147,7 @@ def importance_trust(sweep: SweepConfig, results: Sequence[SettingResult]) -> st
     return " ".join([trust_words(found), *importance_words(sweep, found)])
 
 
-def optuna_figure(plot: OptunaPlot, study: Study, palette: Palette, target_name: str) -> go.Figure:
+def optuna_figure(plot: OptunaPlot, study: Study, palette: Palette, target_name: str, first: str = "best") -> go.Figure:
     """One of Optuna's plots.
 
     Args:
@@ -154,6 +155,7 @@ def optuna_figure(plot: OptunaPlot, study: Study, palette: Palette, target_name:
         study: From `study_of`; `why_not` says nothing against it.
         palette: Of the page.
         target_name: `objective`.
+        first: From `first_among`.
     """
     import optuna
     import optuna.visualization as draw
@@ -176,18 +178,25 @@ def optuna_figure(plot: OptunaPlot, study: Study, palette: Palette, target_name:
     height = 110 + 56 * len(varied) if plot == "importance" else 420
     if plot == "importance":
         figure.update_layout(
-            xaxis_title=f"share of what tells {the_best_of(len(trials))} from the others", yaxis_title=None
+            xaxis_title=f"share of what tells {the_best_of(len(trials), first)} from the others", yaxis_title=None
         )
     return _themed(figure, palette, height, maximises=_maximises(study))
 
 
-def the_best_of(num_settings: int) -> str:
+def first_among(results: Sequence[SettingResult], sweep: SweepConfig) -> str:
+    """What the first of these settings is called: of different held-out tasks, whose values do not compare, none is the best."""
+    if all(len({result.values[name] for result in results}) < 2 for name in task_axes(sweep)):
+        return "best"
+    return "highest" if sweep.maximises else "lowest"
+
+
+def the_best_of(num_settings: int, first: str = "best") -> str:
     """Whom Optuna's importance sets apart from the others: too few say nothing.
 
     >>> the_best_of(6), the_best_of(30)
     ('the best 3', 'the best tenth')
     """
-    return "the best tenth" if num_settings * TOP_SHARE >= FEWEST_TOP else f"the best {FEWEST_TOP}"
+    return f"the {first} tenth" if num_settings * TOP_SHARE >= FEWEST_TOP else f"the {first} {FEWEST_TOP}"
 
 
 def optuna_table(plot: OptunaPlot, figure: go.Figure, study: Study) -> dict[str, list[str]]:
@@ -205,7 +214,7 @@ def optuna_table(plot: OptunaPlot, figure: go.Figure, study: Study) -> dict[str,
     return {"setting": settings, **axes, what: [f"{result:.3g}" for result in results]}
 
 
-def optuna_words(table: Mapping[str, Sequence[str]], num_settings: int) -> str:
+def optuna_words(table: Mapping[str, Sequence[str]], num_settings: int, first: str = "best") -> str:
     """What one of these plots shows, in a sentence that Streamlit may set, made of its table.
 
     >>> optuna_words({"axis": ["α", "β"], "share": ["90%", "10%"]}, 64)
@@ -216,14 +225,16 @@ def optuna_words(table: Mapping[str, Sequence[str]], num_settings: int) -> str:
     Args:
         table: From `optuna_table`.
         num_settings: That the plot is of.
+        first: From `first_among`.
     """
     rows = list(zip(*table.values(), strict=True))
     if "share" in table:
-        (first, share), *others = rows
-        return f"Of what tells {the_best_of(num_settings)} from the others {', '.join([f'{first} has {share}', *(' '.join(row) for row in others)])}."
+        (axis, share), *others = rows
+        shares = ", ".join([f"{axis} has {share}", *(" ".join(row) for row in others)])
+        return f"Of what tells {the_best_of(num_settings, first)} from the others {shares}."
     (_, number), *axes, (what, result) = zip(table, rows[0], strict=True)
     where = ", ".join(f"{plain(name)} {value}" for name, value in axes)
-    return f"{counted(len(rows), 'setting')}; the best, number {number}: {what} {result} at {where}."
+    return f"{counted(len(rows), 'setting')}; the {first}, number {number}: {what} {result} at {where}."
 
 
 def _result(trial: FrozenTrial) -> float:

@@ -12,6 +12,7 @@ from dashboard.charts.results import Array, Metric
 from dashboard.charts.sweep_limit import limit_curve
 from dashboard.charts.sweep_means import MeanInfo, means_of
 from dashboard.charts.sweep_settings import STATUS, Colors, Kind, SettingInfo, View
+from dashboard.setups.setting_names import symbol
 from dashboard.setups.sweep_axes import AxisInfo, axis_info
 from maml_core.sweeps.axes import Value
 from maml_core.sweeps.comparing import task_axes
@@ -37,7 +38,7 @@ class MapInfo:
     best: int | None
     """Number of the best finished setting shown; None where those that are shown are judged on different held-out tasks."""
     judged_by: tuple[str, ...] = ()
-    """Axes in which what is shown differs and which change the held-out tasks: there is no best of all then."""
+    """Axes in which what is compared differs and which change the held-out tasks: there is no best of all then."""
     over: tuple[str, ...] = ()
     """Axes over which the best setting is shown, or the mean."""
     means: tuple[MeanInfo, ...] | None = None
@@ -47,6 +48,18 @@ class MapInfo:
     colors: Colors = "clipped"
     num_seeds: int = 1
     """Trainings of each setting."""
+
+    @property
+    def first(self) -> str:
+        """What the setting that is shown of each place is called."""
+        if not self.judged_by:
+            return "best"
+        return "highest" if self.metric == "accuracy" else "lowest"
+
+    @property
+    def apart(self) -> str:
+        """That results do not compare; empty where they do."""
+        return f"Another {named(self.judged_by)}, other held-out tasks: these do not compare." if self.judged_by else ""
 
 
 def map_info(
@@ -86,7 +99,7 @@ def map_info(
     if beside is None or sweep.sampler == "grid" or axes[beside].values:
         # Of drawn rows each has one noisy point, which is no curve.
         limit_x, limit_y = limit_curve(shown, x, y, is_grid=is_grid)
-    judged_by = tuple(name for name in task_axes(sweep) if len({s.values[name] for s in shown}) > 1)
+    judged_by = _judged_by(inside, sweep, view, is_mean=means is not None)
     return MapInfo(
         x=x,
         y=y,
@@ -103,6 +116,29 @@ def map_info(
         colors=view.colors,
         num_seeds=sweep.num_seeds,
     )
+
+
+def named(axes: Sequence[str]) -> str:
+    """Axes in a sentence."""
+    return " and ".join(symbol(name) for name in axes)
+
+
+def _judged_by(inside: Sequence[SettingInfo], sweep: SweepConfig, view: View, *, is_mean: bool) -> tuple[str, ...]:
+    """The axes by whose values the held-out tasks of what is compared differ. A place whose settings differ in one has no best, and neither has
+    the map; means over the same values of it compare.
+    """
+    varied = tuple(name for name in task_axes(sweep) if len({s.values[name] for s in inside}) > 1)
+    if not is_mean:
+        return varied
+    places: dict[tuple[Value, ...], list[SettingInfo]] = {}
+    for s in inside:
+        if s.kind == Kind.OK:
+            places.setdefault(tuple(s.values[name] for name in (view.x, view.y) if name is not None), []).append(s)
+
+    def differs(name: str) -> bool:
+        return len({tuple(sorted(str(s.values[name]) for s in group)) for group in places.values()}) > 1
+
+    return tuple(name for name in varied if differs(name))
 
 
 def _topmost(settings: Sequence[SettingInfo], view: View) -> tuple[SettingInfo, ...]:

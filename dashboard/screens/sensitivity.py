@@ -8,6 +8,7 @@ from dashboard.charts.sweep_optuna import (
     HELP,
     PLOTS,
     OptunaPlot,
+    first_among,
     importance_trust,
     objective,
     optuna_figure,
@@ -105,7 +106,8 @@ def _plots(token: str, selected: tuple[int, ...]) -> None:
             key="optuna.plot",
             label_visibility="collapsed",
         )
-        st.caption(f"Optuna's plots, of {of}.{f' {HELP[plot]}' if plot is not None else ''}")
+        first = first_among(chosen, sweep)
+        st.caption(f"Optuna's plots, of {of}.{f' {HELP[plot].format(first=first)}' if plot is not None else ''}")
     if plot is None:
         return
     study = study_of(chosen, sweep)
@@ -113,11 +115,11 @@ def _plots(token: str, selected: tuple[int, ...]) -> None:
         st.caption(reason)
         return
     palette = PALETTES["dark" if st.context.theme.type == "dark" else "light"]
-    figure = optuna_figure(plot, study, palette, objective(sweep, chosen))
+    figure = optuna_figure(plot, study, palette, objective(sweep, chosen), first)
     st.plotly_chart(figure, key="optuna.chart", theme=None, config=_PLAIN)
     table = optuna_table(plot, figure, study)
     with st.container(horizontal=True, vertical_alignment="center", key="optuna-told"):
-        words = optuna_words(table, len(study.trials))
+        words = optuna_words(table, len(study.trials), first)
         st.caption(f"{words} {in_markdown(plain(importance_trust(sweep, chosen)))}" if plot == "importance" else words)
         with st.popover("Table", key="optuna.table"):
             st.table(table)

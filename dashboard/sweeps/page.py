@@ -22,6 +22,7 @@ from dashboard.sweeps.frozen import AskedMaps
 from dashboard.sweeps.job import SweepJob
 from dashboard.wire.connection import Connection, Outbox
 from maml_core.config import PythonConfig, RunConfig
+from maml_core.sweeps.comparing import task_axes
 from maml_core.sweeps.definition import SweepConfig, lane_configs
 
 MAX_UNACKNOWLEDGED = 1
@@ -306,7 +307,13 @@ def _state_of(page: SweepPage) -> dict[str, Any]:
         "comparing": page.comparison is not None,
         "classifies": sweep.base.classifies,
         "axes": [
-            {"name": axis.name, "title": title(axis.name), "symbol": symbol(axis.name), "values": list(axis.values)}
+            {
+                "name": axis.name,
+                "title": title(axis.name),
+                "symbol": symbol(axis.name),
+                "values": list(axis.values),
+                "changes_tasks": axis.name in task_axes(sweep),
+            }
             for axis in sweep.axes
         ],
         "refused": [[result.number, in_greek(result.refusal)] for result in job.results if result.status == "refused"],

@@ -36,6 +36,7 @@ from maml_core.shells import quoted, quoted_path
 from maml_core.sweeps.axes import WIDTHS, axis_from_text, full_name, label
 from maml_core.sweeps.budget import Budget, budget, check_drawable, compiling_words
 from maml_core.sweeps.catalog import delete_sweep, has_moved_to, is_kept
+from maml_core.sweeps.comparing import has_common_tasks
 from maml_core.sweeps.databases import WANTED
 from maml_core.sweeps.definition import SweepConfig, axis_to_dict, sweep_from_dict, sweep_to_dict
 from maml_core.sweeps.driver import CHUNK_S, Sweeping, compiles, run_sweep
@@ -429,7 +430,7 @@ def _report(
 ) -> None:
     sentences = read(study.sweep, results)
     if as_json:
-        best = best_of(study.sweep, results)
+        best = best_of(study.sweep, results) if has_common_tasks(study.sweep) else None
         rows = table(study.sweep, results).to_dict("records")
         print_json(
             {

@@ -9,7 +9,7 @@ import numpy as np
 from maml_core.cli.console import percent
 from maml_core.cli.tables import Column, print_table
 from maml_core.sweeps.axes import label
-from maml_core.sweeps.comparing import task_axes
+from maml_core.sweeps.comparing import has_common_tasks
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.findings import value_words
 from maml_core.sweeps.results import SettingResult
@@ -47,13 +47,14 @@ def print_results(asked: SweepConfig, results: Sequence[SettingResult]) -> None:
         Column("2 / lambda_max", [f"{one.stability_limit:.3g}" for one in ranked]),
     ]
     if ranked:
-        print_table(f"The best {len(ranked)} of {len(ok):,} settings", columns)
+        first = "best" if has_common_tasks(asked) else "highest" if asked.maximises else "lowest"
+        print_table(f"The {first} {len(ranked)} of {len(ok):,} settings", columns)
 
 
 def print_map(asked: SweepConfig, seen: Map, where: str = "") -> None:
     """A map as a table, the best of its cells marked, if they are judged on the same held-out tasks; `where` are the values of other axes that it is of."""
     found = np.where(seen.status == STATUSES.index("ok"), seen.value if not asked.maximises else -seen.value, np.inf)
-    has_best = np.isfinite(found).any() and not {seen.x, seen.y} & set(task_axes(asked))
+    has_best = np.isfinite(found).any() and not seen.judged_by
     best = int(seen.number.flat[int(found.argmin())]) if has_best else None
     what = "accuracy" if asked.maximises else "loss"
     rows = []

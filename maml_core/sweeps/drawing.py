@@ -22,7 +22,7 @@ from maml_core.sweeps.comparing import Comparison, task_axes
 from maml_core.sweeps.definition import SweepConfig, fingerprint, sweep_to_dict
 from maml_core.sweeps.findings import importance_words, read, trust_words, why_no_importance
 from maml_core.sweeps.importance import importance
-from maml_core.sweeps.result_colors import BEST_TO_WORST, ends_words
+from maml_core.sweeps.result_colors import BEST_TO_WORST, ends_of, ends_words
 from maml_core.sweeps.results import SettingResult
 from maml_core.sweeps.scores import scores, tuning_words, why_no_scores
 from maml_core.sweeps.tables import STATUSES, Map, best_of, map_of
@@ -126,7 +126,7 @@ def _drawn(
         if len(names) > (1 if seen.y is None else 2):
             return (
                 *_conclusions(sweep, results),
-                "Of axes that are not shown each cell has the best, or the value that was chosen.",
+                f"Of axes that are not shown each cell has the {_first(sweep, seen.judged_by)}, or the value that was chosen.",
             )
     elif kind == "curves":
         _curves(axes, sweep, results)
@@ -142,6 +142,11 @@ def _conclusions(sweep: SweepConfig, results: Sequence[SettingResult]) -> Sequen
         said[:2] = [f"{said[0]} {said[1]}"]
     are_left_out = any(one.status == "refused" for one in results)
     return (said[0], said[-1]) if are_left_out and len(said) > 1 else said[:1]
+
+
+def _first(sweep: SweepConfig, judged_by: Sequence[str]) -> str:
+    """What the first by its value is called: across different held-out tasks none is the best."""
+    return "best" if not judged_by else "highest" if sweep.maximises else "lowest"
 
 
 def _map(axes: Axes, sweep: SweepConfig, seen: Map) -> None:
@@ -160,11 +165,12 @@ def _map(axes: Axes, sweep: SweepConfig, seen: Map) -> None:
         norm = (LogNorm if logs else Normalize)(*np.quantile(finite, kept)) if len(finite) else None
         scale = LinearSegmentedColormap.from_list("results", BEST_TO_WORST[:: -1 if sweep.maximises else 1])
         colors = axes.pcolormesh(values, cmap=scale, norm=norm)
-        ends = ends_words(_judged(sweep), better_first=not sweep.maximises)  # read upwards
+        names = ends_of("accuracy" if sweep.maximises else "loss", is_compared=not seen.judged_by)
+        ends = ends_words(_judged(sweep), better_first=not sweep.maximises, ends=names)  # read upwards
         bar = axes.figure.colorbar(
             colors,
             ax=axes,
-            label=f"{ends}\nthe worst tenth has one colour",
+            label=f"{ends}\nthe {names[1] if seen.judged_by else 'worst'} tenth has one colour",
             extend="min" if sweep.maximises else "max",
         )
         _plain_numbers(bar.ax.yaxis)
@@ -178,7 +184,7 @@ def _map(axes: Axes, sweep: SweepConfig, seen: Map) -> None:
         transform: dict[str, Any] = {} if seen.y is not None else {"transform": axes.get_xaxis_transform()}
         words = "left out" if status == "refused" else status
         axes.plot(*at, marker=sign, linestyle="none", color=color, label=words, **transform)
-    if np.isfinite(values).any() and not {seen.x, seen.y} & set(task_axes(sweep)):
+    if np.isfinite(values).any() and not seen.judged_by:
         row, column = np.unravel_index(int((np.nanargmax if sweep.maximises else np.nanargmin)(values)), values.shape)
         at_best = (column + 0.5, row + 0.5) if seen.y is not None else (column, values[row, column])
         axes.plot(*at_best, "*", color="white", markeredgecolor="black", markersize=13, label="best")
@@ -213,9 +219,7 @@ def _curves(axes: Axes, sweep: SweepConfig, results: Sequence[SettingResult]) ->
         axes.plot(one.steps, np.asarray(one.curve), color=color, lw=width, alpha=opacity)
     of = "trainings" if sweep.num_seeds == 1 else "settings"
     num_gone = sum(one.status == "diverged" for one in behind)
-    first = (
-        "best" if not task_axes(sweep) else "highest" if sweep.maximises else "lowest"
-    )  # of other tasks none is best
+    first = _first(sweep, task_axes(sweep))
     for color, width, words, count in (
         (_BEST, 2.2, f"{first}: {setting_words(best.values) or 'the base'}", 1),
         (_BEST, 0.8, f"{len(good):,} {of if len(good) > 1 else of[:-1]} not told apart from it", len(good)),

@@ -10,7 +10,7 @@ import numpy as np
 
 from maml_core.records import Curvature, Ints, Numbers
 from maml_core.sweeps.axes import Axis, Value, is_number, label
-from maml_core.sweeps.comparing import Comparison, judged_alike
+from maml_core.sweeps.comparing import Comparison, judged_alike, task_axes
 from maml_core.sweeps.definition import SweepConfig
 from maml_core.sweeps.results import SettingResult
 
@@ -46,6 +46,8 @@ class Map(NamedTuple):
     lambda_max: Numbers
     limit: Numbers
     """The stability limit 2 / lambda_max of each cell."""
+    judged_by: tuple[str, ...] = ()
+    """Axes in which these settings, those behind the cells too, differ and which change the held-out tasks: none is the best of all then."""
 
 
 def map_of(
@@ -91,7 +93,8 @@ def map_of(
         if one.status != "diverged":
             value[at], ci95[at] = one.value, one.ci95
     limit = np.array([Curvature.stability_limit(one) for one in lambda_max.flat]).reshape(shape)
-    return Map(x, y, x_values, y_values, number, status, value, ci95, lambda_max, limit)
+    judged_by = tuple(name for name in task_axes(sweep) if len({one.values[name] for one in inside}) > 1)
+    return Map(x, y, x_values, y_values, number, status, value, ci95, lambda_max, limit, judged_by)
 
 
 def table(sweep: SweepConfig, results: Sequence[SettingResult]) -> pd.DataFrame:

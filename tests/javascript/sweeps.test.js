@@ -46,6 +46,15 @@ test("what stands for settings that share a place is a choice where some do, and
   assert.equal(choice({ ...all, y: null }, "colours"), undefined);
 });
 
+test("over an axis that changes the held-out tasks there is a lowest or a highest, and no best", () => {
+  const axes = AXES.map((axis) => ({ ...axis, changes_tasks: axis.name === "order" }));
+  const all = { ...VIEW, slices: {} };
+  const options = (view, label) => choice(view, label, axes).options[0];
+  assert.deepEqual([options(all, "over the others"), options(all, "order")], [["best", "lowest"], ["", "lowest"]]);
+  assert.deepEqual(options({ ...all, metric: "accuracy" }, "order"), ["", "highest"]);
+  assert.deepEqual(options({ ...all, over: "mean" }, "order"), ["", "mean"]);
+});
+
 test("a mean says of how many settings it is, how far it is known, and what is not in it", () => {
   const unknown = [NaN, NaN];
   const places = [

@@ -23,7 +23,7 @@ import { said } from "./store.js";
  * @returns {Choice[]}
  */
 export function choices(axes, view) {
-  const { x, y, color, slices, over, colors } = view;
+  const { x, y, color, slices, over, metric, colors } = view;
   const names = axes.map(({ name, symbol }) => /** @type {[string, string]} */ ([name, symbol]));
   /** @type {Choice[]} */
   const found = [];
@@ -35,20 +35,23 @@ export function choices(axes, view) {
     found.push({ label: "colour of curves", chosen: color, options: names, change: (name) => ({ color: name }) });
   }
   const others = axes.filter(({ name }) => name !== x && name !== y);
-  if (others.some(({ name }) => (slices[name] ?? null) === null)) {
+  const open = others.filter(({ name }) => (slices[name] ?? null) === null);
+  // Of values on different held-out tasks the least is not the best.
+  const top = (/** @type {boolean} */ isApart) => (!isApart ? "best" : metric === "accuracy" ? "highest" : "lowest");
+  if (open.length) {
     const change = (/** @type {string} */ chosen) => ({ over: /** @type {View["over"]} */ (chosen) });
-    found.push({ label: "over the others", chosen: over, options: [["best", "best"], ["mean", "mean"]], change });
+    found.push({ label: "over the others", chosen: over, options: [["best", top(open.some((axis) => axis.changes_tasks))], ["mean", "mean"]], change });
   }
   if (y !== null) {
     const change = (/** @type {string} */ chosen) => ({ colors: /** @type {View["colors"]} */ (chosen) });
     found.push({ label: "colours", chosen: colors, options: [["clipped", "clipped"], ["whole", "as is"], ["quantiles", "quantiles"]], change });
   }
-  for (const { name, symbol, values } of others) {
+  for (const { name, symbol, values, changes_tasks } of others) {
     if (!values.length) continue;
     const at = values.findIndex((value) => value === (slices[name] ?? undefined));
     const options = values.map((value, i) => /** @type {[string, string]} */ ([String(i), said(value)]));
     const slice = (/** @type {string} */ i) => ({ slices: { ...slices, [name]: i === "" ? null : values[Number(i)] } });
-    found.push({ label: symbol, chosen: at < 0 ? "" : String(at), options: [["", over], ...options], change: slice });
+    found.push({ label: symbol, chosen: at < 0 ? "" : String(at), options: [["", over === "best" ? top(changes_tasks) : over], ...options], change: slice });
   }
   return found;
 }

@@ -14,6 +14,7 @@ export {};
  * @property {string} title
  * @property {string} symbol
  * @property {Value[]} values Empty where they are drawn from a range.
+ * @property {boolean} changes_tasks Whether another value of it means other held-out tasks: over these nothing is the best.
  */
 
 /**

@@ -301,6 +301,19 @@ def test_settings_of_other_held_out_tasks_have_no_best_among_them() -> None:
         seen, _ = drawn(of, View(x="alpha", y="tasks.noise_std", color="alpha", over=over))
         assert seen.best is None
         assert MAP.subtitle(seen).endswith("Another noise, other held-out tasks: these do not compare.")
+        bar = MAP.figure(LIGHT, MAP.looks(seen, "MSE")).layout.coloraxis.colorbar
+        assert bar.title.text == "higher ← held-out loss (MSE) → lower (dark)"
+        quarters = MAP.figure(LIGHT, dataclasses.replace(MAP.looks(seen, "MSE"), colors="quantiles"))
+        assert quarters.layout.coloraxis.colorbar.ticktext[::4] == ("lowest", "highest")
+    # All that are shown have noise 0, but they are the lowest of both: what is easier is no better.
+    seen, _ = drawn(of, View(x="alpha", y=None, color="alpha"))
+    assert seen.best is None
+    said = f"{MAP.subtitle(seen)} {MAP.summary(seen)}"
+    assert "lowest over noise. Another noise, other held-out tasks" in said
+    assert "best" not in said.lower()
+    # Each mean is over both kinds of tasks: these compare.
+    seen, _ = drawn(of, View(x="alpha", y=None, color="alpha", over="mean"))
+    assert "Best: 1.41 at α 0.01" in MAP.subtitle(seen)
     chosen = View(x="alpha", y=None, color="alpha", slices={"tasks.noise_std": 0.5})
     seen, _ = drawn(of, chosen)
     assert seen.best == 1

@@ -14,7 +14,9 @@ import pytest
 from optuna.importance import PedAnovaImportanceEvaluator
 
 from dashboard.charts.sweep_optuna import (
+    HELP,
     OptunaPlot,
+    first_among,
     importance_trust,
     objective,
     optuna_figure,
@@ -188,3 +190,14 @@ def test_each_plot_has_its_table_and_a_sentence_of_it(plot: OptunaPlot, base: Ru
         assert shown == pytest.approx([results[number] for number in table["setting"]], rel=0.01)
         assert shown == sorted(shown, reverse=of.maximises)
         assert f"the best, number {table['setting'][0]}" in said
+
+
+@pytest.mark.parametrize("plot", get_args(OptunaPlot))
+def test_of_settings_that_are_judged_on_different_tasks_none_is_called_the_best(plot: OptunaPlot) -> None:
+    of = sweep(ALPHA, Axis(name="tasks.noise_std", values=(0.1, 0.2)))
+    study, first = study_of(grid(of), of), first_among(grid(of), of)
+    figure = optuna_figure(plot, study, LIGHT, objective(of), first)
+    said = optuna_words(optuna_table(plot, figure, study), len(study.trials), first)
+    assert "the lowest" in said
+    assert "best" not in f"{said} {figure.layout.xaxis.title.text} {HELP[plot].format(first=first)}"
+    assert first_among([one for one in grid(of) if one.values["tasks.noise_std"] == 0.1], of) == "best"

@@ -221,6 +221,12 @@ def test_a_kept_sweep_is_read_by_map_scores_pairs_and_seeds() -> None:
     assert "no best of all to score them by" in maml("sweeps", "scores", "exams").stdout
     assert "best, ×" not in maml("sweeps", "show", "exams").stdout  # no star either
     maml("sweeps", "figure", "exams", "--out", "exams.svg")
+    swept("--axis", "alpha=0.01,0.1", "--axis", "noise_std=0,1", "--steps", "4", "--name", "hidden")
+    assert "best, ×" not in maml("sweeps", "show", "hidden", "--x", "alpha").stdout  # the lowest over both noises
+    assert "best, ×" in maml("sweeps", "show", "hidden", "--x", "alpha", "--slice", "noise_std=1").stdout
+    maml("sweeps", "figure", "hidden", "--x", "alpha", "--out", "hidden.svg")
+    described = Path("hidden.svg").read_text(encoding="utf-8")
+    assert "each cell has the lowest, or the value that was chosen" in described
     with load_sweep("three") as study:
         lanes = study.frame(by_seed=True)
         by_task = [[lane.by_task for lane in one.lanes] for one in study.results()]
