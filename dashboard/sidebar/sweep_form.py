@@ -24,6 +24,7 @@ from dashboard.setups.sweep_draft import (
     default_range,
     draft_of,
     offered,
+    other_axes,
     refusal,
     suggested_name,
     sweep_of,
@@ -126,9 +127,9 @@ def _form(token: str, live: RunConfig, place: Storage | None) -> None:
         "others",
         draft.others,
         "Other axes",
-        placeholder="amplitude=0.1..5,0.1..1; depth=1,2,3",
-        help="Any field of the set-up, as the command line writes it, with semicolons between axes: words and numbers as lists, ranges of tasks by both ends "
-        "(amplitude=0.1..5,0.1..1), and after if the values of another axis with which an axis counts (proximal=0.5,2 if algorithm=imaml).",
+        placeholder=other_axes(base),
+        help="Any field of the set-up, as the command line writes it, with semicolons between axes: words and numbers as lists, ranges by both ends "
+        "(amplitude=0.1..5,0.1..1: other held-out tasks, so that results do not compare), and after if the values of another axis with which an axis counts (proximal=0.5,2 if algorithm=imaml).",
     )
     left, right = st.columns(2)
     _count("num_steps", draft.num_steps, where=left, help="Of every setting.")

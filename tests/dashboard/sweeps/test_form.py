@@ -7,13 +7,14 @@ import dataclasses
 import pytest
 
 from dashboard.setups.sweep_costs import budget_words
-from dashboard.setups.sweep_draft import LIVE, Draft, Range, base_of, offered, suggested_name, sweep_of
+from dashboard.setups.sweep_draft import LIVE, Draft, Range, base_of, offered, other_axes, suggested_name, sweep_of
 from maml_core.config import RunConfig
 from maml_core.errors import ConfigError
 from maml_core.presets import PRESETS
-from maml_core.sweeps.axes import Axis
+from maml_core.sweeps.axes import Axis, with_values
 from maml_core.sweeps.budget import REFUSED, Cost, groups, reckoned
-from maml_core.sweeps.sampling import cost
+from maml_core.sweeps.comparing import has_common_tasks
+from maml_core.sweeps.sampling import cost, settings_of
 from tests.dashboard.sweeps.results import ALPHA, STEPS, sweep
 
 BASE = RunConfig()
@@ -114,3 +115,12 @@ class TestBudget:
     def test_without_a_measurement_it_says_so(self):
         of = sweep(ALPHA)
         assert budget_words(reckoned(of, groups(of), {}, at_once=1)) == "2 settings · time not measured yet"
+
+
+@pytest.mark.parametrize("preset", [LIVE, *(preset.name for preset in PRESETS)])
+def test_the_example_of_other_axes_is_a_sweep_whose_settings_compare(preset: str) -> None:
+    base = base_of(draft(base=preset), BASE)
+    typed = sweep_of(draft(base=preset, axes=(), others=other_axes(base)), BASE)
+    assert has_common_tasks(typed)
+    assert not {axis.name for axis in typed.axes} & set(offered(base))
+    assert [with_values(base, one.values) for one in settings_of(typed)]  # each is accepted
