@@ -12,6 +12,7 @@ import streamlit as st
 
 from dashboard.charts.all import CHARTS, CLOSER, SHARING
 from dashboard.charts.glossary import page_help
+from dashboard.sidebar.presses import forget_refusal
 
 # The module's address is absolute, because Streamlit runs this text from a blob: URL; the document says at which version of the files it
 # asked for them already. It is kept this short because Streamlit sends it again at every mount.
@@ -72,7 +73,7 @@ def mount_sweeps(*, key: str, token: str, seen: int, sweep: str) -> Any:
         default={"selected": []},
         on_selected_change=_nothing,
         on_open_change=_nothing,
-        on_settled_change=_nothing,
+        on_settled_change=_settled,
     )
 
 
@@ -89,6 +90,11 @@ def mount_lessons(*, key: str, token: str, lessons: list[dict[str, Any]]) -> Any
     """
     data = {"token": token, "lessons": lessons}
     return _lessons(key=key, data=data, on_open_change=_nothing, on_sync_change=_nothing)
+
+
+def _settled() -> None:
+    """A sweep that is no longer computed can be renamed: its refusal said to wait, or to cancel it."""
+    forget_refusal("sweep")
 
 
 def _nothing() -> None:

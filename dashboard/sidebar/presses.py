@@ -36,6 +36,19 @@ def forget_said() -> None:
     st.session_state.pop(LOST, None)
 
 
+def forget_refusal(place: Place) -> None:
+    """What stood in the way there may be gone: a refusal of it is of what was there then."""
+    said: _Said | None = st.session_state.get(_SAID)
+    if said is not None and said.is_error and said.place == place:
+        st.session_state.pop(_SAID)
+
+
+def close_said() -> None:
+    """The panel is closed: whoever opens it again has not pressed anything in it yet. For which images a form asks goes on standing above it."""
+    if LOST not in st.session_state:
+        st.session_state.pop(_SAID, None)
+
+
 def act_on(place: Place, action: Callable[[], str | None]) -> Callable[[], None]:
     """Do something when pressed, and say how it went."""
 

@@ -16,7 +16,7 @@ from dashboard.setups.own_code import server_code, start_with
 from dashboard.setups.workspaces import Workspace
 from dashboard.sidebar import state
 from dashboard.sidebar.opening import OPENED, find_images, open_run
-from dashboard.sidebar.presses import act_on, hear_late, show_said
+from dashboard.sidebar.presses import act_on, close_said, forget_said, hear_late, show_said
 from dashboard.sidebar.run_files import downloads, zipped_folder
 from maml_core.config import PythonConfig, RunConfig
 from maml_core.errors import ConfigError, StoreError
@@ -54,6 +54,8 @@ def runs(token: str) -> None:
         with popover, st.container(key="runs-panel", width=400, gap="small"):
             st.html(_STYLE)
             _panel(token)
+    else:
+        close_said()
 
 
 def default_name(config: RunConfig, step: int) -> str:
@@ -214,6 +216,7 @@ def _saved_runs(token: str, workspace: Workspace, infos: Sequence[RunInfo], dele
             format_func=plain,
             captions=[_about(info) for info in infos],
             key=_CHOSEN,
+            on_change=forget_said,
         )
     _how_it_went(workspace, deleted)
     info = infos[names.index(chosen)]
@@ -300,6 +303,7 @@ def _left(token: str, workspace: Workspace, infos: Sequence[RunInfo]) -> None:
             list(names),
             format_func=lambda name: names[name].problem or _facts(names[name]),
             key=_LEFT,
+            on_change=forget_said,
             help=f"Runs whose place another took: the newest {workspaces.MAX_BEFORE}, kept for a week. Open one and save it to keep it.",
         )
         _open_or_delete(

@@ -32,7 +32,7 @@ from dashboard.setups.sweep_draft import (
 )
 from dashboard.sidebar import state, sweep_actions
 from dashboard.sidebar.kept_sweeps import CHOSEN, name_and_file, panel, taking_in
-from dashboard.sidebar.presses import forget_said
+from dashboard.sidebar.presses import close_said, forget_said
 from dashboard.sidebar.sweep_actions import Storage
 from maml_core.config import RunConfig
 from maml_core.errors import ClusterError, ConfigError, DataError, StoreError
@@ -379,6 +379,7 @@ def _find_images(token: str, place: Storage | None) -> None:
 def _earlier(token: str, place: Storage | None) -> None:
     popover = st.popover("Earlier sweeps", icon=":material/history:", width="stretch", key=_EARLIER, on_change="rerun")
     if not popover.open:
+        close_said()
         return
     with popover, panel():
         if place is None:

@@ -11,6 +11,7 @@ from maml_core.sweeps.archive import zip_sweep
 from maml_core.sweeps.catalog import delete_sweep
 from maml_core.sweeps.study import load_sweep, open_study
 from tests.browser.conftest import OpenPage
+from tests.browser.test_sensitivity import start, wait_status
 from tests.dashboard.sweeps.results import grid, sweep
 
 
@@ -51,3 +52,31 @@ def test_a_sweep_is_renamed_saved_as_a_file_and_taken_in_from_it(open_page: Open
     assert len(zip_sweep("theirs", storage=place)) > 1000
     for name in ("after", "theirs"):
         delete_sweep(name, storage=place)
+
+
+def test_a_refused_rename_is_no_longer_said_once_the_sweep_is_cancelled(open_page: OpenPage) -> None:
+    """It says to wait for the sweep's end, or to cancel it: then it is of what was."""
+    live = open_page("sensitivity", ready=False)
+    page = live.page
+    live.wait_synced()
+    start(live, "busy", steps=5000)
+    page.get_by_role("button", name="Earlier sweeps").click()
+    panel = page.get_by_test_id("stPopoverBody")
+    panel.get_by_role("combobox").click()
+    page.get_by_role("option", name="busy", exact=True).click()
+    expect(panel.get_by_role("combobox")).to_have_value("busy")
+    panel.get_by_role("textbox", name="New name").fill("idle")
+    panel.get_by_role("button", name="Rename").click()
+    refusal = panel.get_by_text("busy is being computed; wait for its end, or cancel it")
+    expect(refusal).to_be_visible()
+    page.keyboard.press("Escape")
+    page.locator("[data-action=cancel]").click()
+    wait_status(page, "Stopped")
+    page.get_by_role("button", name="Earlier sweeps").click()
+    expect(panel.get_by_role("button", name="Rename")).to_be_visible()
+    live.wait_synced()
+    expect(refusal).to_have_count(0)
+    panel.get_by_role("textbox", name="New name").fill("idle")
+    panel.get_by_role("button", name="Rename").click()
+    expect(panel.get_by_text("busy is now called idle.")).to_be_visible()
+    delete_sweep("idle", storage=Path(os.environ["MAML_SWEEPS"]))

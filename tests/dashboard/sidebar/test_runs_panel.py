@@ -358,6 +358,16 @@ class TestChanging:
         assert set(panel.listed) == {"one", "two"}
         assert panel.app.text_input(key="runs.new_name").value == name
 
+    def test_why_a_name_was_refused_is_said_until_another_run_is_chosen_or_the_panel_is_closed(self):
+        panel = Panel().train(6).save("two").save("one").select("two").submit("Rename", new_name="one")
+        assert len(panel.errors) == 1
+        assert panel.select("one").errors == []
+        assert len(panel.submit("Rename", new_name="two").errors) == 1
+        for is_open in (False, True):
+            panel.app.session_state["runs"] = is_open
+            panel.rerun()
+        assert panel.errors == []
+
     def test_after_a_rename_its_field_is_empty(self):
         panel = Panel().train(6).save("one").submit("Rename", new_name="two")
         assert panel.app.text_input(key="runs.new_name").value == ""

@@ -101,3 +101,6 @@ def test_why_a_name_was_refused_is_said_until_something_else_is_done(tmp_path: P
     assert said(visit) == [taken]
     visit.app.selectbox(key="sweep.chosen").set_value("other")
     assert said(visit.rerun()) == []
+    renamed(visit, "mine")
+    assert len(said(visit)) == 1
+    assert said(visit.open("sweep.earlier", open=False).open("sweep.earlier")) == []
