@@ -38,9 +38,11 @@ OF_PLAIN = "of plain steps"
 """Said of a stability limit where an inner optimizer of one's own takes others."""
 _DECADES = (-4.0, 1.0)
 _ROOM = (0.2, 0.15)
-"""Shares of the gauge's height in which the names of its zones stand, at the bottom under the marker's own letter: no limit may lie there."""
+"""Shares of the gauge's height in which the names of its zones stand: no limit may lie there."""
 _ROOM_OF_ALPHA = (0.2, 0.2)
 """The same for alpha, whose marker is higher than a line."""
+_NAMED = 0.4
+"""Below this share of the height the marker's letter and the name of the lower zone have no room one under the other, in the smallest window."""
 _BOTTOM = 1 / OFF_THE_CHART
 """Where the zones begin, far below the axis."""
 
@@ -104,13 +106,23 @@ def _traces(palette: Palette, _looks: Looks) -> dict[str, go.Scatter]:
             x=[],
             y=[],
             name="α",
-            mode="markers+text",
+            mode="markers",
             marker={"color": palette.text, "size": 13, "symbol": "diamond", "line": outline},
-            text=["<b>α</b>"],
-            textposition="bottom center",
-            textfont={"color": palette.text},
             hovertemplate="α = %{y:.3g}<extra></extra>",
             showlegend=False,
+        ),
+        "alpha_name": go.Scatter(
+            x=[],
+            y=[],
+            name="α, letter",
+            mode="markers+text",
+            marker={"size": 13, "color": "rgba(0, 0, 0, 0)"},  # the letter keeps off one of this size
+            text=["<b>α</b>", "<b>α</b>"],
+            textposition=["bottom center", "top center"],
+            textfont={"color": palette.text},
+            hoverinfo="skip",
+            showlegend=False,
+            meta=NOT_DATA,
         ),
     }
 
@@ -136,10 +148,14 @@ def _axes(palette: Palette, _looks: Looks) -> dict[str, Any]:
 
 def _lines(info: GaugeInfo) -> dict[str, Line]:
     alpha = clipped(info.alpha) if info.alpha >= 0.0 else math.nan  # a scale of powers has no place for it
+    low, high = _decades(info)
+    # Under the marker, or above it where the zone's name is under the marker.
+    is_low = alpha > 0.0 and math.log10(alpha) < low + _NAMED * (high - low)
     return {
         **zone_lines(Limits(info.limit, info.limit_low, info.limit_high), 1, _BOTTOM),
         "alpha_line": ([0, 1], [alpha, alpha]),
         "alpha": ([0.5], [alpha]),
+        "alpha_name": ([0.5, 0.5], [math.nan, alpha] if is_low else [alpha, math.nan]),
     }
 
 

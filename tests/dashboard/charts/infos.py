@@ -152,7 +152,15 @@ NAMES = {
         *["within the limit", "10–90% of tasks", "beyond the limit", "limit (2/λ<sub>max</sub>)"],
         *["α at the start", "10–90% of a tensor", "step to step", "learned rate"],
     ],
-    "gauge": ["within the limit", "10–90% of tasks", "beyond the limit", "limit (2/λ<sub>max</sub>)", "α", "α"],
+    "gauge": [
+        "within the limit",
+        "10–90% of tasks",
+        "beyond the limit",
+        "limit (2/λ<sub>max</sub>)",
+        "α",
+        "α",
+        "α, letter",
+    ],
 }
 
 

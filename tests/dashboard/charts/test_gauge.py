@@ -38,6 +38,20 @@ def test_alpha_keeps_out_of_the_name_at_the_top(alpha: float) -> None:
     assert (high - np.log10(alpha)) / (high - low) >= 0.2
 
 
+@pytest.mark.parametrize("alpha", [1e-7, 1e-4, 3e-4, 1e-3, 3e-3, 0.02, 0.3, 10.0])
+def test_the_letter_of_alpha_keeps_out_of_the_name_at_the_bottom(alpha: float) -> None:
+    """Under the marker's middle the letter reaches 23 pixels down, and the name is 19 high, of the 134 of the least axis."""
+    info = gauge_info(alpha=alpha)
+    low, high = ranges(info)["yaxis"]
+    letters = lines(info)["alpha_name"][1]
+    below, above = np.isfinite(letters)  # as the trace has their places
+    assert below != above
+    np.testing.assert_allclose(letters[below ^ 1], alpha)
+    assert above or (np.log10(alpha) - low) / (high - low) >= (23 + 19) / 134
+    if above:
+        assert (high - np.log10(alpha)) / (high - low) >= (23 + 19) / 134
+
+
 def test_the_gauge_says_of_what_its_limit_is() -> None:
     assert "2/λ_max of the head is 0.2" in summary(dataclasses.replace(gauge_info(), of="of the head"))
     turned = dataclasses.replace(gauge_info(alpha=0.1), of=AT_IDENTITY)
