@@ -52,8 +52,8 @@ class MapInfo:
     @property
     def first(self) -> str:
         """What the setting that is shown of each place is called."""
-        if not self.judged_by:
-            return "best"
+        if not set(self.over) & set(self.judged_by):
+            return "best"  # a place's settings are judged on the same tasks
         return "highest" if self.metric == "accuracy" else "lowest"
 
     @property
