@@ -43,6 +43,23 @@ test("many classes stand in blocks side by side", () => {
   assert.ok(blocks > 1 && blocks * rows >= 20);
 });
 
+test("classes stay where they are while a question above takes some height, and until it is worth the change", () => {
+  const wide = { width: 494, ways: 5, shots: 1, queries: 3, text: 12 };
+  const rows = ({ blocks, lines, wide }) => [blocks, lines, wide];
+  const before = arrange({ ...wide, height: 171 });
+  const asked = arrange({ ...wide, height: 127 }, before);
+  assert.notDeepEqual(rows(arrange({ ...wide, height: 127 })), rows(before)); // as it would stand without a before
+  assert.deepEqual(rows(asked), rows(before));
+  assert.ok(asked.size >= 14 && asked.rowHeight * asked.rows <= 127);
+  assert.deepEqual(arrange({ ...wide, height: 171 }, asked), before); // the question is closed
+  const low = arrange({ ...wide, height: 80 }, before); // images that say nothing are not kept
+  assert.deepEqual(rows(low), rows(arrange({ ...wide, height: 80 })));
+  for (const other of [{ width: 700 }, { ways: 3 }, { queries: 5 }, { text: 16 }]) {
+    const room = { ...wide, height: 127, ...other };
+    assert.deepEqual(arrange(room, before), arrange(room));
+  }
+});
+
 test("without room nothing is drawn", () => {
   assert.equal(arrange({ ...TASK, width: 20, height: 10 }).size, 0);
 });

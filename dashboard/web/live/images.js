@@ -57,6 +57,8 @@ export class Images {
   #hits = [];
   /** @type {number | null} */
   #pointed = null; // of the hits, by its number
+  /** @type {import("./pictures.js").Arranged | null} */
+  #place = null; // how the task was laid out last
   #changed = false;
   #wake;
 
@@ -207,7 +209,9 @@ export class Images {
     if (this.#view === "filters") return drawKernels(pen, task.panels(this.#k), { shape: task.filtersShape, note: task.which() });
     const atlas = (this.#atlas ??= new Atlas(task.pixels, task.shape, task.ink ? text : null));
     const { ways, supportLabels, queryLabels } = task;
-    return drawTask(pen, { atlas, ways, supportLabels, queryLabels }, (query) => task.shares(query, this.#at));
+    const { hits, place } = drawTask(pen, { atlas, ways, supportLabels, queryLabels }, (query) => task.shares(query, this.#at), this.#place);
+    this.#place = place;
+    return hits;
   }
 
   // --- Pointing ---

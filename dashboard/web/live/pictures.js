@@ -9,6 +9,7 @@ const LARGEST = 96;
 const NAMED = 28; // smaller ones have no room for the letter of a wrong answer
 const GAP = 3;
 const MAX_BLOCKS = 10;
+const WORTH = 1.4; // times as good: classes stand elsewhere for it
 const MAX_LINES = 3;
 const BAR = [3, 7];
 const BROADEST = 14;
@@ -119,16 +120,44 @@ export class Atlas {
  * @property {number} bar
  */
 
+/** @typedef {Arrangement & { shots: number, queries: number, room: Room }} Arranged With how many images of each class are shown, and in what room. */
+
 /**
  * Where the images of a task go, as large as there is room.
  *
  * Classes stand in rows, of many classes in several blocks of rows side by side. Wide cells have their probabilities beside the
- * image, the others below it. Where images would be too small to be seen, only the first of each class are shown.
+ * image, the others below it. Where images would be too small to be seen, only the first of each class are shown. Where the same task has a
+ * little more or less height than before, as when a question of a class is asked above it, its classes stay where they are.
+ *
+ * @param {Room} room
+ * @param {Arranged | null} [before] How it was laid out last.
+ * @returns {Arranged}
+ */
+export function arrange(room, before = null) {
+  const found = freely(room);
+  if (!before || !isSame(before.room, room)) return { ...found, room };
+  const { shots, queries, blocks, lines, wide } = before;
+  const kept = best({ ...room, shots, queries }, { blocks, lines, wide });
+  const shows = (/** @type {{ shots: number, queries: number }} */ each) => each.shots + each.queries;
+  const isWorse = kept.size < Math.min(LEAST, found.size) || shows(before) < shows(found) || found.score > WORTH * kept.score;
+  return isWorse ? { ...found, room } : { ...kept, shots, queries, room };
+}
+
+/**
+ * Whether two places differ in nothing but their height.
+ *
+ * @param {Room} one
+ * @param {Room} other
+ */
+const isSame = (one, other) => /** @type {(keyof Room)[]} */ (["width", "ways", "shots", "queries", "text"]).every((key) => one[key] === other[key]);
+
+/**
+ * Where the images go that were nowhere before.
  *
  * @param {Room} room
  * @returns {Arrangement & { shots: number, queries: number }}
  */
-export function arrange({ width, height, ways, shots, queries, text }) {
+function freely({ width, height, ways, shots, queries, text }) {
   for (let most = Math.max(shots, queries); ; most--) {
     const shown = { shots: Math.min(shots, most), queries: Math.min(queries, most) };
     const found = best({ width, height, ways, text, ...shown });
@@ -138,9 +167,10 @@ export function arrange({ width, height, ways, shots, queries, text }) {
 
 /**
  * @param {Room} room
+ * @param {Pick<Arrangement, "blocks" | "lines" | "wide">} [like] Only one that is like this.
  * @returns {Arrangement}
  */
-function best(room) {
+function best(room, like) {
   const { width, height, ways, shots, queries, text } = room;
   /** @type {Arrangement} */
   let found = { size: 0, score: 0, wide: false, blocks: 0, rows: 0, lines: 0, columns: [0, 0], blockWidth: 0, rowHeight: 0, heading: 0, panel: 0, bar: 0 };
@@ -158,6 +188,7 @@ function best(room) {
       for (const wide of [true, false]) {
         const across = (area - (wide ? columns[1] * (panel + GAP) : 0)) / (columns[0] + columns[1]);
         const line = rowHeight / lines - GAP;
+        if (like && (like.blocks !== blocks || like.lines !== lines || like.wide !== wide)) continue;
         const size = Math.floor(Math.min(across, wide ? line - 1 : (line - 2) / 1.24, LARGEST));
         const score = size * (wide ? 1.35 : 1) * 0.93 ** (blocks + lines);
         if (size > 0 && score > found.score) found = { size, score, wide, blocks, rows, lines, columns, blockWidth, rowHeight, heading, panel, bar };
@@ -182,14 +213,15 @@ export function predicted(probabilities) {
 }
 
 /**
- * Draws a task; returns where each query image is, for hovering.
+ * Draws a task; returns where each query image is, for hovering, and how it is laid out; null where there is no room.
  *
  * @param {Pen} pen
  * @param {PicturedTask} task
  * @param {(query: number) => Float32Array} probabilities One number a class.
- * @returns {ImageHit[]}
+ * @param {Arranged | null} before How it was laid out last.
+ * @returns {{ hits: ImageHit[], place: Arranged | null }}
  */
-export function drawTask(pen, task, probabilities) {
+export function drawTask(pen, task, probabilities, before) {
   const { ways, supportLabels, queryLabels } = task;
   const known = queryLabels.every((label) => label >= 0);
   // Images of which nobody knows the class are spread over the rows; they belong to none.
@@ -201,8 +233,8 @@ export function drawTask(pen, task, probabilities) {
     return groups;
   });
   const most = (/** @type {number[][]} */ groups) => Math.max(...groups.map(({ length }) => length));
-  const place = arrange({ width: pen.width, height: pen.height, ways, shots: most(support), queries: most(query), text: pen.size });
-  if (!place.size) return [];
+  const place = arrange({ width: pen.width, height: pen.height, ways, shots: most(support), queries: most(query), text: pen.size }, before);
+  if (!place.size) return { hits: [], place: null };
   const { size, columns, lines, blockWidth, rowHeight, rows, heading } = place;
   const chip = 1.35 * pen.size;
   if (place.wide) {
@@ -240,7 +272,7 @@ export function drawTask(pen, task, probabilities) {
       hits.push({ kind: "image", query: at, x, y, width: cellWidth - GAP, height: cellHeight(place) });
     });
   }
-  return hits;
+  return { hits, place };
 }
 
 /** @param {Arrangement} place */
@@ -261,7 +293,8 @@ function head(pen, right, { shots, queries, heading }, all) {
   const style = { color: pen.colors.muted, size: 0.93 * pen.size };
   const y = heading / 2 - 1;
   pen.dot(4, y, 4, pen.colors.support);
-  pen.text(pen.fitting(["examples (support)", "examples"], right - 20, style), 12, y, style);
+  const end = 12 + pen.text(pen.fitting(["examples (support)", "examples"], right - 20, style), 12, y, style);
+  right = Math.max(right, end + 8); // one small example is narrower than its name
   pen.dot(right + 4, y, 4, pen.colors.query);
   const missing = [
     ...(shots < all.shots ? [`${shots} of ${all.shots} example`] : []),
