@@ -155,3 +155,29 @@ def test_names_of_ghosts_give_way_to_the_curves_on_a_tablet(open_page: OpenPage,
     last = live.page.locator(".maml-ghost .maml-icon").last
     last.click()  # within reach, if it has to be scrolled to
     expect(live.page.locator(".maml-ghost")).to_have_count(3)
+
+
+NAMES_CUT = """() => [...document.querySelectorAll(".maml-ghost-name")].filter((node) => node.scrollWidth > node.clientWidth).map(({ textContent }) => textContent)"""
+
+BEYOND = """() => {
+  const card = document.querySelector("[data-chart=loss]").getBoundingClientRect();
+  return [...document.querySelectorAll("[data-chart=loss] :is(.maml-ghost, .maml-stage, .maml-travel)")].filter((node) => node.checkVisibility())
+    .filter((node) => node.getBoundingClientRect().bottom > card.bottom).map(({ className }) => className);
+}"""
+"""Parts of the loss card that end below it."""
+
+
+@pytest.mark.parametrize("preset", ["Fast demo", "Glyphs, fast demo"])
+def test_names_of_ghosts_are_whole_on_a_tablet_that_stands_and_the_curves_keep_their_room(
+    open_page: OpenPage, preset: str
+) -> None:
+    live = open_page(preset_address(preset), viewport={"width": 820, "height": 1180})
+    for number, (alpha, beta) in enumerate([(0.05, 0.004), (0.03, 0.002), (0.04, 0.005), (0.06, 0.006)], 1):
+        trained(live, 2)
+        reset(live, alpha=alpha, beta=beta, num_inner_steps=number)
+        expect(live.page.locator(".maml-ghost")).to_have_count(number)
+    for width, height in ((820, 1180), (768, 1024), (600, 900)):
+        live.page.set_viewport_size({"width": width, "height": height})
+        live.shows(NAMES_CUT, [])
+        live.shows(BEYOND, [])
+        live.until(lambda: live.page.evaluate(AXES_HEIGHT) >= 70)
