@@ -216,3 +216,38 @@ def test_the_screen_itself_light_or_dark_whole_and_with_a_spotlight(open_page: O
     for width, height in SIZES:
         live.page.set_viewport_size({"width": width, "height": height})
         live.shows(OVERFLOW, {"width": 0, "height": 0})
+
+
+def test_the_sidebar_stands_beside_another_screen_and_as_it_was_left_on_the_way_back(open_page: OpenPage) -> None:
+    live = open_page(fresh=True, viewport={"width": 1280, "height": 720})
+    folded = live.page.locator("[data-testid=stExpandSidebarButton]")
+    live.page.locator("[data-testid=stSidebarCollapseButton] button").wait_for(state="attached")
+    live.page.get_by_role("link", name="Lessons").click()
+    live.page.locator("[data-lesson]").first.wait_for()
+    live.page.get_by_role("link", name="Live").click()
+    live.wait_drawn()
+    live.page.keyboard.press("l")
+    folded.wait_for()
+    live.page.go_back()  # without a link of the sidebar, which is folded
+    live.page.locator("[data-lesson]").first.wait_for()
+    expect(folded).to_have_count(0)
+    live.page.go_forward()
+    live.wait_drawn()
+    folded.wait_for()
+    # Opened by hand, it is open on the way back, too, and after a reload.
+    folded.click()
+    expect(folded).to_have_count(0)
+    live.page.get_by_role("link", name="Lessons").click()
+    live.page.locator("[data-lesson]").first.wait_for()
+    live.page.get_by_role("link", name="Live").click()
+    live.wait_drawn()
+    expect(live.page.locator(".maml-presenter")).to_have_count(1)
+    for again in (False, True):
+        if again:
+            live.page.reload()
+            live.wait_drawn()
+        live.page.wait_for_timeout(1000)  # which a fold would need
+        expect(folded).to_have_count(0)
+    live.page.keyboard.press("l")
+    expect(live.page.locator(".maml-presenter")).to_have_count(0)
+    expect(folded).to_have_count(0)

@@ -9,7 +9,10 @@ import { USUAL, enlarged, grid, shown } from "./places.js";
 /** @import { Large } from "./places.js" */
 
 const KEPT = "maml-large";
-const FOLDED = "maml-folded"; // whether the sidebar was folded by us
+const FOLDED = "maml-folded"; // whether the sidebar was folded by us, and BY_HAND where it was opened again since
+const BY_HAND = "opened";
+const [FOLD, UNFOLD] = ["[data-testid=stSidebarCollapseButton] button", "[data-testid=stExpandSidebarButton]"];
+const AWAY_MS = 500; // after which no other page of this screen has come
 const TWO_FROM = 880; // pixels of the page's width from which two large cards have room
 const BESIDE_FROM = 1.45; // of the charts' width to the window's height, from which the strip stands beside the large cards
 // A label is at least a 40th as high as its chart: its digits are two thirds of the type's size.
@@ -50,6 +53,7 @@ export class Presenter {
     this.#charts = charts;
     this.#tell = tell;
     this.#large = read(recall("sessionStorage", KEPT));
+    document.addEventListener("click", this.#byHand, true);
     for (const card of charts.cards) {
       const button = el("button", { type: "button", class: "maml-enlarge", "data-action": "enlarge", hidden: true });
       button.addEventListener("click", ({ detail }) => {
@@ -70,10 +74,20 @@ export class Presenter {
     this.lay();
   }
 
-  /** Another screen has the sidebar now. */
+  /** Another screen has the sidebar now, and needs it; where the page comes back, so does how it stood. */
   destroy() {
+    document.removeEventListener("click", this.#byHand, true);
     document.documentElement.classList.remove("maml-presenting");
+    if (!this.isOn || recall("sessionStorage", FOLDED) !== "1") return;
+    setTimeout(() => document.querySelector(".maml-presenter") === null && press(UNFOLD), AWAY_MS);
   }
+
+  /** Who opens the sidebar beside large cards has it open there until they close it. */
+  #byHand = (/** @type {MouseEvent} */ { isTrusted, target }) => {
+    if (!this.isOn || !isTrusted || !(target instanceof Element)) return;
+    if (target.closest(UNFOLD)) remember("sessionStorage", FOLDED, BY_HAND);
+    else if (target.closest(FOLD) && recall("sessionStorage", FOLDED) !== null) remember("sessionStorage", FOLDED, "1");
+  };
 
   /** @param {State} state */
   state({ charts, lesson }) {
@@ -182,20 +196,26 @@ export class Presenter {
    * @param {boolean} fold
    */
   #foldSidebar(fold) {
-    if (!fold && recall("sessionStorage", FOLDED) === null) return;
+    const before = recall("sessionStorage", FOLDED);
+    if (!fold && before === null) return;
     if (!fold) remember("sessionStorage", FOLDED, null);
-    const wanted = fold ? "[data-testid=stSidebarCollapseButton] button" : "[data-testid=stExpandSidebarButton]";
+    if (before === BY_HAND) return; // it is open
+    const wanted = fold ? FOLD : UNFOLD;
     const until = performance.now() + SIDEBAR_MS;
     const look = () => {
-      const isFolded = document.querySelector("[data-testid=stExpandSidebarButton]") !== null;
+      const isFolded = document.querySelector(UNFOLD) !== null;
       if (this.isOn !== fold || performance.now() > until || (fold && isFolded)) return;
-      const button = /** @type {HTMLElement | null} */ (document.querySelector(wanted));
-      if (!button) return void setTimeout(look, 100);
+      if (!document.querySelector(wanted)) return void setTimeout(look, 100);
       if (fold) remember("sessionStorage", FOLDED, "1");
-      button.click();
+      press(wanted);
     };
     look();
   }
+}
+
+/** @param {string} button Of Streamlit's. */
+function press(button) {
+  /** @type {HTMLElement | null} */ (document.querySelector(button))?.click();
 }
 
 /**
