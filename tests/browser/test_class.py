@@ -257,3 +257,37 @@ def test_a_wrong_code_says_what_to_do(open_page: OpenPage):
     live.page.get_by_role("button", name="To your own page").click()
     live.wait_drawn()
     assert "class=" not in live.page.url
+
+
+def test_a_class_that_ends_in_a_lesson_leaves_the_lesson_to_its_teacher_and_how_it_was_to_the_students(
+    open_page: OpenPage,
+) -> None:
+    teacher = open_page(fresh=True)
+    query = started(teacher)
+    student = open_page(query, fresh=True)
+    expect(words(teacher)).to_have_text("1 student")
+    teacher.page.get_by_role("link", name="Lessons").click()
+    teacher.page.locator("[data-lesson=what-first-order-leaves-out]").click()
+    title = student.page.locator(".maml-lesson h2")
+    expect(title).to_have_text("What first order leaves out")
+    teacher.action("class-end").click()
+    teacher.action("class-end-now").click()
+
+    expect(teacher.page.locator(".maml-class")).to_be_hidden()
+    teacher.page.locator(".maml-guide .maml-choice").first.click()
+    teacher.action("lesson-answer").click()
+    expect(teacher.page.locator(".maml-lesson-verdict")).to_contain_text("You said")
+    expect(words(student)).to_contain_text("The class has ended.")
+    expect(student.page.locator(".maml-pill")).to_have_text("Ended")
+    expect(student.dial("alpha")).to_be_disabled()
+    expect(title).to_have_text("What first order leaves out")
+    expect(student.page.locator(".maml-lesson-verdict")).to_be_hidden()  # what came after is the teacher's own
+
+    teacher.action("lesson-leave").click()
+    expect(teacher.page.locator(".maml-lesson")).to_be_hidden()
+    expect(teacher.dial("alpha")).to_be_enabled()
+    expect(teacher.page.locator(".maml-class")).to_be_hidden()
+    student.action("class-leave").click()
+    expect(title).to_be_hidden()
+    expect(student.dial("alpha")).to_be_enabled()
+    assert "class=" not in student.page.url
