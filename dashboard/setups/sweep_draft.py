@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from dashboard.setups import limits
 from dashboard.setups.setting_names import SWEEP_LABELS, title
 from dashboard.setups.sweep_axes import Offer, is_offer, offers
-from maml_core.config import ConvConfig, MLPConfig, RunConfig
+from maml_core.config import ConvConfig, RunConfig
 from maml_core.errors import ConfigError
 from maml_core.presets import PRESETS
 from maml_core.sweeps.axes import Axis, axis_from_text
@@ -165,13 +165,9 @@ def offered(base: RunConfig) -> dict[str, Offer]:
 
 def other_axes(base: RunConfig) -> str:
     """Axes that the form does not offer, as an example of what may be typed: of fields that the base has, and on the same held-out tasks."""
-    match base.model:
-        case MLPConfig():
-            return "depth=1,2,3; activation=relu,tanh"
-        case ConvConfig():
-            return "num_layers=2,3,4; downsample=stride,max_pool"
-        case _:
-            return "adam_betas=0.9..0.999,0.5..0.99"
+    if isinstance(base.model, ConvConfig):
+        return "num_layers=2,3,4; downsample=stride,max_pool"
+    return "depth=1,2,3; activation=relu,tanh"
 
 
 def default_range(offer: Offer) -> Range:

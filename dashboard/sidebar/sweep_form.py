@@ -273,9 +273,7 @@ def _list(draft: Draft, offer: Offer) -> None:
 
 
 def _usual_name(token: str, draft: Draft, live: RunConfig, place: Storage | None) -> str:
-    """The name of a sweep without one: that of the sweep that is shown while the form says the same, so that *Start* pressed twice starts
-    one; else one that is not taken.
-    """
+    """The name of a sweep without one: of the sweep that is shown while the form says the same, so that *Start* twice starts one; else a free one."""
     page, shown = get_hub().sweeps.page(token), None
     if page is not None and page.job is not None and place is not None:
         shown = page.job if get_hub().sweeps.job(sweep_actions.key_of(place, page.job.name)) is page.job else None

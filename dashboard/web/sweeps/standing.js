@@ -169,6 +169,7 @@ export function groupWords(count, standing) {
   const corrected = compared > 2 ? `, corrected for ${whole(compared - 1)} comparisons` : "";
   const what = num_seeds === 1 ? "trainings" : "settings";
   const among = has_common_tasks ? `${whole(compared)} ${what}` : `${whole(alike)} ${what} with its held-out tasks`;
-  const said = `Not told apart from ${whom(standing)}: ${whole(count)} of ${among}${corrected}.`;
+  const best = has_common_tasks ? "Not told apart from the best" : `Not told apart from the ${first(standing)}`;
+  const said = `${isBest(standing) ? best : "Not told apart from A"}: ${whole(count)} of ${among}${corrected}.`;
   return num_seeds === 1 ? `${said} One seed: nothing is claimed of the settings.` : said;
 }
