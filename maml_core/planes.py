@@ -51,7 +51,7 @@ class Trail:
         self._thetas: list[npt.NDArray[np.float32]] = []
         self._plane: Plane | None = None
         self._places: Numbers = np.zeros((0, 2))
-        """Of the first so many, in this plane."""
+        """Where the first so many lie in this plane."""
 
     @property
     def thetas(self) -> Sequence[npt.NDArray[np.float32]]:

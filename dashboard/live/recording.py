@@ -14,7 +14,7 @@ MAX_RECORDED, LEAST_RECORDED = 1_000_000, 100_000
 """Outer steps and evaluations whose records are kept of a run, and as many at least: a million take 12 MB in float32, 20 in float64."""
 
 MAX_RECORDED_IN_ALL = 2_000_000
-"""Of all runs together that somebody looks at: ten pages may train for hours beside each other."""
+"""The same of all runs together that somebody looks at: ten pages may train for hours beside each other."""
 
 _MAX_PARTS = 64
 """Chunks that lie unpacked: each has an array of its own for each column, which weighs more than the numbers in it."""
