@@ -212,7 +212,9 @@ def _choices(base: RunConfig) -> str:
 
 
 def _near(base: RunConfig, name: str) -> str:
-    """What may have been meant by a name that no field has."""
+    """What may have been meant by a name that no field has; by one that people write, and only a field's own will do, that."""
+    if (full := full_name(base, name)) != name and full in axis_names(base):
+        return f"did you mean {full!r}?"
     known = dict.fromkeys([*NAMES, *axis_names(base), *(full.rpartition(".")[2] for full in axis_names(base))])
     guess = one_of(known, name)
     return guess if guess.startswith("did you") else _choices(base)

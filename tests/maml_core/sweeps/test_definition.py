@@ -302,6 +302,15 @@ def test_a_name_without_its_dot_is_of_the_tasks_at_hand() -> None:
     assert "tasks.difficulty" not in axis_names(RunConfig())
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("noise_std", "tasks.noise_std"), ("N", "num_inner_steps"), ("hidden-widths", "model.hidden_widths")],
+)
+def test_a_name_that_people_write_is_told_the_fields_own(name: str, meant: str) -> None:
+    with pytest.raises(ConfigError, match=f"did you mean '{meant}'"):
+        SweepConfig(base=RunConfig(), axes=(Axis(name=name, values=(1, 2)),))
+
+
 def test_every_field_that_is_offered_is_accepted() -> None:
     base = RunConfig(tasks=FolderConfig(folder="x"))
     for name in axis_names(base):
