@@ -57,6 +57,21 @@ def answer(student: LivePage, option: str) -> None:
     expect(student.page.locator(".maml-class-answered")).to_contain_text("Your answer is in")
 
 
+ANSWERS_INSIDE = """() => {
+  const { left, right, top, bottom } = document.querySelector(".maml-class-counts").getBoundingClientRect();
+  return 0 < left && left < right && right <= innerWidth && 0 < top && top < bottom && bottom <= innerHeight;
+}"""
+
+
+def assert_answers_are_inside_the_window(live: LivePage) -> None:
+    """Wherever *Answers* stands in the strip: at its end on a teacher's page, and at its beginning or in a line of its own on a student's."""
+    before = live.page.viewport_size
+    for size in ({"width": 1366, "height": 768}, {"width": 1024, "height": 768}, PHONE):
+        live.page.set_viewport_size(size)
+        live.wait(ANSWERS_INSIDE)
+    live.page.set_viewport_size(before)
+
+
 def lesson_of_the_class(teacher: LivePage, student: LivePage, phone: LivePage) -> None:
     """The teacher goes through a step of a lesson with the class, and comes back."""
     query = student.page.url
@@ -136,6 +151,7 @@ def test_students_follow_answer_get_the_dials_look_for_themselves_and_take_a_cop
         each.page.set_viewport_size({"width": 1024, "height": 768})
         each.wait(FITS)
         each.page.set_viewport_size(before)
+        assert_answers_are_inside_the_window(each)
     teacher.action("class-close").click()
     expect(phone.page.locator(".maml-class-body")).to_be_hidden()
     lesson_of_the_class(teacher, student, phone)
@@ -249,6 +265,10 @@ def test_a_number_that_was_answered_stays_in_sight(open_page: OpenPage):
     student.wait_drawn()
     expect(student.page.locator(".maml-class-answered")).to_contain_text("Your answer is in")
     expect(value).to_have_text(chosen)
+    teacher.action("class-reveal").click()
+    for each in (teacher, student):
+        expect(each.page.locator(".maml-class-counts")).to_be_visible()
+        assert_answers_are_inside_the_window(each)
 
 
 def test_a_wrong_code_says_what_to_do(open_page: OpenPage):
