@@ -86,7 +86,8 @@ def mount_lessons(*, key: str, token: str, lessons: list[dict[str, Any]]) -> Any
         lessons: What is said of each.
 
     Returns:
-        Streamlit's component result. `open`, only in the rerun that it causes: the name of a lesson to open.
+        Streamlit's component result. `open`, only in the rerun that it causes: the `name` of a lesson to open, and the `seed` with which
+        this browser began it.
     """
     data = {"token": token, "lessons": lessons}
     return _lessons(key=key, data=data, on_open_change=_nothing, on_sync_change=_nothing)

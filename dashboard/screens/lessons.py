@@ -42,9 +42,12 @@ def _list(token: str) -> None:
         st.caption(
             "Each asks you something before it shows it, and judges by your own run. Your run on *Live* stays as it is meanwhile."
         )
-    if result.open in shipped():
-        state.begin_anew(result.open)
-        st.query_params[LESSON] = result.open
+    opened = result.open
+    if isinstance(opened, dict) and opened.get("name") in shipped():
+        state.begin_anew(opened["name"])
+        st.query_params[LESSON] = opened["name"]
+        if opened.get("seed"):
+            st.query_params[_SEED] = str(opened["seed"])
         st.rerun()
 
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { lessonQuery, progressed } from "../../dashboard/web/live/lesson.js";
+import { goingOn, lessonQuery, progressed, standing } from "../../dashboard/web/live/lesson.js";
 import { between, nice, placed, ticksOf } from "../../dashboard/web/live/prediction_axis.js";
 
 const LINEAR = { low: 0, high: 100, logarithmic: false };
@@ -24,10 +24,21 @@ test("ticks are powers of ten, or even places", () => {
 });
 
 test("nobody goes back in what is done", () => {
-  const first = progressed({}, { name: "a", step: 3, steps: 4, done: true });
+  const first = progressed({}, { name: "a", step: 3, steps: 4, done: true, seed: 0 });
   assert.deepEqual(first, { a: { step: 3, steps: 4, done: true } });
-  assert.deepEqual(progressed(first, { name: "a", step: 0, steps: 4, done: true }), first);
-  assert.deepEqual(progressed({}, { name: "a", step: 1, steps: 4, done: true }).a, { step: 1, steps: 4, done: false });
+  assert.deepEqual(progressed(first, { name: "a", step: 0, steps: 4, done: true, seed: 0 }), first);
+  assert.deepEqual(progressed({}, { name: "a", step: 1, steps: 4, done: true, seed: 0 }).a, { step: 1, steps: 4, done: false });
+});
+
+test("a lesson goes on with the random numbers with which it was begun, and others begin at its first step", () => {
+  const seeded = progressed({}, { name: "a", step: 2, steps: 4, done: true, seed: 2 });
+  assert.equal(standing(seeded.a), "at step 3 of 4, with the random numbers of seed 2");
+  assert.equal(goingOn("a", seeded.a), "?lesson=a&seed=2");
+  const usual = progressed(seeded, { name: "a", step: 0, steps: 4, done: false, seed: 0 });
+  assert.equal(standing(usual.a), "at step 1 of 4");
+  assert.equal(goingOn("a", usual.a), "?lesson=a");
+  assert.equal(standing(progressed({ a: { step: 3, steps: 4, done: true } }, { name: "a", step: 0, steps: 4, done: false, seed: 1 }).a), "done");
+  assert.deepEqual([standing(undefined), goingOn("b", undefined)], ["", "?lesson=b"]);
 });
 
 test("an address names the lesson, its step from one on, and another seed", () => {

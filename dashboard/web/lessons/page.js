@@ -4,9 +4,10 @@ import { el, setRich, showTheme } from "../common/dom.js";
 import { mounter, whenConnected } from "../common/mounting.js";
 import { Segments } from "../common/segments.js";
 import { Socket } from "../common/socket.js";
-import { progress } from "../live/lesson.js";
+import { goingOn, progress, standing } from "../live/lesson.js";
 
 /** @import { Component, Listed, Screen } from "../common/mounting.js" */
+/** @import { Come } from "../live/lesson.js" */
 
 /** @implements {Screen} */
 class Page {
@@ -67,7 +68,7 @@ class Page {
 
   /**
    * @param {Listed} lesson
-   * @param {{ step: number, steps: number, done: boolean } | undefined} come How far this browser has come in it.
+   * @param {Come | undefined} come How far this browser has come in it.
    */
   #item({ name, title, about, minutes, kind }, come) {
     const heading = el("span", {});
@@ -77,16 +78,15 @@ class Page {
     const open = (/** @type {MouseEvent} */ event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return; // a tab of its own, by the browser
       event.preventDefault();
-      whenConnected(() => this.#component.setTriggerValue?.("open", name));
+      whenConnected(() => this.#component.setTriggerValue?.("open", { name, seed: come?.seed ?? 0 }));
     };
-    const link = el("a", { href: `${location.pathname}?lesson=${encodeURIComponent(name)}`, "data-lesson": name, onclick: open }, heading);
-    const state = come?.done ? "done" : come ? `at step ${come.step + 1} of ${come.steps}` : "";
+    const link = el("a", { href: location.pathname + goingOn(name, come), "data-lesson": name, onclick: open }, heading);
     return el(
       "li",
       { "data-done": String(come?.done ?? false) },
       el("h3", {}, link),
       question,
-      el("p", { class: "maml-lessons-facts" }, [`${minutes} minutes`, kind.toLowerCase(), state].filter(Boolean).join(" · ")),
+      el("p", { class: "maml-lessons-facts" }, [`${minutes} minutes`, kind.toLowerCase(), standing(come)].filter(Boolean).join(" · ")),
     );
   }
 }

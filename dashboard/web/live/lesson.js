@@ -25,7 +25,9 @@ const TASKS = ["fit", "images"]; // the charts of one task
  * @property {(to: "live" | "lessons") => void} leave
  */
 
-/** @typedef {Record<string, { step: number, steps: number, done: boolean }>} Progress How far this browser has come in each lesson. */
+/** @typedef {{ step: number, steps: number, done: boolean, seed?: number }} Come How far this browser has come in a lesson, and with which seed of random numbers it was last taken. */
+
+/** @typedef {Record<string, Come>} Progress By the lessons' names. */
 
 /** @returns {Progress} */
 export function progress() {
@@ -37,16 +39,35 @@ export function progress() {
 }
 
 /**
- * The progress with what a lesson's state says; nobody goes back in it.
+ * The progress with what a lesson's state says; nobody goes back in it, but where other random numbers begin.
  *
  * @param {Progress} known
- * @param {Pick<Lesson, "name" | "step" | "steps" | "done">} lesson
+ * @param {Pick<Lesson, "name" | "step" | "steps" | "done" | "seed">} lesson
  * @returns {Progress}
  */
-export function progressed(known, { name, step, steps, done }) {
-  const { [name]: before = { step: 0, done: false }, ...others } = known;
-  return { ...others, [name]: { step: Math.max(before.step, step), steps, done: before.done || (done && step === steps - 1) } };
+export function progressed(known, { name, step, steps, done, seed }) {
+  const { [name]: before, ...others } = known;
+  const reached = before && (before.seed ?? 0) === seed ? Math.max(before.step, step) : step;
+  return { ...others, [name]: { step: reached, steps, done: Boolean(before?.done) || (done && step === steps - 1), ...(seed ? { seed } : {}) } };
 }
+
+/**
+ * How far a lesson was come in, in words; empty where it was not begun.
+ *
+ * @param {Come | undefined} come
+ */
+export function standing(come) {
+  if (!come || come.done) return come ? "done" : "";
+  return `at step ${come.step + 1} of ${come.steps}${come.seed ? `, with the random numbers of seed ${come.seed}` : ""}`;
+}
+
+/**
+ * The address at which a lesson goes on: with the seed with which it was begun.
+ *
+ * @param {string} name
+ * @param {Come | undefined} come
+ */
+export const goingOn = (name, come) => `?lesson=${encodeURIComponent(name)}${come?.seed ? `&seed=${come.seed}` : ""}`;
 
 /**
  * The address of a lesson's step.
