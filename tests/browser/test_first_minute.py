@@ -69,6 +69,22 @@ def test_it_moves_by_itself_and_leads_to_a_run_that_trains_and_does_not_come_aga
     assert first.status == "Training"  # as it was
 
 
+def test_a_reload_shows_it_again_until_somebody_leaves_it(first: LivePage, server: Server) -> None:
+    from playwright.sync_api import expect
+
+    page = first.page
+    page.goto(server.url)
+    first.wait("() => window.mamlLive?.lastFrame")  # of the page behind it
+    page.reload()
+    expect(opening(first)).to_be_visible()
+    first.wait("() => window.mamlLive?.lastFrame")
+    opening(first).get_by_role("button", name="The whole page").click()
+    page.wait_for_url("**/?*alpha=*")
+    page.reload()
+    first.wait("() => window.mamlLive?.lastFrame")
+    expect(opening(first)).to_have_count(0)
+
+
 def test_it_can_be_stopped_and_stepped_by_keyboard_and_characters_can_be_named(first: LivePage, server: Server) -> None:
     from playwright.sync_api import expect
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Address, addressOf, forOthers } from "../../dashboard/web/live/address.js";
+import { Address, addressOf, awaitsFirstChoice, forOthers } from "../../dashboard/web/live/address.js";
 import { readout } from "../../dashboard/web/live/words.js";
 
 const HERE = { protocol: "http:", hostname: "localhost", port: "8501", origin: "http://localhost:8501", pathname: "/", search: "?old", hash: "" };
@@ -13,11 +13,34 @@ test("an address has the set-up, the step that the run is at, and the changes be
   assert.equal(addressOf(null, 7, HERE), "http://localhost:8501/?old"); // nothing is known yet
 });
 
+/** @param {Record<string, string>} dataset */
+const documentOf = (dataset) => Object.assign(new EventTarget(), { documentElement: { dataset } });
+
+test("behind the first minute the address keeps no set-up until somebody leaves it, so that a reload shows it again", (run) => {
+  const written = /** @type {string[]} */ ([]);
+  run.mock.timers.enable({ apis: ["setTimeout"] });
+  const dataset = /** @type {Record<string, string>} */ ({ mamlOpening: "" });
+  const page = documentOf(dataset);
+  Object.assign(globalThis, { location: { ...HERE, search: "" }, document: page, addEventListener() {}, removeEventListener() {} });
+  Object.assign(globalThis, { history: { state: null, replaceState: (/** @type {null} */ _, /** @type {string} */ __, /** @type {string} */ to) => written.push(to.split("?")[1]) } });
+  const address = new Address(() => 0, () => true);
+  address.state(/** @type {any} */ ({ share: "a=1", run: "one", playing: false, reach: null }));
+  run.mock.timers.tick(5000);
+  assert.deepEqual(written, []);
+  delete dataset.mamlOpening;
+  page.dispatchEvent(new Event("maml-begin"));
+  assert.deepEqual(written, ["a=1"]);
+  address.destroy();
+  page.dispatchEvent(new Event("maml-begin"));
+  assert.deepEqual(written, ["a=1"]);
+  assert.equal(awaitsFirstChoice({ mamlOpening: "" }, { search: "?a=1" }), false); // opened again, from the page itself
+});
+
 test("the address is written at once for another run, and once a second for what goes on changing", (run) => {
   const written = /** @type {string[]} */ ([]);
   run.mock.timers.enable({ apis: ["setTimeout"] });
   const pass = (/** @type {number} */ ms) => run.mock.timers.tick(ms);
-  Object.assign(globalThis, { location: HERE, addEventListener() {}, removeEventListener() {} });
+  Object.assign(globalThis, { location: HERE, document: documentOf({}), addEventListener() {}, removeEventListener() {} });
   Object.assign(globalThis, { history: { state: null, replaceState: (/** @type {null} */ _, /** @type {string} */ __, /** @type {string} */ to) => written.push(to.split("?")[1]) } });
   const address = new Address(() => 0, () => true);
   const state = (/** @type {string} */ share, key = "one") => address.state(/** @type {any} */ ({ share, run: key, playing: false, reach: null }));

@@ -22,6 +22,15 @@ export function addressOf(share, step, here, origin = here.origin) {
 }
 
 /**
+ * Whether the first minute, which the server shows at an address without a set-up alone, still waits for somebody to leave it: until then a reload
+ * is to show it again.
+ *
+ * @param {DOMStringMap} dataset Of the document.
+ * @param {Pick<Location, "search">} here
+ */
+export const awaitsFirstChoice = ({ mamlOpening }, { search }) => mamlOpening !== undefined && search === "";
+
+/**
  * The origin to hand to others, and what to say of it: that of this machine alone leads them nowhere.
  *
  * @param {Reach | null} reach Who can open a page of this server; null where that needs no words.
@@ -60,10 +69,12 @@ export class Address {
     this.#step = step;
     this.#isThere = isThere;
     addEventListener("pagehide", this.#write);
+    document.addEventListener("maml-begin", this.#write);
   }
 
   destroy() {
     removeEventListener("pagehide", this.#write);
+    document.removeEventListener("maml-begin", this.#write);
     clearTimeout(this.#timer); // the address is the next screen's now
   }
 
@@ -82,7 +93,8 @@ export class Address {
   #write = () => {
     clearTimeout(this.#timer);
     this.#timer = 0;
-    if (this.#share !== null && this.#isThere()) history.replaceState(history.state, "", addressOf(this.#share, this.#step(), location));
+    if (this.#share === null || !this.#isThere() || awaitsFirstChoice(document.documentElement.dataset, location)) return;
+    history.replaceState(history.state, "", addressOf(this.#share, this.#step(), location));
   };
 
   /** The address to copy, and what to say of it. */
