@@ -57,7 +57,7 @@ test("the newest mark is named first; an older one only where it does not run in
 
 const FIGURE = {
   data: [{ line: { color: "red", width: 2 } }, { marker: { color: "blue", size: 6 }, legendgroup: "b" }],
-  layout: { meta: { traces: ["a", "b"] } },
+  layout: { meta: { traces: ["a", "b"], palette: { theta_0: "blue", theta_N: "green" } } },
 };
 
 test("names of levels stay in the chart and off each other", () => {
@@ -78,30 +78,41 @@ test("numbers that are the old ones change nothing", () => {
   assert.deepEqual([traces.set("a", "x", [1, NaN]), traces.set("a", "x", [1, NaN]), traces.set("a", "x", [1])], [true, false, true]);
   traces.drawn();
   assert.equal(traces.isChanged, false);
-  traces.paint("a", "green");
+  traces.paint("a", "theta_N");
   traces.drawn();
-  traces.paint("a", "green");
+  traces.paint("a", "theta_N");
   assert.deepEqual([traces.isChanged, traces.isMoved], [false, true]);
 });
 
 test("what is new has the places of its traces; colours come only where one is another", () => {
   const traces = new Traces();
   traces.set("b", "y", [3]);
-  assert.deepEqual(traces.changes(["a", "b"], FIGURE.data), { places: [1], data: { x: [[]], y: [[3]] } });
-  traces.paint("a", "green");
-  assert.deepEqual(traces.changes(["a", "b"], FIGURE.data).data["line.color"], ["green", undefined]);
+  assert.deepEqual(traces.changes(FIGURE.layout.meta, FIGURE.data), { places: [1], data: { x: [[]], y: [[3]] } });
+  traces.paint("a", "theta_N");
+  assert.deepEqual(traces.changes(FIGURE.layout.meta, FIGURE.data).data["line.color"], ["green", undefined]);
 });
 
 test("a figure is filled at the size of the page; another run has neither its numbers nor its colours", () => {
   const traces = new Traces();
   traces.set("a", "x", [1]);
-  traces.paint("a", "green");
+  traces.paint("a", "theta_N");
   const [a, b] = traces.fill(FIGURE, 1.5, new Set(["b"]));
   assert.deepEqual([a, b.marker, b.visible], [{ line: { color: "green", width: 3 }, x: [1], y: [], visible: true }, { color: "blue", size: 9 }, false]);
   traces.forget();
   assert.deepEqual([traces.points("a"), traces.fill(FIGURE, 1, new Set())[0].line.color], [{ x: [], y: [] }, "green"]);
   traces.clear();
   assert.equal(traces.fill(FIGURE, 1, new Set())[0].line.color, "red");
+});
+
+test("what a trace is painted with is the other scheme's where that is shown", () => {
+  const traces = new Traces();
+  traces.set("a", "x", [1]);
+  traces.paint("a", "theta_N");
+  const dark = { ...FIGURE, layout: { meta: { ...FIGURE.layout.meta, palette: { theta_0: "pale blue", theta_N: "pale green" } } } };
+  for (const [figure, color] of [[FIGURE, "green"], [dark, "pale green"], [FIGURE, "green"]]) {
+    assert.equal(traces.fill(figure, 1, new Set())[0].line.color, color);
+    assert.equal(traces.changes(figure.layout.meta, figure.data).data["line.color"][0], color);
+  }
 });
 
 test("a picture has a title and a legend on the page's colour, and leaves the chart as it is", () => {

@@ -90,7 +90,7 @@ export class Chart {
   array = (trace) => this.#traces.points(trace);
 
   /** @type {Traces["paint"]} */
-  color = (trace, color) => this.#traces.paint(trace, color);
+  color = (trace, role) => this.#traces.paint(trace, role);
 
   /** @type {Traces["rename"]} */
   rename = (trace, name) => this.#traces.rename(trace, name);
@@ -211,7 +211,7 @@ export class Chart {
         this.#wake();
       });
     }
-    const { places, data } = this.#traces.changes(this.#names, this.node.data);
+    const { places, data } = this.#traces.changes(look.figure.layout.meta, this.node.data);
     if (!places.length) return plotly().relayout(this.node, layout);
     if (moved) return plotly().update(this.node, data, layout, places);
     return plotly().restyle(this.node, data, places);

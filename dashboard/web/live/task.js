@@ -285,9 +285,8 @@ export class Task {
     const fit = this.#card;
     fit.set(THETA_K, "x", grid);
     fit.set(THETA_K, "y", between(curves, this.#shown));
-    const palette = this.#charts.palette();
     // At the ends it is theta_0 or theta_N, thicker; on the way, a curve of its own.
-    if (palette) fit.color(THETA_K, this.#shown >= n ? palette.theta_N : this.#shown === 0 ? palette.theta_0 : palette.text);
+    fit.color(THETA_K, this.#shown >= n ? "theta_N" : this.#shown === 0 ? "theta_0" : "text");
   }
 }
 

@@ -4,6 +4,8 @@ import { isEmptied } from "../common/emptied.js";
 
 /** @import { Figure, Filled } from "../common/protocol.js" */
 
+/** @typedef {"theta_0" | "theta_N" | "text"} Role Which of a palette's colours, by its meaning: the colour itself is another one in the other scheme. */
+
 /** @typedef {ArrayLike<number>} Values */
 
 /** @typedef {{ x: Values, y: Values }} Points */
@@ -13,8 +15,8 @@ import { isEmptied } from "../common/emptied.js";
 export class Traces {
   /** @type {Record<string, Numbers>} */
   #points = {};
-  /** @type {Record<string, string>} */
-  #colors = {};
+  /** @type {Record<string, Role>} */
+  #roles = {};
   /** @type {Record<string, string>} */
   #names = {};
   /** @type {Set<string>} */
@@ -65,11 +67,11 @@ export class Traces {
 
   /**
    * @param {string} trace
-   * @param {string} color
+   * @param {Role} role
    */
-  paint(trace, color) {
-    if (this.#colors[trace] === color) return;
-    this.#colors[trace] = color;
+  paint(trace, role) {
+    if (this.#roles[trace] === role) return;
+    this.#roles[trace] = role;
     this.#changed.add(trace);
     this.#recolored = true;
   }
@@ -98,17 +100,17 @@ export class Traces {
   /**
    * What is new, as Plotly's `update` takes it: the places of traces, and by its path what each of them gets.
    *
-   * @param {string[]} names Of all traces, as they lie.
+   * @param {Pick<Figure["layout"]["meta"], "traces" | "palette">} meta Names of all traces, as they lie, and the colours of the scheme that is shown.
    * @param {PlotlyTrace[]} drawn
    */
-  changes(names, drawn) {
+  changes({ traces: names, palette }, drawn) {
     const found = names.flatMap((name, place) => (this.#changed.has(name) ? [{ name, place }] : []));
     /** @type {Record<string, unknown[]>} */
     const data = { x: found.map(({ name }) => this.points(name).x), y: found.map(({ name }) => this.points(name).y) };
     for (const what of new Set(found.flatMap(({ name }) => beyond(this.points(name))))) {
       data[what] = found.map(({ name }) => valuesOf(this.points(name), what, this.#scale)); // Plotly leaves alone what is undefined
     }
-    if (this.#recolored) data["line.color"] = found.map(({ name, place }) => this.#colors[name] ?? drawn[place].line?.color);
+    if (this.#recolored) data["line.color"] = found.map(({ name, place }) => palette[this.#roles[name]] ?? drawn[place].line?.color);
     if (this.#renamed) data.name = found.map(({ name, place }) => this.#names[name] ?? drawn[place].name);
     return { places: found.map(({ place }) => place), data };
   }
@@ -127,7 +129,7 @@ export class Traces {
   /** Another run. */
   clear() {
     this.#points = {};
-    this.#colors = {};
+    this.#roles = {};
   }
 
   /**
@@ -146,7 +148,7 @@ export class Traces {
       /** @type {PlotlyTrace} */
       const drawn = { ...trace, x: numbers.x, y: numbers.y, visible: !hidden.has(trace.legendgroup ?? "") };
       if (this.#names[name]) drawn.name = this.#names[name];
-      if (trace.line) drawn.line = { ...trace.line, width: trace.line.width * scale, color: this.#colors[name] ?? trace.line.color };
+      if (trace.line) drawn.line = { ...trace.line, width: trace.line.width * scale, color: layout.meta.palette[this.#roles[name]] ?? trace.line.color };
       if (trace.marker) drawn.marker = { ...trace.marker, size: trace.marker.size * scale };
       for (const what of /** @type {const} */ (["z", "text"])) if (numbers[what]) Object.assign(drawn, { [what]: valuesOf(numbers, what, scale) });
       if (numbers["marker.size"]) Object.assign(drawn.marker ?? {}, { size: valuesOf(numbers, "marker.size", scale) });
