@@ -122,10 +122,13 @@ def _subtitle(info: LabelOrdersInfo) -> str:
 
 
 def _asked_alone(info: LabelOrdersInfo) -> str:
-    """What batch norm's look at the other query images is worth; empty where it takes none."""
-    if info.alone is None or info.alone == info.together:
-        return ""
-    return f" Over {tasks(info.asked_tasks)} {percent(info.alone)} asked one by one, {percent(info.together)} together."
+    """What batch norm's look at the other query images is worth, over some tasks; without what is not to be said yet."""
+    over, together = f" Over {tasks(info.asked_tasks)}", percent(info.together)
+    if info.alone is None:
+        return f"{over} {together} asked together."
+    if info.alone == info.together:
+        return f"{over} {together}, asked one by one or together."
+    return f"{over} {percent(info.alone)} asked one by one, {together} together."
 
 
 LABEL_ORDERS = Chart(

@@ -18,6 +18,7 @@ from dashboard.charts.results import Array, Results
 from dashboard.charts.scales import OFF_THE_CHART, Line, Previous, Range, decades, kept, tamed
 from dashboard.charts.style import ONCE_THERE, Looks
 from dashboard.theme import Palette
+from maml_core import wording
 from maml_core.analysis_records import Shift
 
 INSIDE = "inside"
@@ -152,14 +153,18 @@ def _summary(info: ShiftsInfo) -> str:
 def _subtitle(info: ShiftsInfo) -> str:
     ends = {name: float(median[-1]) for name, median in info.median.items()}
     inside = ends.pop(INSIDE)
-    count = len(info.median[INSIDE]) - 1
+    says = f"After {steps(len(info.median[INSIDE]) - 1)} {measured(inside, 'loss')}"
     if not ends:
-        says = f"After {steps(count)} {measured(inside, 'loss')}"
         return f"{says}; there is nothing outside the range." if info.is_whole else f"{says} inside."
-    worst = max(ends, key=lambda name: np.inf if np.isnan(ends[name]) else ends[name])
-    says = f"After {steps(count)} {measured(inside, 'loss')} inside, {measured(ends[worst], 'loss')} at {info.tasks[worst]}."
-    diverged = info.diverged[worst]
-    return f"{says} There {percent(diverged)} diverged." if diverged else says
+    others = [f"{measured(end, 'loss')} at {info.tasks[name]}{_times(end, inside)}" for name, end in ends.items()]
+    diverged = [f"{percent(info.diverged[name])} at {info.tasks[name]}" for name in ends if info.diverged[name]]
+    says = f"{says} inside, {', '.join(others)}."
+    return f"{says} Diverged: {', '.join(diverged)}." if diverged else says
+
+
+def _times(end: float, inside: float) -> str:
+    """How many times the loss inside the range another one is, as lessons say it; nothing where that is no number."""
+    return f" ({wording.ratio(end / inside)} ×)" if inside > 0.0 and np.isfinite(end / inside) else ""
 
 
 SHIFTS = Chart(

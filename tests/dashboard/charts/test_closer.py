@@ -299,7 +299,10 @@ def test_numberings_stand_from_the_worst_to_the_best() -> None:
     info = label_orders_info(results("label_orders", found, glyphs))
     assert info is not None
     np.testing.assert_allclose(lines(info)["orders"][1], [0.5, 0.7, 0.9], rtol=1e-6)
-    assert subtitle(info) == "The numbering alone: 50% to 90% right; head zeroed: 80%."
+    assert (
+        subtitle(info)
+        == "The numbering alone: 50% to 90% right; head zeroed: 80%. Over 1 task 90%, asked one by one or together."
+    )
     peeking = found._replace(
         alone_accuracy=np.array([[0.2, 0.2], [0.2, 0.4]]), together_accuracy=np.array([[0.2, 0.2], [0.9, 0.7]])
     )
@@ -310,7 +313,7 @@ def test_numberings_stand_from_the_worst_to_the_best() -> None:
         dataclasses.replace(results("label_orders", peeking, glyphs), withheld=frozenset({"label_orders.alone"}))
     )
     assert kept is not None
-    assert subtitle(kept).endswith("head zeroed: 80%.")
+    assert subtitle(kept).endswith("head zeroed: 80%. Over 2 tasks 80% asked together.")
     assert "30%" not in summary(kept)
     assert "no classes" in SHARING["label_orders"].why_empty(CURVES)
     assert not SHARING["label_orders"].why_empty(glyphs)
@@ -324,7 +327,7 @@ def shift(name: str, tasks: str, *median: float, diverged: float = 0.0) -> Shift
     return Shift(name, tasks, Summary(line, line, line, np.full(len(line), diverged), line))
 
 
-def test_shifts_name_the_tasks_on_which_adaptation_ends_worst() -> None:
+def test_shifts_name_the_loss_on_the_tasks_of_each_kind_and_how_many_times_that_inside_it_is() -> None:
     found = (
         shift("inside", "as in training", 4.0, 1.0, 0.12),
         shift("amplitude", "amplitude 5 to 7.5", 9.0, 5.0, 2.7, diverged=0.25),
@@ -335,17 +338,24 @@ def test_shifts_name_the_tasks_on_which_adaptation_ends_worst() -> None:
     drawn = lines(info)
     np.testing.assert_allclose(drawn["amplitude"][1], [9.0, 5.0, 2.7], rtol=1e-6)
     assert len(drawn["x"][0]) == 0
-    assert subtitle(info) == "After 2 inner steps 0.12 inside, 2.7 at amplitude 5 to 7.5. There 25% diverged."
+    assert subtitle(info) == (
+        "After 2 inner steps 0.12 inside, 2.7 at amplitude 5 to 7.5 (23 ×), 0.86 at phase 3.14 to 4.71 (7.2 ×). "
+        "Diverged: 25% at amplitude 5 to 7.5."
+    )
     assert "phase 3.14 to 4.71 0.86, 0% diverged" in summary(info)
     kept = shifts_info(dataclasses.replace(results("shifts", found), withheld=frozenset({"shifts.amplitude"})))
     assert kept is not None
     assert len(lines(kept)["amplitude"][0]) == 0
-    assert subtitle(kept) == "After 2 inner steps 0.12 inside, 0.86 at phase 3.14 to 4.71."
+    assert subtitle(kept) == "After 2 inner steps 0.12 inside, 0.86 at phase 3.14 to 4.71 (7.2 ×)."
     kept = shifts_info(
         dataclasses.replace(results("shifts", found), withheld=frozenset({"shifts.amplitude", "shifts.phase"}))
     )
     assert kept is not None
     assert subtitle(kept) == "After 2 inner steps 0.12 inside."
+    without = (shift("inside", "as in training", 4.0, np.nan), shift("x", "x 5 to 7.5", 4.0, 2.0))
+    infinite = shifts_info(results("shifts", without))
+    assert infinite is not None
+    assert "×" not in subtitle(infinite)
     alone = shifts_info(results("shifts", found[:1]))
     assert alone is not None
     assert "nothing outside" in subtitle(alone)
