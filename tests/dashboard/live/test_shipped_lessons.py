@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from dashboard.charts.all import CHARTS, charts_of
+from dashboard.live.lesson_withheld import shown_in
+from maml_core.lessons.expressions import names_filled
 from maml_core.lessons.lesson import Lesson, Prediction
+from maml_core.lessons.measures import MEASURES
 from maml_core.lessons.reading import DIALS, shipped, used_names, with_settings
 from maml_core.records import ImageFit
 from tests.dashboard.live.test_lesson import Attended
@@ -77,6 +80,18 @@ def test_what_a_lesson_points_at_is_on_its_page(name: str):
     lesson = shipped()[name]
     known = {chart.id for chart in CHARTS} | {*DIALS, "play", "task", "formulas"}
     assert {lit for step in lesson.steps for lit in step.lit} <= known
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_a_step_points_at_the_closer_look_that_shows_what_its_verdict_says(name: str):
+    lesson = shipped()[name]
+    for step in lesson.steps:
+        said = {measure for case in step.verdict for measure in names_filled(case.says)}
+        own = {measure.partition(".")[2] for measure in said if measure.partition(".")[0] == step.name}
+        looks = {
+            chart for measure in own if measure in MEASURES and MEASURES[measure].look for chart in shown_in(measure)
+        }
+        assert looks <= set(step.lit), step.name
 
 
 @pytest.mark.parametrize("name", ["peeking-at-the-queries", "labels-mean-nothing"])
