@@ -370,3 +370,27 @@ def test_the_small_charts_of_a_lesson_with_images_can_be_read(open_page: OpenPag
             "(node) => node.getClientRects()[0].height <= 2.6 * parseFloat(getComputedStyle(node).fontSize)"
         )
         assert card.locator(".maml-plot").evaluate("(node) => node.clientHeight") >= 60
+
+
+FRAMED = """() => {
+  const box = (of) => document.querySelector(of).getBoundingClientRect();
+  const { outlineWidth, outlineOffset } = getComputedStyle(document.querySelector(".maml-task"));
+  return box(".maml-task").top - parseFloat(outlineWidth) - parseFloat(outlineOffset) >= box("[data-chart=fit] .xtitle").bottom - 1;
+}"""
+"""Whether the frame of the task lies below the name of its chart's axis."""
+INSIDE = "() => document.querySelector('.maml-k').getBoundingClientRect().right <= document.querySelector('.maml-task').getBoundingClientRect().right"
+
+
+def test_the_frame_of_a_part_and_the_count_of_inner_steps_are_over_nothing_else(open_page: OpenPage) -> None:
+    live = open_page(
+        "lessons?lesson=the-clock-in-the-weights&step=3", ready=False, viewport={"width": 1366, "height": 768}
+    )
+    live.wait_drawn()
+    expect(live.page.locator(".maml-task.maml-lit")).to_be_visible()
+    live.wait(FRAMED)
+    live.page.goto(live.page.url.replace("the-clock-in-the-weights&step=3", "labels-mean-nothing&step=2"))
+    expect(live.page.locator(".maml-lesson h2")).to_contain_text("Labels")
+    live.wait_drawn()
+    live.page.set_viewport_size({"width": 1024, "height": 768})
+    live.wait("() => document.querySelector('.maml-live').clientWidth < 1024")
+    live.wait(INSIDE)

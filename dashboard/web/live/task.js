@@ -267,7 +267,7 @@ export class Task {
     this.#slider.value = String(k);
     this.#slider.setAttribute("aria-valuetext", `${k} of ${n} inner steps`);
     this.#slider.style.setProperty("--fill", String(count > 1 ? k / (count - 1) : 0));
-    setText(this.#label, `k = ${k} of N = ${n}`);
+    setText(this.#label, `k\u00a0=\u00a0${k} of N\u00a0=\u00a0${n}`); // two lines where one has no room
     this.#losses.show(this.#steps, k);
     this.#draw(now);
   }
