@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { whereabouts } from "../../dashboard/web/class/strip.js";
 import { ENDED, OTHERS_RUN, ended, inClass } from "../../dashboard/web/live/class.js";
 
 /** @import { ClassState } from "../../dashboard/web/class/protocol.js" */
@@ -21,4 +22,10 @@ test("when the class has ended the run stands where it was last seen, and nothin
   const { step, playing, computing, status, locked, invitation } = ended(trains);
   assert.deepEqual([step, playing, computing, status.kind, invitation], [248, false, false, "ended", ""]);
   assert.deepEqual(locked, Object.fromEntries(DIALS.map((dial) => [dial, ENDED])));
+});
+
+test("that the run goes on without its teacher is said of one that trains alone", () => {
+  const away = told({ here: false, follows: true });
+  assert.match(whereabouts(away, true), /stays open, and its run goes on\.$/);
+  assert.match(whereabouts(away, false), /stays open\.$/);
 });

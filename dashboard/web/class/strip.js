@@ -29,10 +29,11 @@ const counted = (count, one) => `${count} ${one}${count === 1 ? "" : "s"}`;
  * Where a student is, in a sentence.
  *
  * @param {ClassState} told
+ * @param {boolean} trains Whether the class's run does, with or without its teacher.
  */
-export function whereabouts({ here, follows, dials }) {
+export function whereabouts({ here, follows, dials }, trains) {
   if (dials === "mine") return "You have the dials: what you change, all see.";
-  if (!here) return "The teacher’s page is away for a moment; the class stays open, and its run goes on.";
+  if (!here) return `The teacher’s page is away for a moment; the class stays open${trains ? ", and its run goes on" : ""}.`;
   if (!follows) return "You look for yourself: a task, time or chart of your own.";
   return "You see what the teacher sees. Choose a task, time or chart to look for yourself.";
 }
@@ -60,6 +61,7 @@ export class ClassStrip {
   #actions;
   /** @type {ClassState | null} */
   #told = null;
+  #trains = false;
   #title = el("h2", {});
   #words = el("p", { class: "maml-class-words" });
   #code = el("p", { class: "maml-class-code" });
@@ -122,6 +124,8 @@ export class ClassStrip {
   /** @param {State} state */
   state(state) {
     this.#ask.state(state);
+    this.#trains = state.playing;
+    if (this.#told) this.#say(this.#told);
     this.#warning.hidden = !state.reach?.local_only;
   }
 
@@ -133,7 +137,7 @@ export class ClassStrip {
     const { teaches, code, students, hands, dials } = told;
     this.#root.hidden = false;
     setText(this.#title, `Class ${code}`);
-    setText(this.#words, teaches ? attendance(told) : whereabouts(told));
+    this.#say(told);
     for (const node of [this.#show.button, this.#ask.button, this.#end.button]) node.hidden = !teaches;
     this.#dials.button.hidden = !teaches || dials !== "teacher";
     this.#take.hidden = !teaches || dials === "teacher";
@@ -148,7 +152,12 @@ export class ClassStrip {
     if (teaches) this.#showCode(told, before);
     this.#question(told, before);
     if (teaches && before && (before.dials === "away") !== (dials === "away")) this.#actions.tell(returned(told));
-    if (!teaches && before && whereabouts(before) !== whereabouts(told)) this.#actions.tell(whereabouts(told));
+    if (!teaches && before && whereabouts(before, this.#trains) !== whereabouts(told, this.#trains)) this.#actions.tell(whereabouts(told, this.#trains));
+  }
+
+  /** @param {ClassState} told */
+  #say(told) {
+    setText(this.#words, told.teaches ? attendance(told) : whereabouts(told, this.#trains));
   }
 
   /**
