@@ -372,6 +372,23 @@ def test_the_small_charts_of_a_lesson_with_images_can_be_read(open_page: OpenPag
         assert card.locator(".maml-plot").evaluate("(node) => node.clientHeight") >= 60
 
 
+def test_nothing_that_trains_or_shows_more_can_be_pressed_before_the_answer(open_page: OpenPage) -> None:
+    live = open_page("lessons?lesson=over-the-edge&step=2", ready=False, viewport={"width": 1366, "height": 768})
+    live.wait_drawn()
+    page = live.page
+    expect(page.locator("[data-action=lesson-answer]")).to_be_visible()
+    rests = "(node) => Boolean(node.closest('[inert]')) || node.ariaDisabled === 'true'"
+    buttons = [page.locator(f"[data-action={name}]") for name in ("play", "outer", "inner", "new-task", "points")]
+    assert [button.evaluate(rests) for button in buttons] == [True] * len(buttons)
+    shown = page.get_by_label("Inner step k").input_value()
+    page.keyboard.press("i")
+    expect(live.words).to_contain_text("First your guess, then the result.")
+    assert page.get_by_label("Inner step k").input_value() == shown
+    page.locator("[data-dial=lesson]").press("ArrowRight")
+    page.locator("[data-action=lesson-answer]").click()
+    live.until(lambda: not any(button.evaluate(rests) for button in buttons[2:]))
+
+
 FRAMED = """() => {
   const box = (of) => document.querySelector(of).getBoundingClientRect();
   const { outlineWidth, outlineOffset } = getComputedStyle(document.querySelector(".maml-task"));

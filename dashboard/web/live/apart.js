@@ -1,6 +1,7 @@
 // One outer step, slowly: the strip in the place of the line of words, which goes through the stages of the run's next outer step.
 
 import { el, setRich, setText } from "../common/dom.js";
+import { awaitsAnswer } from "./lesson.js";
 
 /** @import { LiveRequest, State } from "./protocol.js" */
 
@@ -66,11 +67,12 @@ export class Apart {
   }
 
   /** @param {State} state */
-  state({ apart }) {
+  state({ apart, lesson }) {
     const opens = apart !== null && !this.isOpen;
     const hadFocus = this.root.contains(document.activeElement);
     this.root.hidden = apart === null;
     this.button.setAttribute("aria-expanded", String(apart !== null));
+    this.button.inert = awaitsAnswer(lesson);
     if (apart === null) {
       this.#last = false;
       if (hadFocus) this.button.focus();

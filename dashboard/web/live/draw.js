@@ -3,6 +3,7 @@
 import { el, known, newId, setRich, setText } from "../common/dom.js";
 import { Board, tool } from "./board.js";
 import { isSame, missing, taskOf } from "./drawings.js";
+import { awaitsAnswer } from "./lesson.js";
 import { Question } from "./question.js";
 import { Sheet } from "./sheet.js";
 import { Sketchbook } from "./sketchbook.js";
@@ -64,11 +65,12 @@ export class Draw {
   // --- The server's side ---
 
   /** @param {State} state */
-  state({ own, step }) {
+  state({ own, step, lesson }) {
     const before = this.#own;
     this.#own = own;
     this.#step = step;
     this.button.hidden = !own;
+    this.button.inert = awaitsAnswer(lesson);
     if (!own) return this.#close();
     setText(this.#title, `Draw your own ${own.ink ? "characters" : "images"}`);
     setText(this.#fill, `Fill with ${own.called}`);

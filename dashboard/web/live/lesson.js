@@ -62,6 +62,14 @@ export function standing(come) {
 }
 
 /**
+ * Whether the prediction of a lesson's step comes first: until it is given, nothing that trains or shows more of the run can be pressed, as the server
+ * has it (`lesson_guide.py`).
+ *
+ * @param {Pick<Lesson, "asks"> | null} lesson
+ */
+export const awaitsAnswer = (lesson) => Boolean(lesson?.asks);
+
+/**
  * The address at which a lesson goes on: with the seed with which it was begun.
  *
  * @param {string} name

@@ -2,6 +2,7 @@
 
 import { el, newId, recall, remember, setRich, setText } from "../common/dom.js";
 import { tool } from "./board.js";
+import { awaitsAnswer } from "./lesson.js";
 
 /** @import { ClearOwnPoints, LiveFrame, OwnPoints, PointsState, State } from "./protocol.js" */
 
@@ -84,11 +85,12 @@ export class Points {
   // --- The server's side ---
 
   /** @param {State} state */
-  state({ points, step }) {
+  state({ points, step, lesson }) {
     const wasActive = this.#points?.active ?? false;
     this.#points = points;
     this.#step = step;
     this.button.hidden = !points;
+    this.button.inert = awaitsAnswer(lesson);
     if (!points) {
       this.#returns = this.#version.used; // to the next run that takes them, as after a reload
       return this.#close();

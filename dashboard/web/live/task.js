@@ -2,6 +2,7 @@
 
 import { el, known, perFrame, reducedMotion, setText } from "../common/dom.js";
 import { between } from "./between.js";
+import { awaitsAnswer } from "./lesson.js";
 import { Losses } from "./losses.js";
 
 /** @import { Term } from "../common/mounting.js" */
@@ -127,7 +128,7 @@ export class Task {
   /** @param {State} state */
   state({ task, points, playing, charts, apart, lesson }) {
     this.#stand(TASK_CHARTS.find((id) => charts.includes(id)) ?? "fit");
-    this.root.inert = this.newTask.inert = Boolean(lesson?.asks); // the prediction comes first
+    this.root.inert = this.newTask.inert = awaitsAnswer(lesson);
     const k = apart?.k ?? null;
     if (k !== null && k !== this.#apart) this.#choose(k);
     else if (k === null && this.#apart !== null) this.#follow();

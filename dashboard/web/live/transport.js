@@ -6,6 +6,7 @@ import { pulse } from "../common/pulse.js";
 import { LINKS } from "../common/socket.js";
 import { actionButton, icon } from "./icons.js";
 import { keysAct, letKeysAct } from "./keys.js";
+import { awaitsAnswer } from "./lesson.js";
 import { undoable } from "./undo.js";
 
 const SPEEDS = [
@@ -87,6 +88,7 @@ export class Transport {
   #actions;
   #play = el("button", { type: "button", class: "maml-primary", onclick: () => this.toggle() });
   #outer = actionButton("outer", "Outer step", "One outer step (o)", () => this.outerStep());
+  #inner = actionButton("inner", "Inner step", "Pause and show the next inner step on one task (i)", () => this.innerStep());
   #step = el("output", { class: "maml-step" }, "0");
   #rate = el("span", { class: "maml-rate" });
   #pill = el("span", { class: "maml-pill" });
@@ -117,6 +119,7 @@ export class Transport {
   #computing = false;
   #plays = false; // as the server has it
   #why = ""; // nothing can be trained
+  #asks = false; // a lesson waits for an answer
 
   /** @param {Actions} actions */
   constructor(actions) {
@@ -163,7 +166,7 @@ export class Transport {
       { class: "maml-transport", role: "toolbar", "aria-label": "Training" },
       this.#play,
       this.#outer,
-      actionButton("inner", "Inner step", "Pause and show the next inner step on one task (i)", () => this.innerStep()),
+      this.#inner,
       actionButton("reset", "Reset", "Back to the same initial weights; this run stays as a pale ghost (x)", () => send({ type: "reset" })),
       this.#undo,
       this.#offer,
@@ -226,11 +229,15 @@ export class Transport {
     this.#drawPlay();
   }
 
-  /** @param {string} why Why nothing can be trained now; empty where it can. */
-  idle(why) {
+  /**
+   * @param {string} why Why nothing can be trained now; empty where it can.
+   * @param {boolean} [asks] Whether that is because a lesson waits for an answer, before which no inner step is shown either.
+   */
+  idle(why, asks = false) {
     this.#why = why;
-    for (const button of [this.#play, this.#outer]) {
-      if (why) button.setAttribute("aria-disabled", "true");
+    this.#asks = asks;
+    for (const [button, rests] of /** @type {[HTMLElement, boolean][]} */ ([[this.#play, Boolean(why)], [this.#outer, Boolean(why)], [this.#inner, asks]])) {
+      if (rests) button.setAttribute("aria-disabled", "true");
       else button.removeAttribute("aria-disabled");
     }
   }
@@ -241,6 +248,7 @@ export class Transport {
 
   /** Pauses, and shows the next inner step. */
   innerStep() {
+    if (this.#asks) return this.#actions.refused(this.#why);
     if (this.playing && !this.#why) this.toggle();
     this.#actions.innerStep();
   }
@@ -315,7 +323,7 @@ export class Transport {
   /** @param {State} state */
   state({ playing, step, status, speed, computing, left, before, removals, removed, offer, lesson }) {
     this.playing = this.#plays = playing;
-    this.idle(lesson?.idle ?? "");
+    this.idle(lesson?.idle ?? "", awaitsAnswer(lesson));
     this.#offerUndo({ left, before, removals, removed });
     this.#offerShared(offer);
     this.#kind = status.kind;
