@@ -14,6 +14,7 @@ from dashboard.charts.results import GHOST_PLACES, Array, Curves, Ghost, Metric
 from dashboard.charts.symbols import in_greek
 from dashboard.live import held_out
 from dashboard.live.watched import Watched
+from dashboard.setups.algorithms import NAMES
 from dashboard.setups.setting_names import name_of, symbol
 from maml_core.config import RunConfig, to_dict
 from maml_core.records import Summary
@@ -217,13 +218,13 @@ def name_beside(left: Left, *, start: RunConfig, config: RunConfig) -> str:
 
 
 def _differences(left: RunConfig, now: RunConfig) -> dict[str, str]:
-    """What one set-up has that another has not, in words by what is spoken of."""
+    """What one set-up has that another has not, by what is spoken of: each setting with its value, in words."""
     own, others = dict(_fields(left)), dict(_fields(now))
     found = {field: value for field, value in own.items() if value != others.get(field) and field not in _UNSEEN}
     if found.keys() >= set(_SEEDS) and len({found[seed] for seed in _SEEDS}) == 1:
         found = {"seed" if field == _SEEDS[0] else field: value for field, value in found.items()}
         del found[_SEEDS[1]]
-    return {_called(field): written(value, 3) for field, value in found.items()}
+    return {_called(field): _said(field, value) for field, value in found.items()}
 
 
 def _fields(config: RunConfig) -> Iterator[tuple[str, Any]]:
@@ -240,8 +241,15 @@ def _called(field: str) -> str:
     return (name.note if name is not None else "") or symbol(field)
 
 
+def _said(field: str, value: Any) -> str:
+    """A setting with its value, as people say it: an algorithm has a name, and an order is first or second."""
+    if field == "algorithm":
+        return str(NAMES.get(value, value))
+    return f"{value} order" if field == "order" else f"{_called(field)} {written(value, 3)}"
+
+
 def _listed(differences: Mapping[str, str]) -> list[str]:
-    parts = [f"{name} {value}" for name, value in differences.items()]
+    parts = list(differences.values())
     more = len(parts) - MAX_NAMED
     return parts if more <= 1 else [*parts[:MAX_NAMED], f"{more} more settings"]
 

@@ -150,6 +150,10 @@ class TestNames:
         driver = left(Driver().opened(), **others, model=MLPConfig(hidden_widths=(5, 5)))
         assert names(driver.run) == ["alpha 0.01, N 1, beta 0.001, 3 more settings"]
 
+    def test_an_algorithm_and_an_order_are_called_as_people_call_them(self):
+        assert names(left(Driver().opened(), algorithm="anil").run) == ["MAML"]
+        assert names(left(Driver().opened(), order="first").run) == ["second order"]
+
     def test_the_network_is_a_setting_too(self):
         driver = left(Driver().opened(), model=MLPConfig(hidden_widths=(5, 5)))
         assert names(driver.run) == ["widths 6"]
