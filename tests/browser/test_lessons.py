@@ -377,8 +377,9 @@ def test_nothing_that_trains_or_shows_more_can_be_pressed_before_the_answer(open
     live.wait_drawn()
     page = live.page
     expect(page.locator("[data-action=lesson-answer]")).to_be_visible()
-    rests = "(node) => Boolean(node.closest('[inert]')) || node.ariaDisabled === 'true'"
+    rests = "(node) => Boolean(node.closest('[inert]')) || node.ariaDisabled === 'true' || Boolean(node.disabled)"
     buttons = [page.locator(f"[data-action={name}]") for name in ("play", "outer", "inner", "new-task", "points")]
+    buttons += [page.get_by_label(name) for name in ("Chart in this place", "Chart in the place of held-out tasks")]
     assert [button.evaluate(rests) for button in buttons] == [True] * len(buttons)
     shown = page.get_by_label("Inner step k").input_value()
     page.keyboard.press("i")

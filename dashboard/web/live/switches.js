@@ -3,6 +3,7 @@
 
 import { el } from "../common/dom.js";
 import { Segments } from "../common/segments.js";
+import { awaitsAnswer } from "./lesson.js";
 
 /** @import { LiveRequest, State } from "./protocol.js" */
 /** @import { Charts } from "./charts.js" */
@@ -50,7 +51,8 @@ export class Switches {
   }
 
   /** @param {State} state */
-  state({ metric, charts, tasks_chart: second }) {
+  state({ metric, charts, tasks_chart: second, lesson }) {
+    for (const list of [this.#weights, this.#tasks]) list.rest(awaitsAnswer(lesson));
     for (const segments of this.#metrics) segments.show(metric);
     const first = this.#tabs.find(([id]) => charts.includes(id) && id !== second)?.[0];
     if (first !== undefined) this.#weights.show(first);
@@ -84,6 +86,11 @@ class List {
 
   get value() {
     return this.#root.value;
+  }
+
+  /** @param {boolean} rests Whether nothing can be chosen. */
+  rest(rests) {
+    this.#root.disabled = rests;
   }
 
   /** @param {string} shown */

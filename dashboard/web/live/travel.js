@@ -2,6 +2,7 @@
 
 import { el, perFrame, setText } from "../common/dom.js";
 import { whole } from "../common/format.js";
+import { awaitsAnswer } from "./lesson.js";
 
 /** @import { LiveFrame, LiveRequest, State } from "./protocol.js" */
 /** @import { Charts } from "./charts.js" */
@@ -14,6 +15,7 @@ export class Travel {
   /** @type {number | null} */
   #then = null; // the one that is shown; null for now
   #held = false; // the thumb is
+  #asks = false; // a lesson waits for an answer
   #answered = true; // the server, since the thumb moved last
   #click = 0;
   #slider = el("input", { type: "range", min: 0, max: 0, step: 1, value: 0, "aria-label": "Outer step shown", "data-dial": "travel" });
@@ -90,7 +92,8 @@ export class Travel {
   }
 
   /** @param {State} state */
-  state({ step, then }) {
+  state({ step, then, lesson }) {
+    this.#asks = awaitsAnswer(lesson);
     this.#now = step;
     this.#then = then;
     this.#answered = true;
@@ -108,7 +111,7 @@ export class Travel {
     for (const button of [this.#back, this.#branch]) button.style.visibility = visibility;
     if (this.#held) return; // what lies under the pointer stays what it is while the run goes on
     this.#slider.max = String(this.#now);
-    this.#slider.disabled = this.#now === 0;
+    this.#slider.disabled = this.#now === 0 || this.#asks;
     this.#slider.value = String(this.#then ?? this.#now);
     this.#say(this.#then);
   }
