@@ -60,7 +60,7 @@ def test_the_inner_steps_of_a_task_that_is_not_here_yet_do_nothing(live: LivePag
     live.action("reset").click()
     live.wait("() => window.moved > 0")
     live.wait_steady()
-    live.wait("() => document.querySelector('.maml-task-steps').textContent.includes('k = ')")
+    live.wait("() => document.querySelector('.maml-task-steps').textContent.includes('k\u00a0=')")
 
 
 def test_room_that_is_lost_before_the_browser_looks_for_the_first_time_is_noticed(live: LivePage) -> None:

@@ -225,6 +225,7 @@ def test_the_sidebar_stands_beside_another_screen_and_as_it_was_left_on_the_way_
     live.page.get_by_role("link", name="Lessons").click()
     live.page.locator("[data-lesson]").first.wait_for()
     live.page.get_by_role("link", name="Live").click()
+    live.page.locator(".maml-transport").wait_for()  # the key is the live page's; what it drew before is known still
     live.wait_drawn()
     live.page.keyboard.press("l")
     folded.wait_for()
