@@ -37,9 +37,8 @@ class Plane(NamedTuple):
         numbers = np.asarray(directions, dtype=np.float64)
         with np.errstate(invalid="ignore"):
             seen = numbers @ self.basis.T.astype(np.float64)
-        if not np.isfinite(
-            seen
-        ).all():  # one number that is not finite is enough for that, in a direction that is not seen as well
+        # One number that is not finite is enough, also in a direction that is not seen: 0 times infinity is none either.
+        if not np.isfinite(seen).all():
             seen[~np.isfinite(numbers).all(axis=-1)] = np.nan
         return seen
 

@@ -17,7 +17,7 @@ import { Dials } from "./dials.js";
 import { Draw } from "./draw.js";
 import { Ghosts } from "./ghosts.js";
 import { Keys } from "./keys.js";
-import { LessonStrip } from "./lesson.js";
+import { awaitsAnswer, LessonStrip } from "./lesson.js";
 import { Looks } from "./looks.js";
 import { Moments } from "./moments.js";
 import { Points } from "./points.js";
@@ -344,7 +344,7 @@ class Page {
     this.#presenter.state(state);
     if (state.layout) this.#charts.layouts(state.layout);
     fitHeight(this.#root); // Streamlit moves the page down or up while it builds the sidebar, and nothing tells us
-    if (this.#class.idle) this.#transport.idle(this.#class.idle, Boolean(state.lesson?.asks));
+    if (this.#class.idle) this.#transport.idle(this.#class.idle, awaitsAnswer(state.lesson));
     if (!state.lesson && !this.#component.data.follows) this.#address.state(state); // the strip writes that of a lesson, or of a class
     this.#begun();
     if (state.controls_changed) whenConnected(() => this.#component.setTriggerValue?.("sync", Date.now()));
